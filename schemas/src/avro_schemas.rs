@@ -1,0 +1,44 @@
+//! The Avro schemas of the topics' values, as text, and every version that was ever published.
+
+use crate::topics::{self, Topic};
+
+/// One subject of the schema registry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Subject {
+    /// `<topic>-value`.
+    pub name: &'static str,
+    /// The topic whose values it describes.
+    pub topic: Topic,
+    /// Today's schema.
+    pub schema: &'static str,
+    /// Every published version, oldest first; the last one is today's.
+    pub published: &'static [&'static str],
+}
+
+/// Compatibility of every subject: each version reads the data of each other.
+pub const COMPATIBILITY: &str = "FULL_TRANSITIVE";
+
+/// Values of `connection-events`.
+pub const CONNECTION_EVENT: Subject = Subject {
+    name: "connection-events-value",
+    topic: topics::CONNECTION_EVENTS,
+    schema: include_str!("../avsc/connection-event.avsc"),
+    published: &[include_str!("../avsc/published/connection-event.1.avsc")],
+};
+/// Values of `report-requests`.
+pub const REPORT_REQUEST: Subject = Subject {
+    name: "report-requests-value",
+    topic: topics::REPORT_REQUESTS,
+    schema: include_str!("../avsc/report-request.avsc"),
+    published: &[include_str!("../avsc/published/report-request.1.avsc")],
+};
+/// Values of `report-events`.
+pub const REPORT_EVENT: Subject = Subject {
+    name: "report-events-value",
+    topic: topics::REPORT_EVENTS,
+    schema: include_str!("../avsc/report-event.avsc"),
+    published: &[include_str!("../avsc/published/report-event.1.avsc")],
+};
+
+/// All of them.
+pub const ALL: &[Subject] = &[CONNECTION_EVENT, REPORT_REQUEST, REPORT_EVENT];

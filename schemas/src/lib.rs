@@ -1,0 +1,17 @@
+//! The data contract in code: ids, events, topics, Avro schemas and ClickHouse migrations.
+//!
+//! Everything that two programs have to agree on stands here and nowhere else. The crate does no I/O and depends on no
+//! service and no client library.
+
+pub mod addresses;
+pub mod avro_schemas;
+pub mod connection_event;
+pub mod event_id;
+mod fixed16;
+pub mod ids;
+pub mod migrations;
+pub mod murmur2;
+pub mod report_event;
+pub mod report_request;
+pub mod times;
+pub mod topics;

@@ -1,0 +1,41 @@
+//! ClickHouse migrations: the only place where a table is defined. Numbered, forward only; a file that was published is never
+//! changed, because its checksum is recorded where it ran.
+
+/// One file of `schemas/migrations`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Migration {
+    /// From 1, without gaps.
+    pub number: u32,
+    /// The file's name without number and ending.
+    pub name: &'static str,
+    /// Statements, each ended by `;` at the end of a line.
+    pub sql: &'static str,
+}
+
+macro_rules! migrations {
+    ($($number:literal $name:literal;)*) => {
+        &[$(Migration {
+            number: $number,
+            name: $name,
+            sql: include_str!(concat!("../migrations/", stringify!($number), "_", $name, ".sql")),
+        }),*]
+    };
+}
+
+/// All of them, in order.
+pub const ALL: &[Migration] = migrations! {
+    001 "connections";
+    002 "connection_openings";
+    003 "connections_hourly";
+    004 "open_connections";
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_begin_at_one_and_have_no_gap() {
+        assert!(ALL.iter().zip(1..).all(|(migration, number)| migration.number == number));
+    }
+}

@@ -1,0 +1,102 @@
+//! What happened to a report. Its state is the fold of these events, in the order of their partition.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{ReportId, Tenant};
+use crate::report_request::ReportRequest;
+use crate::times::Moment;
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum ReportEventType {
+    /// Not known to this reader: skipped by the fold.
+    Unknown,
+    /// It was asked for; `request` is there.
+    Requested,
+    /// It waits for ingest; `events_behind` is there.
+    Waiting,
+    /// An exporter began, or began again; `attempt` is there.
+    Started,
+    /// Rows were written; `rows`, `rows_expected` and `size_bytes` are there.
+    Progressed,
+    /// Somebody wants it no more; `actor` is there.
+    CancelRequested,
+    /// The file is in the store, whole; `object_key`, `file_name`, `rows`, `size_bytes` are there.
+    Completed,
+    /// There will be no file; `reason` is there.
+    Failed,
+    /// It was cancelled.
+    Cancelled,
+    /// A mail was taken by the mail server; `receiver` is there.
+    Notified,
+    /// Somebody asked for it again after a failure; `actor` is there.
+    Retried,
+    /// The file was given out; `actor` and `actor_address` are there.
+    Downloaded,
+    /// The file was deleted.
+    Expired,
+}
+
+/// One event: Avro record `ReportEvent`, subject `report-events-value`. Field order is the schema's. What an event does not
+/// tell is absent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReportEvent {
+    /// The report.
+    pub report_id: ReportId,
+    /// Its tenant.
+    pub tenant: Tenant,
+    /// What happened.
+    pub event_type: ReportEventType,
+    /// When, by the writer's clock.
+    pub at: Moment,
+    /// The request, on `Requested`.
+    pub request: Option<ReportRequest>,
+    /// Which attempt, from 1.
+    pub attempt: Option<i32>,
+    /// Events between ingest's position and the barrier.
+    pub events_behind: Option<i64>,
+    /// Rows written so far.
+    pub rows: Option<i64>,
+    /// Rows that the plan expects.
+    pub rows_expected: Option<i64>,
+    /// Bytes handed to the store so far, after compression.
+    pub size_bytes: Option<i64>,
+    /// Key in the object store.
+    pub object_key: Option<String>,
+    /// Name that a browser saves it under.
+    pub file_name: Option<String>,
+    /// Why it failed, in words for an admin.
+    pub reason: Option<String>,
+    /// E-mail address.
+    pub receiver: Option<String>,
+    /// Account that acted.
+    pub actor: Option<String>,
+    /// Address that the account came from.
+    pub actor_address: Option<String>,
+}
+
+impl ReportEvent {
+    /// An event that tells nothing but its type.
+    #[must_use]
+    pub fn new(report_id: ReportId, tenant: Tenant, event_type: ReportEventType, at: Moment) -> Self {
+        Self {
+            report_id,
+            tenant,
+            event_type,
+            at,
+            request: None,
+            attempt: None,
+            events_behind: None,
+            rows: None,
+            rows_expected: None,
+            size_bytes: None,
+            object_key: None,
+            file_name: None,
+            reason: None,
+            receiver: None,
+            actor: None,
+            actor_address: None,
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! What a tenant's admin asks for.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{ReportId, Tenant};
+use crate::times::Moment;
+
+/// What the report lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum ReportKind {
+    /// Not known to this reader.
+    Unknown,
+    /// Network events, 26 columns.
+    Events,
+    /// One line a Resource.
+    Summary,
+    /// One line a User.
+    UserActivity,
+}
+
+/// Format of the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum ReportFormat {
+    /// Not known to this reader.
+    Unknown,
+    /// Contract section 5.
+    Csv,
+    /// Contract section 6.
+    Ndjson,
+    /// Apache Parquet.
+    Parquet,
+}
+
+/// Compression of the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Compression {
+    /// Not known to this reader.
+    Unknown,
+    /// As it is.
+    None,
+    /// gzip.
+    Gzip,
+    /// Zstandard.
+    Zstd,
+}
+
+/// What of the tenant's traffic is wanted. An empty list means all.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReportFilter {
+    /// Remote Network ids.
+    pub remote_networks: Vec<i64>,
+    /// User ids.
+    pub users: Vec<i64>,
+    /// Resource ids.
+    pub resources: Vec<i64>,
+    /// Connector ids.
+    pub connectors: Vec<i64>,
+    /// Device ids.
+    pub devices: Vec<i64>,
+    /// `tcp`, `udp`, `icmp`.
+    pub protocols: Vec<String>,
+    /// `NORMAL`, `DNS_ERROR`, `CONNECTION_FAILED`, `ACCESS_DENIED`.
+    pub statuses: Vec<String>,
+    /// Addresses or ranges in CIDR form.
+    pub address_ranges: Vec<String>,
+    /// True: rows for denied attempts too.
+    pub denied: bool,
+}
+
+/// One partition of `connection-events` at the moment of the request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BarrierOffset {
+    /// Partition.
+    pub partition: i32,
+    /// Last stable offset as a `read_committed` consumer sees it: ingest has passed it when its position is there.
+    pub offset: i64,
+}
+
+/// One request: Avro record `ReportRequest`, subject `report-requests-value`. Field order is the schema's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReportRequest {
+    /// The report.
+    pub report_id: ReportId,
+    /// Whose traffic; taken from the identity of who asked.
+    pub tenant: Tenant,
+    /// What the report lists.
+    pub kind: ReportKind,
+    /// Format of the file.
+    pub format: ReportFormat,
+    /// Compression of the file.
+    pub compression: Compression,
+    /// First end time that is in the report.
+    pub range_from: Moment,
+    /// First end time after it: the range is `[range_from, range_to)`.
+    pub range_to: Moment,
+    /// IANA name of the zone that the range was entered in. The file is in UTC.
+    pub zone: String,
+    /// What of the traffic is wanted.
+    pub filter: ReportFilter,
+    /// Columns, where not all are wanted; empty means the kind's own.
+    pub columns: Vec<String>,
+    /// Account that asked.
+    pub requested_by: String,
+    /// When.
+    pub requested_at: Moment,
+    /// E-mail addresses that get the mail.
+    pub receivers: Vec<String>,
+    /// What has to be stored before the report may be made.
+    pub barrier: Vec<BarrierOffset>,
+}

@@ -1,0 +1,72 @@
+//! Kafka topics: names, partition counts and settings of contract section 3.
+
+/// One topic as `flowledger migrate` makes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Topic {
+    /// The name on the broker.
+    pub name: &'static str,
+    /// Partitions when it is made; operators may raise it. `connection-events`: a multiple of 16.
+    pub partitions: i32,
+    /// Topic configs beside `message.timestamp.type=LogAppendTime`, which all of them carry.
+    pub settings: &'static [(&'static str, &'static str)],
+}
+
+const WEEK: &[(&str, &str)] = &[("cleanup.policy", "delete"), ("retention.ms", "604800000")];
+const FOR_GOOD: &[(&str, &str)] = &[("cleanup.policy", "delete"), ("retention.ms", "-1"), ("retention.bytes", "-1")];
+
+/// What Connectors report. Key: Remote Network id as decimal text. Value: `connection-event`.
+pub const CONNECTION_EVENTS: Topic = Topic { name: "connection-events", partitions: 16, settings: WEEK };
+/// Log lines that no event could be made of, as they were. Key: the Connector's file.
+pub const CONNECTION_LINES_DEAD_LETTER: Topic =
+    Topic { name: "connection-lines-dead-letter", partitions: 1, settings: WEEK };
+/// Events that ingest refused, as they were. Key: source partition and offset.
+pub const CONNECTION_EVENTS_DEAD_LETTER: Topic =
+    Topic { name: "connection-events-dead-letter", partitions: 1, settings: WEEK };
+/// What tenants' admins ask for. Key: report id. Value: `report-request`.
+pub const REPORT_REQUESTS: Topic = Topic { name: "report-requests", partitions: 4, settings: FOR_GOOD };
+/// What happened to reports. Key: report id. Value: `report-event`.
+pub const REPORT_EVENTS: Topic = Topic { name: "report-events", partitions: 4, settings: FOR_GOOD };
+/// Requests that the exporter could not read, as they were. Key: report id.
+pub const REPORT_REQUESTS_DEAD_LETTER: Topic =
+    Topic { name: "report-requests-dead-letter", partitions: 1, settings: WEEK };
+
+/// All of them.
+pub const ALL: &[Topic] = &[
+    CONNECTION_EVENTS,
+    CONNECTION_LINES_DEAD_LETTER,
+    CONNECTION_EVENTS_DEAD_LETTER,
+    REPORT_REQUESTS,
+    REPORT_EVENTS,
+    REPORT_REQUESTS_DEAD_LETTER,
+];
+
+/// The setting that every topic carries: Kafka's time is the broker's.
+pub const TIMESTAMP_TYPE: (&str, &str) = ("message.timestamp.type", "LogAppendTime");
+
+/// Header names on records of these topics. One place, so that writer and reader agree.
+pub mod headers {
+    /// Dead letters: why, in words.
+    pub const REASON: &str = "reason";
+    /// Dead letters of lines: the file, as the connector was told it. On events, only where the connector is set to add it.
+    pub const FILE: &str = "file";
+    /// Dead letters of lines: byte offset of the line's first byte in the file, decimal. On events as `FILE`.
+    pub const FILE_OFFSET: &str = "file-offset";
+    /// Dead letters of lines: length of the whole line in bytes, decimal, where the value holds only its beginning.
+    pub const LINE_LENGTH: &str = "line-length";
+    /// Dead letters of lines: SHA-256 of the whole line, hexadecimal.
+    pub const LINE_SHA256: &str = "line-sha256";
+    /// Dead letters of lines: the tenant of the connector that read it.
+    pub const TENANT: &str = "tenant";
+    /// Dead letters of lines: version of the log, `v2` or `v3`.
+    pub const LOG_VERSION: &str = "log-version";
+    /// Dead letters of events and requests: topic the record came from.
+    pub const SOURCE_TOPIC: &str = "source-topic";
+    /// Its partition, decimal.
+    pub const SOURCE_PARTITION: &str = "source-partition";
+    /// Its offset, decimal.
+    pub const SOURCE_OFFSET: &str = "source-offset";
+    /// Its time on Kafka, Unix milliseconds, decimal.
+    pub const SOURCE_TIMESTAMP_MS: &str = "source-timestamp-ms";
+    /// Its key, raw bytes; absent where it had none.
+    pub const SOURCE_KEY: &str = "source-key";
+}
