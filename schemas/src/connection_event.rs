@@ -168,8 +168,10 @@ pub struct ConnectionEvent {
     /// Public address of the client.
     pub client_ip: Option<Address>,
     /// Resource to client, bytes (`rx`).
+    #[serde(with = "crate::as_long")]
     pub bytes_received: u64,
     /// Client to Resource, bytes (`tx`).
+    #[serde(with = "crate::as_long")]
     pub bytes_transferred: u64,
     /// Reason of a failure; empty where there is none.
     pub error_message: String,
@@ -317,8 +319,7 @@ impl ConnectionEvent {
         if self.user.is_some() == self.service_account.is_some() {
             return Err(ContractBreach::NotOneIdentity);
         }
-        for (name, counter) in
-            [("bytes_received", self.bytes_received), ("bytes_transferred", self.bytes_transferred)]
+        for (name, counter) in [("bytes_received", self.bytes_received), ("bytes_transferred", self.bytes_transferred)]
         {
             if i64::try_from(counter).is_err() {
                 return Err(ContractBreach::CounterTooLarge(name));

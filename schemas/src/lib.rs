@@ -4,6 +4,7 @@
 //! service and no client library.
 
 pub mod addresses;
+mod as_long;
 pub mod avro_schemas;
 pub mod connection_event;
 pub mod event_id;

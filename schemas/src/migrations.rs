@@ -6,7 +6,7 @@
 pub struct Migration {
     /// From 1, without gaps.
     pub number: u32,
-    /// The file's name without number and ending.
+    /// The file's name without its ending, number included.
     pub name: &'static str,
     /// Statements, each ended by `;` at the end of a line.
     pub sql: &'static str,
@@ -17,17 +17,17 @@ macro_rules! migrations {
         &[$(Migration {
             number: $number,
             name: $name,
-            sql: include_str!(concat!("../migrations/", stringify!($number), "_", $name, ".sql")),
+            sql: include_str!(concat!("../migrations/", $name, ".sql")),
         }),*]
     };
 }
 
 /// All of them, in order.
 pub const ALL: &[Migration] = migrations! {
-    001 "connections";
-    002 "connection_openings";
-    003 "connections_hourly";
-    004 "open_connections";
+    1 "001_connections";
+    2 "002_connection_openings";
+    3 "003_connections_hourly";
+    4 "004_open_connections";
 };
 
 #[cfg(test)]

@@ -1,0 +1,258 @@
+//! The registry's REST API, as far as it is needed.
+
+use std::time::Duration;
+
+use reqwest::{Client, Method, RequestBuilder, StatusCode};
+use schemas::avro_schemas::{COMPATIBILITY, Subject};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde_json::json;
+use service_kit::CancellationToken;
+use service_kit::retry::{Attempt, Backoff, until_stopped};
+
+use crate::config::RegistryConfig;
+use crate::wire::SchemaId;
+
+/// Type of the API's bodies.
+const CONTENT_TYPE: &str = "application/vnd.schemaregistry.v1+json";
+/// The longest answer that is read, bytes.
+const ANSWER_MAX: usize = 4 << 20;
+
+/// A schema as the registry gave it, not parsed yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WriterSchema(pub String);
+
+/// Why the registry did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum RegistryError {
+    /// No answer, or one that says to come back later. Trying again may help.
+    #[error("schema registry is away: {0}")]
+    Away(String),
+    /// The registry has no schema of this id.
+    #[error("schema registry knows no schema {0}")]
+    NoSuchSchema(SchemaId),
+    /// The registry has no such schema under this subject, and registering is switched off.
+    #[error("schema registry has not today's schema of subject {0}, and `registry.register` is false")]
+    NotRegistered(&'static str),
+    /// The registry holds another schema that this one is not compatible with.
+    #[error("schema registry refuses the schema of subject {subject} as not compatible: {reason}")]
+    NotCompatible {
+        /// The subject.
+        subject: &'static str,
+        /// What the registry said.
+        reason: String,
+    },
+    /// Refused for any other reason: sign-in, rights, a path that is not the Confluent API.
+    #[error("schema registry refuses {action} with status {status}: {reason}")]
+    Refused {
+        /// What was asked.
+        action: &'static str,
+        /// HTTP status.
+        status: u16,
+        /// The beginning of what the registry said.
+        reason: String,
+    },
+    /// An answer that is not the Confluent API's.
+    #[error("schema registry's answer to {action} cannot be read")]
+    NotUnderstood {
+        /// What was asked.
+        action: &'static str,
+    },
+}
+
+impl RegistryError {
+    /// True where trying again may help.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Away(_) => true,
+            Self::NoSuchSchema(_)
+            | Self::NotRegistered(_)
+            | Self::NotCompatible { .. }
+            | Self::Refused { .. }
+            | Self::NotUnderstood { .. } => false,
+        }
+    }
+}
+
+/// A client of the registry; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Registry {
+    client: Client,
+    url: String,
+    register: bool,
+    sign_in: Option<(String, Option<SecretString>)>,
+}
+
+#[derive(Deserialize)]
+struct IdAnswer {
+    id: u32,
+}
+
+#[derive(Deserialize)]
+struct SchemaAnswer {
+    schema: String,
+    #[serde(default, rename = "schemaType")]
+    schema_type: Option<String>,
+}
+
+impl Registry {
+    /// A client; connects when it is first used.
+    ///
+    /// # Errors
+    /// When the HTTP client cannot be made.
+    pub fn new(config: &RegistryConfig) -> Result<Self, RegistryError> {
+        service_kit::tls::install();
+        let client =
+            Client::builder().timeout(config.timeout).build().map_err(|error| RegistryError::Away(chain(&error)))?;
+        Ok(Self {
+            client,
+            url: config.url.trim_end_matches('/').to_owned(),
+            register: config.register,
+            sign_in: config.user.clone().map(|user| (user, config.password.clone())),
+        })
+    }
+
+    /// Waits until the registry answers. `None`: told to stop first.
+    pub async fn wait_ready(&self, stop: &CancellationToken) -> Option<Result<(), RegistryError>> {
+        let backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
+        until_stopped(stop, backoff, async || match self.ask("list of subjects", Method::GET, "subjects", None).await {
+            Ok(_) => Attempt::Done(()),
+            Err(error) if error.is_passing() => {
+                tracing::warn!(%error, "waiting for the schema registry");
+                Attempt::Again(error)
+            }
+            Err(error) => Attempt::Fail(error),
+        })
+        .await
+    }
+
+    /// The id of today's schema of a subject: registered, with the contract's compatibility set, or only looked up.
+    ///
+    /// # Errors
+    /// Where the registry is away, refuses, or lacks the schema while registering is switched off.
+    pub async fn ensure(&self, subject: &Subject) -> Result<SchemaId, RegistryError> {
+        let body = json!({ "schema": subject.schema, "schemaType": "AVRO" });
+        if !self.register {
+            let path = format!("subjects/{}", subject.name);
+            return match self.ask("look-up of a schema", Method::POST, &path, Some(body)).await {
+                Ok(answer) => id_of(&answer, "look-up of a schema"),
+                Err(RegistryError::Refused { status: 404, .. }) => Err(RegistryError::NotRegistered(subject.name)),
+                Err(error) => Err(error),
+            };
+        }
+        let path = format!("subjects/{}/versions", subject.name);
+        let answer = match self.ask("registering a schema", Method::POST, &path, Some(body)).await {
+            Err(RegistryError::Refused { status: 409, reason, .. }) => {
+                return Err(RegistryError::NotCompatible { subject: subject.name, reason });
+            }
+            answer => answer?,
+        };
+        // After the schema: a subject that does not exist yet has no settings in some registries.
+        let compatibility = json!({ "compatibility": COMPATIBILITY });
+        let path = format!("config/{}", subject.name);
+        self.ask("setting the compatibility", Method::PUT, &path, Some(compatibility)).await?;
+        id_of(&answer, "registering a schema")
+    }
+
+    /// [`Self::ensure`], again and again while the registry is away. `None`: told to stop first.
+    pub async fn ensure_patiently(
+        &self,
+        subject: &Subject,
+        stop: &CancellationToken,
+    ) -> Option<Result<SchemaId, RegistryError>> {
+        until_stopped(stop, Backoff::default(), async || match self.ensure(subject).await {
+            Ok(id) => Attempt::Done(id),
+            Err(error) if error.is_passing() => {
+                tracing::warn!(%error, subject = subject.name, "waiting for the schema registry");
+                Attempt::Again(error)
+            }
+            Err(error) => Attempt::Fail(error),
+        })
+        .await
+    }
+
+    /// The schema of an id, as a writer registered it.
+    ///
+    /// # Errors
+    /// Where the registry is away, refuses, or knows no such Avro schema.
+    pub async fn fetch(&self, id: SchemaId) -> Result<WriterSchema, RegistryError> {
+        let action = "fetching a schema";
+        let answer = match self.ask(action, Method::GET, &format!("schemas/ids/{id}"), None).await {
+            Err(RegistryError::Refused { status: 404, .. }) => return Err(RegistryError::NoSuchSchema(id)),
+            answer => answer?,
+        };
+        let answer: SchemaAnswer =
+            serde_json::from_slice(&answer).map_err(|_| RegistryError::NotUnderstood { action })?;
+        match answer.schema_type.as_deref() {
+            None | Some("AVRO") => Ok(WriterSchema(answer.schema)),
+            Some(_) => Err(RegistryError::NoSuchSchema(id)),
+        }
+    }
+
+    async fn ask(
+        &self,
+        action: &'static str,
+        method: Method,
+        path: &str,
+        body: Option<serde_json::Value>,
+    ) -> Result<Vec<u8>, RegistryError> {
+        let mut request = self.client.request(method, format!("{}/{path}", self.url));
+        if let Some(body) = body {
+            request = request.header("Content-Type", CONTENT_TYPE).body(body.to_string());
+        }
+        let mut response = self
+            .signed_in(request)
+            .header("Accept", format!("{CONTENT_TYPE}, application/json"))
+            .send()
+            .await
+            .map_err(|error| RegistryError::Away(chain(&error.without_url())))?;
+        let status = response.status();
+        let mut answer = Vec::new();
+        loop {
+            match response.chunk().await {
+                Ok(None) => break,
+                Ok(Some(chunk)) if answer.len() + chunk.len() <= ANSWER_MAX => answer.extend_from_slice(&chunk),
+                Ok(Some(_)) => return Err(RegistryError::NotUnderstood { action }),
+                Err(error) => return Err(RegistryError::Away(chain(&error.without_url()))),
+            }
+        }
+        if status.is_success() {
+            return Ok(answer);
+        }
+        let passing = status.is_server_error()
+            || status == StatusCode::TOO_MANY_REQUESTS
+            || status == StatusCode::REQUEST_TIMEOUT;
+        if passing {
+            return Err(RegistryError::Away(format!("status {status}")));
+        }
+        let reason = String::from_utf8_lossy(&answer).chars().filter(|char| !char.is_control()).take(300).collect();
+        Err(RegistryError::Refused { action, status: status.as_u16(), reason })
+    }
+
+    fn signed_in(&self, request: RequestBuilder) -> RequestBuilder {
+        match &self.sign_in {
+            None => request,
+            Some((user, password)) => {
+                request.basic_auth(user, password.as_ref().map(|password| password.expose_secret().to_owned()))
+            }
+        }
+    }
+}
+
+fn id_of(answer: &[u8], action: &'static str) -> Result<SchemaId, RegistryError> {
+    serde_json::from_slice::<IdAnswer>(answer)
+        .map(|answer| SchemaId::new(answer.id))
+        .map_err(|_| RegistryError::NotUnderstood { action })
+}
+
+/// An error with its causes: reqwest's own text leaves them out.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text = format!("{text}: {inner}");
+        cause = inner.source();
+    }
+    text
+}

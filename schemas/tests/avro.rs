@@ -1,0 +1,235 @@
+//! Rust types and `.avsc` files say the same, with apache-avro as the judge, and every published version reads every other.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use apache_avro::reader::datum::GenericDatumReader;
+use apache_avro::schema_compatibility::SchemaCompatibility;
+use apache_avro::types::Value;
+use apache_avro::writer::datum::GenericDatumWriter;
+use apache_avro::{Schema, from_value};
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use schemas::addresses::Address;
+use schemas::avro_schemas::{self, Subject};
+use schemas::connection_event::{
+    ConnectionEvent, EventType, Location, Protocol, Relay, ServiceAccount, TunnelPath, User,
+};
+use schemas::event_id::EventId;
+use schemas::ids::{DeviceId, ReportId, Tenant};
+use schemas::report_event::{ReportEvent, ReportEventType};
+use schemas::report_request::{BarrierOffset, Compression, ReportFilter, ReportFormat, ReportKind, ReportRequest};
+use schemas::times::Moment;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+fn parsed(schema: &str) -> Schema {
+    Schema::parse_str(schema).unwrap()
+}
+
+/// Written from the Rust type and read back by the schema, and written by the schema and read back into the Rust type.
+fn round_trip<T: Serialize + DeserializeOwned>(subject: &Subject, value: &T) -> T {
+    let schema = parsed(subject.schema);
+    let writer = GenericDatumWriter::builder(&schema).human_readable(false).build().unwrap();
+    let reader = GenericDatumReader::builder(&schema).human_readable(false).build().unwrap();
+    let from_type = writer.write_ser_to_vec(value).unwrap();
+    let by_schema = reader.read_value(&mut from_type.as_slice()).unwrap();
+    assert!(by_schema.validate(&schema));
+    let from_schema = writer.write_value_to_vec(by_schema.clone()).unwrap();
+    assert_eq!(from_type, from_schema);
+    let direct: T = reader.read_deser(&mut from_schema.as_slice()).unwrap();
+    let through_value: T = from_value(&by_schema).unwrap();
+    assert_eq!(writer.write_ser_to_vec(&direct).unwrap(), writer.write_ser_to_vec(&through_value).unwrap());
+    direct
+}
+
+fn addresses() -> impl Strategy<Value = Option<Address>> {
+    proptest::option::of(any::<[u8; 16]>().prop_map(Address::from_octets))
+}
+
+fn ids<T>() -> impl Strategy<Value = T>
+where
+    T: TryFrom<i64> + std::fmt::Debug,
+    <T as TryFrom<i64>>::Error: std::fmt::Debug,
+{
+    (0..=i64::MAX).prop_map(|number| T::try_from(number).unwrap())
+}
+
+fn tenants() -> impl Strategy<Value = Tenant> {
+    "[a-z0-9]([a-z0-9-]{0,10}[a-z0-9])?".prop_map(|slug| slug.parse().unwrap())
+}
+
+fn identities() -> impl Strategy<Value = (Option<User>, Option<ServiceAccount>)> {
+    prop_oneof![
+        (ids(), any::<String>()).prop_map(|(id, email)| (Some(User { id, email }), None)),
+        (ids(), any::<String>(), any::<String>(), proptest::option::of(ids()))
+            .prop_map(|(id, name, key, key_id)| (None, Some(ServiceAccount { id, name, key, key_id }))),
+    ]
+}
+
+fn relays() -> impl Strategy<Value = Vec<Relay>> {
+    let relay = (any::<String>(), addresses(), any::<u16>()).prop_map(|(name, ip, port)| Relay { name, ip, port });
+    proptest::collection::vec(relay, 0..4)
+}
+
+fn locations() -> impl Strategy<Value = Option<Location>> {
+    let place = (-90.0..=90.0, -180.0..=180.0, proptest::option::of(any::<String>()));
+    proptest::option::of(place.prop_map(|(latitude, longitude, city)| Location {
+        city,
+        country: None,
+        region: Some(String::new()),
+        latitude: Some(latitude),
+        longitude: Some(longitude),
+    }))
+}
+
+prop_compose! {
+    fn events()(
+        event_id in any::<[u8; 16]>(),
+        tenant in tenants(),
+        event_type in prop::sample::select(vec![
+            EventType::EstablishedConnection, EventType::ClosedConnection, EventType::FailedToConnect, EventType::DeniedAccess,
+        ]),
+        times in (any::<i64>(), any::<i64>()),
+        texts in proptest::array::uniform7(any::<String>()),
+        ids in (ids(), ids(), ids(), proptest::option::of(ids::<DeviceId>())),
+        addresses in (addresses(), addresses()),
+        resource_port in any::<u16>(),
+        protocol in prop::sample::select(vec![Protocol::Tcp, Protocol::Udp, Protocol::Icmp]),
+        tunnel_path in prop::sample::select(vec![TunnelPath::Direct, TunnelPath::Relay]),
+        counters in (0..=i64::MAX as u64, 0..=i64::MAX as u64),
+        (user, service_account) in identities(),
+        relays in relays(),
+        location in locations(),
+    ) -> ConnectionEvent {
+        let [connection_id, connector_name, remote_network_name, resource_address, applied_rule, tunnel, error_message] = texts;
+        ConnectionEvent {
+            event_id: EventId::from_bytes(event_id),
+            tenant,
+            event_type,
+            start_time: Moment::from_micros(times.0),
+            end_time: Moment::from_micros(times.1),
+            connection_id,
+            connector_id: ids.0,
+            connector_name,
+            remote_network_id: ids.1,
+            remote_network_name,
+            resource_id: ids.2,
+            resource_address,
+            applied_rule,
+            resource_ip: addresses.0,
+            resource_port,
+            protocol,
+            tunnel_path,
+            tunnel_protocol: Some(tunnel),
+            client_ip: addresses.1,
+            bytes_received: counters.0,
+            bytes_transferred: counters.1,
+            error_message,
+            device_id: ids.3,
+            user,
+            service_account,
+            relays,
+            location,
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn connection_event_and_its_schema_agree(event in events()) {
+        prop_assert_eq!(round_trip(&avro_schemas::CONNECTION_EVENT, &event), event);
+    }
+}
+
+fn request() -> ReportRequest {
+    ReportRequest {
+        report_id: ReportId::generate(),
+        tenant: "acme".parse().unwrap(),
+        kind: ReportKind::Events,
+        format: ReportFormat::Csv,
+        compression: Compression::Gzip,
+        range_from: Moment::FIRST,
+        range_to: Moment::END,
+        zone: "Europe/Berlin".to_owned(),
+        filter: ReportFilter { remote_networks: vec![64894], denied: true, ..ReportFilter::default() },
+        columns: Vec::new(),
+        requested_by: "admin".to_owned(),
+        requested_at: Moment::from_millis(1_793_487_602_665),
+        receivers: vec!["admin@acme.example".to_owned()],
+        barrier: vec![BarrierOffset { partition: 3, offset: 17 }],
+    }
+}
+
+#[test]
+fn report_request_and_its_schema_agree() {
+    let asked = request();
+    assert_eq!(round_trip(&avro_schemas::REPORT_REQUEST, &asked), asked);
+}
+
+#[test]
+fn report_event_and_its_schema_agree() {
+    let asked = request();
+    let bare = ReportEvent::new(asked.report_id, asked.tenant.clone(), ReportEventType::Waiting, Moment::END);
+    let full = ReportEvent {
+        request: Some(asked),
+        attempt: Some(2),
+        rows: Some(7),
+        reason: Some("no space".to_owned()),
+        receiver: Some("admin@acme.example".to_owned()),
+        ..bare.clone()
+    };
+    for event in [bare, full] {
+        assert_eq!(round_trip(&avro_schemas::REPORT_EVENT, &event), event);
+    }
+}
+
+#[test]
+fn every_published_version_reads_the_data_of_every_other() {
+    for subject in avro_schemas::ALL {
+        for (writer_version, writer) in subject.published.iter().enumerate() {
+            for (reader_version, reader) in subject.published.iter().enumerate() {
+                let found = SchemaCompatibility::can_read(&parsed(writer), &parsed(reader));
+                assert!(found.is_ok(), "{} {writer_version} by {reader_version}: {found:?}", subject.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn todays_schema_is_the_last_published_one() {
+    for subject in avro_schemas::ALL {
+        assert_eq!(subject.published.last(), Some(&subject.schema), "{}: publish a new version", subject.name);
+    }
+}
+
+/// A reader one field and one symbol ahead, and one behind: what FULL_TRANSITIVE promises, tried on data.
+#[test]
+fn data_of_a_newer_and_of_an_older_schema_is_read() {
+    for subject in avro_schemas::ALL {
+        let mut newer: serde_json::Value = serde_json::from_str(subject.schema).unwrap();
+        let fields = newer["fields"].as_array_mut().unwrap();
+        fields.push(serde_json::json!({ "name": "from_the_future", "type": ["null", "string"], "default": null }));
+        let newer = newer.to_string();
+        SchemaCompatibility::mutual_read(&parsed(&newer), &parsed(subject.schema)).unwrap();
+    }
+    let newer = avro_schemas::CONNECTION_EVENT.schema.replace("\"DENIED_ACCESS\"", "\"DENIED_ACCESS\", \"PAUSED\"");
+    let (newer, older) = (parsed(&newer), parsed(avro_schemas::CONNECTION_EVENT.schema));
+    let event = sample_event();
+    let written = GenericDatumWriter::builder(&older).build().unwrap().write_ser_to_vec(&event).unwrap();
+    let mut value = GenericDatumReader::builder(&older).build().unwrap().read_value(&mut written.as_slice()).unwrap();
+    if let Value::Record(fields) = &mut value {
+        let (_, event_type) = fields.iter_mut().find(|(name, _)| name == "event_type").unwrap();
+        *event_type = Value::Enum(5, "PAUSED".to_owned());
+    }
+    let written = GenericDatumWriter::builder(&newer).build().unwrap().write_value_to_vec(value).unwrap();
+    let read = GenericDatumReader::builder(&newer).reader_schema(&older).build().unwrap();
+    let event: ConnectionEvent = from_value(&read.read_value(&mut written.as_slice()).unwrap()).unwrap();
+    assert_eq!(event.event_type, EventType::Unknown);
+}
+
+fn sample_event() -> ConnectionEvent {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    events().new_tree(&mut runner).unwrap().current()
+}
