@@ -1,1 +1,1 @@
-//! To be written.
+//! End-to-end journeys live in `tests/`; this library is empty.

@@ -1,0 +1,139 @@
+//! The rules of ARCHITECTURE.md, read from `cargo metadata` and from the page itself.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
+
+const SERVICES: [&str; 5] = ["connector", "ingest", "aggregator", "exporter", "console"];
+/// Crates that may name a service: the binary that wires, and the journeys.
+const WIRING: [&str; 2] = ["flowledger", "tests"];
+/// Each technology and the crates that may use it, beside tests.
+const HOMES: [(&str, &[&str]); 8] = [
+    ("rdkafka", &["kafka-io"]),
+    ("rdkafka-sys", &["kafka-io"]),
+    ("clickhouse", &["clickhouse-io"]),
+    ("apache-avro", &["schema-registry"]),
+    ("object_store", &["report-store"]),
+    ("lettre", &["exporter"]),
+    ("libloading", &["embedded-clickhouse"]),
+    ("axum", &["console", "embedded-clickhouse", "service-kit"]),
+];
+
+fn metadata() -> Metadata {
+    MetadataCommand::new().manifest_path(root().join("Cargo.toml")).no_deps().other_options(["--offline".to_owned()]).exec().unwrap()
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+fn members(metadata: &Metadata) -> BTreeMap<&str, &Package> {
+    metadata.packages.iter().map(|package| (package.name.as_str(), package)).collect()
+}
+
+fn dependencies(package: &Package) -> BTreeSet<&str> {
+    let is_normal = |kind: DependencyKind| kind == DependencyKind::Normal;
+    package.dependencies.iter().filter(|it| is_normal(it.kind)).map(|it| it.name.as_str()).collect()
+}
+
+#[test]
+fn no_service_depends_on_another() {
+    let metadata = metadata();
+    for (name, package) in members(&metadata) {
+        let named: Vec<_> = SERVICES.into_iter().filter(|service| dependencies(package).contains(service)).collect();
+        assert!(named.is_empty() || WIRING.contains(&name), "{name} depends on {named:?}");
+    }
+}
+
+#[test]
+fn libs_depend_on_schemas_and_libs_only() {
+    let metadata = metadata();
+    let members = members(&metadata);
+    for (name, package) in &members {
+        if !package.manifest_path.as_str().contains("/libs/") {
+            continue;
+        }
+        for dependency in dependencies(package) {
+            let own = members.get(dependency);
+            let allowed = own.is_none_or(|own| dependency == "schemas" || own.manifest_path.as_str().contains("/libs/"));
+            assert!(allowed, "{name} depends on {dependency}");
+        }
+    }
+}
+
+#[test]
+fn contract_depends_on_no_other_crate_of_ours() {
+    let metadata = metadata();
+    let members = members(&metadata);
+    let ours: Vec<_> = dependencies(members["schemas"]).into_iter().filter(|name| members.contains_key(name)).collect();
+    assert!(ours.is_empty(), "schemas depends on {ours:?}");
+}
+
+#[test]
+fn each_technology_lives_in_its_home() {
+    let metadata = metadata();
+    for (name, package) in members(&metadata) {
+        for (technology, homes) in HOMES {
+            let used = dependencies(package).contains(technology);
+            assert!(!used || homes.contains(&name), "{name} uses {technology}, whose home is {homes:?}");
+        }
+    }
+}
+
+#[test]
+fn unsafe_code_stands_in_its_home_only() {
+    let metadata = metadata();
+    for (name, package) in members(&metadata) {
+        let source = package.manifest_path.parent().unwrap().join("src");
+        for file in rust_files(source.as_std_path()) {
+            let lifted = std::fs::read_to_string(&file).unwrap().contains(concat!("(unsafe", "_code"));
+            assert!(!lifted || name == "embedded-clickhouse", "{} lifts the ban on unsafe code", file.display());
+        }
+    }
+}
+
+fn rust_files(folder: &Path) -> Vec<std::path::PathBuf> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(rust_files(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    files
+}
+
+/// Folders in the code map's table, in its order.
+fn code_map() -> Vec<String> {
+    let page = std::fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let section = page.split("## Code map").nth(1).unwrap().split("\n## ").next().unwrap().to_owned();
+    section.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next().map(str::to_owned)).collect()
+}
+
+#[test]
+fn code_map_names_every_crate_and_no_other() {
+    let metadata = metadata();
+    let crates: BTreeSet<String> = metadata
+        .packages
+        .iter()
+        .map(|package| package.manifest_path.parent().unwrap().strip_prefix(&metadata.workspace_root).unwrap().to_string())
+        .collect();
+    let mapped: BTreeSet<String> = code_map().into_iter().collect();
+    let missing: Vec<_> = crates.difference(&mapped).collect();
+    assert!(missing.is_empty(), "not in the code map: {missing:?}");
+    let gone: Vec<_> = mapped.iter().filter(|folder| !root().join(folder).is_dir()).collect();
+    assert!(gone.is_empty(), "in the code map, but not there: {gone:?}");
+}
+
+#[test]
+fn files_that_the_architecture_names_are_there() {
+    let page = std::fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let named = page.split('`').skip(1).step_by(2).filter(|name| name.contains('/') && !name.contains([' ', '<', '*']));
+    let gone: Vec<_> = named.filter(|name| !root().join(name.trim_end_matches('/')).exists() && !name.starts_with("stages")).collect();
+    assert!(gone.is_empty(), "named, but not there: {gone:?}");
+}
