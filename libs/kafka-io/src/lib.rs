@@ -1,1 +1,22 @@
-//! To be written.
+//! Everything that speaks to Kafka: an idempotent producer, a group consumer with back-pressure, a follower of whole topics, and
+//! the few questions and settings that need an admin.
+//!
+//! No type of the client library is in the public interface. Consumers see committed records only.
+
+pub mod admin;
+mod config;
+mod end_of_partition;
+mod error;
+mod follower;
+mod group;
+mod poll_loop;
+mod producer;
+mod record;
+
+pub use config::KafkaConfig;
+pub use error::{CommitError, ConsumeError, KafkaError, ProduceError};
+pub use follower::{Followed, TopicFollower};
+pub use group::{GroupConsumer, GroupOptions};
+pub use poll_loop::{Acknowledged, Arrival};
+pub use producer::{Acknowledgement, Delivered, OutRecord, Producer};
+pub use record::{Partition, Record};

@@ -1,0 +1,143 @@
+//! Questions and settings that concern whole topics and groups. Each has a deadline of its own.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::{Offset, TopicPartitionList};
+use schemas::topics::{TIMESTAMP_TYPE, Topic};
+
+use crate::config::{KafkaConfig, Logging};
+use crate::error::KafkaError;
+
+/// Deadline of a question.
+const ASK_MAX: Duration = Duration::from_secs(10);
+/// Deadline of making topics.
+const MAKE_MAX: Duration = Duration::from_secs(60);
+
+/// A topic that is there now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Made {
+    /// Name.
+    pub name: &'static str,
+    /// Partitions that it has; those of a topic that was there may differ from what was wanted.
+    pub partitions: i32,
+    /// True where it was made now.
+    pub is_new: bool,
+}
+
+/// Makes the topics that are not there, with `LogAppendTime` and their own settings. Topics that are there are left as they are.
+///
+/// # Errors
+/// When the broker does not answer, refuses, or an existing `connection-events` has a partition count that is no multiple of 16.
+pub async fn ensure_topics(config: &KafkaConfig, topics: &[Topic], replication: i32) -> Result<Vec<Made>, KafkaError> {
+    let during = KafkaError::during;
+    let client: AdminClient<Logging> =
+        config.client(&[]).create_with_context(Logging).map_err(during("making an admin client"))?;
+    let wanted: Vec<NewTopic<'_>> = topics
+        .iter()
+        .map(|topic| {
+            let made = NewTopic::new(topic.name, topic.partitions, TopicReplication::Fixed(replication))
+                .set(TIMESTAMP_TYPE.0, TIMESTAMP_TYPE.1);
+            topic.settings.iter().fold(made, |made, (key, value)| made.set(key, value))
+        })
+        .collect();
+    let options = AdminOptions::new().operation_timeout(Some(MAKE_MAX)).request_timeout(Some(MAKE_MAX));
+    let results = client.create_topics(&wanted, &options).await.map_err(during("making topics"))?;
+    let mut made = Vec::new();
+    for (topic, result) in topics.iter().zip(results) {
+        let is_new = match result {
+            Ok(_) => true,
+            Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => false,
+            Err((_, code)) => return Err(KafkaError::new("making topics", format!("{}: {code}", topic.name))),
+        };
+        let partitions = if is_new { topic.partitions } else { partition_count(config, topic.name).await? };
+        if topic.partitions % 16 == 0 && partitions % 16 != 0 {
+            let problem = format!("{} has {partitions} partitions, which is no multiple of 16", topic.name);
+            return Err(KafkaError::new("checking topics", problem));
+        }
+        made.push(Made { name: topic.name, partitions, is_new });
+    }
+    Ok(made)
+}
+
+/// How many partitions a topic has.
+///
+/// # Errors
+/// When the topic is not there or the broker does not answer.
+pub async fn partition_count(config: &KafkaConfig, topic: &str) -> Result<i32, KafkaError> {
+    let topic = topic.to_owned();
+    asked(config, &[], "looking up a topic", move |client| count(client, &topic)).await
+}
+
+/// For each partition the last stable offset: the next one that a `read_committed` consumer would read up to now.
+///
+/// # Errors
+/// When the topic is not there or the broker does not answer.
+pub async fn stable_ends(config: &KafkaConfig, topic: &str) -> Result<BTreeMap<i32, i64>, KafkaError> {
+    watermarks(config, topic).await.map(|all| all.into_iter().map(|(number, (_, end))| (number, end)).collect())
+}
+
+/// For each partition the first offset that is still there.
+///
+/// # Errors
+/// When the topic is not there or the broker does not answer.
+pub async fn beginnings(config: &KafkaConfig, topic: &str) -> Result<BTreeMap<i32, i64>, KafkaError> {
+    watermarks(config, topic).await.map(|all| all.into_iter().map(|(number, (first, _))| (number, first)).collect())
+}
+
+async fn watermarks(config: &KafkaConfig, topic: &str) -> Result<BTreeMap<i32, (i64, i64)>, KafkaError> {
+    let topic = topic.to_owned();
+    asked(config, &[("isolation.level", "read_committed")], "asking for offsets", move |client| {
+        let numbers = 0..count(client, &topic)?;
+        numbers.map(|number| Ok((number, client.fetch_watermarks(&topic, number, ASK_MAX)?))).collect()
+    })
+    .await
+}
+
+/// For each partition the offset that a group has committed; `None` where it has committed none.
+///
+/// # Errors
+/// When the topic is not there or the broker does not answer.
+pub async fn committed(
+    config: &KafkaConfig,
+    group: &str,
+    topic: &str,
+) -> Result<BTreeMap<i32, Option<i64>>, KafkaError> {
+    let topic = topic.to_owned();
+    asked(config, &[("group.id", group)], "asking for committed offsets", move |client| {
+        let mut list = TopicPartitionList::new();
+        for number in 0..count(client, &topic)? {
+            list.add_partition(&topic, number);
+        }
+        let answer = client.committed_offsets(list, ASK_MAX)?;
+        let offset = |offset| if let Offset::Offset(offset) = offset { Some(offset) } else { None };
+        Ok(answer.elements().iter().map(|it| (it.partition(), offset(it.offset()))).collect())
+    })
+    .await
+}
+
+fn count(client: &BaseConsumer<Logging>, topic: &str) -> Result<i32, rdkafka::error::KafkaError> {
+    let metadata = client.fetch_metadata(Some(topic), ASK_MAX)?;
+    let found = metadata.topics().iter().find(|it| it.name() == topic && it.error().is_none());
+    let partitions = found.map_or(0, |it| it.partitions().len());
+    if partitions == 0 {
+        return Err(rdkafka::error::KafkaError::MetadataFetch(RDKafkaErrorCode::UnknownTopicOrPartition));
+    }
+    Ok(i32::try_from(partitions).unwrap_or(i32::MAX))
+}
+
+/// Asks in a thread that may block.
+async fn asked<T: Send + 'static>(
+    config: &KafkaConfig,
+    fixed: &[(&str, &str)],
+    action: &'static str,
+    question: impl FnOnce(&BaseConsumer<Logging>) -> Result<T, rdkafka::error::KafkaError> + Send + 'static,
+) -> Result<T, KafkaError> {
+    let client: BaseConsumer<Logging> =
+        config.client(fixed).create_with_context(Logging).map_err(KafkaError::during("making a client"))?;
+    let asking = tokio::task::spawn_blocking(move || question(&client));
+    asking.await.map_err(|error| KafkaError::new(action, error))?.map_err(KafkaError::during(action))
+}

@@ -1,0 +1,75 @@
+//! Section `kafka`.
+
+use std::collections::BTreeMap;
+
+use rdkafka::ClientConfig;
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::KafkaError as ClientError;
+use serde::{Deserialize, Serialize};
+
+/// Which brokers, and how.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct KafkaConfig {
+    /// `host:port`, several with commas between.
+    pub bootstrap_servers: String,
+    /// librdkafka's own settings, passed on to every client. What the guarantees rest on cannot be set here.
+    pub properties: BTreeMap<String, String>,
+}
+
+impl Default for KafkaConfig {
+    fn default() -> Self {
+        Self { bootstrap_servers: "127.0.0.1:9092".to_owned(), properties: BTreeMap::new() }
+    }
+}
+
+impl KafkaConfig {
+    /// The client's settings: the operator's, then `fixed`, which win.
+    pub(crate) fn client(&self, fixed: &[(&str, &str)]) -> ClientConfig {
+        let mut client = ClientConfig::new();
+        for (key, value) in &self.properties {
+            client.set(key, value);
+        }
+        client
+            .set("bootstrap.servers", &self.bootstrap_servers)
+            // Metrics go to our own operators only.
+            .set("enable.metrics.push", "false")
+            .set("reconnect.backoff.max.ms", "2000")
+            .set_log_level(RDKafkaLogLevel::Warning);
+        for (key, value) in fixed {
+            client.set(*key, *value);
+        }
+        client
+    }
+}
+
+/// The client library's log, into ours.
+pub(crate) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
+    match level {
+        RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
+            tracing::error!(target: "librdkafka", facility, "{message}");
+        }
+        // A broker that is away is reported as an error again and again; whoever waits for it says so too.
+        RDKafkaLogLevel::Error | RDKafkaLogLevel::Warning | RDKafkaLogLevel::Notice => {
+            tracing::debug!(target: "librdkafka", facility, "{message}");
+        }
+        RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug => tracing::trace!(target: "librdkafka", facility, "{message}"),
+    }
+}
+
+/// A context that only logs.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Logging;
+
+impl ClientContext for Logging {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        log(level, facility, message);
+    }
+
+    fn error(&self, error: ClientError, reason: &str) {
+        tracing::debug!(target: "librdkafka", %error, "{reason}");
+    }
+}
+
+impl rdkafka::consumer::ConsumerContext for Logging {}

@@ -1,0 +1,123 @@
+//! Publishing: idempotent, acknowledged by all replicas, placed where Java clients place keys.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::future_producer::DeliveryFuture;
+use rdkafka::producer::{FutureProducer, FutureRecord, Producer as _};
+
+use crate::config::{KafkaConfig, Logging};
+use crate::error::{KafkaError, ProduceError};
+
+/// A record to publish.
+#[derive(Clone, Copy, Debug)]
+pub struct OutRecord<'a> {
+    /// Topic.
+    pub topic: &'a str,
+    /// Key; decides the partition.
+    pub key: &'a [u8],
+    /// Value.
+    pub payload: &'a [u8],
+    /// Headers in their order.
+    pub headers: &'a [(&'a str, &'a [u8])],
+}
+
+/// Where a record lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Delivered {
+    /// Partition.
+    pub partition: i32,
+    /// Offset.
+    pub offset: i64,
+}
+
+/// A producer; cheap to clone. A broker that is away is waited for without end: whoever must not wait puts a deadline around
+/// the call.
+#[derive(Clone)]
+pub struct Producer {
+    client: FutureProducer<Logging>,
+}
+
+/// Resolves when all replicas have the record.
+pub struct Acknowledgement(DeliveryFuture);
+
+impl Producer {
+    /// A producer; connects in the background.
+    ///
+    /// # Errors
+    /// When a setting is refused.
+    pub fn new(config: &KafkaConfig, client_id: &str) -> Result<Self, KafkaError> {
+        let fixed = [
+            ("client.id", client_id),
+            ("enable.idempotence", "true"),
+            ("acks", "all"),
+            ("compression.type", "lz4"),
+            ("partitioner", "murmur2_random"),
+            ("message.timeout.ms", "0"),
+            ("linger.ms", "5"),
+            ("queue.buffering.max.kbytes", "65536"),
+        ];
+        let client =
+            config.client(&fixed).create_with_context(Logging).map_err(KafkaError::during("making a producer"))?;
+        Ok(Self { client })
+    }
+
+    /// Publishes and waits for the acknowledgement.
+    ///
+    /// # Errors
+    /// When the record is refused, or the producer cannot go on.
+    pub async fn send(&self, record: OutRecord<'_>) -> Result<Delivered, ProduceError> {
+        self.enqueue(record).await?.await
+    }
+
+    /// Puts a record into the send queue; waits while that is full. Records of one partition are delivered in this order.
+    ///
+    /// # Errors
+    /// When the record is refused, or the producer cannot go on.
+    pub async fn enqueue(&self, record: OutRecord<'_>) -> Result<Acknowledgement, ProduceError> {
+        let mut headers = OwnedHeaders::new_with_capacity(record.headers.len());
+        for (key, value) in record.headers {
+            headers = headers.insert(Header { key, value: Some(*value) });
+        }
+        let mut waiting = FutureRecord::to(record.topic).key(record.key).payload(record.payload).headers(headers);
+        loop {
+            match self.client.send_result(waiting) {
+                Ok(delivery) => return Ok(Acknowledgement(delivery)),
+                Err((ClientError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
+                    waiting = back;
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+                Err((error, _)) => return Err(ProduceError::from_client(&error)),
+            }
+        }
+    }
+
+    /// Waits until everything that was enqueued is acknowledged.
+    ///
+    /// # Errors
+    /// When `timeout` is over first.
+    pub async fn flush(&self, timeout: Duration) -> Result<(), ProduceError> {
+        let client = self.client.clone();
+        let flushed = tokio::task::spawn_blocking(move || client.flush(timeout)).await;
+        match flushed {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(ProduceError::Fatal(error.to_string())),
+            Err(error) => Err(ProduceError::Fatal(error.to_string())),
+        }
+    }
+}
+
+impl Future for Acknowledgement {
+    type Output = Result<Delivered, ProduceError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(context).map(|delivered| match delivered {
+            Ok(Ok(delivery)) => Ok(Delivered { partition: delivery.partition, offset: delivery.offset }),
+            Ok(Err((error, _))) => Err(ProduceError::from_client(&error)),
+            Err(_) => Err(ProduceError::Fatal("the producer was closed".to_owned())),
+        })
+    }
+}
