@@ -1,1 +1,60 @@
-//! To be written.
+//! Real-time connection log lines of a tenant's Connectors to Avro events on Kafka.
+//!
+//! **Life of a line.** A reader thread follows files ([`adapters`]) and cuts their bytes into lines, which it hands over through
+//! a bounded channel. Each line gets a fate ([`pipeline`]): published as an event, written to
+//! `connection-lines-dead-letter` with its reason, or passed over. Kafka's acknowledgements are taken in the order of sending,
+//! and only behind them moves the position of the line's file.
+//!
+//! **Guarantee.** A line that was read is published, or a dead letter, at least once: after `kill -9` the next start reads on
+//! from the kept position, and lines behind it come a second time. Their `event_id` is the same, which makes that harmless.
+//! Outages of Kafka are waited out with bounded memory: when enough is in flight, reading stops. Standard input cannot be read
+//! again: what was in flight is lost with the process. So is what a writer truncates before it was acknowledged.
+//!
+//! **Never.** It never guesses the version of the log, never stops at a line, and never changes one.
+
+pub mod adapters;
+mod config;
+mod deliver;
+mod error;
+mod letters;
+pub mod line;
+mod metrics;
+pub mod pipeline;
+mod run;
+pub mod stages;
+
+pub use config::{Config, LogVersion, StartAt, Wrapping};
+pub use deliver::Summary;
+pub use error::{Error, Unreadable, WriteError};
+pub use metrics::ConnectorMetrics;
+
+use kafka_io::KafkaConfig;
+use schema_registry::{Registry, RegistryConfig};
+use schemas::avro_schemas::CONNECTION_EVENT;
+use service_kit::config::Validate;
+use service_kit::context::ServiceContext;
+
+use adapters::publish::Publisher;
+
+/// Reads what `config` names until it is told to stop, or everything is read (`once`, or standard input alone). May run more
+/// than once in a process, with a state folder for each.
+///
+/// The registry is needed only at the start. An outage of it or of Kafka is waited out.
+///
+/// # Errors
+/// What only a person can put right. Nothing is lost: the next run reads on from the kept positions.
+pub async fn run(
+    config: Config,
+    kafka: KafkaConfig,
+    registry: RegistryConfig,
+    metrics: ConnectorMetrics,
+    context: ServiceContext,
+) -> Result<Summary, Error> {
+    config.validate()?;
+    let registry = Registry::new(&registry)?;
+    let Some(schema) = registry.ensure_patiently(&CONNECTION_EVENT, &context.stop).await else {
+        return Ok(Summary::default());
+    };
+    let writer = Publisher::new(&kafka, schema?)?;
+    run::run_with(config, writer, &metrics, context).await
+}

@@ -1,0 +1,196 @@
+//! One file that is followed: read on where it grows, noticed where it is truncated or rewritten.
+
+use std::fs::{File, Metadata};
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::Path;
+use std::time::{Instant, SystemTime};
+
+use super::SourceId;
+use super::positions::{FINGERPRINT_BYTES_MAX, FileMark, Fingerprint, SavedPosition};
+use crate::config::Wrapping;
+use crate::line::Line;
+use crate::pipeline::LineSource;
+
+/// Device and inode: which file it is while it is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct FileIdentity {
+    /// Device.
+    pub device: u64,
+    /// Inode.
+    pub inode: u64,
+}
+
+impl FileIdentity {
+    /// Of a file's metadata.
+    #[must_use]
+    pub fn of(metadata: &Metadata) -> Self {
+        Self { device: metadata.dev(), inode: metadata.ino() }
+    }
+}
+
+/// What one look at a file gave.
+#[derive(Debug)]
+pub enum Progress {
+    /// Bytes were read, and these lines ended in them.
+    Read {
+        /// The lines.
+        lines: Vec<Line>,
+        /// How many bytes.
+        bytes: u64,
+        /// The fingerprint, where it has become longer.
+        fingerprint: Option<Fingerprint>,
+    },
+    /// Everything is read.
+    Still,
+    /// The file is shorter than what was read of it, or begins otherwise: what was read is not in it any more.
+    Rewritten,
+}
+
+/// An open file and how far it was read. It stays readable when it is renamed or removed.
+#[derive(Debug)]
+pub struct FollowedFile {
+    /// Which source it is.
+    pub source: SourceId,
+    /// Which file it is.
+    pub identity: FileIdentity,
+    /// The path under which it was found first.
+    pub name: String,
+    /// Since when no pattern has matched it and it has not grown.
+    pub unnamed_since: Option<Instant>,
+    /// True when nothing more is to be read from it.
+    pub is_done: bool,
+    file: File,
+    /// Its first bytes, up to [`FINGERPRINT_BYTES_MAX`] and to what was read.
+    beginning: Vec<u8>,
+    offset: u64,
+    seen: Option<(u64, SystemTime)>,
+    lines: LineSource,
+}
+
+impl FollowedFile {
+    /// Opens a file, to be read from `offset` on; `None` instead of an offset: from its end.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn open(source: SourceId, path: &Path, offset: Option<u64>, wrapping: Wrapping) -> io::Result<Self> {
+        let file = File::open(path)?;
+        let metadata = file.metadata()?;
+        let offset = offset.unwrap_or(metadata.len());
+        let beginning = beginning_of(&file, offset)?;
+        Ok(Self {
+            source,
+            identity: FileIdentity::of(&metadata),
+            name: path.to_string_lossy().into_owned(),
+            unnamed_since: None,
+            is_done: false,
+            file,
+            beginning,
+            offset,
+            seen: None,
+            lines: LineSource::new(wrapping, offset),
+        })
+    }
+
+    /// Where in a file to read on, where it is the one whose position was kept: one with the same fingerprint, and the same
+    /// device and inode or, with `by_path`, the same path (devices are numbered anew at a boot, and files are restored from
+    /// copies).
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn kept_offset(path: &Path, saved: &SavedPosition, by_path: bool) -> io::Result<Option<u64>> {
+        let SavedPosition { mark, offset } = saved;
+        let file = File::open(path)?;
+        let metadata = file.metadata()?;
+        let is_it = if by_path {
+            mark.fingerprint.bytes > 0 && mark.path == path.to_string_lossy()
+        } else {
+            FileIdentity::of(&metadata) == FileIdentity { device: mark.device, inode: mark.inode }
+        };
+        if !is_it || metadata.len() < *offset {
+            return Ok(None);
+        }
+        let beginning = beginning_of(&file, mark.fingerprint.bytes as u64)?;
+        Ok((Fingerprint::of(&beginning) == mark.fingerprint).then_some(*offset))
+    }
+
+    /// What its position is kept under.
+    #[must_use]
+    pub fn mark(&self) -> FileMark {
+        FileMark {
+            path: self.name.clone(),
+            device: self.identity.device,
+            inode: self.identity.inode,
+            fingerprint: Fingerprint::of(&self.beginning),
+        }
+    }
+
+    /// Where it is read on.
+    #[must_use]
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// Reads on, at most as much as `buffer` holds.
+    ///
+    /// The beginning is compared after the read: what was read counts only if it comes from the file as it was known.
+    ///
+    /// # Errors
+    /// Those of the file system; nothing was read then.
+    pub fn read_on(&mut self, buffer: &mut [u8]) -> io::Result<Progress> {
+        let count = self.file.read_at(buffer, self.offset)?;
+        let metadata = self.file.metadata()?;
+        let seen = Some((metadata.len(), metadata.modified()?));
+        if count == 0 && self.seen == seen {
+            return Ok(Progress::Still);
+        }
+        let end = self.offset + count as u64;
+        let beginning = beginning_of(&self.file, end)?;
+        if metadata.len() < end || !beginning.starts_with(&self.beginning) {
+            return Ok(Progress::Rewritten);
+        }
+        let has_grown = beginning.len() > self.beginning.len();
+        self.beginning = beginning;
+        self.seen = seen;
+        self.offset = end;
+        if count == 0 {
+            return Ok(Progress::Still);
+        }
+        let mut lines = Vec::new();
+        self.lines.feed(&buffer[..count], |line| lines.push(line));
+        let fingerprint = has_grown.then(|| Fingerprint::of(&self.beginning));
+        Ok(Progress::Read { lines, bytes: count as u64, fingerprint })
+    }
+
+    /// The file is over: a last line without its end is a line too.
+    pub fn finish(&mut self) -> Vec<Line> {
+        self.is_done = true;
+        let mut lines = Vec::new();
+        self.lines.finish(|line| lines.push(line));
+        lines
+    }
+
+    /// The same file as a new source, to be read from its beginning: it was rewritten.
+    pub fn begin_anew(&mut self, source: SourceId, wrapping: Wrapping) {
+        self.source = source;
+        self.beginning.clear();
+        self.offset = 0;
+        self.seen = None;
+        self.lines = LineSource::new(wrapping, 0);
+    }
+}
+
+/// The first bytes of a file, up to `end` and to [`FINGERPRINT_BYTES_MAX`].
+fn beginning_of(file: &File, end: u64) -> io::Result<Vec<u8>> {
+    let wanted = usize::try_from(end).unwrap_or(usize::MAX).min(FINGERPRINT_BYTES_MAX);
+    let mut beginning = vec![0; wanted];
+    let mut filled = 0;
+    while filled < wanted {
+        match file.read_at(&mut beginning[filled..], filled as u64)? {
+            0 => break,
+            count => filled += count,
+        }
+    }
+    beginning.truncate(filled);
+    Ok(beginning)
+}

@@ -1,0 +1,253 @@
+//! All files that patterns match, followed through rotation and truncation.
+//!
+//! Files are looked at at an interval, not watched: notifications are lost on network and overlay file systems, do not see
+//! through the symbolic links of a Kubernetes node, and a look is needed beside them anyway; with a few files it costs nothing.
+//!
+//! A file that was rotated by renaming is not matched any more (or under another name, which makes no difference): it is read
+//! on until it has stood still for a while, because its writer may not have opened the new one yet. Files that were renamed
+//! while no connector ran are looked for in their folder.
+
+use std::collections::HashSet;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::follow_file::{FileIdentity, FollowedFile, Progress};
+use super::positions::SavedPosition;
+use super::{FromSource, SourceId};
+use crate::config::{Config, StartAt, Wrapping};
+use crate::error::Error;
+
+/// How much of one file is read before the others have their turn.
+const READ_BYTES: usize = 256 * 1024;
+
+/// Takes what was read; false when nobody wants more.
+pub type Emit<'a> = &'a mut dyn FnMut(FromSource) -> bool;
+
+/// The files of one connector.
+pub struct Follower {
+    patterns: Vec<String>,
+    wrapping: Wrapping,
+    once: bool,
+    poll_interval: Duration,
+    rotated_wait: Duration,
+    /// Positions of the last run that no file was found for yet.
+    kept: Vec<SavedPosition>,
+    /// Where to begin in files that the first look finds: `None` is their end.
+    first_offset: Option<u64>,
+    files: Vec<FollowedFile>,
+    next_source: u64,
+    next_look: Option<Instant>,
+    buffer: Vec<u8>,
+    failed: HashSet<PathBuf>,
+    on_error: Box<dyn FnMut() + Send>,
+}
+
+impl Follower {
+    /// A follower that goes on where the last run's positions are; `None`: there was no run before. `on_error` is called for
+    /// each failed try to open or read a file.
+    #[must_use]
+    pub fn new(config: &Config, kept: Option<Vec<SavedPosition>>, on_error: Box<dyn FnMut() + Send>) -> Self {
+        let at_end = config.start_at == StartAt::End && kept.is_none();
+        Self {
+            patterns: config.inputs.clone(),
+            wrapping: config.wrapping,
+            once: config.once,
+            poll_interval: config.poll_interval,
+            rotated_wait: config.rotated_wait,
+            kept: kept.unwrap_or_default(),
+            first_offset: if at_end { None } else { Some(0) },
+            files: Vec::new(),
+            next_source: 1,
+            next_look: None,
+            buffer: vec![0; READ_BYTES],
+            failed: HashSet::new(),
+            on_error,
+        }
+    }
+
+    /// How many files are open.
+    #[must_use]
+    pub fn file_count(&self) -> usize {
+        self.files.len()
+    }
+
+    /// One round: looks for files where it is time to, and reads a piece of each. True where something was read.
+    ///
+    /// # Errors
+    /// A file that cannot be read, where everything is to be read once. Otherwise it is tried again in the next round.
+    pub fn round(&mut self, now: Instant, emit: Emit<'_>) -> Result<bool, Error> {
+        let is_first = self.next_look.is_none();
+        if self.next_look.is_none_or(|time| time <= now && !self.once) {
+            self.look_for_files(now, is_first, emit)?;
+            self.next_look = Some(now + self.poll_interval);
+            if is_first {
+                emit(FromSource::LookedAround);
+            }
+        }
+        let mut has_read = false;
+        for number in 0..self.files.len() {
+            if !self.files[number].is_done {
+                has_read |= self.read_file(number, now, emit)?;
+            }
+        }
+        if !self.once {
+            self.files.retain(|file| !file.is_done);
+        }
+        Ok(has_read)
+    }
+
+    fn read_file(&mut self, number: usize, now: Instant, emit: Emit<'_>) -> Result<bool, Error> {
+        let file = &mut self.files[number];
+        let source = file.source;
+        match file.read_on(&mut self.buffer) {
+            Ok(Progress::Read { lines, bytes, fingerprint }) => {
+                file.unnamed_since = file.unnamed_since.map(|_| now);
+                emit(FromSource::Read { source, lines, bytes, fingerprint });
+                Ok(true)
+            }
+            Ok(Progress::Still) => {
+                let is_left = file.unnamed_since.is_some_and(|since| now.duration_since(since) >= self.rotated_wait);
+                if self.once || is_left {
+                    emit_rest(file, emit);
+                }
+                if is_left && !self.once {
+                    tracing::info!(file = file.name, "rotated or removed file is read to its end");
+                    emit(FromSource::Closed { source });
+                }
+                Ok(false)
+            }
+            Ok(Progress::Rewritten) => {
+                tracing::info!(file = file.name, "file was truncated or rewritten and is read from its beginning");
+                emit_rest(file, emit);
+                emit(FromSource::Closed { source });
+                file.begin_anew(SourceId(self.next_source), self.wrapping);
+                file.is_done = false;
+                self.next_source += 1;
+                emit_opened(file, emit);
+                Ok(true)
+            }
+            Err(error) => {
+                let path = PathBuf::from(&file.name);
+                self.fail(path, error).map(|()| false)
+            }
+        }
+    }
+
+    fn look_for_files(&mut self, now: Instant, is_first: bool, emit: Emit<'_>) -> Result<(), Error> {
+        let mut named = HashSet::new();
+        for path in self.matching_paths()? {
+            match std::fs::metadata(&path) {
+                Ok(metadata) if metadata.is_file() => {
+                    let identity = FileIdentity::of(&metadata);
+                    if named.insert(identity) && !self.files.iter().any(|file| file.identity == identity) {
+                        self.open(&path, if is_first { self.first_offset } else { Some(0) }, emit)?;
+                    }
+                }
+                Ok(_) => {}
+                Err(error) => self.fail(path, error)?,
+            }
+        }
+        if is_first {
+            self.look_for_renamed(emit)?;
+        }
+        for file in &mut self.files {
+            let is_named = named.contains(&file.identity);
+            file.unnamed_since = if is_named { None } else { file.unnamed_since.or(Some(now)) };
+        }
+        Ok(())
+    }
+
+    /// Paths in the order of the patterns. A pattern that is the name of a file is that file, whatever signs are in it.
+    fn matching_paths(&mut self) -> Result<Vec<PathBuf>, Error> {
+        let mut paths = Vec::new();
+        for pattern in &self.patterns {
+            let is_plain = glob::Pattern::escape(pattern) == *pattern;
+            if Path::new(pattern).is_file() || is_plain && self.once {
+                paths.push(PathBuf::from(pattern));
+            } else {
+                // Folders that cannot be read are as if they were empty, until they can.
+                paths.extend(glob::glob(pattern).into_iter().flatten().filter_map(Result::ok));
+            }
+        }
+        Ok(paths)
+    }
+
+    /// Files whose positions were kept, and which have another name now: what was written to them before that is not lost.
+    fn look_for_renamed(&mut self, emit: Emit<'_>) -> Result<(), Error> {
+        for saved in std::mem::take(&mut self.kept) {
+            let Some(folder) = Path::new(&saved.mark.path).parent() else { continue };
+            let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+            for path in std::fs::read_dir(folder).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path())) {
+                let identity = FileIdentity { device: saved.mark.device, inode: saved.mark.inode };
+                let is_it = std::fs::metadata(&path).is_ok_and(|found| FileIdentity::of(&found) == identity);
+                if is_it && !self.files.iter().any(|file| file.identity == identity) {
+                    self.kept.push(saved);
+                    self.open(&path, Some(0), emit)?;
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Opens a file: at its kept position, or else at `offset`.
+    fn open(&mut self, path: &Path, offset: Option<u64>, emit: Emit<'_>) -> Result<(), Error> {
+        let opened = self.take_kept_offset(path).and_then(|kept| {
+            let offset = if kept.is_some() { kept } else { offset };
+            FollowedFile::open(SourceId(self.next_source), path, offset, self.wrapping)
+        });
+        match opened {
+            Ok(file) => {
+                self.next_source += 1;
+                self.failed.remove(path);
+                tracing::info!(file = file.name, offset = file.offset(), "following");
+                emit_opened(&file, emit);
+                self.files.push(file);
+                Ok(())
+            }
+            Err(error) => self.fail(path.to_owned(), error),
+        }
+    }
+
+    fn take_kept_offset(&mut self, path: &Path) -> io::Result<Option<u64>> {
+        for by_path in [false, true] {
+            for number in 0..self.kept.len() {
+                if let Some(offset) = FollowedFile::kept_offset(path, &self.kept[number], by_path)? {
+                    self.kept.swap_remove(number);
+                    return Ok(Some(offset));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// An error of one file: the end where everything is to be read once; else it is said once and tried again.
+    fn fail(&mut self, path: PathBuf, reason: io::Error) -> Result<(), Error> {
+        (self.on_error)();
+        if self.once {
+            return Err(Error::Input { path, reason });
+        }
+        if self.failed.insert(path.clone()) {
+            tracing::warn!(file = %path.display(), error = %reason, "file cannot be read and is tried again");
+        }
+        Ok(())
+    }
+}
+
+fn emit_opened(file: &FollowedFile, emit: Emit<'_>) {
+    let name = Arc::from(file.name.as_str());
+    emit(FromSource::Opened { source: file.source, name, mark: Some(file.mark()), offset: file.offset() });
+}
+
+fn emit_rest(file: &mut FollowedFile, emit: Emit<'_>) {
+    let lines = file.finish();
+    if !lines.is_empty() {
+        emit(FromSource::Read { source: file.source, lines, bytes: 0, fingerprint: None });
+    }
+}
+
+#[cfg(test)]
+#[path = "follow_files_tests.rs"]
+mod tests;

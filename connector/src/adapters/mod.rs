@@ -1,0 +1,50 @@
+//! Files, standard input and Kafka. Only these touch the world.
+
+pub mod follow_file;
+pub mod follow_files;
+pub mod positions;
+pub(crate) mod publish;
+pub mod read_stdin;
+
+use std::sync::Arc;
+
+use crate::line::Line;
+use positions::{FileMark, Fingerprint};
+
+/// One source of lines in one run: a file from its opening to its end or truncation, or standard input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SourceId(pub u64);
+
+/// What readers hand over, in the order in which it happened for each source.
+#[derive(Clone, Debug, PartialEq)]
+pub enum FromSource {
+    /// A source was opened; before anything else of it.
+    Opened {
+        /// The source.
+        source: SourceId,
+        /// Its name as the connector was told it: the path, or `-` for standard input.
+        name: Arc<str>,
+        /// What its position is kept under; `None`: it has none.
+        mark: Option<FileMark>,
+        /// Where reading begins.
+        offset: u64,
+    },
+    /// All files that a run begins with were opened. Positions of the last run are of use until then.
+    LookedAround,
+    /// Bytes were read.
+    Read {
+        /// The source.
+        source: SourceId,
+        /// The lines that ended in them.
+        lines: Vec<Line>,
+        /// How many bytes.
+        bytes: u64,
+        /// The file's fingerprint, where it has become longer.
+        fingerprint: Option<Fingerprint>,
+    },
+    /// The source is over, and its position is of no use any more.
+    Closed {
+        /// The source.
+        source: SourceId,
+    },
+}

@@ -1,0 +1,172 @@
+//! Where reading goes on after a restart: one JSON file in the state folder.
+//!
+//! A file is known by device and inode, and by a fingerprint of its first bytes, because inodes are used again. The JSON file
+//! is replaced as a whole (temporary file, fsync, rename, fsync of the folder), so that a kill leaves the old or the new one.
+
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::error::Error;
+
+/// Format of the JSON file.
+const VERSION: u32 = 1;
+
+/// How many bytes at most a fingerprint covers.
+pub const FINGERPRINT_BYTES_MAX: usize = 1024;
+
+/// SHA-256 of a file's first bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fingerprint {
+    /// How many bytes it covers: fewer than [`FINGERPRINT_BYTES_MAX`] only where no more had been read.
+    pub bytes: usize,
+    /// Hexadecimal.
+    pub sha256: String,
+}
+
+impl Fingerprint {
+    /// Of these bytes.
+    #[must_use]
+    pub fn of(beginning: &[u8]) -> Self {
+        Self { bytes: beginning.len(), sha256: hexadecimal(&Sha256::digest(beginning)) }
+    }
+}
+
+/// Bytes as hexadecimal digits.
+#[must_use]
+pub fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What a file is known by.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileMark {
+    /// The path under which it was found first; only for people, and where to look for it after it was renamed.
+    pub path: String,
+    /// Device.
+    pub device: u64,
+    /// Inode.
+    pub inode: u64,
+    /// Of its first bytes.
+    pub fingerprint: Fingerprint,
+}
+
+/// A file and where to read on in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedPosition {
+    /// The file.
+    #[serde(flatten)]
+    pub mark: FileMark,
+    /// Offset after the last line such that it and all lines before it are done.
+    pub offset: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Saved {
+    version: u32,
+    files: Vec<SavedPosition>,
+}
+
+/// The JSON file, and the lock that makes it ours.
+#[derive(Debug)]
+pub struct PositionStore {
+    dir: PathBuf,
+    _lock: File,
+}
+
+impl PositionStore {
+    /// Makes the folder where it is missing, locks it, and reads what is kept there; `None`: nothing was kept yet.
+    ///
+    /// # Errors
+    /// A folder that cannot be made, read or locked, and a file that is none of ours: reading everything again would be no
+    /// help to anyone who did not ask for it.
+    pub fn open(dir: &Path) -> Result<(Self, Option<Vec<SavedPosition>>), Error> {
+        let failed = |path: &Path, reason: io::Error| Error::Positions { path: path.to_owned(), reason };
+        fs::create_dir_all(dir).map_err(|reason| failed(dir, reason))?;
+        let lock_path = dir.join("lock");
+        let lock = File::create(&lock_path).map_err(|reason| failed(&lock_path, reason))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(Error::PositionsInUse(dir.to_owned())),
+            Err(TryLockError::Error(reason)) => return Err(failed(&lock_path, reason)),
+        }
+        let store = Self { dir: dir.to_owned(), _lock: lock };
+        let path = store.path();
+        let saved = store.read().map_err(|reason| failed(&path, reason))?;
+        Ok((store, saved))
+    }
+
+    /// The JSON file.
+    #[must_use]
+    pub fn path(&self) -> PathBuf {
+        self.dir.join("positions.json")
+    }
+
+    fn read(&self) -> io::Result<Option<Vec<SavedPosition>>> {
+        let text = match fs::read(self.path()) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let saved: Saved = serde_json::from_slice(&text)?;
+        if saved.version != VERSION {
+            return Err(io::Error::other(format!("version {} is not {VERSION}", saved.version)));
+        }
+        Ok(Some(saved.files))
+    }
+
+    /// Replaces what is kept. When this returns, a restart reads on from there.
+    ///
+    /// # Errors
+    /// Those of the file system; the old file is then still there.
+    pub fn save(&self, files: Vec<SavedPosition>) -> io::Result<()> {
+        let text = serde_json::to_vec_pretty(&Saved { version: VERSION, files })?;
+        let temporary = self.dir.join("positions.json.new");
+        let mut file = File::create(&temporary)?;
+        file.write_all(&text)?;
+        file.sync_all()?;
+        fs::rename(&temporary, self.path())?;
+        File::open(&self.dir)?.sync_all()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn position() -> SavedPosition {
+        let mark = FileMark { path: "a.log".into(), device: 1, inode: 2, fingerprint: Fingerprint::of(b"first line") };
+        SavedPosition { mark, offset: 40 }
+    }
+
+    #[test]
+    fn saved_positions_come_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, saved) = PositionStore::open(&dir.path().join("deep/state")).unwrap();
+        assert_eq!(saved, None);
+        store.save(vec![position()]).unwrap();
+        drop(store);
+        let (_store, saved) = PositionStore::open(&dir.path().join("deep/state")).unwrap();
+        assert_eq!(saved, Some(vec![position()]));
+    }
+
+    #[test]
+    fn folder_of_another_connector_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let _first = PositionStore::open(dir.path()).unwrap();
+        assert!(matches!(PositionStore::open(dir.path()), Err(Error::PositionsInUse(_))));
+    }
+
+    #[test]
+    fn file_that_is_none_of_ours_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        for text in ["", "[]", "{\"version\":9,\"files\":[]}"] {
+            fs::write(dir.path().join("positions.json"), text).unwrap();
+            assert!(matches!(PositionStore::open(dir.path()), Err(Error::Positions { .. })), "{text}");
+        }
+    }
+}

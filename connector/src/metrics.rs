@@ -1,0 +1,94 @@
+//! Every metric of the connector. All carry label `tenant`, so that connectors of several tenants can share a process.
+
+use schemas::ids::Tenant;
+use service_kit::metrics::Metrics;
+use service_kit::metrics::prometheus_client::metrics::counter::Counter;
+use service_kit::metrics::prometheus_client::metrics::family::Family;
+use service_kit::metrics::prometheus_client::metrics::gauge::Gauge;
+
+type Labels = [(&'static str, String); 1];
+
+/// The metrics of all connectors of a process. Make it once for each registry, and give each connector a clone.
+#[derive(Clone, Debug)]
+pub struct ConnectorMetrics {
+    read: Family<Labels, Counter>,
+    read_bytes: Family<Labels, Counter>,
+    published: Family<Labels, Counter>,
+    unreadable: Family<Labels, Counter>,
+    passed_over: Family<Labels, Counter>,
+    input_errors: Family<Labels, Counter>,
+    in_flight: Family<Labels, Gauge>,
+    followed: Family<Labels, Gauge>,
+}
+
+impl ConnectorMetrics {
+    /// Registers the metrics.
+    #[must_use]
+    pub fn new(registry: &Metrics) -> Self {
+        let counter = |name: &str, help: &str| {
+            let family = Family::<Labels, Counter>::default();
+            registry.register(&format!("flowledger_connector_{name}"), help, family.clone());
+            family
+        };
+        let gauge = |name: &str, help: &str| {
+            let family = Family::<Labels, Gauge>::default();
+            registry.register(&format!("flowledger_connector_{name}"), help, family.clone());
+            family
+        };
+        Self {
+            read: counter("read_lines", "Lines read; in the end each is published, unreadable or passed over"),
+            read_bytes: counter("read_bytes", "Bytes read"),
+            published: counter("published_events", "Events that Kafka acknowledged"),
+            unreadable: counter("unreadable_lines", "Lines whose dead letter Kafka acknowledged"),
+            passed_over: counter("passed_over_lines", "Lines that report no connection"),
+            input_errors: counter("input_errors", "Failed tries to open or read an input"),
+            in_flight: gauge("in_flight_records", "Records that Kafka has not acknowledged yet"),
+            followed: gauge("followed_files", "Files that are followed"),
+        }
+    }
+
+    /// Those of one tenant.
+    pub(crate) fn of(&self, tenant: &Tenant) -> TenantMetrics {
+        let labels: Labels = [("tenant", tenant.to_string())];
+        TenantMetrics {
+            read: self.read.get_or_create_owned(&labels),
+            read_bytes: self.read_bytes.get_or_create_owned(&labels),
+            published: self.published.get_or_create_owned(&labels),
+            unreadable: self.unreadable.get_or_create_owned(&labels),
+            passed_over: self.passed_over.get_or_create_owned(&labels),
+            input_errors: self.input_errors.get_or_create_owned(&labels),
+            in_flight: self.in_flight.get_or_create_owned(&labels),
+            followed: self.followed.get_or_create_owned(&labels),
+        }
+    }
+}
+
+/// The metrics of one tenant; gauges are moved, never set, because several connectors share them.
+#[derive(Clone, Debug)]
+pub(crate) struct TenantMetrics {
+    pub(crate) read: Counter,
+    pub(crate) read_bytes: Counter,
+    pub(crate) published: Counter,
+    pub(crate) unreadable: Counter,
+    pub(crate) passed_over: Counter,
+    pub(crate) input_errors: Counter,
+    pub(crate) in_flight: Gauge,
+    pub(crate) followed: Gauge,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connectors_of_one_registry_share_metrics_by_tenant() {
+        let registry = Metrics::new();
+        let metrics = ConnectorMetrics::new(&registry);
+        metrics.of(&"acme".parse().unwrap()).read.inc();
+        metrics.clone().of(&"acme".parse().unwrap()).read.inc();
+        metrics.of(&"globex".parse().unwrap()).in_flight.inc();
+        let text = registry.render();
+        assert!(text.contains("flowledger_connector_read_lines_total{tenant=\"acme\"} 2"), "{text}");
+        assert!(text.contains("flowledger_connector_in_flight_records{tenant=\"globex\"} 1"), "{text}");
+    }
+}

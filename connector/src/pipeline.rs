@@ -1,0 +1,138 @@
+//! The order of the stages; the only file that names them all.
+//!
+//! Bytes of a source → [`split_lines`] → [`unwrap_container_line`] → [`join_split_lines`](crate::stages::join_split_lines) →
+//! a [`Line`] → [`find_analytics`] → [`read_event`] → a [`Fate`].
+//!
+//! [`split_lines`]: crate::stages::split_lines
+
+use schemas::connection_event::ConnectionEvent;
+use schemas::ids::Tenant;
+
+use crate::config::{LogVersion, Wrapping};
+use crate::error::Unreadable;
+use crate::line::{Content, Line};
+use crate::stages::find_analytics::find_analytics;
+use crate::stages::join_split_lines::LineJoiner;
+use crate::stages::read_event::read_event;
+use crate::stages::split_lines::{LineSplitter, SourceLine};
+use crate::stages::unwrap_container_line::unwrap_container_line;
+
+/// The first half: bytes of one source to lines. Holds at most one line, or one for each of a container's streams.
+#[derive(Debug)]
+pub struct LineSource {
+    wrapping: Wrapping,
+    splitter: LineSplitter,
+    joiner: LineJoiner,
+    end: u64,
+}
+
+impl LineSource {
+    /// A source that is read from `offset` on.
+    #[must_use]
+    pub fn new(wrapping: Wrapping, offset: u64) -> Self {
+        Self { wrapping, splitter: LineSplitter::new(offset), joiner: LineJoiner::default(), end: offset }
+    }
+
+    /// Takes the next bytes and hands over the lines that end in them.
+    pub fn feed(&mut self, chunk: &[u8], mut on_line: impl FnMut(Line)) {
+        let Self { wrapping, splitter, joiner, end } = self;
+        *end += chunk.len() as u64;
+        splitter.feed(chunk, |line| {
+            if let Some(line) = joined(*wrapping, joiner, line) {
+                on_line(line);
+            }
+        });
+    }
+
+    /// The source is over: what is left is lines too.
+    pub fn finish(&mut self, mut on_line: impl FnMut(Line)) {
+        let last = self.splitter.finish().and_then(|line| joined(self.wrapping, &mut self.joiner, line));
+        last.into_iter().chain(self.joiner.finish(self.end)).for_each(&mut on_line);
+    }
+}
+
+fn joined(wrapping: Wrapping, joiner: &mut LineJoiner, line: SourceLine) -> Option<Line> {
+    let SourceLine { content, start, end } = line;
+    let content = match (wrapping, content) {
+        (Wrapping::None, content) | (_, content @ (Content::Long(_) | Content::NotWrapped(_))) => content,
+        (Wrapping::Docker | Wrapping::Cri, Content::Whole(bytes)) => match unwrap_container_line(wrapping, &bytes) {
+            Some(piece) => return joiner.feed(&piece, start, end),
+            None => Content::NotWrapped(bytes),
+        },
+    };
+    Some(Line { content, start, next: joiner.next(end) })
+}
+
+/// What becomes of a line: exactly one of these, so read = published + unreadable + passed over.
+#[must_use = "a line without a fate is a lost line"]
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fate {
+    /// It reports a connection, and is published.
+    Event(Box<ConnectionEvent>),
+    /// It should report one, and cannot be read: a dead letter.
+    Unreadable(Unreadable),
+    /// It reports none.
+    PassedOver,
+}
+
+/// The second half: a line to its fate.
+#[derive(Clone, Debug)]
+pub struct LineReader {
+    tenant: Tenant,
+    version: LogVersion,
+}
+
+impl LineReader {
+    /// A reader of one tenant's lines.
+    #[must_use]
+    pub fn new(tenant: Tenant, version: LogVersion) -> Self {
+        Self { tenant, version }
+    }
+
+    /// Reads one line.
+    pub fn fate_of(&self, content: &Content) -> Fate {
+        let read = find_analytics(content)
+            .and_then(|json| json.map(|json| read_event(json, &self.tenant, self.version)).transpose());
+        match read {
+            Ok(Some(event)) => Fate::Event(Box::new(event)),
+            Ok(None) => Fate::PassedOver,
+            Err(reason) => Fate::Unreadable(reason),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(wrapping: Wrapping, text: &str) -> Vec<(String, u64, u64)> {
+        let mut source = LineSource::new(wrapping, 0);
+        let mut lines = Vec::new();
+        source.feed(text.as_bytes(), |line| lines.push(line));
+        source.finish(|line| lines.push(line));
+        let text = |line: &Line| String::from_utf8_lossy(line.content.kept()).into_owned();
+        lines.iter().map(|line| (text(line), line.start, line.next)).collect()
+    }
+
+    #[test]
+    fn docker_lines_are_unwrapped_and_joined() {
+        let parts = [
+            r#"{"log":"one ","stream":"stdout"}"#,
+            r#"{"log":"line\r\n","stream":"stdout"}"#,
+            "ANALYTICS",
+            r#"{"log":"end","stream":"stderr"}"#,
+        ];
+        let end = |count: usize| (parts[..count].join("\n").len() + 1) as u64;
+        let found = lines(Wrapping::Docker, &parts.join("\n"));
+        assert_eq!(found[0], ("one line".to_owned(), 0, end(2)));
+        assert_eq!(found[1], ("ANALYTICS".to_owned(), end(2), end(3)));
+        assert_eq!(found[2], ("end".to_owned(), end(3), end(4) - 1));
+        assert_eq!(found.len(), 3);
+    }
+
+    #[test]
+    fn cri_lines_are_unwrapped_and_joined() {
+        let found = lines(Wrapping::Cri, "T stdout P one \nT stderr F two\nT stdout F line\n");
+        assert_eq!(found, [("two".to_owned(), 16, 0), ("one line".to_owned(), 0, 47)]);
+    }
+}
