@@ -1,0 +1,187 @@
+//! The HTTP server: which statement goes where, and what happens to it when its client goes away.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, BodyDataStream};
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{HeaderMap, Method, Uri};
+use axum::response::{IntoResponse, Response};
+use axum::routing::any;
+use futures_util::StreamExt;
+use tokio_util::sync::CancellationToken;
+
+use crate::compression::Unpacker;
+use crate::error::{EngineError, Exception};
+use crate::ffi::{Counters, Engine};
+use crate::request::{Request, literal};
+use crate::response::{failed, head, whole};
+use crate::statement::{Kind, parse};
+use crate::{EngineConfig, insert, select};
+
+/// How long queries may go on after the stop token was cancelled.
+const DRAIN_MAX: Duration = Duration::from_secs(5);
+/// The longest statement, bytes; the data of an INSERT do not count.
+const STATEMENT_MAX: usize = 16 << 20;
+/// From here on it is looked whether the statement is whole and data follow.
+const STATEMENT_USUAL: usize = 64 << 10;
+
+/// Shared by all requests; cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Server {
+    engine: Engine,
+    started: Arc<AtomicU64>,
+}
+
+/// One statement that runs. Dropped before it is done, it is killed.
+pub(crate) struct Running {
+    engine: Engine,
+    mark: String,
+    is_done: Arc<AtomicBool>,
+}
+
+impl Server {
+    pub(crate) fn engine(&self) -> Engine {
+        self.engine.clone()
+    }
+
+    pub(crate) fn begin(&self) -> Running {
+        let mark = format!("request-{}", self.started.fetch_add(1, Ordering::Relaxed));
+        Running { engine: self.engine.clone(), mark, is_done: Arc::default() }
+    }
+}
+
+impl Running {
+    pub(crate) fn mark(&self) -> &str {
+        &self.mark
+    }
+
+    /// To be called when the statement has ended.
+    pub(crate) fn done(&self) -> impl FnOnce() + Send + 'static {
+        let is_done = Arc::clone(&self.is_done);
+        move || is_done.store(true, Ordering::Release)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if self.is_done.load(Ordering::Acquire) {
+            return;
+        }
+        let (engine, mark, is_done) = (self.engine.clone(), self.mark.clone(), Arc::clone(&self.is_done));
+        // Asynchronous, because a synchronous KILL hangs while the victim's session is open; again and again, because the
+        // statement may not have begun yet.
+        std::thread::spawn(move || {
+            let kill = format!("KILL QUERY WHERE Settings['log_comment'] = {} ASYNC", literal(&mark));
+            for _ in 0..50 {
+                if is_done.load(Ordering::Acquire) {
+                    return;
+                }
+                if let Err(exception) = engine.connect().and_then(|connection| connection.query(&kill, "Null", &[])) {
+                    tracing::debug!(error = exception.0, "a query could not be killed");
+                }
+                std::thread::sleep(Duration::from_millis(100));
+            }
+        });
+    }
+}
+
+pub(crate) async fn run(config: EngineConfig, stop: CancellationToken) -> Result<(), EngineError> {
+    if !config.listen.ip().is_loopback() {
+        return Err(EngineError::NotLoopback(config.listen));
+    }
+    std::fs::create_dir_all(&config.data)?;
+    let arguments = [format!("--path={}", config.data.display())];
+    let engine = Engine::load(&config.library, &arguments)
+        .map_err(|reason| EngineError::NotLoaded { library: config.library.clone(), reason })?;
+    // Held for the life of the process: without any session the engine closes its data.
+    let held =
+        engine.connect().map_err(|exception| EngineError::NoData { data: config.data.clone(), reason: exception.0 })?;
+    let server = Server { engine, started: Arc::default() };
+    let router = Router::new()
+        .route("/ping", any(|| async { "Ok.\n" }))
+        .route("/", any(handle))
+        .layer(DefaultBodyLimit::disable())
+        .with_state(server);
+    let listener = tokio::net::TcpListener::bind(config.listen).await?;
+    tracing::info!(address = %listener.local_addr()?, "the embedded engine answers");
+    let stopping = stop.clone();
+    let serving = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned());
+    tokio::select! {
+        served = async { serving.await } => served?,
+        () = async { stopping.cancelled().await; tokio::time::sleep(DRAIN_MAX).await } => {}
+    }
+    drop(held);
+    Ok(())
+}
+
+async fn handle(State(server): State<Server>, method: Method, uri: Uri, headers: HeaderMap, body: Body) -> Response {
+    let request = match Request::read(&uri, &headers) {
+        Ok(request) => request,
+        Err(exception) => return failed(&exception, ""),
+    };
+    if method == Method::GET && request.sql.is_empty() {
+        return "Ok.\n".into_response();
+    }
+    let query_id = request.query_id.clone();
+    match route(&server, request, body.into_data_stream()).await {
+        Ok(response) => response,
+        Err(exception) => failed(&exception, &query_id),
+    }
+}
+
+async fn route(server: &Server, request: Request, mut body: BodyDataStream) -> Result<Response, Exception> {
+    let mut unpacker = Unpacker::new(request.body_in_blocks);
+    let sql = request.sql.clone();
+    if parse(sql.as_bytes()).kind == Kind::InsertData {
+        return Ok(insert::answer(server, request, parse(sql.as_bytes()), unpacker, body).await);
+    }
+    // The body holds the statement, or the rest of it, and perhaps data behind it.
+    let mut text = sql.into_bytes();
+    if !text.is_empty() {
+        text.push(b'\n');
+    }
+    while let Some(piece) = body.next().await {
+        let piece = piece.map_err(|_| Exception::new(210, "the statement was cut", "NETWORK_ERROR"))?;
+        text.extend(unpacker.push(&piece)?);
+        if text.len() > STATEMENT_USUAL && parse(&text).kind == Kind::InsertData {
+            break;
+        }
+        if text.len() > STATEMENT_MAX {
+            return Err(Exception::new(62, "the statement is longer than 16 MiB", "SYNTAX_ERROR"));
+        }
+    }
+    let statement = parse(&text);
+    Ok(match statement.kind {
+        Kind::InsertData => insert::answer(server, request, statement, unpacker, body).await,
+        Kind::Select => select::answer(server, request, statement).await,
+        Kind::Other => execute(server, request, statement.sql, statement.format).await,
+    })
+}
+
+/// Statements whose output is small.
+async fn execute(server: &Server, request: Request, sql: String, format: Option<String>) -> Response {
+    let query_id = request.query_id.clone();
+    let format = format.or_else(|| request.default_format.clone()).unwrap_or_else(|| "TabSeparated".to_owned());
+    let in_blocks = request.answer_in_blocks;
+    let running = server.begin();
+    let (engine, mark, done, output) = (server.engine(), running.mark().to_owned(), running.done(), format.clone());
+    let work = tokio::task::spawn_blocking(move || -> Result<(Vec<u8>, Counters), Exception> {
+        let outcome = request.session(&engine, &mark).and_then(|connection| {
+            let result = connection.query(&sql, &output, &request.parameters)?;
+            Ok((result.bytes().to_vec(), result.counters()))
+        });
+        done();
+        outcome
+    });
+    match work.await {
+        Ok(Ok((bytes, counters))) => {
+            let packed = if in_blocks { crate::compression::compressed(&bytes) } else { bytes };
+            whole(head(&query_id, &format, counters), packed)
+        }
+        Ok(Err(exception)) => failed(&exception, &query_id),
+        Err(_) => failed(&Exception::new(1002, "the statement's thread was lost", "UNKNOWN_EXCEPTION"), &query_id),
+    }
+}
