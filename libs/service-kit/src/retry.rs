@@ -52,13 +52,16 @@ pub enum Attempt<T, E> {
 }
 
 /// Tries until it works or never will. `None`: the stop token was cancelled first; a try that runs is then dropped.
-pub async fn until_stopped<T, E, F>(
+///
+/// Not `AsyncFnMut`: the compiler could not tell then that what calls this may be spawned.
+pub async fn until_stopped<T, E, F, R>(
     stop: &CancellationToken,
     mut backoff: Backoff,
     mut operation: F,
 ) -> Option<Result<T, E>>
 where
-    F: AsyncFnMut() -> Attempt<T, E>,
+    F: FnMut() -> R,
+    R: Future<Output = Attempt<T, E>>,
 {
     stop.run_until_cancelled(async {
         loop {
@@ -79,9 +82,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn operation_is_tried_until_it_works() {
         let mut tries = 0;
-        let result = until_stopped(&CancellationToken::new(), Backoff::default(), async || {
+        let result = until_stopped(&CancellationToken::new(), Backoff::default(), || {
             tries += 1;
-            if tries < 10 { Attempt::Again("not yet") } else { Attempt::Done(tries) }
+            std::future::ready(if tries < 10 { Attempt::Again("not yet") } else { Attempt::Done(tries) })
         })
         .await;
         assert_eq!(result, Some(Ok(10)));
