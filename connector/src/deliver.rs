@@ -120,6 +120,7 @@ pub(crate) struct Delivery<W: RecordWriter> {
     is_changed: bool,
     /// False while a position of the last run may still be missing here.
     knows_positions: bool,
+    saved_at: Instant,
     summary: Summary,
 }
 
@@ -147,6 +148,7 @@ impl<W: RecordWriter> Delivery<W> {
             in_flight_bytes: 0,
             is_changed: false,
             knows_positions: false,
+            saved_at: Instant::now(),
             summary: Summary::default(),
         }
     }
@@ -164,7 +166,7 @@ impl<W: RecordWriter> Delivery<W> {
         loop {
             tokio::select! {
                 biased;
-                _ = save_tick.tick() => self.save().await?,
+                _ = save_tick.tick() => self.save_where_due().await?,
                 settled = self.settle_front(), if !self.pending.is_empty() => settled?,
                 message = incoming.recv(), if self.has_room() => match message {
                     Some(message) => self.take(message).await?,
@@ -182,6 +184,10 @@ impl<W: RecordWriter> Delivery<W> {
         Ok(())
     }
 
+    async fn save_where_due(&mut self) -> Result<(), Error> {
+        if self.saved_at.elapsed() < SAVE_INTERVAL { Ok(()) } else { self.save().await }
+    }
+
     /// Writes the positions where they have changed.
     pub(crate) async fn save(&mut self) -> Result<(), Error> {
         if !self.is_changed || !self.knows_positions {
@@ -194,6 +200,7 @@ impl<W: RecordWriter> Delivery<W> {
         let mut positions: Vec<SavedPosition> = self.sources.values().filter_map(position).collect();
         positions.sort_by(|one, other| one.mark.path.cmp(&other.mark.path));
         self.is_changed = false;
+        self.saved_at = Instant::now();
         let store = Arc::clone(&self.store);
         let saved = tokio::task::spawn_blocking(move || store.save(positions)).await;
         saved
@@ -224,6 +231,7 @@ impl<W: RecordWriter> Delivery<W> {
                 }
                 for line in lines {
                     while !self.has_room() {
+                        self.save_where_due().await?;
                         self.settle_front().await?;
                     }
                     self.deliver(source, line).await?;

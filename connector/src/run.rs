@@ -126,3 +126,7 @@ fn stdin_outcome(stdin: Option<oneshot::Receiver<std::io::Result<()>>>, stop: &C
         Err(_) => Err(Error::ReaderGone),
     }
 }
+
+#[cfg(test)]
+#[path = "run_tests.rs"]
+mod tests;

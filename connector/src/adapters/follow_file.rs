@@ -92,21 +92,18 @@ impl FollowedFile {
         })
     }
 
-    /// Where in a file to read on, where it is the one whose position was kept: one with the same fingerprint, and the same
-    /// device and inode or, with `by_path`, the same path (devices are numbered anew at a boot, and files are restored from
-    /// copies).
+    /// Where in a file to read on, where it is the one whose position was kept: the same inode and fingerprint, and the same
+    /// device, or a fingerprint of full length (devices may be numbered anew at a boot). A path says nothing: behind it may
+    /// stand a new file, and reading a file twice is harmless, while taking one for another is not.
     ///
     /// # Errors
     /// Those of the file system.
-    pub fn kept_offset(path: &Path, saved: &SavedPosition, by_path: bool) -> io::Result<Option<u64>> {
+    pub fn kept_offset(path: &Path, saved: &SavedPosition) -> io::Result<Option<u64>> {
         let SavedPosition { mark, offset } = saved;
         let file = File::open(path)?;
         let metadata = file.metadata()?;
-        let is_it = if by_path {
-            mark.fingerprint.bytes > 0 && mark.path == path.to_string_lossy()
-        } else {
-            FileIdentity::of(&metadata) == FileIdentity { device: mark.device, inode: mark.inode }
-        };
+        let is_full = mark.fingerprint.bytes == FINGERPRINT_BYTES_MAX;
+        let is_it = metadata.ino() == mark.inode && (metadata.dev() == mark.device || is_full);
         if !is_it || metadata.len() < *offset {
             return Ok(None);
         }

@@ -212,12 +212,10 @@ impl Follower {
     }
 
     fn take_kept_offset(&mut self, path: &Path) -> io::Result<Option<u64>> {
-        for by_path in [false, true] {
-            for number in 0..self.kept.len() {
-                if let Some(offset) = FollowedFile::kept_offset(path, &self.kept[number], by_path)? {
-                    self.kept.swap_remove(number);
-                    return Ok(Some(offset));
-                }
+        for number in 0..self.kept.len() {
+            if let Some(offset) = FollowedFile::kept_offset(path, &self.kept[number])? {
+                self.kept.swap_remove(number);
+                return Ok(Some(offset));
             }
         }
         Ok(None)

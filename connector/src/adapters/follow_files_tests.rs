@@ -222,6 +222,20 @@ fn once_fails_where_a_named_file_is_not_there() {
 }
 
 #[test]
+fn new_file_that_begins_like_the_renamed_one_is_not_taken_for_it() {
+    let mut bench = bench();
+    bench.append("a.log", "m");
+    assert!(bench.poll().is_empty());
+    bench.append("a.log", "1\n");
+    bench.rename("a.log", "a.log.1");
+    bench.append("a.log", "m2\n");
+    bench.restart(|_| {});
+    let mut lines = bench.poll_long();
+    lines.sort();
+    assert_eq!(lines, ["m1", "m2"]);
+}
+
+#[test]
 fn file_behind_two_names_is_read_once() {
     let mut bench = bench();
     bench.append("a.log", "one\n");
