@@ -19,8 +19,8 @@ use crate::deliver::{Delivery, RecordWriter, Summary};
 use crate::error::Error;
 use crate::metrics::{ConnectorMetrics, TenantMetrics};
 
-/// Reads that wait for delivery: with 256 KiB for each, 4 MiB.
-const WAITING_READS_MAX: usize = 16;
+/// Reads that wait for delivery, of at most 64 KiB each. Lines cost more than their bytes: empty ones some 50 MB in all.
+const WAITING_READS_MAX: usize = 8;
 
 /// [`crate::run`] with a writer that is given.
 pub(crate) async fn run_with<W: RecordWriter>(

@@ -61,6 +61,8 @@ pub struct FollowedFile {
     /// True when nothing more is to be read from it.
     pub is_done: bool,
     file: File,
+    /// Its path behind symbolic links: where it is looked for after a renaming.
+    real_path: String,
     /// Its first bytes, up to [`FINGERPRINT_BYTES_MAX`] and to what was read.
     beginning: Vec<u8>,
     offset: u64,
@@ -85,6 +87,7 @@ impl FollowedFile {
             unnamed_since: None,
             is_done: false,
             file,
+            real_path: std::fs::canonicalize(path).as_deref().unwrap_or(path).to_string_lossy().into_owned(),
             beginning,
             offset,
             seen: None,
@@ -115,7 +118,7 @@ impl FollowedFile {
     #[must_use]
     pub fn mark(&self) -> FileMark {
         FileMark {
-            path: self.name.clone(),
+            path: self.real_path.clone(),
             device: self.identity.device,
             inode: self.identity.inode,
             fingerprint: Fingerprint::of(&self.beginning),

@@ -20,7 +20,7 @@ use crate::config::{Config, StartAt, Wrapping};
 use crate::error::Error;
 
 /// How much of one file is read before the others have their turn.
-const READ_BYTES: usize = 256 * 1024;
+const READ_BYTES: usize = 64 * 1024;
 
 /// Takes what was read; false when nobody wants more.
 pub type Emit<'a> = &'a mut dyn FnMut(FromSource) -> bool;
@@ -73,7 +73,8 @@ impl Follower {
         self.files.len()
     }
 
-    /// One round: looks for files where it is time to, and reads a piece of each. True where something was read.
+    /// One round: looks for files where it is time to, reads those that were rotated away to their end, and then a piece of
+    /// each of the others. True where something was read and more is wanted.
     ///
     /// # Errors
     /// A file that cannot be read, where everything is to be read once. Otherwise it is tried again in the next round.
@@ -87,9 +88,16 @@ impl Follower {
             }
         }
         let mut has_read = false;
-        for number in 0..self.files.len() {
-            if !self.files[number].is_done {
-                has_read |= self.read_file(number, now, emit)?;
+        for rotated_ones in [true, false] {
+            for number in 0..self.files.len() {
+                let is_rotated = self.files[number].unnamed_since.is_some();
+                // What is older comes first: the new file of the same writer waits for the end of the old one.
+                while is_rotated == rotated_ones && !self.files[number].is_done && self.read_file(number, now, emit)? {
+                    has_read = true;
+                    if !is_rotated {
+                        break;
+                    }
+                }
             }
         }
         if !self.once {
@@ -98,14 +106,14 @@ impl Follower {
         Ok(has_read)
     }
 
+    /// Reads a piece of one file. True where something was read and more is wanted.
     fn read_file(&mut self, number: usize, now: Instant, emit: Emit<'_>) -> Result<bool, Error> {
         let file = &mut self.files[number];
         let source = file.source;
         match file.read_on(&mut self.buffer) {
             Ok(Progress::Read { lines, bytes, fingerprint }) => {
                 file.unnamed_since = file.unnamed_since.map(|_| now);
-                emit(FromSource::Read { source, lines, bytes, fingerprint });
-                Ok(true)
+                Ok(emit(FromSource::Read { source, lines, bytes, fingerprint }))
             }
             Ok(Progress::Still) => {
                 let is_left = file.unnamed_since.is_some_and(|since| now.duration_since(since) >= self.rotated_wait);
@@ -125,8 +133,7 @@ impl Follower {
                 file.begin_anew(SourceId(self.next_source), self.wrapping);
                 file.is_done = false;
                 self.next_source += 1;
-                emit_opened(file, emit);
-                Ok(true)
+                Ok(emit_opened(file, emit))
             }
             Err(error) => {
                 let path = PathBuf::from(&file.name);
@@ -234,9 +241,9 @@ impl Follower {
     }
 }
 
-fn emit_opened(file: &FollowedFile, emit: Emit<'_>) {
+fn emit_opened(file: &FollowedFile, emit: Emit<'_>) -> bool {
     let name = Arc::from(file.name.as_str());
-    emit(FromSource::Opened { source: file.source, name, mark: Some(file.mark()), offset: file.offset() });
+    emit(FromSource::Opened { source: file.source, name, mark: Some(file.mark()), offset: file.offset() })
 }
 
 fn emit_rest(file: &mut FollowedFile, emit: Emit<'_>) {

@@ -192,6 +192,33 @@ fn file_that_was_renamed_between_two_runs_is_found_and_read_to_its_end() {
 }
 
 #[test]
+fn target_of_a_symbolic_link_that_was_renamed_between_two_runs_is_found() {
+    let mut bench = bench();
+    fs::create_dir(bench.path("pods")).unwrap();
+    bench.append("pods/0", "one\n");
+    std::os::unix::fs::symlink(bench.path("pods/0"), bench.path("a.log")).unwrap();
+    assert_eq!(bench.poll(), ["one"]);
+    bench.append("pods/0", "two\n");
+    bench.rename("pods/0", "pods/0.old");
+    bench.append("pods/0", "three\n");
+    bench.restart(|_| {});
+    assert_eq!(bench.poll_long(), ["two", "three"]);
+}
+
+#[test]
+fn rotated_file_is_read_to_its_end_before_the_new_one() {
+    let mut bench = bench();
+    bench.append("a.log", "0\n");
+    bench.poll();
+    let lines = |from: usize| (from..from + 50_000).map(|number| format!("{number}\n")).collect::<String>();
+    bench.append("a.log", &lines(1));
+    bench.rename("a.log", "a.log.1");
+    bench.append("a.log", &lines(50_001));
+    let expected: Vec<String> = (1..100_001).map(|number| number.to_string()).collect();
+    assert!(bench.poll() == expected, "in the order of writing");
+}
+
+#[test]
 fn file_that_was_rewritten_between_two_runs_is_read_from_its_beginning() {
     let mut bench = bench();
     bench.append("a.log", "one\n");

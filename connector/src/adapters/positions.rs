@@ -45,7 +45,7 @@ pub fn hexadecimal(bytes: &[u8]) -> String {
 /// What a file is known by.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileMark {
-    /// The path under which it was found first; only for people, and where to look for it after it was renamed.
+    /// Its path behind symbolic links when it was found first: the folder is where it is looked for after it was renamed.
     pub path: String,
     /// Device.
     pub device: u64,
