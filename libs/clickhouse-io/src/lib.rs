@@ -1,1 +1,21 @@
-//! To be written.
+//! Everything that speaks to ClickHouse: migrations, rows and their inserts, and the queries of reports, pages and roll-ups.
+//!
+//! Every query has a deadline. Values are bound by the server, never pasted. Every read names the tenant.
+
+pub mod migrate;
+pub mod open;
+pub mod recent;
+pub mod report;
+pub mod rollup;
+pub mod rows;
+pub mod stored;
+pub mod write;
+
+mod client;
+mod config;
+mod connection_id;
+mod error;
+
+pub use client::ClickHouse;
+pub use config::ClickHouseConfig;
+pub use error::{NextStep, QueryError};

@@ -71,7 +71,8 @@ impl Request {
         Ok(request)
     }
 
-    fn take(&mut self, key: &str, value: String) {
+    /// Takes one parameter of the URL or field of a form.
+    pub(crate) fn take(&mut self, key: &str, value: String) {
         match key {
             "query" => self.sql = value,
             "query_id" => self.query_id = value,

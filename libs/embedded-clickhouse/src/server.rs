@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, BodyDataStream};
-use axum::extract::{DefaultBodyLimit, State};
-use axum::http::{HeaderMap, Method, Uri};
+use axum::body::Body;
+use axum::extract::{DefaultBodyLimit, FromRequest, Multipart, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, Method};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use futures_util::StreamExt;
@@ -117,22 +118,44 @@ pub(crate) async fn run(config: EngineConfig, stop: CancellationToken) -> Result
     Ok(())
 }
 
-async fn handle(State(server): State<Server>, method: Method, uri: Uri, headers: HeaderMap, body: Body) -> Response {
-    let request = match Request::read(&uri, &headers) {
+async fn handle(State(server): State<Server>, http: axum::extract::Request) -> Response {
+    let request = match Request::read(http.uri(), http.headers()) {
         Ok(request) => request,
         Err(exception) => return failed(&exception, ""),
     };
-    if method == Method::GET && request.sql.is_empty() {
+    if http.method() == Method::GET && request.sql.is_empty() {
         return "Ok.\n".into_response();
     }
     let query_id = request.query_id.clone();
-    match route(&server, request, body.into_data_stream()).await {
+    match route(&server, request, http).await {
         Ok(response) => response,
         Err(exception) => failed(&exception, &query_id),
     }
 }
 
-async fn route(server: &Server, request: Request, mut body: BodyDataStream) -> Result<Response, Exception> {
+fn is_form(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    content_type.is_some_and(|it| it.starts_with("multipart/form-data"))
+}
+
+/// A statement and its parameters as a form: how clients send parameters that are too long for a URL.
+async fn read_form(request: &mut Request, http: axum::extract::Request) -> Result<(), Exception> {
+    let broken = |_| Exception::new(62, "the form cannot be read", "SYNTAX_ERROR");
+    let mut form = Multipart::from_request(http, &()).await.map_err(|_| broken(()))?;
+    while let Some(field) = form.next_field().await.map_err(|_| broken(()))? {
+        let name = field.name().unwrap_or_default().to_owned();
+        request.take(&name, field.text().await.map_err(|_| broken(()))?);
+    }
+    Ok(())
+}
+
+async fn route(server: &Server, mut request: Request, http: axum::extract::Request) -> Result<Response, Exception> {
+    let mut body = if is_form(http.headers()) {
+        read_form(&mut request, http).await?;
+        Body::empty().into_data_stream()
+    } else {
+        http.into_body().into_data_stream()
+    };
     let mut unpacker = Unpacker::new(request.body_in_blocks);
     let sql = request.sql.clone();
     if parse(sql.as_bytes()).kind == Kind::InsertData {

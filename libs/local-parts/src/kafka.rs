@@ -165,8 +165,7 @@ impl Kafka {
         arguments.push(archive_option);
         arguments.extend(["-cp".to_owned(), class_path(parts), "kafka.Kafka".to_owned()]);
         arguments.push(properties.display().to_string());
-        let recipe =
-            Recipe { part: "kafka", program: "java".into(), arguments, environment: Vec::new(), folder };
+        let recipe = Recipe { part: "kafka", program: "java".into(), arguments, environment: Vec::new(), folder };
         let mut kafka = Self { child: Child::start(recipe)?, port };
         kafka.ready().await?;
         Ok(kafka)

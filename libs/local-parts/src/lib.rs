@@ -112,3 +112,17 @@ pub async fn ensure(part: Part, progress: &dyn Progress) -> Result<PathBuf, Part
         Part::MailServer => mail::ensure(progress).await,
     }
 }
+
+/// The `flowledger` binary that was built beside the running test or bench binary.
+///
+/// # Errors
+/// When it is not there: it has to be built first.
+pub fn flowledger_binary() -> Result<PathBuf, PartError> {
+    let own = std::env::current_exe().map_err(PartError::system("this binary cannot be found"))?;
+    // target/debug/deps/test-1234 or target/debug/bench.
+    let places = own.ancestors().skip(1).take(2).map(|folder| folder.join("flowledger"));
+    places.into_iter().find(|place| place.is_file()).ok_or_else(|| PartError::System {
+        action: "flowledger is not built: cargo build -p flowledger".to_owned(),
+        source: std::io::ErrorKind::NotFound.into(),
+    })
+}

@@ -37,12 +37,8 @@ pub(crate) fn need(programs: &[&str]) -> Result<(), PartError> {
 
 /// Runs a program to its end and gives its standard output. `action` says what it is for.
 pub(crate) async fn run(action: &str, command: &mut Command) -> Result<String, PartError> {
-    let output = command
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .output()
-        .await
-        .map_err(PartError::system(action.to_owned()))?;
+    let output =
+        command.stdin(Stdio::null()).kill_on_drop(true).output().await.map_err(PartError::system(action.to_owned()))?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
     if output.status.success() {
         return Ok(text(&output.stdout));

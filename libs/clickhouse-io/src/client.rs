@@ -1,0 +1,95 @@
+//! The client, with a deadline around every statement.
+
+use std::time::Duration;
+
+use clickhouse::{Client, Compression};
+use secrecy::ExposeSecret;
+use service_kit::CancellationToken;
+use service_kit::retry::{Attempt, Backoff, until_stopped};
+
+use crate::config::ClickHouseConfig;
+use crate::error::{NextStep, QueryError};
+
+/// A client of one database; cheap to clone.
+#[derive(Clone)]
+pub struct ClickHouse {
+    pub(crate) client: Client,
+    pub(crate) database: String,
+    pub(crate) timeout: Duration,
+}
+
+impl ClickHouse {
+    /// A client; connects when it is first used.
+    #[must_use]
+    pub fn new(config: &ClickHouseConfig) -> Self {
+        let mut client = Client::default()
+            .with_url(&config.url)
+            .with_user(&config.user)
+            .with_database(&config.database)
+            .with_compression(Compression::Lz4);
+        if let Some(password) = &config.password {
+            client = client.with_password(password.expose_secret());
+        }
+        Self { client, database: config.database.clone(), timeout: config.timeout }
+    }
+
+    /// Asks for a sign of life.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn ping(&self) -> Result<(), QueryError> {
+        let client = self.client.clone().with_database("");
+        self.within(async { client.query_raw("SELECT 1").fetch_one::<u8>().await }).await.map(drop)
+    }
+
+    /// Waits until the server answers. `None`: told to stop first.
+    pub async fn wait_ready(&self, stop: &CancellationToken) -> Option<Result<(), QueryError>> {
+        until_stopped(stop, Backoff::default(), async || match self.ping().await {
+            Ok(()) => Attempt::Done(()),
+            Err(error) if error.next_step() == NextStep::Retry => {
+                tracing::warn!(%error, "waiting for ClickHouse");
+                Attempt::Again(error)
+            }
+            Err(error) => Attempt::Fail(error),
+        })
+        .await
+    }
+
+    /// Runs a statement that gives nothing.
+    ///
+    /// # Errors
+    /// When it is refused, or no answer came.
+    pub async fn execute(&self, sql: &str) -> Result<(), QueryError> {
+        self.within(self.client.query_raw(sql).execute()).await
+    }
+
+    /// The database that statements run in.
+    #[must_use]
+    pub fn database(&self) -> &str {
+        &self.database
+    }
+
+    /// What a query gives, as tab-separated text: for tests and for people.
+    ///
+    /// # Errors
+    /// When it is refused, or no answer came.
+    pub async fn text(&self, sql: &str) -> Result<String, QueryError> {
+        let collected = async {
+            let mut cursor = self.client.query_raw(sql).fetch_bytes("TabSeparated")?;
+            cursor.collect().await
+        };
+        let bytes = self.within(collected).await?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// The work of the client, within the deadline.
+    pub(crate) async fn within<T>(
+        &self,
+        work: impl Future<Output = Result<T, clickhouse::error::Error>>,
+    ) -> Result<T, QueryError> {
+        match tokio::time::timeout(self.timeout, work).await {
+            Ok(done) => done.map_err(|error| QueryError::from_client(&error)),
+            Err(_) => Err(QueryError::NoAnswer(format!("none within {} s", self.timeout.as_secs_f64()))),
+        }
+    }
+}

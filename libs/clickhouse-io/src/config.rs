@@ -1,0 +1,50 @@
+//! Section `clickhouse`.
+
+use std::time::Duration;
+
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use service_kit::config::{RangeError, Validate, redacted, seconds, seconds_in_range};
+
+/// Which server, which database.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ClickHouseConfig {
+    /// HTTP interface.
+    pub url: String,
+    /// Database; letters, digits and underscores.
+    pub database: String,
+    /// Account.
+    pub user: String,
+    /// Its password.
+    #[serde(serialize_with = "redacted")]
+    pub password: Option<SecretString>,
+    /// Longest wait for a statement, 1 to 3600 s.
+    #[serde(with = "seconds")]
+    pub timeout: Duration,
+}
+
+impl Default for ClickHouseConfig {
+    fn default() -> Self {
+        Self {
+            url: "http://127.0.0.1:8123".to_owned(),
+            database: "flowledger".to_owned(),
+            user: "default".to_owned(),
+            password: None,
+            timeout: Duration::from_secs(120),
+        }
+    }
+}
+
+impl Validate for ClickHouseConfig {
+    fn validate(&self) -> Result<(), RangeError> {
+        let is_name = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        if self.database.is_empty() || !is_name(&self.database) {
+            return Err(RangeError::new("database", "is not a name of letters, digits and underscores"));
+        }
+        if !self.url.starts_with("http://") && !self.url.starts_with("https://") {
+            return Err(RangeError::new("url", "does not begin with http:// or https://"));
+        }
+        seconds_in_range("timeout", self.timeout, 1.0..=3600.0)
+    }
+}

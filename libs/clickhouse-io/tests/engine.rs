@@ -1,0 +1,176 @@
+//! Migrations, inserts and queries on the real engine.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use clickhouse_io::report::{ReportQuery, plan, read_slice};
+use clickhouse_io::rows::{ConnectionRow, Source};
+use clickhouse_io::write::{EventTable, insert};
+use clickhouse_io::{ClickHouse, ClickHouseConfig, migrate, recent, stored};
+use local_parts::{ClickHouseProcess, Silent, given};
+use schemas::addresses::parse_bare_address;
+use schemas::connection_event::{
+    ConnectionEvent, EventType, Location, Protocol, Relay, ServiceAccount, TunnelPath, User,
+};
+use schemas::event_id::EventId;
+use schemas::ids::Tenant;
+use schemas::migrations;
+use schemas::times::Moment;
+
+/// The engine that is given, or one of our own.
+struct Engine {
+    url: String,
+    _process: Option<(ClickHouseProcess, tempfile::TempDir)>,
+}
+
+async fn engine() -> Engine {
+    if let Some(url) = given::clickhouse() {
+        return Engine { url, _process: None };
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let binary = local_parts::flowledger_binary().unwrap();
+    let process = ClickHouseProcess::start(&binary, folder.path(), None, &Silent).await.unwrap();
+    Engine { url: process.url(), _process: Some((process, folder)) }
+}
+
+impl Engine {
+    /// A database of its own, migrated.
+    async fn database(&self, name: &str) -> ClickHouse {
+        let database = format!("test_{name}_{}", std::process::id());
+        let clickhouse =
+            ClickHouse::new(&ClickHouseConfig { url: self.url.clone(), database, ..ClickHouseConfig::default() });
+        let applied = migrate::migrate(&clickhouse, migrations::ALL).await.unwrap();
+        assert_eq!(applied.len(), migrations::ALL.len());
+        clickhouse
+    }
+}
+
+fn event(number: u64, connection_id: &str) -> ConnectionEvent {
+    let tenant: Tenant = "acme".parse().unwrap();
+    let end_ms = 1_793_487_602_000 + number * 700;
+    let connector_id = "150034".parse().unwrap();
+    ConnectionEvent {
+        event_id: EventId::of_fact(&tenant, connector_id, connection_id, EventType::ClosedConnection, end_ms),
+        tenant,
+        event_type: EventType::ClosedConnection,
+        start_time: Moment::from_micros(i64::try_from(end_ms * 1000 - 1_234).unwrap()),
+        end_time: Moment::from_micros(i64::try_from(end_ms * 1000).unwrap()),
+        connection_id: connection_id.to_owned(),
+        connector_id,
+        connector_name: "quiet-heron".to_owned(),
+        remote_network_id: (64_890 + number % 5).to_string().parse().unwrap(),
+        remote_network_name: "two\nlines 🏠".to_owned(),
+        resource_id: "9223372036854775807".parse().unwrap(),
+        resource_address: "wiki.corp.example".to_owned(),
+        applied_rule: String::new(),
+        resource_ip: (number % 2 == 0).then(|| parse_bare_address("::").unwrap()),
+        resource_port: 65_535,
+        protocol: Protocol::Icmp,
+        tunnel_path: TunnelPath::Relay,
+        tunnel_protocol: (number % 3 == 0).then(|| "quic/udp".to_owned()),
+        client_ip: parse_bare_address("192.0.2.1"),
+        bytes_received: i64::MAX as u64,
+        bytes_transferred: 0,
+        error_message: String::new(),
+        device_id: (number % 2 == 1).then(|| "0".parse().unwrap()),
+        user: (number % 2 == 0).then(|| User { id: "0".parse().unwrap(), email: String::new() }),
+        service_account: (number % 2 == 1).then(|| ServiceAccount {
+            id: "7".parse().unwrap(),
+            name: "ci, nightly".to_owned(),
+            key: String::new(),
+            key_id: (number % 3 == 0).then(|| "0".parse().unwrap()),
+        }),
+        relays: vec![
+            Relay { name: String::new(), ip: None, port: 0 },
+            Relay { name: "relay-ams".to_owned(), ip: parse_bare_address("2001:db8::9"), port: 1 },
+        ],
+        location: (number % 4 < 2).then(|| Location {
+            city: (number % 4 == 0).then(|| "Köln".to_owned()),
+            latitude: (number % 4 == 1).then_some(-36.8),
+            longitude: (number % 4 == 1).then_some(174.7),
+            ..Location::default()
+        }),
+    }
+}
+
+fn row(event: &ConnectionEvent, offset: i64) -> ConnectionRow {
+    ConnectionRow::from_event(event.clone(), Source { name: "main", partition: 3, offset })
+}
+
+fn everything() -> ReportQuery {
+    ReportQuery {
+        tenant: "acme".parse().unwrap(),
+        from: Moment::FIRST,
+        to: Moment::END,
+        remote_networks: Vec::new(),
+        denied: true,
+    }
+}
+
+#[tokio::test]
+async fn stored_events_come_back_as_they_were() {
+    let engine = engine().await;
+    let clickhouse = engine.database("rows").await;
+    let ids = ["5c11932a63f77b97-7a", "005c11932a63f779-118", "0-0", "opaque", "ffffffffffffffff-ffffffffffffffff", "00-1"];
+    let events: Vec<ConnectionEvent> = ids.iter().zip(0..).map(|(id, number)| event(number, id)).collect();
+    let rows: Vec<ConnectionRow> = events.iter().zip(0..).map(|(event, offset)| row(event, offset)).collect();
+
+    // The same token again is swallowed: a retry stores nothing twice.
+    insert(&clickhouse, EventTable::Connections, rows.clone(), "main/3/0-5").await.unwrap();
+    insert(&clickhouse, EventTable::Connections, rows.clone(), "main/3/0-5").await.unwrap();
+    // A copy under another offset is stored, and shown once.
+    insert(&clickhouse, EventTable::Connections, vec![row(&events[0], 6)], "main/3/6-6").await.unwrap();
+    assert_eq!(stored::highest_offsets(&clickhouse, "main").await.unwrap(), [(3, 6)].into());
+    assert!(stored::highest_offsets(&clickhouse, "other").await.unwrap().is_empty());
+
+    let query = everything();
+    let slices = plan(&clickhouse, &query, 3).await.unwrap();
+    assert_eq!(slices.iter().map(|slice| slice.rows).sum::<u64>(), 7);
+    assert!(slices.len() > 1, "{slices:?}");
+    let mut read = Vec::new();
+    for slice in &slices {
+        read.extend(read_slice(&clickhouse, &query, slice).await.unwrap());
+    }
+    let read: Vec<ConnectionEvent> = read.into_iter().map(|row| row.into_event().unwrap()).collect();
+    assert_eq!(read, events);
+
+    let mut cut = slices[0];
+    cut.rows += 1;
+    assert!(read_slice(&clickhouse, &query, &cut).await.is_err(), "fewer rows than counted are no whole slice");
+
+    let shown = clickhouse.text("SELECT connection_id, event_id FROM connections ORDER BY end_time, _kafka_offset LIMIT 1 BY event_id").await.unwrap();
+    let expected: String = events.iter().map(|it| format!("{}\t{}\n", it.connection_id, it.event_id)).collect();
+    assert_eq!(shown, expected);
+
+    let tenant: Tenant = "acme".parse().unwrap();
+    let of_user = recent::connections(&clickhouse, &tenant, recent::Of::User("0".parse().unwrap()), 10).await.unwrap();
+    assert_eq!(of_user, [events[4].clone(), events[2].clone(), events[0].clone()]);
+    let other: Tenant = "globex".parse().unwrap();
+    assert!(recent::connections(&clickhouse, &other, recent::Of::User("0".parse().unwrap()), 10).await.unwrap().is_empty());
+    assert!(recent::remote_networks(&clickhouse, &other).await.unwrap().is_empty());
+    assert_eq!(recent::remote_networks(&clickhouse, &tenant).await.unwrap().len(), 5);
+    assert_eq!(recent::resources(&clickhouse, &tenant, "WIKI", 5).await.unwrap().len(), 1);
+    assert!(recent::resources(&clickhouse, &tenant, "nope", 5).await.unwrap().is_empty());
+    clickhouse.execute(&format!("DROP DATABASE {}", clickhouse.database())).await.unwrap();
+}
+
+#[tokio::test]
+async fn migrations_run_once_and_a_changed_one_is_refused() {
+    let engine = engine().await;
+    let clickhouse = engine.database("migrate").await;
+    assert!(migrate::migrate(&clickhouse, migrations::ALL).await.unwrap().is_empty());
+    let mut changed = migrations::ALL.to_vec();
+    changed[0].sql = "CREATE TABLE other (a UInt8) ENGINE = MergeTree ORDER BY a;\n";
+    assert_eq!(
+        migrate::migrate(&clickhouse, &changed).await,
+        Err(migrate::MigrateError::Changed(migrations::ALL[0].name))
+    );
+    let older = &migrations::ALL[..1];
+    assert_eq!(migrate::migrate(&clickhouse, older).await, Err(migrate::MigrateError::Newer(2)));
+    // Two at once: one of them waits.
+    let (first, second) = tokio::join!(
+        migrate::migrate(&clickhouse, migrations::ALL),
+        migrate::migrate(&clickhouse, migrations::ALL)
+    );
+    assert!(first.unwrap().is_empty() && second.unwrap().is_empty());
+    clickhouse.execute(&format!("DROP DATABASE {}", clickhouse.database())).await.unwrap();
+}
