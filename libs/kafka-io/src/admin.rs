@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use bytes::Bytes;
+use rdkafka::Message;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::RDKafkaErrorCode;
@@ -115,6 +117,31 @@ pub async fn committed(
         let answer = client.committed_offsets(list, ASK_MAX)?;
         let offset = |offset| if let Offset::Offset(offset) = offset { Some(offset) } else { None };
         Ok(answer.elements().iter().map(|it| (it.partition(), offset(it.offset()))).collect())
+    })
+    .await
+}
+
+/// The first and the last value that lie in each partition; fewer where a partition is empty or ends in what is no record.
+///
+/// # Errors
+/// When the topic is not there or the broker does not answer.
+pub async fn sample_values(config: &KafkaConfig, topic: &str) -> Result<Vec<Bytes>, KafkaError> {
+    let topic = topic.to_owned();
+    let fixed = [("isolation.level", "read_committed"), ("enable.partition.eof", "true"), ("group.id", "sample")];
+    asked(config, &fixed, "reading samples", move |client| {
+        let mut samples = Vec::new();
+        for number in 0..count(client, &topic)? {
+            let (beginning, end) = client.fetch_watermarks(&topic, number, ASK_MAX)?;
+            for offset in [beginning, end - 1].into_iter().filter(|offset| *offset >= beginning && beginning < end) {
+                let mut list = TopicPartitionList::new();
+                list.add_partition_offset(&topic, number, Offset::Offset(offset))?;
+                client.assign(&list)?;
+                if let Some(Ok(message)) = client.poll(ASK_MAX) {
+                    samples.extend(message.payload().map(Bytes::copy_from_slice));
+                }
+            }
+        }
+        Ok(samples)
     })
     .await
 }

@@ -145,23 +145,10 @@ impl GroupConsumer {
         }
     }
 
-    /// Commits one partition: everything before `next_offset` is done with. Refused when the partition does not belong to
-    /// assignment `epoch` any more. A broker's outage is waited out by the client, within its own limits.
-    ///
-    /// # Errors
-    /// When the partition is not ours any more, or no answer came.
-    pub async fn commit(&self, partition: &Partition, epoch: u64, next_offset: i64) -> Result<(), CommitError> {
-        let (consumer, shared, number) = (Arc::clone(&self.consumer), Arc::clone(&self.shared), partition.number);
-        let committing = tokio::task::spawn_blocking(move || {
-            if !shared.owns(number, epoch) {
-                return Err(CommitError::NotOurs(format!("assignment {epoch} has ended")));
-            }
-            let mut list = TopicPartitionList::new();
-            list.add_partition_offset(&shared.topic, number, Offset::Offset(next_offset))
-                .map_err(|error| CommitError::Retry(error.to_string()))?;
-            consumer.commit(&list, CommitMode::Sync).map_err(|error| CommitError::from_client(&error))
-        });
-        committing.await.unwrap_or_else(|error| Err(CommitError::Retry(error.to_string())))
+    /// Commits for this member; may be used from other tasks while arrivals are awaited.
+    #[must_use]
+    pub fn committer(&self) -> Committer {
+        Committer { consumer: Arc::clone(&self.consumer), shared: Arc::clone(&self.shared) }
     }
 
     /// Leaves the group, and waits until the thread has ended. Arrivals that wait are dropped.
@@ -182,5 +169,33 @@ impl GroupConsumer {
 impl Drop for GroupConsumer {
     fn drop(&mut self) {
         self.shared.stop.store(true, Ordering::Release);
+    }
+}
+
+/// Commits offsets of a member; cheap to clone.
+#[derive(Clone)]
+pub struct Committer {
+    consumer: Arc<BaseConsumer<Callbacks>>,
+    shared: Arc<Shared>,
+}
+
+impl Committer {
+    /// Commits one partition: everything before `next_offset` is done with. Refused when the partition does not belong to
+    /// assignment `epoch` any more. A broker's outage is waited out by the client, within its own limits.
+    ///
+    /// # Errors
+    /// When the partition is not ours any more, or no answer came.
+    pub async fn commit(&self, partition: &Partition, epoch: u64, next_offset: i64) -> Result<(), CommitError> {
+        let (consumer, shared, number) = (Arc::clone(&self.consumer), Arc::clone(&self.shared), partition.number);
+        let committing = tokio::task::spawn_blocking(move || {
+            if !shared.owns(number, epoch) {
+                return Err(CommitError::NotOurs(format!("assignment {epoch} has ended")));
+            }
+            let mut list = TopicPartitionList::new();
+            list.add_partition_offset(&shared.topic, number, Offset::Offset(next_offset))
+                .map_err(|error| CommitError::Retry(error.to_string()))?;
+            consumer.commit(&list, CommitMode::Sync).map_err(|error| CommitError::from_client(&error))
+        });
+        committing.await.unwrap_or_else(|error| Err(CommitError::Retry(error.to_string())))
     }
 }

@@ -16,7 +16,7 @@ mod record;
 pub use config::KafkaConfig;
 pub use error::{CommitError, ConsumeError, KafkaError, ProduceError};
 pub use follower::{Followed, TopicFollower};
-pub use group::{GroupConsumer, GroupOptions};
+pub use group::{Committer, GroupConsumer, GroupOptions};
 pub use poll_loop::{Acknowledged, Arrival};
 pub use producer::{Acknowledgement, Delivered, OutRecord, Producer};
 pub use record::{Partition, Record};

@@ -1,0 +1,64 @@
+//! Section `ingest`.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use service_kit::config::{RangeError, Validate, in_range, seconds, seconds_in_range};
+
+/// How batches are closed, and how much may wait.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Names this life of the topic. A topic that was made anew has the old offsets again: give it another name.
+    pub source: String,
+    /// Static membership: a process that comes back under the same name keeps its partitions.
+    pub instance_id: Option<String>,
+    /// A batch is closed when it has so many events, 1 to 1 000 000.
+    pub batch_rows: usize,
+    /// A batch is closed when it takes so many bytes in memory, 64 KiB to 1 GiB.
+    pub batch_bytes: usize,
+    /// A batch is closed when its first event has waited so long, 0.01 to 60 s.
+    #[serde(with = "seconds")]
+    pub batch_age: Duration,
+    /// Bytes of all open batches together, 1 MiB to 16 GiB; beyond it nothing more is taken.
+    pub buffered_bytes_max: usize,
+    /// Bytes that wait between Kafka and the batches, 1 MiB to 1 GiB.
+    pub waiting_bytes_max: usize,
+    /// Batches that are written at once, 1 to 64; one a partition.
+    pub writes_max: usize,
+    /// How long writing what is held may take when the process is told to stop, 0 to 300 s.
+    #[serde(with = "seconds")]
+    pub drain_max: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            source: "main".to_owned(),
+            instance_id: None,
+            batch_rows: 100_000,
+            batch_bytes: 64 << 20,
+            batch_age: Duration::from_secs(1),
+            buffered_bytes_max: 256 << 20,
+            waiting_bytes_max: 32 << 20,
+            writes_max: 2,
+            drain_max: Duration::from_secs(20),
+        }
+    }
+}
+
+impl Validate for Config {
+    fn validate(&self) -> Result<(), RangeError> {
+        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_' || byte == b'.';
+        if self.source.is_empty() || self.source.len() > 64 || !self.source.bytes().all(is_name) {
+            return Err(RangeError::new("source", "is not 1 to 64 letters, digits, dots, hyphens and underscores"));
+        }
+        in_range("batch_rows", self.batch_rows, 1..=1_000_000)?;
+        in_range("batch_bytes", self.batch_bytes, 64 << 10..=1 << 30)?;
+        seconds_in_range("batch_age", self.batch_age, 0.01..=60.0)?;
+        in_range("buffered_bytes_max", self.buffered_bytes_max, 1 << 20..=16 << 30)?;
+        in_range("waiting_bytes_max", self.waiting_bytes_max, 1 << 20..=1 << 30)?;
+        in_range("writes_max", self.writes_max, 1..=64)?;
+        seconds_in_range("drain_max", self.drain_max, 0.0..=300.0)
+    }
+}

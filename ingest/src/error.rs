@@ -1,0 +1,55 @@
+//! What ends the service. Everything else is waited out or dead-lettered.
+
+use clickhouse_io::QueryError;
+use kafka_io::{ConsumeError, KafkaError, ProduceError};
+use schema_registry::{DecodeError, RegistryError};
+
+/// Why ingest ended.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Kafka cannot be used as it is.
+    #[error(transparent)]
+    Kafka(#[from] KafkaError),
+    /// The consumer cannot go on.
+    #[error(transparent)]
+    Consume(#[from] ConsumeError),
+    /// The dead-letter topic cannot be written.
+    #[error("dead letters cannot be written: {0}")]
+    DeadLetters(#[from] ProduceError),
+    /// The registry refuses.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// Our own schema cannot be parsed.
+    #[error("schema of connection events: {0}")]
+    Schema(#[from] DecodeError),
+    /// ClickHouse refuses what only an operator can mend.
+    #[error(transparent)]
+    ClickHouse(#[from] QueryError),
+    /// Rows of this source are stored whose offsets are not on the topic.
+    #[error(
+        "partition {partition}: offset {stored} of source {source_name} is stored, but the topic ends at {end}. The topic was \
+         made anew: set another ingest.source, so that old and new rows are told apart"
+    )]
+    StoredAheadOfTopic {
+        /// Partition.
+        partition: i32,
+        /// Configured source.
+        source_name: String,
+        /// Highest stored offset.
+        stored: i64,
+        /// Where the topic ends.
+        end: i64,
+    },
+    /// None of the schema ids on the topic is one of the registry's connection events.
+    #[error(
+        "the schema registry does not fit what lies on topic connection-events: {reason}. It was lost or is another one: \
+         restore its data"
+    )]
+    RegistryDoesNotFit {
+        /// What is wrong with the ids.
+        reason: String,
+    },
+    /// Work was not done when the deadline was over; it is read again at the next start.
+    #[error("not everything that was held could be written in time; it is read again at the next start")]
+    NotDrained,
+}
