@@ -1,1 +1,81 @@
-//! To be written.
+//! Report requests to files in the object store, and mail when they are ready.
+//!
+//! A report's life: its request is taken from the topic, it waits until ingest has stored what was on Kafka when it was asked for,
+//! its range is read in slices that fit memory, rendered, compressed, and uploaded in parts; then its receivers get a mail. Each
+//! step is an event on `report-events`; the request's offset is committed after the last of them.
+//!
+//! Guarantee: every request ends as `completed` or `failed` with a reason, or in the dead-letter topic. A crash at any point
+//! leaves the request uncommitted, and the next exporter goes on from what the events say. The file is visible only when it is
+//! whole; neither memory nor disk ever holds it. A mail may be sent twice where a crash came between sending and noting it.
+
+mod config;
+mod error;
+mod life;
+mod mail;
+mod metrics;
+mod pipeline;
+mod stages;
+mod write_file;
+
+use clickhouse_io::{ClickHouse, ClickHouseConfig};
+use kafka_io::{GroupConsumer, GroupOptions, KafkaConfig, Producer};
+use report_life::{Journal, SharedBook, follow};
+use report_store::{ReportStore, StoreConfig};
+use schema_registry::{Decoder, Registry, RegistryConfig};
+use schemas::{avro_schemas, topics};
+use service_kit::context::ServiceContext;
+use service_kit::tasks::TaskGroup;
+
+pub use config::{Config, MailConfig, MailSecurity};
+pub use error::Error;
+
+use crate::life::Life;
+use crate::mail::Mailer;
+use crate::metrics::ExporterMetrics;
+use crate::pipeline::Pipeline;
+
+/// The group under which requests are committed.
+pub const GROUP: &str = "exporter";
+
+/// Runs until the context is told to stop. Reports that run then are made anew by the next exporter.
+///
+/// # Errors
+/// When something happens that only an operator can mend.
+pub async fn run(
+    config: Config,
+    kafka: KafkaConfig,
+    registry: RegistryConfig,
+    clickhouse: ClickHouseConfig,
+    store: StoreConfig,
+    context: ServiceContext,
+) -> Result<(), Error> {
+    let ready = context.readiness.part("exporter");
+    let registry = Registry::new(&registry)?;
+    let producer = Producer::new(&kafka, "flowledger-exporter")?;
+    let Some(journal) = Journal::open(producer.clone(), &registry, &context.stop).await else { return Ok(()) };
+    let book = SharedBook::default();
+    let mut tasks = TaskGroup::new(context.stop.clone());
+    tasks.spawn("report events", follow(kafka.clone(), registry.clone(), book.clone(), context.stop.clone()));
+    if context.stop.run_until_cancelled(book.caught_up()).await.is_none() {
+        return Ok(());
+    }
+    let life = Life {
+        book,
+        journal: journal?,
+        store: ReportStore::open(&store)?,
+        clickhouse: ClickHouse::new(&clickhouse),
+        mailer: Mailer::new(&config)?,
+        kafka: kafka.clone(),
+        metrics: ExporterMetrics::new(&context.metrics),
+        config: config.clone(),
+    };
+    let options = GroupOptions { waiting_records_max: 16, ..GroupOptions::new(GROUP, topics::REPORT_REQUESTS.name) };
+    let consumer = GroupConsumer::new(&kafka, &options)?;
+    let decoder = Decoder::new(&avro_schemas::REPORT_REQUEST)?;
+    ready.set(true);
+    let pipeline = Pipeline::new(config.concurrency, decoder, registry, producer, life, context.stop.clone());
+    tasks.spawn("reports", pipeline.run(consumer));
+    let ended = tasks.join(config.drain_max).await;
+    ready.set(false);
+    Ok(ended?)
+}

@@ -1,0 +1,113 @@
+//! Section `exporter`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use lettre::message::Mailbox;
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use service_kit::config::{RangeError, Validate, in_range, redacted, seconds, seconds_in_range};
+
+/// How reports are made and mailed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Reports that are made at once, 1 to 64.
+    pub concurrency: usize,
+    /// Rows that are held at once for one report, 1 000 to 1 000 000.
+    pub slice_rows: u64,
+    /// How long a part that is away is waited for before a report is `failed`, 1 to 86 400 s.
+    #[serde(with = "seconds")]
+    pub retry_max: Duration,
+    /// How long a mail is tried before it is given up, 1 to 86 400 s.
+    #[serde(with = "seconds")]
+    pub notify_max: Duration,
+    /// How long stopping may take, 0 to 300 s.
+    #[serde(with = "seconds")]
+    pub drain_max: Duration,
+    /// Address of the console, for the link in mails.
+    pub console_url: String,
+    /// Mail.
+    pub mail: MailConfig,
+}
+
+/// Section `exporter.mail`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MailConfig {
+    /// Sender.
+    pub from: String,
+    /// Mail server.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// How the connection is protected.
+    pub security: MailSecurity,
+    /// Account.
+    pub user: Option<String>,
+    /// Its password.
+    #[serde(serialize_with = "redacted")]
+    pub password: Option<SecretString>,
+    /// A certificate to trust beside the system's, PEM.
+    pub ca_file: Option<PathBuf>,
+    /// A folder that takes the mails as files instead of a server.
+    pub outbox: Option<PathBuf>,
+}
+
+/// How the connection to the mail server is protected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MailSecurity {
+    /// Not at all: for a server on this machine.
+    None,
+    /// Plain at first, then TLS; refused where the server does not offer it.
+    Starttls,
+    /// TLS from the beginning.
+    Tls,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            concurrency: 2,
+            slice_rows: 100_000,
+            retry_max: Duration::from_secs(900),
+            notify_max: Duration::from_secs(3600),
+            drain_max: Duration::from_secs(20),
+            console_url: "http://127.0.0.1:8080".to_owned(),
+            mail: MailConfig::default(),
+        }
+    }
+}
+
+impl Default for MailConfig {
+    fn default() -> Self {
+        Self {
+            from: "Flowledger <flowledger@localhost>".to_owned(),
+            host: "localhost".to_owned(),
+            port: 587,
+            security: MailSecurity::Starttls,
+            user: None,
+            password: None,
+            ca_file: None,
+            outbox: None,
+        }
+    }
+}
+
+impl Validate for Config {
+    fn validate(&self) -> Result<(), RangeError> {
+        in_range("concurrency", self.concurrency, 1..=64)?;
+        in_range("slice_rows", self.slice_rows, 1_000..=1_000_000)?;
+        seconds_in_range("retry_max", self.retry_max, 1.0..=86_400.0)?;
+        seconds_in_range("notify_max", self.notify_max, 1.0..=86_400.0)?;
+        seconds_in_range("drain_max", self.drain_max, 0.0..=300.0)?;
+        if self.mail.from.parse::<Mailbox>().is_err() {
+            return Err(RangeError::new("mail.from", "is not an address such as `Flowledger <reports@example.com>`"));
+        }
+        if self.mail.user.is_some() && self.mail.security == MailSecurity::None {
+            return Err(RangeError::new("mail.security", "is none, but a password must not travel in the clear"));
+        }
+        Ok(())
+    }
+}

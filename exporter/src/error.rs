@@ -1,0 +1,66 @@
+//! What ends the service, and what ends a report.
+
+use clickhouse_io::QueryError;
+use kafka_io::{ConsumeError, KafkaError, ProduceError};
+use report_life::JournalError;
+use report_store::StoreError;
+use schema_registry::{DecodeError, RegistryError};
+use service_kit::tasks::GroupError;
+
+/// Why the exporter ended.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Kafka cannot be used as it is.
+    #[error(transparent)]
+    Kafka(#[from] KafkaError),
+    /// The consumer cannot go on.
+    #[error(transparent)]
+    Consume(#[from] ConsumeError),
+    /// The registry refuses.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// Our own schema cannot be parsed.
+    #[error(transparent)]
+    Schema(#[from] DecodeError),
+    /// Report events cannot be written.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// Dead letters cannot be written.
+    #[error("dead letters cannot be written: {0}")]
+    DeadLetters(#[from] ProduceError),
+    /// The store is not configured.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Mail is not configured.
+    #[error("mail: {0}")]
+    Mail(String),
+    /// A task of the exporter ended.
+    #[error(transparent)]
+    Task(#[from] GroupError),
+}
+
+/// Why there is no file (yet).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum FileError {
+    /// Rows could not be read.
+    #[error(transparent)]
+    Rows(#[from] QueryError),
+    /// The file could not be written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl FileError {
+    /// In words that help an admin; details are in the exporter's log.
+    #[must_use]
+    pub(crate) fn for_an_admin(&self) -> &'static str {
+        match self {
+            Self::Rows(_) => {
+                "the connections could not be read from the database; please ask for the report again later"
+            }
+            Self::Store(_) => {
+                "the file could not be written to the object store; please ask for the report again later"
+            }
+        }
+    }
+}

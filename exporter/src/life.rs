@@ -1,0 +1,244 @@
+//! One report from its request to its mails.
+
+use std::time::{Duration, Instant};
+
+use clickhouse_io::{ClickHouse, NextStep};
+use kafka_io::{KafkaConfig, admin};
+use report_life::{Journal, JournalError, Phase, ReportState, SharedBook};
+use report_store::ReportStore;
+use schemas::report_event::{ReportEvent, ReportEventType};
+use schemas::report_request::ReportRequest;
+use schemas::times::Moment;
+use schemas::topics::CONNECTION_EVENTS;
+use service_kit::retry::Backoff;
+use tokio::sync::watch;
+
+use crate::config::Config;
+use crate::error::FileError;
+use crate::mail::{MailError, Mailer};
+use crate::metrics::ExporterMetrics;
+use crate::stages::check_request::check_request;
+use crate::stages::name_file::{file_name, object_key};
+use crate::stages::write_mail::write_mail;
+use crate::write_file::{WriteFile, Written};
+
+/// The group whose committed offsets say what is stored.
+const INGEST_GROUP: &str = "ingest";
+/// How often ingest's position is looked at.
+const BARRIER_EVERY: Duration = Duration::from_millis(500);
+/// How often waiting and progress are told.
+const TELL_EVERY: Duration = Duration::from_secs(2);
+
+/// Everything that a report's life needs.
+pub(crate) struct Life {
+    pub(crate) book: SharedBook,
+    pub(crate) journal: Journal,
+    pub(crate) store: ReportStore,
+    pub(crate) clickhouse: ClickHouse,
+    pub(crate) mailer: Mailer,
+    pub(crate) kafka: KafkaConfig,
+    pub(crate) metrics: ExporterMetrics,
+    pub(crate) config: Config,
+}
+
+impl Life {
+    /// Lives it from where its events say that it is. Run again after its end it does nothing.
+    pub(crate) async fn live(&self, request: &ReportRequest) -> Result<(), JournalError> {
+        let mut state = match self.book.of_any_tenant(request.report_id) {
+            Some(state) => state,
+            None => {
+                let requested = Journal::requested(request);
+                self.journal.append(&requested).await?;
+                ReportState::begun_by(&requested)
+            }
+        };
+        if !state.phase.is_final() {
+            self.metrics.running.inc();
+            let ended = self.make(request, &mut state).await;
+            self.metrics.running.dec();
+            let ended = ended?;
+            self.journal.append(&ended).await?;
+            state.apply(&ended);
+            self.metrics.request(if state.phase == Phase::Completed { "completed" } else { "failed" });
+            tracing::info!(report = %request.report_id, phase = ?state.phase, rows = state.rows, "report ended");
+        }
+        if matches!(state.phase, Phase::Completed | Phase::Failed) {
+            self.notify(request, &mut state).await?;
+        }
+        Ok(())
+    }
+
+    fn event(request: &ReportRequest, event_type: ReportEventType) -> ReportEvent {
+        ReportEvent::new(request.report_id, request.tenant.clone(), event_type, Moment::now())
+    }
+
+    /// Up to the event that ends it.
+    async fn make(&self, request: &ReportRequest, state: &mut ReportState) -> Result<ReportEvent, JournalError> {
+        let failed =
+            |reason: String| ReportEvent { reason: Some(reason), ..Self::event(request, ReportEventType::Failed) };
+        let query = match check_request(request) {
+            Ok(query) => query,
+            Err(reason) => return Ok(failed(reason)),
+        };
+        self.wait_for_ingest(request).await?;
+        let writer = WriteFile {
+            clickhouse: &self.clickhouse,
+            store: &self.store,
+            metrics: &self.metrics,
+            slice_rows: self.config.slice_rows,
+            retry_max: self.config.retry_max,
+        };
+        let (begin, mut backoff) = (Instant::now(), Backoff::default());
+        loop {
+            let error = match self.attempt(&writer, request, &query, state).await? {
+                Ok(written) => return Ok(Self::completed(request, written)),
+                Err(error) => error,
+            };
+            tracing::warn!(%error, report = %request.report_id, attempt = state.attempt, "an attempt at a report failed");
+            let may_work_later = match &error {
+                FileError::Rows(error) => error.next_step() == NextStep::Retry,
+                FileError::Store(_) => true,
+            };
+            if !may_work_later || begin.elapsed() >= self.config.retry_max {
+                return Ok(failed(error.for_an_admin().to_owned()));
+            }
+            self.metrics.retries.inc();
+            tokio::time::sleep(backoff.next_wait()).await;
+        }
+    }
+
+    fn completed(request: &ReportRequest, written: Written) -> ReportEvent {
+        ReportEvent {
+            rows: Some(signed(written.rows)),
+            size_bytes: Some(signed(written.size_bytes)),
+            object_key: Some(object_key(request)),
+            file_name: Some(file_name(request)),
+            ..Self::event(request, ReportEventType::Completed)
+        }
+    }
+
+    /// Waits until ingest's position has reached the barrier, and says that it waits.
+    async fn wait_for_ingest(&self, request: &ReportRequest) -> Result<(), JournalError> {
+        let (mut told, mut last_told) = (None, None::<Instant>);
+        self.metrics.waiting.inc();
+        let reached = loop {
+            match self.events_behind(request).await {
+                Ok(0) => break Ok(()),
+                Ok(behind) => {
+                    if told != Some(behind) && last_told.is_none_or(|last| last.elapsed() >= TELL_EVERY) {
+                        let event = ReportEvent {
+                            events_behind: Some(behind),
+                            ..Self::event(request, ReportEventType::Waiting)
+                        };
+                        if let Err(error) = self.journal.append(&event).await {
+                            break Err(error);
+                        }
+                        (told, last_told) = (Some(behind), Some(Instant::now()));
+                    }
+                }
+                Err(error) => tracing::warn!(%error, "waiting for Kafka"),
+            }
+            tokio::time::sleep(BARRIER_EVERY).await;
+        };
+        self.metrics.waiting.dec();
+        reached
+    }
+
+    /// Offsets between ingest's position and the barrier; 0 when it is reached.
+    async fn events_behind(&self, request: &ReportRequest) -> Result<i64, kafka_io::KafkaError> {
+        if request.barrier.iter().all(|it| it.offset == 0) {
+            return Ok(0);
+        }
+        let topic = CONNECTION_EVENTS.name;
+        let positions = admin::committed(&self.kafka, INGEST_GROUP, topic).await?;
+        let beginnings = admin::beginnings(&self.kafka, topic).await?;
+        let behind = request.barrier.iter().map(|barrier| {
+            // What the topic no longer has cannot be waited for.
+            let beginning = beginnings.get(&barrier.partition).copied().unwrap_or(0);
+            let position = positions.get(&barrier.partition).copied().flatten().unwrap_or(0).max(beginning);
+            (barrier.offset - position).max(0)
+        });
+        Ok(behind.sum())
+    }
+
+    async fn attempt(
+        &self,
+        writer: &WriteFile<'_>,
+        request: &ReportRequest,
+        query: &clickhouse_io::report::ReportQuery,
+        state: &mut ReportState,
+    ) -> Result<Result<Written, FileError>, JournalError> {
+        let slices = match writer.plan(query).await {
+            Ok(slices) => slices,
+            Err(error) => return Ok(Err(error.into())),
+        };
+        let expected = signed(slices.iter().map(|slice| slice.rows).sum());
+        let started = ReportEvent {
+            attempt: Some(state.attempt + 1),
+            rows_expected: Some(expected),
+            ..Self::event(request, ReportEventType::Started)
+        };
+        self.journal.append(&started).await?;
+        state.apply(&started);
+        let (progress, mut progressed) = watch::channel(Written::default());
+        let mut writing = std::pin::pin!(writer.write(request, query, &slices, &progress));
+        loop {
+            tokio::select! {
+                written = &mut writing => return Ok(written),
+                () = tokio::time::sleep(TELL_EVERY) => {}
+            }
+            if !progressed.has_changed().unwrap_or(false) {
+                continue;
+            }
+            let written = *progressed.borrow_and_update();
+            let event = ReportEvent {
+                rows: Some(signed(written.rows)),
+                rows_expected: Some(expected),
+                size_bytes: Some(signed(written.size_bytes)),
+                ..Self::event(request, ReportEventType::Progressed)
+            };
+            // The file goes on while Kafka is away; progress that could not be told is told next time.
+            tokio::select! {
+                written = &mut writing => return Ok(written),
+                told = self.journal.append(&event) => told?,
+            }
+        }
+    }
+
+    /// Sends the mails that were not taken yet.
+    async fn notify(&self, request: &ReportRequest, state: &mut ReportState) -> Result<(), JournalError> {
+        for receiver in &request.receivers {
+            if state.notified.contains(receiver) {
+                continue;
+            }
+            let mail = write_mail(state, request, receiver, self.config.console_url.trim_end_matches('/'));
+            let (begin, mut backoff) = (Instant::now(), Backoff::default());
+            let sent = loop {
+                match self.mailer.send(receiver, &mail).await {
+                    Ok(()) => break true,
+                    Err(error @ MailError::Away(_)) if begin.elapsed() < self.config.notify_max => {
+                        tracing::warn!(%error, report = %request.report_id, "waiting for the mail server");
+                        self.metrics.retries.inc();
+                        tokio::time::sleep(backoff.next_wait()).await;
+                    }
+                    Err(error) => {
+                        tracing::error!(%error, report = %request.report_id, "a mail was given up");
+                        break false;
+                    }
+                }
+            };
+            self.metrics.mail(if sent { "sent" } else { "given_up" });
+            if sent {
+                let event =
+                    ReportEvent { receiver: Some(receiver.clone()), ..Self::event(request, ReportEventType::Notified) };
+                self.journal.append(&event).await?;
+                state.apply(&event);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,49 @@
+//! Every metric of the exporter.
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use service_kit::metrics::Metrics;
+
+/// Label `fate`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct FateLabel {
+    pub(crate) fate: &'static str,
+}
+
+/// Fates of requests and mails, and work done.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ExporterMetrics {
+    requests: Family<FateLabel, Counter>,
+    mails: Family<FateLabel, Counter>,
+    pub(crate) rows: Counter,
+    pub(crate) bytes: Counter,
+    pub(crate) retries: Counter,
+    pub(crate) running: Gauge,
+    pub(crate) waiting: Gauge,
+}
+
+impl ExporterMetrics {
+    pub(crate) fn new(metrics: &Metrics) -> Self {
+        let own = Self::default();
+        metrics.register("flowledger_exporter_requests", "Requests by fate", own.requests.clone());
+        metrics.register("flowledger_exporter_mails", "Mails by fate", own.mails.clone());
+        metrics.register("flowledger_exporter_rows", "Rows that were written to files", own.rows.clone());
+        metrics.register("flowledger_exporter_bytes", "Bytes that were handed to the store", own.bytes.clone());
+        metrics.register("flowledger_exporter_retries", "Steps that were tried again", own.retries.clone());
+        metrics.register("flowledger_exporter_running", "Reports that are being made", own.running.clone());
+        metrics.register("flowledger_exporter_waiting", "Reports that wait for ingest", own.waiting.clone());
+        own
+    }
+
+    /// One of `completed`, `failed`, `dead_letter`.
+    pub(crate) fn request(&self, fate: &'static str) {
+        self.requests.get_or_create(&FateLabel { fate }).inc();
+    }
+
+    /// One of `sent`, `given_up`.
+    pub(crate) fn mail(&self, fate: &'static str) {
+        self.mails.get_or_create(&FateLabel { fate }).inc();
+    }
+}

@@ -1,0 +1,209 @@
+//! Takes requests, lives several at once, and commits each partition's offsets in their order.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use kafka_io::{Arrival, CommitError, Committer, GroupConsumer, OutRecord, Partition, Producer, Record};
+use schema_registry::{Decoder, Registry};
+use schemas::report_request::ReportRequest;
+use schemas::topics::{REPORT_REQUESTS_DEAD_LETTER, headers};
+use service_kit::CancellationToken;
+use service_kit::retry::Backoff;
+use tokio::task::JoinSet;
+
+use crate::error::Error;
+use crate::life::Life;
+
+/// Requests of one partition: offsets that were taken, and whether they are done with.
+struct Taken {
+    partition: Partition,
+    epoch: u64,
+    offsets: BTreeMap<i64, bool>,
+    /// Cancelled when the partition goes away: another exporter lives its reports then.
+    ours: CancellationToken,
+}
+
+impl Taken {
+    /// The offset up to which everything is done with, taken off the list; `None` where it has not moved.
+    fn done_until(&mut self) -> Option<i64> {
+        let mut position = None;
+        while let Some(first) = self.offsets.first_entry() {
+            if !*first.get() {
+                break;
+            }
+            position = Some(first.key() + 1);
+            first.remove();
+        }
+        position
+    }
+}
+
+pub(crate) struct Pipeline {
+    concurrency: usize,
+    decoder: Decoder<ReportRequest>,
+    registry: Registry,
+    producer: Producer,
+    life: Arc<Life>,
+    stop: CancellationToken,
+    taken: HashMap<i32, Taken>,
+    running: JoinSet<(i32, u64, i64, Option<Result<(), Error>>)>,
+}
+
+impl Pipeline {
+    pub(crate) fn new(
+        concurrency: usize,
+        decoder: Decoder<ReportRequest>,
+        registry: Registry,
+        producer: Producer,
+        life: Life,
+        stop: CancellationToken,
+    ) -> Self {
+        Self {
+            concurrency,
+            decoder,
+            registry,
+            producer,
+            life: Arc::new(life),
+            stop,
+            taken: HashMap::new(),
+            running: JoinSet::new(),
+        }
+    }
+
+    pub(crate) async fn run(mut self, mut consumer: GroupConsumer) -> Result<(), Error> {
+        let committer = consumer.committer();
+        let ended = self.consume(&mut consumer, &committer).await;
+        self.running.shutdown().await;
+        consumer.close().await;
+        ended
+    }
+
+    async fn consume(&mut self, consumer: &mut GroupConsumer, committer: &Committer) -> Result<(), Error> {
+        let stop = self.stop.clone();
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return Ok(()),
+                Some(ended) = self.running.join_next() => {
+                    // A panic in one report must not be taken for its end: the process starts again.
+                    let (number, epoch, offset, outcome) =
+                        ended.map_err(|error| Error::Mail(format!("a report's task was lost: {error}")))?;
+                    if let Some(outcome) = outcome {
+                        outcome?;
+                        self.done(committer, number, epoch, offset).await;
+                    }
+                }
+                arrival = consumer.next(), if self.running.len() < self.concurrency => {
+                    self.arrived(arrival?, committer).await?;
+                }
+            }
+        }
+    }
+
+    async fn arrived(&mut self, arrival: Arrival, committer: &Committer) -> Result<(), Error> {
+        match arrival {
+            Arrival::Assigned { epoch, partitions } => {
+                for partition in partitions {
+                    let number = partition.number;
+                    let ours = self.stop.child_token();
+                    self.taken.insert(number, Taken { partition, epoch, offsets: BTreeMap::new(), ours });
+                }
+            }
+            Arrival::Revoked { partitions, .. } => {
+                for partition in partitions {
+                    if let Some(taken) = self.taken.remove(&partition.number) {
+                        taken.ours.cancel();
+                    }
+                }
+            }
+            Arrival::Record(record) => self.take(record, committer).await?,
+            Arrival::End { .. } => {}
+        }
+        Ok(())
+    }
+
+    async fn take(&mut self, record: Record, committer: &Committer) -> Result<(), Error> {
+        let (number, offset) = (record.partition.number, record.offset);
+        let Some(taken) = self.taken.get_mut(&number) else { return Ok(()) };
+        taken.offsets.insert(offset, false);
+        let (epoch, ours) = (taken.epoch, taken.ours.clone());
+        let value = record.payload.clone().unwrap_or_default();
+        match self.decoder.decode_with(&self.registry, &value, &self.stop).await {
+            None => Ok(()),
+            Some(decoded) => match decoded? {
+                Ok(request) => {
+                    let life = Arc::clone(&self.life);
+                    self.running.spawn(async move {
+                        let lived = ours.run_until_cancelled(life.live(&request)).await;
+                        (number, epoch, offset, lived.map(|lived| lived.map_err(Error::from)))
+                    });
+                    Ok(())
+                }
+                Err(error) => {
+                    self.dead_letter(&record, &error.to_string()).await?;
+                    self.done(committer, number, epoch, offset).await;
+                    Ok(())
+                }
+            },
+        }
+    }
+
+    async fn dead_letter(&self, record: &Record, reason: &str) -> Result<(), Error> {
+        tracing::warn!(partition = %record.partition, offset = record.offset, reason, "a request cannot be read");
+        let (partition, offset) = (record.partition.number.to_string(), record.offset.to_string());
+        let facts = [
+            (headers::REASON, reason.as_bytes()),
+            (headers::SOURCE_TOPIC, record.partition.topic.as_bytes()),
+            (headers::SOURCE_PARTITION, partition.as_bytes()),
+            (headers::SOURCE_OFFSET, offset.as_bytes()),
+        ];
+        let out = OutRecord {
+            topic: REPORT_REQUESTS_DEAD_LETTER.name,
+            key: record.key.as_deref().unwrap_or_default(),
+            payload: record.payload.as_deref().unwrap_or_default(),
+            headers: &facts,
+        };
+        self.producer.send(out).await?;
+        self.life.metrics.request("dead_letter");
+        Ok(())
+    }
+
+    /// Notes that a request is done with and commits what is done with before it too.
+    async fn done(&mut self, committer: &Committer, number: i32, epoch: u64, offset: i64) {
+        let Some(taken) = self.taken.get_mut(&number).filter(|taken| taken.epoch == epoch) else { return };
+        taken.offsets.insert(offset, true);
+        let Some(position) = taken.done_until() else { return };
+        let mut backoff = Backoff::default();
+        loop {
+            match committer.commit(&taken.partition, epoch, position).await {
+                Ok(()) => return,
+                // The next owner finds the report at its end and does nothing.
+                Err(CommitError::NotOurs(_)) => return,
+                Err(CommitError::Retry(reason)) => {
+                    tracing::warn!(partition = %taken.partition, reason, "waiting for Kafka");
+                    let wait = tokio::time::sleep(backoff.next_wait());
+                    if self.stop.run_until_cancelled(wait).await.is_none() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn offset_moves_only_past_requests_that_are_done_with() {
+        let partition = Partition { topic: "report-requests".into(), number: 0 };
+        let offsets = [(4, false), (5, true), (7, false)].into();
+        let mut taken = Taken { partition, epoch: 1, offsets, ours: CancellationToken::new() };
+        assert_eq!(taken.done_until(), None);
+        taken.offsets.insert(4, true);
+        assert_eq!(taken.done_until(), Some(6));
+        taken.offsets.insert(7, true);
+        assert_eq!(taken.done_until(), Some(8));
+        assert_eq!(taken.done_until(), None);
+    }
+}

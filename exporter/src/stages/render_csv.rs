@@ -1,0 +1,206 @@
+//! The network events report as CSV: 26 columns, the contract's bytes.
+
+use std::io::Write;
+
+use schemas::addresses::Address;
+use schemas::connection_event::{ConnectionEvent, ConnectionStatus, asked_domain};
+use schemas::times::Moment;
+
+/// The header line.
+pub(crate) const HEADER: &str = "start_time,end_time,user,user_id,device_id,client_ip,connector,connector_id,resource_ip,\
+    resource_port,resource_domain,resource_id,protocol,status,bytes_transferred,bytes_received,remote_network,\
+    remote_network_id,applied_rule,relays,relay_ips,relay_ports,service_account,service_account_id,service_account_key,\
+    service_account_key_id\n";
+
+/// Appends one line to `out`. `status` is what became of the connection.
+pub(crate) fn render_row(out: &mut Vec<u8>, event: &ConnectionEvent, status: ConnectionStatus) {
+    let normal = status == ConnectionStatus::Normal;
+    let (user, account) = (event.user.as_ref(), event.service_account.as_ref());
+    let mut row = Row { out, is_first: true };
+    row.time(Some(event.start_time));
+    row.time(normal.then_some(event.end_time));
+    row.text(user.map_or("", |user| &user.email));
+    row.number(user.map(|user| user.id.get()));
+    row.number(event.device_id.map(|id| id.get()));
+    row.address(event.client_ip);
+    row.text(&event.connector_name);
+    row.number(Some(event.connector_id.get()));
+    row.address(event.resource_ip);
+    row.number((event.resource_port != 0).then_some(event.resource_port.into()));
+    row.text(asked_domain(&event.resource_address));
+    row.number(Some(event.resource_id.get()));
+    row.text(event.protocol.name());
+    row.text(status.report_name());
+    row.number(normal.then_some(event.bytes_transferred));
+    row.number(normal.then_some(event.bytes_received));
+    row.text(&event.remote_network_name);
+    row.number(Some(event.remote_network_id.get()));
+    row.text(&event.applied_rule);
+    row.list(event.relays.iter().map(|relay| &relay.name), |out, name| out.extend_from_slice(name.as_bytes()));
+    row.list(event.relays.iter().map(|relay| relay.ip), |out, ip| {
+        if let Some(ip) = ip {
+            append(out, format_args!("{ip}"));
+        }
+    });
+    row.list(event.relays.iter().map(|relay| relay.port), |out, port| append(out, format_args!("{port}")));
+    row.text(account.map_or("", |account| &account.name));
+    row.number(account.map(|account| account.id.get()));
+    row.text(account.map_or("", |account| &account.key));
+    row.number(account.and_then(|account| account.key_id).map(|id| id.get()));
+    row.out.push(b'\n');
+}
+
+struct Row<'out> {
+    out: &'out mut Vec<u8>,
+    is_first: bool,
+}
+
+impl Row<'_> {
+    fn begin_cell(&mut self) {
+        if !std::mem::take(&mut self.is_first) {
+            self.out.push(b',');
+        }
+    }
+
+    fn number(&mut self, value: Option<u64>) {
+        self.begin_cell();
+        if let Some(value) = value {
+            append(self.out, format_args!("{value}"));
+        }
+    }
+
+    fn address(&mut self, value: Option<Address>) {
+        self.begin_cell();
+        if let Some(value) = value {
+            append(self.out, format_args!("{value}"));
+        }
+    }
+
+    fn time(&mut self, value: Option<Moment>) {
+        self.begin_cell();
+        if let Some(value) = value {
+            append_time(self.out, value);
+        }
+    }
+
+    fn text(&mut self, value: &str) {
+        self.begin_cell();
+        let start = self.out.len();
+        self.out.extend_from_slice(value.as_bytes());
+        quote_where_needed(self.out, start);
+    }
+
+    fn list<T>(&mut self, values: impl Iterator<Item = T>, render: impl Fn(&mut Vec<u8>, T)) {
+        self.begin_cell();
+        let start = self.out.len();
+        for (position, value) in values.enumerate() {
+            if position > 0 {
+                self.out.push(b';');
+            }
+            render(self.out, value);
+        }
+        quote_where_needed(self.out, start);
+    }
+}
+
+fn append(out: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
+    // A vector takes everything.
+    let _ = out.write_fmt(text);
+}
+
+/// Puts the cell that begins at `start` in quotes where it holds a comma, a quote, or a line end.
+fn quote_where_needed(out: &mut Vec<u8>, start: usize) {
+    if !out[start..].iter().any(|byte| matches!(byte, b',' | b'"' | b'\r' | b'\n')) {
+        return;
+    }
+    let cell = out.split_off(start);
+    out.push(b'"');
+    for byte in cell {
+        if byte == b'"' {
+            out.push(b'"');
+        }
+        out.push(byte);
+    }
+    out.push(b'"');
+}
+
+/// `2024-02-20 20:16:05.92 UTC`: two decimals, truncated.
+fn append_time(out: &mut Vec<u8>, moment: Moment) {
+    let hundredths = moment.as_micros().div_euclid(10_000);
+    let (days, in_day) = (hundredths.div_euclid(8_640_000), hundredths.rem_euclid(8_640_000));
+    let (year, month, day) = civil_date(days);
+    let (hour, minute, second, hundredth) = (in_day / 360_000, in_day / 6_000 % 60, in_day / 100 % 60, in_day % 100);
+    append(out, format_args!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}.{hundredth:02} UTC"));
+}
+
+/// Year, month and day of a day since 1970, in the Gregorian calendar (Howard Hinnant, "chrono-Compatible Low-Level Date
+/// Algorithms").
+fn civil_date(days: i64) -> (i64, i64, i64) {
+    let shifted = days + 719_468;
+    let era = shifted.div_euclid(146_097);
+    let day_of_era = shifted.rem_euclid(146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use jiff::tz::TimeZone;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn cell(text: &str) -> String {
+        let mut out = Vec::new();
+        Row { out: &mut out, is_first: true }.text(text);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn cell_is_quoted_only_where_it_has_to_be() {
+        for (text, rendered) in [
+            ("plain", "plain"),
+            (" padded ", " padded "),
+            ("=SUM(A1)", "=SUM(A1)"),
+            ("tab\there", "tab\there"),
+            ("dc, frankfurt", "\"dc, frankfurt\""),
+            ("Lab \"B\"", "\"Lab \"\"B\"\"\""),
+            ("two\nlines", "\"two\nlines\""),
+            ("carriage\rreturn", "\"carriage\rreturn\""),
+            ("", ""),
+        ] {
+            assert_eq!(cell(text), rendered);
+        }
+    }
+
+    #[test]
+    fn header_has_twenty_six_columns() {
+        assert_eq!(HEADER.trim_end().split(',').count(), 26);
+    }
+
+    proptest! {
+        #[test]
+        fn time_is_truncated_to_two_decimals(micros in 0..Moment::END.as_micros()) {
+            let mut out = Vec::new();
+            append_time(&mut out, Moment::from_micros(micros));
+            let zoned = Timestamp::from_microsecond(micros).unwrap().to_zoned(TimeZone::UTC);
+            let expected = format!("{}.{:02} UTC", zoned.strftime("%Y-%m-%d %H:%M:%S"), micros / 10_000 % 100);
+            prop_assert_eq!(String::from_utf8(out).unwrap(), expected);
+        }
+
+        #[test]
+        fn cell_parses_back(text in any::<String>()) {
+            let rendered = cell(&text);
+            let parsed = match rendered.strip_prefix('"') {
+                Some(inner) => inner.strip_suffix('"').unwrap().replace("\"\"", "\""),
+                None => rendered,
+            };
+            prop_assert_eq!(parsed, text);
+        }
+    }
+}
