@@ -1,1 +1,50 @@
-fn main() {}
+//! `flowledger`: every service, the migrations, the embedded engine and the demo in one binary. Wiring only: what a service
+//! does stands in its own crate.
+
+mod cli;
+mod config;
+mod demo;
+mod migrate;
+mod services;
+mod stop;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::{Cli, Command};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&anyhow::Error::new(error).context("the runtime cannot be started")),
+    };
+    match runtime.block_on(run(cli.command)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&error),
+    }
+}
+
+async fn run(command: Command) -> anyhow::Result<()> {
+    service_kit::tls::install();
+    match command {
+        Command::Connector(options) => {
+            services::run(services::Service::Connector { once: options.once }, options.common).await
+        }
+        Command::Ingest(options) => services::run(services::Service::Ingest, options).await,
+        Command::Aggregator(options) => services::run(services::Service::Aggregator, options).await,
+        Command::Exporter(options) => services::run(services::Service::Exporter, options).await,
+        Command::Console(options) => services::run(services::Service::Console, options).await,
+        Command::Migrate(options) => migrate::run(options).await,
+        Command::Clickhouse(options) => services::run_engine(options).await,
+        Command::PasswordHash => services::print_password_hash(),
+        Command::Demo(options) => demo::run(options).await,
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "the last word of a command line program")]
+fn failed(error: &anyhow::Error) -> ExitCode {
+    eprintln!("flowledger: {error:#}");
+    ExitCode::FAILURE
+}

@@ -94,7 +94,9 @@ pub(crate) async fn run(config: EngineConfig, stop: CancellationToken) -> Result
         return Err(EngineError::NotLoopback(config.listen));
     }
     std::fs::create_dir_all(&config.data)?;
-    let arguments = [format!("--path={}", config.data.display())];
+    // The engine does not take a relative folder for what it is.
+    let data = config.data.canonicalize()?;
+    let arguments = [format!("--path={}", data.display())];
     let engine = Engine::load(&config.library, &arguments)
         .map_err(|reason| EngineError::NotLoaded { library: config.library.clone(), reason })?;
     // Held for the life of the process: without any session the engine closes its data.

@@ -50,6 +50,16 @@ impl TaskGroup {
         self.tasks.spawn(async move { (name, task.await.map_err(Into::into)) });
     }
 
+    /// Waits until a task ends by itself. Cancel-safe.
+    ///
+    /// # Errors
+    /// When it failed.
+    pub async fn first_end(&mut self) -> Result<(), GroupError> {
+        let mut outcome = Ok(());
+        note(&mut outcome, self.tasks.join_next().await);
+        outcome
+    }
+
     /// Waits until all tasks have ended. When the first one ends, or the stop token is cancelled, the others have `deadline`
     /// to end too; after that they are dropped.
     ///

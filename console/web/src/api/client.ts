@@ -1,0 +1,108 @@
+/// One function for each endpoint. Every failure is a SessionEnded, a ServerAway or a Refused; an aborted
+/// request rejects with the browser's own AbortError.
+import { Refused, ServerAway, SessionEnded } from './errors';
+import type { Connection, Credentials, Named, NewReport, Report, Session } from './types';
+
+const BASE = '/api/v1';
+
+export type Subject = 'users' | 'resources';
+
+interface ErrorBody {
+  error?: { code?: string; message?: string; field?: string };
+}
+
+interface Call {
+  method?: 'GET' | 'POST' | 'DELETE';
+  body?: unknown;
+  signal?: AbortSignal | undefined;
+}
+
+async function refusal(response: Response): Promise<Error> {
+  const body = (await response.json().catch(() => null)) as ErrorBody | null;
+  const { code, message, field } = body?.error ?? {};
+  // A gateway that stands in for a dead console answers 5xx without the console's error body.
+  if (message === undefined && response.status >= 500) return new ServerAway();
+  return new Refused(
+    response.status,
+    code ?? 'unknown',
+    message ?? `The server refused the request (${response.status}).`,
+    field,
+  );
+}
+
+async function send(path: string, { method = 'GET', body, signal }: Call): Promise<Response> {
+  const headers: Record<string, string> = { Accept: 'application/json' };
+  // Forged cross-site requests cannot carry this header.
+  if (method !== 'GET') headers['X-Flowledger'] = '1';
+  if (body !== undefined) headers['Content-Type'] = 'application/json';
+  try {
+    return await fetch(BASE + path, {
+      method,
+      headers,
+      credentials: 'same-origin',
+      body: body === undefined ? null : JSON.stringify(body),
+      signal: signal ?? null,
+    });
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new ServerAway();
+  }
+}
+
+async function call<T>(path: string, options: Call = {}): Promise<T> {
+  const response = await send(path, options);
+  if (response.status === 401 && path !== '/session') throw new SessionEnded();
+  if (!response.ok) throw await refusal(response);
+  if (response.status === 204) return undefined as T;
+  return (await response.json().catch(() => Promise.reject(new ServerAway()))) as T;
+}
+
+/** The session of this browser, or null when nobody is signed in. */
+export async function currentSession(signal?: AbortSignal): Promise<Session | null> {
+  try {
+    return await call<Session>('/session', { signal });
+  } catch (error) {
+    if (error instanceof Refused && error.status === 401) return null;
+    throw error;
+  }
+}
+
+export function signIn(credentials: Credentials): Promise<Session> {
+  return call('/session', { method: 'POST', body: credentials });
+}
+
+export function signOut(): Promise<void> {
+  return call('/session', { method: 'DELETE' });
+}
+
+export function askForReport(report: NewReport): Promise<Report> {
+  return call('/reports', { method: 'POST', body: report });
+}
+
+/** Newest first. */
+export async function listReports(signal?: AbortSignal): Promise<Report[]> {
+  return (await call<{ reports: Report[] }>('/reports?limit=50', { signal })).reports;
+}
+
+export function downloadAddress(id: string): string {
+  return `${BASE}/reports/${encodeURIComponent(id)}/download`;
+}
+
+export const REPORT_CHANGES = `${BASE}/reports/changes`;
+
+export async function listRemoteNetworks(signal?: AbortSignal): Promise<Named[]> {
+  return (await call<{ remote_networks: Named[] }>('/remote-networks', { signal })).remote_networks;
+}
+
+/** Users by e-mail, or Resources by address. */
+export async function findSubjects(subject: Subject, search: string, signal?: AbortSignal): Promise<Named[]> {
+  const query = new URLSearchParams({ search, limit: '20' });
+  const found = await call<Partial<Record<Subject, Named[]>>>(`/${subject}?${query}`, { signal });
+  return found[subject] ?? [];
+}
+
+/** Newest first. */
+export async function recentConnections(subject: Subject, id: string, signal?: AbortSignal): Promise<Connection[]> {
+  const path = `/${subject}/${encodeURIComponent(id)}/connections?limit=50`;
+  return (await call<{ connections: Connection[] }>(path, { signal })).connections;
+}

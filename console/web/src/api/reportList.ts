@@ -1,0 +1,19 @@
+/// The list of reports as changes arrive: pure.
+import type { Report } from './types';
+
+/** Newest first. Ids are UUIDs of version 7: their order is that of time, and breaks ties. */
+export function newestFirst(a: Report, b: Report): number {
+  const byTime = Date.parse(b.requested_at) - Date.parse(a.requested_at);
+  if (byTime !== 0) return byTime;
+  return a.id < b.id ? 1 : a.id > b.id ? -1 : 0;
+}
+
+/** The list with `changed` put in, or put in the place of its older self. */
+export function withChanged(reports: readonly Report[], changed: Report): Report[] {
+  return [...reports.filter((report) => report.id !== changed.id), changed].sort(newestFirst);
+}
+
+/** Whether the report will change without anybody touching it. */
+export function isUnderWay(report: Report): boolean {
+  return report.state === 'requested' || report.state === 'waiting' || report.state === 'running';
+}

@@ -1,0 +1,96 @@
+/// The console API's JSON, under /api/v1. Ids are decimal text, times RFC 3339 in UTC, counters numbers.
+
+export interface Session {
+  tenant: string;
+  account: string;
+}
+
+export interface Credentials extends Session {
+  password: string;
+}
+
+export type ReportState =
+  | 'requested'
+  | 'waiting'
+  | 'running'
+  | 'completed'
+  | 'failed'
+  | 'cancelled'
+  | 'expired';
+
+export type Compression = 'none' | 'gzip';
+
+export interface Report {
+  id: string;
+  state: ReportState;
+  requested_at: string;
+  requested_by: string;
+  from: string;
+  to: string;
+  /** IANA name of the zone that the range was entered in. */
+  zone: string;
+  /** Ids; empty means all. */
+  remote_networks: string[];
+  denied: boolean;
+  compression: Compression;
+  /** Events that ingest has still to store before the report may be made. */
+  events_behind?: number | null;
+  rows: number;
+  rows_expected?: number | null;
+  size_bytes: number;
+  file_name?: string | null;
+  /** Why it failed, in words for an admin. */
+  reason?: string | null;
+  completed_at?: string | null;
+  /** Receivers whose e-mail was sent. */
+  notified: number;
+  downloads: number;
+}
+
+/** What is asked for. `from` and `to` are local times in `zone`, such as `2026-11-01T00:00`. */
+export interface NewReport {
+  from: string;
+  to: string;
+  zone: string;
+  remote_networks: string[];
+  denied: boolean;
+  compression: Compression;
+}
+
+export interface Named {
+  id: string;
+  name: string;
+}
+
+export type ConnectionStatus = 'NORMAL' | 'DNS_ERROR' | 'CONNECTION_FAILED' | 'ACCESS_DENIED';
+
+export interface Relay {
+  name?: string | null;
+  ip?: string | null;
+  port?: number | null;
+}
+
+export interface Connection {
+  event_id: string;
+  start_time: string;
+  end_time: string;
+  duration_ms: number;
+  status: ConnectionStatus;
+  user?: { id: string; email: string } | null;
+  service_account?: { id: string; name: string; key?: string | null; key_id?: string | null } | null;
+  device_id?: string | null;
+  client_ip?: string | null;
+  connector: Named;
+  remote_network: Named;
+  resource: { id: string; address: string; applied_rule?: string | null };
+  resource_ip?: string | null;
+  resource_port?: number | null;
+  protocol: 'tcp' | 'udp' | 'icmp';
+  connection_type: 'direct' | 'relay';
+  /** Client to Resource. */
+  bytes_transferred: number;
+  /** Resource to client. */
+  bytes_received: number;
+  relays: Relay[];
+  error_message?: string | null;
+}

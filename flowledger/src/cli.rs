@@ -1,0 +1,148 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use schemas::ids::{RemoteNetworkId, Tenant};
+use schemas::times::Moment;
+
+/// Event-sourced analytics of zero-trust network traffic: from Connectors' log lines through Kafka and ClickHouse to reports.
+#[derive(Debug, Parser)]
+#[command(name = "flowledger", version, about, propagate_version = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Follow Connectors' log files and publish what they report.
+    Connector(ConnectorOptions),
+    /// Write connection events to ClickHouse.
+    Ingest(CommonOptions),
+    /// Keep the hourly roll-up and the open connections.
+    Aggregator(CommonOptions),
+    /// Make the reports that were asked for, and mail when they are ready.
+    Exporter(CommonOptions),
+    /// Serve the HTTP API and the admins' pages.
+    Console(CommonOptions),
+    /// Make or bring up to date Kafka's topics, the registry's schemas and ClickHouse's tables.
+    Migrate(CommonOptions),
+    /// Serve ClickHouse's HTTP interface from the embedded engine; for a look and for tests.
+    Clickhouse(ClickhouseOptions),
+    /// Read a password from standard input and print its hash for `console.accounts`.
+    PasswordHash,
+    /// Start everything on this machine: for a look, or to make a report of a log file.
+    Demo(DemoOptions),
+}
+
+/// Options that every service has.
+#[derive(Clone, Debug, Default, Args)]
+pub struct CommonOptions {
+    /// Configuration file; the environment (`FLOWLEDGER__SECTION__KEY`) wins over it.
+    #[arg(long, env = "FLOWLEDGER_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Check the configuration and end.
+    #[arg(long)]
+    pub check_config: bool,
+    /// Print the configuration with all defaults, secrets hidden, and end.
+    #[arg(long)]
+    pub print_config: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct ConnectorOptions {
+    #[command(flatten)]
+    pub common: CommonOptions,
+    /// Read to the end of the inputs and end, instead of following them.
+    #[arg(long)]
+    pub once: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct ClickhouseOptions {
+    /// The engine's library, `libchdb.so`.
+    #[arg(long, value_name = "FILE")]
+    pub library: PathBuf,
+    /// Folder of the data; one process at a time.
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+    /// Address to listen on; loopback only.
+    #[arg(long, default_value = "127.0.0.1:8123")]
+    pub listen: SocketAddr,
+}
+
+/// Version of the Connectors' log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogVersion {
+    /// `connection.duration` in milliseconds.
+    #[default]
+    V2,
+    /// `connection.duration` in microseconds.
+    V3,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct DemoOptions {
+    /// Keep the data in this folder, and go on with what lies there.
+    #[arg(long, value_name = "DIR")]
+    pub keep: Option<PathBuf>,
+    /// Address of the console.
+    #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS", conflicts_with = "input")]
+    pub console: SocketAddr,
+    /// Make a report of this log file and end; `-` is standard input.
+    #[arg(long, value_name = "FILE", requires = "report")]
+    pub input: Option<PathBuf>,
+    /// Where the report goes.
+    #[arg(long, value_name = "OUT.csv", requires = "input")]
+    pub report: Option<PathBuf>,
+    /// Version of the log.
+    #[arg(long, value_enum, default_value_t, requires = "input")]
+    pub log_version: LogVersion,
+    /// Tenant whose log it is.
+    #[arg(long, default_value = "acme", requires = "input")]
+    pub tenant: Tenant,
+    /// First end time in the report, with its zone: `2026-11-01T00:00:00Z`. Without it: 1970.
+    #[arg(long, value_name = "TIME", value_parser = moment, requires = "input")]
+    pub from: Option<Moment>,
+    /// First end time after it, with its zone. Without it: 2100.
+    #[arg(long, value_name = "TIME", value_parser = moment, requires = "input")]
+    pub to: Option<Moment>,
+    /// Only this Remote Network; may be given more than once.
+    #[arg(long = "network", value_name = "ID", requires = "input")]
+    pub networks: Vec<RemoteNetworkId>,
+    /// Rows for denied attempts too.
+    #[arg(long, requires = "input")]
+    pub denied: bool,
+    /// Write the lines that were refused to this file, each with its reason before it.
+    #[arg(long, value_name = "FILE", requires = "input")]
+    pub rejects: Option<PathBuf>,
+}
+
+/// A time with its zone, `Z` or an offset.
+fn moment(text: &str) -> Result<Moment, String> {
+    let timestamp: jiff::Timestamp = text.parse().map_err(|_| {
+        format!("{text} is not a time with its zone, such as 2026-11-01T00:00:00Z or 2026-11-01T00:00:00+01:00")
+    })?;
+    Ok(Moment::from_micros(timestamp.as_microsecond()))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn time_carries_its_zone() {
+        assert_eq!(moment("2026-11-01T01:00:00+01:00"), moment("2026-11-01T00:00:00Z"));
+        assert_eq!(moment("2026-11-01T00:00:00.000001Z").unwrap().as_micros(), 1_793_491_200_000_001);
+        assert!(moment("2026-11-01T00:00:00").is_err());
+    }
+}

@@ -1,0 +1,150 @@
+//! A report of a log file, through the same path as live traffic.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use clickhouse_io::ClickHouse;
+use connector::{ConnectorMetrics, LogVersion};
+use kafka_io::admin;
+use report_life::Phase;
+use report_store::ReportStore;
+use schemas::ids::ReportId;
+use schemas::report_request::{BarrierOffset, Compression, ReportFilter, ReportFormat, ReportKind, ReportRequest};
+use schemas::times::Moment;
+use schemas::topics::CONNECTION_EVENTS;
+use service_kit::CancellationToken;
+use tokio::io::AsyncWriteExt;
+
+use crate::cli::{self, DemoOptions};
+use crate::demo::stack::{Folder, Lines, Stack};
+use crate::demo::{answers, rejects};
+
+pub async fn run(options: &DemoOptions, input: &Path, report: &Path, stop: CancellationToken) -> anyhow::Result<()> {
+    let lines = Lines::new();
+    let folder = Folder::new(options.keep.as_deref())?;
+    let file = readable(input, &folder)?;
+    println!("Flowledger: a report of {}", input.display());
+    let mut stack = Stack::start(folder, stop, &lines).await?;
+    let clickhouse = ClickHouse::new(&stack.config.clickhouse);
+    let config = stack.config.clone();
+    let before = (rejects::ends(&config.kafka).await?, answers::stored_events(&clickhouse, &options.tenant).await?);
+
+    let connector = connector::run(
+        connector_config(options, &file, &stack),
+        config.kafka.clone(),
+        config.registry.clone(),
+        ConnectorMetrics::new(&stack.context.metrics),
+        stack.context.clone(),
+    );
+    let read = stack.beside(async { Ok(connector.await?) }).await?;
+    let ends = admin::stable_ends(&config.kafka, CONNECTION_EVENTS.name).await?;
+    let request = request(options, ends.into_iter().map(|(partition, offset)| BarrierOffset { partition, offset }));
+    stack.journal.request(&request).await?;
+    let book = stack.book.clone();
+    let ended = stack.beside(answers::ended(&book, &options.tenant, request.report_id)).await?;
+    anyhow::ensure!(
+        ended.phase == Phase::Completed,
+        "the report failed: {}",
+        ended.reason.as_deref().unwrap_or("no reason was given")
+    );
+    let size_bytes = fetch(&ReportStore::open(&config.store)?, ended.object_key.as_deref(), report).await?;
+    let (of_lines, of_events) = rejects::collect(&config.kafka, &before.0).await?;
+    let stored = answers::stored_events(&clickhouse, &options.tenant).await? - before.1;
+
+    lines.say(
+        "connector",
+        &format!(
+            "{} lines read, {} published, {} unreadable, {} passed over",
+            read.read, read.published, read.unreadable, read.passed_over
+        ),
+    );
+    lines.say("ingest", &format!("{stored} events stored, {} refused", of_events.len()));
+    lines.say("exporter", &format!("{} rows", ended.rows));
+    lines.say("report", &format!("{size_bytes} bytes in {}", report.display()));
+    if let Some(output) = &options.rejects {
+        rejects::write(of_lines.into_iter().chain(of_events).collect(), &file, output)?;
+    }
+    stack.context.stop.cancel();
+    stack.join().await
+}
+
+/// The file itself, or a copy of standard input.
+fn readable(input: &Path, folder: &Folder) -> anyhow::Result<PathBuf> {
+    if input == Path::new("-") {
+        let copy = folder.path().join(format!("standard-input-{}.log", ReportId::generate()));
+        let mut file = std::fs::File::create(&copy)?;
+        std::io::copy(&mut std::io::stdin().lock(), &mut file).context("standard input cannot be read")?;
+        return Ok(copy);
+    }
+    input.canonicalize().with_context(|| format!("{} cannot be read", input.display()))
+}
+
+fn connector_config(options: &DemoOptions, file: &Path, stack: &Stack) -> connector::Config {
+    connector::Config {
+        tenant: Some(options.tenant.clone()),
+        log_version: match options.log_version {
+            cli::LogVersion::V2 => LogVersion::V2,
+            cli::LogVersion::V3 => LogVersion::V3,
+        },
+        inputs: vec![literal(file)],
+        once: true,
+        // A folder for each run: the same file again is read again.
+        state_dir: stack.folder.path().join("positions").join(ReportId::generate().to_string()),
+        position_headers: true,
+        ..connector::Config::default()
+    }
+}
+
+/// The file's name as a pattern that matches nothing else.
+fn literal(file: &Path) -> String {
+    let mut pattern = String::new();
+    for char in file.display().to_string().chars() {
+        match char {
+            '*' | '?' | '[' => pattern.extend(['[', char, ']']),
+            _ => pattern.push(char),
+        }
+    }
+    pattern
+}
+
+fn request(options: &DemoOptions, barrier: impl Iterator<Item = BarrierOffset>) -> ReportRequest {
+    ReportRequest {
+        report_id: ReportId::generate(),
+        tenant: options.tenant.clone(),
+        kind: ReportKind::Events,
+        format: ReportFormat::Csv,
+        compression: Compression::None,
+        range_from: options.from.unwrap_or(Moment::FIRST),
+        range_to: options.to.unwrap_or(Moment::END),
+        zone: "UTC".to_owned(),
+        filter: ReportFilter {
+            remote_networks: options.networks.iter().map(|id| i64::from(*id)).collect(),
+            denied: options.denied,
+            ..ReportFilter::default()
+        },
+        columns: Vec::new(),
+        requested_by: "demo".to_owned(),
+        requested_at: Moment::now(),
+        receivers: Vec::new(),
+        barrier: barrier.collect(),
+    }
+}
+
+/// Copies the file out of the store; it is in its place only when it is whole.
+async fn fetch(store: &ReportStore, key: Option<&str>, output: &Path) -> anyhow::Result<u64> {
+    use futures_util::TryStreamExt;
+
+    let mut pieces = store.read(key.context("the report has no file")?, None).await?;
+    let mut beside = output.as_os_str().to_owned();
+    beside.push(".part");
+    let cannot = || format!("{} cannot be written", output.display());
+    let mut file = tokio::fs::File::create(&beside).await.with_context(cannot)?;
+    let mut size_bytes = 0;
+    while let Some(piece) = pieces.try_next().await? {
+        file.write_all(&piece).await.with_context(cannot)?;
+        size_bytes += piece.len() as u64;
+    }
+    file.sync_all().await.with_context(cannot)?;
+    tokio::fs::rename(&beside, output).await.with_context(cannot)?;
+    Ok(size_bytes)
+}

@@ -1,0 +1,87 @@
+//! What was refused of a log file: the connector's dead letters and ingest's, in the order of the file.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::path::Path;
+
+use anyhow::Context;
+use kafka_io::{Followed, KafkaConfig, Record, TopicFollower, admin};
+use schemas::topics::{CONNECTION_EVENTS_DEAD_LETTER, CONNECTION_LINES_DEAD_LETTER, headers};
+
+/// The longest line that is read again, bytes; those above it are no events.
+const LINE_MAX: u64 = 512 * 1024;
+
+/// A line that was refused.
+pub struct Reject {
+    offset: u64,
+    reason: String,
+    /// `None`: it lies in the file.
+    line: Option<Vec<u8>>,
+}
+
+/// Where both dead-letter topics end now.
+pub async fn ends(kafka: &KafkaConfig) -> anyhow::Result<BTreeMap<(&'static str, i32), i64>> {
+    let mut ends = BTreeMap::new();
+    for topic in [CONNECTION_LINES_DEAD_LETTER.name, CONNECTION_EVENTS_DEAD_LETTER.name] {
+        let found = admin::stable_ends(kafka, topic).await?;
+        ends.extend(found.into_iter().map(|(number, end)| ((topic, number), end)));
+    }
+    Ok(ends)
+}
+
+/// Dead letters that came after `since`: the connector's, and ingest's.
+pub async fn collect(
+    kafka: &KafkaConfig,
+    since: &BTreeMap<(&'static str, i32), i64>,
+) -> anyhow::Result<(Vec<Reject>, Vec<Reject>)> {
+    let lines = collect_from(kafka, CONNECTION_LINES_DEAD_LETTER.name, since).await?;
+    let events = collect_from(kafka, CONNECTION_EVENTS_DEAD_LETTER.name, since).await?;
+    let of_line = |record: Record| reject(&record, record.payload.as_deref().map(<[u8]>::to_vec));
+    let of_event = |record: Record| reject(&record, None);
+    Ok((lines.into_iter().map(of_line).collect(), events.into_iter().map(of_event).collect()))
+}
+
+async fn collect_from(
+    kafka: &KafkaConfig,
+    topic: &'static str,
+    since: &BTreeMap<(&'static str, i32), i64>,
+) -> anyhow::Result<Vec<Record>> {
+    let mut follower = TopicFollower::from_beginning(kafka, topic).await?;
+    let mut records = Vec::new();
+    while let Followed::Record(record) = follower.next().await? {
+        if record.offset >= since.get(&(topic, record.partition.number)).copied().unwrap_or(0) {
+            records.push(record);
+        }
+    }
+    Ok(records)
+}
+
+fn reject(record: &Record, line: Option<Vec<u8>>) -> Reject {
+    let text = |name| record.header(name).map(|value| String::from_utf8_lossy(value).into_owned()).unwrap_or_default();
+    Reject { offset: text(headers::FILE_OFFSET).parse().unwrap_or(0), reason: text(headers::REASON), line }
+}
+
+/// Writes one line a reject, `reason<TAB>line`, in the order of `input`.
+pub fn write(mut rejects: Vec<Reject>, input: &Path, output: &Path) -> anyhow::Result<()> {
+    rejects.sort_by_key(|reject| reject.offset);
+    let cannot = || format!("{} cannot be written", output.display());
+    let mut out = std::io::BufWriter::new(File::create(output).with_context(cannot)?);
+    let mut source = BufReader::new(File::open(input).with_context(|| format!("{} cannot be read", input.display()))?);
+    for Reject { offset, reason, line } in rejects {
+        let line = match line {
+            Some(line) => line,
+            None => line_at(&mut source, offset)?,
+        };
+        let line = String::from_utf8_lossy(&line);
+        writeln!(out, "{reason}\t{}", line.trim_end_matches(['\r', '\n'])).with_context(cannot)?;
+    }
+    out.flush().with_context(cannot)
+}
+
+fn line_at(source: &mut BufReader<File>, offset: u64) -> std::io::Result<Vec<u8>> {
+    source.seek(SeekFrom::Start(offset))?;
+    let mut line = Vec::new();
+    source.take(LINE_MAX + 2).read_until(b'\n', &mut line)?;
+    Ok(line)
+}
