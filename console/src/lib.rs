@@ -1,11 +1,97 @@
-//! To be written.
-use clickhouse_io::ClickHouseConfig; use kafka_io::KafkaConfig; use schema_registry::RegistryConfig; use service_kit::context::ServiceContext; use service_kit::config::{Validate, RangeError}; use serde::{Serialize, Deserialize};
-/// x
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Config {}
-impl Validate for Config { fn validate(&self) -> Result<(), RangeError> { Ok(()) } }
-/// x
-pub async fn run(_: Config, _: KafkaConfig, _: RegistryConfig, _: ClickHouseConfig, _: report_store::StoreConfig, c: ServiceContext) -> Result<(), std::io::Error> { c.stop.cancelled().await; Ok(()) }
-/// x
-pub fn hash_password(_: &str) -> Result<String, std::io::Error> { Ok(String::new()) }
+//! The HTTP API for reports and recent connections, and the admins' pages.
+//!
+//! A request's life: its session is looked up by the cookie, the tenant comes from the session and from nowhere else, the handler
+//! asks ClickHouse or the book of reports for that tenant, and what another tenant has is as if it were not there.
+//!
+//! Guarantee: no request names its tenant. What changes something needs a header that a foreign page cannot send.
+
+mod app;
+mod config;
+mod error;
+mod metrics;
+mod openapi;
+mod range;
+mod routes;
+mod session;
+
+use clickhouse_io::{ClickHouse, ClickHouseConfig};
+use kafka_io::{KafkaConfig, Producer};
+use report_life::{Journal, SharedBook, follow};
+use report_store::{ReportStore, StoreConfig};
+use schema_registry::{Registry, RegistryConfig};
+use service_kit::context::ServiceContext;
+use service_kit::tasks::TaskGroup;
+use tokio::net::TcpListener;
+
+pub use config::{Account, Config};
+pub use error::Error;
+pub use openapi::openapi_json;
+pub use session::{HashError, hash_password};
+
+use crate::app::App;
+
+/// Serves on the configured address until the context is told to stop.
+///
+/// # Errors
+/// When the address cannot be listened on, or something happens that only an operator can mend.
+pub async fn run(
+    config: Config,
+    kafka: KafkaConfig,
+    registry: RegistryConfig,
+    clickhouse: ClickHouseConfig,
+    store: StoreConfig,
+    context: ServiceContext,
+) -> Result<(), Error> {
+    let listener = TcpListener::bind(config.listen).await?;
+    serve(listener, config, kafka, registry, clickhouse, store, context).await
+}
+
+/// [`run`] on a listener that is there already.
+///
+/// # Errors
+/// When something happens that only an operator can mend.
+pub async fn serve(
+    listener: TcpListener,
+    config: Config,
+    kafka: KafkaConfig,
+    registry: RegistryConfig,
+    clickhouse: ClickHouseConfig,
+    store: StoreConfig,
+    context: ServiceContext,
+) -> Result<(), Error> {
+    let ready = context.readiness.part("console");
+    let registry = Registry::new(&registry)?;
+    let producer = Producer::new(&kafka, "flowledger-console")?;
+    let Some(journal) = Journal::open(producer, &registry, &context.stop).await else { return Ok(()) };
+    let book = SharedBook::default();
+    let app = App::new(
+        config,
+        kafka.clone(),
+        ClickHouse::new(&clickhouse),
+        ReportStore::open(&store)?,
+        journal?,
+        book.clone(),
+        &context,
+    );
+    let mut tasks = TaskGroup::new(context.stop.clone());
+    tasks.spawn("report events", follow(kafka, registry, book.clone(), context.stop.clone()));
+    if context.stop.run_until_cancelled(book.caught_up()).await.is_none() {
+        return Ok(());
+    }
+    tracing::info!(address = %listener.local_addr()?, "the console answers");
+    ready.set(true);
+    let stopping = context.stop.clone();
+    let drain_max = app.config.drain_max;
+    let router = routes::router(app).into_make_service_with_connect_info::<std::net::SocketAddr>();
+    tasks.spawn("http", async move {
+        // Streams of changes have no end of their own: they are cut when the deadline is over.
+        let serving = axum::serve(listener, router).with_graceful_shutdown(stopping.clone().cancelled_owned());
+        tokio::select! {
+            served = async { serving.await } => served,
+            () = async { stopping.cancelled().await; tokio::time::sleep(std::time::Duration::from_secs(2)).await } => Ok(()),
+        }
+    });
+    let ended = tasks.join(drain_max).await;
+    ready.set(false);
+    Ok(ended?)
+}

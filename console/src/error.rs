@@ -1,0 +1,141 @@
+//! What ends the service, and what a request is answered when it cannot be done.
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use clickhouse_io::QueryError;
+use kafka_io::KafkaError;
+use report_life::JournalError;
+use report_store::StoreError;
+use schema_registry::RegistryError;
+use serde::Serialize;
+use service_kit::tasks::GroupError;
+use utoipa::ToSchema;
+
+/// Why the console ended.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The address cannot be listened on.
+    #[error("cannot listen: {0}")]
+    Listen(#[from] std::io::Error),
+    /// Kafka cannot be used as it is.
+    #[error(transparent)]
+    Kafka(#[from] KafkaError),
+    /// The registry refuses.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// Report events cannot be written.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The store is not configured.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A task of the console ended.
+    #[error(transparent)]
+    Task(#[from] GroupError),
+}
+
+/// Why a request was not done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// Nobody is signed in.
+    NotSignedIn,
+    /// The header that a foreign page cannot send is missing.
+    Forged,
+    /// Name or password is wrong.
+    WrongPassword,
+    /// Too many wrong passwords.
+    TooManyTries,
+    /// Not there, or another tenant's.
+    NotFound,
+    /// A field cannot be taken as it is.
+    Field(&'static str, String),
+    /// The report has no file.
+    NotCompleted,
+    /// The range of a download lies outside of the file.
+    OutsideOfFile,
+    /// A part is away.
+    Away(&'static str),
+}
+
+/// Body of every answer that is no success.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ErrorBody {
+    error: ErrorDetail,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct ErrorDetail {
+    /// For programs.
+    code: &'static str,
+    /// For people.
+    message: String,
+    /// The field that is wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<&'static str>,
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let said = str::to_owned;
+        let (status, code, message, field) = match self {
+            Self::NotSignedIn => (StatusCode::UNAUTHORIZED, "not_signed_in", said("sign in first"), None),
+            Self::Forged => (StatusCode::FORBIDDEN, "forged", said("the header X-Flowledger: 1 is missing"), None),
+            Self::WrongPassword => {
+                (StatusCode::UNAUTHORIZED, "wrong_password", said("tenant, account or password is wrong"), None)
+            }
+            Self::TooManyTries => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "too_many_tries",
+                said("too many wrong passwords; try again in a minute"),
+                None,
+            ),
+            Self::NotFound => (StatusCode::NOT_FOUND, "not_found", said("there is no such thing"), None),
+            Self::Field(field, problem) => {
+                (StatusCode::BAD_REQUEST, "bad_field", format!("{field} {problem}"), Some(field))
+            }
+            Self::NotCompleted => (StatusCode::CONFLICT, "not_completed", said("the report has no file (yet)"), None),
+            Self::OutsideOfFile => {
+                (StatusCode::RANGE_NOT_SATISFIABLE, "outside_of_file", said("the range lies outside of the file"), None)
+            }
+            Self::Away(part) => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "away",
+                format!("{part} does not answer; try again in a moment"),
+                None,
+            ),
+        };
+        (status, Json(ErrorBody { error: ErrorDetail { code, message, field } })).into_response()
+    }
+}
+
+impl From<QueryError> for Refusal {
+    fn from(error: QueryError) -> Self {
+        tracing::warn!(%error, "a query for a page failed");
+        Self::Away("the database")
+    }
+}
+
+impl From<KafkaError> for Refusal {
+    fn from(error: KafkaError) -> Self {
+        tracing::warn!(%error, "a request could not be taken");
+        Self::Away("the event log")
+    }
+}
+
+impl From<JournalError> for Refusal {
+    fn from(error: JournalError) -> Self {
+        tracing::warn!(%error, "a request could not be taken");
+        Self::Away("the event log")
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        tracing::warn!(%error, "a download failed");
+        match error {
+            StoreError::NotFound(_) => Self::NotFound,
+            StoreError::NotConfigured(_) | StoreError::BadKey | StoreError::Failed { .. } => Self::Away("the store"),
+        }
+    }
+}

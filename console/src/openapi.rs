@@ -1,0 +1,33 @@
+//! The API's description, made from the handlers.
+
+use utoipa::OpenApi;
+
+use crate::routes::{reports, session, traffic};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Flowledger console", description = "Reports and recent connections of the signed-in tenant."),
+    paths(
+        session::sign_in,
+        session::who_am_i,
+        session::sign_out,
+        reports::ask,
+        reports::list,
+        reports::get,
+        reports::changes,
+        reports::download,
+        traffic::remote_networks,
+        traffic::users,
+        traffic::resources,
+        traffic::user_connections,
+        traffic::resource_connections,
+    )
+)]
+struct Api;
+
+/// The OpenAPI document as JSON, with line ends.
+#[must_use]
+pub fn openapi_json() -> String {
+    // Made of constants: it was serialized in the tests.
+    Api::openapi().to_pretty_json().unwrap_or_default()
+}

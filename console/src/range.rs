@@ -1,0 +1,111 @@
+//! A range as a person enters it, in a zone, to UTC.
+//!
+//! A local time that occurs twice (clocks go back) means the earlier moment for the beginning and the later one for the end, so
+//! that the range holds both. One that does not occur (clocks go forward) moves forward by the gap.
+
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::{AmbiguousOffset, TimeZone};
+use schemas::times::Moment;
+
+use crate::error::Refusal;
+
+/// Beginning and end in UTC, and the zone's name as it is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Range {
+    pub(crate) from: Moment,
+    pub(crate) to: Moment,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    From,
+    To,
+}
+
+/// `from` and `to` are local (`2026-11-01T00:00`) or carry an offset; `zone` is an IANA name.
+///
+/// # Errors
+/// The field that is wrong.
+pub(crate) fn in_utc(from: &str, to: &str, zone: &str) -> Result<Range, Refusal> {
+    let zone = TimeZone::get(zone)
+        .map_err(|_| Refusal::Field("zone", "is not an IANA zone name such as Europe/Berlin".to_owned()))?;
+    let range = Range { from: moment("from", from, &zone, End::From)?, to: moment("to", to, &zone, End::To)? };
+    for (field, value) in [("from", range.from), ("to", range.to)] {
+        if !(Moment::FIRST..=Moment::END).contains(&value) {
+            return Err(Refusal::Field(field, "is not from 1970 to 2100".to_owned()));
+        }
+    }
+    if range.from >= range.to {
+        return Err(Refusal::Field("to", "is not after from".to_owned()));
+    }
+    Ok(range)
+}
+
+fn moment(field: &'static str, text: &str, zone: &TimeZone, end: End) -> Result<Moment, Refusal> {
+    let wrong = || Refusal::Field(field, "is not a time such as 2026-11-01T00:00".to_owned());
+    if let Ok(timestamp) = text.parse::<Timestamp>() {
+        return Ok(Moment::from_micros(timestamp.as_microsecond()));
+    }
+    let local: DateTime = text.parse().map_err(|_| wrong())?;
+    let ambiguous = zone.to_ambiguous_timestamp(local);
+    let timestamp = match (ambiguous.offset(), end) {
+        (AmbiguousOffset::Fold { .. }, End::To) => ambiguous.later(),
+        (AmbiguousOffset::Unambiguous { .. } | AmbiguousOffset::Gap { .. } | AmbiguousOffset::Fold { .. }, _) => {
+            ambiguous.compatible()
+        }
+    };
+    timestamp.map(|it| Moment::from_micros(it.as_microsecond())).map_err(|_| wrong())
+}
+
+/// As RFC 3339 in UTC.
+pub(crate) fn rfc3339(moment: Moment) -> String {
+    Timestamp::from_microsecond(moment.as_micros()).unwrap_or_default().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn utc(from: &str, to: &str, zone: &str) -> Result<(String, String), Refusal> {
+        in_utc(from, to, zone).map(|range| (rfc3339(range.from), rfc3339(range.to)))
+    }
+
+    fn pair(from: &str, to: &str) -> (String, String) {
+        (from.to_owned(), to.to_owned())
+    }
+
+    #[test]
+    fn local_time_is_taken_in_its_zone() {
+        let found = utc("2026-11-01T00:00", "2026-11-02T00:00", "Europe/Berlin").unwrap();
+        assert_eq!(found, pair("2026-10-31T23:00:00Z", "2026-11-01T23:00:00Z"));
+        let found = utc("2026-11-01T00:00:00+05:00", "2026-11-02T00:00:00Z", "Europe/Berlin").unwrap();
+        assert_eq!(found, pair("2026-10-31T19:00:00Z", "2026-11-02T00:00:00Z"));
+    }
+
+    #[test]
+    fn hour_that_occurs_twice_is_in_the_range_with_both() {
+        let found = utc("2026-10-25T02:30", "2026-10-25T02:30", "Europe/Berlin").unwrap();
+        assert_eq!(found, pair("2026-10-25T00:30:00Z", "2026-10-25T01:30:00Z"));
+    }
+
+    #[test]
+    fn hour_that_does_not_occur_moves_forward() {
+        let found = utc("2026-03-29T02:30", "2026-03-29T04:00", "Europe/Berlin").unwrap();
+        assert_eq!(found, pair("2026-03-29T01:30:00Z", "2026-03-29T02:00:00Z"));
+    }
+
+    #[test]
+    fn wrong_field_is_named() {
+        for (from, to, zone, field) in [
+            ("yesterday", "2026-11-02T00:00", "UTC", "from"),
+            ("2026-11-01T00:00", "", "UTC", "to"),
+            ("2026-11-01T00:00", "2026-11-02T00:00", "Mars/Base", "zone"),
+            ("2026-11-02T00:00", "2026-11-01T00:00", "UTC", "to"),
+            ("1969-12-31T00:00", "2026-11-01T00:00", "UTC", "from"),
+            ("2026-11-01T00:00", "2100-01-01T00:01", "UTC", "to"),
+        ] {
+            assert!(matches!(in_utc(from, to, zone), Err(Refusal::Field(found, _)) if found == field), "{from} {to}");
+        }
+    }
+}

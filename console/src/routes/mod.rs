@@ -1,0 +1,73 @@
+//! The routes, and what holds for all of them.
+
+pub(crate) mod reports;
+pub(crate) mod session;
+pub(crate) mod traffic;
+mod web;
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
+use axum::http::{HeaderValue, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
+use axum::routing::{delete, get, post};
+
+use crate::app::App;
+use crate::error::Refusal;
+
+/// The largest body that is read, bytes.
+const BODY_MAX: usize = 64 << 10;
+/// Deadline of a request's head; bodies of downloads and streams take longer.
+const REQUEST_MAX: Duration = Duration::from_secs(150);
+
+/// Only what the pages need: nothing from elsewhere. Mantine sets styles inline.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' \
+    data:; font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+pub(crate) fn router(app: App) -> Router {
+    let api = Router::new()
+        .route("/openapi.json", get(|| async { ([(header::CONTENT_TYPE, "application/json")], crate::openapi_json()) }))
+        .route("/session", post(session::sign_in).get(session::who_am_i).merge(delete(session::sign_out)))
+        .route("/reports", post(reports::ask).get(reports::list))
+        .route("/reports/changes", get(reports::changes))
+        .route("/reports/{id}", get(reports::get))
+        .route("/reports/{id}/download", get(reports::download))
+        .route("/remote-networks", get(traffic::remote_networks))
+        .route("/users", get(traffic::users))
+        .route("/resources", get(traffic::resources))
+        .route("/users/{id}/connections", get(traffic::user_connections))
+        .route("/resources/{id}/connections", get(traffic::resource_connections))
+        .fallback(|| async { Refusal::NotFound });
+    Router::new()
+        .nest("/api/v1", api)
+        .fallback(web::page)
+        .layer(DefaultBodyLimit::max(BODY_MAX))
+        .layer(from_fn_with_state(app.clone(), around))
+        .with_state(app)
+}
+
+/// Deadline, headers and metrics around every request.
+async fn around(State(app): State<App>, request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().map_or("page", MatchedPath::as_str).to_owned();
+    let answered = tokio::time::timeout(REQUEST_MAX, next.run(request)).await;
+    let mut response = answered.unwrap_or_else(|_| {
+        use axum::response::IntoResponse;
+        Refusal::Away("a part").into_response()
+    });
+    app.metrics.request(&route, response.status().as_u16());
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::REFERRER_POLICY, "no-referrer"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    if route.starts_with("/api/") {
+        headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    }
+    response
+}
