@@ -5,7 +5,7 @@
 use clickhouse_io::report::{ReportQuery, plan, read_slice};
 use clickhouse_io::rows::{ConnectionRow, Source};
 use clickhouse_io::write::{EventTable, insert};
-use clickhouse_io::{ClickHouse, ClickHouseConfig, migrate, recent, stored};
+use clickhouse_io::{ClickHouse, ClickHouseConfig, migrate, open, recent, rollup, stored};
 use local_parts::{ClickHouseProcess, Silent, given};
 use schemas::addresses::parse_bare_address;
 use schemas::connection_event::{
@@ -110,7 +110,8 @@ fn everything() -> ReportQuery {
 async fn stored_events_come_back_as_they_were() {
     let engine = engine().await;
     let clickhouse = engine.database("rows").await;
-    let ids = ["5c11932a63f77b97-7a", "005c11932a63f779-118", "0-0", "opaque", "ffffffffffffffff-ffffffffffffffff", "00-1"];
+    let ids =
+        ["5c11932a63f77b97-7a", "005c11932a63f779-118", "0-0", "opaque", "ffffffffffffffff-ffffffffffffffff", "00-1"];
     let events: Vec<ConnectionEvent> = ids.iter().zip(0..).map(|(id, number)| event(number, id)).collect();
     let rows: Vec<ConnectionRow> = events.iter().zip(0..).map(|(event, offset)| row(event, offset)).collect();
 
@@ -137,7 +138,10 @@ async fn stored_events_come_back_as_they_were() {
     cut.rows += 1;
     assert!(read_slice(&clickhouse, &query, &cut).await.is_err(), "fewer rows than counted are no whole slice");
 
-    let shown = clickhouse.text("SELECT connection_id, event_id FROM connections ORDER BY end_time, _kafka_offset LIMIT 1 BY event_id").await.unwrap();
+    let shown = clickhouse
+        .text("SELECT connection_id, event_id FROM connections ORDER BY end_time, _kafka_offset LIMIT 1 BY event_id")
+        .await
+        .unwrap();
     let expected: String = events.iter().map(|it| format!("{}\t{}\n", it.connection_id, it.event_id)).collect();
     assert_eq!(shown, expected);
 
@@ -145,7 +149,9 @@ async fn stored_events_come_back_as_they_were() {
     let of_user = recent::connections(&clickhouse, &tenant, recent::Of::User("0".parse().unwrap()), 10).await.unwrap();
     assert_eq!(of_user, [events[4].clone(), events[2].clone(), events[0].clone()]);
     let other: Tenant = "globex".parse().unwrap();
-    assert!(recent::connections(&clickhouse, &other, recent::Of::User("0".parse().unwrap()), 10).await.unwrap().is_empty());
+    assert!(
+        recent::connections(&clickhouse, &other, recent::Of::User("0".parse().unwrap()), 10).await.unwrap().is_empty()
+    );
     assert!(recent::remote_networks(&clickhouse, &other).await.unwrap().is_empty());
     assert_eq!(recent::remote_networks(&clickhouse, &tenant).await.unwrap().len(), 5);
     assert_eq!(recent::resources(&clickhouse, &tenant, "WIKI", 5).await.unwrap().len(), 1);
@@ -167,10 +173,83 @@ async fn migrations_run_once_and_a_changed_one_is_refused() {
     let older = &migrations::ALL[..1];
     assert_eq!(migrate::migrate(&clickhouse, older).await, Err(migrate::MigrateError::Newer(2)));
     // Two at once: one of them waits.
-    let (first, second) = tokio::join!(
-        migrate::migrate(&clickhouse, migrations::ALL),
-        migrate::migrate(&clickhouse, migrations::ALL)
-    );
+    let (first, second) =
+        tokio::join!(migrate::migrate(&clickhouse, migrations::ALL), migrate::migrate(&clickhouse, migrations::ALL));
     assert!(first.unwrap().is_empty() && second.unwrap().is_empty());
+    clickhouse.execute(&format!("DROP DATABASE {}", clickhouse.database())).await.unwrap();
+}
+
+#[tokio::test]
+async fn rollup_equals_group_by_over_the_raw_rows_each_fact_once() {
+    let engine = engine().await;
+    let clickhouse = engine.database("rollup").await;
+    let mut events: Vec<ConnectionEvent> =
+        (0..4_000).map(|number| event(number * 13, &format!("{number:x}-1"))).collect();
+    for (number, event) in events.iter_mut().enumerate().filter(|(number, _)| number % 4 == 0) {
+        event.event_type = [EventType::FailedToConnect, EventType::DeniedAccess][number / 4 % 2];
+        event.resource_address = ["wiki.corp.example", "10.0.0.1", ""][number % 3].to_owned();
+    }
+    let mut hours = std::collections::BTreeSet::new();
+    // Some events are stored twice, and the whole is counted in two halves, the second one twice.
+    for (half, events) in events.chunks(2_000).enumerate() {
+        let rows = events.iter().chain(&events[..100]).zip(0..).map(|(event, offset)| row(event, offset)).collect();
+        insert(&clickhouse, EventTable::Connections, rows, &format!("half-{half}")).await.unwrap();
+        hours.extend(
+            events.iter().map(|it| rollup::HourOfNetwork::of(it.tenant.clone(), it.end_time, it.remote_network_id)),
+        );
+        rollup::count_again(&clickhouse, &hours).await.unwrap();
+    }
+    rollup::count_again(&clickhouse, &hours).await.unwrap();
+
+    let counted =
+        "SELECT tenant, hour, remote_network_id, user_id, service_account_id, resource_id, connector_id, succeeded,
+         failed_dns, failed_other, denied, bytes_received, last_end_time FROM connections_hourly FINAL ORDER BY ALL";
+    let raw = "SELECT tenant, toStartOfHour(end_time) AS hour, remote_network_id, user_id, service_account_id, resource_id, connector_id,
+         countIf(event_type = 'closed_connection'),
+         countIf(event_type = 'failed_to_connect' AND resource_address = 'wiki.corp.example' AND resource_ip IS NULL),
+         countIf(event_type = 'failed_to_connect' AND NOT (resource_address = 'wiki.corp.example' AND resource_ip IS NULL)),
+         countIf(event_type = 'denied_access'), sumIf(toUInt128(bytes_received), event_type = 'closed_connection'), max(end_time)
+         FROM (SELECT * FROM connections LIMIT 1 BY event_id_tail) GROUP BY ALL ORDER BY ALL";
+    let (counted, raw) = (clickhouse.text(counted).await.unwrap(), clickhouse.text(raw).await.unwrap());
+    assert!(counted.lines().count() > 100, "{counted}");
+    assert_eq!(counted, raw);
+    clickhouse.execute(&format!("DROP DATABASE {}", clickhouse.database())).await.unwrap();
+}
+
+#[tokio::test]
+async fn end_of_a_connection_wins_in_whatever_order() {
+    let engine = engine().await;
+    let clickhouse = engine.database("open").await;
+    let closed = event(0, "a");
+    let opened = |id: &str| ConnectionEvent { event_type: EventType::EstablishedConnection, ..event(0, id) };
+    let change = |event: &ConnectionEvent, offset| open::OpenConnectionRow::from_event(event, offset).unwrap();
+    // The end of `a` comes before a late copy of its opening; `b` stays open; `c` is opened and ended.
+    for rows in [
+        vec![change(&closed, 5)],
+        vec![change(&opened("a"), 9), change(&opened("b"), 10)],
+        vec![change(&opened("c"), 11)],
+        vec![change(&event(0, "c"), 12)],
+    ] {
+        open::write(&clickhouse, &rows).await.unwrap();
+    }
+    let shown = "SELECT connection_id FROM open_connections FINAL WHERE is_open ORDER BY connection_id";
+    assert_eq!(clickhouse.text(shown).await.unwrap(), "b\n");
+    // Long ago: what ended is forgotten with its opening, and what is open is silent.
+    let second = std::time::Duration::from_secs(1);
+    clickhouse
+        .execute("INSERT INTO open_connections SELECT * REPLACE ('2020-01-01 00:00:00' AS opened_at, version + 1 AS version) FROM open_connections FINAL WHERE is_open")
+        .await
+        .unwrap();
+    open::end_silent(&clickhouse, std::time::Duration::from_secs(3600)).await.unwrap();
+    assert_eq!(clickhouse.text(shown).await.unwrap(), "");
+    let silent = "SELECT connection_id FROM open_connections FINAL WHERE end_reason = 'silent'";
+    assert_eq!(clickhouse.text(silent).await.unwrap(), "b\n");
+    tokio::time::sleep(2 * second).await;
+    clickhouse
+        .execute("INSERT INTO open_connections SELECT * REPLACE ('2020-01-01 00:00:00' AS ended_at, version + 1 AS version) FROM (SELECT * FROM open_connections FINAL)")
+        .await
+        .unwrap();
+    open::forget_ended(&clickhouse, second).await.unwrap();
+    assert_eq!(clickhouse.text("SELECT count() FROM open_connections").await.unwrap(), "0\n");
     clickhouse.execute(&format!("DROP DATABASE {}", clickhouse.database())).await.unwrap();
 }
