@@ -13,7 +13,8 @@ export default defineConfig({
     host: '127.0.0.1',
     proxy: { '/api': 'http://127.0.0.1:8080' },
   },
-  preview: { host: '127.0.0.1' },
+  // The browser tests mock the API: nothing may reach a console that happens to run.
+  preview: { host: '127.0.0.1', proxy: {} },
   test: {
     environment: 'jsdom',
     include: ['src/**/*.test.{ts,tsx}'],

@@ -1,5 +1,5 @@
 /// How far a report is, for the bar and for those who cannot see it.
-import type { Report } from '../api/types';
+import type { Report, ReportState } from '../api/types';
 import { formatBytes, formatCount, formatCountOf } from './bytes';
 
 /** 0 to 100, or null while nobody knows how many rows there will be. Not 100 before the report is completed. */
@@ -10,26 +10,44 @@ export function progressPercent(report: Pick<Report, 'state' | 'rows' | 'rows_ex
   return Math.min(99, Math.floor((report.rows / expected) * 100));
 }
 
-/** What a report is doing, in one line. */
-export function describeState(report: Report): string {
+const LABELS: Record<ReportState, string> = {
+  requested: 'Requested',
+  waiting: 'Waiting for ingest',
+  running: 'Running',
+  completed: 'Completed',
+  failed: 'Failed',
+  cancelled: 'Cancelled',
+  expired: 'Expired',
+};
+
+/** A state that this page does not know yet is shown as it is. */
+export function stateLabel(state: ReportState): string {
+  return LABELS[state] ?? state;
+}
+
+/** What is to be said beside the state; empty when nothing is. */
+export function stateDetail(report: Report): string {
   switch (report.state) {
     case 'requested':
-      return 'Requested';
+    case 'cancelled':
+      return '';
     case 'waiting':
-      return report.events_behind
-        ? `Waiting for ingest (${formatCountOf(report.events_behind, 'event')} behind)`
-        : 'Waiting for ingest';
+      return report.events_behind ? `${formatCountOf(report.events_behind, 'event')} behind` : '';
     case 'running':
       return report.rows_expected
-        ? `Running: ${formatCount(report.rows)} of ${formatCountOf(report.rows_expected, 'row')}`
-        : `Running: ${formatCountOf(report.rows, 'row')} so far`;
+        ? `${formatCount(report.rows)} of ${formatCountOf(report.rows_expected, 'row')}`
+        : `${formatCountOf(report.rows, 'row')} so far`;
     case 'completed':
       return `${formatCountOf(report.rows, 'row')}, ${formatBytes(report.size_bytes)}`;
     case 'failed':
-      return report.reason ? `Failed: ${report.reason}` : 'Failed';
-    case 'cancelled':
-      return 'Cancelled';
+      return report.reason ?? '';
     case 'expired':
-      return 'Expired: the file is no longer kept';
+      return 'The file is no longer kept.';
   }
+}
+
+/** State and detail in one line. */
+export function describeState(report: Report): string {
+  const detail = stateDetail(report);
+  return detail ? `${stateLabel(report.state)}: ${detail}` : stateLabel(report.state);
 }

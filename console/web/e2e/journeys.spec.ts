@@ -1,0 +1,151 @@
+/// What an admin does, from sign-in to a downloaded report, and what they see when things go wrong.
+import { expect, test } from '@playwright/test';
+import { mockApi } from './mockedApi';
+
+test('a wrong password is said, the right one leads to the page that was asked for', async ({ page }) => {
+  await mockApi(page, { signedIn: false });
+  await page.goto('/users');
+  await page.getByLabel('Tenant').fill('acme');
+  await page.getByLabel('Account').fill('admin');
+  await page.getByLabel('Password', { exact: true }).fill('wrong');
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await expect(page.getByRole('alert')).toContainText('is wrong');
+  await page.getByLabel('Password', { exact: true }).fill('right');
+  await page.keyboard.press('Enter');
+  await expect(page.getByRole('heading', { name: 'Users' })).toBeVisible();
+});
+
+test('a report is asked for, followed and downloaded', async ({ page }) => {
+  const api = await mockApi(page);
+  await page.goto('/');
+  await page.getByRole('button', { name: 'New Report' }).click();
+  await page.getByLabel('From').fill('2026-11-01T00:00');
+  await page.getByLabel('To', { exact: true }).fill('2026-11-08T00:00');
+  await page.getByRole('textbox', { name: 'Remote Networks' }).click();
+  await page.getByRole('option', { name: 'aws-us-east-1' }).click();
+  await page.getByRole('button', { name: 'Request report' }).click();
+  await expect(page.getByRole('dialog')).toBeHidden();
+  expect(api.posted).toEqual([
+    {
+      from: '2026-11-01T00:00',
+      to: '2026-11-08T00:00',
+      zone: 'Europe/Berlin',
+      remote_networks: ['64894'],
+      denied: false,
+      compression: 'none',
+    },
+  ]);
+
+  const newest = page.getByRole('list', { name: 'Reports' }).getByRole('listitem').first();
+  await expect(newest).toContainText('Requested');
+  api.reports = api.reports.map((report) =>
+    report.id === 'r9'
+      ? { ...report, state: 'completed', rows: 20, size_bytes: 4_000, file_name: 'network-events.csv' }
+      : report,
+  );
+  await expect(newest).toContainText('20 rows, 4.0 kB', { timeout: 10_000 });
+  await expect(page.getByText('Report: Completed: 20 rows')).toBeAttached();
+
+  const download = page.waitForEvent('download');
+  await newest.getByRole('link', { name: 'Download' }).click();
+  // The file itself comes past the mocked API.
+  expect((await download).url()).toContain('/api/v1/reports/r9/download');
+});
+
+test('changes arrive over the stream, without asking', async ({ page }) => {
+  await page.addInitScript(() => {
+    class Stream extends EventTarget {
+      static OPEN = 1;
+      static CLOSED = 2;
+      readyState = 1;
+      onopen: (() => void) | null = null;
+      onerror: (() => void) | null = null;
+      constructor() {
+        super();
+        (window as unknown as { stream: Stream }).stream = this;
+        setTimeout(() => this.onopen?.());
+      }
+      close() {}
+    }
+    (window as unknown as { EventSource: unknown }).EventSource = Stream;
+  });
+  const api = await mockApi(page);
+  await page.goto('/settings/analytics');
+  await expect(page.getByText('42 %')).toBeVisible();
+  await expect(page.getByText('Live updates are not available')).toBeHidden();
+  const changed = { ...api.reports.find(({ id }) => id === 'r5'), rows: 2_970_000 };
+  await page.evaluate((report) => {
+    const { stream } = window as unknown as { stream: EventTarget };
+    stream.dispatchEvent(new MessageEvent('changed', { data: JSON.stringify(report) }));
+  }, changed);
+  await expect(page.getByText('90 %')).toBeVisible();
+});
+
+test('the details of a connection open and close with the keyboard, and focus comes back', async ({ page }) => {
+  await mockApi(page);
+  await page.goto('/users/890123');
+  const first = page.getByRole('button', { name: /^2026-11-24 12:59:12/ }).first();
+  await first.focus();
+  await page.keyboard.press('Enter');
+  const details = page.getByRole('dialog', { name: 'Connection details' });
+  await expect(details).toContainText('10.11.12.13:443');
+  await expect(details).toContainText('2026-11-24 12:59:12 Europe/Berlin');
+  await expect(details).toContainText('2026-11-24 11:59:12 UTC');
+  await page.keyboard.press('Escape');
+  await expect(details).toBeHidden();
+  await expect(first).toBeFocused();
+});
+
+test('a session that ends under the page leads to the sign-in, and back', async ({ page }) => {
+  const api = await mockApi(page);
+  await page.goto('/resources');
+  await expect(page.getByText('*.corp.example')).toBeVisible();
+  api.signedIn = false;
+  await page.getByLabel('Search by address').fill('git');
+  await expect(page.getByText('Your session has ended')).toBeVisible();
+  await page.getByLabel('Tenant').fill('acme');
+  await page.getByLabel('Account').fill('admin');
+  await page.getByLabel('Password', { exact: true }).fill('right');
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await expect(page.getByRole('heading', { name: 'Resources' })).toBeVisible();
+});
+
+test('a server that is away is said, and tried again', async ({ page }) => {
+  const api = await mockApi(page, { away: true });
+  await page.goto('/users');
+  await expect(page.getByRole('alert')).toContainText('does not answer');
+  api.away = false;
+  await page.getByRole('button', { name: 'Try again' }).click();
+  await expect(page.getByText('jane@corp.example')).toBeVisible();
+});
+
+test('the colour scheme that was chosen is kept', async ({ page }) => {
+  await mockApi(page);
+  await page.goto('/users');
+  await page.getByLabel('Colour scheme').selectOption('dark');
+  await page.reload();
+  await expect(page.locator('html')).toHaveAttribute('data-mantine-color-scheme', 'dark');
+});
+
+test('nothing is loaded from another host, and the page runs under a strict policy', async ({ page, baseURL }) => {
+  const elsewhere: string[] = [];
+  const refused: string[] = [];
+  page.on('request', (request) => {
+    if (!request.url().startsWith(baseURL ?? '')) elsewhere.push(request.url());
+  });
+  page.on('console', (message) => {
+    if (message.text().includes('Content Security Policy')) refused.push(message.text());
+  });
+  await page.route('**/*', async (route) => {
+    if (route.request().resourceType() !== 'document') return route.fallback();
+    const response = await route.fetch();
+    const policy = "default-src 'self'; style-src 'self' 'unsafe-inline'; object-src 'none'; base-uri 'none'";
+    await route.fulfill({ response, headers: { ...response.headers(), 'content-security-policy': policy } });
+  });
+  await mockApi(page);
+  await page.goto('/settings/analytics');
+  await page.getByRole('button', { name: 'New Report' }).click();
+  await expect(page.getByRole('dialog')).toBeVisible();
+  expect(elsewhere).toEqual([]);
+  expect(refused).toEqual([]);
+});

@@ -1,0 +1,88 @@
+/// Every page in light and dark, narrow and wide: it fits its width, has no accessibility violation that axe knows,
+/// and a screenshot of it is left in e2e/screenshots.
+import AxeBuilder from '@axe-core/playwright';
+import { expect, type Page, test } from '@playwright/test';
+import { mockApi } from './mockedApi';
+
+interface View {
+  name: string;
+  path: string;
+  signedOut?: boolean;
+  empty?: boolean;
+  /** From the loaded page to what is to be seen. */
+  reach: (page: Page) => Promise<void>;
+}
+
+const heading = (name: string) => async (page: Page) => {
+  await expect(page.getByRole('heading', { name })).toBeVisible();
+};
+
+const VIEWS: View[] = [
+  { name: 'sign-in', path: '/', signedOut: true, reach: heading('Sign in') },
+  {
+    name: 'analytics',
+    path: '/settings/analytics',
+    reach: async (page) => {
+      await expect(page.getByRole('list', { name: 'Reports' }).getByRole('listitem')).toHaveCount(6);
+    },
+  },
+  {
+    name: 'analytics-empty',
+    path: '/settings/analytics',
+    empty: true,
+    reach: async (page) => {
+      await expect(page.getByText('No reports yet')).toBeVisible();
+    },
+  },
+  {
+    name: 'new-report',
+    path: '/settings/analytics',
+    reach: async (page) => {
+      await page.getByRole('button', { name: 'New Report' }).click();
+      await expect(page.getByRole('dialog', { name: 'New Report' })).toBeVisible();
+      await page.getByRole('textbox', { name: 'Remote Networks' }).click();
+      await page.getByRole('option', { name: 'Büro Köln' }).click();
+      await page.getByRole('option', { name: 'a-very-long' }).click();
+      await page.getByLabel('Compression').focus();
+      await expect(page.getByRole('option').first()).toBeHidden();
+    },
+  },
+  { name: 'users', path: '/users', reach: (page) => expect(page.getByText('jane@corp.example')).toBeVisible() },
+  { name: 'resources', path: '/resources', reach: (page) => expect(page.getByText('*.corp.example')).toBeVisible() },
+  { name: 'user', path: '/users/890123', reach: heading('jane@corp.example') },
+  { name: 'resource', path: '/resources/1234567', reach: heading('*.corp.example') },
+  {
+    name: 'connection-details',
+    path: '/users/890123',
+    reach: async (page) => {
+      await page.getByRole('button', { name: /^2026-11-24 12:59:12/ }).nth(1).click();
+      await expect(page.getByRole('dialog', { name: 'Connection details' }).getByText('relay-ams')).toBeVisible();
+    },
+  },
+  { name: 'not-found', path: '/nowhere', reach: heading('Page not found') },
+];
+
+for (const scheme of ['light', 'dark'] as const) {
+  for (const width of [390, 1280]) {
+    test.describe(`${scheme}, ${width} px`, () => {
+      test.use({ colorScheme: scheme, viewport: { width, height: 900 } });
+      for (const view of VIEWS) {
+        test(view.name, async ({ page }) => {
+          await mockApi(page, { signedIn: !view.signedOut, ...(view.empty ? { reports: [] } : {}) });
+          await page.goto(view.path);
+          await view.reach(page);
+          await page.waitForTimeout(350);
+          await page.screenshot({ path: `e2e/screenshots/${view.name}-${scheme}-${width}.png` });
+
+          const overflow = await page.evaluate(
+            () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+          );
+          expect(overflow, 'the page does not scroll sideways').toBeLessThanOrEqual(0);
+
+          const { violations } = await new AxeBuilder({ page }).analyze();
+          expect(violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)])).toEqual([]);
+        });
+      }
+    });
+  }
+}

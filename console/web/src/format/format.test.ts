@@ -1,0 +1,143 @@
+import { describe, expect, it } from 'vitest';
+import { formatBytes, formatCountOf } from './bytes';
+import { formatAddress, formatRelay } from './connections';
+import { formatDuration } from './durations';
+import { PRESETS } from './presets';
+import { visibleText } from './names';
+import { describeState, progressPercent } from './progress';
+import { allZones, formatRange, formatTime, isZone, toLocal } from './times';
+import { aReport } from '../testing/builders';
+
+describe('sizes', () => {
+  it.each([
+    [0, '0 B'],
+    [999, '999 B'],
+    [1_000, '1.0 kB'],
+    [9_960, '10 kB'],
+    [999_600, '1.0 MB'],
+    [12_345_678, '12 MB'],
+    [9.2e18, '9.2 EB'],
+  ])('%d bytes are %s', (bytes, text) => expect(formatBytes(bytes)).toBe(text));
+
+  it('one row is not one rows', () => {
+    expect(formatCountOf(1, 'row')).toBe('1 row');
+    expect(formatCountOf(1_234, 'row')).toBe('1,234 rows');
+  });
+});
+
+describe('durations', () => {
+  it.each([
+    [0, '0 ms'],
+    [250, '250 ms'],
+    [4_240, '4.2 s'],
+    [42_000, '42 s'],
+    [59_999, '1 min'],
+    [200_000, '3 min 20 s'],
+    [3_600_000, '1 h'],
+    [183_600_000, '2 d 3 h'],
+  ])('%d ms are %s', (milliseconds, text) => expect(formatDuration(milliseconds)).toBe(text));
+});
+
+describe('times', () => {
+  it('a time is shown in the zone, whatever the machine has', () => {
+    expect(formatTime('2024-02-20T23:16:05.92Z', 'Europe/Berlin')).toBe('2024-02-21 00:16:05');
+    expect(formatTime('2024-02-20T23:16:05.92Z', 'America/New_York')).toBe('2024-02-20 18:16:05');
+  });
+
+  it('both midnights of a zone are 00:00, never 24:00', () => {
+    expect(formatTime('2024-06-01T22:00:00Z', 'Europe/Berlin', 'minute')).toBe('2024-06-02 00:00');
+  });
+
+  it('what is no time is shown as nothing', () => {
+    expect(formatTime('soon', 'UTC')).toBe('');
+  });
+
+  it('a range is shown in the zone it was entered in, and in UTC where that zone is not known here', () => {
+    const [from, to] = ['2026-10-31T23:00:00Z', '2026-11-07T23:00:00Z'];
+    expect(formatRange(from, to, 'Europe/Berlin')).toBe('2026-11-01 00:00 – 2026-11-08 00:00 Europe/Berlin');
+    expect(formatRange(from, to, 'Mars/Olympus')).toBe('2026-10-31 23:00 – 2026-11-07 23:00 UTC');
+  });
+
+  it('local times follow the clock change', () => {
+    expect(toLocal(new Date('2026-10-25T00:30:00Z'), 'Europe/Berlin')).toBe('2026-10-25T02:30');
+    expect(toLocal(new Date('2026-10-25T01:30:00Z'), 'Europe/Berlin')).toBe('2026-10-25T02:30');
+  });
+
+  it('UTC is among the zones, and no zone is there twice', () => {
+    const zones = allZones();
+    expect(zones).toContain('UTC');
+    expect(new Set(zones).size).toBe(zones.length);
+    expect(isZone('Nowhere/Land')).toBe(false);
+  });
+});
+
+describe('presets', () => {
+  const range = (label: string, now: string, zone: string) =>
+    PRESETS.find((preset) => preset.label === label)?.range(new Date(now), zone);
+
+  it('the last 24 hours reach to the next whole minute, so that what just ended is in', () => {
+    expect(range('Last 24 hours', '2026-11-24T12:00:30Z', 'UTC')).toEqual({
+      from: '2026-11-23T12:01',
+      to: '2026-11-24T12:01',
+    });
+  });
+
+  it('the last month is that of the zone, over the turn of the year too', () => {
+    expect(range('Last month', '2026-12-31T23:30:00Z', 'Europe/Berlin')).toEqual({
+      from: '2026-12-01T00:00',
+      to: '2027-01-01T00:00',
+    });
+    expect(range('Last month', '2027-01-15T00:00:00Z', 'UTC')).toEqual({
+      from: '2026-12-01T00:00',
+      to: '2027-01-01T00:00',
+    });
+  });
+});
+
+describe('progress', () => {
+  it('nobody knows how far a report is before its rows are counted', () => {
+    expect(progressPercent(aReport({ state: 'running', rows: 10 }))).toBeNull();
+  });
+
+  it('is never 100 before the report is completed', () => {
+    expect(progressPercent(aReport({ state: 'running', rows: 100, rows_expected: 100 }))).toBe(99);
+    expect(progressPercent(aReport({ state: 'completed', rows: 0, rows_expected: 0 }))).toBe(100);
+  });
+
+  it('is told in words for every state', () => {
+    const told = (changes: Parameters<typeof aReport>[0]) => describeState(aReport(changes));
+    expect(told({ state: 'requested' })).toBe('Requested');
+    expect(told({ state: 'waiting', events_behind: 1_200 })).toBe('Waiting for ingest: 1,200 events behind');
+    expect(told({ state: 'waiting' })).toBe('Waiting for ingest');
+    expect(told({ state: 'running', rows: 5, rows_expected: 10 })).toBe('Running: 5 of 10 rows');
+    expect(told({ state: 'running', rows: 5 })).toBe('Running: 5 rows so far');
+    expect(told({ state: 'completed', rows: 1, size_bytes: 420 })).toBe('Completed: 1 row, 420 B');
+    expect(told({ state: 'failed', reason: 'the store is full' })).toBe('Failed: the store is full');
+  });
+});
+
+describe('addresses', () => {
+  it.each([
+    ['192.0.2.1', 443, '192.0.2.1:443'],
+    ['2001:db8::1', 443, '[2001:db8::1]:443'],
+    ['2001:db8::1', 0, '2001:db8::1'],
+    [null, 443, 'port 443'],
+    [null, null, ''],
+  ])('%s and %s', (ip, port, text) => expect(formatAddress(ip, port)).toBe(text));
+
+  it('a relay is shown with what is known of it', () => {
+    expect(formatRelay({ name: 'relay-ams', ip: '198.51.100.7', port: 30501 })).toBe('relay-ams (198.51.100.7:30501)');
+    expect(formatRelay({ ip: '198.51.100.7' })).toBe('198.51.100.7');
+    expect(formatRelay({ name: 'relay-ams' })).toBe('relay-ams');
+  });
+});
+
+describe('names', () => {
+  it('an override that would turn the letters around is shown as a mark', () => {
+    expect(visibleText('report\u202etxt.exe')).toBe('report\ufffdtxt.exe');
+  });
+
+  it('emoji, line breaks and right-to-left names stay as they are', () => {
+    for (const name of ['Büro 🏢👩‍💻', 'line\nbreak', 'שלום']) expect(visibleText(name)).toBe(name);
+  });
+});

@@ -1,0 +1,74 @@
+import { fireEvent, screen, waitFor } from '@testing-library/react';
+import { expect, it, vi } from 'vitest';
+import { aReport } from '../../testing/builders';
+import { show } from '../../testing/render';
+import { type Answer, serve } from '../../testing/server';
+import { NewReportForm } from './NewReportForm';
+
+const networks = { is: 'loaded' as const, value: [{ id: '64894', name: 'aws-us-east-1' }] };
+
+function open(answer: Answer | 'away') {
+  const asked = serve({ 'GET /session': { status: 401, body: {} }, 'POST /reports': answer });
+  const onAsked = vi.fn();
+  show(<NewReportForm networks={networks} onRetryNetworks={vi.fn()} onAsked={onAsked} onCancel={vi.fn()} />);
+  const posted = () => asked.filter(({ method }) => method === 'POST').map(({ body }) => body);
+  return { onAsked, posted };
+}
+
+const fill = (label: string, value: string) => fireEvent.change(screen.getByLabelText(label), { target: { value } });
+const send = () => fireEvent.click(screen.getByRole('button', { name: 'Request report' }));
+
+it('asks for what was entered, in the local times of the zone', async () => {
+  const report = aReport();
+  const { onAsked, posted } = open({ status: 201, body: report });
+  fill('From', '2026-11-01T00:00');
+  fill('To', '2026-11-08T00:00');
+  fireEvent.click(screen.getByRole('switch', { name: 'Include denied attempts' }));
+  fill('Compression', 'gzip');
+  send();
+  await waitFor(() => expect(onAsked).toHaveBeenCalledWith(report));
+  expect(posted()).toEqual([
+    {
+      from: '2026-11-01T00:00',
+      to: '2026-11-08T00:00',
+      zone: 'UTC',
+      remote_networks: [],
+      denied: true,
+      compression: 'gzip',
+    },
+  ]);
+});
+
+it('a range that is empty is not sent, and says so at its end', () => {
+  const { posted } = open({ status: 201, body: aReport() });
+  fill('From', '2026-11-08T00:00');
+  fill('To', '2026-11-01T00:00');
+  send();
+  expect(screen.getByText('The end must be after the start.')).toBeDefined();
+  expect(screen.getByLabelText('To').getAttribute('aria-invalid')).toBe('true');
+  expect(posted()).toEqual([]);
+});
+
+it("the server's word about a field stands at that field", async () => {
+  const error = { code: 'bad_time', message: 'this hour does not exist in the zone', field: 'from' };
+  const { onAsked } = open({ status: 400, body: { error } });
+  send();
+  await screen.findByText('this hour does not exist in the zone');
+  expect(screen.getByLabelText('From').getAttribute('aria-invalid')).toBe('true');
+  expect(onAsked).not.toHaveBeenCalled();
+});
+
+it('a server that is away keeps what was entered, and the form can be sent again', async () => {
+  const { onAsked } = open('away');
+  fill('From', '2026-11-01T00:00');
+  send();
+  expect((await screen.findByRole('alert')).textContent).toContain('does not answer');
+  expect(screen.getByLabelText('From')).toHaveProperty('value', '2026-11-01T00:00');
+  expect(screen.getByRole('button', { name: 'Request report' })).toHaveProperty('disabled', false);
+  expect(onAsked).not.toHaveBeenCalled();
+});
+
+it('says how long reports take', () => {
+  open({ status: 201 });
+  expect(screen.getByText(/Most reports take minutes, very large ones hours/)).toBeDefined();
+});

@@ -1,0 +1,106 @@
+/// One report of the list: what was asked for, how far it is, and its file.
+import { Badge, Button, Group, Progress, Stack, Text } from '@mantine/core';
+import { downloadAddress } from '../../api/client';
+import type { Report, ReportState } from '../../api/types';
+import { Name } from '../../components/Name';
+import { progressPercent, stateDetail, stateLabel } from '../../format/progress';
+import { formatRange, formatTime } from '../../format/times';
+
+const COLORS: Record<ReportState, string> = {
+  requested: 'gray',
+  waiting: 'yellow',
+  running: 'cyan',
+  completed: 'green',
+  failed: 'red',
+  cancelled: 'gray',
+  expired: 'gray',
+};
+
+interface ReportItemProps {
+  report: Report;
+  names: ReadonlyMap<string, string>;
+  zone: string;
+}
+
+export function ReportItem({ report, names, zone }: ReportItemProps) {
+  const range = formatRange(report.from, report.to, report.zone);
+  return (
+    <article className="report-row" aria-label={`Report ${range}`}>
+      <Stack gap={2} style={{ minWidth: 0 }}>
+        <Text fw={600} className="number" style={{ whiteSpace: 'normal' }}>
+          {range}
+        </Text>
+        <Text size="sm" component="div">
+          <Networks ids={report.remote_networks} names={names} />
+          {report.denied && ', with denied attempts'}
+          {report.compression === 'gzip' && ', gzip'}
+        </Text>
+        <Text size="sm" c="dimmed" component="div">
+          Requested <time dateTime={report.requested_at}>{formatTime(report.requested_at, zone, 'minute')}</time> by{' '}
+          <Name value={report.requested_by} inline />
+        </Text>
+      </Stack>
+      <Status report={report} />
+      {report.state === 'completed' && (
+        <Button
+          component="a"
+          href={downloadAddress(report.id)}
+          download={report.file_name ?? ''}
+          variant="light"
+          aria-label={`Download report ${range}`}
+        >
+          Download
+        </Button>
+      )}
+    </article>
+  );
+}
+
+function Status({ report }: { report: Report }) {
+  const percent = progressPercent(report);
+  const detail = stateDetail(report);
+  return (
+    <Stack gap={6} style={{ minWidth: 0 }}>
+      <Group gap="xs">
+        <Badge color={COLORS[report.state] ?? 'gray'} variant="dot" tt="none" size="lg">
+          {stateLabel(report.state)}
+        </Badge>
+        {report.state === 'running' && percent !== null && (
+          <Text size="sm" className="number">
+            {percent} %
+          </Text>
+        )}
+      </Group>
+      {report.state === 'running' && <Bar percent={percent} />}
+      {detail && (
+        <Text size="sm" component="div">
+          <Name value={detail} />
+        </Text>
+      )}
+    </Stack>
+  );
+}
+
+function Bar({ percent }: { percent: number | null }) {
+  // How far it is, nobody knows: something moves, and the count of rows beside it says the rest.
+  if (percent === null) return <Progress value={100} size="sm" striped animated aria-hidden />;
+  return <Progress value={percent} size="sm" aria-label="Progress of the report" />;
+}
+
+const NAMES_SHOWN = 3;
+
+function Networks({ ids, names }: { ids: readonly string[]; names: ReadonlyMap<string, string> }) {
+  if (ids.length === 0) return 'All Remote Networks';
+  const shown = ids.slice(0, NAMES_SHOWN);
+  return (
+    <>
+      {shown.map((id, index) => (
+        <span key={id}>
+          {index > 0 && ', '}
+          <Name value={names.get(id) || id} inline />
+        </span>
+      ))}
+      {ids.length > shown.length && ` and ${ids.length - shown.length} more`}
+    </>
+  );
+}

@@ -1,0 +1,35 @@
+import { expect, it } from 'vitest';
+import { fieldOf, initialForm, validate } from './reportForm';
+
+const form = initialForm(new Date('2026-11-24T12:00:30Z'), 'Europe/Berlin');
+
+it('is valid as it is opened: the last day, all Remote Networks', () => {
+  expect(validate(form)).toEqual({});
+  expect(form).toMatchObject({ from: '2026-11-23T13:01', to: '2026-11-24T13:01', remote_networks: [], denied: false });
+});
+
+it('a range has a start and an end', () => {
+  expect(validate({ ...form, from: '', to: '2026-11' })).toEqual({
+    from: 'Enter a date and a time.',
+    to: 'Enter a date and a time.',
+  });
+});
+
+it('a range that ends where it starts is empty', () => {
+  expect(validate({ ...form, from: form.to })).toEqual({ to: 'The end must be after the start.' });
+});
+
+it('years are from 1970 to 2100', () => {
+  expect(validate({ ...form, from: '1969-12-31T23:59' }).from).toContain('1970');
+  expect(validate({ ...form, to: '2101-01-01T00:00' }).to).toContain('2100');
+});
+
+it('the zone must be one', () => {
+  expect(validate({ ...form, zone: 'Mars/Olympus' })).toEqual({ zone: 'Choose a time zone.' });
+});
+
+it('a field of the server that the form has not is no field', () => {
+  expect(fieldOf('to')).toBe('to');
+  expect(fieldOf('tenant')).toBeUndefined();
+  expect(fieldOf(undefined)).toBeUndefined();
+});

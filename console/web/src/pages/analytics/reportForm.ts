@@ -1,0 +1,41 @@
+/// The New Report form without its looks: pure.
+import type { NewReport } from '../../api/types';
+import { PRESETS } from '../../format/presets';
+import { isZone } from '../../format/times';
+
+export type FormErrors = Partial<Record<keyof NewReport, string>>;
+
+/** The last 24 hours of all Remote Networks. */
+export function initialForm(now: Date, zone: string): NewReport {
+  const range = PRESETS[0]?.range(now, zone) ?? { from: '', to: '' };
+  return { ...range, zone, remote_networks: [], denied: false, compression: 'none' };
+}
+
+const LOCAL_TIME = /^(\d{4})-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2})?$/;
+
+function timeError(local: string): string | undefined {
+  const year = Number(LOCAL_TIME.exec(local)?.[1] ?? Number.NaN);
+  if (Number.isNaN(year)) return 'Enter a date and a time.';
+  if (year < 1970 || year > 2100) return 'Enter a year from 1970 to 2100.';
+  return undefined;
+}
+
+/** What is wrong with the form; empty when nothing is. The server has the last word. */
+export function validate(form: NewReport): FormErrors {
+  const errors: FormErrors = {};
+  const from = timeError(form.from);
+  const to = timeError(form.to);
+  if (from) errors.from = from;
+  if (to) errors.to = to;
+  // Local times of one zone, written alike: their order as text is their order.
+  if (!from && !to && form.from >= form.to) errors.to = 'The end must be after the start.';
+  if (!isZone(form.zone)) errors.zone = 'Choose a time zone.';
+  return errors;
+}
+
+const FIELDS: readonly (keyof NewReport)[] = ['from', 'to', 'zone', 'remote_networks', 'denied', 'compression'];
+
+/** The part of the form that the server's word for a field means. */
+export function fieldOf(name: string | undefined): keyof NewReport | undefined {
+  return FIELDS.find((field) => field === name);
+}
