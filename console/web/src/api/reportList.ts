@@ -12,8 +12,3 @@ export function newestFirst(a: Report, b: Report): number {
 export function withChanged(reports: readonly Report[], changed: Report): Report[] {
   return [...reports.filter((report) => report.id !== changed.id), changed].sort(newestFirst);
 }
-
-/** Whether the report will change without anybody touching it. */
-export function isUnderWay(report: Report): boolean {
-  return report.state === 'requested' || report.state === 'waiting' || report.state === 'running';
-}

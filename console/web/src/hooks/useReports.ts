@@ -28,17 +28,18 @@ export function useReports(): Reports {
   // Changes that arrive while a list is on its way are newer than that list.
   const arrived = useRef(new Map<string, Report>());
   const loads = useRef(0);
+  const [started, setStarted] = useState(0);
 
   const load = useCallback(
-    async (signal?: AbortSignal) => {
+    async (signal: AbortSignal) => {
       loads.current += 1;
       try {
         const listed = await listReports(signal);
-        if (signal?.aborted) return;
+        if (signal.aborted) return;
         setReports([...arrived.current.values()].reduce<Report[]>(withChanged, listed));
         setError(null);
       } catch (failure) {
-        if (signal?.aborted) return;
+        if (signal.aborted) return;
         if (failure instanceof SessionEnded) ended(failure.message);
         else setError(failure);
       } finally {
@@ -55,19 +56,17 @@ export function useReports(): Reports {
   }, []);
 
   useEffect(() => {
+    // An answer that comes after the page was left, or after signing out, is nobody's.
     const stop = new AbortController();
-    void load(stop.signal);
-    return () => stop.abort();
-  }, [load]);
-
-  useEffect(() => {
+    const { signal } = stop;
+    void load(signal);
     let stream: EventSource | null = null;
     const open = () => {
       stream = new EventSource(REPORT_CHANGES);
       // What changed while the stream was down is in the list.
       stream.onopen = () => {
         setLive(true);
-        void load();
+        void load(signal);
       };
       stream.onerror = () => setLive(false);
       stream.addEventListener('changed', (event: MessageEvent<string>) => {
@@ -78,17 +77,18 @@ export function useReports(): Reports {
     open();
     const timer = window.setInterval(() => {
       if (stream?.readyState === EventSource.OPEN) return;
-      void load();
+      void load(signal);
       // The browser gives up for good after an answer that is no stream; we do not.
       if (stream?.readyState === EventSource.CLOSED) open();
     }, POLL_EVERY_MS);
     return () => {
+      stop.abort();
       window.clearInterval(timer);
       stream?.close();
     };
-  }, [load, add]);
+  }, [load, add, started]);
 
-  const reload = useCallback(() => void load(), [load]);
+  const reload = useCallback(() => setStarted((times) => times + 1), []);
   return { reports, error, live, reload, add };
 }
 

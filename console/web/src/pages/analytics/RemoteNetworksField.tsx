@@ -1,6 +1,7 @@
 import { Button, Group, MultiSelect, Text } from '@mantine/core';
 import type { Named } from '../../api/types';
 import { Name } from '../../components/Name';
+import { visibleText } from '../../format/names';
 import type { Loaded } from '../../hooks/useLoad';
 
 interface RemoteNetworksFieldProps {
@@ -20,7 +21,7 @@ export function RemoteNetworksField({ networks, chosen, error, onChange, onRetry
       <MultiSelect
         label="Remote Networks"
         placeholder={chosen.length === 0 ? 'All' : undefined}
-        data={known.map(({ id, name }) => ({ value: id, label: name || id }))}
+        data={known.map(({ id, name }) => ({ value: id, label: visibleText(name || id) }))}
         value={chosen}
         error={error}
         onChange={onChange}

@@ -7,13 +7,13 @@ import { progressPercent, stateDetail, stateLabel } from '../../format/progress'
 import { formatRange, formatTime } from '../../format/times';
 
 const COLORS: Record<ReportState, string> = {
-  requested: 'gray',
-  waiting: 'yellow',
-  running: 'cyan',
-  completed: 'green',
-  failed: 'red',
-  cancelled: 'gray',
-  expired: 'gray',
+  requested: 'gray.6',
+  waiting: 'yellow.6',
+  running: 'cyan.6',
+  completed: 'green.6',
+  failed: 'red.6',
+  cancelled: 'gray.6',
+  expired: 'gray.6',
 };
 
 interface ReportItemProps {
@@ -62,7 +62,7 @@ function Status({ report }: { report: Report }) {
   return (
     <Stack gap={6} style={{ minWidth: 0 }}>
       <Group gap="xs">
-        <Badge color={COLORS[report.state] ?? 'gray'} variant="dot" tt="none" size="lg">
+        <Badge color={COLORS[report.state] ?? 'gray.6'} variant="dot" tt="none" size="lg">
           {stateLabel(report.state)}
         </Badge>
         {report.state === 'running' && percent !== null && (
@@ -83,8 +83,8 @@ function Status({ report }: { report: Report }) {
 
 function Bar({ percent }: { percent: number | null }) {
   // How far it is, nobody knows: something moves, and the count of rows beside it says the rest.
-  if (percent === null) return <Progress value={100} size="sm" striped animated aria-hidden />;
-  return <Progress value={percent} size="sm" aria-label="Progress of the report" />;
+  if (percent === null) return <Progress value={100} color="cyan.6" size="sm" striped animated aria-hidden />;
+  return <Progress value={percent} color="cyan.6" size="sm" aria-label="Progress of the report" />;
 }
 
 const NAMES_SHOWN = 3;
