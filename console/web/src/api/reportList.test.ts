@@ -14,6 +14,11 @@ it('a new report stands first', () => {
   expect(withChanged([older], newer)).toEqual([newer, older]);
 });
 
+it('a report whose request is not known stands last', () => {
+  const unknown = aReport({ id: 'z', requested_at: null });
+  expect(withChanged([newer, older], unknown).at(-1)).toBe(unknown);
+});
+
 it('reports of the same moment are in the order of their ids, newest first', () => {
   const twin = { ...newer, id: 'c' };
   expect(withChanged([newer], twin).map(({ id }) => id)).toEqual(['c', 'b']);

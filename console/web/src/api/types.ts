@@ -23,12 +23,13 @@ export type Compression = 'none' | 'gzip';
 export interface Report {
   id: string;
   state: ReportState;
-  requested_at: string;
-  requested_by: string;
-  from: string;
-  to: string;
+  /** This and what was asked for is null where the request itself is not known. */
+  requested_at: string | null;
+  requested_by: string | null;
+  from: string | null;
+  to: string | null;
   /** IANA name of the zone that the range was entered in. */
-  zone: string;
+  zone: string | null;
   /** Ids; empty means all. */
   remote_networks: string[];
   denied: boolean;

@@ -23,7 +23,8 @@ interface ReportItemProps {
 }
 
 export function ReportItem({ report, names, zone }: ReportItemProps) {
-  const range = formatRange(report.from, report.to, report.zone);
+  const { from, to, requested_at: requestedAt } = report;
+  const range = from && to ? formatRange(from, to, report.zone ?? 'UTC') : 'Range not known';
   return (
     <article className="report-row" aria-label={`Report ${range}`}>
       <Stack gap={2} style={{ minWidth: 0 }}>
@@ -36,7 +37,7 @@ export function ReportItem({ report, names, zone }: ReportItemProps) {
           {report.compression === 'gzip' && ', gzip'}
         </Text>
         <Text size="sm" c="dimmed" component="div">
-          Requested <time dateTime={report.requested_at}>{formatTime(report.requested_at, zone, 'minute')}</time> by{' '}
+          Requested {requestedAt && <time dateTime={requestedAt}>{formatTime(requestedAt, zone, 'minute')}</time>} by{' '}
           <Name value={report.requested_by} inline />
         </Text>
       </Stack>

@@ -39,6 +39,12 @@ it('a failed report says why, and has no download', () => {
   expect(screen.queryByRole('link')).toBeNull();
 });
 
+it('a report whose request is not known is shown with what is known', () => {
+  list({ state: 'completed', rows: 3, from: null, to: null, zone: null, requested_at: null, requested_by: null });
+  expect(screen.getByText('Range not known')).toBeDefined();
+  expect(screen.getByRole('link', { name: 'Download report Range not known' })).toBeDefined();
+});
+
 it('Remote Networks are shown by name, and by id where the name is not known', () => {
   list({ remote_networks: ['7', '8'] });
   expect(screen.getByText('edge 🦊').tagName).toBe('BDI');
