@@ -14,6 +14,9 @@ use tokio::task::JoinSet;
 use crate::error::Error;
 use crate::life::Life;
 
+/// Partition, assignment and offset of a request, and how its life went; `None` where its partition went away first.
+type Lived = (i32, u64, i64, Option<Result<(), Error>>);
+
 /// Requests of one partition: offsets that were taken, and whether they are done with.
 struct Taken {
     partition: Partition,
@@ -46,7 +49,7 @@ pub(crate) struct Pipeline {
     life: Arc<Life>,
     stop: CancellationToken,
     taken: HashMap<i32, Taken>,
-    running: JoinSet<(i32, u64, i64, Option<Result<(), Error>>)>,
+    running: JoinSet<Lived>,
 }
 
 impl Pipeline {
@@ -175,9 +178,8 @@ impl Pipeline {
         let mut backoff = Backoff::default();
         loop {
             match committer.commit(&taken.partition, epoch, position).await {
-                Ok(()) => return,
-                // The next owner finds the report at its end and does nothing.
-                Err(CommitError::NotOurs(_)) => return,
+                // Not ours: the next owner finds the report at its end and does nothing.
+                Ok(()) | Err(CommitError::NotOurs(_)) => return,
                 Err(CommitError::Retry(reason)) => {
                     tracing::warn!(partition = %taken.partition, reason, "waiting for Kafka");
                     let wait = tokio::time::sleep(backoff.next_wait());

@@ -71,7 +71,7 @@ impl WriteFile<'_> {
         progress: &watch::Sender<Written>,
     ) -> Result<u64, FileError> {
         let mut compressor = Compressor::new(request.compression);
-        let packed = compressor.push(HEADER.as_bytes()).map_err(broken)?;
+        let packed = compressor.push(HEADER.as_bytes()).map_err(|error| broken(&error))?;
         upload.write(&packed).await?;
         let mut rows = 0;
         for slice in slices {
@@ -80,7 +80,7 @@ impl WriteFile<'_> {
             self.metrics.rows.inc_by(read.len() as u64);
             // Rendering and compressing a slice takes a while: not on the threads that wait for sockets.
             let rendered = tokio::task::spawn_blocking(move || {
-                let packed = render(read).map(|text| compressor.push(&text).map_err(broken));
+                let packed = render(read).map(|text| compressor.push(&text).map_err(|error| broken(&error)));
                 (compressor, packed)
             });
             let packed;
@@ -92,7 +92,7 @@ impl WriteFile<'_> {
             upload.write(&packed).await?;
             progress.send_replace(Written { rows, size_bytes: upload.size_bytes() });
         }
-        upload.write(&compressor.finish().map_err(broken)?).await?;
+        upload.write(&compressor.finish().map_err(|error| broken(&error))?).await?;
         Ok(rows)
     }
 
@@ -125,6 +125,6 @@ fn render(rows: Vec<ConnectionRow>) -> Result<Vec<u8>, QueryError> {
     Ok(text)
 }
 
-fn broken(error: impl ToString) -> StoreError {
+fn broken(error: &std::io::Error) -> StoreError {
     StoreError::Failed { action: "compressing", reason: error.to_string() }
 }

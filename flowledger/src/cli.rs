@@ -10,13 +10,13 @@ use schemas::times::Moment;
 /// Event-sourced analytics of zero-trust network traffic: from Connectors' log lines through Kafka and ClickHouse to reports.
 #[derive(Debug, Parser)]
 #[command(name = "flowledger", version, about, propagate_version = true)]
-pub struct Cli {
+pub(crate) struct Cli {
     #[command(subcommand)]
-    pub command: Command,
+    pub(crate) command: Command,
 }
 
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Follow Connectors' log files and publish what they report.
     Connector(ConnectorOptions),
     /// Write connection events to ClickHouse.
@@ -39,43 +39,43 @@ pub enum Command {
 
 /// Options that every service has.
 #[derive(Clone, Debug, Default, Args)]
-pub struct CommonOptions {
+pub(crate) struct CommonOptions {
     /// Configuration file; the environment (`FLOWLEDGER__SECTION__KEY`) wins over it.
     #[arg(long, env = "FLOWLEDGER_CONFIG", value_name = "FILE")]
-    pub config: Option<PathBuf>,
+    pub(crate) config: Option<PathBuf>,
     /// Check the configuration and end.
     #[arg(long)]
-    pub check_config: bool,
+    pub(crate) check_config: bool,
     /// Print the configuration with all defaults, secrets hidden, and end.
     #[arg(long)]
-    pub print_config: bool,
+    pub(crate) print_config: bool,
 }
 
 #[derive(Clone, Debug, Args)]
-pub struct ConnectorOptions {
+pub(crate) struct ConnectorOptions {
     #[command(flatten)]
-    pub common: CommonOptions,
+    pub(crate) common: CommonOptions,
     /// Read to the end of the inputs and end, instead of following them.
     #[arg(long)]
-    pub once: bool,
+    pub(crate) once: bool,
 }
 
 #[derive(Clone, Debug, Args)]
-pub struct ClickhouseOptions {
+pub(crate) struct ClickhouseOptions {
     /// The engine's library, `libchdb.so`.
     #[arg(long, value_name = "FILE")]
-    pub library: PathBuf,
+    pub(crate) library: PathBuf,
     /// Folder of the data; one process at a time.
     #[arg(long, value_name = "DIR")]
-    pub data: PathBuf,
+    pub(crate) data: PathBuf,
     /// Address to listen on; loopback only.
     #[arg(long, default_value = "127.0.0.1:8123")]
-    pub listen: SocketAddr,
+    pub(crate) listen: SocketAddr,
 }
 
 /// Version of the Connectors' log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum LogVersion {
+pub(crate) enum LogVersion {
     /// `connection.duration` in milliseconds.
     #[default]
     V2,
@@ -84,40 +84,40 @@ pub enum LogVersion {
 }
 
 #[derive(Clone, Debug, Args)]
-pub struct DemoOptions {
+pub(crate) struct DemoOptions {
     /// Keep the data in this folder, and go on with what lies there.
     #[arg(long, value_name = "DIR")]
-    pub keep: Option<PathBuf>,
+    pub(crate) keep: Option<PathBuf>,
     /// Address of the console.
     #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS", conflicts_with = "input")]
-    pub console: SocketAddr,
+    pub(crate) console: SocketAddr,
     /// Make a report of this log file and end; `-` is standard input.
     #[arg(long, value_name = "FILE", requires = "report")]
-    pub input: Option<PathBuf>,
+    pub(crate) input: Option<PathBuf>,
     /// Where the report goes.
     #[arg(long, value_name = "OUT.csv", requires = "input")]
-    pub report: Option<PathBuf>,
+    pub(crate) report: Option<PathBuf>,
     /// Version of the log.
     #[arg(long, value_enum, default_value_t, requires = "input")]
-    pub log_version: LogVersion,
+    pub(crate) log_version: LogVersion,
     /// Tenant whose log it is.
     #[arg(long, default_value = "acme", requires = "input")]
-    pub tenant: Tenant,
+    pub(crate) tenant: Tenant,
     /// First end time in the report, with its zone: `2026-11-01T00:00:00Z`. Without it: 1970.
     #[arg(long, value_name = "TIME", value_parser = moment, requires = "input")]
-    pub from: Option<Moment>,
+    pub(crate) from: Option<Moment>,
     /// First end time after it, with its zone. Without it: 2100.
     #[arg(long, value_name = "TIME", value_parser = moment, requires = "input")]
-    pub to: Option<Moment>,
+    pub(crate) to: Option<Moment>,
     /// Only this Remote Network; may be given more than once.
     #[arg(long = "network", value_name = "ID", requires = "input")]
-    pub networks: Vec<RemoteNetworkId>,
+    pub(crate) networks: Vec<RemoteNetworkId>,
     /// Rows for denied attempts too.
     #[arg(long, requires = "input")]
-    pub denied: bool,
+    pub(crate) denied: bool,
     /// Write the lines that were refused to this file, each with its reason before it.
     #[arg(long, value_name = "FILE", requires = "input")]
-    pub rejects: Option<PathBuf>,
+    pub(crate) rejects: Option<PathBuf>,
 }
 
 /// A time with its zone, `Z` or an offset.

@@ -7,39 +7,39 @@ use service_kit::config::{RangeError, Validate, in_range};
 /// The whole configuration. Every section and every field has a default.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Config {
+pub(crate) struct Config {
     /// Logs and the operator's port.
-    pub telemetry: service_kit::telemetry::TelemetryConfig,
+    pub(crate) telemetry: service_kit::telemetry::TelemetryConfig,
     /// Kafka.
-    pub kafka: kafka_io::KafkaConfig,
+    pub(crate) kafka: kafka_io::KafkaConfig,
     /// How topics are made by `flowledger migrate`.
-    pub topics: TopicsConfig,
+    pub(crate) topics: TopicsConfig,
     /// Schema registry.
-    pub registry: schema_registry::RegistryConfig,
+    pub(crate) registry: schema_registry::RegistryConfig,
     /// ClickHouse.
-    pub clickhouse: clickhouse_io::ClickHouseConfig,
+    pub(crate) clickhouse: clickhouse_io::ClickHouseConfig,
     /// Object store of the reports.
-    pub store: report_store::StoreConfig,
+    pub(crate) store: report_store::StoreConfig,
     /// Connector.
-    pub connector: connector::Config,
+    pub(crate) connector: connector::Config,
     /// Ingest.
-    pub ingest: ingest::Config,
+    pub(crate) ingest: ingest::Config,
     /// Aggregator.
-    pub aggregator: aggregator::Config,
+    pub(crate) aggregator: aggregator::Config,
     /// Exporter.
-    pub exporter: exporter::Config,
+    pub(crate) exporter: exporter::Config,
     /// Console.
-    pub console: console::Config,
+    pub(crate) console: console::Config,
 }
 
 /// Section `topics`.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct TopicsConfig {
+pub(crate) struct TopicsConfig {
     /// Copies of each partition, 1 to 7.
-    pub replication: i32,
+    pub(crate) replication: i32,
     /// Partitions of `connection-events`: a multiple of 16, 16 to 1024.
-    pub connection_events_partitions: i32,
+    pub(crate) connection_events_partitions: i32,
 }
 
 impl Default for TopicsConfig {

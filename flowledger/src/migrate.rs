@@ -9,7 +9,7 @@ use crate::cli::CommonOptions;
 use crate::config::Config;
 use crate::services::loaded;
 
-pub async fn run(options: CommonOptions) -> anyhow::Result<()> {
+pub(crate) async fn run(options: CommonOptions) -> anyhow::Result<()> {
     let Some(config) = loaded(&options, |_| Ok(()))? else { return Ok(()) };
     service_kit::telemetry::init(&config.telemetry);
     let stop = crate::stop::on_signal()?;
@@ -17,7 +17,7 @@ pub async fn run(options: CommonOptions) -> anyhow::Result<()> {
 }
 
 /// Waits for the parts and brings each of them up to date. Run again it changes nothing.
-pub async fn migrate(config: &Config, stop: &CancellationToken) -> anyhow::Result<()> {
+pub(crate) async fn migrate(config: &Config, stop: &CancellationToken) -> anyhow::Result<()> {
     let wanted: Vec<Topic> = topics::ALL
         .iter()
         .map(|topic| match topic.name {

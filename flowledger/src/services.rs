@@ -18,7 +18,7 @@ const END_MAX: Duration = Duration::from_secs(30);
 
 /// One of the services.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Service {
+pub(crate) enum Service {
     /// Log lines to Kafka.
     Connector {
         /// Read to the end and end.
@@ -48,7 +48,7 @@ impl Service {
 
 /// The configuration that the options name, checked. `None`: it was only to be checked or printed, and that is done.
 #[expect(clippy::print_stdout, reason = "what the option asks for")]
-pub fn loaded(
+pub(crate) fn loaded(
     options: &CommonOptions,
     check: impl FnOnce(&Config) -> Result<(), RangeError>,
 ) -> anyhow::Result<Option<Config>> {
@@ -66,7 +66,7 @@ pub fn loaded(
 }
 
 /// Runs a service until it ends or is told to stop by SIGINT or SIGTERM.
-pub async fn run(service: Service, options: CommonOptions) -> anyhow::Result<()> {
+pub(crate) async fn run(service: Service, options: CommonOptions) -> anyhow::Result<()> {
     let Some(mut config) = loaded(&options, |config| service.check(config))? else { return Ok(()) };
     telemetry::init(&config.telemetry);
     let context = ServiceContext::new(crate::stop::on_signal()?);
@@ -101,7 +101,7 @@ pub async fn run(service: Service, options: CommonOptions) -> anyhow::Result<()>
 }
 
 /// Serves the embedded engine until told to stop.
-pub async fn run_engine(options: ClickhouseOptions) -> anyhow::Result<()> {
+pub(crate) async fn run_engine(options: ClickhouseOptions) -> anyhow::Result<()> {
     telemetry::init(&telemetry::TelemetryConfig::default());
     let config =
         embedded_clickhouse::EngineConfig { library: options.library, data: options.data, listen: options.listen };
@@ -110,7 +110,7 @@ pub async fn run_engine(options: ClickhouseOptions) -> anyhow::Result<()> {
 
 /// Reads a password from standard input and prints its hash.
 #[expect(clippy::print_stdout, reason = "what the command is for")]
-pub fn print_password_hash() -> anyhow::Result<()> {
+pub(crate) fn print_password_hash() -> anyhow::Result<()> {
     let mut password = String::new();
     std::io::stdin().read_to_string(&mut password).context("standard input cannot be read")?;
     println!("{}", console::hash_password(password.trim_end_matches(['\r', '\n']))?);

@@ -4,7 +4,7 @@ use service_kit::CancellationToken;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// A token that is cancelled by the first SIGINT or SIGTERM. A second one ends the process at once.
-pub fn on_signal() -> std::io::Result<CancellationToken> {
+pub(crate) fn on_signal() -> std::io::Result<CancellationToken> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let stop = CancellationToken::new();

@@ -138,7 +138,7 @@ impl From<Tenant> for String {
 
 impl fmt::Display for Tenant {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
+        formatter.pad(&self.0)
     }
 }
 

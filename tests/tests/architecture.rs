@@ -23,7 +23,12 @@ const HOMES: [(&str, &[&str]); 8] = [
 ];
 
 fn metadata() -> Metadata {
-    MetadataCommand::new().manifest_path(root().join("Cargo.toml")).no_deps().other_options(["--offline".to_owned()]).exec().unwrap()
+    MetadataCommand::new()
+        .manifest_path(root().join("Cargo.toml"))
+        .no_deps()
+        .other_options(["--offline".to_owned()])
+        .exec()
+        .unwrap()
 }
 
 fn root() -> &'static Path {
@@ -58,7 +63,8 @@ fn libs_depend_on_schemas_and_libs_only() {
         }
         for dependency in dependencies(package) {
             let own = members.get(dependency);
-            let allowed = own.is_none_or(|own| dependency == "schemas" || own.manifest_path.as_str().contains("/libs/"));
+            let allowed =
+                own.is_none_or(|own| dependency == "schemas" || own.manifest_path.as_str().contains("/libs/"));
             assert!(allowed, "{name} depends on {dependency}");
         }
     }
@@ -121,7 +127,9 @@ fn code_map_names_every_crate_and_no_other() {
     let crates: BTreeSet<String> = metadata
         .packages
         .iter()
-        .map(|package| package.manifest_path.parent().unwrap().strip_prefix(&metadata.workspace_root).unwrap().to_string())
+        .map(|package| {
+            package.manifest_path.parent().unwrap().strip_prefix(&metadata.workspace_root).unwrap().to_string()
+        })
         .collect();
     let mapped: BTreeSet<String> = code_map().into_iter().collect();
     let missing: Vec<_> = crates.difference(&mapped).collect();
@@ -134,6 +142,7 @@ fn code_map_names_every_crate_and_no_other() {
 fn files_that_the_architecture_names_are_there() {
     let page = std::fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
     let named = page.split('`').skip(1).step_by(2).filter(|name| name.contains('/') && !name.contains([' ', '<', '*']));
-    let gone: Vec<_> = named.filter(|name| !root().join(name.trim_end_matches('/')).exists() && !name.starts_with("stages")).collect();
+    let gone: Vec<_> =
+        named.filter(|name| !root().join(name.trim_end_matches('/')).exists() && !name.starts_with("stages")).collect();
     assert!(gone.is_empty(), "named, but not there: {gone:?}");
 }

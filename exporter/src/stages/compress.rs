@@ -9,13 +9,13 @@ use schemas::report_request::Compression;
 /// Takes rendered bytes and gives what goes into the file.
 pub(crate) enum Compressor {
     Plain(Vec<u8>),
-    Gzip(GzEncoder<Vec<u8>>),
+    Gzip(Box<GzEncoder<Vec<u8>>>),
 }
 
 impl Compressor {
     pub(crate) fn new(compression: Compression) -> Self {
         match compression {
-            Compression::Gzip => Self::Gzip(GzEncoder::new(Vec::new(), Level::new(6))),
+            Compression::Gzip => Self::Gzip(Box::new(GzEncoder::new(Vec::new(), Level::new(6)))),
             Compression::None | Compression::Zstd | Compression::Unknown => Self::Plain(Vec::new()),
         }
     }

@@ -21,7 +21,7 @@ pub(crate) fn render_row(out: &mut Vec<u8>, event: &ConnectionEvent, status: Con
     row.time(normal.then_some(event.end_time));
     row.text(user.map_or("", |user| &user.email));
     row.number(user.map(|user| user.id.get()));
-    row.number(event.device_id.map(|id| id.get()));
+    row.number(event.device_id.map(schemas::ids::DeviceId::get));
     row.address(event.client_ip);
     row.text(&event.connector_name);
     row.number(Some(event.connector_id.get()));
@@ -46,7 +46,7 @@ pub(crate) fn render_row(out: &mut Vec<u8>, event: &ConnectionEvent, status: Con
     row.text(account.map_or("", |account| &account.name));
     row.number(account.map(|account| account.id.get()));
     row.text(account.map_or("", |account| &account.key));
-    row.number(account.and_then(|account| account.key_id).map(|id| id.get()));
+    row.number(account.and_then(|account| account.key_id).map(schemas::ids::ServiceAccountKeyId::get));
     row.out.push(b'\n');
 }
 

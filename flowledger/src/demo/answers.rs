@@ -6,7 +6,7 @@ use report_life::{ReportState, SharedBook};
 use schemas::ids::{ReportId, Tenant};
 
 /// The report at its end.
-pub async fn ended(book: &SharedBook, tenant: &Tenant, id: ReportId) -> anyhow::Result<ReportState> {
+pub(crate) async fn ended(book: &SharedBook, tenant: &Tenant, id: ReportId) -> anyhow::Result<ReportState> {
     let mut changes = book.changes();
     loop {
         if let Some(state) = book.get(tenant, id).filter(|state| state.phase.is_final()) {
@@ -20,7 +20,7 @@ pub async fn ended(book: &SharedBook, tenant: &Tenant, id: ReportId) -> anyhow::
 }
 
 /// Rows of a tenant in both tables of events.
-pub async fn stored_events(clickhouse: &ClickHouse, tenant: &Tenant) -> anyhow::Result<u64> {
+pub(crate) async fn stored_events(clickhouse: &ClickHouse, tenant: &Tenant) -> anyhow::Result<u64> {
     // A tenant is a slug: nothing in it needs quoting.
     let sql = format!(
         "SELECT (SELECT count() FROM connections WHERE tenant = '{tenant}')

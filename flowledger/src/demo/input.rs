@@ -19,12 +19,17 @@ use crate::cli::{self, DemoOptions};
 use crate::demo::stack::{Folder, Lines, Stack};
 use crate::demo::{answers, rejects};
 
-pub async fn run(options: &DemoOptions, input: &Path, report: &Path, stop: CancellationToken) -> anyhow::Result<()> {
+pub(crate) async fn run(
+    options: &DemoOptions,
+    input: &Path,
+    report: &Path,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
     let lines = Lines::new();
     let folder = Folder::new(options.keep.as_deref())?;
     let file = readable(input, &folder)?;
     println!("Flowledger: a report of {}", input.display());
-    let mut stack = Stack::start(folder, stop, &lines).await?;
+    let mut stack = Stack::start(folder, "", stop, &lines).await?;
     let clickhouse = ClickHouse::new(&stack.config.clickhouse);
     let config = stack.config.clone();
     let before = (rejects::ends(&config.kafka).await?, answers::stored_events(&clickhouse, &options.tenant).await?);

@@ -10,7 +10,7 @@ mod traffic;
 
 use crate::cli::DemoOptions;
 
-pub async fn run(options: DemoOptions) -> anyhow::Result<()> {
+pub(crate) async fn run(options: DemoOptions) -> anyhow::Result<()> {
     // A person who looks wants to see what happens, not every line of it.
     service_kit::telemetry::init(&service_kit::telemetry::TelemetryConfig {
         filter: "error".to_owned(),

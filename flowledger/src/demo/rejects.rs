@@ -13,7 +13,7 @@ use schemas::topics::{CONNECTION_EVENTS_DEAD_LETTER, CONNECTION_LINES_DEAD_LETTE
 const LINE_MAX: u64 = 512 * 1024;
 
 /// A line that was refused.
-pub struct Reject {
+pub(crate) struct Reject {
     offset: u64,
     reason: String,
     /// `None`: it lies in the file.
@@ -21,7 +21,7 @@ pub struct Reject {
 }
 
 /// Where both dead-letter topics end now.
-pub async fn ends(kafka: &KafkaConfig) -> anyhow::Result<BTreeMap<(&'static str, i32), i64>> {
+pub(crate) async fn ends(kafka: &KafkaConfig) -> anyhow::Result<BTreeMap<(&'static str, i32), i64>> {
     let mut ends = BTreeMap::new();
     for topic in [CONNECTION_LINES_DEAD_LETTER.name, CONNECTION_EVENTS_DEAD_LETTER.name] {
         let found = admin::stable_ends(kafka, topic).await?;
@@ -31,7 +31,7 @@ pub async fn ends(kafka: &KafkaConfig) -> anyhow::Result<BTreeMap<(&'static str,
 }
 
 /// Dead letters that came after `since`: the connector's, and ingest's.
-pub async fn collect(
+pub(crate) async fn collect(
     kafka: &KafkaConfig,
     since: &BTreeMap<(&'static str, i32), i64>,
 ) -> anyhow::Result<(Vec<Reject>, Vec<Reject>)> {
@@ -63,7 +63,7 @@ fn reject(record: &Record, line: Option<Vec<u8>>) -> Reject {
 }
 
 /// Writes one line a reject, `reason<TAB>line`, in the order of `input`.
-pub fn write(mut rejects: Vec<Reject>, input: &Path, output: &Path) -> anyhow::Result<()> {
+pub(crate) fn write(mut rejects: Vec<Reject>, input: &Path, output: &Path) -> anyhow::Result<()> {
     rejects.sort_by_key(|reject| reject.offset);
     let cannot = || format!("{} cannot be written", output.display());
     let mut out = std::io::BufWriter::new(File::create(output).with_context(cannot)?);

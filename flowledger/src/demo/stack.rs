@@ -22,17 +22,17 @@ use crate::migrate::migrate;
 const END_MAX: Duration = Duration::from_secs(20);
 
 /// Tells the steps, one line each; a download overwrites its own line.
-pub struct Lines {
+pub(crate) struct Lines {
     overwrites: bool,
     is_half: AtomicBool,
 }
 
 impl Lines {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { overwrites: std::io::stdout().is_terminal(), is_half: AtomicBool::new(false) }
     }
 
-    pub fn say(&self, part: &str, what: &str) {
+    pub(crate) fn say(&self, part: &str, what: &str) {
         if self.is_half.swap(false, Ordering::AcqRel) {
             println!();
         }
@@ -55,13 +55,13 @@ impl Progress for Lines {
 }
 
 /// Where the data lie: kept, or gone with the demo.
-pub enum Folder {
+pub(crate) enum Folder {
     Kept(PathBuf),
     Passing(TempDir),
 }
 
 impl Folder {
-    pub fn new(keep: Option<&Path>) -> anyhow::Result<Self> {
+    pub(crate) fn new(keep: Option<&Path>) -> anyhow::Result<Self> {
         match keep {
             Some(folder) => {
                 std::fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
@@ -71,7 +71,7 @@ impl Folder {
         }
     }
 
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         match self {
             Self::Kept(folder) => folder,
             Self::Passing(folder) => folder.path(),
@@ -80,20 +80,25 @@ impl Folder {
 }
 
 /// The parts that run, and how the services reach them.
-pub struct Stack {
-    pub folder: Folder,
-    pub config: Config,
-    pub context: ServiceContext,
-    pub tasks: TaskGroup,
-    pub book: SharedBook,
-    pub journal: Journal,
+pub(crate) struct Stack {
+    pub(crate) folder: Folder,
+    pub(crate) config: Config,
+    pub(crate) context: ServiceContext,
+    pub(crate) tasks: TaskGroup,
+    pub(crate) book: SharedBook,
+    pub(crate) journal: Journal,
     // Declared last: children go after the services have ended.
     _parts: (Kafka, SchemaRegistry, ClickHouseProcess),
 }
 
 impl Stack {
     /// Starts the parts, brings topics, schemas and tables up to date, and starts ingest, aggregator and exporter.
-    pub async fn start(folder: Folder, stop: CancellationToken, lines: &Lines) -> anyhow::Result<Self> {
+    pub(crate) async fn start(
+        folder: Folder,
+        console_url: &str,
+        stop: CancellationToken,
+        lines: &Lines,
+    ) -> anyhow::Result<Self> {
         let own = std::env::current_exe().context("this program cannot be found")?;
         let at = |name: &str| folder.path().join(name);
         let (kafka, registry, engine) = (at("kafka"), at("registry"), at("clickhouse"));
@@ -105,7 +110,7 @@ impl Stack {
             )
         };
         let parts = stop.run_until_cancelled(starting).await.context("told to stop")??;
-        let config = configured(&folder, &parts);
+        let config = configured(&folder, console_url, &parts);
         lines.say("Topics and tables", "bringing up to date");
         migrate(&config, &stop).await?;
         let context = ServiceContext::new(stop);
@@ -153,13 +158,13 @@ impl Stack {
     }
 
     /// Waits until a task ends or the stop token is cancelled, and then for the rest.
-    pub async fn join(self) -> anyhow::Result<()> {
+    pub(crate) async fn join(self) -> anyhow::Result<()> {
         self.tasks.join(END_MAX).await?;
         Ok(())
     }
 
     /// Runs `work` beside the services; when one of them ends first, that is the error.
-    pub async fn beside<T>(&mut self, work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    pub(crate) async fn beside<T>(&mut self, work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
         tokio::select! {
             done = work => done,
             () = self.context.stop.cancelled() => anyhow::bail!("told to stop"),
@@ -171,13 +176,19 @@ impl Stack {
     }
 }
 
-fn configured(folder: &Folder, (kafka, registry, engine): &(Kafka, SchemaRegistry, ClickHouseProcess)) -> Config {
+fn configured(
+    folder: &Folder,
+    console_url: &str,
+    (kafka, registry, engine): &(Kafka, SchemaRegistry, ClickHouseProcess),
+) -> Config {
     let mut config = Config::default();
     config.kafka.bootstrap_servers = kafka.bootstrap_servers();
     config.registry.url = registry.url();
     config.clickhouse.url = engine.url();
     config.store.url = format!("file://{}", folder.path().join("reports").display());
     config.exporter.mail.outbox = Some(folder.path().join("outbox"));
+    config.exporter.console_url = console_url.to_owned();
+    config.console.public_url = console_url.to_owned();
     // Soon rather than large: a person is looking.
     config.ingest.batch_age = Duration::from_millis(200);
     config

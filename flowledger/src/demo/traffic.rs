@@ -13,16 +13,16 @@ use service_kit::CancellationToken;
 
 /// One Connector that plays.
 #[derive(Clone, Debug)]
-pub struct Player {
+pub(crate) struct Player {
     /// Tenant of the Connector.
-    pub tenant: &'static str,
+    pub(crate) tenant: &'static str,
     id: u64,
     name: &'static str,
     network: (u64, &'static str),
 }
 
 /// The Connectors of the demo: two tenants, two Remote Networks each.
-pub const PLAYERS: [Player; 4] = [
+pub(crate) const PLAYERS: [Player; 4] = [
     Player { tenant: "acme", id: 150_001, name: "quiet-heron", network: (64_894, "aws-us-east-1") },
     Player { tenant: "acme", id: 150_002, name: "brave-otter", network: (64_895, "🏠 Office") },
     Player { tenant: "globex", id: 160_001, name: "calm-lynx", network: (70_001, "dc, frankfurt") },
@@ -45,7 +45,7 @@ const CITIES: [(&str, &str, f64, f64); 3] =
 impl Player {
     /// The file that this Connector's log goes to, below `folder`.
     #[must_use]
-    pub fn log_file(&self, folder: &Path) -> PathBuf {
+    pub(crate) fn log_file(&self, folder: &Path) -> PathBuf {
         folder.join(self.tenant).join(format!("{}.log", self.name))
     }
 }
@@ -58,7 +58,7 @@ struct Open {
 }
 
 /// One Connector's log, line by line.
-pub struct Script {
+pub(crate) struct Script {
     player: Player,
     pick: StdRng,
     open: Vec<Open>,
@@ -67,12 +67,12 @@ pub struct Script {
 impl Script {
     /// The log of a Connector that has no connection yet. Same seed and times, same lines.
     #[must_use]
-    pub fn new(player: Player, pick: StdRng) -> Self {
+    pub(crate) fn new(player: Player, pick: StdRng) -> Self {
         Self { player, pick, open: Vec::new() }
     }
 
     /// The lines of one moment, in order; may be none.
-    pub fn lines_at(&mut self, now: Moment) -> Vec<String> {
+    pub(crate) fn lines_at(&mut self, now: Moment) -> Vec<String> {
         let mut lines = self.closed(now);
         match self.pick.random_range(0..100) {
             0..60 => lines.push(self.opened(now)),
@@ -130,7 +130,7 @@ impl Script {
     fn facts(&mut self, event_type: &str, now: Moment) -> Value {
         let pick = &mut self.pick;
         let (resource, asked, rule, port) = RESOURCES[pick.random_range(0..RESOURCES.len())];
-        let literal = asked.starts_with(|first: char| first == '1' || first == 'f') && !asked.ends_with("example");
+        let literal = asked.starts_with(['1', 'f']) && !asked.ends_with("example");
         let resource_ip = if literal {
             asked.to_owned()
         } else {
@@ -184,7 +184,7 @@ fn millis(duration: Duration) -> i64 {
 ///
 /// # Errors
 /// When the file cannot be written.
-pub async fn play(player: Player, folder: PathBuf, stop: CancellationToken) -> std::io::Result<()> {
+pub(crate) async fn play(player: Player, folder: PathBuf, stop: CancellationToken) -> std::io::Result<()> {
     let path = player.log_file(&folder);
     if let Some(parent) = path.parent() {
         std::fs::create_dir_all(parent)?;

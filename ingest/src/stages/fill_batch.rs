@@ -88,9 +88,9 @@ impl Batcher {
             Decision::Keep(row) => {
                 let bytes = row.size_bytes();
                 if row.is_opening() {
-                    batch.openings.push(*row)
+                    batch.openings.push(*row);
                 } else {
-                    batch.connections.push(*row)
+                    batch.connections.push(*row);
                 }
                 bytes
             }

@@ -91,7 +91,7 @@ fn whole_block(waiting: &[u8]) -> Result<Option<usize>, Exception> {
         return Ok(None);
     }
     let (packed, raw) = (number_at(waiting, CHECKSUM + 1), number_at(waiting, CHECKSUM + 5));
-    if packed < 9 || packed > RAW_MAX || raw > RAW_MAX {
+    if !(9..=RAW_MAX).contains(&packed) || raw > RAW_MAX {
         return Err(Exception::new(271, "Bad header of a compressed block", "CANNOT_DECOMPRESS"));
     }
     Ok((waiting.len() >= CHECKSUM + packed).then_some(CHECKSUM + packed))

@@ -39,7 +39,7 @@ pub(crate) async fn answer(
     let (engine, mark, done) = (server.engine(), running.mark().to_owned(), running.done());
     let (sql, first) = (statement.sql, Bytes::copy_from_slice(statement.data));
     let work = tokio::task::spawn_blocking(move || {
-        let outcome = write(&engine, &request, &mark, (&sql, &format), first, unpacker, pieces);
+        let outcome = write(&engine, &request, &mark, (&sql, &format), &first, unpacker, pieces);
         done();
         outcome
     });
@@ -70,14 +70,14 @@ fn write(
     request: &Request,
     mark: &str,
     (sql, format): (&str, &str),
-    first: Bytes,
+    first: &[u8],
     mut unpacker: Unpacker,
     mut pieces: mpsc::Receiver<Piece>,
 ) -> Result<Counters, Exception> {
     let connection = request.session(engine, mark)?;
     let mut insert = connection.insert(sql, format, &request.parameters)?;
     if !first.is_empty() {
-        insert.append(&first)?;
+        insert.append(first)?;
     }
     loop {
         match pieces.blocking_recv() {

@@ -128,17 +128,19 @@ pub(crate) fn parse(text: &[u8]) -> Statement<'_> {
             return insert(text, token.start, "Values".to_owned(), token.end);
         }
         selects |= token.depth == 0 && is_insert && (token.is("SELECT") || token.is("WITH"));
-        if token.depth == 0 && token.is("FORMAT") && previous != Some(&b"."[..]) {
-            if let Some(name) = tokens.next() {
-                let named = String::from_utf8_lossy(name.text).into_owned();
-                if is_insert && !selects {
-                    return insert(text, token.start, named, after_one_line_end(text, name.end));
-                }
-                format = Some((token.start, name.end, named));
-                end = name.end;
-                previous = None;
-                continue;
+        if token.depth == 0
+            && token.is("FORMAT")
+            && previous != Some(&b"."[..])
+            && let Some(name) = tokens.next()
+        {
+            let named = String::from_utf8_lossy(name.text).into_owned();
+            if is_insert && !selects {
+                return insert(text, token.start, named, after_one_line_end(text, name.end));
             }
+            format = Some((token.start, name.end, named));
+            end = name.end;
+            previous = None;
+            continue;
         }
         if token.text != b";" {
             end = token.end;

@@ -11,8 +11,8 @@ pub struct KafkaError {
 }
 
 impl KafkaError {
-    pub(crate) fn new(action: &'static str, reason: impl ToString) -> Self {
-        Self { action, reason: reason.to_string() }
+    pub(crate) fn new(action: &'static str, reason: impl std::fmt::Display) -> Self {
+        Self { action, reason: format!("{reason}") }
     }
 
     pub(crate) fn during(action: &'static str) -> impl FnOnce(ClientError) -> Self {

@@ -1,7 +1,4 @@
 //! Each part starts, survives a kill with its data, and is gone when its handle is dropped.
-
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 use std::path::Path;
 
 use local_parts::{Kafka, MailServer, S3, SchemaRegistry, Silent};
