@@ -1,0 +1,79 @@
+//! `flowledger demo --input`: a log file through the whole path, on the command line.
+
+use std::process::{Command, Output, Stdio};
+
+use crate::oracle::{assert_same, sample};
+
+fn demo(arguments: &[&str]) -> Output {
+    let binary = local_parts::flowledger_binary().unwrap();
+    Command::new(binary).arg("demo").args(arguments).stdin(Stdio::null()).output().unwrap()
+}
+
+/// Runs a sample with the arguments of its README and compares what comes out.
+fn assert_sample(version: &str, expected: &str, arguments: &[&str]) {
+    let folder = tempfile::tempdir().unwrap();
+    let (report, rejects) = (folder.path().join("out.csv"), folder.path().join("out.rejects"));
+    let (input, expected) = (sample(&format!("traffic-{version}.log")), sample(expected));
+    let mut all = vec!["--input", input.to_str().unwrap(), "--report", report.to_str().unwrap()];
+    all.extend(["--rejects", rejects.to_str().unwrap(), "--log-version", version]);
+    all.extend(arguments);
+    let output = demo(&all);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}: {said}", output.status);
+    let (ours, expected) = (std::fs::read_to_string(report).unwrap(), std::fs::read_to_string(expected).unwrap());
+    assert_same(&ours, &expected, version);
+    // Only the number has to be the same, and that each line has its reason.
+    let (rejects, expected) =
+        (std::fs::read(rejects).unwrap(), std::fs::read(sample(&format!("traffic-{version}.rejects"))).unwrap());
+    let lines = |bytes: &[u8]| bytes.iter().filter(|byte| **byte == b'\n').count();
+    assert_eq!(lines(&rejects), lines(&expected));
+    assert!(rejects.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).all(|line| line.contains(&b'\t')));
+}
+
+const HALF_HOUR: [&str; 11] = [
+    "--from",
+    "2026-11-01T00:00:00Z",
+    "--to",
+    "2026-11-01T00:30:00Z",
+    "--network",
+    "64895",
+    "--network",
+    "70002",
+    "--network",
+    "70017",
+    "--denied",
+];
+
+#[test]
+fn sample_of_version_2_gives_its_report() {
+    assert_sample("v2", "traffic-v2.all.csv", &[]);
+}
+
+#[test]
+fn sample_of_version_3_gives_its_report() {
+    assert_sample("v3", "traffic-v3.all.csv", &[]);
+}
+
+#[test]
+fn half_hour_of_three_networks_with_denied_attempts_gives_its_report() {
+    assert_sample("v2", "traffic-v2.half-hour-three-networks-denied.csv", &HALF_HOUR);
+    assert_sample("v3", "traffic-v3.half-hour-three-networks-denied.csv", &HALF_HOUR);
+}
+
+#[test]
+fn input_without_an_event_gives_the_header_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let report = folder.path().join("out.csv");
+    // Standard input is empty.
+    let output = demo(&["--input", "-", "--report", report.to_str().unwrap()]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let ours = std::fs::read_to_string(report).unwrap();
+    assert!(ours.starts_with("start_time,") && ours.lines().count() == 1, "{ours}");
+}
+
+#[test]
+fn input_that_is_not_there_is_named() {
+    let output = demo(&["--input", "no-such-file.log", "--report", "out.csv"]);
+    assert!(!output.status.success());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("no-such-file.log"));
+}

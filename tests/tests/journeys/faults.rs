@@ -1,0 +1,169 @@
+//! Seeds against the oracle; kills of each service and outages of each part in mid-run: the report is the same.
+
+use std::time::Duration;
+
+use schemas::topics;
+
+use crate::oracle::{assert_same, reject_count, report, traffic};
+use crate::stack::{Stack, everything};
+
+/// Cut into pieces at line ends.
+fn pieces(lines: &[u8], count: usize) -> Vec<&[u8]> {
+    let mut pieces = Vec::new();
+    let mut rest = lines;
+    for left in (1..=count).rev() {
+        let aim = rest.len() / left;
+        let end = rest[aim..].iter().position(|byte| *byte == b'\n').map_or(rest.len(), |at| aim + at + 1);
+        let (piece, after) = rest.split_at(if left == 1 { rest.len() } else { end });
+        pieces.push(piece);
+        rest = after;
+    }
+    pieces
+}
+
+fn events_of(tenant: &str, version: &str, lines: &[u8]) -> u64 {
+    // Rows of the denied report are events but the openings; enough to know that all has come is counted by the report itself.
+    report(tenant, version, &["--denied"], lines).lines().count() as u64
+}
+
+/// Twenty seeds, both versions, in one stack: each seed is a range of time of its own tenant's log.
+#[tokio::test]
+async fn twenty_seeds_of_both_versions_give_the_oracles_reports() {
+    let mut stack = Stack::start(&[("acme", "v2"), ("globex", "v3")]).await;
+    let logs = [("acme", "v2"), ("globex", "v3")].map(|(tenant, version)| {
+        // Names of files differ, so each seed is a file; all of a tenant's are one report, and ranges cut it.
+        let lines: Vec<u8> = (100..120).flat_map(|seed| traffic(seed, 60, version)).collect();
+        (tenant, version, lines)
+    });
+    for (tenant, _, lines) in &logs {
+        stack.append(tenant, lines);
+    }
+    for (tenant, version, lines) in &logs {
+        let expected = events_of(tenant, version, lines) - 1;
+        stack.wait_stored(tenant, expected).await;
+        let session = stack.sign_in(tenant).await;
+        let range = ["--from", "2026-10-31T23:20:00Z", "--to", "2026-11-01T00:10:00Z"];
+        let networks = ["--network", "64894", "--network", "70019", "--denied"];
+        let cut = serde_json::json!({ "from": "2026-11-01T00:20", "to": "2026-11-01T01:10", "zone": "Europe/Berlin",
+            "remote_networks": ["64894", "70019"], "denied": true });
+        for (asked, arguments) in [(everything(), vec![]), (cut, range.into_iter().chain(networks).collect())] {
+            let id = session.ask(&asked).await;
+            session.wait_completed(&id).await;
+            let ours = session.download(&id).await;
+            assert!(ours.lines().count() > 10);
+            assert_same(&ours, &report(tenant, version, &arguments, lines), tenant);
+        }
+    }
+    let dead: usize = logs.iter().map(|(tenant, version, lines)| reject_count(tenant, version, lines)).sum();
+    let kafka = kafka_io::KafkaConfig { bootstrap_servers: stack.kafka.bootstrap_servers(), ..Default::default() };
+    let ends = kafka_io::admin::stable_ends(&kafka, topics::CONNECTION_LINES_DEAD_LETTER.name).await.unwrap();
+    assert_eq!(ends.values().sum::<i64>(), i64::try_from(dead).unwrap());
+    stack.aggregator.assert_running();
+    assert_rollup_equals_raw_rows(&stack).await;
+}
+
+async fn assert_rollup_equals_raw_rows(stack: &Stack) {
+    let rollup = "SELECT tenant, hour, sum(succeeded), sum(failed_dns + failed_other), sum(denied), sum(bytes_received)
+        FROM connections_hourly FINAL GROUP BY ALL ORDER BY ALL";
+    let raw = "SELECT tenant, toStartOfHour(end_time) AS hour, countIf(event_type = 'closed_connection'),
+        countIf(event_type = 'failed_to_connect'), countIf(event_type = 'denied_access'),
+        sumIf(toUInt128(bytes_received), event_type = 'closed_connection')
+        FROM (SELECT * FROM connections LIMIT 1 BY tenant, event_id) GROUP BY ALL ORDER BY ALL";
+    let raw = stack.sql(raw).await.unwrap();
+    assert!(raw.lines().count() > 4, "{raw}");
+    let begin = std::time::Instant::now();
+    while stack.sql(rollup).await.unwrap() != raw {
+        assert!(begin.elapsed() < Duration::from_secs(60), "{}\n--\n{raw}", stack.sql(rollup).await.unwrap());
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+}
+
+/// Each service is killed once while lines come in, and the exporter again while a report is asked for.
+#[tokio::test]
+async fn report_is_the_same_though_every_service_was_killed_in_mid_run() {
+    let mut stack = Stack::start(&[("acme", "v2")]).await;
+    let lines = traffic(7, 900, "v2");
+    let total = events_of("acme", "v2", &lines) - 1;
+    for (step, piece) in pieces(&lines, 6).into_iter().enumerate() {
+        stack.append("acme", piece);
+        if step == 0 {
+            stack.wait_stored("acme", 20).await;
+        } else {
+            tokio::time::sleep(Duration::from_millis(150)).await;
+        }
+        let before = stack.stored("acme").await;
+        match step {
+            1 => stack.connectors[0].kill_and_restart(),
+            2 => stack.ingest.kill_and_restart(),
+            3 => stack.aggregator.kill_and_restart(),
+            4 => stack.exporter.kill_and_restart(),
+            5 => {
+                stack.console.kill_and_restart();
+                stack.wait_for_console().await;
+            }
+            _ => continue,
+        }
+        // In mid-flight: there were rows before, and there are more to come.
+        assert!(before > 0 && before < total, "{before} of {total}");
+    }
+    let id = stack.sign_in("acme").await.ask(&everything()).await;
+    stack.exporter.kill_and_restart();
+    let session = stack.sign_in("acme").await;
+    session.wait_completed(&id).await;
+    assert_same(&session.download(&id).await, &report("acme", "v2", &[], &lines), "after kills");
+    let mails = stack.mail.messages().unwrap();
+    assert!(mails.iter().any(|mail| mail.text.contains(&id) && mail.receivers == ["admin@acme.example"]), "{mails:?}");
+    assert_eq!(stack.exporter.starts, 3);
+    assert_rollup_equals_raw_rows(&stack).await;
+}
+
+/// Each part is away for 20 s in mid-run; nobody helps.
+#[tokio::test]
+async fn report_is_the_same_though_every_part_was_away_for_twenty_seconds() {
+    const AWAY: Duration = Duration::from_secs(20);
+    let mut stack = Stack::start(&[("acme", "v2")]).await;
+    let lines = traffic(8, 900, "v2");
+    let total = events_of("acme", "v2", &lines) - 1;
+    let pieces = pieces(&lines, 4);
+    stack.append("acme", pieces[0]);
+    stack.wait_stored("acme", 20).await;
+
+    stack.clickhouse.kill();
+    stack.append("acme", pieces[1]);
+    tokio::time::sleep(AWAY).await;
+    stack.clickhouse.restart().await.unwrap();
+    let before = stack.wait_stored("acme", 30).await;
+    assert!(before < total, "{before} of {total}");
+
+    stack.kafka.kill();
+    stack.append("acme", pieces[2]);
+    tokio::time::sleep(AWAY).await;
+    stack.kafka.restart().await.unwrap();
+    stack.append("acme", pieces[3]);
+
+    // The store and the mail server go away before the report is asked for, and come back one after the other.
+    stack.s3.kill();
+    stack.mail.kill();
+    let id = stack.sign_in("acme").await.ask(&everything()).await;
+    tokio::time::sleep(AWAY).await;
+    let early = stack.sign_in("acme").await.get(&format!("/reports/{id}")).await;
+    assert_ne!(early["state"], "completed", "the store was away: {early}");
+    stack.s3.restart().await.unwrap();
+    let begin = std::time::Instant::now();
+    while stack.sign_in("acme").await.get(&format!("/reports/{id}")).await["state"] != "completed" {
+        assert!(begin.elapsed() < crate::stack::WAIT_MAX);
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    let report_before_mail = stack.sign_in("acme").await.get(&format!("/reports/{id}")).await;
+    assert_eq!(report_before_mail["notified"], 0, "the mail server was away: {report_before_mail}");
+    stack.mail.restart().await.unwrap();
+
+    let session = stack.sign_in("acme").await;
+    session.wait_completed(&id).await;
+    assert_same(&session.download(&id).await, &report("acme", "v2", &[], &lines), "after outages");
+    assert!(stack.mail.messages().unwrap().iter().any(|mail| mail.text.contains(&id)));
+    for service in [&mut stack.ingest, &mut stack.aggregator, &mut stack.exporter, &mut stack.console] {
+        service.assert_running();
+        assert_eq!(service.starts, 1);
+    }
+}

@@ -1,0 +1,102 @@
+//! Tenants never see each other: over every endpoint that the API describes.
+
+use std::collections::BTreeSet;
+
+use reqwest::Method;
+use serde_json::Value;
+
+use crate::oracle::traffic;
+use crate::stack::{Stack, everything};
+
+#[tokio::test]
+async fn no_endpoint_shows_another_tenants_data() {
+    let mut stack = Stack::start(&[("acme", "v2")]).await;
+    let lines = traffic(3, 60, "v2");
+    stack.append("acme", &lines);
+    stack.wait_stored("acme", 60).await;
+    let acme = stack.sign_in("acme").await;
+    let report = acme.ask(&everything()).await;
+    acme.wait_completed(&report).await;
+    let user = acme.get("/users").await["users"][0]["id"].as_str().unwrap().to_owned();
+    let resource = acme.get("/resources").await["resources"][0]["id"].as_str().unwrap().to_owned();
+    assert!(!acme.get(&format!("/users/{user}/connections")).await["connections"].as_array().unwrap().is_empty());
+
+    let globex = stack.sign_in("globex").await;
+    let description = globex.get("/openapi.json").await;
+    let mut checked = BTreeSet::new();
+    for (path, operations) in description["paths"].as_object().unwrap() {
+        for method in operations.as_object().unwrap().keys() {
+            let path = path.strip_prefix("/api/v1").unwrap();
+            let asked = match (method.as_str(), path) {
+                ("get", "/session" | "/reports" | "/remote-networks" | "/users" | "/resources") => path.to_owned(),
+                ("get", "/reports/{id}") => format!("/reports/{report}"),
+                ("get", "/reports/{id}/download") => format!("/reports/{report}/download"),
+                ("get", "/users/{id}/connections") => format!("/users/{user}/connections"),
+                ("get", "/resources/{id}/connections") => format!("/resources/{resource}/connections"),
+                // Gives what changes from now on; nothing of acme changes while globex listens below.
+                ("get", "/reports/changes") | ("post" | "delete", "/session") => {
+                    checked.insert(format!("{method} {path}"));
+                    continue;
+                }
+                // What it makes is globex's own, whatever the body says: a tenant in it is refused.
+                ("post", "/reports") => {
+                    let mut forged = everything();
+                    forged["tenant"] = "acme".into();
+                    let answer = globex.request(Method::POST, path).json(&forged).send().await.unwrap();
+                    assert!(answer.status().is_client_error(), "{}", answer.status());
+                    let own = globex.ask(&everything()).await;
+                    globex.wait_completed(&own).await;
+                    assert_eq!(globex.download(&own).await.lines().count(), 1, "globex has no traffic");
+                    let missing = acme.request(Method::GET, &format!("/reports/{own}")).send().await.unwrap();
+                    assert_eq!(missing.status(), 404);
+                    checked.insert(format!("{method} {path}"));
+                    continue;
+                }
+                _ => panic!("{method} {path} has no case in this test"),
+            };
+            let answer = globex.request(Method::GET, &asked).send().await.unwrap();
+            let (status, body) = (answer.status(), answer.text().await.unwrap());
+            for secret in [report.as_str(), "quiet-heron", "person", "64894"] {
+                assert!(!body.contains(secret), "{asked}: {status} {body}");
+            }
+            if asked.contains(&report) {
+                // Exactly as if it were not there.
+                let id = report.chars().rev().collect::<String>();
+                let missing = globex.request(Method::GET, &asked.replace(&report, &id)).send().await.unwrap();
+                assert_eq!((status, body), (missing.status(), missing.text().await.unwrap()), "{asked}");
+                assert_eq!(status, 404);
+            }
+            checked.insert(format!("{method} {path}"));
+        }
+    }
+    let described: usize =
+        description["paths"].as_object().unwrap().values().map(|it| it.as_object().unwrap().len()).sum();
+    assert_eq!(checked.len(), described, "{checked:?}");
+
+    for path in ["/reports", "/users", "/remote-networks", "/session", "/reports/changes"] {
+        let answer = reqwest::get(stack.url(path)).await.unwrap();
+        assert_eq!(answer.status(), 401, "{path} without a session");
+    }
+    let session = globex.get("/session").await;
+    assert_eq!(session["tenant"], Value::from("globex"));
+}
+
+#[tokio::test]
+async fn what_a_stranger_sends_is_refused_by_name() {
+    let stack = Stack::start(&[]).await;
+    let acme = stack.sign_in("acme").await;
+    for (field, value) in
+        [("from", "yesterday"), ("to", "1969-01-01T00:00"), ("zone", "Mars/Base"), ("remote_networks", "no list")]
+    {
+        let mut wrong = everything();
+        wrong[field] = value.into();
+        let answer = acme.request(Method::POST, "/reports").json(&wrong).send().await.unwrap();
+        assert!(answer.status().is_client_error(), "{field}");
+        assert!(answer.text().await.unwrap().contains(field), "{field}");
+    }
+    // A page of another site can send the cookie's site-less requests, but not the header.
+    let forged = reqwest::Client::new().post(stack.url("/reports")).json(&everything()).send().await.unwrap();
+    assert_eq!(forged.status(), 403);
+    let large = acme.request(Method::POST, "/reports").body("x".repeat(1 << 20)).send().await.unwrap();
+    assert!(large.status().is_client_error());
+}

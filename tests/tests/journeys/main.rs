@@ -1,0 +1,10 @@
+//! End-to-end journeys: real Apache Kafka, the real ClickHouse engine, a real registry, S3 server and SMTP server, and every service
+//! as a process of its own, as in production.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod demo_input;
+mod faults;
+mod isolation;
+mod oracle;
+mod stack;

@@ -1,0 +1,66 @@
+//! The independent second implementation of the report, and its made-up traffic.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+pub(crate) fn tests_folder() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn python(script: &str, arguments: &[&str], input: &[u8]) -> Vec<u8> {
+    let mut child = Command::new("python3")
+        .arg("-B")
+        .arg(tests_folder().join("oracle").join(script))
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let input = input.to_vec();
+    let writer = std::thread::spawn(move || stdin.write_all(&input));
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap().unwrap();
+    assert!(output.status.success(), "{script} {arguments:?}");
+    output.stdout
+}
+
+/// Log lines of a seed.
+pub(crate) fn traffic(seed: u32, connections: u32, version: &str) -> Vec<u8> {
+    let (seed, connections) = (seed.to_string(), connections.to_string());
+    python("traffic.py", &["--seed", &seed, "--connections", &connections, "--log-version", version], &[])
+}
+
+/// The report of these lines.
+pub(crate) fn report(tenant: &str, version: &str, arguments: &[&str], lines: &[u8]) -> String {
+    let mut all = vec!["--tenant", tenant, "--log-version", version];
+    all.extend(arguments);
+    String::from_utf8(python("report.py", &all, lines)).unwrap()
+}
+
+/// How many of these lines are refused.
+pub(crate) fn reject_count(tenant: &str, version: &str, lines: &[u8]) -> usize {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let path = file.path().display().to_string();
+    python("report.py", &["--tenant", tenant, "--log-version", version, "--rejects", &path], lines);
+    std::fs::read(&path).unwrap().iter().filter(|byte| **byte == b'\n').count()
+}
+
+pub(crate) fn sample(name: &str) -> PathBuf {
+    tests_folder().join("samples").join(name)
+}
+
+/// Says where two reports part instead of printing both.
+pub(crate) fn assert_same(ours: &str, expected: &str, what: &str) {
+    if ours == expected {
+        return;
+    }
+    let parting = ours.lines().zip(expected.lines()).enumerate().find(|(_, (left, right))| left != right);
+    panic!(
+        "{what}: {} lines instead of {}; first difference {parting:?}",
+        ours.lines().count(),
+        expected.lines().count()
+    );
+}

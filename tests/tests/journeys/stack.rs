@@ -1,0 +1,301 @@
+//! Parts and services for one journey: each service is a process of its own.
+
+use std::fs::File;
+use std::io::Write;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use local_parts::{ClickHouseProcess, Kafka, MailServer, S3, SchemaRegistry, Silent};
+use reqwest::{Client, Method, RequestBuilder};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// The longest wait for anything in a journey.
+pub(crate) const WAIT_MAX: Duration = Duration::from_secs(150);
+pub(crate) const TENANTS: [&str; 2] = ["acme", "globex"];
+const PASSWORD: &str = "correct horse battery";
+
+/// A service that runs; killed when it is dropped.
+pub(crate) struct Service {
+    name: String,
+    arguments: Vec<String>,
+    config: PathBuf,
+    environment: Vec<(String, String)>,
+    process: Child,
+    pub(crate) starts: u32,
+}
+
+impl Service {
+    fn start(name: &str, config: &Path, environment: Vec<(String, String)>) -> Self {
+        let arguments = vec![name.split('-').next().unwrap().to_owned()];
+        let process = spawn(name, &arguments, config, &environment);
+        Self { name: name.to_owned(), arguments, config: config.to_owned(), environment, process, starts: 1 }
+    }
+
+    /// SIGKILL, and a new process in its place.
+    pub(crate) fn kill_and_restart(&mut self) {
+        assert!(self.process.try_wait().unwrap().is_none(), "{} had ended before it was killed", self.name);
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+        self.process = spawn(&self.name, &self.arguments, &self.config, &self.environment);
+        self.starts += 1;
+    }
+
+    pub(crate) fn assert_running(&mut self) {
+        let ended = self.process.try_wait().unwrap();
+        assert!(ended.is_none(), "{} ended by itself: {ended:?}\n{}", self.name, self.log());
+    }
+
+    fn log(&self) -> String {
+        let path = self.config.with_file_name(format!("{}.log", self.name));
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        text.lines().rev().take(20).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("\n")
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn spawn(name: &str, arguments: &[String], config: &Path, environment: &[(String, String)]) -> Child {
+    let log = File::options().create(true).append(true).open(config.with_file_name(format!("{name}.log"))).unwrap();
+    Command::new("setpriv")
+        .args(["--pdeathsig", "KILL", "--"])
+        .arg(local_parts::flowledger_binary().unwrap())
+        .args(arguments)
+        .arg("--config")
+        .arg(config)
+        .envs(environment.iter().cloned())
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().unwrap())
+        .stderr(log)
+        .spawn()
+        .unwrap()
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+pub(crate) struct Stack {
+    pub(crate) connectors: Vec<Service>,
+    pub(crate) ingest: Service,
+    pub(crate) aggregator: Service,
+    pub(crate) exporter: Service,
+    pub(crate) console: Service,
+    pub(crate) kafka: Kafka,
+    pub(crate) clickhouse: ClickHouseProcess,
+    pub(crate) s3: S3,
+    pub(crate) mail: MailServer,
+    _registry: SchemaRegistry,
+    console_port: u16,
+    folder: TempDir,
+    client: Client,
+}
+
+impl Stack {
+    /// Everything, with one connector for each of these tenants and log versions, which follows `<folder>/logs/<tenant>/*.log`.
+    pub(crate) async fn start(connectors: &[(&str, &str)]) -> Self {
+        service_kit::tls::install();
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let binary = local_parts::flowledger_binary().unwrap();
+        let (places, silent) = ((at("kafka"), at("registry"), at("clickhouse"), at("s3"), at("mail")), Silent);
+        let (kafka, registry, clickhouse, s3, mail) = tokio::try_join!(
+            Kafka::start(&places.0, None, &silent),
+            SchemaRegistry::start(&places.1, None, &silent),
+            ClickHouseProcess::start(&binary, &places.2, None, &silent),
+            S3::start(&places.3, None, &silent),
+            MailServer::start(&places.4, None, &silent),
+        )
+        .unwrap();
+        let console_port = free_port();
+        let hash = password_hash(&binary);
+        let accounts: String = TENANTS
+            .iter()
+            .map(|tenant| {
+                format!("[[console.accounts]]\ntenant = \"{tenant}\"\nname = \"admin\"\nemail = \"admin@{tenant}.example\"\npassword_hash = '{hash}'\n")
+            })
+            .collect();
+        let text = format!(
+            "[telemetry]\nformat = \"json\"\nlisten = \"127.0.0.1:0\"\n[kafka]\nbootstrap_servers = \"{}\"\n[registry]\nurl = \"{}\"\n\
+             [clickhouse]\nurl = \"{}\"\n[store]\nurl = \"s3://{}/files\"\nendpoint = \"{}\"\naccess_key = \"{}\"\nsecret_key = \"{}\"\n\
+             allow_http = true\n[ingest]\nbatch_age = 0.2\nbatch_rows = 100\n[exporter]\nslice_rows = 1000\n\
+             console_url = \"http://127.0.0.1:{console_port}\"\n[exporter.mail]\nhost = \"localhost\"\nport = {}\nuser = \"{}\"\n\
+             password = \"{}\"\nca_file = \"{}\"\n[console]\nlisten = \"127.0.0.1:{console_port}\"\n{accounts}",
+            kafka.bootstrap_servers(),
+            registry.url(),
+            clickhouse.url(),
+            s3.bucket(),
+            s3.endpoint(),
+            s3.access_key(),
+            s3.secret_key(),
+            mail.port(),
+            mail.user(),
+            mail.password(),
+            mail.ca_file().display(),
+        );
+        let config = at("flowledger.toml");
+        std::fs::write(&config, text).unwrap();
+        let migrated = Command::new(&binary).arg("migrate").arg("--config").arg(&config).output().unwrap();
+        assert!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stderr));
+        let connectors = connectors
+            .iter()
+            .map(|(tenant, version)| {
+                let logs = at("logs").join(tenant);
+                std::fs::create_dir_all(&logs).unwrap();
+                let set = |key: &str, value: String| (format!("FLOWLEDGER__CONNECTOR__{key}"), value);
+                let environment = vec![
+                    set("TENANT", (*tenant).to_owned()),
+                    set("LOG_VERSION", (*version).to_owned()),
+                    set("INPUTS", logs.join("*.log").display().to_string()),
+                    set("STATE_DIR", at("positions").join(tenant).display().to_string()),
+                ];
+                Service::start(&format!("connector-{tenant}"), &config, environment)
+            })
+            .collect();
+        let service = |name: &str| Service::start(name, &config, Vec::new());
+        let (ingest, aggregator) = (service("ingest"), service("aggregator"));
+        let (exporter, console) = (service("exporter"), service("console"));
+        let client = Client::builder().no_proxy().build().unwrap();
+        let mut stack = Self {
+            connectors,
+            ingest,
+            aggregator,
+            exporter,
+            console,
+            kafka,
+            clickhouse,
+            s3,
+            mail,
+            _registry: registry,
+            console_port,
+            folder,
+            client,
+        };
+        stack.wait_for_console().await;
+        stack
+    }
+
+    pub(crate) async fn wait_for_console(&mut self) {
+        let begin = Instant::now();
+        while self.client.get(self.url("/session")).send().await.is_err() {
+            self.console.assert_running();
+            assert!(begin.elapsed() < WAIT_MAX, "the console does not answer");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}/api/v1{path}", self.console_port)
+    }
+
+    /// Appends lines to a tenant's log.
+    pub(crate) fn append(&self, tenant: &str, lines: &[u8]) {
+        let path = self.folder.path().join("logs").join(tenant).join("connector.log");
+        File::options().create(true).append(true).open(path).unwrap().write_all(lines).unwrap();
+    }
+
+    pub(crate) async fn sign_in(&self, tenant: &str) -> Session<'_> {
+        let credentials = json!({ "tenant": tenant, "account": "admin", "password": PASSWORD });
+        let request = self.client.post(self.url("/session")).header("X-Flowledger", "1").json(&credentials);
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+        let cookie = answer.headers()["set-cookie"].to_str().unwrap();
+        Session { stack: self, cookie: cookie.split(';').next().unwrap().to_owned() }
+    }
+
+    /// What ClickHouse gives for a query.
+    pub(crate) async fn sql(&self, sql: &str) -> Option<String> {
+        let url = format!("{}/?database=flowledger", self.clickhouse.url());
+        let answer = self.client.post(url).body(sql.to_owned()).timeout(Duration::from_secs(10)).send().await.ok()?;
+        answer.status().is_success().then_some(answer.text().await.ok()?).map(|text| text.trim().to_owned())
+    }
+
+    /// Distinct events that are stored of a tenant.
+    pub(crate) async fn stored(&self, tenant: &str) -> u64 {
+        let sql = format!(
+            "SELECT uniqExact(event_id_tail) FROM (SELECT event_id_tail FROM connections WHERE tenant = '{tenant}'
+             UNION ALL SELECT event_id_tail FROM connection_openings WHERE tenant = '{tenant}')"
+        );
+        self.sql(&sql).await.and_then(|text| text.parse().ok()).unwrap_or(0)
+    }
+
+    /// Waits until so many distinct events are stored.
+    pub(crate) async fn wait_stored(&mut self, tenant: &str, events: u64) -> u64 {
+        let begin = Instant::now();
+        loop {
+            let stored = self.stored(tenant).await;
+            if stored >= events {
+                return stored;
+            }
+            self.ingest.assert_running();
+            assert!(begin.elapsed() < WAIT_MAX, "{stored} of {events} events of {tenant} are stored");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+/// A signed-in account.
+pub(crate) struct Session<'stack> {
+    stack: &'stack Stack,
+    cookie: String,
+}
+
+impl Session<'_> {
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let request = self.stack.client.request(method, self.stack.url(path));
+        request.header("Cookie", &self.cookie).header("X-Flowledger", "1").timeout(Duration::from_secs(60))
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Value {
+        let answer = self.request(Method::GET, path).send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{path}");
+        answer.json().await.unwrap()
+    }
+
+    /// Asks for a report; gives its id.
+    pub(crate) async fn ask(&self, report: &Value) -> String {
+        let answer = self.request(Method::POST, "/reports").json(report).send().await.unwrap();
+        assert_eq!(answer.status(), 201, "{}", answer.text().await.unwrap());
+        answer.json::<Value>().await.unwrap()["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Waits until a report is completed and its mail was taken.
+    pub(crate) async fn wait_completed(&self, id: &str) -> Value {
+        let begin = Instant::now();
+        loop {
+            let answer = self.request(Method::GET, &format!("/reports/{id}")).send().await.unwrap();
+            let report: Value = answer.json().await.unwrap();
+            assert_ne!(report["state"], "failed", "{report}");
+            if report["state"] == "completed" && report["notified"] != 0 {
+                return report;
+            }
+            assert!(begin.elapsed() < WAIT_MAX, "{report}");
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+
+    pub(crate) async fn download(&self, id: &str) -> String {
+        let answer = self.request(Method::GET, &format!("/reports/{id}/download")).send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+        answer.text().await.unwrap()
+    }
+}
+
+/// Everything, in UTC.
+pub(crate) fn everything() -> Value {
+    json!({ "from": "1970-01-01T00:00:00Z", "to": "2100-01-01T00:00:00Z", "zone": "UTC" })
+}
+
+fn password_hash(binary: &Path) -> String {
+    let mut child =
+        Command::new(binary).arg("password-hash").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(PASSWORD.as_bytes()).unwrap();
+    String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap().trim().to_owned()
+}
