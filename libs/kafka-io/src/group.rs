@@ -75,7 +75,6 @@ impl GroupConsumer {
             ("isolation.level", "read_committed"),
             ("enable.partition.eof", "true"),
             ("partition.assignment.strategy", "cooperative-sticky"),
-            ("session.timeout.ms", "45000"),
             ("fetch.queue.backoff.ms", "5"),
             ("queued.max.messages.kbytes", &queued_kbytes),
         ];
@@ -83,6 +82,8 @@ impl GroupConsumer {
             fixed.push(("group.instance.id", instance));
         }
         let mut client = config.client(&[]);
+        // Rides over a broker's restart; an operator may set it otherwise.
+        client.set("session.timeout.ms", "45000");
         for (key, value) in &options.properties {
             client.set(key, value);
         }
