@@ -139,7 +139,7 @@ async fn make_certificate(folder: &Path) -> Result<(), PartError> {
     let mut command = Command::new("openssl");
     command
         .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj", "/CN=localhost"])
-        .args(["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"])
+        .args(["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE"])
         .args(["-keyout", "key.pem", "-out", "cert.pem"])
         .current_dir(folder);
     tools::run("making a certificate", &mut command).await.map(drop)
