@@ -2,6 +2,7 @@
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::mem::ManuallyDrop;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -41,8 +42,8 @@ struct Functions {
     result_error: unsafe extern "C" fn(RawResult) -> *const c_char,
     rows_written: unsafe extern "C" fn(RawResult) -> u64,
     rows_read: unsafe extern "C" fn(RawResult) -> u64,
-    /// Last, so that it is unloaded after the functions are gone.
-    _library: libloading::Library,
+    /// Never unloaded: the engine has threads of its own that run until the process ends.
+    _library: ManuallyDrop<libloading::Library>,
 }
 
 /// The loaded engine, and the folder of its data.
@@ -88,7 +89,7 @@ impl Engine {
             result_error: function!("chdb_result_error"),
             rows_written: function!("chdb_result_rows_written"),
             rows_read: function!("chdb_result_storage_rows_read"),
-            _library: library,
+            _library: ManuallyDrop::new(library),
         };
         // SAFETY: takes a flag; signals stay this process's own.
         unsafe { set_signal_handlers(0) };

@@ -2,11 +2,16 @@
 
 use std::time::Duration;
 
+use reqwest::StatusCode;
+
+/// What `url` answers; `None` where nobody answers.
+pub(crate) async fn status(url: &str) -> Option<StatusCode> {
+    service_kit::tls::install();
+    let client = reqwest::Client::builder().timeout(Duration::from_secs(2)).no_proxy().build().ok()?;
+    client.get(url).send().await.ok().map(|response| response.status())
+}
+
 /// True where `url` answers 2xx.
 pub(crate) async fn answers(url: &str) -> bool {
-    service_kit::tls::install();
-    let Ok(client) = reqwest::Client::builder().timeout(Duration::from_secs(2)).no_proxy().build() else {
-        return false;
-    };
-    client.get(url).send().await.is_ok_and(|response| response.status().is_success())
+    status(url).await.is_some_and(|status| status.is_success())
 }

@@ -6,7 +6,7 @@ use rand::Rng;
 use rand::distr::Alphanumeric;
 
 use crate::child::{Child, Recipe, absolute, make_folder, process_methods};
-use crate::{PartError, Progress, cache, checksum, ports, tools};
+use crate::{PartError, Progress, cache, checksum, http, ports, tools};
 
 const VERSION: &str = "4.1.0";
 const SIZE_BYTES: u64 = 55 << 20;
@@ -79,15 +79,9 @@ impl S3 {
     }
 
     async fn ready(&mut self) -> Result<(), PartError> {
-        let port = self.port;
-        self.child
-            .ready(async || {
-                // Without credentials it refuses: that is an answer.
-                let client = reqwest::Client::builder().timeout(std::time::Duration::from_secs(2)).no_proxy().build();
-                let Ok(client) = client else { return false };
-                client.get(format!("http://127.0.0.1:{port}/")).send().await.is_ok()
-            })
-            .await
+        // Without credentials it refuses: that is an answer.
+        let url = self.endpoint();
+        self.child.ready(async || http::status(&url).await.is_some()).await
     }
 
     /// `http://127.0.0.1:port`.
