@@ -6,7 +6,7 @@ export function Brand() {
     <Group gap={10} wrap="nowrap">
       <img src="/favicon.svg" alt="" width={26} height={26} />
       <Text fw={700} size="lg" component="span">
-        FlowLedger
+        Flowledger
       </Text>
     </Group>
   );

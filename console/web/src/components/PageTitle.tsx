@@ -12,7 +12,7 @@ interface PageTitleProps {
 /** Heading of a page, what it is for, and its one main action. */
 export function PageTitle({ title, tab, about, action }: PageTitleProps) {
   useEffect(() => {
-    document.title = `${tab} · FlowLedger`;
+    document.title = `${tab} · Flowledger`;
   }, [tab]);
   return (
     <Group justify="space-between" align="flex-start" gap="md" mb="lg">

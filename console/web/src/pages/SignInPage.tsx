@@ -13,7 +13,7 @@ export function SignInPage({ notice }: { notice: string | null }) {
   const [busy, setBusy] = useState(false);
 
   useEffect(() => {
-    document.title = 'Sign in · FlowLedger';
+    document.title = 'Sign in · Flowledger';
   }, []);
 
   const submit = async (event: FormEvent<HTMLFormElement>) => {
