@@ -17,7 +17,7 @@ const LIMIT: f64 = 52.0;
 const BATCH: u32 = 100_000;
 
 pub(crate) async fn measure(small: bool) -> anyhow::Result<Measured> {
-    let batches = if small { 3 } else { 20 };
+    let batches = if small { 10 } else { 20 };
     let folder = tempfile::tempdir()?;
     let engine = ClickHouseProcess::start(&local_parts::flowledger_binary()?, folder.path(), None, &Silent).await?;
     let clickhouse = ClickHouse::new(&ClickHouseConfig { url: engine.url(), ..ClickHouseConfig::default() });
@@ -44,7 +44,7 @@ pub(crate) async fn measure(small: bool) -> anyhow::Result<Measured> {
     let columns = clickhouse
         .text(
             "SELECT column, round(sum(column_data_compressed_bytes) / sum(rows), 2) AS bytes FROM system.parts_columns
-             WHERE active AND database = currentDatabase() AND table = 'connections' GROUP BY column ORDER BY bytes DESC LIMIT 20",
+             WHERE active AND database = currentDatabase() AND table = 'connections' AND part_type = 'Wide' GROUP BY column ORDER BY bytes DESC LIMIT 20",
         )
         .await?;
     let mut notes = vec![format!("{} rows; the largest columns, bytes a row:", numbers[1])];

@@ -4,8 +4,8 @@ CREATE TABLE IF NOT EXISTS connection_openings
     -- Who and when. end_time is the event's own time; whole milliseconds in most logs, which GCD takes out.
     tenant LowCardinality(String) CODEC(ZSTD(1)),
     end_time DateTime64(6, 'UTC') CODEC(GCD, Delta, ZSTD(1)),
-    -- The start, kept as the duration: 2.9 bytes a row instead of 3.7.
-    duration_us UInt64 CODEC(T64, ZSTD(1)),
+    -- The start, kept as the duration; whole milliseconds in most logs too.
+    duration_us UInt64 CODEC(GCD, T64, ZSTD(1)),
     start_time DateTime64(6, 'UTC') ALIAS end_time - toIntervalMicrosecond(duration_us),
     -- The last 10 of the event id's 16 bytes; the first 6 are end_time in milliseconds. Random, so not compressed.
     event_id_tail FixedString(10) CODEC(NONE),
@@ -36,18 +36,18 @@ CREATE TABLE IF NOT EXISTS connection_openings
     protocol Enum8('tcp' = 1, 'udp' = 2, 'icmp' = 3) CODEC(ZSTD(1)),
     tunnel_path Enum8('direct' = 1, 'relay' = 2) CODEC(ZSTD(1)),
     tunnel_protocol LowCardinality(Nullable(String)) CODEC(ZSTD(1)),
-    client_ip Nullable(IPv6) CODEC(ZSTD(1)),
+    client_ip Nullable(IPv6) CODEC(ZSTD(3)),
     bytes_received UInt64 CODEC(T64, ZSTD(1)),
     bytes_transferred UInt64 CODEC(T64, ZSTD(1)),
     error_message LowCardinality(String) CODEC(ZSTD(1)),
-    device_id Nullable(UInt64) CODEC(ZSTD(1)),
+    device_id Nullable(UInt64) CODEC(T64, ZSTD(1)),
     -- Either a User or a service account.
-    user_id Nullable(UInt64) CODEC(ZSTD(1)),
+    user_id Nullable(UInt64) CODEC(T64, ZSTD(1)),
     user_email LowCardinality(String) CODEC(ZSTD(1)),
-    service_account_id Nullable(UInt64) CODEC(ZSTD(1)),
+    service_account_id Nullable(UInt64) CODEC(T64, ZSTD(1)),
     service_account_name LowCardinality(String) CODEC(ZSTD(1)),
     service_account_key LowCardinality(String) CODEC(ZSTD(1)),
-    service_account_key_id Nullable(UInt64) CODEC(ZSTD(1)),
+    service_account_key_id Nullable(UInt64) CODEC(T64, ZSTD(1)),
     relay_names Array(LowCardinality(String)) CODEC(ZSTD(1)),
     relay_ips Array(Nullable(IPv6)) CODEC(ZSTD(1)),
     relay_ports Array(UInt16) CODEC(ZSTD(1)),

@@ -21,9 +21,10 @@ fn pieces(lines: &[u8], count: usize) -> Vec<&[u8]> {
     pieces
 }
 
-fn events_of(tenant: &str, version: &str, lines: &[u8]) -> u64 {
-    // Rows of the denied report are events but the openings; enough to know that all has come is counted by the report itself.
-    report(tenant, version, &["--denied"], lines).lines().count() as u64
+/// Connections of these lines: what ended, failed or was denied.
+fn connections_of(tenant: &str, version: &str, lines: &[u8]) -> u64 {
+    // The header line is none.
+    report(tenant, version, &["--denied"], lines).lines().count() as u64 - 1
 }
 
 /// Twenty seeds, both versions, in one stack: each seed is a range of time of its own tenant's log.
@@ -39,7 +40,7 @@ async fn twenty_seeds_of_both_versions_give_the_oracles_reports() {
         stack.append(tenant, lines);
     }
     for (tenant, version, lines) in &logs {
-        let expected = events_of(tenant, version, lines) - 1;
+        let expected = connections_of(tenant, version, lines);
         stack.wait_stored(tenant, expected).await;
         let session = stack.sign_in(tenant).await;
         let range = ["--from", "2026-10-31T23:20:00Z", "--to", "2026-11-01T00:10:00Z"];
@@ -83,7 +84,7 @@ async fn assert_rollup_equals_raw_rows(stack: &Stack) {
 async fn report_is_the_same_though_every_service_was_killed_in_mid_run() {
     let mut stack = Stack::start(&[("acme", "v2")]).await;
     let lines = traffic(7, 900, "v2");
-    let total = events_of("acme", "v2", &lines) - 1;
+    let total = connections_of("acme", "v2", &lines);
     for (step, piece) in pieces(&lines, 6).into_iter().enumerate() {
         stack.append("acme", piece);
         if step == 0 {
@@ -106,6 +107,7 @@ async fn report_is_the_same_though_every_service_was_killed_in_mid_run() {
         // In mid-flight: there were rows before, and there are more to come.
         assert!(before > 0 && before < total, "{before} of {total}");
     }
+    stack.wait_stored("acme", total).await;
     let id = stack.sign_in("acme").await.ask(&everything()).await;
     stack.exporter.kill_and_restart();
     let session = stack.sign_in("acme").await;
@@ -123,7 +125,7 @@ async fn report_is_the_same_though_every_part_was_away_for_twenty_seconds() {
     const AWAY: Duration = Duration::from_secs(20);
     let mut stack = Stack::start(&[("acme", "v2")]).await;
     let lines = traffic(8, 900, "v2");
-    let total = events_of("acme", "v2", &lines) - 1;
+    let total = connections_of("acme", "v2", &lines);
     let pieces = pieces(&lines, 4);
     stack.append("acme", pieces[0]);
     stack.wait_stored("acme", 20).await;
@@ -140,6 +142,8 @@ async fn report_is_the_same_though_every_part_was_away_for_twenty_seconds() {
     tokio::time::sleep(AWAY).await;
     stack.kafka.restart().await.unwrap();
     stack.append("acme", pieces[3]);
+    // A report holds what is on Kafka when it is asked for: all of it, now.
+    stack.wait_stored("acme", total).await;
 
     // The store and the mail server go away before the report is asked for, and come back one after the other.
     stack.s3.kill();

@@ -13,7 +13,7 @@ async fn no_endpoint_shows_another_tenants_data() {
     let mut stack = Stack::start(&[("acme", "v2")]).await;
     let lines = traffic(3, 60, "v2");
     stack.append("acme", &lines);
-    stack.wait_stored("acme", 60).await;
+    stack.wait_stored("acme", 50).await;
     let acme = stack.sign_in("acme").await;
     let report = acme.ask(&everything()).await;
     acme.wait_completed(&report).await;

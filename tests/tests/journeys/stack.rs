@@ -217,25 +217,22 @@ impl Stack {
         answer.status().is_success().then_some(answer.text().await.ok()?).map(|text| text.trim().to_owned())
     }
 
-    /// Distinct events that are stored of a tenant.
+    /// Connections of a tenant that are stored, each fact once: what ended, failed or was denied.
     pub(crate) async fn stored(&self, tenant: &str) -> u64 {
-        let sql = format!(
-            "SELECT uniqExact(event_id_tail) FROM (SELECT event_id_tail FROM connections WHERE tenant = '{tenant}'
-             UNION ALL SELECT event_id_tail FROM connection_openings WHERE tenant = '{tenant}')"
-        );
+        let sql = format!("SELECT uniqExact(event_id) FROM connections WHERE tenant = '{tenant}'");
         self.sql(&sql).await.and_then(|text| text.parse().ok()).unwrap_or(0)
     }
 
-    /// Waits until so many distinct events are stored.
-    pub(crate) async fn wait_stored(&mut self, tenant: &str, events: u64) -> u64 {
+    /// Waits until so many connections are stored.
+    pub(crate) async fn wait_stored(&mut self, tenant: &str, connections: u64) -> u64 {
         let begin = Instant::now();
         loop {
             let stored = self.stored(tenant).await;
-            if stored >= events {
+            if stored >= connections {
                 return stored;
             }
             self.ingest.assert_running();
-            assert!(begin.elapsed() < WAIT_MAX, "{stored} of {events} events of {tenant} are stored");
+            assert!(begin.elapsed() < WAIT_MAX, "{stored} of {connections} connections of {tenant} are stored");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
