@@ -10,6 +10,8 @@ use crate::error::QueryError;
 
 /// Seconds of an hour.
 const HOUR: i64 = 3_600;
+/// Hours of one statement. Their keys travel in its URL, which some servers and proxies cut at 64 kB.
+const HOURS_AT_ONCE: usize = 500;
 
 /// One hour of one Remote Network of a tenant.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -32,15 +34,22 @@ impl HourOfNetwork {
 /// Counts the groups of these hours anew. Done again, or by two at once, it gives the same. What is not stored yet is not in it.
 ///
 /// # Errors
-/// When ClickHouse refuses or does not answer; then it may have been done.
+/// When ClickHouse refuses or does not answer; then it may have been done, or some of it.
 pub async fn count_again(clickhouse: &ClickHouse, hours: &BTreeSet<HourOfNetwork>) -> Result<(), QueryError> {
-    let (Some(first), Some(last)) = (hours.iter().map(|it| it.hour).min(), hours.iter().map(|it| it.hour).max()) else {
-        return Ok(());
-    };
-    let tenants: Vec<&str> = hours.iter().map(|it| it.tenant.as_str()).collect();
-    let begins: Vec<i64> = hours.iter().map(|it| it.hour).collect();
-    let networks: Vec<u64> = hours.iter().map(|it| it.remote_network.get()).collect();
-    // The version is a constant of the query, taken when it begins: who began later has seen at least as much.
+    let hours: Vec<&HourOfNetwork> = hours.iter().collect();
+    for of_tenant in hours.chunk_by(|left, right| left.tenant == right.tenant) {
+        for some in of_tenant.chunks(HOURS_AT_ONCE) {
+            count_some(clickhouse, &some[0].tenant, some).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Counts hours of one tenant.
+async fn count_some(clickhouse: &ClickHouse, tenant: &Tenant, hours: &[&HourOfNetwork]) -> Result<(), QueryError> {
+    let keys: Vec<(i64, u64)> = hours.iter().map(|it| (it.hour, it.remote_network.get())).collect();
+    // The version is a constant of the query, taken when it begins: who began later has seen at least as much. The keys are a
+    // set over the table's own key and partition: only what they name is read.
     let sql = format!(
         "INSERT INTO connections_hourly
          SELECT tenant, hour, remote_network_id, user_id, service_account_id, resource_id, connector_id,
@@ -51,20 +60,16 @@ pub async fn count_again(clickhouse: &ClickHouse, hours: &BTreeSet<HourOfNetwork
              max(end_time), toUInt64(toUnixTimestamp64Nano(now64(9)))
          FROM ({}) GROUP BY tenant, hour, remote_network_id, user_id, service_account_id, resource_id, connector_id",
         facts(
-            "tenant IN {tenants:Array(String)}
-             AND end_time >= toDateTime({first:Int64}, 'UTC') AND end_time < toDateTime({after:Int64}, 'UTC')
-             AND has(arrayZip({tenants:Array(String)}, {hours:Array(Int64)}, {networks:Array(UInt64)}),
-                     (toString(tenant), toInt64(toUnixTimestamp(toStartOfHour(end_time))), remote_network_id))"
+            "tenant = {tenant:String}
+             AND (toStartOfHour(end_time), remote_network_id) IN {keys:Array(Tuple(DateTime('UTC'), UInt64))}"
         )
     );
     let query = clickhouse
         .client
         .query_raw(&sql)
-        .param("tenants", tenants)
-        .param("hours", begins)
-        .param("networks", networks)
-        .param("first", first)
-        .param("after", last + HOUR);
+        .with_setting("max_partitions_per_insert_block", "0")
+        .param("tenant", tenant.as_str())
+        .param("keys", keys);
     clickhouse.within(query.execute()).await
 }
 

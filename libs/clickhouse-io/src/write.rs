@@ -67,7 +67,9 @@ where
                 // One block, whatever its size: a token counts the blocks of an insert.
                 .with_setting("max_insert_block_size", (2 * ROWS_MAX).to_string())
                 .with_setting("min_insert_block_size_rows", (2 * ROWS_MAX).to_string())
-                .with_setting("min_insert_block_size_bytes", "0");
+                .with_setting("min_insert_block_size_bytes", "0")
+                // A log that is replayed may span any number of months; refused, its batch would be tried for ever.
+                .with_setting("max_partitions_per_insert_block", "0");
             if let Some(token) = token {
                 insert = insert.with_setting("insert_deduplication_token", token);
             }

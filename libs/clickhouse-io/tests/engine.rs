@@ -253,3 +253,50 @@ async fn end_of_a_connection_wins_in_whatever_order() {
     assert_eq!(clickhouse.text("SELECT count() FROM open_connections").await.unwrap(), "0\n");
     clickhouse.execute(&format!("DROP DATABASE {}", clickhouse.database())).await.unwrap();
 }
+
+/// The n-th month from 2000 on, in its first hour.
+fn months_later(event: ConnectionEvent, months: u64) -> ConnectionEvent {
+    let end_time = Moment::from_millis(946_684_800_000 + i64::try_from(months * 31 * 86_400_000).unwrap());
+    let end_ms = u64::try_from(end_time.as_millis()).unwrap();
+    let event_id = EventId::of_fact(&event.tenant, event.connector_id, &event.connection_id, event.event_type, end_ms);
+    ConnectionEvent { event_id, start_time: end_time, end_time, ..event }
+}
+
+#[tokio::test]
+async fn backlog_of_many_months_and_hours_is_stored_and_counted() {
+    let engine = engine().await;
+    let clickhouse = engine.database("backlog").await;
+    // More months than ClickHouse takes in one insert by default, and more hours than fit into one statement.
+    let old = (0..150).map(|number| months_later(event(0, &format!("{number:x}-0")), number));
+    let recent = (0..3_000).map(|number| event(number * 5_200, &format!("{number:x}-1")));
+    let events: Vec<ConnectionEvent> = old.chain(recent).collect();
+    let rows = events.iter().zip(0..).map(|(event, offset)| row(event, offset)).collect();
+    insert(&clickhouse, EventTable::Connections, rows, "backlog").await.unwrap();
+    let hours = events
+        .iter()
+        .map(|it| rollup::HourOfNetwork::of(it.tenant.clone(), it.end_time, it.remote_network_id))
+        .collect::<std::collections::BTreeSet<_>>();
+    assert!(hours.len() > 3_000, "{}", hours.len());
+    rollup::count_again(&clickhouse, &hours).await.unwrap();
+    let counted = "SELECT sum(succeeded), uniqExact(tenant, hour, remote_network_id) FROM connections_hourly FINAL";
+    assert_eq!(clickhouse.text(counted).await.unwrap(), format!("{}\t{}\n", events.len(), hours.len()));
+    clickhouse.execute(&format!("DROP DATABASE {}", clickhouse.database())).await.unwrap();
+}
+
+#[tokio::test]
+async fn insert_of_one_partition_becomes_one_part() {
+    let engine = engine().await;
+    let clickhouse = engine.database("block").await;
+    let of_one_network = |number: u64| ConnectionEvent {
+        remote_network_id: "64894".parse().unwrap(),
+        ..event(number, &format!("{number:x}-1"))
+    };
+    clickhouse.execute("SYSTEM STOP MERGES connections").await.unwrap();
+    // More rows than the server makes one block of by default.
+    let rows = (0..80_000_i64).map(|offset| row(&of_one_network(offset.unsigned_abs() / 100), offset)).collect();
+    insert(&clickhouse, EventTable::Connections, rows, "one-block").await.unwrap();
+    let parts = "SELECT count(), sum(rows) FROM system.parts
+        WHERE active AND database = currentDatabase() AND table = 'connections'";
+    assert_eq!(clickhouse.text(parts).await.unwrap(), "1\t80000\n");
+    clickhouse.execute(&format!("DROP DATABASE {}", clickhouse.database())).await.unwrap();
+}
