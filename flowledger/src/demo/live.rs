@@ -159,9 +159,10 @@ async fn mail_of(outbox: &Path, report: &str) -> anyhow::Result<String> {
 
 fn show(mail: &str, console_url: &str, accounts: &[Account], outbox: &Path) {
     println!("\n  The mail, in {}:\n", outbox.display());
-    let header = |name: &str| mail.lines().find(|line| line.starts_with(name)).unwrap_or_default().to_owned();
+    // A long header goes on in the next line, behind a blank.
+    let unfolded = mail.replace("\r\n ", " ");
     for name in ["From:", "To:", "Subject:"] {
-        println!("    {}", header(name));
+        println!("    {}", unfolded.lines().find(|line| line.starts_with(name)).unwrap_or_default());
     }
     // The text part: from the blank line behind its headers to the next part's border.
     let body = mail.split_once("text/plain").and_then(|(_, part)| part.split_once("\r\n\r\n")).unwrap_or_default().1;

@@ -6,6 +6,7 @@ use clickhouse_io::report::{ReportQuery, plan, read_slice};
 use clickhouse_io::rows::{ConnectionRow, Source};
 use clickhouse_io::write::{EventTable, insert};
 use clickhouse_io::{ClickHouse, ClickHouseConfig, migrate, open, recent, rollup, stored};
+use local_parts::given::GivenClickHouse;
 use local_parts::{ClickHouseProcess, Silent, given};
 use schemas::addresses::parse_bare_address;
 use schemas::connection_event::{
@@ -18,26 +19,29 @@ use schemas::times::Moment;
 
 /// The engine that is given, or one of our own.
 struct Engine {
-    url: String,
+    given: GivenClickHouse,
     _process: Option<(ClickHouseProcess, tempfile::TempDir)>,
 }
 
 async fn engine() -> Engine {
-    if let Some(url) = given::clickhouse() {
-        return Engine { url, _process: None };
+    if let Some(given) = given::clickhouse() {
+        return Engine { given, _process: None };
     }
     let folder = tempfile::tempdir().unwrap();
     let binary = local_parts::flowledger_binary().unwrap();
     let process = ClickHouseProcess::start(&binary, folder.path(), None, &Silent).await.unwrap();
-    Engine { url: process.url(), _process: Some((process, folder)) }
+    let given = GivenClickHouse { url: process.url(), user: "default".to_owned(), password: None };
+    Engine { given, _process: Some((process, folder)) }
 }
 
 impl Engine {
     /// A database of its own, migrated.
     async fn database(&self, name: &str) -> ClickHouse {
         let database = format!("test_{name}_{}", std::process::id());
-        let clickhouse =
-            ClickHouse::new(&ClickHouseConfig { url: self.url.clone(), database, ..ClickHouseConfig::default() });
+        let GivenClickHouse { url, user, password } = self.given.clone();
+        let password = password.map(Into::into);
+        let config = ClickHouseConfig { url, user, password, database, ..ClickHouseConfig::default() };
+        let clickhouse = ClickHouse::new(&config);
         let applied = migrate::migrate(&clickhouse, migrations::ALL).await.unwrap();
         assert_eq!(applied.len(), migrations::ALL.len());
         clickhouse

@@ -1,5 +1,7 @@
 //! Parts that are given instead of started, named by the environment, so that the same suite judges real clusters.
 
+use reqwest::Url;
+
 /// `host:port[,host:port…]` of `FLOWLEDGER_TEST_KAFKA`.
 #[must_use]
 pub fn kafka() -> Option<String> {
@@ -12,10 +14,24 @@ pub fn registry() -> Option<String> {
     variable("FLOWLEDGER_TEST_REGISTRY")
 }
 
+/// A ClickHouse server that is given; its account may make databases.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GivenClickHouse {
+    /// `http://host:port` or `https://host:port`.
+    pub url: String,
+    /// Account.
+    pub user: String,
+    /// Its password, where it has one.
+    pub password: Option<String>,
+}
+
 /// `http://[user:password@]host:port` of `FLOWLEDGER_TEST_CLICKHOUSE`.
+///
+/// # Panics
+/// When the variable is set and is not such a URL: tests that were told to use a part never run without it.
 #[must_use]
-pub fn clickhouse() -> Option<String> {
-    variable("FLOWLEDGER_TEST_CLICKHOUSE")
+pub fn clickhouse() -> Option<GivenClickHouse> {
+    parsed("FLOWLEDGER_TEST_CLICKHOUSE", "http://user:password@host:port", parse_clickhouse)
 }
 
 /// An S3 store that is given.
@@ -32,9 +48,12 @@ pub struct GivenS3 {
 }
 
 /// `s3://key:secret@host:port/bucket[?http]` of `FLOWLEDGER_TEST_S3`.
+///
+/// # Panics
+/// When the variable is set and is not such a URL.
 #[must_use]
 pub fn s3() -> Option<GivenS3> {
-    parse_s3(&variable("FLOWLEDGER_TEST_S3")?)
+    parsed("FLOWLEDGER_TEST_S3", "s3://key:secret@host:port/bucket?http", parse_s3)
 }
 
 /// A mail server that is given; it keeps its mails for itself, so tests of the inbox start their own.
@@ -53,39 +72,57 @@ pub struct GivenSmtp {
 }
 
 /// `smtp://user:password@host:port[?ca=FILE]` of `FLOWLEDGER_TEST_SMTP`.
+///
+/// # Panics
+/// When the variable is set and is not such a URL.
 #[must_use]
 pub fn smtp() -> Option<GivenSmtp> {
-    parse_smtp(&variable("FLOWLEDGER_TEST_SMTP")?)
+    parsed("FLOWLEDGER_TEST_SMTP", "smtp://user:password@host:port?ca=FILE", parse_smtp)
 }
 
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-fn parse_s3(text: &str) -> Option<GivenS3> {
-    let (account, place) = text.strip_prefix("s3://")?.split_once('@')?;
-    let (access_key, secret_key) = account.split_once(':')?;
-    let (place, scheme) = place.strip_suffix("?http").map_or((place, "https"), |place| (place, "http"));
-    let (host, bucket) = place.split_once('/')?;
-    Some(GivenS3 {
-        endpoint: format!("{scheme}://{host}"),
-        access_key: access_key.to_owned(),
-        secret_key: secret_key.to_owned(),
+fn parsed<T>(name: &str, form: &str, parse: fn(&Url) -> Option<T>) -> Option<T> {
+    let text = variable(name)?;
+    let part = Url::parse(&text).ok().and_then(|url| parse(&url));
+    assert!(part.is_some(), "{name} does not have the form {form}");
+    part
+}
+
+fn authority(url: &Url) -> Option<String> {
+    let host = url.host_str()?;
+    Some(url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
+}
+
+fn parse_clickhouse(url: &Url) -> Option<GivenClickHouse> {
+    let user = if url.username().is_empty() { "default" } else { url.username() };
+    matches!(url.scheme(), "http" | "https").then_some(GivenClickHouse {
+        url: format!("{}://{}", url.scheme(), authority(url)?),
+        user: user.to_owned(),
+        password: url.password().map(str::to_owned),
+    })
+}
+
+fn parse_s3(url: &Url) -> Option<GivenS3> {
+    let scheme = if url.query() == Some("http") { "http" } else { "https" };
+    let bucket = url.path().trim_matches('/');
+    (url.scheme() == "s3" && !bucket.is_empty()).then_some(GivenS3 {
+        endpoint: format!("{scheme}://{}", authority(url)?),
+        access_key: url.username().to_owned(),
+        secret_key: url.password()?.to_owned(),
         bucket: bucket.to_owned(),
     })
 }
 
-fn parse_smtp(text: &str) -> Option<GivenSmtp> {
-    let (account, place) = text.strip_prefix("smtp://")?.rsplit_once('@')?;
-    let (user, password) = account.split_once(':')?;
-    let (place, ca_file) = place.split_once("?ca=").map_or((place, None), |(place, ca)| (place, Some(ca.to_owned())));
-    let (host, port) = place.split_once(':')?;
-    Some(GivenSmtp {
-        host: host.to_owned(),
-        port: port.parse().ok()?,
-        user: user.to_owned(),
-        password: password.to_owned(),
-        ca_file,
+fn parse_smtp(url: &Url) -> Option<GivenSmtp> {
+    (url.scheme() == "smtp").then_some(GivenSmtp {
+        host: url.host_str()?.to_owned(),
+        port: url.port()?,
+        user: url.username().to_owned(),
+        password: url.password()?.to_owned(),
+        ca_file: url.query_pairs().find(|(key, _)| key == "ca").map(|(_, file)| file.into_owned()),
     })
 }
 
@@ -93,16 +130,28 @@ fn parse_smtp(text: &str) -> Option<GivenSmtp> {
 mod tests {
     use super::*;
 
+    fn url(text: &str) -> Url {
+        Url::parse(text).unwrap()
+    }
+
+    #[test]
+    fn database_server_is_read_from_its_url() {
+        let given = parse_clickhouse(&url("https://me:pass@db.example:8443")).unwrap();
+        assert_eq!((given.url.as_str(), given.user.as_str()), ("https://db.example:8443", "me"));
+        assert_eq!(parse_clickhouse(&url("http://127.0.0.1:8123")).unwrap().password, None);
+        assert_eq!(parse_clickhouse(&url("s3://127.0.0.1")), None);
+    }
+
     #[test]
     fn store_is_read_from_its_url() {
-        let store = parse_s3("s3://key:secret@127.0.0.1:9000/reports?http").unwrap();
+        let store = parse_s3(&url("s3://key:secret@127.0.0.1:9000/reports?http")).unwrap();
         assert_eq!((store.endpoint.as_str(), store.bucket.as_str()), ("http://127.0.0.1:9000", "reports"));
-        assert_eq!(parse_s3("http://127.0.0.1"), None);
+        assert_eq!(parse_s3(&url("http://127.0.0.1")), None);
     }
 
     #[test]
     fn mail_server_is_read_from_its_url() {
-        let server = parse_smtp("smtp://me:pass@mail.example:587?ca=ca.pem").unwrap();
+        let server = parse_smtp(&url("smtp://me:pass@mail.example:587?ca=ca.pem")).unwrap();
         assert_eq!((server.port, server.ca_file.as_deref()), (587, Some("ca.pem")));
     }
 }

@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use schemas::topics;
-
 use crate::oracle::{assert_same, reject_count, report, traffic};
-use crate::stack::{Stack, everything};
+use crate::stack::{Stack, everything, tenant};
 
 /// Cut into pieces at line ends.
 fn pieces(lines: &[u8], count: usize) -> Vec<&[u8]> {
@@ -30,8 +28,10 @@ fn connections_of(tenant: &str, version: &str, lines: &[u8]) -> u64 {
 /// Twenty seeds, both versions, in one stack: each seed is a range of time of its own tenant's log.
 #[tokio::test]
 async fn twenty_seeds_of_both_versions_give_the_oracles_reports() {
-    let mut stack = Stack::start(&[("acme", "v2"), ("globex", "v3")]).await;
-    let logs = [("acme", "v2"), ("globex", "v3")].map(|(tenant, version)| {
+    let (acme, globex) = (tenant("acme"), tenant("globex"));
+    let mut stack = Stack::start(&[(&acme, Some("v2")), (&globex, Some("v3"))]).await;
+    let lines_ends = stack.dead_letters().await;
+    let logs = [(acme.as_str(), "v2"), (globex.as_str(), "v3")].map(|(tenant, version)| {
         // Names of files differ, so each seed is a file; all of a tenant's are one report, and ranges cut it.
         let lines: Vec<u8> = (100..120).flat_map(|seed| traffic(seed, 60, version)).collect();
         (tenant, version, lines)
@@ -56,11 +56,10 @@ async fn twenty_seeds_of_both_versions_give_the_oracles_reports() {
         }
     }
     let dead: usize = logs.iter().map(|(tenant, version, lines)| reject_count(tenant, version, lines)).sum();
-    let kafka = kafka_io::KafkaConfig { bootstrap_servers: stack.kafka.bootstrap_servers(), ..Default::default() };
-    let ends = kafka_io::admin::stable_ends(&kafka, topics::CONNECTION_LINES_DEAD_LETTER.name).await.unwrap();
-    assert_eq!(ends.values().sum::<i64>(), i64::try_from(dead).unwrap());
+    assert_eq!(stack.dead_letters().await - lines_ends, i64::try_from(dead).unwrap());
     stack.aggregator.assert_running();
     assert_rollup_equals_raw_rows(&stack).await;
+    stack.end().await;
 }
 
 async fn assert_rollup_equals_raw_rows(stack: &Stack) {
@@ -82,17 +81,18 @@ async fn assert_rollup_equals_raw_rows(stack: &Stack) {
 /// Each service is killed once while lines come in, and the exporter again while a report is asked for.
 #[tokio::test]
 async fn report_is_the_same_though_every_service_was_killed_in_mid_run() {
-    let mut stack = Stack::start(&[("acme", "v2")]).await;
+    let acme = &tenant("acme");
+    let mut stack = Stack::start(&[(acme, Some("v2"))]).await;
     let lines = traffic(7, 900, "v2");
-    let total = connections_of("acme", "v2", &lines);
+    let total = connections_of(acme, "v2", &lines);
     for (step, piece) in pieces(&lines, 6).into_iter().enumerate() {
-        stack.append("acme", piece);
+        stack.append(acme, piece);
         if step == 0 {
-            stack.wait_stored("acme", 20).await;
+            stack.wait_stored(acme, 20).await;
         } else {
             tokio::time::sleep(Duration::from_millis(150)).await;
         }
-        let before = stack.stored("acme").await;
+        let before = stack.stored(acme).await;
         match step {
             1 => stack.connectors[0].kill_and_restart(),
             2 => stack.ingest.kill_and_restart(),
@@ -107,65 +107,69 @@ async fn report_is_the_same_though_every_service_was_killed_in_mid_run() {
         // In mid-flight: there were rows before, and there are more to come.
         assert!(before > 0 && before < total, "{before} of {total}");
     }
-    stack.wait_stored("acme", total).await;
-    let id = stack.sign_in("acme").await.ask(&everything()).await;
+    stack.wait_stored(acme, total).await;
+    let id = stack.sign_in(acme).await.ask(&everything()).await;
     stack.exporter.kill_and_restart();
-    let session = stack.sign_in("acme").await;
+    let session = stack.sign_in(acme).await;
     session.wait_completed(&id).await;
-    assert_same(&session.download(&id).await, &report("acme", "v2", &[], &lines), "after kills");
-    let mails = stack.mail.messages().unwrap();
-    assert!(mails.iter().any(|mail| mail.text.contains(&id) && mail.receivers == ["admin@acme.example"]), "{mails:?}");
+    assert_same(&session.download(&id).await, &report(acme, "v2", &[], &lines), "after kills");
+    if let Some(mails) = stack.parts.mails() {
+        let receivers = [format!("admin@{acme}.example")];
+        assert!(mails.iter().any(|mail| mail.text.contains(&id) && mail.receivers == receivers), "{mails:?}");
+    }
     assert_eq!(stack.exporter.starts, 3);
     assert_rollup_equals_raw_rows(&stack).await;
+    stack.end().await;
 }
 
 /// Each part is away for 20 s in mid-run; nobody helps.
 #[tokio::test]
 async fn report_is_the_same_though_every_part_was_away_for_twenty_seconds() {
     const AWAY: Duration = Duration::from_secs(20);
-    let mut stack = Stack::start(&[("acme", "v2")]).await;
+    let acme = &tenant("acme");
+    let mut stack = Stack::start_with_own_parts(&[(acme, Some("v2"))]).await;
     let lines = traffic(8, 900, "v2");
-    let total = connections_of("acme", "v2", &lines);
+    let total = connections_of(acme, "v2", &lines);
     let pieces = pieces(&lines, 4);
-    stack.append("acme", pieces[0]);
-    stack.wait_stored("acme", 20).await;
+    stack.append(acme, pieces[0]);
+    stack.wait_stored(acme, 20).await;
 
-    stack.clickhouse.kill();
-    stack.append("acme", pieces[1]);
+    stack.parts.clickhouse().kill();
+    stack.append(acme, pieces[1]);
     tokio::time::sleep(AWAY).await;
-    stack.clickhouse.restart().await.unwrap();
-    let before = stack.wait_stored("acme", 30).await;
+    stack.parts.clickhouse().restart().await.unwrap();
+    let before = stack.wait_stored(acme, 30).await;
     assert!(before < total, "{before} of {total}");
 
-    stack.kafka.kill();
-    stack.append("acme", pieces[2]);
+    stack.parts.kafka().kill();
+    stack.append(acme, pieces[2]);
     tokio::time::sleep(AWAY).await;
-    stack.kafka.restart().await.unwrap();
-    stack.append("acme", pieces[3]);
+    stack.parts.kafka().restart().await.unwrap();
+    stack.append(acme, pieces[3]);
     // A report holds what is on Kafka when it is asked for: all of it, now.
-    stack.wait_stored("acme", total).await;
+    stack.wait_stored(acme, total).await;
 
     // The store and the mail server go away before the report is asked for, and come back one after the other.
-    stack.s3.kill();
-    stack.mail.kill();
-    let id = stack.sign_in("acme").await.ask(&everything()).await;
+    stack.parts.s3().kill();
+    stack.parts.mail().kill();
+    let id = stack.sign_in(acme).await.ask(&everything()).await;
     tokio::time::sleep(AWAY).await;
-    let early = stack.sign_in("acme").await.get(&format!("/reports/{id}")).await;
+    let early = stack.sign_in(acme).await.get(&format!("/reports/{id}")).await;
     assert_ne!(early["state"], "completed", "the store was away: {early}");
-    stack.s3.restart().await.unwrap();
+    stack.parts.s3().restart().await.unwrap();
     let begin = std::time::Instant::now();
-    while stack.sign_in("acme").await.get(&format!("/reports/{id}")).await["state"] != "completed" {
+    while stack.sign_in(acme).await.get(&format!("/reports/{id}")).await["state"] != "completed" {
         assert!(begin.elapsed() < crate::stack::WAIT_MAX);
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
-    let report_before_mail = stack.sign_in("acme").await.get(&format!("/reports/{id}")).await;
+    let report_before_mail = stack.sign_in(acme).await.get(&format!("/reports/{id}")).await;
     assert_eq!(report_before_mail["notified"], 0, "the mail server was away: {report_before_mail}");
-    stack.mail.restart().await.unwrap();
+    stack.parts.mail().restart().await.unwrap();
 
-    let session = stack.sign_in("acme").await;
+    let session = stack.sign_in(acme).await;
     session.wait_completed(&id).await;
-    assert_same(&session.download(&id).await, &report("acme", "v2", &[], &lines), "after outages");
-    assert!(stack.mail.messages().unwrap().iter().any(|mail| mail.text.contains(&id)));
+    assert_same(&session.download(&id).await, &report(acme, "v2", &[], &lines), "after outages");
+    assert!(stack.parts.mails().unwrap().iter().any(|mail| mail.text.contains(&id)));
     for service in [&mut stack.ingest, &mut stack.aggregator, &mut stack.exporter, &mut stack.console] {
         service.assert_running();
         assert_eq!(service.starts, 1);

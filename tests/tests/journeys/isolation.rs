@@ -6,22 +6,23 @@ use reqwest::Method;
 use serde_json::Value;
 
 use crate::oracle::traffic;
-use crate::stack::{Stack, everything};
+use crate::stack::{Stack, everything, tenant};
 
 #[tokio::test]
 async fn no_endpoint_shows_another_tenants_data() {
-    let mut stack = Stack::start(&[("acme", "v2")]).await;
+    let (own, others) = (tenant("acme"), tenant("globex"));
+    let mut stack = Stack::start(&[(&own, Some("v2")), (&others, None)]).await;
     let lines = traffic(3, 60, "v2");
-    stack.append("acme", &lines);
-    stack.wait_stored("acme", 50).await;
-    let acme = stack.sign_in("acme").await;
+    stack.append(&own, &lines);
+    stack.wait_stored(&own, 50).await;
+    let acme = stack.sign_in(&own).await;
     let report = acme.ask(&everything()).await;
     acme.wait_completed(&report).await;
     let user = acme.get("/users").await["users"][0]["id"].as_str().unwrap().to_owned();
     let resource = acme.get("/resources").await["resources"][0]["id"].as_str().unwrap().to_owned();
     assert!(!acme.get(&format!("/users/{user}/connections")).await["connections"].as_array().unwrap().is_empty());
 
-    let globex = stack.sign_in("globex").await;
+    let globex = stack.sign_in(&others).await;
     let description = globex.get("/openapi.json").await;
     let mut checked = BTreeSet::new();
     for (path, operations) in description["paths"].as_object().unwrap() {
@@ -41,13 +42,13 @@ async fn no_endpoint_shows_another_tenants_data() {
                 // What it makes is globex's own, whatever the body says: a tenant in it is refused.
                 ("post", "/reports") => {
                     let mut forged = everything();
-                    forged["tenant"] = "acme".into();
+                    forged["tenant"] = own.as_str().into();
                     let answer = globex.request(Method::POST, path).json(&forged).send().await.unwrap();
                     assert!(answer.status().is_client_error(), "{}", answer.status());
-                    let own = globex.ask(&everything()).await;
-                    globex.wait_completed(&own).await;
-                    assert_eq!(globex.download(&own).await.lines().count(), 1, "globex has no traffic");
-                    let missing = acme.request(Method::GET, &format!("/reports/{own}")).send().await.unwrap();
+                    let empty = globex.ask(&everything()).await;
+                    globex.wait_completed(&empty).await;
+                    assert_eq!(globex.download(&empty).await.lines().count(), 1, "globex has no traffic");
+                    let missing = acme.request(Method::GET, &format!("/reports/{empty}")).send().await.unwrap();
                     assert_eq!(missing.status(), 404);
                     checked.insert(format!("{method} {path}"));
                     continue;
@@ -78,13 +79,14 @@ async fn no_endpoint_shows_another_tenants_data() {
         assert_eq!(answer.status(), 401, "{path} without a session");
     }
     let session = globex.get("/session").await;
-    assert_eq!(session["tenant"], Value::from("globex"));
+    assert_eq!(session["tenant"], Value::from(others.as_str()));
 }
 
 #[tokio::test]
 async fn what_a_stranger_sends_is_refused_by_name() {
-    let stack = Stack::start(&[]).await;
-    let acme = stack.sign_in("acme").await;
+    let own = tenant("acme");
+    let stack = Stack::start(&[(&own, None)]).await;
+    let acme = stack.sign_in(&own).await;
     for (field, value) in
         [("from", "yesterday"), ("to", "1969-01-01T00:00"), ("zone", "Mars/Base"), ("remote_networks", "no list")]
     {

@@ -7,4 +7,5 @@ mod demo_input;
 mod faults;
 mod isolation;
 mod oracle;
+mod parts;
 mod stack;

@@ -7,14 +7,17 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use local_parts::{ClickHouseProcess, Kafka, MailServer, S3, SchemaRegistry, Silent};
+use clickhouse_io::ClickHouse;
+use kafka_io::admin;
 use reqwest::{Client, Method, RequestBuilder};
+use schemas::topics;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::parts::{Choice, Parts};
+
 /// The longest wait for anything in a journey.
 pub(crate) const WAIT_MAX: Duration = Duration::from_secs(150);
-pub(crate) const TENANTS: [&str; 2] = ["acme", "globex"];
 const PASSWORD: &str = "correct horse battery";
 
 /// A service that runs; killed when it is dropped.
@@ -88,71 +91,69 @@ pub(crate) struct Stack {
     pub(crate) aggregator: Service,
     pub(crate) exporter: Service,
     pub(crate) console: Service,
-    pub(crate) kafka: Kafka,
-    pub(crate) clickhouse: ClickHouseProcess,
-    pub(crate) s3: S3,
-    pub(crate) mail: MailServer,
-    _registry: SchemaRegistry,
+    pub(crate) parts: Parts,
+    clickhouse: ClickHouse,
     console_port: u16,
     folder: TempDir,
     client: Client,
 }
 
+/// Eight characters that no other journey has.
+fn unique() -> String {
+    uuid::Uuid::new_v4().simple().to_string()[..8].to_owned()
+}
+
+/// A tenant of one journey: the topics of a Kafka that is given hold others' events too.
+pub(crate) fn tenant(name: &str) -> String {
+    format!("{name}-{}", unique())
+}
+
 impl Stack {
-    /// Everything, with one connector for each of these tenants and log versions, which follows `<folder>/logs/<tenant>/*.log`.
-    pub(crate) async fn start(connectors: &[(&str, &str)]) -> Self {
+    /// Everything: an account `admin` for each of these tenants, and a connector for each tenant with a log version, which
+    /// follows `<folder>/logs/<tenant>/*.log`.
+    pub(crate) async fn start(tenants: &[(&str, Option<&str>)]) -> Self {
+        Self::start_on(tenants, Choice::Given).await
+    }
+
+    /// The same, on parts that the journey may stop.
+    pub(crate) async fn start_with_own_parts(tenants: &[(&str, Option<&str>)]) -> Self {
+        Self::start_on(tenants, Choice::Own).await
+    }
+
+    async fn start_on(tenants: &[(&str, Option<&str>)], choice: Choice) -> Self {
         service_kit::tls::install();
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         let binary = local_parts::flowledger_binary().unwrap();
-        let (places, silent) = ((at("kafka"), at("registry"), at("clickhouse"), at("s3"), at("mail")), Silent);
-        let (kafka, registry, clickhouse, s3, mail) = tokio::try_join!(
-            Kafka::start(&places.0, None, &silent),
-            SchemaRegistry::start(&places.1, None, &silent),
-            ClickHouseProcess::start(&binary, &places.2, None, &silent),
-            S3::start(&places.3, None, &silent),
-            MailServer::start(&places.4, None, &silent),
-        )
-        .unwrap();
+        let parts = Parts::start(folder.path(), &unique(), choice).await;
         let console_port = free_port();
         let hash = password_hash(&binary);
-        let accounts: String = TENANTS
+        let accounts: String = tenants
             .iter()
-            .map(|tenant| {
+            .map(|(tenant, _)| {
                 format!("[[console.accounts]]\ntenant = \"{tenant}\"\nname = \"admin\"\nemail = \"admin@{tenant}.example\"\npassword_hash = '{hash}'\n")
             })
             .collect();
         let text = format!(
-            "[telemetry]\nformat = \"json\"\nlisten = \"127.0.0.1:0\"\n[kafka]\nbootstrap_servers = \"{}\"\n[registry]\nurl = \"{}\"\n\
-             [clickhouse]\nurl = \"{}\"\n[store]\nurl = \"s3://{}/files\"\nendpoint = \"{}\"\naccess_key = \"{}\"\nsecret_key = \"{}\"\n\
-             allow_http = true\n[ingest]\nbatch_age = 0.2\nbatch_rows = 100\n[exporter]\nslice_rows = 1000\n\
-             console_url = \"http://127.0.0.1:{console_port}\"\n[exporter.mail]\nhost = \"localhost\"\nport = {}\nuser = \"{}\"\n\
-             password = \"{}\"\nca_file = \"{}\"\n[console]\nlisten = \"127.0.0.1:{console_port}\"\n{accounts}",
-            kafka.bootstrap_servers(),
-            registry.url(),
-            clickhouse.url(),
-            s3.bucket(),
-            s3.endpoint(),
-            s3.access_key(),
-            s3.secret_key(),
-            mail.port(),
-            mail.user(),
-            mail.password(),
-            mail.ca_file().display(),
+            "[telemetry]\nformat = \"json\"\nlisten = \"127.0.0.1:0\"\n{}[ingest]\nbatch_age = 0.2\nbatch_rows = 100\n\
+             [exporter]\nslice_rows = 1000\nconsole_url = \"http://127.0.0.1:{console_port}\"\n\
+             [console]\nlisten = \"127.0.0.1:{console_port}\"\n{accounts}",
+            parts.sections(),
         );
         let config = at("flowledger.toml");
         std::fs::write(&config, text).unwrap();
         let migrated = Command::new(&binary).arg("migrate").arg("--config").arg(&config).output().unwrap();
         assert!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stderr));
-        let connectors = connectors
+        let connectors = tenants
             .iter()
+            .filter_map(|(tenant, version)| Some((*tenant, (*version)?)))
             .map(|(tenant, version)| {
                 let logs = at("logs").join(tenant);
                 std::fs::create_dir_all(&logs).unwrap();
                 let set = |key: &str, value: String| (format!("FLOWLEDGER__CONNECTOR__{key}"), value);
                 let environment = vec![
-                    set("TENANT", (*tenant).to_owned()),
-                    set("LOG_VERSION", (*version).to_owned()),
+                    set("TENANT", tenant.to_owned()),
+                    set("LOG_VERSION", version.to_owned()),
                     set("INPUTS", logs.join("*.log").display().to_string()),
                     set("STATE_DIR", at("positions").join(tenant).display().to_string()),
                 ];
@@ -169,11 +170,8 @@ impl Stack {
             aggregator,
             exporter,
             console,
-            kafka,
-            clickhouse,
-            s3,
-            mail,
-            _registry: registry,
+            clickhouse: parts.clickhouse_client(),
+            parts,
             console_port,
             folder,
             client,
@@ -212,15 +210,27 @@ impl Stack {
 
     /// What ClickHouse gives for a query.
     pub(crate) async fn sql(&self, sql: &str) -> Option<String> {
-        let url = format!("{}/?database=flowledger", self.clickhouse.url());
-        let answer = self.client.post(url).body(sql.to_owned()).timeout(Duration::from_secs(10)).send().await.ok()?;
-        answer.status().is_success().then_some(answer.text().await.ok()?).map(|text| text.trim().to_owned())
+        let asked = tokio::time::timeout(Duration::from_secs(10), self.clickhouse.text(sql)).await;
+        asked.ok()?.ok().map(|text| text.trim().to_owned())
     }
 
     /// Connections of a tenant that are stored, each fact once: what ended, failed or was denied.
     pub(crate) async fn stored(&self, tenant: &str) -> u64 {
         let sql = format!("SELECT uniqExact(event_id) FROM connections WHERE tenant = '{tenant}'");
         self.sql(&sql).await.and_then(|text| text.parse().ok()).unwrap_or(0)
+    }
+
+    /// Records on the topic of unreadable lines.
+    pub(crate) async fn dead_letters(&self) -> i64 {
+        let topic = topics::CONNECTION_LINES_DEAD_LETTER.name;
+        admin::stable_ends(&self.parts.kafka_config(), topic).await.unwrap().values().sum()
+    }
+
+    /// Ends the journey: services first, then what they left on parts that outlive it.
+    pub(crate) async fn end(self) {
+        let Self { connectors, ingest, aggregator, exporter, console, parts, .. } = self;
+        drop((connectors, ingest, aggregator, exporter, console));
+        parts.clean().await;
     }
 
     /// Waits until so many connections are stored.

@@ -1,0 +1,186 @@
+//! What the services of a journey reach: parts of its own, or the ones that the environment gives.
+
+use std::path::Path;
+
+use clickhouse_io::{ClickHouse, ClickHouseConfig};
+use kafka_io::KafkaConfig;
+use local_parts::given::{GivenClickHouse, GivenS3, GivenSmtp};
+use local_parts::{ClickHouseProcess, Kafka, Mail, MailServer, S3, SchemaRegistry, Silent, given};
+use tokio::sync::{Mutex, MutexGuard};
+
+/// Consumer groups and topics of a given Kafka are shared: one journey at a time.
+static GIVEN_KAFKA: Mutex<()> = Mutex::const_new(());
+
+/// Whether a part that is given is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Choice {
+    /// Parts that are given, and own ones for the rest.
+    Given,
+    /// Own parts only: the journey stops them, and nobody wants a test to stop a cluster.
+    Own,
+}
+
+pub(crate) struct Parts {
+    kafka: Part<Kafka, String>,
+    registry: Part<SchemaRegistry, String>,
+    clickhouse: Part<ClickHouseProcess, GivenClickHouse>,
+    s3: Part<S3, GivenS3>,
+    mail: Part<MailServer, GivenSmtp>,
+    database: String,
+    prefix: String,
+    _turn: Option<MutexGuard<'static, ()>>,
+}
+
+enum Part<O, G> {
+    Own(O),
+    Given(G),
+}
+
+impl<O, G> Part<O, G> {
+    async fn start(given: Option<G>, own: impl Future<Output = Result<O, local_parts::PartError>>) -> Self {
+        match given {
+            Some(given) => Self::Given(given),
+            None => Self::Own(own.await.unwrap()),
+        }
+    }
+
+    fn own(&mut self) -> &mut O {
+        match self {
+            Self::Own(own) => own,
+            Self::Given(_) => panic!("a journey that stops parts starts its own"),
+        }
+    }
+}
+
+impl Parts {
+    /// `name`: letters and digits that no other journey has; the data of journeys on given parts are told apart by it.
+    pub(crate) async fn start(folder: &Path, name: &str, choice: Choice) -> Self {
+        let may = choice == Choice::Given;
+        let turn = if may && given::kafka().is_some() { Some(GIVEN_KAFKA.lock().await) } else { None };
+        let binary = local_parts::flowledger_binary().unwrap();
+        let at = |name: &str| folder.join(name);
+        let places = (at("kafka"), at("registry"), at("clickhouse"), at("s3"), at("mail"));
+        let (kafka, registry, clickhouse, s3, mail) = tokio::join!(
+            Part::start(given::kafka().filter(|_| may), Kafka::start(&places.0, None, &Silent)),
+            Part::start(given::registry().filter(|_| may), SchemaRegistry::start(&places.1, None, &Silent)),
+            Part::start(
+                given::clickhouse().filter(|_| may),
+                ClickHouseProcess::start(&binary, &places.2, None, &Silent)
+            ),
+            Part::start(given::s3().filter(|_| may), S3::start(&places.3, None, &Silent)),
+            Part::start(given::smtp().filter(|_| may), MailServer::start(&places.4, None, &Silent)),
+        );
+        let (database, prefix) = (format!("flowledger_test_{name}"), format!("test-{name}"));
+        Self { kafka, registry, clickhouse, s3, mail, database, prefix, _turn: turn }
+    }
+
+    pub(crate) fn kafka(&mut self) -> &mut Kafka {
+        self.kafka.own()
+    }
+
+    pub(crate) fn clickhouse(&mut self) -> &mut ClickHouseProcess {
+        self.clickhouse.own()
+    }
+
+    pub(crate) fn s3(&mut self) -> &mut S3 {
+        self.s3.own()
+    }
+
+    pub(crate) fn mail(&mut self) -> &mut MailServer {
+        self.mail.own()
+    }
+
+    /// What the mail server took; `None` where it is a given one, which keeps it for itself.
+    pub(crate) fn mails(&self) -> Option<Vec<Mail>> {
+        match &self.mail {
+            Part::Own(mail) => Some(mail.messages().unwrap()),
+            Part::Given(_) => None,
+        }
+    }
+
+    pub(crate) fn kafka_config(&self) -> KafkaConfig {
+        let bootstrap_servers = match &self.kafka {
+            Part::Own(kafka) => kafka.bootstrap_servers(),
+            Part::Given(servers) => servers.clone(),
+        };
+        KafkaConfig { bootstrap_servers, ..KafkaConfig::default() }
+    }
+
+    fn clickhouse_config(&self) -> ClickHouseConfig {
+        let account = match &self.clickhouse {
+            Part::Own(engine) => GivenClickHouse { url: engine.url(), user: "default".to_owned(), password: None },
+            Part::Given(given) => given.clone(),
+        };
+        ClickHouseConfig {
+            url: account.url,
+            user: account.user,
+            password: account.password.map(Into::into),
+            database: self.database.clone(),
+            ..ClickHouseConfig::default()
+        }
+    }
+
+    pub(crate) fn clickhouse_client(&self) -> ClickHouse {
+        ClickHouse::new(&self.clickhouse_config())
+    }
+
+    /// The sections of `flowledger.toml` that say where the parts are.
+    pub(crate) fn sections(&self) -> String {
+        let registry = match &self.registry {
+            Part::Own(registry) => registry.url(),
+            Part::Given(url) => url.clone(),
+        };
+        let s3 = match &self.s3 {
+            Part::Own(s3) => GivenS3 {
+                endpoint: s3.endpoint(),
+                access_key: s3.access_key().to_owned(),
+                secret_key: s3.secret_key().to_owned(),
+                bucket: s3.bucket().to_owned(),
+            },
+            Part::Given(given) => given.clone(),
+        };
+        let smtp = match &self.mail {
+            Part::Own(mail) => GivenSmtp {
+                host: "localhost".to_owned(),
+                port: mail.port(),
+                user: mail.user().to_owned(),
+                password: mail.password().to_owned(),
+                ca_file: Some(mail.ca_file().display().to_string()),
+            },
+            Part::Given(given) => given.clone(),
+        };
+        let given = match &self.clickhouse {
+            Part::Given(GivenClickHouse { password: Some(password), .. }) => format!("password = '{password}'\n"),
+            _ => String::new(),
+        };
+        let clickhouse = self.clickhouse_config();
+        let ca_file = smtp.ca_file.map_or_else(String::new, |file| format!("ca_file = '{file}'\n"));
+        format!(
+            "[kafka]\nbootstrap_servers = '{}'\n[registry]\nurl = '{registry}'\n\
+             [clickhouse]\nurl = '{}'\nuser = '{}'\ndatabase = '{}'\n{given}\
+             [store]\nurl = 's3://{}/{}'\nendpoint = '{}'\naccess_key = '{}'\nsecret_key = '{}'\nallow_http = true\n\
+             [exporter.mail]\nhost = '{}'\nport = {}\nuser = '{}'\npassword = '{}'\n{ca_file}",
+            self.kafka_config().bootstrap_servers,
+            clickhouse.url,
+            clickhouse.user,
+            clickhouse.database,
+            s3.bucket,
+            self.prefix,
+            s3.endpoint,
+            s3.access_key,
+            s3.secret_key,
+            smtp.host,
+            smtp.port,
+            smtp.user,
+            smtp.password,
+        )
+    }
+
+    /// Removes what the journey left on a server that outlives it.
+    pub(crate) async fn clean(&self) {
+        if let Part::Given(_) = self.clickhouse {
+            let client = self.clickhouse_client();
+            client.execute(&format!("DROP DATABASE IF EXISTS {} SYNC", self.database)).await.unwrap();
+        }
+    }
+}
