@@ -1,7 +1,7 @@
 //! Questions and settings that concern whole topics and groups. Each has a deadline of its own.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use rdkafka::Message;
@@ -114,7 +114,7 @@ pub async fn committed(
         for number in 0..count(client, &topic)? {
             list.add_partition(&topic, number);
         }
-        let answer = client.committed_offsets(list, ASK_MAX)?;
+        let answer = patiently(|| client.committed_offsets(list.clone(), ASK_MAX))?;
         let offset = |offset| if let Offset::Offset(offset) = offset { Some(offset) } else { None };
         Ok(answer.elements().iter().map(|it| (it.partition(), offset(it.offset()))).collect())
     })
@@ -154,6 +154,27 @@ fn count(client: &BaseConsumer<Logging>, topic: &str) -> Result<i32, rdkafka::er
         return Err(rdkafka::error::KafkaError::MetadataFetch(RDKafkaErrorCode::UnknownTopicOrPartition));
     }
     Ok(i32::try_from(partitions).unwrap_or(i32::MAX))
+}
+
+/// Asks again while the group's coordinator starts or moves.
+fn patiently<T>(
+    mut question: impl FnMut() -> Result<T, rdkafka::error::KafkaError>,
+) -> Result<T, rdkafka::error::KafkaError> {
+    use RDKafkaErrorCode::{CoordinatorLoadInProgress, CoordinatorNotAvailable, NotCoordinator};
+    let begin = Instant::now();
+    loop {
+        match question() {
+            Err(error)
+                if matches!(
+                    error.rdkafka_error_code(),
+                    Some(CoordinatorLoadInProgress | CoordinatorNotAvailable | NotCoordinator)
+                ) && begin.elapsed() < ASK_MAX =>
+            {
+                std::thread::sleep(Duration::from_millis(100));
+            }
+            answer => return answer,
+        }
+    }
 }
 
 /// Asks in a thread that may block.

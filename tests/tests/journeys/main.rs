@@ -6,6 +6,7 @@
 mod demo_input;
 mod faults;
 mod isolation;
+mod kept;
 mod oracle;
 mod parts;
 mod stack;
