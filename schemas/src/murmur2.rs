@@ -1,6 +1,6 @@
-//! Murmur2 as Kafka's Java clients use it to place keys, and as ClickHouse's `kafkaMurmurHash` computes it.
+//! Murmur2 as Kafka's Java clients use it to place keys, and as ClickHouse's `kafkaMurmurHash` computes it, without the highest bit.
 
-/// The hash, as the unsigned 32-bit value that `kafkaMurmurHash` gives.
+/// The hash with all its 32 bits; `kafkaMurmurHash` gives the lower 31.
 #[must_use]
 pub fn hash(key: &[u8]) -> u32 {
     const SEED: u32 = 0x9747_b28c;

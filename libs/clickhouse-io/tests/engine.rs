@@ -14,8 +14,8 @@ use schemas::connection_event::{
 };
 use schemas::event_id::EventId;
 use schemas::ids::Tenant;
-use schemas::migrations;
 use schemas::times::Moment;
+use schemas::{migrations, murmur2};
 
 /// The engine that is given, or one of our own.
 struct Engine {
@@ -303,4 +303,22 @@ async fn insert_of_one_partition_becomes_one_part() {
         WHERE active AND database = currentDatabase() AND table = 'connections'";
     assert_eq!(clickhouse.text(parts).await.unwrap(), "1\t80000\n");
     clickhouse.execute(&format!("DROP DATABASE {}", clickhouse.database())).await.unwrap();
+}
+
+/// The engine's partition of a row is the one that Kafka's clients put its event in.
+#[tokio::test]
+async fn partition_of_a_remote_network_is_the_engines() {
+    let engine = engine().await;
+    let clickhouse = engine.database("partition").await;
+    let sql = "SELECT number * 7919 AS id, kafkaMurmurHash(toString(id)), kafkaMurmurHash(toString(id)) % 16 FROM numbers(5000)";
+    let text = clickhouse.text(sql).await.unwrap();
+    assert_eq!(text.lines().count(), 5000);
+    for line in text.lines() {
+        let fields: Vec<&str> = line.split('\t').collect();
+        assert_eq!((murmur2::hash(fields[0].as_bytes()) & 0x7fff_ffff).to_string(), fields[1], "{line}");
+        // 16 divides every partition count that is allowed.
+        for partitions in [16, 64, 1024] {
+            assert_eq!((murmur2::partition(fields[0].as_bytes(), partitions) % 16).to_string(), fields[2], "{line}");
+        }
+    }
 }
