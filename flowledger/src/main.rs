@@ -45,6 +45,13 @@ async fn run(command: Command) -> anyhow::Result<()> {
 
 #[expect(clippy::print_stderr, reason = "the last word of a command line program")]
 fn failed(error: &anyhow::Error) -> ExitCode {
-    eprintln!("flowledger: {error:#}");
+    let mut said = error.to_string();
+    // Some errors carry their cause in their own words too, because logs show only those.
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !said.contains(&cause) {
+            said = format!("{said}: {cause}");
+        }
+    }
+    eprintln!("flowledger: {said}");
     ExitCode::FAILURE
 }

@@ -1,0 +1,83 @@
+//! What the commands say: a change of help, defaults or messages shows in review.
+
+use std::process::{Command, Stdio};
+
+/// Standard output, standard error and whether it went well.
+fn run(arguments: &[&str], environment: &[(&str, &str)]) -> (String, String, bool) {
+    let output = Command::new(env!("CARGO_BIN_EXE_flowledger"))
+        .args(arguments)
+        .env_clear()
+        .envs(environment.iter().copied())
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (text(output.stdout), text(output.stderr), output.status.success())
+}
+
+#[test]
+fn help_of_every_command() {
+    let (help, _, went_well) = run(&["--help"], &[]);
+    assert!(went_well);
+    insta::assert_snapshot!("help", help);
+    let commands = ["connector", "ingest", "aggregator", "exporter", "console", "migrate", "clickhouse", "demo"];
+    for command in commands {
+        assert!(help.contains(command), "{command}");
+        let (help, _, went_well) = run(&[command, "--help"], &[]);
+        assert!(went_well, "{command}");
+        insta::assert_snapshot!(format!("help-{command}"), help);
+    }
+}
+
+#[test]
+fn config_with_all_defaults_is_printed_without_secrets() {
+    let secrets = [
+        ("FLOWLEDGER__CLICKHOUSE__PASSWORD", "not-to-be-seen"),
+        ("FLOWLEDGER__STORE__ACCESS_KEY", "key"),
+        ("FLOWLEDGER__STORE__SECRET_KEY", "not-to-be-seen"),
+        ("FLOWLEDGER__REGISTRY__PASSWORD", "not-to-be-seen"),
+        ("FLOWLEDGER__EXPORTER__MAIL__PASSWORD", "not-to-be-seen"),
+    ];
+    let (config, error, went_well) = run(&["ingest", "--print-config"], &secrets);
+    assert!(went_well, "{error}");
+    assert!(!config.contains("not-to-be-seen"));
+    insta::assert_snapshot!("config", config);
+}
+
+#[test]
+fn printed_config_is_a_config_file() {
+    let (config, ..) = run(&["ingest", "--print-config"], &[]);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("flowledger.toml");
+    std::fs::write(&file, config).unwrap();
+    for service in ["ingest", "aggregator", "exporter", "migrate"] {
+        let (said, error, went_well) = run(&[service, "--check-config", "--config", file.to_str().unwrap()], &[]);
+        assert!(went_well, "{service}: {error}");
+        assert_eq!(said, "config is right\n");
+    }
+}
+
+#[test]
+fn wrong_config_names_the_field_and_what_is_allowed() {
+    for (key, value, named) in [
+        ("FLOWLEDGER__INGEST__BATCH_ROWS", "0", "ingest.batch_rows"),
+        ("FLOWLEDGER__INGEST__BATCH_ROWS", "many", "batch_rows"),
+        ("FLOWLEDGER__CLICKHOUSE__URL", "localhost", "clickhouse.url"),
+        ("FLOWLEDGER__INGEST__BATCH_ROWZ", "5", "batch_rowz"),
+    ] {
+        let (said, error, went_well) = run(&["ingest", "--check-config"], &[(key, value)]);
+        assert!(!went_well, "{key}={value}: {said}");
+        assert!(error.contains(named), "{key}={value}: {error}");
+        assert_eq!(error.matches(named).count(), 1, "said once: {error}");
+    }
+    let (_, error, went_well) = run(&["ingest", "--config", "no-such-file.toml"], &[]);
+    assert!(!went_well);
+    assert!(error.contains("no-such-file.toml"), "{error}");
+}
+
+#[test]
+fn connector_without_a_tenant_says_so() {
+    let (_, error, went_well) = run(&["connector", "--check-config"], &[]);
+    assert!(!went_well);
+    assert!(error.contains("connector.tenant"), "{error}");
+}
