@@ -38,7 +38,11 @@ fn config_with_all_defaults_is_printed_without_secrets() {
         ("FLOWLEDGER__REGISTRY__PASSWORD", "not-to-be-seen"),
         ("FLOWLEDGER__EXPORTER__MAIL__PASSWORD", "not-to-be-seen"),
     ];
-    let (config, error, went_well) = run(&["ingest", "--print-config"], &secrets);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("flowledger.toml");
+    let text = "[kafka.properties]\n\"sasl.password\" = \"not-to-be-seen\"\n\"client.rack\" = \"b\"\n";
+    std::fs::write(&file, text).unwrap();
+    let (config, error, went_well) = run(&["ingest", "--print-config", "--config", file.to_str().unwrap()], &secrets);
     assert!(went_well, "{error}");
     assert!(!config.contains("not-to-be-seen"));
     insta::assert_snapshot!("config", config);

@@ -6,7 +6,7 @@ use rdkafka::ClientConfig;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError as ClientError;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// Which brokers, and how.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -15,7 +15,16 @@ pub struct KafkaConfig {
     /// `host:port`, several with commas between.
     pub bootstrap_servers: String,
     /// librdkafka's own settings, passed on to every client. What the guarantees rest on cannot be set here.
+    #[serde(serialize_with = "without_secrets")]
     pub properties: BTreeMap<String, String>,
+}
+
+/// Parts of the names of librdkafka's settings that hold a secret.
+const SECRET_NAMES: [&str; 6] = ["password", "secret", "key.pem", "keystore", "oauthbearer.config", "assertion"];
+
+fn without_secrets<S: Serializer>(properties: &BTreeMap<String, String>, serializer: S) -> Result<S::Ok, S::Error> {
+    let is_secret = |name: &str| SECRET_NAMES.iter().any(|part| name.contains(part));
+    serializer.collect_map(properties.iter().map(|(name, value)| (name, if is_secret(name) { "***" } else { value })))
 }
 
 impl Default for KafkaConfig {
