@@ -34,6 +34,9 @@ pub enum Error {
     /// Mail is not configured.
     #[error("mail: {0}")]
     Mail(String),
+    /// A report's task panicked.
+    #[error("{0}")]
+    Lost(String),
     /// A task of the exporter ended.
     #[error(transparent)]
     Task(#[from] GroupError),

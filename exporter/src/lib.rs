@@ -8,8 +8,11 @@
 //! leaves the request uncommitted, and the next exporter goes on from what the events say. The file is visible only when it is
 //! whole; neither memory nor disk ever holds it. A mail may be sent twice where a crash came between sending and noting it.
 
+mod adapters;
 mod config;
 mod error;
+#[cfg(test)]
+mod fakes;
 mod life;
 mod mail;
 mod metrics;
@@ -29,6 +32,7 @@ use service_kit::tasks::TaskGroup;
 pub use config::{Config, MailConfig, MailSecurity};
 pub use error::Error;
 
+use crate::adapters::Parts;
 use crate::life::Life;
 use crate::mail::Mailer;
 use crate::metrics::ExporterMetrics;
@@ -59,21 +63,22 @@ pub async fn run(
     if context.stop.run_until_cancelled(book.caught_up()).await.is_none() {
         return Ok(());
     }
-    let life = Life {
-        book,
-        journal: journal?,
-        store: ReportStore::open(&store)?,
-        clickhouse: ClickHouse::new(&clickhouse),
-        mailer: Mailer::new(&config)?,
-        kafka: kafka.clone(),
-        metrics: ExporterMetrics::new(&context.metrics),
-        config: config.clone(),
-    };
     let options = GroupOptions { waiting_records_max: 16, ..GroupOptions::new(GROUP, topics::REPORT_REQUESTS.name) };
     let consumer = GroupConsumer::new(&kafka, &options)?;
+    let outside = Parts {
+        book,
+        journal: journal?,
+        kafka,
+        clickhouse: ClickHouse::new(&clickhouse),
+        store: ReportStore::open(&store)?,
+        mailer: Mailer::new(&config)?,
+        producer,
+        committer: consumer.committer(),
+    };
+    let life = Life { outside, metrics: ExporterMetrics::new(&context.metrics), config: config.clone() };
     let decoder = Decoder::new(&avro_schemas::REPORT_REQUEST)?;
     ready.set(true);
-    let pipeline = Pipeline::new(config.concurrency, decoder, registry, producer, life, context.stop.clone());
+    let pipeline = Pipeline::new(config.concurrency, decoder, registry, life, context.stop.clone());
     tasks.spawn("reports", pipeline.run(consumer));
     let ended = tasks.join(config.drain_max).await;
     ready.set(false);

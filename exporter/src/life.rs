@@ -1,54 +1,46 @@
 //! One report from its request to its mails.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use clickhouse_io::{ClickHouse, NextStep};
-use kafka_io::{KafkaConfig, admin};
-use report_life::{Journal, JournalError, Phase, ReportState, SharedBook};
-use report_store::ReportStore;
+use clickhouse_io::NextStep;
+use report_life::{Journal, JournalError, Phase, ReportState};
 use schemas::report_event::{ReportEvent, ReportEventType};
 use schemas::report_request::ReportRequest;
 use schemas::times::Moment;
-use schemas::topics::CONNECTION_EVENTS;
 use service_kit::retry::Backoff;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
+use crate::adapters::Outside;
 use crate::config::Config;
 use crate::error::FileError;
-use crate::mail::{MailError, Mailer};
+use crate::mail::MailError;
 use crate::metrics::ExporterMetrics;
 use crate::stages::check_request::check_request;
 use crate::stages::name_file::{file_name, object_key};
 use crate::stages::write_mail::write_mail;
 use crate::write_file::{WriteFile, Written};
 
-/// The group whose committed offsets say what is stored.
-const INGEST_GROUP: &str = "ingest";
 /// How often ingest's position is looked at.
 const BARRIER_EVERY: Duration = Duration::from_millis(500);
 /// How often waiting and progress are told.
 const TELL_EVERY: Duration = Duration::from_secs(2);
 
-/// Everything that a report's life needs.
-pub(crate) struct Life {
-    pub(crate) book: SharedBook,
-    pub(crate) journal: Journal,
-    pub(crate) store: ReportStore,
-    pub(crate) clickhouse: ClickHouse,
-    pub(crate) mailer: Mailer,
-    pub(crate) kafka: KafkaConfig,
+/// What lives reports.
+pub(crate) struct Life<O> {
+    pub(crate) outside: O,
     pub(crate) metrics: ExporterMetrics,
     pub(crate) config: Config,
 }
 
-impl Life {
+impl<O: Outside> Life<O> {
     /// Lives it from where its events say that it is. Run again after its end it does nothing.
     pub(crate) async fn live(&self, request: &ReportRequest) -> Result<(), JournalError> {
-        let mut state = match self.book.of_any_tenant(request.report_id) {
+        let mut state = match self.outside.known(request.report_id) {
             Some(state) => state,
             None => {
                 let requested = Journal::requested(request);
-                self.journal.append(&requested).await?;
+                self.outside.append(&requested).await?;
                 ReportState::begun_by(&requested)
             }
         };
@@ -57,7 +49,7 @@ impl Life {
             let ended = self.make(request, &mut state).await;
             self.metrics.running.dec();
             let ended = ended?;
-            self.journal.append(&ended).await?;
+            self.outside.append(&ended).await?;
             state.apply(&ended);
             self.metrics.request(if state.phase == Phase::Completed { "completed" } else { "failed" });
             tracing::info!(report = %request.report_id, phase = ?state.phase, rows = state.rows, "report ended");
@@ -82,8 +74,7 @@ impl Life {
         };
         self.wait_for_ingest(request).await?;
         let writer = WriteFile {
-            clickhouse: &self.clickhouse,
-            store: &self.store,
+            outside: &self.outside,
             metrics: &self.metrics,
             slice_rows: self.config.slice_rows,
             retry_max: self.config.retry_max,
@@ -130,7 +121,7 @@ impl Life {
                             events_behind: Some(behind),
                             ..Self::event(request, ReportEventType::Waiting)
                         };
-                        if let Err(error) = self.journal.append(&event).await {
+                        if let Err(error) = self.outside.append(&event).await {
                             break Err(error);
                         }
                         (told, last_told) = (Some(behind), Some(Instant::now()));
@@ -149,21 +140,17 @@ impl Life {
         if request.barrier.iter().all(|it| it.offset == 0) {
             return Ok(0);
         }
-        let topic = CONNECTION_EVENTS.name;
-        let positions = admin::committed(&self.kafka, INGEST_GROUP, topic).await?;
-        let beginnings = admin::beginnings(&self.kafka, topic).await?;
-        let behind = request.barrier.iter().map(|barrier| {
-            // What the topic no longer has cannot be waited for.
-            let beginning = beginnings.get(&barrier.partition).copied().unwrap_or(0);
-            let position = positions.get(&barrier.partition).copied().flatten().unwrap_or(0).max(beginning);
-            (barrier.offset - position).max(0)
-        });
+        let stored = self.outside.stored_until().await?;
+        let behind = request
+            .barrier
+            .iter()
+            .map(|barrier| (barrier.offset - stored.get(&barrier.partition).copied().unwrap_or(0)).max(0));
         Ok(behind.sum())
     }
 
     async fn attempt(
         &self,
-        writer: &WriteFile<'_>,
+        writer: &WriteFile<'_, O>,
         request: &ReportRequest,
         query: &clickhouse_io::report::ReportQuery,
         state: &mut ReportState,
@@ -178,7 +165,7 @@ impl Life {
             rows_expected: Some(expected),
             ..Self::event(request, ReportEventType::Started)
         };
-        self.journal.append(&started).await?;
+        self.outside.append(&started).await?;
         state.apply(&started);
         let (progress, mut progressed) = watch::channel(Written::default());
         let mut writing = std::pin::pin!(writer.write(request, query, &slices, &progress));
@@ -200,7 +187,7 @@ impl Life {
             // The file goes on while Kafka is away; progress that could not be told is told next time.
             tokio::select! {
                 written = &mut writing => return Ok(written),
-                told = self.journal.append(&event) => told?,
+                told = self.outside.append(&event) => told?,
             }
         }
     }
@@ -214,7 +201,7 @@ impl Life {
             let mail = write_mail(state, request, receiver, self.config.console_url.trim_end_matches('/'));
             let (begin, mut backoff) = (Instant::now(), Backoff::default());
             let sent = loop {
-                match self.mailer.send(receiver, &mail).await {
+                match self.outside.mail(receiver, &mail).await {
                     Ok(()) => break true,
                     Err(error @ MailError::Away(_)) if begin.elapsed() < self.config.notify_max => {
                         tracing::warn!(%error, report = %request.report_id, "waiting for the mail server");
@@ -231,7 +218,7 @@ impl Life {
             if sent {
                 let event =
                     ReportEvent { receiver: Some(receiver.clone()), ..Self::event(request, ReportEventType::Notified) };
-                self.journal.append(&event).await?;
+                self.outside.append(&event).await?;
                 state.apply(&event);
             }
         }
@@ -242,3 +229,6 @@ impl Life {
 fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use kafka_io::{Arrival, CommitError, Committer, GroupConsumer, OutRecord, Partition, Producer, Record};
+use kafka_io::{Arrival, CommitError, GroupConsumer, Partition, Record};
 use schema_registry::{Decoder, Registry};
 use schemas::report_request::ReportRequest;
-use schemas::topics::{REPORT_REQUESTS_DEAD_LETTER, headers};
 use service_kit::CancellationToken;
 use service_kit::retry::Backoff;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
+use crate::adapters::Outside;
 use crate::error::Error;
 use crate::life::Life;
 
@@ -41,31 +41,28 @@ impl Taken {
     }
 }
 
-pub(crate) struct Pipeline {
+pub(crate) struct Pipeline<O> {
     concurrency: usize,
     decoder: Decoder<ReportRequest>,
     registry: Registry,
-    producer: Producer,
-    life: Arc<Life>,
+    life: Arc<Life<O>>,
     stop: CancellationToken,
     taken: HashMap<i32, Taken>,
     running: JoinSet<Lived>,
 }
 
-impl Pipeline {
+impl<O: Outside> Pipeline<O> {
     pub(crate) fn new(
         concurrency: usize,
         decoder: Decoder<ReportRequest>,
         registry: Registry,
-        producer: Producer,
-        life: Life,
+        life: Life<O>,
         stop: CancellationToken,
     ) -> Self {
         Self {
             concurrency,
             decoder,
             registry,
-            producer,
             life: Arc::new(life),
             stop,
             taken: HashMap::new(),
@@ -74,35 +71,37 @@ impl Pipeline {
     }
 
     pub(crate) async fn run(mut self, mut consumer: GroupConsumer) -> Result<(), Error> {
-        let committer = consumer.committer();
-        let ended = self.consume(&mut consumer, &committer).await;
+        let ended = self.consume(&mut consumer).await;
         self.running.shutdown().await;
         consumer.close().await;
         ended
     }
 
-    async fn consume(&mut self, consumer: &mut GroupConsumer, committer: &Committer) -> Result<(), Error> {
+    async fn consume(&mut self, consumer: &mut GroupConsumer) -> Result<(), Error> {
         let stop = self.stop.clone();
         loop {
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
-                Some(ended) = self.running.join_next() => {
-                    // A panic in one report must not be taken for its end: the process starts again.
-                    let (number, epoch, offset, outcome) =
-                        ended.map_err(|error| Error::Mail(format!("a report's task was lost: {error}")))?;
-                    if let Some(outcome) = outcome {
-                        outcome?;
-                        self.done(committer, number, epoch, offset).await;
-                    }
-                }
+                Some(ended) = self.running.join_next() => self.ended(ended).await?,
                 arrival = consumer.next(), if self.running.len() < self.concurrency => {
-                    self.arrived(arrival?, committer).await?;
+                    self.arrived(arrival?).await?;
                 }
             }
         }
     }
 
-    async fn arrived(&mut self, arrival: Arrival, committer: &Committer) -> Result<(), Error> {
+    /// A life has ended, and its request is done with; a panic in it must not be taken for its end: the process starts again.
+    async fn ended(&mut self, ended: Result<Lived, JoinError>) -> Result<(), Error> {
+        let (number, epoch, offset, outcome) =
+            ended.map_err(|error| Error::Lost(format!("a report's task was lost: {error}")))?;
+        if let Some(outcome) = outcome {
+            outcome?;
+            self.done(number, epoch, offset).await;
+        }
+        Ok(())
+    }
+
+    async fn arrived(&mut self, arrival: Arrival) -> Result<(), Error> {
         match arrival {
             Arrival::Assigned { epoch, partitions } => {
                 for partition in partitions {
@@ -111,20 +110,22 @@ impl Pipeline {
                     self.taken.insert(number, Taken { partition, epoch, offsets: BTreeMap::new(), ours });
                 }
             }
-            Arrival::Revoked { partitions, .. } => {
-                for partition in partitions {
-                    if let Some(taken) = self.taken.remove(&partition.number) {
-                        taken.ours.cancel();
-                    }
-                }
-            }
-            Arrival::Record(record) => self.take(record, committer).await?,
+            Arrival::Revoked { partitions, .. } => self.lost(&partitions),
+            Arrival::Record(record) => self.take(record).await?,
             Arrival::End { .. } => {}
         }
         Ok(())
     }
 
-    async fn take(&mut self, record: Record, committer: &Committer) -> Result<(), Error> {
+    fn lost(&mut self, partitions: &[Partition]) {
+        for partition in partitions {
+            if let Some(taken) = self.taken.remove(&partition.number) {
+                taken.ours.cancel();
+            }
+        }
+    }
+
+    async fn take(&mut self, record: Record) -> Result<(), Error> {
         let (number, offset) = (record.partition.number, record.offset);
         let Some(taken) = self.taken.get_mut(&number) else { return Ok(()) };
         taken.offsets.insert(offset, false);
@@ -142,42 +143,25 @@ impl Pipeline {
                     Ok(())
                 }
                 Err(error) => {
-                    self.dead_letter(&record, &error.to_string()).await?;
-                    self.done(committer, number, epoch, offset).await;
+                    let reason = error.to_string();
+                    tracing::warn!(partition = %record.partition, offset, reason, "a request cannot be read");
+                    self.life.outside.refuse(&record, &reason).await?;
+                    self.life.metrics.request("dead_letter");
+                    self.done(number, epoch, offset).await;
                     Ok(())
                 }
             },
         }
     }
 
-    async fn dead_letter(&self, record: &Record, reason: &str) -> Result<(), Error> {
-        tracing::warn!(partition = %record.partition, offset = record.offset, reason, "a request cannot be read");
-        let (partition, offset) = (record.partition.number.to_string(), record.offset.to_string());
-        let facts = [
-            (headers::REASON, reason.as_bytes()),
-            (headers::SOURCE_TOPIC, record.partition.topic.as_bytes()),
-            (headers::SOURCE_PARTITION, partition.as_bytes()),
-            (headers::SOURCE_OFFSET, offset.as_bytes()),
-        ];
-        let out = OutRecord {
-            topic: REPORT_REQUESTS_DEAD_LETTER.name,
-            key: record.key.as_deref().unwrap_or_default(),
-            payload: record.payload.as_deref().unwrap_or_default(),
-            headers: &facts,
-        };
-        self.producer.send(out).await?;
-        self.life.metrics.request("dead_letter");
-        Ok(())
-    }
-
     /// Notes that a request is done with and commits what is done with before it too.
-    async fn done(&mut self, committer: &Committer, number: i32, epoch: u64, offset: i64) {
+    async fn done(&mut self, number: i32, epoch: u64, offset: i64) {
         let Some(taken) = self.taken.get_mut(&number).filter(|taken| taken.epoch == epoch) else { return };
         taken.offsets.insert(offset, true);
         let Some(position) = taken.done_until() else { return };
         let mut backoff = Backoff::default();
         loop {
-            match committer.commit(&taken.partition, epoch, position).await {
+            match self.life.outside.commit(&taken.partition, epoch, position).await {
                 // Not ours: the next owner finds the report at its end and does nothing.
                 Ok(()) | Err(CommitError::NotOurs(_)) => return,
                 Err(CommitError::Retry(reason)) => {
@@ -193,19 +177,4 @@ impl Pipeline {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn offset_moves_only_past_requests_that_are_done_with() {
-        let partition = Partition { topic: "report-requests".into(), number: 0 };
-        let offsets = [(4, false), (5, true), (7, false)].into();
-        let mut taken = Taken { partition, epoch: 1, offsets, ours: CancellationToken::new() };
-        assert_eq!(taken.done_until(), None);
-        taken.offsets.insert(4, true);
-        assert_eq!(taken.done_until(), Some(6));
-        taken.offsets.insert(7, true);
-        assert_eq!(taken.done_until(), Some(8));
-        assert_eq!(taken.done_until(), None);
-    }
-}
+mod tests;

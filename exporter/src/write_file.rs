@@ -1,15 +1,17 @@
 //! Rows to a file in the store: slice by slice, in bounded memory.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use clickhouse_io::report::{ReportQuery, Slice, plan, read_slice};
+use clickhouse_io::report::{ReportQuery, Slice};
 use clickhouse_io::rows::ConnectionRow;
-use clickhouse_io::{ClickHouse, NextStep, QueryError};
-use report_store::{ReportStore, StoreError, Upload};
+use clickhouse_io::{NextStep, QueryError};
+use report_store::StoreError;
 use schemas::report_request::ReportRequest;
 use service_kit::retry::Backoff;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
+use crate::adapters::{FileBeingWritten, Outside};
 use crate::error::FileError;
 use crate::metrics::ExporterMetrics;
 use crate::stages::compress::Compressor;
@@ -24,19 +26,18 @@ pub(crate) struct Written {
 }
 
 /// One attempt at a file.
-pub(crate) struct WriteFile<'a> {
-    pub(crate) clickhouse: &'a ClickHouse,
-    pub(crate) store: &'a ReportStore,
+pub(crate) struct WriteFile<'a, O> {
+    pub(crate) outside: &'a O,
     pub(crate) metrics: &'a ExporterMetrics,
     pub(crate) slice_rows: u64,
     /// How long a step is tried again.
     pub(crate) retry_max: Duration,
 }
 
-impl WriteFile<'_> {
+impl<O: Outside> WriteFile<'_, O> {
     /// Cuts the range into slices; a server that is away is waited for.
     pub(crate) async fn plan(&self, query: &ReportQuery) -> Result<Vec<Slice>, QueryError> {
-        self.again(|| plan(self.clickhouse, query, self.slice_rows)).await
+        self.again(|| self.outside.plan(query, self.slice_rows)).await
     }
 
     /// Writes all slices. `progress` is told after each.
@@ -47,7 +48,7 @@ impl WriteFile<'_> {
         slices: &[Slice],
         progress: &watch::Sender<Written>,
     ) -> Result<Written, FileError> {
-        let mut upload = self.store.begin(&object_key(request)).await?;
+        let mut upload = self.outside.begin_file(&object_key(request)).await?;
         match self.fill(&mut upload, request, query, slices, progress).await {
             Ok(rows) => {
                 let size_bytes = upload.finish().await?;
@@ -64,7 +65,7 @@ impl WriteFile<'_> {
 
     async fn fill(
         &self,
-        upload: &mut Upload,
+        upload: &mut O::File,
         request: &ReportRequest,
         query: &ReportQuery,
         slices: &[Slice],
@@ -75,7 +76,7 @@ impl WriteFile<'_> {
         upload.write(&packed).await?;
         let mut rows = 0;
         for slice in slices {
-            let read = self.again(|| read_slice(self.clickhouse, query, slice)).await?;
+            let read = self.again(|| self.outside.read_slice(query, slice)).await?;
             rows += read.len() as u64;
             self.metrics.rows.inc_by(read.len() as u64);
             // Rendering and compressing a slice takes a while: not on the threads that wait for sockets.

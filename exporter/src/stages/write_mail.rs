@@ -19,7 +19,12 @@ pub(crate) struct MailText {
 /// Writes the mail for one receiver. `console_url` has no slash at its end.
 pub(crate) fn write_mail(state: &ReportState, request: &ReportRequest, receiver: &str, console_url: &str) -> MailText {
     let range = format!("{} to {}", in_zone(request.range_from, request), in_zone(request.range_to, request));
+    // In the zone that the range was entered in, and in UTC, which the file is in.
     let utc = format!("{} to {}", in_utc(request.range_from), in_utc(request.range_to));
+    let (utc_text, utc_html) = match request.zone.as_str() {
+        "UTC" => (String::new(), String::new()),
+        _ => (format!("\n         {utc}"), format!("<br>{utc}")),
+    };
     let link = format!("{console_url}/settings/analytics");
     let (subject, opening) = if state.phase == Phase::Completed {
         ("Your report is ready", "The report that you asked for is ready.".to_owned())
@@ -29,14 +34,14 @@ pub(crate) fn write_mail(state: &ReportState, request: &ReportRequest, receiver:
     };
     let what = "Network events";
     let text = format!(
-        "{opening}\n\nReport:  {what}\nTenant:  {}\nRange:   {range}\n         {utc} (UTC)\nReport id: {}\n\n\
+        "{opening}\n\nReport:  {what}\nTenant:  {}\nRange:   {range}{utc_text}\nReport id: {}\n\n\
          See it on the Analytics page (sign-in needed):\n{link}\n",
         request.tenant, request.report_id
     );
     let html = format!(
         "<!DOCTYPE html>\n<html lang=\"en\"><body style=\"font-family: sans-serif; max-width: 36rem\">\n<p>{}</p>\n\
          <table>\n<tr><td>Report</td><td>{what}</td></tr>\n<tr><td>Tenant</td><td>{}</td></tr>\n\
-         <tr><td>Range</td><td>{}<br>{utc} (UTC)</td></tr>\n<tr><td>Report id</td><td>{}</td></tr>\n</table>\n\
+         <tr><td>Range</td><td>{}{utc_html}</td></tr>\n<tr><td>Report id</td><td>{}</td></tr>\n</table>\n\
          <p><a href=\"{}\">Open the Analytics page</a> (sign-in needed)</p>\n</body></html>\n",
         escaped(&opening),
         request.tenant,
@@ -59,7 +64,7 @@ fn in_zone(moment: Moment, request: &ReportRequest) -> String {
 }
 
 fn in_utc(moment: Moment) -> String {
-    timestamp(moment).to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%M").to_string()
+    timestamp(moment).to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 
 fn escaped(text: &str) -> String {
@@ -87,6 +92,13 @@ mod tests {
         let mail =
             write_mail(&state(ReportEventType::Completed), &request(), "jane+x@acme.example", "https://flow.example");
         insta::assert_snapshot!(format!("{}\n{}\n\n{}\n{}", mail.message_id, mail.subject, mail.text, mail.html));
+    }
+
+    #[test]
+    fn range_that_was_entered_in_utc_is_said_once() {
+        let request = ReportRequest { zone: "UTC".to_owned(), ..request() };
+        let mail = write_mail(&state(ReportEventType::Completed), &request, "jane@acme.example", "");
+        assert_eq!((mail.text.matches("2026-11-01").count(), mail.html.matches("2026-11-01").count()), (1, 1));
     }
 
     #[test]

@@ -1,0 +1,146 @@
+//! The world outside, behind one trait: the seam where fakes take its place in tests.
+
+use std::collections::BTreeMap;
+
+use clickhouse_io::report::{self, ReportQuery, Slice};
+use clickhouse_io::rows::ConnectionRow;
+use clickhouse_io::{ClickHouse, QueryError};
+use kafka_io::{
+    CommitError, Committer, KafkaConfig, KafkaError, OutRecord, Partition, ProduceError, Producer, Record, admin,
+};
+use report_life::{Journal, JournalError, ReportState, SharedBook};
+use report_store::{ReportStore, StoreError, Upload};
+use schemas::ids::ReportId;
+use schemas::report_event::ReportEvent;
+use schemas::topics::{CONNECTION_EVENTS, REPORT_REQUESTS_DEAD_LETTER, headers};
+
+use crate::mail::{MailError, Mailer};
+use crate::stages::write_mail::MailText;
+
+/// The group whose committed offsets say what is stored.
+const INGEST_GROUP: &str = "ingest";
+
+/// What the exporter touches. Every method returns when what it did is durable.
+pub(crate) trait Outside: Send + Sync + 'static {
+    type File: FileBeingWritten;
+
+    /// What a report's events say so far.
+    fn known(&self, report: ReportId) -> Option<ReportState>;
+    fn append(&self, event: &ReportEvent) -> impl Future<Output = Result<(), JournalError>> + Send;
+    /// For each partition of the connection events the offset before which everything is stored, or gone from the topic.
+    fn stored_until(&self) -> impl Future<Output = Result<BTreeMap<i32, i64>, KafkaError>> + Send;
+    fn plan(&self, query: &ReportQuery, rows_max: u64) -> impl Future<Output = Result<Vec<Slice>, QueryError>> + Send;
+    fn read_slice(
+        &self,
+        query: &ReportQuery,
+        slice: &Slice,
+    ) -> impl Future<Output = Result<Vec<ConnectionRow>, QueryError>> + Send;
+    fn begin_file(&self, key: &str) -> impl Future<Output = Result<Self::File, StoreError>> + Send;
+    fn mail(&self, receiver: &str, mail: &MailText) -> impl Future<Output = Result<(), MailError>> + Send;
+    /// Keeps a request that cannot be read.
+    fn refuse(&self, request: &Record, reason: &str) -> impl Future<Output = Result<(), ProduceError>> + Send;
+    /// Every request before `position` is done with.
+    fn commit(
+        &self,
+        partition: &Partition,
+        epoch: u64,
+        position: i64,
+    ) -> impl Future<Output = Result<(), CommitError>> + Send;
+}
+
+/// A file that nobody sees before it is finished.
+pub(crate) trait FileBeingWritten: Send {
+    fn write(&mut self, bytes: &[u8]) -> impl Future<Output = Result<(), StoreError>> + Send;
+    fn size_bytes(&self) -> u64;
+    fn finish(self) -> impl Future<Output = Result<u64, StoreError>> + Send;
+    fn abort(self) -> impl Future<Output = Result<(), StoreError>> + Send;
+}
+
+impl FileBeingWritten for Upload {
+    async fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+        Self::write(self, bytes).await
+    }
+
+    fn size_bytes(&self) -> u64 {
+        Self::size_bytes(self)
+    }
+
+    async fn finish(self) -> Result<u64, StoreError> {
+        Self::finish(self).await
+    }
+
+    async fn abort(self) -> Result<(), StoreError> {
+        Self::abort(self).await
+    }
+}
+
+/// Kafka, ClickHouse, the object store and the mail server.
+pub(crate) struct Parts {
+    pub(crate) book: SharedBook,
+    pub(crate) journal: Journal,
+    pub(crate) kafka: KafkaConfig,
+    pub(crate) clickhouse: ClickHouse,
+    pub(crate) store: ReportStore,
+    pub(crate) mailer: Mailer,
+    pub(crate) producer: Producer,
+    pub(crate) committer: Committer,
+}
+
+impl Outside for Parts {
+    type File = Upload;
+
+    fn known(&self, report: ReportId) -> Option<ReportState> {
+        self.book.of_any_tenant(report)
+    }
+
+    async fn append(&self, event: &ReportEvent) -> Result<(), JournalError> {
+        self.journal.append(event).await
+    }
+
+    async fn stored_until(&self) -> Result<BTreeMap<i32, i64>, KafkaError> {
+        let topic = CONNECTION_EVENTS.name;
+        let mut stored = admin::beginnings(&self.kafka, topic).await?;
+        for (partition, position) in admin::committed(&self.kafka, INGEST_GROUP, topic).await? {
+            let known = stored.entry(partition).or_default();
+            *known = position.unwrap_or(0).max(*known);
+        }
+        Ok(stored)
+    }
+
+    async fn plan(&self, query: &ReportQuery, rows_max: u64) -> Result<Vec<Slice>, QueryError> {
+        report::plan(&self.clickhouse, query, rows_max).await
+    }
+
+    async fn read_slice(&self, query: &ReportQuery, slice: &Slice) -> Result<Vec<ConnectionRow>, QueryError> {
+        report::read_slice(&self.clickhouse, query, slice).await
+    }
+
+    async fn begin_file(&self, key: &str) -> Result<Upload, StoreError> {
+        self.store.begin(key).await
+    }
+
+    async fn mail(&self, receiver: &str, mail: &MailText) -> Result<(), MailError> {
+        self.mailer.send(receiver, mail).await
+    }
+
+    async fn refuse(&self, request: &Record, reason: &str) -> Result<(), ProduceError> {
+        let (partition, offset) = (request.partition.number.to_string(), request.offset.to_string());
+        let facts = [
+            (headers::REASON, reason.as_bytes()),
+            (headers::SOURCE_TOPIC, request.partition.topic.as_bytes()),
+            (headers::SOURCE_PARTITION, partition.as_bytes()),
+            (headers::SOURCE_OFFSET, offset.as_bytes()),
+        ];
+        let out = OutRecord {
+            topic: REPORT_REQUESTS_DEAD_LETTER.name,
+            key: request.key.as_deref().unwrap_or_default(),
+            payload: request.payload.as_deref().unwrap_or_default(),
+            headers: &facts,
+        };
+        self.producer.send(out).await.map(drop)
+    }
+
+    async fn commit(&self, partition: &Partition, epoch: u64, position: i64) -> Result<(), CommitError> {
+        self.committer.commit(partition, epoch, position).await
+    }
+}

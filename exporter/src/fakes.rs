@@ -1,0 +1,197 @@
+//! A world in memory: fails where it is told to, and notes in order what was made durable.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use clickhouse_io::QueryError;
+use clickhouse_io::report::{ReportQuery, Slice};
+use clickhouse_io::rows::{ConnectionRow, Source};
+use kafka_io::{CommitError, KafkaError, Partition, ProduceError, Record};
+use report_life::{JournalError, ReportState};
+use report_store::StoreError;
+use schemas::connection_event::{ConnectionEvent, EventType, Protocol, TunnelPath};
+use schemas::event_id::EventId;
+use schemas::ids::{ReportId, Tenant};
+use schemas::report_event::ReportEvent;
+use schemas::times::Moment;
+use service_kit::metrics::Metrics;
+
+use crate::adapters::{FileBeingWritten, Outside};
+use crate::config::Config;
+use crate::life::Life;
+use crate::mail::MailError;
+use crate::metrics::ExporterMetrics;
+use crate::stages::write_mail::MailText;
+
+/// Slices of every report, of two rows each.
+const SLICES: i64 = 3;
+
+/// What happens at the calls of one kind: call number, from 0, to its error.
+type Faults<E> = Mutex<HashMap<usize, E>>;
+
+#[derive(Default)]
+pub(crate) struct World {
+    pub(crate) book: Mutex<HashMap<ReportId, ReportState>>,
+    pub(crate) files: Mutex<BTreeMap<String, Vec<u8>>>,
+    pub(crate) aborted: AtomicUsize,
+    pub(crate) read_faults: Faults<QueryError>,
+    pub(crate) write_faults: Faults<StoreError>,
+    pub(crate) mail_faults: Faults<MailError>,
+    pub(crate) commit_faults: Faults<CommitError>,
+    /// What ingest's position of partition 0 is, one answer a question; the last one stays.
+    pub(crate) positions: Mutex<Vec<i64>>,
+    calls: Mutex<HashMap<&'static str, usize>>,
+    done: Mutex<Vec<String>>,
+}
+
+/// Shared with the code under test.
+#[derive(Clone, Default)]
+pub(crate) struct Fake(pub(crate) Arc<World>);
+
+impl World {
+    pub(crate) fn done(&self) -> Vec<String> {
+        self.done.lock().unwrap().clone()
+    }
+
+    fn note(&self, what: String) {
+        self.done.lock().unwrap().push(what);
+    }
+
+    fn fault<E: Clone>(&self, kind: &'static str, faults: &Faults<E>) -> Result<(), E> {
+        let mut calls = self.calls.lock().unwrap();
+        let number = calls.entry(kind).or_default();
+        let fault = faults.lock().unwrap().get(number).cloned();
+        *number += 1;
+        fault.map_or(Ok(()), Err)
+    }
+
+    pub(crate) fn calls(&self, kind: &str) -> usize {
+        self.calls.lock().unwrap().get(kind).copied().unwrap_or(0)
+    }
+}
+
+impl Fake {
+    pub(crate) fn life(&self) -> Life<Self> {
+        Life { outside: self.clone(), metrics: ExporterMetrics::new(&Metrics::default()), config: Config::default() }
+    }
+}
+
+pub(crate) struct FakeFile {
+    world: Arc<World>,
+    key: String,
+    bytes: Vec<u8>,
+}
+
+impl FileBeingWritten for FakeFile {
+    async fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+        self.world.fault("write", &self.world.write_faults)?;
+        self.bytes.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn size_bytes(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+
+    async fn finish(self) -> Result<u64, StoreError> {
+        let size_bytes = self.size_bytes();
+        self.world.note("file".to_owned());
+        self.world.files.lock().unwrap().insert(self.key, self.bytes);
+        Ok(size_bytes)
+    }
+
+    async fn abort(self) -> Result<(), StoreError> {
+        self.world.aborted.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+impl Outside for Fake {
+    type File = FakeFile;
+
+    fn known(&self, report: ReportId) -> Option<ReportState> {
+        self.0.book.lock().unwrap().get(&report).cloned()
+    }
+
+    async fn append(&self, event: &ReportEvent) -> Result<(), JournalError> {
+        self.0.note(format!("{:?}", event.event_type));
+        let mut book = self.0.book.lock().unwrap();
+        let state = book.entry(event.report_id).or_insert_with(|| ReportState::begun_by(event));
+        state.apply(event);
+        Ok(())
+    }
+
+    async fn stored_until(&self) -> Result<BTreeMap<i32, i64>, KafkaError> {
+        let mut positions = self.0.positions.lock().unwrap();
+        let position = if positions.len() > 1 { positions.remove(0) } else { positions.first().copied().unwrap_or(0) };
+        Ok([(0, position)].into())
+    }
+
+    async fn plan(&self, query: &ReportQuery, _: u64) -> Result<Vec<Slice>, QueryError> {
+        self.0.fault("plan", &Mutex::default())?;
+        let at = |slice: i64| Moment::from_micros(query.from.as_micros() + slice * 1_000_000);
+        Ok((0..SLICES).map(|slice| Slice { from: at(slice), to: at(slice + 1), rows: 2 }).collect())
+    }
+
+    async fn read_slice(&self, query: &ReportQuery, slice: &Slice) -> Result<Vec<ConnectionRow>, QueryError> {
+        self.0.fault("read", &self.0.read_faults)?;
+        Ok([1, 2].map(|number| row(&query.tenant, slice.from.as_micros() + number * 1_000)).into())
+    }
+
+    async fn begin_file(&self, key: &str) -> Result<FakeFile, StoreError> {
+        Ok(FakeFile { world: Arc::clone(&self.0), key: key.to_owned(), bytes: Vec::new() })
+    }
+
+    async fn mail(&self, receiver: &str, mail: &MailText) -> Result<(), MailError> {
+        self.0.fault("mail", &self.0.mail_faults)?;
+        self.0.note(format!("mail to {receiver}: {}", mail.subject.split(':').next().unwrap_or_default()));
+        Ok(())
+    }
+
+    async fn refuse(&self, request: &Record, reason: &str) -> Result<(), ProduceError> {
+        self.0.note(format!("refused {}: {reason}", request.offset));
+        Ok(())
+    }
+
+    async fn commit(&self, _: &Partition, _: u64, position: i64) -> Result<(), CommitError> {
+        self.0.fault("commit", &self.0.commit_faults)?;
+        self.0.note(format!("commit {position}"));
+        Ok(())
+    }
+}
+
+fn row(tenant: &Tenant, end_us: i64) -> ConnectionRow {
+    let (connector_id, connection_id) = ("150034".parse().unwrap(), format!("c-{end_us}"));
+    let end_ms = u64::try_from(end_us / 1_000).unwrap();
+    let event = ConnectionEvent {
+        event_id: EventId::of_fact(tenant, connector_id, &connection_id, EventType::ClosedConnection, end_ms),
+        tenant: tenant.clone(),
+        event_type: EventType::ClosedConnection,
+        start_time: Moment::from_micros(end_us - 1_000),
+        end_time: Moment::from_micros(end_us),
+        connection_id,
+        connector_id,
+        connector_name: "quiet-heron".to_owned(),
+        remote_network_id: "64894".parse().unwrap(),
+        remote_network_name: "Lab".to_owned(),
+        resource_id: "1".parse().unwrap(),
+        resource_address: "db.internal".to_owned(),
+        applied_rule: "db.internal".to_owned(),
+        resource_ip: None,
+        resource_port: 5432,
+        protocol: Protocol::Tcp,
+        tunnel_path: TunnelPath::Direct,
+        tunnel_protocol: None,
+        client_ip: None,
+        bytes_received: 1,
+        bytes_transferred: 2,
+        error_message: String::new(),
+        device_id: None,
+        user: None,
+        service_account: None,
+        relays: Vec::new(),
+        location: None,
+    };
+    ConnectionRow::from_event(event, Source { name: "main", partition: 0, offset: end_us })
+}
