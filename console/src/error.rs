@@ -50,6 +50,10 @@ pub(crate) enum Refusal {
     NotFound,
     /// A field cannot be taken as it is.
     Field(&'static str, String),
+    /// Not JSON, or not of the form that is asked for; in words.
+    Unreadable(String),
+    /// More bytes than are read.
+    TooLarge,
     /// The report has no file.
     NotCompleted,
     /// The range of a download lies outside of the file.
@@ -94,6 +98,8 @@ impl IntoResponse for Refusal {
             Self::Field(field, problem) => {
                 (StatusCode::BAD_REQUEST, "bad_field", format!("{field} {problem}"), Some(field))
             }
+            Self::Unreadable(problem) => (StatusCode::BAD_REQUEST, "unreadable", problem, None),
+            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large", said("the body is too large"), None),
             Self::NotCompleted => (StatusCode::CONFLICT, "not_completed", said("the report has no file (yet)"), None),
             Self::OutsideOfFile => {
                 (StatusCode::RANGE_NOT_SATISFIABLE, "outside_of_file", said("the range lies outside of the file"), None)

@@ -13,6 +13,7 @@ use axum::http::request::Parts;
 use schemas::ids::Tenant;
 use service_kit::clock::Clock;
 use sha2::{Digest, Sha256};
+use tokio::sync::Semaphore;
 
 use crate::app::App;
 use crate::config::Account;
@@ -27,8 +28,12 @@ const SESSIONS_MAX: usize = 10_000;
 /// Wrong passwords in a row, and how long an account is closed after them.
 const TRIES_MAX: u32 = 5;
 const CLOSED_FOR: Duration = Duration::from_secs(60);
-/// Accounts whose tries are remembered.
+/// Accounts whose tries are remembered; the oldest goes.
 const REMEMBERED_MAX: usize = 10_000;
+/// Passwords that are checked at once: each check takes 19 MiB and a core for a while.
+const CHECKS_MAX: usize = 4;
+/// How long a sign-in waits for its turn.
+const TURN_MAX: Duration = Duration::from_secs(10);
 
 /// A password that cannot be hashed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -62,27 +67,44 @@ pub(crate) struct Sessions {
     lasts: Duration,
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
+    turns: Semaphore,
 }
 
 #[derive(Default)]
 struct State {
     sessions: HashMap<[u8; 32], (SignedIn, Instant)>,
-    tries: HashMap<(String, String), (u32, Instant)>,
+    /// By the hash of tenant and name: whatever is sent, an entry has one size.
+    tries: HashMap<[u8; 32], (u32, Instant)>,
 }
 
 impl Sessions {
     pub(crate) fn new(accounts: Vec<Account>, lasts: Duration, clock: Arc<dyn Clock>) -> Self {
-        Self { accounts, lasts, clock, state: Mutex::default() }
+        Self { accounts, lasts, clock, state: Mutex::default(), turns: Semaphore::new(CHECKS_MAX) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// [`Self::sign_in`] on a thread that may block, a few at a time.
+    pub(crate) async fn sign_in_by_turns(
+        self: Arc<Self>,
+        tenant: String,
+        name: String,
+        password: String,
+    ) -> Result<(String, SignedIn), Refusal> {
+        let busy = || Refusal::Away("sign-in");
+        let turn = tokio::time::timeout(TURN_MAX, self.turns.acquire()).await;
+        let _turn = turn.map_err(|_| busy())?.map_err(|_| busy())?;
+        let sessions = Arc::clone(&self);
+        let checked = tokio::task::spawn_blocking(move || sessions.sign_in(&tenant, &name, &password));
+        checked.await.unwrap_or_else(|_| Err(busy()))
+    }
+
     /// Checks a password and begins a session; gives the cookie's value. Costs the same for accounts that are not there. Blocks
     /// for a while: not for threads that wait for sockets.
-    pub(crate) fn sign_in(&self, tenant: &str, name: &str, password: &str) -> Result<(String, SignedIn), Refusal> {
-        let (tried, now) = ((tenant.to_owned(), name.to_owned()), self.clock.monotonic());
+    fn sign_in(&self, tenant: &str, name: &str, password: &str) -> Result<(String, SignedIn), Refusal> {
+        let (tried, now) = (key(&format!("{tenant}\n{name}")), self.clock.monotonic());
         let is_closed = |(tries, last): &(u32, Instant)| *tries >= TRIES_MAX && now.duration_since(*last) < CLOSED_FOR;
         if self.state().tries.get(&tried).is_some_and(is_closed) {
             return Err(Refusal::TooManyTries);
@@ -109,10 +131,11 @@ impl Sessions {
         Ok((token, signed_in))
     }
 
-    fn note_wrong(&self, tried: (String, String), now: Instant) {
+    fn note_wrong(&self, tried: [u8; 32], now: Instant) {
         let mut state = self.state();
-        if state.tries.len() >= REMEMBERED_MAX {
-            state.tries.retain(|_, (_, last)| now.duration_since(*last) < CLOSED_FOR);
+        if state.tries.len() >= REMEMBERED_MAX && !state.tries.contains_key(&tried) {
+            let oldest = state.tries.iter().min_by_key(|(_, (_, last))| *last).map(|(key, _)| *key);
+            oldest.and_then(|key| state.tries.remove(&key));
         }
         let (tries, last) = state.tries.entry(tried).or_insert((0, now));
         if now.duration_since(*last) >= CLOSED_FOR {

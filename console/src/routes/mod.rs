@@ -1,5 +1,6 @@
 //! The routes, and what holds for all of them.
 
+mod extract;
 pub(crate) mod reports;
 pub(crate) mod session;
 pub(crate) mod traffic;
@@ -71,3 +72,6 @@ async fn around(State(app): State<App>, request: Request, next: Next) -> Respons
     }
     response
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{ConnectInfo, Path, Query, State};
+use axum::extract::{ConnectInfo, Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
@@ -25,6 +25,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::app::App;
 use crate::error::{ErrorBody, Refusal};
 use crate::range::{in_utc, rfc3339};
+use crate::routes::extract::{JsonBody, UrlQuery};
 use crate::session::SignedIn;
 
 /// How long Kafka may take to take a request.
@@ -148,11 +149,11 @@ fn fifty() -> usize {
 /// Ask for a report.
 #[utoipa::path(post, path = "/api/v1/reports", request_body = NewReport, responses(
     (status = 201, body = Report), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
-    (status = 503, body = ErrorBody)))]
+    (status = 403, body = ErrorBody), (status = 413, body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub(crate) async fn ask(
     State(app): State<App>,
     signed_in: SignedIn,
-    Json(new): Json<NewReport>,
+    JsonBody(new): JsonBody<NewReport>,
 ) -> Result<Response, Refusal> {
     let range = in_utc(&new.from, &new.to, &new.zone)?;
     if new.remote_networks.len() > NETWORKS_MAX {
@@ -193,8 +194,12 @@ pub(crate) async fn ask(
 
 /// Reports, newest first.
 #[utoipa::path(get, path = "/api/v1/reports", params(Limit), responses(
-    (status = 200, body = Reports), (status = 401, body = ErrorBody)))]
-pub(crate) async fn list(State(app): State<App>, signed_in: SignedIn, Query(limit): Query<Limit>) -> Json<Reports> {
+    (status = 200, body = Reports), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody)))]
+pub(crate) async fn list(
+    State(app): State<App>,
+    signed_in: SignedIn,
+    UrlQuery(limit): UrlQuery<Limit>,
+) -> Json<Reports> {
     let found = app.book.list(&signed_in.tenant, limit.limit.min(500));
     Json(Reports { reports: found.into_iter().map(Report::from).collect() })
 }

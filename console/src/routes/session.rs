@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::error::{ErrorBody, Refusal};
+use crate::routes::extract::JsonBody;
 use crate::session::{COOKIE_NAME, SignedIn, is_own, token};
 
 /// Who wants in.
@@ -45,27 +46,29 @@ fn cookie(app: &App, value: &str, seconds: u64) -> HeaderValue {
 
 /// Sign in.
 #[utoipa::path(post, path = "/api/v1/session", request_body = Credentials, responses(
-    (status = 200, body = Session), (status = 401, body = ErrorBody), (status = 429, body = ErrorBody)))]
+    (status = 200, body = Session), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
+    (status = 403, body = ErrorBody), (status = 413, body = ErrorBody), (status = 429, body = ErrorBody)))]
 pub(crate) async fn sign_in(
     State(app): State<App>,
     parts: Parts,
-    Json(credentials): Json<Credentials>,
+    JsonBody(credentials): JsonBody<Credentials>,
 ) -> Result<Response, Refusal> {
     if !is_own(&parts) {
         return Err(Refusal::Forged);
     }
-    let sessions = Arc::clone(&app.sessions);
-    let checked = tokio::task::spawn_blocking(move || {
-        sessions.sign_in(&credentials.tenant, &credentials.account, &credentials.password)
-    });
-    match checked.await.unwrap_or(Err(Refusal::Away("sign-in"))) {
+    let Credentials { tenant, account, password } = credentials;
+    match Arc::clone(&app.sessions).sign_in_by_turns(tenant, account, password).await {
         Ok((token, signed_in)) => {
             app.metrics.sign_in("right");
             let cookie = cookie(&app, &token, app.sessions.lasts().as_secs());
             Ok(([(SET_COOKIE, cookie)], Json(Session::from(signed_in))).into_response())
         }
         Err(refusal) => {
-            app.metrics.sign_in(if refusal == Refusal::TooManyTries { "too_many" } else { "wrong" });
+            app.metrics.sign_in(match refusal {
+                Refusal::TooManyTries => "too_many",
+                Refusal::WrongPassword => "wrong",
+                _ => "busy",
+            });
             Err(refusal)
         }
     }

@@ -1,7 +1,7 @@
 //! Recent connections of a User or a Resource, and names to choose from.
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use clickhouse_io::recent::{self, Named, Of};
 use schemas::connection_event::{ConnectionEvent, TunnelPath};
 use serde::{Deserialize, Serialize};
@@ -10,6 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::app::App;
 use crate::error::{ErrorBody, Refusal};
 use crate::range::rfc3339;
+use crate::routes::extract::UrlQuery;
 use crate::session::SignedIn;
 
 /// An id and its newest name. Ids are text: they exceed what a browser's numbers hold.
@@ -184,11 +185,11 @@ pub(crate) async fn remote_networks(
 
 /// Users that had traffic.
 #[utoipa::path(get, path = "/api/v1/users", params(Search), responses(
-    (status = 200, body = Users), (status = 401, body = ErrorBody), (status = 503, body = ErrorBody)))]
+    (status = 200, body = Users), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub(crate) async fn users(
     State(app): State<App>,
     signed_in: SignedIn,
-    Query(search): Query<Search>,
+    UrlQuery(search): UrlQuery<Search>,
 ) -> Result<Json<Users>, Refusal> {
     let found = recent::users(&app.clickhouse, &signed_in.tenant, &search.search, search.limit).await?;
     Ok(Json(Users { users: names(found) }))
@@ -196,11 +197,11 @@ pub(crate) async fn users(
 
 /// Resources that had traffic.
 #[utoipa::path(get, path = "/api/v1/resources", params(Search), responses(
-    (status = 200, body = Resources), (status = 401, body = ErrorBody), (status = 503, body = ErrorBody)))]
+    (status = 200, body = Resources), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub(crate) async fn resources(
     State(app): State<App>,
     signed_in: SignedIn,
-    Query(search): Query<Search>,
+    UrlQuery(search): UrlQuery<Search>,
 ) -> Result<Json<Resources>, Refusal> {
     let found = recent::resources(&app.clickhouse, &signed_in.tenant, &search.search, search.limit).await?;
     Ok(Json(Resources { resources: names(found) }))
@@ -214,7 +215,7 @@ pub(crate) async fn user_connections(
     State(app): State<App>,
     signed_in: SignedIn,
     Path(id): Path<String>,
-    Query(limit): Query<Limit>,
+    UrlQuery(limit): UrlQuery<Limit>,
 ) -> Result<Json<Connections>, Refusal> {
     let id = id.parse().map_err(|_| Refusal::Field("id", "is not a number".to_owned()))?;
     connections(&app, &signed_in, Of::User(id), limit.limit).await
@@ -228,7 +229,7 @@ pub(crate) async fn resource_connections(
     State(app): State<App>,
     signed_in: SignedIn,
     Path(id): Path<String>,
-    Query(limit): Query<Limit>,
+    UrlQuery(limit): UrlQuery<Limit>,
 ) -> Result<Json<Connections>, Refusal> {
     let id = id.parse().map_err(|_| Refusal::Field("id", "is not a number".to_owned()))?;
     connections(&app, &signed_in, Of::Resource(id), limit.limit).await

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use kafka_io::{OutRecord, ProduceError, Producer};
-use schema_registry::{EncodeError, Encoder, Registry, RegistryError};
+use schema_registry::{EncodeError, Encoder, Registry, RegistryError, SchemaId};
 use schemas::avro_schemas::{REPORT_EVENT, REPORT_REQUEST};
 use schemas::report_event::{ReportEvent, ReportEventType};
 use schemas::report_request::ReportRequest;
@@ -47,12 +47,16 @@ impl Journal {
             Ok(id) => id,
             Err(error) => return Some(Err(error.into())),
         };
-        let encoders = || Ok((Encoder::new(event, &REPORT_EVENT)?, Encoder::new(request, &REPORT_REQUEST)?));
-        Some(encoders().map(|(events, requests)| Self {
-            producer,
-            events: Arc::new(events),
-            requests: Arc::new(requests),
-        }))
+        Some(Self::with_ids(producer, event, request))
+    }
+
+    /// A journal under schema ids that are known.
+    ///
+    /// # Errors
+    /// When our own schemas cannot be parsed.
+    pub fn with_ids(producer: Producer, event: SchemaId, request: SchemaId) -> Result<Self, JournalError> {
+        let (events, requests) = (Encoder::new(event, &REPORT_EVENT)?, Encoder::new(request, &REPORT_REQUEST)?);
+        Ok(Self { producer, events: Arc::new(events), requests: Arc::new(requests) })
     }
 
     /// Appends an event; returns when it is acknowledged.
