@@ -16,6 +16,8 @@ pub struct Config {
     pub refresh: Duration,
     /// Changes are written at the latest after so many events, 1 to 1 000 000.
     pub events_max: usize,
+    /// Changes are written at the latest after so many bytes of events, 1 MiB to 1 GiB; until then nothing more is read.
+    pub changes_bytes_max: usize,
     /// Bytes that wait between Kafka and the aggregator, 1 MiB to 1 GiB.
     pub waiting_bytes_max: usize,
     /// A connection whose Connector reports nothing for so long has ended, 60 to 31 536 000 s.
@@ -32,6 +34,7 @@ impl Default for Config {
             instance_id: None,
             refresh: Duration::from_secs(2),
             events_max: 100_000,
+            changes_bytes_max: 64 << 20,
             waiting_bytes_max: 32 << 20,
             silence_max: Duration::from_secs(24 * 3600),
             ended_remembered: Duration::from_secs(24 * 3600),
@@ -43,6 +46,7 @@ impl Validate for Config {
     fn validate(&self) -> Result<(), RangeError> {
         seconds_in_range("refresh", self.refresh, 0.1..=600.0)?;
         in_range("events_max", self.events_max, 1..=1_000_000)?;
+        in_range("changes_bytes_max", self.changes_bytes_max, 1 << 20..=1 << 30)?;
         in_range("waiting_bytes_max", self.waiting_bytes_max, 1 << 20..=1 << 30)?;
         seconds_in_range("silence_max", self.silence_max, 60.0..=31_536_000.0)?;
         seconds_in_range("ended_remembered", self.ended_remembered, 60.0..=31_536_000.0)

@@ -7,6 +7,7 @@
 //! Guarantee: the roll-up equals GROUP BY over the raw rows, each fact once, whatever is read again after a crash: counting again
 //! gives the same. What breaks the contract is passed over and counted; ingest dead-letters it.
 
+mod adapters;
 mod config;
 mod error;
 mod metrics;
@@ -22,6 +23,7 @@ use service_kit::context::ServiceContext;
 pub use config::Config;
 pub use error::Error;
 
+use crate::adapters::Parts;
 use crate::metrics::AggregatorMetrics;
 use crate::pipeline::Pipeline;
 
@@ -52,8 +54,9 @@ pub async fn run(
     let consumer = GroupConsumer::new(&kafka, &options)?;
     let metrics = AggregatorMetrics::new(&context.metrics);
     ready.set(true);
-    let ended =
-        Pipeline::new(config, kafka, decoder, registry, clickhouse, metrics, context.stop.clone()).run(consumer).await;
+    let outside = Parts { kafka, clickhouse, committer: consumer.committer() };
+    let pipeline = Pipeline::new(config, outside, decoder, registry, metrics, context.stop.clone());
+    let ended = pipeline.run(consumer).await;
     ready.set(false);
     ended
 }

@@ -1,65 +1,62 @@
 //! Arrival, decode, changes; then, when ingest has stored them: count, write, commit.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use clickhouse_io::{ClickHouse, NextStep, QueryError, open, rollup};
-use kafka_io::{Arrival, CommitError, Committer, GroupConsumer, KafkaConfig, Partition, Record, admin};
+use clickhouse_io::{NextStep, QueryError};
+use kafka_io::{Arrival, CommitError, GroupConsumer, Partition, Record};
 use schema_registry::{Decoder, Registry};
 use schemas::connection_event::ConnectionEvent;
 use schemas::topics::CONNECTION_EVENTS;
 use service_kit::CancellationToken;
 use service_kit::retry::Backoff;
+use tokio::time::Instant;
 
+use crate::adapters::Outside;
 use crate::config::Config;
 use crate::error::Error;
 use crate::metrics::AggregatorMetrics;
 use crate::stages::note_changes::Changes;
 
-/// The group whose committed offsets say what is stored.
-const INGEST_GROUP: &str = "ingest";
 /// How often silent and forgotten connections are looked for.
 const HOUSEKEEPING: Duration = Duration::from_secs(60);
 
-pub(crate) struct Pipeline {
+pub(crate) struct Pipeline<O> {
     config: Config,
-    kafka: KafkaConfig,
+    outside: O,
     decoder: Decoder<ConnectionEvent>,
     registry: Registry,
-    clickhouse: ClickHouse,
     metrics: AggregatorMetrics,
     stop: CancellationToken,
     changes: Changes,
 }
 
-impl Pipeline {
+impl<O: Outside> Pipeline<O> {
     pub(crate) fn new(
         config: Config,
-        kafka: KafkaConfig,
+        outside: O,
         decoder: Decoder<ConnectionEvent>,
         registry: Registry,
-        clickhouse: ClickHouse,
         metrics: AggregatorMetrics,
         stop: CancellationToken,
     ) -> Self {
-        Self { config, kafka, decoder, registry, clickhouse, metrics, stop, changes: Changes::default() }
+        Self { config, outside, decoder, registry, metrics, stop, changes: Changes::default() }
     }
 
     pub(crate) async fn run(mut self, mut consumer: GroupConsumer) -> Result<(), Error> {
-        let committer = consumer.committer();
         let stop = self.stop.clone();
         // Nothing has to be drained: what was not committed is read again and counted again.
-        let ended = stop.run_until_cancelled(self.consume(&mut consumer, &committer)).await;
+        let ended = stop.run_until_cancelled(self.consume(&mut consumer)).await;
         consumer.close().await;
         ended.unwrap_or(Ok(()))
     }
 
-    async fn consume(&mut self, consumer: &mut GroupConsumer, committer: &Committer) -> Result<(), Error> {
+    async fn consume(&mut self, consumer: &mut GroupConsumer) -> Result<(), Error> {
         let mut refresh = tokio::time::interval(self.config.refresh);
         refresh.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut kept_house = Instant::now();
         loop {
-            let is_full = self.changes.events() >= self.config.events_max;
+            let is_full = self.is_full();
             let is_due = tokio::select! {
                 _ = refresh.tick() => true,
                 arrival = consumer.next(), if !is_full => {
@@ -69,13 +66,17 @@ impl Pipeline {
             };
             if (is_due || is_full) && !self.changes.is_empty() {
                 let changes = std::mem::take(&mut self.changes);
-                self.write(changes, committer).await?;
+                self.write(changes).await?;
             }
             if kept_house.elapsed() >= HOUSEKEEPING {
                 self.keep_house().await?;
                 kept_house = Instant::now();
             }
         }
+    }
+
+    fn is_full(&self) -> bool {
+        self.changes.events() >= self.config.events_max || self.changes.bytes() >= self.config.changes_bytes_max
     }
 
     async fn arrived(&mut self, arrival: Arrival) -> Result<(), Error> {
@@ -96,7 +97,7 @@ impl Pipeline {
         self.metrics.received.inc();
         let event = decoded?.ok().filter(|event| event.check(record.timestamp).is_ok());
         match event {
-            Some(event) => self.changes.note(event, record.offset),
+            Some(event) => self.changes.note(event, record.offset, value.len()),
             None => {
                 self.metrics.passed_over.inc();
             }
@@ -105,13 +106,13 @@ impl Pipeline {
         Ok(())
     }
 
-    async fn write(&self, changes: Changes, committer: &Committer) -> Result<(), Error> {
+    async fn write(&self, changes: Changes) -> Result<(), Error> {
         self.wait_for_ingest(&changes.positions).await;
-        self.again(|| rollup::count_again(&self.clickhouse, &changes.hours)).await?;
-        self.again(|| open::write(&self.clickhouse, &changes.open)).await?;
+        self.again(|| self.outside.count_hours(&changes.hours)).await?;
+        self.again(|| self.outside.write_open(&changes.open)).await?;
         self.metrics.hours_counted.inc_by(changes.hours.len() as u64);
         for (number, (epoch, position)) in changes.positions {
-            self.commit(committer, number, epoch, position).await;
+            self.commit(number, epoch, position).await;
         }
         Ok(())
     }
@@ -120,10 +121,10 @@ impl Pipeline {
     async fn wait_for_ingest(&self, wanted: &BTreeMap<i32, (u64, i64)>) {
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
         loop {
-            match admin::committed(&self.kafka, INGEST_GROUP, CONNECTION_EVENTS.name).await {
+            match self.outside.stored_until().await {
                 Ok(stored) => {
                     let is_stored = |(number, (_, position)): (&i32, &(u64, i64))| {
-                        *position == 0 || stored.get(number).copied().flatten().is_some_and(|it| it >= *position)
+                        *position == 0 || stored.get(number).is_some_and(|it| it >= position)
                     };
                     if wanted.iter().all(is_stored) {
                         return;
@@ -135,10 +136,10 @@ impl Pipeline {
         }
     }
 
-    async fn commit(&self, committer: &Committer, number: i32, epoch: u64, position: i64) {
+    async fn commit(&self, number: i32, epoch: u64, position: i64) {
         let partition = Partition { topic: CONNECTION_EVENTS.name.into(), number };
         let mut backoff = Backoff::default();
-        while let Err(error) = committer.commit(&partition, epoch, position).await {
+        while let Err(error) = self.outside.commit(&partition, epoch, position).await {
             match error {
                 // The next owner counts the same hours again.
                 CommitError::NotOurs(_) => return,
@@ -152,8 +153,8 @@ impl Pipeline {
     }
 
     async fn keep_house(&self) -> Result<(), Error> {
-        self.again(|| open::end_silent(&self.clickhouse, self.config.silence_max)).await?;
-        self.again(|| open::forget_ended(&self.clickhouse, self.config.ended_remembered)).await
+        self.again(|| self.outside.end_silent(self.config.silence_max)).await?;
+        self.again(|| self.outside.forget_ended(self.config.ended_remembered)).await
     }
 
     /// Tries a statement again while that may help.
@@ -175,3 +176,6 @@ impl Pipeline {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

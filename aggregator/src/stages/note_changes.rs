@@ -6,6 +6,9 @@ use clickhouse_io::open::OpenConnectionRow;
 use clickhouse_io::rollup::HourOfNetwork;
 use schemas::connection_event::{ConnectionEvent, EventType};
 
+/// What an event takes here beside its own texts.
+const ENTRY_BYTES: usize = size_of::<OpenConnectionRow>() + size_of::<HourOfNetwork>();
+
 /// Changes since the last write.
 #[derive(Debug, Default)]
 pub(crate) struct Changes {
@@ -14,16 +17,18 @@ pub(crate) struct Changes {
     /// For each partition its assignment and the offset after the last one that is in here.
     pub(crate) positions: BTreeMap<i32, (u64, i64)>,
     events: usize,
+    bytes: usize,
 }
 
 impl Changes {
-    /// Notes what an event changes; `offset` is where it lay.
-    pub(crate) fn note(&mut self, event: ConnectionEvent, offset: i64) {
+    /// Notes what an event changes; `offset` is where it lay, `bytes` its size on Kafka.
+    pub(crate) fn note(&mut self, event: ConnectionEvent, offset: i64, bytes: usize) {
         self.open.extend(OpenConnectionRow::from_event(&event, offset));
         if event.event_type != EventType::EstablishedConnection {
             self.hours.insert(HourOfNetwork::of(event.tenant, event.end_time, event.remote_network_id));
         }
         self.events += 1;
+        self.bytes += bytes + ENTRY_BYTES;
     }
 
     /// Everything of the partition before `position` is noted, or changes nothing.
@@ -38,6 +43,11 @@ impl Changes {
 
     pub(crate) fn events(&self) -> usize {
         self.events
+    }
+
+    /// An upper bound of what is held in memory.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -234,7 +234,7 @@ async fn changes_are_streamed_to_their_own_tenant_only() {
     let (others, own) = (console.report_of("globex"), console.report_of("acme"));
     let mut said = String::new();
     while !said.contains("\n\n") {
-        said.push_str(&String::from_utf8(stream.chunk().await.unwrap().unwrap().to_vec()).unwrap());
+        said.push_str(std::str::from_utf8(&stream.chunk().await.unwrap().unwrap()).unwrap());
     }
     assert!(said.starts_with("event: changed\n") && said.contains(&own.to_string()), "{said}");
     assert!(!said.contains(&others.to_string()), "{said}");
