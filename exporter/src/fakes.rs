@@ -10,9 +10,9 @@ use clickhouse_io::rows::{ConnectionRow, Source};
 use kafka_io::{CommitError, KafkaError, Partition, ProduceError, Record};
 use report_life::{JournalError, ReportState};
 use report_store::StoreError;
-use schemas::connection_event::{ConnectionEvent, EventType, Protocol, TunnelPath};
-use schemas::event_id::EventId;
-use schemas::ids::{ReportId, Tenant};
+use schemas::connection_event::EventType;
+use schemas::examples::connection;
+use schemas::ids::ReportId;
 use schemas::report_event::ReportEvent;
 use schemas::times::Moment;
 use service_kit::metrics::Metrics;
@@ -134,9 +134,9 @@ impl Outside for Fake {
         Ok((0..SLICES).map(|slice| Slice { from: at(slice), to: at(slice + 1), rows: 2 }).collect())
     }
 
-    async fn read_slice(&self, query: &ReportQuery, slice: &Slice) -> Result<Vec<ConnectionRow>, QueryError> {
+    async fn read_slice(&self, _: &ReportQuery, slice: &Slice) -> Result<Vec<ConnectionRow>, QueryError> {
         self.0.fault("read", &self.0.read_faults)?;
-        Ok([1, 2].map(|number| row(&query.tenant, slice.from.as_micros() + number * 1_000)).into())
+        Ok([1, 2].map(|number| row(slice.from.as_micros() + number * 1_000)).into())
     }
 
     async fn begin_file(&self, key: &str) -> Result<FakeFile, StoreError> {
@@ -161,37 +161,8 @@ impl Outside for Fake {
     }
 }
 
-fn row(tenant: &Tenant, end_us: i64) -> ConnectionRow {
-    let (connector_id, connection_id) = ("150034".parse().unwrap(), format!("c-{end_us}"));
+fn row(end_us: i64) -> ConnectionRow {
     let end_ms = u64::try_from(end_us / 1_000).unwrap();
-    let event = ConnectionEvent {
-        event_id: EventId::of_fact(tenant, connector_id, &connection_id, EventType::ClosedConnection, end_ms),
-        tenant: tenant.clone(),
-        event_type: EventType::ClosedConnection,
-        start_time: Moment::from_micros(end_us - 1_000),
-        end_time: Moment::from_micros(end_us),
-        connection_id,
-        connector_id,
-        connector_name: "quiet-heron".to_owned(),
-        remote_network_id: "64894".parse().unwrap(),
-        remote_network_name: "Lab".to_owned(),
-        resource_id: "1".parse().unwrap(),
-        resource_address: "db.internal".to_owned(),
-        applied_rule: "db.internal".to_owned(),
-        resource_ip: None,
-        resource_port: 5432,
-        protocol: Protocol::Tcp,
-        tunnel_path: TunnelPath::Direct,
-        tunnel_protocol: None,
-        client_ip: None,
-        bytes_received: 1,
-        bytes_transferred: 2,
-        error_message: String::new(),
-        device_id: None,
-        user: None,
-        service_account: None,
-        relays: Vec::new(),
-        location: None,
-    };
+    let event = connection(EventType::ClosedConnection, &format!("c-{end_ms}"), end_ms);
     ConnectionRow::from_event(event, Source { name: "main", partition: 0, offset: end_us })
 }

@@ -1,4 +1,5 @@
 //! What the commands say: a change of help, defaults or messages shows in review.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::process::{Command, Stdio};
 

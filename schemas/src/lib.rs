@@ -8,6 +8,8 @@ mod as_long;
 pub mod avro_schemas;
 pub mod connection_event;
 pub mod event_id;
+#[cfg(any(test, feature = "examples"))]
+pub mod examples;
 mod fixed16;
 pub mod ids;
 pub mod migrations;

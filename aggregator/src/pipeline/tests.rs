@@ -8,8 +8,8 @@ use clickhouse_io::rollup::HourOfNetwork;
 use kafka_io::KafkaError;
 use schema_registry::{Encoder, RegistryConfig, SchemaId, WriterSchema};
 use schemas::avro_schemas::CONNECTION_EVENT;
-use schemas::connection_event::{EventType, Protocol, TunnelPath, User};
-use schemas::event_id::EventId;
+use schemas::connection_event::EventType;
+use schemas::examples::connection;
 use schemas::times::Moment;
 
 use super::*;
@@ -88,40 +88,6 @@ fn pipeline(fake: &Arc<Fake>, config: Config) -> Pipeline<Arc<Fake>> {
     Pipeline::new(config, Arc::clone(fake), decoder, registry, AggregatorMetrics::default(), CancellationToken::new())
 }
 
-fn event(event_type: EventType, end_ms: u64) -> ConnectionEvent {
-    let (tenant, connector_id) = ("acme".parse().unwrap(), "150034".parse().unwrap());
-    let end_time = Moment::from_millis(i64::try_from(end_ms).unwrap());
-    ConnectionEvent {
-        event_id: EventId::of_fact(&tenant, connector_id, "c-1", event_type, end_ms),
-        tenant,
-        event_type,
-        start_time: end_time,
-        end_time,
-        connection_id: "c-1".to_owned(),
-        connector_id,
-        connector_name: "quiet-heron".to_owned(),
-        remote_network_id: "64894".parse().unwrap(),
-        remote_network_name: "Lab".to_owned(),
-        resource_id: "1".parse().unwrap(),
-        resource_address: "db.internal".to_owned(),
-        applied_rule: "db.internal".to_owned(),
-        resource_ip: None,
-        resource_port: 5432,
-        protocol: Protocol::Tcp,
-        tunnel_path: TunnelPath::Direct,
-        tunnel_protocol: None,
-        client_ip: None,
-        bytes_received: 1,
-        bytes_transferred: 2,
-        error_message: String::new(),
-        device_id: None,
-        user: Some(User { id: "9".parse().unwrap(), email: "jane@acme.example".to_owned() }),
-        service_account: None,
-        relays: Vec::new(),
-        location: None,
-    }
-}
-
 fn partition() -> Partition {
     Partition { topic: CONNECTION_EVENTS.name.into(), number: 0 }
 }
@@ -134,7 +100,7 @@ fn record(offset: i64, payload: Vec<u8>) -> Arrival {
 
 fn arrival(offset: i64, event_type: EventType, end_ms: u64) -> Arrival {
     let encoder = Encoder::new(SchemaId::new(7), &CONNECTION_EVENT).unwrap();
-    record(offset, encoder.encode(&event(event_type, end_ms)).unwrap())
+    record(offset, encoder.encode(&connection(event_type, "c-1", end_ms)).unwrap())
 }
 
 async fn write(pipeline: &mut Pipeline<Arc<Fake>>) -> Result<(), Error> {

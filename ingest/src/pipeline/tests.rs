@@ -3,6 +3,8 @@
 use std::sync::Mutex;
 
 use kafka_io::ProduceError;
+use schemas::connection_event::EventType;
+use schemas::examples::connection;
 use schemas::times::Moment;
 
 use super::*;
@@ -75,40 +77,6 @@ fn write(fake: &Arc<Fake>) -> (Write<FakeRows, FakeDeadLetters, FakeOffsets>, In
     (write, metrics)
 }
 
-fn event() -> ConnectionEvent {
-    let text = "1".parse().unwrap();
-    let (tenant, event_type) = ("acme".parse().unwrap(), schemas::connection_event::EventType::DeniedAccess);
-    ConnectionEvent {
-        event_id: schemas::event_id::EventId::of_fact(&tenant, text, "a", event_type, 1_000),
-        tenant,
-        event_type,
-        start_time: Moment::from_millis(1_000),
-        end_time: Moment::from_millis(1_000),
-        connection_id: "a".to_owned(),
-        connector_id: text,
-        connector_name: String::new(),
-        remote_network_id: "1".parse().unwrap(),
-        remote_network_name: String::new(),
-        resource_id: "1".parse().unwrap(),
-        resource_address: String::new(),
-        applied_rule: String::new(),
-        resource_ip: None,
-        resource_port: 0,
-        protocol: schemas::connection_event::Protocol::Tcp,
-        tunnel_path: schemas::connection_event::TunnelPath::Direct,
-        tunnel_protocol: None,
-        client_ip: None,
-        bytes_received: 0,
-        bytes_transferred: 0,
-        error_message: String::new(),
-        device_id: None,
-        user: Some(schemas::connection_event::User { id: "1".parse().unwrap(), email: String::new() }),
-        service_account: None,
-        relays: Vec::new(),
-        location: None,
-    }
-}
-
 /// One event that is kept, and one that lies two days ahead of Kafka's time.
 fn batch() -> Batch {
     let partition = Partition { topic: "connection-events".into(), number: 3 };
@@ -123,7 +91,7 @@ fn batch() -> Batch {
             payload: None,
             headers: Vec::new(),
         };
-        let decision = accept_event("main", &record, Ok(event()));
+        let decision = accept_event("main", &record, Ok(connection(EventType::DeniedAccess, "a", 1_000)));
         assert_eq!(matches!(decision, Decision::Keep(_)), offset == 7);
         batcher.add(record, decision, Instant::now());
     }

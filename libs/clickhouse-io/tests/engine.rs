@@ -13,6 +13,7 @@ use schemas::connection_event::{
     ConnectionEvent, EventType, Location, Protocol, Relay, ServiceAccount, TunnelPath, User,
 };
 use schemas::event_id::EventId;
+use schemas::examples::connection;
 use schemas::ids::Tenant;
 use schemas::times::Moment;
 use schemas::{migrations, murmur2};
@@ -48,23 +49,15 @@ impl Engine {
     }
 }
 
+/// Values at the edges of what the contract allows, different from one number to the next.
 fn event(number: u64, connection_id: &str) -> ConnectionEvent {
-    let tenant: Tenant = "acme".parse().unwrap();
     let end_ms = 1_793_487_602_000 + number * 700;
-    let connector_id = "150034".parse().unwrap();
+    let event = connection(EventType::ClosedConnection, connection_id, end_ms);
     ConnectionEvent {
-        event_id: EventId::of_fact(&tenant, connector_id, connection_id, EventType::ClosedConnection, end_ms),
-        tenant,
-        event_type: EventType::ClosedConnection,
-        start_time: Moment::from_micros(i64::try_from(end_ms * 1000 - 1_234).unwrap()),
-        end_time: Moment::from_micros(i64::try_from(end_ms * 1000).unwrap()),
-        connection_id: connection_id.to_owned(),
-        connector_id,
-        connector_name: "quiet-heron".to_owned(),
+        start_time: Moment::from_micros(event.end_time.as_micros() - 1_234),
         remote_network_id: (64_890 + number % 5).to_string().parse().unwrap(),
         remote_network_name: "two\nlines 🏠".to_owned(),
         resource_id: "9223372036854775807".parse().unwrap(),
-        resource_address: "wiki.corp.example".to_owned(),
         applied_rule: String::new(),
         resource_ip: number.is_multiple_of(2).then(|| parse_bare_address("::").unwrap()),
         resource_port: 65_535,
@@ -74,7 +67,6 @@ fn event(number: u64, connection_id: &str) -> ConnectionEvent {
         client_ip: parse_bare_address("192.0.2.1"),
         bytes_received: i64::MAX as u64,
         bytes_transferred: 0,
-        error_message: String::new(),
         device_id: (number % 2 == 1).then(|| "0".parse().unwrap()),
         user: number.is_multiple_of(2).then(|| User { id: "0".parse().unwrap(), email: String::new() }),
         service_account: (number % 2 == 1).then(|| ServiceAccount {
@@ -93,6 +85,7 @@ fn event(number: u64, connection_id: &str) -> ConnectionEvent {
             longitude: (number % 4 == 1).then_some(174.7),
             ..Location::default()
         }),
+        ..event
     }
 }
 

@@ -1,4 +1,5 @@
 //! Against a real registry: the given one (`FLOWLEDGER_TEST_REGISTRY`), or one of the test's own.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use local_parts::{SchemaRegistry, Silent, given};
 use schema_registry::{DecodeError, Decoder, Encoder, Registry, RegistryConfig, RegistryError, SchemaId, WriterSchema};
