@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use clickhouse_io::QueryError;
 use clickhouse_io::report::{ReportQuery, Slice};
@@ -35,12 +36,20 @@ pub(crate) struct World {
     pub(crate) book: Mutex<HashMap<ReportId, ReportState>>,
     pub(crate) files: Mutex<BTreeMap<String, Vec<u8>>>,
     pub(crate) aborted: AtomicUsize,
+    /// Uploads that were begun and neither finished nor aborted.
+    pub(crate) uploads_open: AtomicUsize,
+    pub(crate) append_faults: Faults<ProduceError>,
+    pub(crate) refuse_faults: Faults<ProduceError>,
+    pub(crate) plan_faults: Faults<QueryError>,
+    pub(crate) begin_faults: Faults<StoreError>,
     pub(crate) read_faults: Faults<QueryError>,
     pub(crate) write_faults: Faults<StoreError>,
     pub(crate) mail_faults: Faults<MailError>,
     pub(crate) commit_faults: Faults<CommitError>,
     /// What ingest's position of partition 0 is, one answer a question; the last one stays.
     pub(crate) positions: Mutex<Vec<i64>>,
+    /// How long one slice takes.
+    pub(crate) read_takes: Mutex<Duration>,
     calls: Mutex<HashMap<&'static str, usize>>,
     done: Mutex<Vec<String>>,
 }
@@ -97,12 +106,14 @@ impl FileBeingWritten for FakeFile {
     async fn finish(self) -> Result<u64, StoreError> {
         let size_bytes = self.size_bytes();
         self.world.note("file".to_owned());
+        self.world.uploads_open.fetch_sub(1, Ordering::Relaxed);
         self.world.files.lock().unwrap().insert(self.key, self.bytes);
         Ok(size_bytes)
     }
 
     async fn abort(self) -> Result<(), StoreError> {
         self.world.aborted.fetch_add(1, Ordering::Relaxed);
+        self.world.uploads_open.fetch_sub(1, Ordering::Relaxed);
         Ok(())
     }
 }
@@ -115,6 +126,7 @@ impl Outside for Fake {
     }
 
     async fn append(&self, event: &ReportEvent) -> Result<(), JournalError> {
+        self.0.fault("append", &self.0.append_faults)?;
         self.0.note(format!("{:?}", event.event_type));
         let mut book = self.0.book.lock().unwrap();
         let state = book.entry(event.report_id).or_insert_with(|| ReportState::begun_by(event));
@@ -129,17 +141,21 @@ impl Outside for Fake {
     }
 
     async fn plan(&self, query: &ReportQuery, _: u64) -> Result<Vec<Slice>, QueryError> {
-        self.0.fault("plan", &Mutex::default())?;
+        self.0.fault("plan", &self.0.plan_faults)?;
         let at = |slice: i64| Moment::from_micros(query.from.as_micros() + slice * 1_000_000);
         Ok((0..SLICES).map(|slice| Slice { from: at(slice), to: at(slice + 1), rows: 2 }).collect())
     }
 
     async fn read_slice(&self, _: &ReportQuery, slice: &Slice) -> Result<Vec<ConnectionRow>, QueryError> {
+        let takes = *self.0.read_takes.lock().unwrap();
+        tokio::time::sleep(takes).await;
         self.0.fault("read", &self.0.read_faults)?;
         Ok([1, 2].map(|number| row(slice.from.as_micros() + number * 1_000)).into())
     }
 
     async fn begin_file(&self, key: &str) -> Result<FakeFile, StoreError> {
+        self.0.fault("begin", &self.0.begin_faults)?;
+        self.0.uploads_open.fetch_add(1, Ordering::Relaxed);
         Ok(FakeFile { world: Arc::clone(&self.0), key: key.to_owned(), bytes: Vec::new() })
     }
 
@@ -150,6 +166,7 @@ impl Outside for Fake {
     }
 
     async fn refuse(&self, request: &Record, reason: &str) -> Result<(), ProduceError> {
+        self.0.fault("refuse", &self.0.refuse_faults)?;
         self.0.note(format!("refused {}: {reason}", request.offset));
         Ok(())
     }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use clickhouse_io::NextStep;
 use report_life::{Journal, JournalError, Phase, ReportState};
 use schemas::report_event::{ReportEvent, ReportEventType};
 use schemas::report_request::ReportRequest;
@@ -15,7 +14,7 @@ use crate::adapters::Outside;
 use crate::config::Config;
 use crate::error::FileError;
 use crate::mail::MailError;
-use crate::metrics::ExporterMetrics;
+use crate::metrics::{Counted, ExporterMetrics};
 use crate::stages::check_request::check_request;
 use crate::stages::name_file::{file_name, object_key};
 use crate::stages::write_mail::write_mail;
@@ -45,10 +44,9 @@ impl<O: Outside> Life<O> {
             }
         };
         if !state.phase.is_final() {
-            self.metrics.running.inc();
-            let ended = self.make(request, &mut state).await;
-            self.metrics.running.dec();
-            let ended = ended?;
+            let running = Counted::new(&self.metrics.running);
+            let ended = self.make(request, &mut state).await?;
+            drop(running);
             self.outside.append(&ended).await?;
             state.apply(&ended);
             self.metrics.request(if state.phase == Phase::Completed { "completed" } else { "failed" });
@@ -79,7 +77,7 @@ impl<O: Outside> Life<O> {
             slice_rows: self.config.slice_rows,
             retry_max: self.config.retry_max,
         };
-        let (begin, mut backoff) = (Instant::now(), Backoff::default());
+        let (mut failing_since, mut backoff) = (None, Backoff::default());
         loop {
             let error = match self.attempt(&writer, request, &query, state).await? {
                 Ok(written) => return Ok(Self::completed(request, written)),
@@ -87,10 +85,12 @@ impl<O: Outside> Life<O> {
             };
             tracing::warn!(%error, report = %request.report_id, attempt = state.attempt, "an attempt at a report failed");
             let may_work_later = match &error {
-                FileError::Rows(error) => error.next_step() == NextStep::Retry,
-                FileError::Store(_) => true,
+                // Each question has waited as long as it may, or waiting is of no use.
+                FileError::Rows(_) => false,
+                // Not since the report began: a long one would have no second attempt.
+                FileError::Store(_) => failing_since.get_or_insert_with(Instant::now).elapsed() < self.config.retry_max,
             };
-            if !may_work_later || begin.elapsed() >= self.config.retry_max {
+            if !may_work_later {
                 return Ok(failed(error.for_an_admin().to_owned()));
             }
             self.metrics.retries.inc();
@@ -111,28 +111,24 @@ impl<O: Outside> Life<O> {
     /// Waits until ingest's position has reached the barrier, and says that it waits.
     async fn wait_for_ingest(&self, request: &ReportRequest) -> Result<(), JournalError> {
         let (mut told, mut last_told) = (None, None::<Instant>);
-        self.metrics.waiting.inc();
-        let reached = loop {
+        let _waiting = Counted::new(&self.metrics.waiting);
+        loop {
             match self.events_behind(request).await {
-                Ok(0) => break Ok(()),
+                Ok(0) => return Ok(()),
                 Ok(behind) => {
                     if told != Some(behind) && last_told.is_none_or(|last| last.elapsed() >= TELL_EVERY) {
                         let event = ReportEvent {
                             events_behind: Some(behind),
                             ..Self::event(request, ReportEventType::Waiting)
                         };
-                        if let Err(error) = self.outside.append(&event).await {
-                            break Err(error);
-                        }
+                        self.outside.append(&event).await?;
                         (told, last_told) = (Some(behind), Some(Instant::now()));
                     }
                 }
                 Err(error) => tracing::warn!(%error, "waiting for Kafka"),
             }
             tokio::time::sleep(BARRIER_EVERY).await;
-        };
-        self.metrics.waiting.dec();
-        reached
+        }
     }
 
     /// Offsets between ingest's position and the barrier; 0 when it is reached.

@@ -15,8 +15,8 @@ pub(crate) struct FateLabel {
 /// Fates of requests and mails, and work done.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ExporterMetrics {
-    requests: Family<FateLabel, Counter>,
-    mails: Family<FateLabel, Counter>,
+    pub(crate) requests: Family<FateLabel, Counter>,
+    pub(crate) mails: Family<FateLabel, Counter>,
     pub(crate) rows: Counter,
     pub(crate) bytes: Counter,
     pub(crate) retries: Counter,
@@ -45,5 +45,21 @@ impl ExporterMetrics {
     /// One of `sent`, `given_up`.
     pub(crate) fn mail(&self, fate: &'static str) {
         self.mails.get_or_create(&FateLabel { fate }).inc();
+    }
+}
+
+/// One more in a gauge as long as this lives: also where a report's life is broken off.
+pub(crate) struct Counted<'a>(&'a Gauge);
+
+impl<'a> Counted<'a> {
+    pub(crate) fn new(gauge: &'a Gauge) -> Self {
+        gauge.inc();
+        Self(gauge)
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.dec();
     }
 }

@@ -8,11 +8,35 @@ use schemas::report_request::{BarrierOffset, ReportKind};
 
 use super::*;
 use crate::fakes::Fake;
+use crate::metrics::FateLabel;
 use crate::stages::check_request::tests::request;
 use crate::stages::name_file::object_key;
 
-async fn live(fake: &Fake, request: &ReportRequest) {
-    fake.life().live(request).await.unwrap();
+/// Gives what was counted meanwhile.
+async fn live(fake: &Fake, request: &ReportRequest) -> ExporterMetrics {
+    let life = fake.life();
+    life.live(request).await.unwrap();
+    life.metrics
+}
+
+/// Reports that were completed, and that failed.
+fn ends(metrics: &ExporterMetrics) -> (u64, u64) {
+    let of = |fate| metrics.requests.get_or_create(&FateLabel { fate }).get();
+    (of("completed"), of("failed"))
+}
+
+/// Mails that were sent, and that were given up.
+fn mails(metrics: &ExporterMetrics) -> (u64, u64) {
+    let of = |fate| metrics.mails.get_or_create(&FateLabel { fate }).get();
+    (of("sent"), of("given_up"))
+}
+
+fn uploads_open(fake: &Fake) -> usize {
+    fake.0.uploads_open.load(Ordering::Relaxed)
+}
+
+fn no_route() -> StoreError {
+    StoreError::Failed { action: "writing", reason: "no route".to_owned() }
 }
 
 fn two_receivers() -> ReportRequest {
@@ -30,7 +54,9 @@ fn reason(fake: &Fake) -> String {
 #[tokio::test(start_paused = true)]
 async fn each_step_is_told_and_the_file_is_there_before_it_is_said() {
     let fake = Fake::default();
-    live(&fake, &two_receivers()).await;
+    let metrics = live(&fake, &two_receivers()).await;
+    assert_eq!((ends(&metrics), mails(&metrics), metrics.rows.get()), ((1, 0), (2, 0), 6));
+    assert_eq!(metrics.retries.get(), 0);
     let mail = |receiver: &str| format!("mail to {receiver}@acme.example: Your report is ready");
     let told = ["Requested", "Started", "file", "Completed", &mail("a"), "Notified", &mail("b"), "Notified"];
     assert_eq!(fake.0.done(), told);
@@ -49,16 +75,62 @@ async fn outages_in_mid_file_change_no_byte() {
         (3, QueryError::Cut { expected: 2, found: 1 }),
     ]);
     // The store fails in the middle of the first attempt: the second begins the file anew.
-    let failed = StoreError::Failed { action: "writing", reason: "broken pipe".to_owned() };
-    stormy.0.write_faults.lock().unwrap().insert(2, failed);
-    live(&stormy, &request()).await;
+    stormy.0.write_faults.lock().unwrap().insert(2, no_route());
+    let metrics = live(&stormy, &request()).await;
     assert!(!file(&calm).is_empty());
     assert_eq!(file(&stormy), file(&calm));
     assert_eq!(stormy.0.aborted.load(Ordering::Relaxed), 1, "the first attempt's upload");
+    assert_eq!((uploads_open(&stormy), metrics.retries.get(), ends(&metrics)), (0, 4, (1, 0)));
     let told = stormy.0.done();
     let count = |what: &str| told.iter().filter(|it| *it == what).count();
     assert_eq!((count("Started"), count("file"), count("Completed")), (2, 1, 1), "{told:?}");
     assert_eq!(stormy.0.book.lock().unwrap()[&request().report_id].attempt, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn outages_before_the_first_row_are_waited_out() {
+    let fake = Fake::default();
+    fake.0.plan_faults.lock().unwrap().insert(0, QueryError::NoAnswer("connection refused".to_owned()));
+    fake.0.begin_faults.lock().unwrap().insert(0, no_route());
+    let metrics = live(&fake, &request()).await;
+    assert_eq!(fake.0.done()[..5], ["Requested", "Started", "Started", "file", "Completed"]);
+    assert_eq!((metrics.retries.get(), ends(&metrics), uploads_open(&fake)), (2, (1, 0), 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_an_outage_is_waited_for_no_longer_than_configured_not_the_report() {
+    let fake = Fake::default();
+    // The first two slices alone take longer than an outage may.
+    *fake.0.read_takes.lock().unwrap() = Config::default().retry_max;
+    fake.0.write_faults.lock().unwrap().insert(2, no_route());
+    let metrics = live(&fake, &request()).await;
+    assert_eq!((ends(&metrics), fake.0.calls("begin")), ((1, 0), 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn progress_is_told_while_rows_are_written() {
+    let fake = Fake::default();
+    *fake.0.read_takes.lock().unwrap() = TELL_EVERY + TELL_EVERY / 4;
+    live(&fake, &request()).await;
+    assert_eq!(fake.0.done()[..5], ["Requested", "Started", "Progressed", "Progressed", "file"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn restart_in_mid_file_begins_the_file_anew() {
+    let fake = Fake::default();
+    *fake.0.read_takes.lock().unwrap() = Duration::from_secs(60);
+    let died = tokio::time::timeout(Duration::from_secs(90), fake.life().live(&request())).await;
+    assert!(died.is_err());
+    assert!(fake.0.files.lock().unwrap().is_empty());
+
+    *fake.0.read_takes.lock().unwrap() = Duration::ZERO;
+    live(&fake, &request()).await;
+    let done: Vec<_> = fake.0.done().into_iter().filter(|it| it != "Progressed").collect();
+    assert_eq!(done[..5], ["Requested", "Started", "Started", "file", "Completed"]);
+    assert_eq!(fake.0.book.lock().unwrap()[&request().report_id].attempt, 2);
+    let calm = Fake::default();
+    live(&calm, &request()).await;
+    assert_eq!(file(&fake), file(&calm));
 }
 
 #[tokio::test(start_paused = true)]
@@ -74,7 +146,9 @@ async fn restart_after_the_end_sends_only_the_mails_that_are_missing() {
     assert_eq!(before.last().unwrap(), "Notified");
 
     fake.0.mail_faults.lock().unwrap().clear();
-    live(&fake, &request).await;
+    let metrics = live(&fake, &request).await;
+    assert_eq!((ends(&metrics), mails(&metrics)), ((0, 0), (1, 0)), "the end was counted before");
+    assert_eq!(fake.0.calls("begin"), 1, "one file");
     let after = fake.0.done();
     assert_eq!(after[before.len()..], ["mail to b@acme.example: Your report is ready", "Notified"]);
     // Once more: nothing is left to do.
@@ -87,26 +161,42 @@ async fn what_no_retry_can_mend_fails_with_a_reason_and_a_mail() {
     let fake = Fake::default();
     let refused = QueryError::Refused { code: 60, reason: "no such table: secret_name".to_owned() };
     fake.0.read_faults.lock().unwrap().insert(1, refused);
-    live(&fake, &request()).await;
+    let metrics = live(&fake, &request()).await;
+    assert_eq!((ends(&metrics), mails(&metrics), metrics.retries.get()), ((0, 1), (1, 0), 0));
     let mail = "mail to admin@acme.example: Your report failed";
     assert_eq!(fake.0.done(), ["Requested", "Started", "Failed", mail, "Notified"]);
     assert!(reason(&fake).starts_with("the connections could not be read"));
     assert!(!reason(&fake).contains("secret_name"), "details are for the log");
     assert!(fake.0.files.lock().unwrap().is_empty());
-    assert_eq!(fake.0.aborted.load(Ordering::Relaxed), 1);
+    assert_eq!((fake.0.aborted.load(Ordering::Relaxed), uploads_open(&fake)), (1, 0));
     assert_eq!(fake.0.calls("read"), 2, "the same again helps nobody");
+}
+
+/// Once, and not once more for the whole report.
+fn waited_as_configured(begin: Instant) -> bool {
+    let (waited, retry_max) = (begin.elapsed(), Config::default().retry_max);
+    waited >= retry_max && waited < retry_max + Duration::from_secs(10)
 }
 
 #[tokio::test(start_paused = true)]
 async fn outage_without_an_end_fails_the_report_after_the_configured_wait() {
     let fake = Fake::default();
-    let away = || StoreError::Failed { action: "writing", reason: "no route".to_owned() };
-    fake.0.write_faults.lock().unwrap().extend((0..100_000).map(|call| (call, away())));
+    fake.0.write_faults.lock().unwrap().extend((0..100_000).map(|call| (call, no_route())));
     let begin = Instant::now();
-    live(&fake, &request()).await;
-    assert!(begin.elapsed() >= Config::default().retry_max);
+    let metrics = live(&fake, &request()).await;
+    assert!(waited_as_configured(begin));
     assert!(reason(&fake).starts_with("the file could not be written"));
     assert!(fake.0.files.lock().unwrap().is_empty());
+    assert_eq!((ends(&metrics), uploads_open(&fake)), ((0, 1), 0));
+
+    let fake = Fake::default();
+    let away = || QueryError::NoAnswer("connection refused".to_owned());
+    fake.0.read_faults.lock().unwrap().extend((1..100_000).map(|call| (call, away())));
+    let begin = Instant::now();
+    let metrics = live(&fake, &request()).await;
+    assert!(waited_as_configured(begin));
+    assert!(reason(&fake).starts_with("the connections could not be read"));
+    assert_eq!((ends(&metrics), uploads_open(&fake)), ((0, 1), 0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -141,7 +231,8 @@ async fn mail_is_tried_while_the_server_is_away_and_given_up_when_it_is_refused(
         .lock()
         .unwrap()
         .extend([(0, MailError::Away("timeout".to_owned())), (2, MailError::Refused("550 no such user".to_owned()))]);
-    live(&fake, &two_receivers()).await;
+    let metrics = live(&fake, &two_receivers()).await;
+    assert_eq!((mails(&metrics), metrics.retries.get()), ((1, 1), 1));
     let done = fake.0.done();
     assert_eq!(done.iter().filter(|it| *it == "Notified").count(), 1, "{done:?}");
     let state = fake.0.book.lock().unwrap()[&request().report_id].clone();

@@ -1,5 +1,8 @@
 //! Requests as they come, with parts that fail: what is committed, and when.
 
+use std::time::Duration;
+
+use kafka_io::ProduceError;
 use schema_registry::{Encoder, RegistryConfig, SchemaId, WriterSchema};
 use schemas::avro_schemas::REPORT_REQUEST;
 use schemas::report_request::BarrierOffset;
@@ -7,6 +10,8 @@ use schemas::times::Moment;
 
 use super::*;
 use crate::fakes::Fake;
+use crate::mail::MailError;
+use crate::metrics::FateLabel;
 use crate::stages::check_request::tests::request;
 
 fn partition() -> Partition {
@@ -29,6 +34,10 @@ fn record(offset: i64, payload: Vec<u8>) -> Arrival {
     Arrival::Record(Record { partition, epoch: 1, offset, timestamp, key, payload, headers })
 }
 
+fn encoded(offset: i64, request: &ReportRequest) -> Arrival {
+    record(offset, Encoder::new(SchemaId::new(7), &REPORT_REQUEST).unwrap().encode(request).unwrap())
+}
+
 fn asked(offset: i64, number: u32, barrier: i64) -> Arrival {
     let request = ReportRequest {
         report_id: format!("0193a0b0-0000-7000-8000-00000000000{number}").parse().unwrap(),
@@ -36,7 +45,15 @@ fn asked(offset: i64, number: u32, barrier: i64) -> Arrival {
         barrier: vec![BarrierOffset { partition: 0, offset: barrier }],
         ..request()
     };
-    record(offset, Encoder::new(SchemaId::new(7), &REPORT_REQUEST).unwrap().encode(&request).unwrap())
+    encoded(offset, &request)
+}
+
+fn has_committed(fake: &Fake) -> bool {
+    fake.0.calls("commit") > 0
+}
+
+fn dead_letters(pipeline: &Pipeline<Fake>) -> u64 {
+    pipeline.life.metrics.requests.get_or_create(&FateLabel { fate: "dead_letter" }).get()
 }
 
 async fn end_of_one(pipeline: &mut Pipeline<Fake>) {
@@ -52,6 +69,50 @@ async fn offset_is_committed_after_the_last_event_and_tried_again() {
     pipeline.arrived(asked(4, 1, 0)).await.unwrap();
     end_of_one(&mut pipeline).await;
     assert_eq!(fake.0.done(), ["Requested", "Started", "file", "Completed", "commit 5"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn offset_stays_while_a_mail_waits_and_the_next_owner_sends_only_that() {
+    let fake = Fake::default();
+    fake.0.mail_faults.lock().unwrap().extend((0..1_000).map(|call| (call, MailError::Away("timeout".to_owned()))));
+    let mut first = pipeline(&fake).await;
+    first.arrived(encoded(4, &request())).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(fake.0.done(), ["Requested", "Started", "file", "Completed"]);
+    assert!(!has_committed(&fake));
+    drop(first);
+
+    fake.0.mail_faults.lock().unwrap().clear();
+    let mut next = pipeline(&fake).await;
+    next.arrived(encoded(4, &request())).await.unwrap();
+    end_of_one(&mut next).await;
+    let mail = "mail to admin@acme.example: Your report is ready";
+    assert_eq!(fake.0.done()[4..], [mail, "Notified", "commit 5"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn event_that_cannot_be_written_moves_no_offset_and_ends_the_service() {
+    // Requested, Started, Completed, Notified.
+    for call in 0..4 {
+        let fake = Fake::default();
+        fake.0.append_faults.lock().unwrap().insert(call, ProduceError::Fatal("fenced".to_owned()));
+        let mut pipeline = pipeline(&fake).await;
+        pipeline.arrived(encoded(4, &request())).await.unwrap();
+        let ended = pipeline.running.join_next().await.unwrap();
+        assert!(matches!(pipeline.ended(ended).await, Err(Error::Journal(_))), "event {call}");
+        assert!(!has_committed(&fake), "event {call}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn panic_in_a_report_moves_no_offset_and_ends_the_service() {
+    let fake = Fake::default();
+    let mut pipeline = pipeline(&fake).await;
+    pipeline.arrived(asked(4, 1, 9)).await.unwrap();
+    pipeline.running.spawn(async { panic!("a bug") });
+    let ended = pipeline.running.join_next().await.unwrap();
+    assert!(matches!(pipeline.ended(ended).await, Err(Error::Lost(_))));
+    assert!(!has_committed(&fake));
 }
 
 #[tokio::test(start_paused = true)]
@@ -74,9 +135,35 @@ async fn request_that_cannot_be_read_is_kept_and_the_next_one_goes_on() {
     let mut pipeline = pipeline(&fake).await;
     pipeline.arrived(record(4, b"no wire format".to_vec())).await.unwrap();
     assert_eq!(fake.0.done(), ["refused 4: not in Confluent wire format", "commit 5"]);
+    assert_eq!(dead_letters(&pipeline), 1);
     pipeline.arrived(asked(6, 1, 0)).await.unwrap();
     end_of_one(&mut pipeline).await;
     assert_eq!(fake.0.done().last().unwrap(), "commit 7");
+    assert_eq!(dead_letters(&pipeline), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn request_that_cannot_be_read_is_not_committed_past_a_report_that_lives() {
+    let fake = Fake::default();
+    *fake.0.positions.lock().unwrap() = vec![0, 0, 0, 9];
+    let mut pipeline = pipeline(&fake).await;
+    pipeline.arrived(asked(4, 1, 9)).await.unwrap();
+    pipeline.arrived(record(5, Vec::new())).await.unwrap();
+    assert_eq!(dead_letters(&pipeline), 1);
+    assert!(!has_committed(&fake));
+    end_of_one(&mut pipeline).await;
+    assert_eq!(fake.0.done().last().unwrap(), "commit 6");
+}
+
+#[tokio::test(start_paused = true)]
+async fn dead_letter_that_cannot_be_written_moves_no_offset() {
+    let fake = Fake::default();
+    fake.0.refuse_faults.lock().unwrap().insert(0, ProduceError::Fatal("fenced".to_owned()));
+    let mut pipeline = pipeline(&fake).await;
+    let refused = pipeline.arrived(record(4, b"no wire format".to_vec())).await;
+    assert!(matches!(refused, Err(Error::DeadLetters(_))));
+    assert!(!has_committed(&fake));
+    assert_eq!(dead_letters(&pipeline), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -85,10 +172,12 @@ async fn report_of_a_partition_that_went_away_is_left_to_its_new_owner() {
     // Waits for ever.
     let mut pipeline = pipeline(&fake).await;
     pipeline.arrived(asked(4, 1, 9)).await.unwrap();
-    tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
     pipeline.lost(&[partition()]);
     end_of_one(&mut pipeline).await;
     assert_eq!(fake.0.done(), ["Requested", "Waiting"]);
+    let metrics = &pipeline.life.metrics;
+    assert_eq!((metrics.running.get(), metrics.waiting.get()), (0, 0), "nothing is made here any more");
     // Assigned again: the report goes on, and a late end of the old life commits nothing.
     pipeline.arrived(Arrival::Assigned { epoch: 2, partitions: vec![partition()] }).await.unwrap();
     pipeline.ended(Ok((0, 1, 4, Some(Ok(()))))).await.unwrap();
