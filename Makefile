@@ -19,7 +19,7 @@ test: ## Run everything that must pass
 	@deploy/prepare --test
 	cargo fmt --all --check
 	$(MAKE) --no-print-directory compose
-	cd console/web && npm ci --no-audit --no-fund --loglevel=error && npm run --silent typecheck && npm run --silent test && npm run --silent build
+	cd console/web && npm ci --no-audit --no-fund --loglevel=error && npm run --silent typecheck && npm run --silent test && npm run --silent build && npm run --silent e2e
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo build --locked -p flowledger
 	cargo test --workspace --locked

@@ -1,5 +1,6 @@
-/// Browser tests of the built pages against a mocked API. Set CHROMIUM to use another browser binary.
+/// Browser tests of the built pages against a mocked API.
 import { defineConfig } from '@playwright/test';
+import { launchOptions } from './browser';
 
 const PORT = 4179;
 
@@ -13,10 +14,7 @@ export default defineConfig({
     baseURL: `http://127.0.0.1:${PORT}`,
     timezoneId: 'Europe/Berlin',
     locale: 'en-GB',
-    launchOptions: {
-      executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-      args: ['--no-sandbox', '--disable-dev-shm-usage'],
-    },
+    launchOptions,
   },
   webServer: {
     command: `npm run preview -- --port ${PORT} --strictPort`,

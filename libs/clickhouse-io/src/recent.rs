@@ -83,7 +83,8 @@ pub async fn users(
     named(clickhouse, tenant, ("user_id", "user_email"), search, limit).await
 }
 
-/// Resources that had traffic and whose address holds `search`, by address.
+/// Resources that had traffic and whose name holds `search`, by name: the applied rule of the newest connection, or what was
+/// asked for where there is none.
 ///
 /// # Errors
 /// When ClickHouse refuses or does not answer.
@@ -93,7 +94,8 @@ pub async fn resources(
     search: &str,
     limit: u32,
 ) -> Result<Vec<Named>, QueryError> {
-    named(clickhouse, tenant, ("resource_id", "resource_address"), search, limit).await
+    let name = "if(empty(applied_rule), resource_address, applied_rule)";
+    named(clickhouse, tenant, ("resource_id", name), search, limit).await
 }
 
 async fn named(

@@ -153,6 +153,11 @@ async fn stored_events_come_back_as_they_were() {
     assert_eq!(recent::remote_networks(&clickhouse, &tenant).await.unwrap().len(), 5);
     assert_eq!(recent::resources(&clickhouse, &tenant, "WIKI", 5).await.unwrap().len(), 1);
     assert!(recent::resources(&clickhouse, &tenant, "nope", 5).await.unwrap().is_empty());
+    // A Resource is called by its applied rule, where there is one.
+    let rule = ConnectionEvent { applied_rule: "*.corp.example".to_owned(), ..event(50, "5-5") };
+    insert(&clickhouse, EventTable::Connections, vec![row(&rule, 7)], "main/3/7-7").await.unwrap();
+    assert!(recent::resources(&clickhouse, &tenant, "WIKI", 5).await.unwrap().is_empty());
+    assert_eq!(recent::resources(&clickhouse, &tenant, "", 5).await.unwrap()[0].name, "*.corp.example");
     clickhouse.execute(&format!("DROP DATABASE {}", clickhouse.database())).await.unwrap();
 }
 

@@ -18,7 +18,7 @@ use crate::parts::{Choice, Parts};
 
 /// The longest wait for anything in a journey.
 pub(crate) const WAIT_MAX: Duration = Duration::from_secs(150);
-const PASSWORD: &str = "correct horse battery";
+pub(crate) const PASSWORD: &str = "correct horse battery";
 
 /// A service that runs; killed when it is dropped.
 pub(crate) struct Service {
@@ -189,8 +189,12 @@ impl Stack {
         }
     }
 
+    pub(crate) fn console_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.console_port)
+    }
+
     pub(crate) fn url(&self, path: &str) -> String {
-        format!("http://127.0.0.1:{}/api/v1{path}", self.console_port)
+        format!("{}/api/v1{path}", self.console_url())
     }
 
     /// Appends lines to a tenant's log.

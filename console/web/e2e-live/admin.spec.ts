@@ -1,0 +1,61 @@
+/// An admin's way through the pages of a console that runs: what was logged by Connectors is what they see and download.
+import { readFile } from 'node:fs/promises';
+import { expect, type Page, test } from '@playwright/test';
+
+const { FLOWLEDGER_TENANT, FLOWLEDGER_ACCOUNT, FLOWLEDGER_PASSWORD, FLOWLEDGER_DOWNLOAD } = process.env;
+
+function given(name: string, value: string | undefined): string {
+  if (!value) throw new Error(`${name} is not set`);
+  return value;
+}
+
+async function signIn(page: Page) {
+  await page.goto('/settings/analytics');
+  await page.getByLabel('Tenant').fill(given('FLOWLEDGER_TENANT', FLOWLEDGER_TENANT));
+  await page.getByLabel('Account').fill(given('FLOWLEDGER_ACCOUNT', FLOWLEDGER_ACCOUNT));
+  await page.getByLabel('Password', { exact: true }).fill(given('FLOWLEDGER_PASSWORD', FLOWLEDGER_PASSWORD));
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await expect(page.getByRole('heading', { name: 'Analytics' })).toBeVisible();
+}
+
+test('a report of a range in the zone of the viewer is made and downloaded', async ({ page }) => {
+  await signIn(page);
+  await page.getByRole('button', { name: 'New Report' }).click();
+  await page.getByLabel('From').fill('2026-10-01T00:00');
+  await page.getByLabel('To', { exact: true }).fill('2026-12-01T00:00');
+  await page.getByRole('button', { name: 'Request report' }).click();
+  const newest = page.getByRole('list', { name: 'Reports' }).getByRole('listitem').first();
+  await expect(newest).toContainText('2026-10-01 00:00 – 2026-12-01 00:00 Europe/Berlin');
+  await expect(newest).toContainText('Completed');
+  await page.screenshot({ path: 'test-results/live/analytics.png' });
+  const downloading = page.waitForEvent('download');
+  await newest.getByRole('link', { name: 'Download' }).click();
+  const download = await downloading;
+  expect(download.suggestedFilename()).toMatch(/^flowledger-.*-network-events-20260930T220000Z-20261130T230000Z\.csv$/);
+  const file = given('FLOWLEDGER_DOWNLOAD', FLOWLEDGER_DOWNLOAD);
+  await download.saveAs(file);
+  expect(await readFile(file, 'utf8')).toMatch(/^start_time,/);
+});
+
+for (const kind of ['Users', 'Resources']) {
+  test(`${kind}: recent connections and the details of one`, async ({ page }) => {
+    await signIn(page);
+    await page.getByRole('link', { name: kind }).click();
+    await expect(page.getByRole('heading', { name: kind })).toBeVisible();
+    const first = page.locator('main').getByRole('link').first();
+    const name = (await first.innerText()).split('\n')[0] ?? '';
+    await first.click();
+    await expect(page.getByRole('heading', { level: 1 })).toContainText(name.trim());
+    const rows = page.getByRole('button', { name: /^2026-/ });
+    await expect(rows.first()).toBeVisible();
+    const times = (await rows.allInnerTexts()).map((text) => text.slice(0, 19));
+    expect(times).toEqual([...times].sort().reverse());
+    await page.screenshot({ path: `test-results/live/${kind}.png` });
+    await rows.first().click();
+    const details = page.getByRole('dialog', { name: 'Connection details' });
+    for (const label of ['Protocol', 'Connection type', 'Duration', 'Client IP address', 'Connector', 'Device', 'Bytes received']) {
+      await expect(details.getByText(label, { exact: true })).toBeVisible();
+    }
+    await page.screenshot({ path: `test-results/live/${kind}-details.png` });
+  });
+}
