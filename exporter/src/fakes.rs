@@ -150,7 +150,7 @@ impl Outside for Fake {
         let takes = *self.0.read_takes.lock().unwrap();
         tokio::time::sleep(takes).await;
         self.0.fault("read", &self.0.read_faults)?;
-        Ok([1, 2].map(|number| row(slice.from.as_micros() + number * 1_000)).into())
+        Ok([1, 2].map(|number| row(slice.from.as_micros() + number * 100_000)).into())
     }
 
     async fn begin_file(&self, key: &str) -> Result<FakeFile, StoreError> {

@@ -1,5 +1,6 @@
 //! One report's life, with parts that fail.
 
+use std::io::Read;
 use std::sync::atomic::Ordering;
 
 use clickhouse_io::QueryError;
@@ -11,6 +12,7 @@ use crate::fakes::Fake;
 use crate::metrics::FateLabel;
 use crate::stages::check_request::tests::request;
 use crate::stages::name_file::object_key;
+use crate::stages::render_csv::HEADER;
 
 /// Gives what was counted meanwhile.
 async fn live(fake: &Fake, request: &ReportRequest) -> ExporterMetrics {
@@ -60,6 +62,21 @@ async fn each_step_is_told_and_the_file_is_there_before_it_is_said() {
     let mail = |receiver: &str| format!("mail to {receiver}@acme.example: Your report is ready");
     let told = ["Requested", "Started", "file", "Completed", &mail("a"), "Notified", &mail("b"), "Notified"];
     assert_eq!(fake.0.done(), told);
+}
+
+#[tokio::test(start_paused = true)]
+async fn file_has_the_header_and_each_row_once_in_order_of_time() {
+    let fake = Fake::default();
+    live(&fake, &request()).await;
+    let mut text = String::new();
+    flate2::read::GzDecoder::new(&file(&fake)[..]).read_to_string(&mut text).unwrap();
+    let rows: Vec<_> = text.strip_prefix(HEADER).unwrap().lines().collect();
+    assert_eq!(rows.len(), 6);
+    // Times come first in a row, and all are different once they are cut to hundredths.
+    assert!(rows.is_sorted_by(|one, next| one < next), "{rows:#?}");
+    let state = fake.0.book.lock().unwrap()[&request().report_id].clone();
+    assert_eq!((state.rows, state.size_bytes), (6, signed(file(&fake).len() as u64)));
+    assert_eq!(state.object_key, Some(object_key(&request())));
 }
 
 #[tokio::test(start_paused = true)]
