@@ -1,6 +1,10 @@
 //! Made-up events for tests; each keeps the contract. Behind feature `examples`.
 #![expect(clippy::unwrap_used, reason = "made-up values are known to be right")]
 
+mod arbitrary;
+
+pub use arbitrary::{events, right_events};
+
 use crate::connection_event::{ConnectionEvent, EventType, Protocol, TunnelPath, User};
 use crate::event_id::EventId;
 use crate::times::Moment;

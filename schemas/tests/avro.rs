@@ -9,13 +9,10 @@ use apache_avro::writer::datum::GenericDatumWriter;
 use apache_avro::{Schema, from_value};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
-use schemas::addresses::Address;
 use schemas::avro_schemas::{self, Subject};
-use schemas::connection_event::{
-    ConnectionEvent, EventType, Location, Protocol, Relay, ServiceAccount, TunnelPath, User,
-};
-use schemas::event_id::EventId;
-use schemas::ids::{DeviceId, ReportId, Tenant};
+use schemas::connection_event::{ConnectionEvent, EventType};
+use schemas::examples::events;
+use schemas::ids::ReportId;
 use schemas::report_event::{ReportEvent, ReportEventType};
 use schemas::report_request::{BarrierOffset, Compression, ReportFilter, ReportFormat, ReportKind, ReportRequest};
 use schemas::times::Moment;
@@ -40,98 +37,6 @@ fn round_trip<T: Serialize + DeserializeOwned>(subject: &Subject, value: &T) -> 
     let through_value: T = from_value(&by_schema).unwrap();
     assert_eq!(writer.write_ser_to_vec(&direct).unwrap(), writer.write_ser_to_vec(&through_value).unwrap());
     direct
-}
-
-fn addresses() -> impl Strategy<Value = Option<Address>> {
-    proptest::option::of(any::<[u8; 16]>().prop_map(Address::from_octets))
-}
-
-fn ids<T>() -> impl Strategy<Value = T>
-where
-    T: TryFrom<i64> + std::fmt::Debug,
-    <T as TryFrom<i64>>::Error: std::fmt::Debug,
-{
-    (0..=i64::MAX).prop_map(|number| T::try_from(number).unwrap())
-}
-
-fn tenants() -> impl Strategy<Value = Tenant> {
-    "[a-z0-9]([a-z0-9-]{0,10}[a-z0-9])?".prop_map(|slug| slug.parse().unwrap())
-}
-
-fn identities() -> impl Strategy<Value = (Option<User>, Option<ServiceAccount>)> {
-    prop_oneof![
-        (ids(), any::<String>()).prop_map(|(id, email)| (Some(User { id, email }), None)),
-        (ids(), any::<String>(), any::<String>(), proptest::option::of(ids()))
-            .prop_map(|(id, name, key, key_id)| (None, Some(ServiceAccount { id, name, key, key_id }))),
-    ]
-}
-
-fn relays() -> impl Strategy<Value = Vec<Relay>> {
-    let relay = (any::<String>(), addresses(), any::<u16>()).prop_map(|(name, ip, port)| Relay { name, ip, port });
-    proptest::collection::vec(relay, 0..4)
-}
-
-fn locations() -> impl Strategy<Value = Option<Location>> {
-    let place = (-90.0..=90.0, -180.0..=180.0, proptest::option::of(any::<String>()));
-    proptest::option::of(place.prop_map(|(latitude, longitude, city)| Location {
-        city,
-        country: None,
-        region: Some(String::new()),
-        latitude: Some(latitude),
-        longitude: Some(longitude),
-    }))
-}
-
-prop_compose! {
-    fn events()(
-        event_id in any::<[u8; 16]>(),
-        tenant in tenants(),
-        event_type in prop::sample::select(vec![
-            EventType::EstablishedConnection, EventType::ClosedConnection, EventType::FailedToConnect, EventType::DeniedAccess,
-        ]),
-        times in (any::<i64>(), any::<i64>()),
-        texts in proptest::array::uniform7(any::<String>()),
-        ids in (ids(), ids(), ids(), proptest::option::of(ids::<DeviceId>())),
-        addresses in (addresses(), addresses()),
-        resource_port in any::<u16>(),
-        protocol in prop::sample::select(vec![Protocol::Tcp, Protocol::Udp, Protocol::Icmp]),
-        tunnel_path in prop::sample::select(vec![TunnelPath::Direct, TunnelPath::Relay]),
-        counters in (0..=i64::MAX as u64, 0..=i64::MAX as u64),
-        (user, service_account) in identities(),
-        relays in relays(),
-        location in locations(),
-    ) -> ConnectionEvent {
-        let [connection_id, connector_name, remote_network_name, resource_address, applied_rule, tunnel, error_message] = texts;
-        ConnectionEvent {
-            event_id: EventId::from_bytes(event_id),
-            tenant,
-            event_type,
-            start_time: Moment::from_micros(times.0),
-            end_time: Moment::from_micros(times.1),
-            connection_id,
-            connector_id: ids.0,
-            connector_name,
-            remote_network_id: ids.1,
-            remote_network_name,
-            resource_id: ids.2,
-            resource_address,
-            applied_rule,
-            resource_ip: addresses.0,
-            resource_port,
-            protocol,
-            tunnel_path,
-            tunnel_protocol: Some(tunnel),
-            client_ip: addresses.1,
-            bytes_received: counters.0,
-            bytes_transferred: counters.1,
-            error_message,
-            device_id: ids.3,
-            user,
-            service_account,
-            relays,
-            location,
-        }
-    }
 }
 
 proptest! {

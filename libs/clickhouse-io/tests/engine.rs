@@ -2,12 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod engine_of_test;
+
 use clickhouse_io::report::{ReportQuery, plan, read_slice};
 use clickhouse_io::rows::{ConnectionRow, Source};
 use clickhouse_io::write::{EventTable, insert};
-use clickhouse_io::{ClickHouse, ClickHouseConfig, migrate, open, recent, rollup, stored};
-use local_parts::given::GivenClickHouse;
-use local_parts::{ClickHouseProcess, Silent, given};
+use clickhouse_io::{migrate, open, recent, rollup, stored};
+use engine_of_test::engine;
 use schemas::addresses::parse_bare_address;
 use schemas::connection_event::{
     ConnectionEvent, EventType, Location, Protocol, Relay, ServiceAccount, TunnelPath, User,
@@ -17,37 +18,6 @@ use schemas::examples::connection;
 use schemas::ids::Tenant;
 use schemas::times::Moment;
 use schemas::{migrations, murmur2};
-
-/// The engine that is given, or one of our own.
-struct Engine {
-    given: GivenClickHouse,
-    _process: Option<(ClickHouseProcess, tempfile::TempDir)>,
-}
-
-async fn engine() -> Engine {
-    if let Some(given) = given::clickhouse() {
-        return Engine { given, _process: None };
-    }
-    let folder = tempfile::tempdir().unwrap();
-    let binary = local_parts::flowledger_binary().unwrap();
-    let process = ClickHouseProcess::start(&binary, folder.path(), None, &Silent).await.unwrap();
-    let given = GivenClickHouse { url: process.url(), user: "default".to_owned(), password: None };
-    Engine { given, _process: Some((process, folder)) }
-}
-
-impl Engine {
-    /// A database of its own, migrated.
-    async fn database(&self, name: &str) -> ClickHouse {
-        let database = format!("test_{name}_{}", std::process::id());
-        let GivenClickHouse { url, user, password } = self.given.clone();
-        let password = password.map(Into::into);
-        let config = ClickHouseConfig { url, user, password, database, ..ClickHouseConfig::default() };
-        let clickhouse = ClickHouse::new(&config);
-        let applied = migrate::migrate(&clickhouse, migrations::ALL).await.unwrap();
-        assert_eq!(applied.len(), migrations::ALL.len());
-        clickhouse
-    }
-}
 
 /// Values at the edges of what the contract allows, different from one number to the next.
 fn event(number: u64, connection_id: &str) -> ConnectionEvent {

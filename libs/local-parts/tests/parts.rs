@@ -1,7 +1,7 @@
 //! Each part starts, survives a kill with its data, and is gone when its handle is dropped.
 use std::path::Path;
 
-use local_parts::{Kafka, MailServer, S3, SchemaRegistry, Silent};
+use local_parts::{ClickHouseProcess, Kafka, MailServer, S3, SchemaRegistry, Silent};
 
 fn runs(pid: u32) -> bool {
     Path::new(&format!("/proc/{pid}")).exists()
@@ -62,5 +62,24 @@ async fn mail_server_comes_back_after_a_kill_and_goes_with_its_handle() {
     assert!(mail.messages().unwrap().is_empty());
     let pid = mail.pid();
     drop(mail);
+    assert!(!runs(pid));
+}
+
+#[tokio::test]
+async fn engine_keeps_its_rows_through_a_kill_and_goes_with_its_handle() {
+    let folder = tempfile::tempdir().unwrap();
+    let binary = local_parts::flowledger_binary().unwrap();
+    let mut engine = ClickHouseProcess::start(&binary, folder.path(), None, &Silent).await.unwrap();
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let sql =
+        async |url: String, sql: &'static str| client.post(url).body(sql).send().await.unwrap().text().await.unwrap();
+    sql(engine.url(), "CREATE TABLE kept (a UInt8) ENGINE = MergeTree ORDER BY a SETTINGS fsync_after_insert = 1")
+        .await;
+    sql(engine.url(), "INSERT INTO kept VALUES (1), (2)").await;
+    engine.kill();
+    engine.restart().await.unwrap();
+    assert_eq!(sql(engine.url(), "SELECT count() FROM kept").await, "2\n");
+    let pid = engine.pid();
+    drop(engine);
     assert!(!runs(pid));
 }
