@@ -1,0 +1,105 @@
+//! The rules of the protocol, each applied at one place of the code.
+//!
+//! In a program every rule holds, at compile time. Under the feature `mutants` a test can break one on its own thread: a rule whose
+//! absence no simulation notices is either superfluous or not tested.
+
+#[cfg(any(test, feature = "mutants"))]
+use std::cell::Cell;
+
+/// A rule of the protocol, named by what is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Rule {
+    /// A range's intent is committed before anything of it is inserted or refused.
+    IntentFirst,
+    /// A range that is done again is inserted under the token of its intent.
+    RecordedToken,
+    /// A range that is done again ends where its intent says.
+    RecordedEnd,
+    /// What an intent refused stays refused.
+    RecordedRefusals,
+    /// Rows are taken for stored when the store says so, not before: only then the offset moves.
+    RowsBeforeOffset,
+    /// Dead letters are taken for durable when it is said so, not before: only then the offset moves.
+    DeadLettersBeforeOffset,
+    /// A range that is done again is counted, also after an acknowledgement.
+    CountAfterReplay,
+    /// After an answer that was not sure the range is counted, also after an acknowledgement.
+    CountAfterDoubt,
+    /// It is counted only while nothing of the range runs in the store.
+    WaitForRunning,
+    /// What is missing after an acknowledgement goes in under another token.
+    NextTokenAfterAcknowledgement,
+    /// As long as a token is not acknowledged, no other one is used.
+    SameTokenUntilAcknowledged,
+    /// Ranges up to the highest stored offset are counted before they are inserted.
+    CountBelowHighest,
+    /// A note that cannot be read is waited out.
+    WaitOutUnreadable,
+    /// A token is used only as long as its intent is young.
+    YoungTokensOnly,
+    /// A token is given up only when nothing under it can arrive any more.
+    WaitOutOldToken,
+    /// A range that another encoder began goes on under a new token.
+    RenewForEncoder,
+    /// What is refused now, but was not when the range was begun, is refused only where it is not stored.
+    CountNewRefusals,
+    /// Rows that the store refuses are looked for by halves of the range, not by halves of what is missing.
+    HalvesOfTheRange,
+    /// After a refusal for what rows hold the range is counted before halves are inserted.
+    CountBeforeHalves,
+    /// A commit without a sure answer is made again.
+    CommitUntilSure,
+    /// Work on a partition that has gone ends.
+    AbandonWhatIsGone,
+}
+
+#[cfg(any(test, feature = "mutants"))]
+impl Rule {
+    /// All of them.
+    pub const ALL: [Self; 21] = [
+        Self::IntentFirst,
+        Self::RecordedToken,
+        Self::RecordedEnd,
+        Self::RecordedRefusals,
+        Self::RowsBeforeOffset,
+        Self::DeadLettersBeforeOffset,
+        Self::CountAfterReplay,
+        Self::CountAfterDoubt,
+        Self::WaitForRunning,
+        Self::NextTokenAfterAcknowledgement,
+        Self::SameTokenUntilAcknowledged,
+        Self::CountBelowHighest,
+        Self::WaitOutUnreadable,
+        Self::YoungTokensOnly,
+        Self::WaitOutOldToken,
+        Self::RenewForEncoder,
+        Self::CountNewRefusals,
+        Self::HalvesOfTheRange,
+        Self::CountBeforeHalves,
+        Self::CommitUntilSure,
+        Self::AbandonWhatIsGone,
+    ];
+}
+
+/// True: the rule holds.
+#[cfg(not(any(test, feature = "mutants")))]
+pub(crate) const fn holds(_: Rule) -> bool {
+    true
+}
+
+#[cfg(any(test, feature = "mutants"))]
+thread_local! {
+    static BROKEN: Cell<Option<Rule>> = const { Cell::new(None) };
+}
+
+/// True where the rule holds on this thread.
+#[cfg(any(test, feature = "mutants"))]
+pub(crate) fn holds(rule: Rule) -> bool {
+    BROKEN.get() != Some(rule)
+}
+
+/// Breaks a rule on this thread; `None`: all hold again.
+#[cfg(any(test, feature = "mutants"))]
+pub fn break_rule(rule: Option<Rule>) {
+    BROKEN.set(rule);
+}

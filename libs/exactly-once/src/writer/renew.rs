@@ -1,0 +1,50 @@
+//! A token is given up: nothing under it can arrive any more, and the range goes on under a new one.
+//!
+//! A token is used only as long as the store surely remembers it, and only for the rows that one encoder makes. What is left of its
+//! range afterwards is settled once for all: after the last moment at which an insert under the old token could arrive, what is
+//! stored is stored, and the rest is done under the new token, which nobody but the owner can have written.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::{Closed, Done, RangeWriter, note};
+use crate::intent::{Intent, REFUSED_MAX};
+use crate::observer::Event;
+use crate::rules::{Rule, holds};
+use crate::world::{OffsetLog, RangeStore};
+
+impl<L: OffsetLog, S: RangeStore> RangeWriter<L, S> {
+    /// True where nothing more may be inserted under the token of this intent.
+    pub(super) fn is_old(&self, intent: &Intent) -> bool {
+        holds(Rule::YoungTokensOnly) && self.age(intent) >= self.token_life.used
+    }
+
+    /// True where a range that is done again cannot be done under its token: other rows could come of it, or other refusals.
+    pub(super) fn is_other(&self, intent: &Intent, range: &Closed<S>) -> bool {
+        let refuses_more = range.refused.iter().any(|it| intent.refused.binary_search(&it.offset).is_err());
+        intent.encoder != self.encoder && holds(Rule::RenewForEncoder) || refuses_more && holds(Rule::CountNewRefusals)
+    }
+
+    /// Gives the new intent, and what of the range is stored.
+    pub(super) async fn renew(&self, old: &Intent, range: &Closed<S>) -> Done<(Intent, BTreeSet<i64>), S> {
+        if holds(Rule::WaitOutOldToken) {
+            tokio::time::sleep(self.token_life.total().saturating_sub(self.age(old))).await;
+        }
+        let stored = self.stored(old).await?;
+        let mut intent = self.intent(range);
+        // What is stored in spite of it was refused by nobody.
+        intent.refused.retain(|offset| !stored.contains(offset));
+        if intent.refused.len() > REFUSED_MAX {
+            let reason = range.refused.last().map(|it| it.reason.clone()).unwrap_or_default();
+            return Err(self.too_many_refused(range, reason));
+        }
+        self.commit(intent.first, &note(&intent)?).await?;
+        self.observer.saw(Event::Renewed);
+        Ok((intent, stored))
+    }
+
+    fn age(&self, intent: &Intent) -> Duration {
+        let age_ms = (self.now_ms)().saturating_sub(intent.created_ms);
+        Duration::from_millis(u64::try_from(age_ms).unwrap_or(0))
+    }
+}
