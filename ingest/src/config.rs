@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use kafka_io::batches::Protocol;
 use serde::{Deserialize, Serialize};
 use service_kit::config::{RangeError, Validate, in_range, seconds, seconds_in_range};
 
@@ -20,12 +21,14 @@ pub struct Config {
     /// A batch is closed when its first event has waited so long, 0.01 to 60 s.
     #[serde(with = "seconds")]
     pub batch_age: Duration,
-    /// Bytes of all open batches together, 1 MiB to 16 GiB; beyond it nothing more is taken.
+    /// Bytes of all events that are read and not yet durable, 1 MiB to 16 GiB; beyond it nothing more is taken.
     pub buffered_bytes_max: usize,
-    /// Bytes that wait between Kafka and the batches, 1 MiB to 1 GiB.
+    /// Bytes that the Kafka client fetches in advance, 1 MiB to 1 GiB.
     pub waiting_bytes_max: usize,
-    /// Batches that are written at once, 1 to 64; one a partition.
+    /// Inserts that run at once, 1 to 64; one a partition.
     pub writes_max: usize,
+    /// How the group shares partitions out: `classic` (cooperative-sticky) or `consumer` (KIP-848).
+    pub protocol: Protocol,
     /// How long writing what is held may take when the process is told to stop, 0 to 300 s.
     #[serde(with = "seconds")]
     pub drain_max: Duration,
@@ -36,14 +39,23 @@ impl Default for Config {
         Self {
             source: "main".to_owned(),
             instance_id: None,
-            batch_rows: 100_000,
+            batch_rows: 65_536,
             batch_bytes: 64 << 20,
-            batch_age: Duration::from_secs(1),
-            buffered_bytes_max: 256 << 20,
+            batch_age: Duration::from_millis(500),
+            buffered_bytes_max: 160 << 20,
             waiting_bytes_max: 32 << 20,
             writes_max: 2,
+            protocol: Protocol::Classic,
             drain_max: Duration::from_secs(20),
         }
+    }
+}
+
+impl Config {
+    /// How long partitions that are to go are held for what is being written: as long as a stop may take, within what a group waits
+    /// for.
+    pub(crate) fn revoke_wait(&self) -> Duration {
+        self.drain_max.min(Duration::from_secs(20))
     }
 }
 

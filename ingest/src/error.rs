@@ -1,8 +1,13 @@
 //! What ends the service. Everything else is waited out or dead-lettered.
 
 use clickhouse_io::QueryError;
-use kafka_io::{ConsumeError, KafkaError, ProduceError};
+use clickhouse_io::promise::PromiseError;
+use exactly_once::{BadSource, WriteError};
+use kafka_io::KafkaError;
+use kafka_io::batches::FetchError;
 use schema_registry::{DecodeError, RegistryError};
+
+use crate::adapters::StoreFailure;
 
 /// Why ingest ended.
 #[derive(Debug, thiserror::Error)]
@@ -12,10 +17,46 @@ pub enum Error {
     Kafka(#[from] KafkaError),
     /// The consumer cannot go on.
     #[error(transparent)]
-    Consume(#[from] ConsumeError),
-    /// The dead-letter topic cannot be written.
-    #[error("dead letters cannot be written: {0}")]
-    DeadLetters(#[from] ProduceError),
+    Fetch(#[from] FetchError),
+    /// A range cannot be written.
+    #[error("partition {partition}: {error}")]
+    Write {
+        /// Partition.
+        partition: i32,
+        /// What only an operator can mend.
+        error: WriteError<StoreFailure>,
+    },
+    /// The tables cannot keep the promise.
+    #[error(transparent)]
+    Promise(#[from] PromiseError),
+    /// A table forgets tokens while inserts under them may still arrive.
+    #[error(
+        "table {table} remembers tokens of inserts for {remembered:?}, and {needed:?} are needed: raise its setting \
+         replicated_deduplication_window_seconds"
+    )]
+    TokensAreForgotten {
+        /// Table.
+        table: &'static str,
+        /// For so long.
+        remembered: std::time::Duration,
+        /// So long would be right.
+        needed: std::time::Duration,
+    },
+    /// The source's name is too long for a token.
+    #[error(transparent)]
+    Source(#[from] BadSource),
+    /// What is to be read next is not on the broker.
+    #[error(
+        "partition {partition}: offset {offset}, which is to be read next, is not on topic connection-events. Either Kafka has \
+         deleted events before they were stored: set the offset of group ingest to the first one that is there, and raise the \
+         topic's retention. Or the topic was made anew: delete the offsets of group ingest and set another ingest.source"
+    )]
+    OffsetIsGone {
+        /// Partition.
+        partition: i32,
+        /// Offset.
+        offset: i64,
+    },
     /// The registry refuses.
     #[error(transparent)]
     Registry(#[from] RegistryError),

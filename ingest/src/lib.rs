@@ -1,33 +1,43 @@
-//! Connection events from Kafka to ClickHouse.
+//! Connection events from Kafka to ClickHouse, each exactly once.
 //!
-//! An event's life: it arrives in its partition's order, is decoded and held against the contract, and becomes a row of the
-//! partition's batch or a reject. The batch is closed by rows, bytes or age; its rejects go to the dead-letter topic and its rows
-//! into ClickHouse as one block a table, with a token made of source, partition and offsets. When both are durable, and never
-//! before, the partition's offset is committed.
+//! An event's life: it arrives in its partition's order, is decoded into the columns of its partition's range and held against the
+//! contract: it is a row, or it is refused. The range is closed by rows, bytes or age. From there on it is the protocol's
+//! (`exactly-once`): the range's intent goes beside the committed offset, what is refused goes to the dead-letter topic, the rows go
+//! into ClickHouse as one block a table under the intent's token, and the offset moves behind the range.
 //!
-//! Guarantee: every event is stored or dead-lettered at least once; each is counted. After a crash a batch may be stored twice
-//! under other tokens: readers drop copies by event id. What waits in memory is bounded whatever the backlog.
+//! Guarantee: every event on Kafka is stored once or dead-lettered, never both, through crashes, rebalances and lost answers;
+//! each is counted. Offsets move after data is durable. What waits in memory is bounded whatever the backlog.
 
 mod adapters;
+mod block;
 mod config;
 mod error;
 mod fit;
+mod lane;
 mod metrics;
 mod pipeline;
 mod stages;
 
-use clickhouse_io::{ClickHouse, ClickHouseConfig};
-use kafka_io::{GroupConsumer, GroupOptions, KafkaConfig, Producer};
+use std::sync::Arc;
+
+use clickhouse_io::write::EventTable;
+use clickhouse_io::{ClickHouse, ClickHouseConfig, promise};
+use exactly_once::TokenLife;
+use kafka_io::batches::{BatchConsumer, BatchOptions};
+use kafka_io::{KafkaConfig, Producer};
 use schema_registry::{Decoder, Registry, RegistryConfig};
 use schemas::{avro_schemas, topics};
 use service_kit::context::ServiceContext;
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 
+pub use adapters::StoreFailure;
 pub use config::Config;
 pub use error::Error;
 
-use crate::adapters::{ClickHouseRows, DeadLetterTopic, GroupOffsets};
+use crate::adapters::ClickHouseStore;
 use crate::metrics::IngestMetrics;
-use crate::pipeline::{Pipeline, Ports};
+use crate::pipeline::{Parts, Pipeline};
 
 /// The group under which offsets are committed; reports wait for it.
 pub const GROUP: &str = "ingest";
@@ -35,7 +45,7 @@ pub const GROUP: &str = "ingest";
 /// Runs until the context is told to stop; then writes and commits what it holds.
 ///
 /// # Errors
-/// When stored rows, topic and registry do not fit, or something happens that only an operator can mend.
+/// When stored rows, topic, tables and registry do not fit, or something happens that only an operator can mend.
 pub async fn run(
     config: Config,
     kafka: KafkaConfig,
@@ -56,19 +66,45 @@ pub async fn run(
         return Ok(());
     };
     fits?;
-    let options = GroupOptions {
+    let token_life = token_life(&clickhouse).await?;
+    let options = BatchOptions {
+        protocol: config.protocol,
         instance_id: config.instance_id.clone(),
-        waiting_bytes_max: config.waiting_bytes_max,
-        ..GroupOptions::new(GROUP, topics::CONNECTION_EVENTS.name)
+        prefetch_bytes_max: config.waiting_bytes_max,
+        revoke_wait: config.revoke_wait(),
+        ..BatchOptions::new(GROUP, topics::CONNECTION_EVENTS.name)
     };
-    let consumer = GroupConsumer::new(&kafka, &options)?;
-    let ports = Ports {
-        rows: ClickHouseRows::new(clickhouse),
-        dead_letters: DeadLetterTopic::new(Producer::new(&kafka, "flowledger-ingest")?),
-        offsets: GroupOffsets::new(consumer.committer()),
+    let parts = Parts {
+        consumer: BatchConsumer::new(&kafka, &options)?,
+        registry,
+        store: ClickHouseStore {
+            clickhouse,
+            dead_letters: Producer::new(&kafka, "flowledger-ingest")?,
+            kafka,
+            source: config.source.as_str().into(),
+            partition: 0,
+            inserts: Arc::new(Semaphore::new(config.writes_max)),
+            metrics: metrics.clone(),
+        },
+        token_life,
     };
     ready.set(true);
-    let ended = Pipeline::new(config, decoder, registry, ports, metrics, context).run(consumer).await;
+    let pipeline = Pipeline::new(config, parts, metrics, context, Handle::current());
+    let ended = tokio::task::spawn_blocking(move || pipeline.run()).await;
     ready.set(false);
-    ended
+    ended.unwrap_or(Err(Error::NotDrained))
+}
+
+/// How long a token is used and waited for: what both tables remember at least.
+async fn token_life(clickhouse: &ClickHouse) -> Result<TokenLife, Error> {
+    let life = TokenLife::default();
+    for table in [EventTable::Connections, EventTable::ConnectionOpenings] {
+        match promise::token_window(clickhouse, table).await?.age_max {
+            Some(remembered) if remembered < life.total() => {
+                return Err(Error::TokensAreForgotten { table: table.name(), remembered, needed: life.total() });
+            }
+            Some(_) | None => {}
+        }
+    }
+    Ok(life)
 }

@@ -1,48 +1,139 @@
 //! Every metric of ingest.
 
+use clickhouse_io::QueryError;
+use exactly_once::Event;
 use service_kit::metrics::Metrics;
 use service_kit::metrics::prometheus_client::encoding::EncodeLabelSet;
 use service_kit::metrics::prometheus_client::metrics::counter::Counter;
 use service_kit::metrics::prometheus_client::metrics::family::Family;
 use service_kit::metrics::prometheus_client::metrics::gauge::Gauge;
 
-/// Label `table`.
+/// Label `partition`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(crate) struct TableLabel {
-    pub(crate) table: &'static str,
+pub(crate) struct PartitionLabel {
+    pub(crate) partition: i32,
 }
 
-/// Fates of events, and how much is held. received = stored + dead-lettered + held.
+/// Label `reason`: what ClickHouse refused an insert for, or `no_answer`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct ReasonLabel {
+    pub(crate) reason: &'static str,
+}
+
+/// Fates of events, and what the protocol went through. Of the ranges that are done:
+/// read = stored + found + dead-lettered. What was read and not written when its partition went is read again.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct IngestMetrics {
     pub(crate) received: Counter,
-    pub(crate) stored: Family<TableLabel, Counter>,
+    pub(crate) stored: Counter,
+    pub(crate) found: Counter,
     pub(crate) dead_lettered: Counter,
-    pub(crate) batches: Counter,
+    pub(crate) ranges: Counter,
+    pub(crate) ranges_replayed: Counter,
+    pub(crate) ranges_renewed: Counter,
+    pub(crate) ranges_counted: Counter,
+    pub(crate) ranges_abandoned: Counter,
+    pub(crate) rows_found_missing: Counter,
+    pub(crate) rows_swallowed: Counter,
+    pub(crate) inserts: Counter,
+    pub(crate) inserts_refused: Family<ReasonLabel, Counter>,
     pub(crate) commits: Counter,
     pub(crate) retries: Counter,
-    pub(crate) buffered_bytes: Gauge,
-    pub(crate) writes_running: Gauge,
+    pub(crate) held_bytes: Gauge,
+    pub(crate) partitions: Gauge,
+    pub(crate) schemas_waited_for: Gauge,
+    pub(crate) lag_seconds: Family<PartitionLabel, Gauge>,
+    pub(crate) lag_events: Family<PartitionLabel, Gauge>,
 }
 
 impl IngestMetrics {
     pub(crate) fn new(metrics: &Metrics) -> Self {
         let own = Self::default();
-        let counter = |name: &str, help: &str, counter: &Counter| {
+        let counters = [
+            ("received", "Events that were read from Kafka; again after a partition went", &own.received),
+            ("stored", "Events that were stored", &own.stored),
+            ("found", "Events that were stored already when their range was done again", &own.found),
+            ("dead_lettered", "Events that went to the dead-letter topic", &own.dead_lettered),
+            ("ranges", "Ranges of offsets that are done", &own.ranges),
+            ("ranges_replayed", "Ranges that an earlier owner had begun", &own.ranges_replayed),
+            ("ranges_renewed", "Ranges that went on under a new token", &own.ranges_renewed),
+            ("ranges_counted", "Times that stored offsets were counted", &own.ranges_counted),
+            ("ranges_abandoned", "Ranges that were given up because their partition had gone", &own.ranges_abandoned),
+            ("rows_found_missing", "Rows that a count did not find, and that were inserted", &own.rows_found_missing),
+            ("rows_swallowed", "Rows that ClickHouse acknowledged without having them", &own.rows_swallowed),
+            ("inserts", "Inserts that were acknowledged", &own.inserts),
+            ("commits", "Offsets that were committed", &own.commits),
+            ("retries", "Questions, inserts and commits that were tried again", &own.retries),
+        ];
+        for (name, help, counter) in counters {
             metrics.register(&format!("flowledger_ingest_{name}"), help, counter.clone());
-        };
-        counter("received", "Events that were read from Kafka", &own.received);
-        counter("dead_lettered", "Events that went to the dead-letter topic", &own.dead_lettered);
-        counter("batches", "Batches that were written", &own.batches);
-        counter("commits", "Offsets that were committed", &own.commits);
-        counter("retries", "Writes and commits that were tried again", &own.retries);
-        metrics.register("flowledger_ingest_stored", "Events that were stored, by table", own.stored.clone());
-        metrics.register("flowledger_ingest_buffered_bytes", "Bytes in open batches", own.buffered_bytes.clone());
+        }
+        let gauges = [
+            ("held_bytes", "Bytes of events that are read and not yet durable", &own.held_bytes),
+            ("partitions", "Partitions that are ours", &own.partitions),
+            ("schemas_waited_for", "Schemas that the registry was asked for without an answer yet", &own.schemas_waited_for),
+        ];
+        for (name, help, gauge) in gauges {
+            metrics.register(&format!("flowledger_ingest_{name}"), help, gauge.clone());
+        }
         metrics.register(
-            "flowledger_ingest_writes_running",
-            "Batches that are being written",
-            own.writes_running.clone(),
+            "flowledger_ingest_inserts_refused",
+            "Inserts that ClickHouse refused or did not answer, by reason",
+            own.inserts_refused.clone(),
+        );
+        metrics.register(
+            "flowledger_ingest_lag_seconds",
+            "Age of the oldest event that is not durable, by Kafka's time",
+            own.lag_seconds.clone(),
+        );
+        metrics.register(
+            "flowledger_ingest_lag_events",
+            "Offsets between what is durable and the end of the partition",
+            own.lag_events.clone(),
         );
         own
+    }
+
+    pub(crate) fn refused_insert(&self, error: &QueryError) {
+        let reason = error.refusal().map_or("no_answer", clickhouse_io::Refusal::name);
+        self.inserts_refused.get_or_create(&ReasonLabel { reason }).inc();
+    }
+
+    /// Counts, and logs what an operator wants to know of.
+    pub(crate) fn saw(&self, event: &Event<'_>, partition: i32) {
+        let count = |rows: usize| rows as u64;
+        match *event {
+            Event::Retrying { what, reason } => {
+                tracing::warn!(partition, what, %reason, "tried again");
+                self.retries.inc();
+            }
+            Event::Replayed => {
+                tracing::info!(partition, "a range that was begun before is done again");
+                self.ranges_replayed.inc();
+            }
+            Event::Renewed => {
+                tracing::info!(partition, "a range goes on under a new token");
+                self.ranges_renewed.inc();
+            }
+            Event::Counted { stored, missing } => {
+                tracing::info!(partition, stored, missing, "stored offsets of a range were counted");
+                self.ranges_counted.inc();
+                self.rows_found_missing.inc_by(count(missing));
+            }
+            Event::Swallowed { rows } => {
+                tracing::warn!(partition, rows, "acknowledged without being there; they go in under another token");
+                self.rows_swallowed.inc_by(count(rows));
+            }
+            Event::Done { stored, found, refused } => {
+                self.ranges.inc();
+                self.stored.inc_by(count(stored));
+                self.found.inc_by(count(found));
+                self.dead_lettered.inc_by(count(refused));
+            }
+            Event::Abandoned => {
+                tracing::info!(partition, "a range is given up: its partition has gone");
+                self.ranges_abandoned.inc();
+            }
+        }
     }
 }

@@ -1,315 +1,374 @@
-//! The order of the stages: arrival, decode, fate, batch; then dead letters, rows, commit.
+//! The order of the stages: arrival, schema, decode and contract, range; then the protocol of the range in a task of its own.
+//!
+//! One thread reads and decodes everything: records are looked at where librdkafka keeps them, and nothing is copied but into
+//! columns. It never waits for ClickHouse: while the writers are behind it takes nothing more, and librdkafka's prefetch, which is
+//! bounded, fills up.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
-use clickhouse_io::write::EventTable;
-use clickhouse_io::{NextStep, QueryError};
-use kafka_io::{Acknowledged, Arrival, CommitError, GroupConsumer, Partition, Record};
-use schema_registry::{DecodeError, Decoder, Registry};
-use schemas::connection_event::ConnectionEvent;
-use service_kit::CancellationToken;
+use event_columns::ENCODER_VERSION;
+use exactly_once::{Assignment, Ended, Limits, RangeWriter, Source, TokenLife, WriteError};
+use kafka_io::batches::{Arrived, AssignedPartition, BatchConsumer, BatchRecord, Fetched, Item, Waker};
+use kafka_io::Acknowledged;
+use schema_registry::{Registry, RegistryError, SchemaId, WriterSchema};
+use schemas::topics::CONNECTION_EVENTS;
 use service_kit::context::ServiceContext;
-use service_kit::retry::Backoff;
-use tokio::task::JoinSet;
+use service_kit::retry::{Attempt, Backoff, until_stopped};
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
 
-use crate::adapters::{DeadLetters, OffsetCommitter, RowWriter};
+use crate::adapters::{ClickHouseStore, PartitionLog, StoreFailure};
+use crate::block::Pool;
 use crate::config::Config;
 use crate::error::Error;
-use crate::metrics::{IngestMetrics, TableLabel};
-use crate::stages::accept_event::accept_event;
-use crate::stages::fill_batch::{Batch, Batcher, Limits};
+use crate::lane::{Lane, Notes, Unwritten};
+use crate::metrics::{IngestMetrics, PartitionLabel};
+use crate::stages::fill_range::RangeFiller;
+use crate::stages::know_schemas::{Reading, WriterSchemas};
 
-/// How often ages are looked at.
-const TICK: Duration = Duration::from_millis(100);
+/// Most records that are taken at once.
+const RECORDS_MAX: usize = 10_000;
+/// Longest wait for records: ages are looked at as often.
+const WAIT_MAX: Duration = Duration::from_millis(50);
+/// Closed ranges of one partition that wait for its writer, beside the one that is written.
+const RANGES_WAITING: usize = 1;
+/// How often gauges are set.
+const GAUGES_EVERY: Duration = Duration::from_secs(1);
+
+/// What tasks tell the thread.
+enum Told {
+    /// A writer has ended.
+    Written { partition: i32, epoch: u64, ended: Result<Ended, WriteError<StoreFailure>> },
+    /// The registry has answered.
+    Schema { id: SchemaId, answer: Result<WriterSchema, RegistryError> },
+}
 
 /// The world outside.
-pub(crate) struct Ports<R, D, O> {
-    pub(crate) rows: R,
-    pub(crate) dead_letters: D,
-    pub(crate) offsets: O,
+pub(crate) struct Parts {
+    pub(crate) consumer: BatchConsumer,
+    pub(crate) registry: Registry,
+    /// For any partition: each lane has its own clone.
+    pub(crate) store: ClickHouseStore,
+    pub(crate) token_life: TokenLife,
 }
 
-/// How the writing of a batch ended.
-#[derive(Debug)]
-struct Written {
-    partition: i32,
-    bytes: usize,
-    outcome: Result<(), Error>,
-}
-
-pub(crate) struct Pipeline<R, D, O> {
+pub(crate) struct Pipeline {
     config: Config,
     limits: Limits,
-    decoder: Decoder<ConnectionEvent>,
-    registry: Registry,
-    ports: Arc<Ports<R, D, O>>,
+    parts: Parts,
+    waker: Waker,
+    schemas: WriterSchemas,
+    lanes: HashMap<i32, Lane>,
+    pool: Arc<Pool>,
+    teller: mpsc::Sender<Told>,
+    told: mpsc::Receiver<Told>,
     metrics: IngestMetrics,
     context: ServiceContext,
-    /// Ends the retries of writes; later than `context.stop`, because what is held is still written then.
-    give_up: CancellationToken,
-    open: HashMap<i32, Batcher>,
-    writing: HashMap<i32, usize>,
-    writes: JoinSet<Written>,
-    /// Revokes whose partitions are still being written.
-    letting_go: Vec<(Vec<i32>, Acknowledged)>,
+    runtime: Handle,
+    gauges_set: Instant,
 }
 
-impl<R: RowWriter, D: DeadLetters, O: OffsetCommitter> Pipeline<R, D, O> {
-    pub(crate) fn new(
-        config: Config,
-        decoder: Decoder<ConnectionEvent>,
-        registry: Registry,
-        ports: Ports<R, D, O>,
-        metrics: IngestMetrics,
-        context: ServiceContext,
-    ) -> Self {
+impl Pipeline {
+    pub(crate) fn new(config: Config, parts: Parts, metrics: IngestMetrics, context: ServiceContext, runtime: Handle) -> Self {
+        let (teller, told) = mpsc::channel();
+        let gauges_set = context.clock.monotonic();
         Self {
-            limits: Limits::from(&config),
+            limits: Limits { rows: config.batch_rows, bytes: config.batch_bytes, age: config.batch_age },
+            pool: Pool::new(&config.source),
+            waker: parts.consumer.waker(),
             config,
-            decoder,
-            registry,
-            ports: Arc::new(ports),
+            parts,
+            schemas: WriterSchemas::default(),
+            lanes: HashMap::new(),
+            teller,
+            told,
             metrics,
             context,
-            give_up: CancellationToken::new(),
-            open: HashMap::new(),
-            writing: HashMap::new(),
-            writes: JoinSet::new(),
-            letting_go: Vec::new(),
+            runtime,
+            gauges_set,
         }
     }
 
-    pub(crate) async fn run(mut self, mut consumer: GroupConsumer) -> Result<(), Error> {
-        let consumed = self.consume(&mut consumer).await;
-        let drained = match consumed {
-            Ok(()) => self.drain().await,
+    /// Reads until the context is told to stop; then what is held is written. Blocks its thread.
+    pub(crate) fn run(mut self) -> Result<(), Error> {
+        let read = self.read();
+        let done = match read {
+            Ok(()) => self.drain(),
             Err(error) => Err(error),
         };
-        self.give_up.cancel();
-        self.writes.shutdown().await;
-        consumer.close().await;
-        drained
-    }
-
-    async fn consume(&mut self, consumer: &mut GroupConsumer) -> Result<(), Error> {
-        let stop = self.context.stop.clone();
-        let mut ticks = tokio::time::interval(TICK);
-        loop {
-            // Arrivals wait in the consumer, within its bound, while batches wait to be written.
-            let takes_more = self.takes_more();
-            tokio::select! {
-                () = stop.cancelled() => return Ok(()),
-                Some(written) = self.writes.join_next() => self.written(written)?,
-                _ = ticks.tick() => {}
-                arrival = consumer.next(), if takes_more => {
-                    if !self.arrived(arrival?).await? {
-                        return Ok(());
-                    }
-                }
-            }
-            self.write_what_is_due(self.context.clock.monotonic());
+        for (_, lane) in self.lanes.drain() {
+            lane.writer.abort();
         }
+        self.parts.consumer.close();
+        done
     }
 
-    fn takes_more(&self) -> bool {
-        let held: usize = self.open.values().map(Batcher::bytes).sum::<usize>() + self.writing.values().sum::<usize>();
-        self.metrics.buffered_bytes.set(i64::try_from(held).unwrap_or(i64::MAX));
-        held < self.config.buffered_bytes_max && !self.open.values().any(|batcher| batcher.is_full(&self.limits))
-    }
-
-    /// False: told to stop while a schema was waited for.
-    async fn arrived(&mut self, arrival: Arrival) -> Result<bool, Error> {
-        match arrival {
-            Arrival::Assigned { epoch, partitions } => {
-                tracing::info!(epoch, partitions = partitions.len(), "assigned");
-                for partition in partitions {
-                    self.open.insert(partition.number, Batcher::new(partition, epoch));
-                }
+    fn read(&mut self) -> Result<(), Error> {
+        while !self.context.stop.is_cancelled() {
+            let records_max = if self.takes_more() { RECORDS_MAX } else { 0 };
+            self.step(records_max)?;
+            let now = self.context.clock.monotonic();
+            for lane in self.lanes.values_mut() {
+                lane.close_if_due(now);
             }
-            Arrival::Revoked { partitions, acknowledged } => self.revoked(&partitions, acknowledged),
-            Arrival::Record(record) => return self.record(record).await,
-            Arrival::End { partition, position, .. } => {
-                let now = self.context.clock.monotonic();
-                if let Some(batcher) = self.open.get_mut(&partition.number) {
-                    batcher.moved_to(position, now);
-                }
-            }
+            self.set_gauges(now);
         }
-        Ok(true)
-    }
-
-    /// What was not written yet is dropped: the next owner reads it again. What is being written is waited for.
-    fn revoked(&mut self, partitions: &[Partition], acknowledged: Acknowledged) {
-        tracing::info!(partitions = partitions.len(), "revoked");
-        let numbers: Vec<i32> = partitions.iter().map(|partition| partition.number).collect();
-        for number in &numbers {
-            self.open.remove(number);
-        }
-        self.letting_go.push((numbers, acknowledged));
-        self.let_go();
-    }
-
-    fn let_go(&mut self) {
-        let writing = &self.writing;
-        self.letting_go.retain(|(numbers, _)| numbers.iter().any(|number| writing.contains_key(number)));
-    }
-
-    async fn record(&mut self, record: Record) -> Result<bool, Error> {
-        let value = record.payload.clone().unwrap_or_default();
-        let mut decoded = self.decoder.decode(&value);
-        if let Err(DecodeError::UnknownSchema(id)) = decoded {
-            // A registry that is away is no reason for a dead letter: wait.
-            match self.decoder.learn_from(&self.registry, id, &self.context.stop).await {
-                None => return Ok(false),
-                Some(learned) => learned?,
-            }
-            decoded = self.decoder.decode(&value);
-        }
-        self.metrics.received.inc();
-        let decision = accept_event(&self.config.source, &record, decoded);
-        let now = self.context.clock.monotonic();
-        if let Some(batcher) = self.open.get_mut(&record.partition.number) {
-            batcher.add(record, decision, now);
-        }
-        Ok(true)
-    }
-
-    fn write_what_is_due(&mut self, now: Instant) {
-        let due = self
-            .open
-            .iter()
-            .filter(|(number, batcher)| batcher.is_due(&self.limits, now) && !self.writing.contains_key(number));
-        let due: Vec<i32> = due.map(|(number, _)| *number).collect();
-        for number in due {
-            if self.writes.len() >= self.config.writes_max {
-                return;
-            }
-            if let Some(batch) = self.open.get_mut(&number).and_then(Batcher::close) {
-                self.begin_write(batch);
-            }
-        }
-    }
-
-    fn begin_write(&mut self, batch: Batch) {
-        self.writing.insert(batch.partition.number, batch.bytes);
-        self.metrics.writes_running.set(i64::try_from(self.writing.len()).unwrap_or(i64::MAX));
-        let write = Write {
-            ports: Arc::clone(&self.ports),
-            metrics: self.metrics.clone(),
-            give_up: self.give_up.clone(),
-            source: self.config.source.clone(),
-        };
-        self.writes.spawn(async move {
-            let (partition, bytes) = (batch.partition.number, batch.bytes);
-            Written { partition, bytes, outcome: write.run(batch).await }
-        });
-    }
-
-    fn written(&mut self, written: Result<Written, tokio::task::JoinError>) -> Result<(), Error> {
-        let written = written.map_err(|_| Error::NotDrained)?;
-        tracing::trace!(partition = written.partition, bytes = written.bytes, "batch is done with");
-        self.writing.remove(&written.partition);
-        self.metrics.writes_running.set(i64::try_from(self.writing.len()).unwrap_or(i64::MAX));
-        self.let_go();
-        written.outcome
-    }
-
-    /// Writes and commits what is held, within the deadline.
-    async fn drain(&mut self) -> Result<(), Error> {
-        let drained = tokio::time::timeout(self.config.drain_max, async {
-            loop {
-                let idle: Vec<i32> = self.open.keys().filter(|it| !self.writing.contains_key(*it)).copied().collect();
-                for number in idle {
-                    if let Some(batch) = self.open.get_mut(&number).and_then(Batcher::close) {
-                        self.begin_write(batch);
-                    }
-                }
-                let Some(written) = self.writes.join_next().await else { return Ok(()) };
-                self.written(written)?;
-            }
-        });
-        drained.await.unwrap_or(Err(Error::NotDrained))
-    }
-}
-
-/// Writes one batch: rejects, rows, offset, in this order; each again and again while what it needs is away.
-struct Write<R, D, O> {
-    ports: Arc<Ports<R, D, O>>,
-    metrics: IngestMetrics,
-    give_up: CancellationToken,
-    source: String,
-}
-
-impl<R: RowWriter, D: DeadLetters, O: OffsetCommitter> Write<R, D, O> {
-    async fn run(self, mut batch: Batch) -> Result<(), Error> {
-        let give_up = self.give_up.clone();
-        give_up.run_until_cancelled(self.steps(&mut batch)).await.unwrap_or(Err(Error::NotDrained))
-    }
-
-    async fn steps(&self, batch: &mut Batch) -> Result<(), Error> {
-        self.ports.dead_letters.put(&batch.rejects).await?;
-        self.metrics.dead_lettered.inc_by(batch.rejects.len() as u64);
-        let token = batch.token(&self.source);
-        for (table, rows) in [
-            (EventTable::Connections, std::mem::take(&mut batch.connections)),
-            (EventTable::ConnectionOpenings, std::mem::take(&mut batch.openings)),
-        ] {
-            if rows.is_empty() {
-                continue;
-            }
-            let stored = rows.len() as u64;
-            self.store(table, rows, &token).await?;
-            self.metrics.stored.get_or_create(&TableLabel { table: table.name() }).inc_by(stored);
-        }
-        self.metrics.batches.inc();
-        self.commit(batch).await;
         Ok(())
     }
 
-    async fn store(
-        &self,
-        table: EventTable,
-        rows: Vec<clickhouse_io::rows::ConnectionRow>,
-        token: &str,
-    ) -> Result<(), QueryError> {
-        let mut backoff = Backoff::default();
-        loop {
-            let Err(error) = self.ports.rows.write(table, rows.clone(), token).await else { return Ok(()) };
-            match error.next_step() {
-                NextStep::Retry => {
-                    tracing::warn!(%error, table = table.name(), "waiting for ClickHouse");
-                    self.metrics.retries.inc();
-                    tokio::time::sleep(backoff.next_wait()).await;
+    /// Hears what tasks tell, and takes what came.
+    fn step(&mut self, records_max: usize) -> Result<(), Error> {
+        while let Ok(told) = self.told.try_recv() {
+            self.heard(told)?;
+        }
+        for lane in self.lanes.values_mut() {
+            lane.hand_on();
+        }
+        match self.parts.consumer.next(records_max, WAIT_MAX)? {
+            None => {}
+            Some(Arrived::Assigned { epoch, partitions }) => self.assigned(epoch, &partitions)?,
+            Some(Arrived::Revoked { partitions, acknowledged }) => self.revoked(&partitions, acknowledged),
+            Some(Arrived::Lost { partitions }) => self.lost(&partitions),
+            Some(Arrived::Fetched(fetched)) => self.fetched(&fetched)?,
+        }
+        Ok(())
+    }
+
+    /// True while there is room: within the bound of bytes, and no writer behind. The fullest range is closed where the bound is
+    /// reached by open ranges.
+    fn takes_more(&mut self) -> bool {
+        let open: usize = self.lanes.values().map(|lane| lane.filler.bytes()).sum();
+        let held = open + self.pool.closed_bytes();
+        self.metrics.held_bytes.set(i64::try_from(held).unwrap_or(i64::MAX));
+        if self.lanes.values().any(Lane::is_behind) {
+            return false;
+        }
+        if held < self.config.buffered_bytes_max {
+            return true;
+        }
+        if open > self.config.buffered_bytes_max / 2
+            && let Some(fullest) = self.lanes.values_mut().max_by_key(|lane| lane.filler.bytes())
+        {
+            fullest.close();
+        }
+        false
+    }
+
+    fn assigned(&mut self, epoch: u64, partitions: &[AssignedPartition]) -> Result<(), Error> {
+        tracing::info!(epoch, partitions = partitions.len(), "assigned");
+        for assigned in partitions {
+            let lane = self.lane(epoch, assigned)?;
+            self.lanes.insert(assigned.number, lane);
+        }
+        self.count_lanes();
+        Ok(())
+    }
+
+    fn lane(&self, epoch: u64, assigned: &AssignedPartition) -> Result<Lane, Error> {
+        let partition = assigned.number;
+        let committed = assigned.committed.as_ref().map(|committed| (committed.offset, committed.note.as_str()));
+        let assignment = Assignment::new(committed, assigned.start);
+        let filler = RangeFiller::new(partition, &assignment, self.limits, &self.pool);
+        let (ranges, mut closed) = tokio::sync::mpsc::channel(RANGES_WAITING);
+        let unwritten = Unwritten::default();
+        let clock = Arc::clone(&self.context.clock);
+        let since_1970 = move || clock.now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        let writer = RangeWriter {
+            log: PartitionLog {
+                committer: self.parts.consumer.committer(),
+                partition,
+                epoch,
+                metrics: self.metrics.clone(),
+            },
+            store: ClickHouseStore { partition, ..self.parts.store.clone() },
+            observer: Arc::new(Notes { metrics: self.metrics.clone(), unwritten: unwritten.clone(), partition }),
+            now_ms: Arc::new(move || i64::try_from(since_1970().as_millis()).unwrap_or(i64::MAX)),
+            source: Source::new(format!("{}/{}/{partition}", self.config.source, CONNECTION_EVENTS.name))?,
+            encoder: ENCODER_VERSION,
+            token_life: self.parts.token_life,
+        };
+        let (teller, waker) = (self.teller.clone(), self.waker.clone());
+        let writer = self.runtime.spawn(async move {
+            let ended = writer.run(&assignment, &mut closed).await;
+            // A thread that has ended wants to hear nothing.
+            let _ = teller.send(Told::Written { partition, epoch, ended });
+            waker.wake();
+        });
+        Ok(Lane { epoch, filler, held_at: None, unwritten, writer, ranges, waiting: std::collections::VecDeque::new() })
+    }
+
+    fn count_lanes(&self) {
+        self.metrics.partitions.set(i64::try_from(self.lanes.len()).unwrap_or(i64::MAX));
+    }
+
+    fn without(&mut self, partitions: &[i32]) -> Vec<Lane> {
+        let gone = partitions.iter().filter_map(|number| self.lanes.remove(number)).collect();
+        for partition in partitions {
+            self.metrics.lag_seconds.remove(&PartitionLabel { partition: *partition });
+            self.metrics.lag_events.remove(&PartitionLabel { partition: *partition });
+        }
+        self.count_lanes();
+        gone
+    }
+
+    /// What is open is dropped: the next owner reads it again. What the writers have is written, as far as the deadline allows,
+    /// and then the partitions are let go.
+    fn revoked(&mut self, partitions: &[i32], acknowledged: Acknowledged) {
+        tracing::info!(partitions = partitions.len(), "revoked");
+        let writers: Vec<JoinHandle<()>> = self.without(partitions).into_iter().map(|lane| lane.writer).collect();
+        let deadline = tokio::time::Instant::from_std(self.context.clock.monotonic() + self.config.revoke_wait());
+        self.runtime.spawn(async move {
+            for mut writer in writers {
+                if tokio::time::timeout_at(deadline, &mut writer).await.is_err() {
+                    // Its commits are refused from the moment at which the partition goes: like a crash, which is safe.
+                    writer.abort();
                 }
-                NextStep::Isolate | NextStep::Stop => return Err(error),
             }
+            drop(acknowledged);
+        });
+    }
+
+    fn lost(&mut self, partitions: &[i32]) {
+        tracing::warn!(partitions = partitions.len(), "lost: the group went on without this member");
+        for lane in self.without(partitions) {
+            lane.writer.abort();
         }
     }
 
-    async fn commit(&self, batch: &Batch) {
-        let mut backoff = Backoff::default();
-        loop {
-            match self.ports.offsets.commit(&batch.partition, batch.epoch, batch.position).await {
-                Ok(()) => {
-                    self.metrics.commits.inc();
-                    return;
+    fn fetched(&mut self, fetched: &Fetched) -> Result<(), Error> {
+        self.metrics.received.inc_by(fetched.records() as u64);
+        let now = self.context.clock.monotonic();
+        for item in fetched.items() {
+            match item {
+                Item::Record(record) => self.record(&record, now)?,
+                Item::End { partition, epoch, position } => {
+                    if let Some(lane) = self.lanes.get_mut(&partition).filter(|lane| lane.epoch == epoch && lane.held_at.is_none()) {
+                        lane.filler.move_to(position, now);
+                        if lane.filler.is_full() {
+                            lane.close();
+                        }
+                    }
                 }
-                // The next owner stores the batch again; copies are dropped by readers.
-                Err(CommitError::NotOurs(reason)) => {
-                    tracing::warn!(partition = %batch.partition, reason, "the batch is stored, its partition has gone");
-                    return;
-                }
-                Err(CommitError::Retry(reason)) => {
-                    tracing::warn!(partition = %batch.partition, reason, "waiting for Kafka");
+                Item::OutOfRange { partition, offset, .. } => return Err(Error::OffsetIsGone { partition, offset }),
+                Item::Trouble { partition, reason, .. } => {
+                    tracing::warn!(partition, reason, "Kafka gives nothing of this partition for now");
                     self.metrics.retries.inc();
-                    tokio::time::sleep(backoff.next_wait()).await;
                 }
             }
+        }
+        Ok(())
+    }
+
+    fn record(&mut self, record: &BatchRecord<'_>, now: Instant) -> Result<(), Error> {
+        let Some(lane) = self.lanes.get_mut(&record.partition) else { return Ok(()) };
+        if lane.epoch != record.epoch || lane.held_at.is_some_and(|from| record.offset >= from) {
+            return Ok(());
+        }
+        let reading = self.schemas.reading(record.payload.unwrap_or_default());
+        if let Reading::Wait { id, is_new } = reading {
+            self.parts.consumer.hold(record.partition, record.epoch, record.offset)?;
+            lane.held_at = Some(record.offset);
+            // What came before it need not wait.
+            lane.close();
+            if is_new {
+                self.ask_for(id);
+            }
+            return Ok(());
+        }
+        if lane.filler.ends_before(record.offset, now) {
+            lane.close();
+        }
+        lane.filler.add(record, &reading, now);
+        if lane.filler.is_full() {
+            lane.close();
+        }
+        Ok(())
+    }
+
+    /// A registry that is away is no reason for a dead letter: it is asked until it answers, while other partitions go on.
+    fn ask_for(&self, id: SchemaId) {
+        self.metrics.schemas_waited_for.inc();
+        let (registry, stop) = (self.parts.registry.clone(), self.context.stop.clone());
+        let (teller, waker) = (self.teller.clone(), self.waker.clone());
+        self.runtime.spawn(async move {
+            let backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
+            let answer = until_stopped(&stop, backoff, async || match registry.fetch(id).await {
+                Ok(schema) => Attempt::Done(schema),
+                Err(error) if error.is_passing() => {
+                    tracing::warn!(%error, schema = id.get(), "waiting for the schema registry");
+                    Attempt::Again(error)
+                }
+                Err(error) => Attempt::Fail(error),
+            });
+            if let Some(answer) = answer.await {
+                let _ = teller.send(Told::Schema { id, answer });
+                waker.wake();
+            }
+        });
+    }
+
+    fn heard(&mut self, told: Told) -> Result<(), Error> {
+        match told {
+            Told::Written { partition, epoch, ended } => {
+                let is_ours = self.lanes.get(&partition).is_some_and(|lane| lane.epoch == epoch);
+                match ended {
+                    // Of a partition that is ours still, only the writer of a fenced member ends: Kafka will say so too.
+                    Ok(ended) => tracing::debug!(partition, epoch, is_ours, ?ended, "writer has ended"),
+                    Err(error) if is_ours => return Err(Error::Write { partition, error }),
+                    Err(error) => tracing::warn!(partition, epoch, %error, "a range of a partition that has gone failed"),
+                }
+            }
+            Told::Schema { id, answer } => {
+                self.metrics.schemas_waited_for.dec();
+                match answer {
+                    Ok(schema) => self.schemas.learn(id, &schema.0),
+                    Err(error @ RegistryError::NoSuchSchema(_)) => self.schemas.is_no_schema(id, error.to_string()),
+                    Err(error) => return Err(error.into()),
+                }
+                // Whichever schema they wait for: those of another one are held again.
+                for (partition, lane) in &mut self.lanes {
+                    if lane.held_at.take().is_some() {
+                        self.parts.consumer.go_on(*partition, lane.epoch)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn set_gauges(&mut self, now: Instant) {
+        if now.duration_since(self.gauges_set) < GAUGES_EVERY {
+            return;
+        }
+        self.gauges_set = now;
+        let now_ms = self.context.clock.now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_millis();
+        let now_ms = i64::try_from(now_ms).unwrap_or(i64::MAX);
+        for (partition, lane) in &self.lanes {
+            let age = lane.oldest_ms().map_or(0, |oldest_ms| now_ms.saturating_sub(oldest_ms).max(0) / 1_000);
+            self.metrics.lag_seconds.get_or_create(&PartitionLabel { partition: *partition }).set(age);
+        }
+    }
+
+    /// Writes what is held, within the deadline. Partitions may go meanwhile.
+    fn drain(&mut self) -> Result<(), Error> {
+        let deadline = self.context.clock.monotonic() + self.config.drain_max;
+        for lane in self.lanes.values_mut() {
+            lane.close();
+        }
+        loop {
+            self.lanes.retain(|_, lane| {
+                let done = lane.unwritten.is_empty() && lane.waiting.is_empty();
+                !done
+            });
+            if self.lanes.is_empty() {
+                return Ok(());
+            }
+            if self.context.clock.monotonic() > deadline {
+                return Err(Error::NotDrained);
+            }
+            self.step(0)?;
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

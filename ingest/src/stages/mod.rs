@@ -1,4 +1,4 @@
 //! The stages of ingest: synchronous, no I/O, time as an argument.
 
-pub(crate) mod accept_event;
-pub(crate) mod fill_batch;
+pub(crate) mod fill_range;
+pub(crate) mod know_schemas;

@@ -1,0 +1,28 @@
+//! The committed offset of one partition under one assignment.
+
+use exactly_once::{CommitError, OffsetLog};
+use kafka_io::batches::{CommitFailure, Committer};
+
+use crate::metrics::IngestMetrics;
+
+/// Commits through the gate of its assignment: when that has ended, nothing more takes effect.
+pub(crate) struct PartitionLog {
+    pub(crate) committer: Committer,
+    pub(crate) partition: i32,
+    pub(crate) epoch: u64,
+    pub(crate) metrics: IngestMetrics,
+}
+
+impl OffsetLog for PartitionLog {
+    async fn commit(&self, offset: i64, note: &str) -> Result<(), CommitError> {
+        match self.committer.commit(self.partition, self.epoch, offset, note).await {
+            Ok(()) => {
+                self.metrics.commits.inc();
+                Ok(())
+            }
+            Err(CommitFailure::NotOurs(reason)) => Err(CommitError::NotOurs(reason)),
+            Err(CommitFailure::Retry(reason)) => Err(CommitError::Retry(reason)),
+            Err(CommitFailure::Stop(reason)) => Err(CommitError::Stop(reason)),
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! Both tables as one store, with the dead letter beside them.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use clickhouse_io::write::{insert_native, query_id};
+use clickhouse_io::{ClickHouse, NextStep, QueryError, running, stored};
+use dead_letter::Letter;
+use exactly_once::{RangeStore, Refused, Rows, StoreError};
+use kafka_io::{KafkaConfig, KafkaError, ProduceError, Producer, admin};
+use schemas::topics::CONNECTION_EVENTS;
+use tokio::sync::Semaphore;
+
+use crate::block::{RangeBlock, RefusedRecord};
+use crate::metrics::IngestMetrics;
+
+/// Why the store did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreFailure {
+    /// ClickHouse.
+    #[error(transparent)]
+    ClickHouse(#[from] QueryError),
+    /// The dead-letter topic cannot be written.
+    #[error("dead letters cannot be written: {0}")]
+    DeadLetters(#[from] ProduceError),
+    /// A row that ClickHouse refuses could not be read again from Kafka for its dead letter.
+    #[error("offset {offset} of partition {partition} is refused, and cannot be read again for its dead letter: {reason}")]
+    Unread {
+        /// Partition.
+        partition: i32,
+        /// Offset.
+        offset: i64,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// The tables `connections` and `connection_openings` for one partition of one source.
+#[derive(Clone)]
+pub(crate) struct ClickHouseStore {
+    pub(crate) clickhouse: ClickHouse,
+    pub(crate) kafka: KafkaConfig,
+    pub(crate) dead_letters: Producer,
+    pub(crate) source: Arc<str>,
+    pub(crate) partition: i32,
+    /// Bounds the inserts of all partitions together.
+    pub(crate) inserts: Arc<Semaphore>,
+    pub(crate) metrics: IngestMetrics,
+}
+
+/// What the caller does next about an error of ClickHouse.
+fn next(error: QueryError) -> StoreError<StoreFailure> {
+    match error.next_step() {
+        NextStep::Retry => StoreError::Unsure(error.into()),
+        NextStep::Isolate => StoreError::Rows(error.into()),
+        NextStep::Stop => StoreError::Stop(error.into()),
+    }
+}
+
+impl RangeStore for ClickHouseStore {
+    type Block = RangeBlock;
+    type Error = StoreFailure;
+
+    /// One after the other: a refusal for what the rows hold is said when nothing of the range runs any more.
+    async fn insert(
+        &self,
+        block: &RangeBlock,
+        rows: Rows<'_>,
+        token: &str,
+    ) -> Result<(), StoreError<StoreFailure>> {
+        // Never closed.
+        let _turn = self.inserts.acquire().await;
+        let only = match rows {
+            Rows::All => None,
+            Rows::Only(offsets) => Some(offsets),
+        };
+        for insert in block.inserts(only).iter() {
+            let token = match &insert.months {
+                None => token.to_owned(),
+                Some(months) => format!("{token}/{months}"),
+            };
+            let id = query_id(&token, insert.table);
+            let done = insert_native(&self.clickhouse, insert.table, insert.body.clone(), &token, &id).await;
+            if let Err(error) = done {
+                self.metrics.refused_insert(&error);
+                return Err(next(error));
+            }
+            self.metrics.inserts.inc();
+        }
+        Ok(())
+    }
+
+    async fn stored(&self, first: i64, last: i64) -> Result<BTreeSet<i64>, StoreError<StoreFailure>> {
+        let within = stored::Within::default();
+        let found = stored::offsets(&self.clickhouse, &self.source, self.partition, first..=last, &within).await;
+        let found = found.map_err(next)?;
+        Ok(found.runs().iter().flat_map(|(first, last)| *first..=*last).collect())
+    }
+
+    async fn highest_stored(&self, from: i64) -> Result<Option<i64>, StoreError<StoreFailure>> {
+        stored::highest_offset(&self.clickhouse, &self.source, self.partition, from).await.map_err(next)
+    }
+
+    async fn is_running(&self, token: &str) -> Result<bool, StoreError<StoreFailure>> {
+        running::is_running(&self.clickhouse, token).await.map_err(next)
+    }
+
+    async fn refuse(&self, block: &RangeBlock, refused: &[Refused]) -> Result<(), StoreError<StoreFailure>> {
+        let mut records = Vec::with_capacity(refused.len());
+        for one in refused {
+            let record = match block.refused.binary_search_by_key(&one.offset, |record| record.offset) {
+                Ok(at) => block.refused[at].clone(),
+                Err(_) => self.read_again(one.offset).await?,
+            };
+            records.push((record, one.reason.as_str()));
+        }
+        let headers: Vec<Vec<(&str, &[u8])>> = records
+            .iter()
+            .map(|(record, _)| record.headers.iter().map(|(name, value)| (name.as_str(), &value[..])).collect())
+            .collect();
+        let letters: Vec<Letter<'_>> = records
+            .iter()
+            .zip(&headers)
+            .map(|((record, reason), headers)| Letter {
+                reason,
+                source_name: &self.source,
+                topic: CONNECTION_EVENTS.name,
+                partition: self.partition,
+                offset: record.offset,
+                timestamp_ms: record.timestamp_ms,
+                key: record.key.as_deref(),
+                payload: &record.payload,
+                headers,
+            })
+            .collect();
+        dead_letter::put(&self.dead_letters, &letters).await.map_err(|error| StoreError::Stop(error.into()))
+    }
+}
+
+impl ClickHouseStore {
+    /// A row that the store refuses: its record is in memory no more.
+    async fn read_again(&self, offset: i64) -> Result<RefusedRecord, StoreError<StoreFailure>> {
+        let unread = |reason: String| StoreFailure::Unread { partition: self.partition, offset, reason };
+        let asked: Result<_, KafkaError> =
+            admin::record_at(&self.kafka, CONNECTION_EVENTS.name, self.partition, offset).await;
+        let record = asked.map_err(|error| StoreError::Unsure(unread(error.to_string())))?;
+        let record = record.ok_or_else(|| StoreError::Stop(unread("it has gone".to_owned())))?;
+        Ok(RefusedRecord {
+            offset,
+            timestamp_ms: record.timestamp.as_millis(),
+            key: record.key.map(|key| key.to_vec()),
+            payload: record.payload.map(|payload| payload.to_vec()).unwrap_or_default(),
+            headers: record.headers.into_iter().map(|(name, value)| (name, value.to_vec())).collect(),
+        })
+    }
+}

@@ -1,0 +1,103 @@
+//! A partition that is ours: what fills its ranges, and the task that writes them.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use exactly_once::{ClosedRange, Event, Observer};
+use tokio::sync::mpsc::Sender;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::task::JoinHandle;
+
+use crate::block::RangeBlock;
+use crate::metrics::IngestMetrics;
+use crate::stages::fill_range::RangeFiller;
+
+/// Kafka's times of the first records of closed ranges that are not done yet, oldest first; `None` where a range has no record.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Unwritten(Arc<Mutex<VecDeque<Option<i64>>>>);
+
+impl Unwritten {
+    fn times(&self) -> std::sync::MutexGuard<'_, VecDeque<Option<i64>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn oldest_ms(&self) -> Option<i64> {
+        self.times().iter().flatten().next().copied()
+    }
+
+    /// True where every closed range is done.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.times().is_empty()
+    }
+}
+
+/// Notes what becomes of the ranges of one partition.
+pub(crate) struct Notes {
+    pub(crate) metrics: IngestMetrics,
+    pub(crate) unwritten: Unwritten,
+    pub(crate) partition: i32,
+}
+
+impl Observer for Notes {
+    fn saw(&self, event: Event<'_>) {
+        self.metrics.saw(&event, self.partition);
+        if let Event::Done { .. } = event {
+            self.unwritten.times().pop_front();
+        }
+    }
+}
+
+/// One partition under one assignment.
+pub(crate) struct Lane {
+    pub(crate) epoch: u64,
+    pub(crate) filler: RangeFiller,
+    /// Its records wait, from this offset on, for a schema.
+    pub(crate) held_at: Option<i64>,
+    pub(crate) unwritten: Unwritten,
+    pub(crate) writer: JoinHandle<()>,
+    pub(crate) ranges: Sender<ClosedRange<RangeBlock>>,
+    /// Closed ranges that the writer has no room for yet: at most those of one fetch, because nothing more is taken meanwhile.
+    pub(crate) waiting: VecDeque<ClosedRange<RangeBlock>>,
+}
+
+impl Lane {
+    /// Closes the open range, if there is something to close, and hands it to the writer.
+    pub(crate) fn close(&mut self) {
+        if let Some(filled) = self.filler.close() {
+            self.unwritten.times().push_back(filled.oldest_ms);
+            self.waiting.push_back(filled.range);
+            self.hand_on();
+        }
+    }
+
+    /// Hands on what waits, as far as the writer has room. A writer that has ended wants nothing: its end is told elsewhere.
+    pub(crate) fn hand_on(&mut self) {
+        while let Some(range) = self.waiting.pop_front() {
+            match self.ranges.try_send(range) {
+                Ok(()) => {}
+                Err(TrySendError::Full(range)) => {
+                    self.waiting.push_front(range);
+                    return;
+                }
+                Err(TrySendError::Closed(_)) => self.waiting.clear(),
+            }
+        }
+    }
+
+    /// True where its writer is behind.
+    pub(crate) fn is_behind(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    pub(crate) fn close_if_due(&mut self, now: Instant) {
+        if self.filler.is_due(now) {
+            self.close();
+        }
+    }
+
+    /// Kafka's time of the oldest record that is read and not yet durable.
+    pub(crate) fn oldest_ms(&self) -> Option<i64> {
+        self.unwritten.oldest_ms().or(self.filler.oldest_ms())
+    }
+}
