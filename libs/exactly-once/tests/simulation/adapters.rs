@@ -5,9 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use exactly_once::{Block, CommitError, OffsetLog, RangeStore, Refused, Rows, StoreError};
-use rand::Rng;
 
-use crate::engine::{Insert, LATE_MS, Outcome, Said};
+use crate::engine::{Insert, Outcome, Said};
 use crate::member::{Client, Epoch};
 use crate::mutants::Mutant;
 use crate::topic::Place;
@@ -106,7 +105,7 @@ impl RangeStore for Store {
             let answer = Answer::new();
             {
                 let mut world = lock(&self.world);
-                let late_ms = if world.goes_wrong() { world.random.random_range(0..LATE_MS) } else { 0 };
+                let late_ms = world.lateness_ms();
                 let insert = Insert {
                     partition: self.partition,
                     token: format!("{token}/{table}/{split}"),

@@ -11,7 +11,10 @@ use crate::world::{Answer, World};
 /// How long tokens are remembered for sure.
 pub(crate) const TOKENS_LAST_MS: i64 = 40_000;
 /// How late an insert may arrive after it was begun.
-pub(crate) const LATE_MS: i64 = 12_000;
+const LATE_MS: i64 = 12_000;
+
+/// How often a token may be tried for rows that it cannot bring any more: an answer may get lost, or a process freeze.
+const IN_VAIN_MAX: u32 = 12;
 
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{0}")]
@@ -40,6 +43,8 @@ pub(crate) struct Insert {
 pub(crate) struct Engine {
     pub(crate) inserts: Vec<Insert>,
     tokens: HashMap<(String, Place), i64>,
+    /// How often rows were swallowed that are not there.
+    in_vain: HashMap<String, u32>,
     stored: BTreeMap<(usize, i64), u32>,
     refused: BTreeSet<(usize, i64)>,
     /// Dead letters whose refusal is forgotten: they may be stored besides.
@@ -77,6 +82,11 @@ impl Engine {
 }
 
 impl World {
+    /// How long an insert that is begun now is on its way.
+    pub(crate) fn lateness_ms(&mut self) -> i64 {
+        if self.trouble > 0 && self.chance(self.late) { self.random.random_range(0..LATE_MS) } else { 0 }
+    }
+
     /// One insert goes one step further: it arrives, notes its token in a place, stores its rows there, or ends.
     pub(crate) fn step_insert(&mut self) {
         let nth = self.random.random_range(0..self.engine.inserts.len());
@@ -114,8 +124,7 @@ impl World {
                 self.engine.tokens.insert(key, now_ms);
                 insert.noted = Some(place);
             } else {
-                self.tell(|| format!("engine swallows {} {place:?}", insert.token));
-                insert.rows.remove(&place);
+                self.swallow(&mut insert, place);
             }
         } else {
             // The answer may get lost: then the client waits until it gives up.
@@ -125,6 +134,20 @@ impl World {
             return;
         }
         self.engine.inserts.push(insert);
+    }
+
+    fn swallow(&mut self, insert: &mut Insert, place: Place) {
+        self.tell(|| format!("engine swallows {} {place:?}", insert.token));
+        let rows = insert.rows.remove(&place).unwrap_or_default();
+        let are_there = rows.iter().all(|offset| self.engine.is_stored(insert.partition, *offset));
+        let in_vain = self.engine.in_vain.entry(insert.token.clone()).or_default();
+        *in_vain += u32::from(!are_there);
+        if *in_vain > IN_VAIN_MAX {
+            self.fail(format!(
+                "{} is tried again and again though the engine has the token without the rows",
+                insert.token
+            ));
+        }
     }
 
     fn store(&mut self, partition: usize, offset: i64) {

@@ -89,7 +89,7 @@ pub(crate) struct Process {
 impl Process {
     pub(crate) fn new(id: u32, world: &mut World) -> Self {
         let skew_ms = world.random.random_range(-400..=400);
-        let encoder = world.encoder;
+        let encoder = if world.is_mixed { world.random.random_range(1..=2) } else { world.encoder };
         world.tell(|| format!("process {id} starts with encoder {encoder}"));
         Self {
             id,
@@ -200,7 +200,7 @@ impl Process {
             client.gates.len() - 1
         };
         self.owned[partition] = Some(epoch);
-        if world.trouble > 0 && world.chance(30) {
+        if world.trouble > 0 && world.chance(80) {
             world.blot_note(partition);
         }
         let (offset, note) = &world.broker.committed[partition];

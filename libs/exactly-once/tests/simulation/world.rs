@@ -19,6 +19,10 @@ pub(crate) struct World {
     pub(crate) now_ms: i64,
     /// How likely something goes wrong where something can, in 1000.
     pub(crate) trouble: u32,
+    /// How often an insert is late, in 1000, while anything goes wrong.
+    pub(crate) late: u32,
+    /// Each process is of another version, as far as chance goes; else they change together.
+    pub(crate) is_mixed: bool,
     /// How often something did.
     pub(crate) faults: u32,
     pub(crate) topics: [Topic; PARTITIONS],
@@ -39,9 +43,24 @@ impl World {
         let mut random = StdRng::seed_from_u64(seed);
         let topics = std::array::from_fn(|_| Topic::new(&mut random));
         let trouble = [0, 5, 20, 60, 120][random.random_range(0..5)];
+        let (late, is_mixed) = ([20, 200][random.random_range(0..2)], random.random_bool(0.3));
         let (broker, engine) = (Broker::new(), Engine::new());
         let story = tells.then(Vec::new);
-        Self { random, now_ms: 0, trouble, faults: 0, topics, broker, engine, mutant, encoder: 1, story, failure: None }
+        Self {
+            random,
+            now_ms: 0,
+            trouble,
+            late,
+            is_mixed,
+            faults: 0,
+            topics,
+            broker,
+            engine,
+            mutant,
+            encoder: 1,
+            story,
+            failure: None,
+        }
     }
 
     pub(crate) fn tell(&mut self, line: impl FnOnce() -> String) {
