@@ -77,9 +77,13 @@ pub trait RangeStore: Sync {
     /// Inserts rows of a block under a token; returns when they are durable.
     ///
     /// A block may take several inserts (several tables, more partitions of a table than one insert may touch), under tokens that
-    /// begin with `token` and `/`. Three things must hold. Which of them a row goes with depends on the block alone, not on `rows`:
-    /// else a row could be stored under two of them. All rows of one insert that fall into one partition of the store are stored
-    /// together or not at all. And [`StoreError::Rows`] is said only when every insert that was begun has got its answer.
+    /// begin with `token` and `/`. Four things must hold:
+    ///
+    /// - Which of them a row goes with depends on the block alone, not on `rows`: else a row could be stored under two tokens.
+    /// - All rows of one insert that fall into one partition of the store are stored together or not at all.
+    /// - [`StoreError::Rows`] is said only when every insert that was begun has got its answer.
+    /// - From this call until the last of them has arrived no more than [`crate::TokenLife::late`] may pass: before each one the time
+    ///   is looked at, and [`StoreError::Unsure`] said when too much of it is gone, as after a process was frozen in between.
     fn insert(
         &self,
         block: &Self::Block,

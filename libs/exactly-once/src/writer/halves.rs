@@ -22,12 +22,7 @@ impl<L: OffsetLog, S: RangeStore> RangeWriter<L, S> {
             Err(StoreError::Stop(error)) => Err(End::Error(WriteError::Store(error))),
             Err(StoreError::Rows(error)) => {
                 tracing::warn!(%error, token = progress.token(), "a block is refused for its rows; looking for them");
-                // Of several inserts some may have been taken.
-                if holds(Rule::CountBeforeHalves) {
-                    let stored = self.stored(&progress.intent).await?;
-                    progress.leave_missing(&range.block, &stored);
-                }
-                self.insert_halves(range, progress, error).await
+                self.insert_halves(range, progress, error.to_string()).await
             }
         }
     }
@@ -35,17 +30,21 @@ impl<L: OffsetLog, S: RangeStore> RangeWriter<L, S> {
     async fn insert_halves(
         &self,
         range: &Closed<S>,
-        progress: &Progress,
-        error: S::Error,
+        progress: &mut Progress,
+        reason: String,
     ) -> Done<Inserted<S::Error>, S> {
-        let missing = progress.missing.clone().unwrap_or_else(|| range.block.offsets());
-        let (first, last) = (progress.intent.first, progress.intent.last);
         let mut poison = Vec::new();
-        let mut refused = vec![(first, last, error.to_string())];
+        let mut refused = vec![(progress.intent.first, progress.intent.last, reason)];
         while let Some((first, last, reason)) = refused.pop() {
+            // Of several inserts of what was refused some may have been taken.
+            if holds(Rule::CountBeforeHalves) {
+                let stored = self.stored(&progress.intent).await?;
+                progress.leave_missing(&range.block, &stored);
+            }
+            let missing = progress.missing.clone().unwrap_or_else(|| range.block.offsets());
             let rows: Vec<i64> = missing.range(first..=last).copied().collect();
-            if let [offset] = rows[..] {
-                poison.push(Refused { offset, reason });
+            if rows.len() < 2 {
+                poison.extend(rows.first().map(|offset| Refused { offset: *offset, reason }));
                 continue;
             }
             let middle =
@@ -59,7 +58,7 @@ impl<L: OffsetLog, S: RangeStore> RangeWriter<L, S> {
                 }
             }
             if poison.len() + refused.len() + range.refused.len() > REFUSED_MAX {
-                return Err(self.too_many_refused(range, error.to_string()));
+                return Err(self.too_many_refused(range, reason));
             }
         }
         Ok(Inserted::AllBut(poison))
