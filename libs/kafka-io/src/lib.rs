@@ -1,9 +1,11 @@
-//! Everything that speaks to Kafka: an idempotent producer, a group consumer with back-pressure, a follower of whole topics, and
-//! the few questions and settings that need an admin.
+//! Everything that speaks to Kafka: an idempotent producer, group consumers with back-pressure (record by record, and in
+//! batches without copying), a follower of whole topics, and the few questions and settings that need an admin.
 //!
 //! No type of the client library is in the public interface. Consumers see committed records only.
 
 pub mod admin;
+pub mod batches;
+mod commit_gate;
 mod config;
 mod end_of_partition;
 mod error;

@@ -1,0 +1,106 @@
+//! What can go wrong, grouped by what the caller does next.
+
+use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
+
+/// Nothing more comes of this consumer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FetchError {
+    /// The client is broken: drop the consumer and make a new one. Nothing is lost, the work since the last commits is done again.
+    #[error("the consumer has to be made anew: {0}")]
+    MakeAnew(String),
+    /// The broker does not want this member: another process has its instance id. A new consumer would only throw that one out.
+    #[error("the consumer cannot go on: {0}")]
+    Stop(String),
+}
+
+impl FetchError {
+    /// From an error that librdkafka calls fatal.
+    pub(crate) fn fatal(code: RDKafkaErrorCode, reason: &str) -> Self {
+        match code {
+            RDKafkaErrorCode::FencedInstanceId | RDKafkaErrorCode::UnreleasedInstanceId => {
+                Self::Stop(format!("another process has this instance id: {reason}"))
+            }
+            _ => Self::MakeAnew(format!("{code}: {reason}")),
+        }
+    }
+}
+
+/// An offset was not committed, or it is not known whether it was.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CommitFailure {
+    /// The partition does not belong to that epoch any more: forget the work on it.
+    #[error("the partition is not ours any more: {0}")]
+    NotOurs(String),
+    /// No answer, or a passing refusal. It may have been committed all the same: try again.
+    #[error("the offset was not committed: {0}")]
+    Retry(String),
+    /// It will never be committed.
+    #[error("the offset cannot be committed: {0}")]
+    Stop(String),
+}
+
+impl CommitFailure {
+    /// The answers that a broker gives to a commit, and those that the client makes itself.
+    pub(crate) fn from_client(error: &ClientError) -> Self {
+        use RDKafkaErrorCode as Code;
+        let reason = error.to_string();
+        match error.rdkafka_error_code() {
+            // The member itself is gone, and with it every partition of this epoch.
+            Some(
+                Code::UnknownMemberId | Code::FencedInstanceId | Code::FencedMemberEpoch | Code::AssignmentLost,
+            ) => Self::NotOurs(reason),
+            // No answer of the broker will be another one.
+            Some(
+                Code::OffsetMetadataTooLarge
+                | Code::InvalidCommitOffsetSize
+                | Code::GroupAuthorizationFailed
+                | Code::TopicAuthorizationFailed
+                | Code::InvalidGroupId
+                | Code::UnsupportedVersion
+                | Code::Fatal
+                | Code::InvalidArgument,
+            ) => Self::Stop(reason),
+            // A rebalance is under way: in cooperative groups partitions that are kept meet it too, and the gate knows which those are.
+            Some(Code::IllegalGeneration | Code::StaleMemberEpoch | Code::RebalanceInProgress) => Self::Retry(reason),
+            // The coordinator moves, starts, or does not answer; and what nobody has thought of. A member that is really gone is told so
+            // by its gate, so nothing is tried for ever.
+            Some(_) | None => Self::Retry(reason),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn partition_may_still_be_ours_where_only_a_rebalance_is_under_way() {
+        let failure = |code| CommitFailure::from_client(&ClientError::ConsumerCommit(code));
+        for code in [
+            RDKafkaErrorCode::IllegalGeneration,
+            RDKafkaErrorCode::StaleMemberEpoch,
+            RDKafkaErrorCode::RebalanceInProgress,
+            RDKafkaErrorCode::NotCoordinator,
+            RDKafkaErrorCode::CoordinatorNotAvailable,
+            RDKafkaErrorCode::CoordinatorLoadInProgress,
+            RDKafkaErrorCode::RequestTimedOut,
+            RDKafkaErrorCode::OperationTimedOut,
+            RDKafkaErrorCode::BrokerTransportFailure,
+        ] {
+            assert!(matches!(failure(code), CommitFailure::Retry(_)), "{code:?}");
+        }
+        for code in [RDKafkaErrorCode::UnknownMemberId, RDKafkaErrorCode::FencedInstanceId] {
+            assert!(matches!(failure(code), CommitFailure::NotOurs(_)), "{code:?}");
+        }
+        for code in [RDKafkaErrorCode::OffsetMetadataTooLarge, RDKafkaErrorCode::GroupAuthorizationFailed] {
+            assert!(matches!(failure(code), CommitFailure::Stop(_)), "{code:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_second_process_of_the_same_name_stops_us_for_good() {
+        let fenced = FetchError::fatal(RDKafkaErrorCode::FencedInstanceId, "x");
+        assert!(matches!(fenced, FetchError::Stop(_)));
+        assert!(matches!(FetchError::fatal(RDKafkaErrorCode::InvalidRequest, "x"), FetchError::MakeAnew(_)));
+    }
+}
