@@ -28,6 +28,7 @@ pub const ALL: &[Migration] = migrations! {
     2 "002_connection_openings";
     3 "003_connections_hourly";
     4 "004_open_connections";
+    5 "005_kafka_offset_index";
 };
 
 #[cfg(test)]

@@ -2,18 +2,21 @@
 
 use std::time::Duration;
 
-use clickhouse::{Client, Compression};
+use bytes::Bytes;
+use clickhouse::Client;
 use secrecy::ExposeSecret;
 use service_kit::CancellationToken;
 use service_kit::retry::{Attempt, Backoff, until_stopped};
 
-use crate::config::ClickHouseConfig;
+use crate::config::{ClickHouseConfig, Compression};
 use crate::error::{NextStep, QueryError};
 
 /// A client of one database; cheap to clone.
 #[derive(Clone)]
 pub struct ClickHouse {
     pub(crate) client: Client,
+    /// For blocks: the same, with the packing that the operator chose.
+    pub(crate) blocks: Client,
     pub(crate) database: String,
     pub(crate) timeout: Duration,
 }
@@ -26,11 +29,16 @@ impl ClickHouse {
             .with_url(&config.url)
             .with_user(&config.user)
             .with_database(&config.database)
-            .with_compression(Compression::Lz4);
+            .with_compression(clickhouse::Compression::Lz4);
         if let Some(password) = &config.password {
             client = client.with_password(password.expose_secret());
         }
-        Self { client, database: config.database.clone(), timeout: config.timeout }
+        let packing = match config.compression {
+            Compression::None => clickhouse::Compression::None,
+            Compression::Lz4 => clickhouse::Compression::Lz4,
+        };
+        let blocks = client.clone().with_compression(packing);
+        Self { client, blocks, database: config.database.clone(), timeout: config.timeout }
     }
 
     /// Asks for a sign of life.
@@ -74,12 +82,20 @@ impl ClickHouse {
     /// # Errors
     /// When it is refused, or no answer came.
     pub async fn text(&self, sql: &str) -> Result<String, QueryError> {
+        let bytes = self.bytes(sql, "TabSeparated").await?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// What a query gives, in one of ClickHouse's formats: for tests.
+    ///
+    /// # Errors
+    /// When it is refused, or no answer came.
+    pub async fn bytes(&self, sql: &str, format: &str) -> Result<Bytes, QueryError> {
         let collected = async {
-            let mut cursor = self.client.query_raw(sql).fetch_bytes("TabSeparated")?;
+            let mut cursor = self.client.query_raw(sql).fetch_bytes(format)?;
             cursor.collect().await
         };
-        let bytes = self.within(collected).await?;
-        Ok(String::from_utf8_lossy(&bytes).into_owned())
+        self.within(collected).await
     }
 
     /// The work of the client, within the deadline.

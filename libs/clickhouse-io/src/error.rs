@@ -2,6 +2,8 @@
 
 use clickhouse::error::Error;
 
+use crate::refusal::Refusal;
+
 /// What the caller of a statement does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NextStep {
@@ -63,21 +65,22 @@ impl QueryError {
         }
     }
 
-    /// What the caller does next. Codes are those of ClickHouse's `ErrorCodes.cpp`.
+    /// What the caller does next.
     #[must_use]
     pub fn next_step(&self) -> NextStep {
         match self {
             Self::NoAnswer(_) | Self::Cut { .. } => NextStep::Retry,
             Self::Mismatch(_) => NextStep::Stop,
-            Self::Refused { code, .. } => match code {
-                // Cannot parse, cannot convert, out of range, incorrect data, bad value for the column.
-                6 | 26 | 27 | 33 | 38 | 41 | 43 | 53 | 69 | 70 | 72 | 117 | 130 | 131 | 190 | 321 | 349 | 407 | 441
-                | 469 | 675 | 676 | 691 => NextStep::Isolate,
-                // Unknown table, database, column, setting, function; sign-in; rights; syntax: the same again helps nobody.
-                16 | 36 | 46 | 47 | 60 | 62 | 81 | 115 | 192 | 193 | 194 | 291 | 344 | 497 | 516 => NextStep::Stop,
-                // Memory, parts, disk, read-only, timeouts, keeper, shutting down, and what is not known: later.
-                _ => NextStep::Retry,
-            },
+            Self::Refused { code, .. } => Refusal::of(*code).next_step(),
+        }
+    }
+
+    /// Why the server refused; `None` where it did not.
+    #[must_use]
+    pub const fn refusal(&self) -> Option<Refusal> {
+        match self {
+            Self::Refused { code, .. } => Some(Refusal::of(*code)),
+            Self::NoAnswer(_) | Self::Cut { .. } | Self::Mismatch(_) => None,
         }
     }
 }
@@ -103,17 +106,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn code_decides_what_comes_next() {
-        for (text, step) in [
-            ("Code: 60. DB::Exception: no table", NextStep::Stop),
-            ("Code: 252. DB::Exception: Too many parts", NextStep::Retry),
-            ("Code: 241. DB::Exception: Memory limit exceeded", NextStep::Retry),
-            ("Code: 242. DB::Exception: Table is in readonly mode", NextStep::Retry),
-            ("Code: 243. DB::Exception: not enough space", NextStep::Retry),
-            ("Code: 33. DB::Exception: Cannot read all data", NextStep::Isolate),
-            ("connection reset", NextStep::Retry),
+    fn answer_with_a_code_is_a_refusal_and_any_other_is_none() {
+        for (text, refusal, step) in [
+            ("Code: 60. DB::Exception: no table", Some(Refusal::Schema), NextStep::Stop),
+            ("Code: 252. DB::Exception: Too many parts", Some(Refusal::TooManyParts), NextStep::Retry),
+            ("Code: 469. DB::Exception: Constraint violated", Some(Refusal::Row), NextStep::Isolate),
+            ("connection reset", None, NextStep::Retry),
+            ("502 Bad Gateway", None, NextStep::Retry),
         ] {
-            assert_eq!(QueryError::from_text(text).next_step(), step, "{text}");
+            let error = QueryError::from_text(text);
+            assert_eq!((error.refusal(), error.next_step()), (refusal, step), "{text}");
         }
     }
 }

@@ -4,10 +4,12 @@
 
 pub mod migrate;
 pub mod open;
+pub mod promise;
 pub mod recent;
 pub mod report;
 pub mod rollup;
 pub mod rows;
+pub mod running;
 pub mod stored;
 pub mod write;
 
@@ -15,7 +17,11 @@ mod client;
 mod config;
 mod connection_id;
 mod error;
+mod offset_set;
+mod refusal;
 
 pub use client::ClickHouse;
-pub use config::ClickHouseConfig;
+pub use config::{ClickHouseConfig, Compression};
 pub use error::{NextStep, QueryError};
+pub use offset_set::OffsetSet;
+pub use refusal::Refusal;

@@ -1,12 +1,49 @@
-//! Which offsets of a source are stored.
+//! Which offsets of a source are stored. Every stored offset is a row of one of the two tables, so they can be counted.
+//!
+//! Offsets are not in the tables' key. What is read is bounded by the index `kafka_offset` of the tables' granules, and by what the
+//! asker knows of the rows. An answer holds for the moment it was asked: ask only when no insert of the range is running
+//! ([`crate::running`]), and on a cluster ask the replica that was written.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use clickhouse::Row;
+use clickhouse::query::Query;
+use schemas::times::Moment;
 use serde::Deserialize;
 
 use crate::client::ClickHouse;
 use crate::error::QueryError;
+use crate::offset_set::OffsetSet;
+
+/// Offsets of one partition of a source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stretch<'a> {
+    /// Configured name of this life of the topic.
+    pub source: &'a str,
+    /// Partition.
+    pub partition: i32,
+    /// First and last offset.
+    pub offsets: RangeInclusive<i64>,
+}
+
+/// What the asker knows of the rows that it asks for; it only saves reading. Nothing known: everything may be read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Within {
+    /// First and last end time.
+    pub end_time: Option<RangeInclusive<Moment>>,
+    /// Tenants; none named: any.
+    pub tenants: Vec<String>,
+}
+
+/// Rows of a stretch, both tables together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Row, Deserialize)]
+pub struct Counted {
+    /// Rows.
+    pub rows: u64,
+    /// Different offsets; fewer than rows where something is stored twice.
+    pub offsets: u64,
+}
 
 #[derive(Row, Deserialize)]
 struct Highest {
@@ -14,7 +51,14 @@ struct Highest {
     offset: i64,
 }
 
-/// For each partition of a source the highest offset that has a row, in whichever table.
+#[derive(Row, Deserialize)]
+struct Run {
+    first: i64,
+    last: i64,
+}
+
+/// For each partition of a source the highest offset that has a row, in whichever table. Reads every row: for a start, not for an
+/// assignment.
 ///
 /// # Errors
 /// When ClickHouse refuses or does not answer.
@@ -29,4 +73,91 @@ pub async fn highest_offsets(clickhouse: &ClickHouse, source: &str) -> Result<BT
     let query = clickhouse.client.query_raw(sql).param("source", source);
     let found = clickhouse.within(query.fetch_all::<Highest>()).await?;
     Ok(found.into_iter().map(|it| (it.partition, it.offset)).collect())
+}
+
+/// The highest stored offset of a partition that is not below `from`; `None` where none is. Given the committed offset, it reads
+/// about what was stored after it.
+///
+/// # Errors
+/// When ClickHouse refuses or does not answer.
+pub async fn highest_offset(
+    clickhouse: &ClickHouse,
+    source: &str,
+    partition: i32,
+    from: i64,
+) -> Result<Option<i64>, QueryError> {
+    let stretch = Stretch { source, partition, offsets: from..=i64::MAX };
+    // Over no rows the engine's max is 0, which is an offset.
+    let query = asked(clickhouse, &stretch, &Within::default(), |rows| {
+        format!("SELECT {{partition:Int32}} AS partition, max(offset) AS offset FROM ({rows}) HAVING count() > 0")
+    });
+    let highest = clickhouse.within(query.fetch_optional::<Highest>()).await?;
+    Ok(highest.map(|it| it.offset))
+}
+
+/// How many rows of a stretch are stored, and how many of its offsets.
+///
+/// # Errors
+/// When ClickHouse refuses or does not answer.
+pub async fn count(clickhouse: &ClickHouse, stretch: &Stretch<'_>, within: &Within) -> Result<Counted, QueryError> {
+    let query = asked(clickhouse, stretch, within, |rows| {
+        format!("SELECT count() AS rows, uniqExact(offset) AS offsets FROM ({rows})")
+    });
+    clickhouse.within(query.fetch_one::<Counted>()).await
+}
+
+/// Which offsets of a stretch are stored.
+///
+/// # Errors
+/// When ClickHouse refuses or does not answer.
+pub async fn offsets(clickhouse: &ClickHouse, stretch: &Stretch<'_>, within: &Within) -> Result<OffsetSet, QueryError> {
+    // Neighbours have the same difference of offset and row number.
+    let query = asked(clickhouse, stretch, within, |rows| {
+        format!(
+            "SELECT min(offset) AS first, max(offset) AS last FROM (
+                SELECT offset, offset - toInt64(row_number() OVER (ORDER BY offset)) AS run
+                FROM (SELECT DISTINCT offset FROM ({rows}))
+            ) GROUP BY run"
+        )
+    });
+    let runs = clickhouse.within(query.fetch_all::<Run>()).await?;
+    Ok(runs.into_iter().map(|run| (run.first, run.last)).collect())
+}
+
+/// What `question` makes of the statement that gives the stretch's rows of both tables, as column `offset`.
+fn asked(
+    clickhouse: &ClickHouse,
+    stretch: &Stretch<'_>,
+    within: &Within,
+    question: impl FnOnce(String) -> String,
+) -> Query {
+    let mut filter = "_kafka_source = {source:String} AND _kafka_partition = {partition:Int32}
+        AND _kafka_offset BETWEEN {first:Int64} AND {last:Int64}"
+        .to_owned();
+    if within.end_time.is_some() {
+        filter.push_str(
+            " AND end_time BETWEEN fromUnixTimestamp64Micro({from:Int64}, 'UTC') AND fromUnixTimestamp64Micro({to:Int64}, 'UTC')",
+        );
+    }
+    if !within.tenants.is_empty() {
+        filter.push_str(" AND tenant IN {tenants:Array(String)}");
+    }
+    let sql = question(format!(
+        "SELECT _kafka_offset AS offset FROM connections WHERE {filter}
+         UNION ALL SELECT _kafka_offset AS offset FROM connection_openings WHERE {filter}"
+    ));
+    let mut query = clickhouse
+        .client
+        .query_raw(&sql)
+        .param("source", stretch.source)
+        .param("partition", stretch.partition)
+        .param("first", stretch.offsets.start())
+        .param("last", stretch.offsets.end());
+    if let Some(times) = &within.end_time {
+        query = query.param("from", times.start().as_micros()).param("to", times.end().as_micros());
+    }
+    if !within.tenants.is_empty() {
+        query = query.param("tenants", &within.tenants);
+    }
+    query
 }

@@ -1,5 +1,8 @@
 //! Inserts: one block each, with a token, sorted by the table's key.
 
+use std::time::Duration;
+
+use bytes::Bytes;
 use clickhouse::Row;
 
 use crate::client::ClickHouse;
@@ -28,6 +31,72 @@ impl EventTable {
 
 /// The most rows that may become one block.
 pub const ROWS_MAX: usize = 1_000_000;
+/// Bytes of a block that are handed to the connection, and packed, at once.
+const PIECE: usize = 1 << 20;
+
+/// The settings of every insert of ours.
+fn settings(timeout: Duration) -> [(&'static str, String); 9] {
+    let rows = (2 * ROWS_MAX).to_string();
+    [
+        ("async_insert", "0".to_owned()),
+        ("insert_deduplicate", "1".to_owned()),
+        // One block, whatever its size: a token counts the blocks of an insert.
+        ("max_insert_block_size", rows.clone()),
+        ("min_insert_block_size_rows", rows),
+        ("min_insert_block_size_bytes", "0".to_owned()),
+        // A log that is replayed may span any number of months; refused, its batch would be tried for ever.
+        ("max_partitions_per_insert_block", "0".to_owned()),
+        // Else a column that the table does not have would be dropped without a word.
+        ("input_format_skip_unknown_fields", "0".to_owned()),
+        // Whoever sent it has given up by then.
+        ("max_execution_time", timeout.as_secs_f64().ceil().to_string()),
+        // A view that somebody puts on the table shall count a retry once, too.
+        ("deduplicate_blocks_in_dependent_materialized_views", "1".to_owned()),
+    ]
+}
+
+/// The id of the statement that inserts a range into a table. `token` is that of the attempt.
+#[must_use]
+pub fn query_id(token: &str, table: EventTable) -> String {
+    format!("{token}/{}", table.name())
+}
+
+/// Inserts one encoded Native block and returns when it is stored; on the disk, where the table says so ([`crate::promise`]).
+/// The same block with the same token again is swallowed by the server; **another** block with the same token would be too.
+/// `query_id` runs once at a time: a second one is refused while the first still runs. An empty body: nothing happens.
+///
+/// # Errors
+/// When the insert is refused, or no answer came: then it may have been done, or still be running.
+pub async fn insert_native(
+    clickhouse: &ClickHouse,
+    table: EventTable,
+    body: Bytes,
+    token: &str,
+    query_id: &str,
+) -> Result<(), QueryError> {
+    if body.is_empty() {
+        return Ok(());
+    }
+    let sql = format!("INSERT INTO {} FORMAT Native", table.name());
+    let mut insert = clickhouse
+        .blocks
+        .insert_formatted_with(sql)
+        .with_setting("insert_deduplication_token", token)
+        .with_setting("query_id", query_id)
+        // An engine that gives statements ids of its own is asked by this one.
+        .with_setting("log_comment", query_id);
+    for (name, value) in settings(clickhouse.timeout) {
+        insert = insert.with_setting(name, value);
+    }
+    clickhouse
+        .within(async {
+            for begin in (0..body.len()).step_by(PIECE) {
+                insert.send(body.slice(begin..body.len().min(begin + PIECE))).await?;
+            }
+            insert.end().await
+        })
+        .await
+}
 
 /// Inserts rows as one block and returns when they are on the disk. The same rows with the same token again are swallowed by
 /// the server; **other** rows with the same token would be too. No rows: nothing happens.
@@ -59,17 +128,10 @@ where
     }
     clickhouse
         .within(async {
-            let mut insert = clickhouse
-                .client
-                .insert::<T>(table)
-                .await?
-                .with_setting("async_insert", "0")
-                // One block, whatever its size: a token counts the blocks of an insert.
-                .with_setting("max_insert_block_size", (2 * ROWS_MAX).to_string())
-                .with_setting("min_insert_block_size_rows", (2 * ROWS_MAX).to_string())
-                .with_setting("min_insert_block_size_bytes", "0")
-                // A log that is replayed may span any number of months; refused, its batch would be tried for ever.
-                .with_setting("max_partitions_per_insert_block", "0");
+            let mut insert = clickhouse.client.insert::<T>(table).await?;
+            for (name, value) in settings(clickhouse.timeout) {
+                insert = insert.with_setting(name, value);
+            }
             if let Some(token) = token {
                 insert = insert.with_setting("insert_deduplication_token", token);
             }

@@ -34,13 +34,16 @@ pub(crate) async fn answer(
     let query_id = request.query_id.clone();
     let format =
         statement.format.or_else(|| request.default_format.clone()).unwrap_or_else(|| "TabSeparated".to_owned());
-    let running = server.begin();
+    let running = match server.begin(&query_id) {
+        Ok(running) => running,
+        Err(exception) => return failed(&exception, &query_id),
+    };
     let (sender, pieces) = mpsc::channel(WAITING_PIECES);
-    let (engine, mark, done) = (server.engine(), running.mark().to_owned(), running.done());
+    let (engine, mark, ending) = (server.engine(), running.mark().to_owned(), running.ending());
     let (sql, first) = (statement.sql, Bytes::copy_from_slice(statement.data));
     let work = tokio::task::spawn_blocking(move || {
         let outcome = write(&engine, &request, &mark, (&sql, &format), &first, unpacker, pieces);
-        done();
+        drop(ending);
         outcome
     });
     let mut is_whole = true;

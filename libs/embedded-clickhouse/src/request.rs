@@ -94,13 +94,15 @@ impl Request {
         if let Some(database) = self.database.as_deref().filter(|it| !it.is_empty()) {
             connection.query(&format!("USE `{}`", database.replace('`', "\\`")), "Null", &[])?;
         }
-        let mut settings = vec![format!("log_comment = {}", literal(mark)), "async_insert = 0".to_owned()];
+        let mut settings = vec!["async_insert = 0".to_owned()];
         for (name, value) in &self.settings {
             if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
                 return Err(Exception::new(115, "Unknown setting", "UNKNOWN_SETTING"));
             }
             settings.push(format!("{name} = {}", literal(value)));
         }
+        // Last, so that it wins over a comment of the client's.
+        settings.push(format!("log_comment = {}", literal(mark)));
         connection.query(&format!("SET {}", settings.join(", ")), "Null", &[])?;
         Ok(connection)
     }

@@ -31,20 +31,23 @@ pub(crate) async fn answer(server: &Server, request: Request, statement: Stateme
     let format =
         statement.format.or_else(|| request.default_format.clone()).unwrap_or_else(|| "TabSeparated".to_owned());
     let in_blocks = request.answer_in_blocks;
-    let running = server.begin();
     let Ok((reader, writer)) = std::io::pipe() else {
         return failed(&Exception::new(1002, "no pipe", "UNKNOWN_EXCEPTION"), &query_id);
     };
+    let running = match server.begin(&query_id) {
+        Ok(running) => running,
+        Err(exception) => return failed(&exception, &query_id),
+    };
     let (ended, end) = oneshot::channel::<Outcome>();
     let (engine, mark, output) = (server.engine(), running.mark().to_owned(), format.clone());
-    let done = running.done();
+    let ending = running.ending();
     tokio::task::spawn_blocking(move || {
         let outcome = request.session(&engine, &mark).and_then(|connection| {
             let place = format!(" INTO OUTFILE '/proc/self/fd/{}' TRUNCATE FORMAT {output}", writer.as_raw_fd());
             let result = connection.query(&format!("{sql} {place}"), "Null", &request.parameters)?;
             Ok(result.counters())
         });
-        done();
+        drop(ending);
         // The outcome first: who sees the end of the pipe finds it there.
         let _ = ended.send(outcome);
         drop(writer);

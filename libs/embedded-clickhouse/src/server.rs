@@ -1,7 +1,8 @@
 //! The HTTP server: which statement goes where, and what happens to it when its client goes away.
 
-use std::sync::Arc;
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -34,11 +35,17 @@ const STATEMENT_USUAL: usize = 64 << 10;
 pub(crate) struct Server {
     engine: Engine,
     started: Arc<AtomicU64>,
+    ids: RunningIds,
 }
+
+/// Ids of the statements that run.
+type RunningIds = Arc<Mutex<HashSet<String>>>;
 
 /// One statement that runs. Dropped before it is done, it is killed.
 pub(crate) struct Running {
     engine: Engine,
+    ids: RunningIds,
+    query_id: String,
     mark: String,
     is_done: Arc<AtomicBool>,
 }
@@ -48,9 +55,21 @@ impl Server {
         self.engine.clone()
     }
 
-    pub(crate) fn begin(&self) -> Running {
-        let mark = format!("request-{}", self.started.fetch_add(1, Ordering::Relaxed));
-        Running { engine: self.engine.clone(), mark, is_done: Arc::default() }
+    /// Refused, as by a server, where a statement with this id is still running.
+    pub(crate) fn begin(&self, query_id: &str) -> Result<Running, Exception> {
+        if !self.ids.lock().unwrap_or_else(PoisonError::into_inner).insert(query_id.to_owned()) {
+            let problem = format!("Query with id = {query_id} is already running.");
+            return Err(Exception::new(216, &problem, "QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING"));
+        }
+        // The engine gives statements ids of its own; the mark begins with the client's, so that it can be found by it.
+        let mark = format!("{query_id}/request-{}", self.started.fetch_add(1, Ordering::Relaxed));
+        Ok(Running {
+            engine: self.engine.clone(),
+            ids: Arc::clone(&self.ids),
+            query_id: query_id.to_owned(),
+            mark,
+            is_done: Arc::default(),
+        })
     }
 }
 
@@ -59,10 +78,23 @@ impl Running {
         &self.mark
     }
 
-    /// To be called when the statement has ended.
-    pub(crate) fn done(&self) -> impl FnOnce() + Send + 'static {
-        let is_done = Arc::clone(&self.is_done);
-        move || is_done.store(true, Ordering::Release)
+    /// To be dropped by the statement's thread when it has ended, however it ended.
+    pub(crate) fn ending(&self) -> Ending {
+        Ending { is_done: Arc::clone(&self.is_done), ids: Arc::clone(&self.ids), query_id: self.query_id.clone() }
+    }
+}
+
+/// Held while a statement runs; dropped, its id is free again and nobody kills it any more.
+pub(crate) struct Ending {
+    is_done: Arc<AtomicBool>,
+    ids: RunningIds,
+    query_id: String,
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.is_done.store(true, Ordering::Release);
+        self.ids.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.query_id);
     }
 }
 
@@ -102,7 +134,7 @@ pub(crate) async fn run(config: EngineConfig, stop: CancellationToken) -> Result
     // Held for the life of the process: without any session the engine closes its data.
     let held =
         engine.connect().map_err(|exception| EngineError::NoData { data: config.data.clone(), reason: exception.0 })?;
-    let server = Server { engine, started: Arc::default() };
+    let server = Server { engine, started: Arc::default(), ids: Arc::default() };
     let router = Router::new()
         .route("/ping", any(|| async { "Ok.\n" }))
         .route("/", any(handle))
@@ -191,14 +223,17 @@ async fn execute(server: &Server, request: Request, sql: String, format: Option<
     let query_id = request.query_id.clone();
     let format = format.or_else(|| request.default_format.clone()).unwrap_or_else(|| "TabSeparated".to_owned());
     let in_blocks = request.answer_in_blocks;
-    let running = server.begin();
-    let (engine, mark, done, output) = (server.engine(), running.mark().to_owned(), running.done(), format.clone());
+    let running = match server.begin(&query_id) {
+        Ok(running) => running,
+        Err(exception) => return failed(&exception, &query_id),
+    };
+    let (engine, mark, ending, output) = (server.engine(), running.mark().to_owned(), running.ending(), format.clone());
     let work = tokio::task::spawn_blocking(move || -> Result<(Vec<u8>, Counters), Exception> {
         let outcome = request.session(&engine, &mark).and_then(|connection| {
             let result = connection.query(&sql, &output, &request.parameters)?;
             Ok((result.bytes().to_vec(), result.counters()))
         });
-        done();
+        drop(ending);
         outcome
     });
     match work.await {

@@ -134,6 +134,17 @@ async fn engine_answers_as_a_server_does() {
     let long =
         engine.client.post(&engine.url).body("SELECT sleepEachRow(1) FROM numbers(600) SETTINGS max_block_size = 1");
     assert!(long.timeout(Duration::from_secs(2)).send().await.is_err());
+    // While it runs, no other may have its id; it is found by it, and its end frees the id.
+    let slow = engine.client.post(format!("{}/?query_id=twice", engine.url)).body("SELECT sleepEachRow(1) FROM numbers(2)").send();
+    let slow = tokio::spawn(slow);
+    let found = "SELECT count() FROM system.processes WHERE startsWith(Settings['log_comment'], 'twice/')";
+    while engine.gives(found).await == "0\n" {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(engine.ask("query_id=twice", "SELECT 1").await.1.as_deref(), Some("216"));
+    assert_eq!(slow.await.unwrap().unwrap().status().as_u16(), 200);
+    assert_eq!(engine.ask("query_id=twice", "SELECT 1").await.2, "1\n");
+
     let mut running = String::new();
     for _ in 0..50 {
         running = engine.gives("SELECT count() FROM system.processes WHERE query LIKE '%sleepEachRow(1)%' AND query NOT LIKE '%processes%'").await;

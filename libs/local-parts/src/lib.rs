@@ -9,6 +9,7 @@ pub mod cache;
 mod checksum;
 mod child;
 mod engine;
+pub mod fault_proxy;
 pub mod given;
 mod http;
 mod kafka;
@@ -22,6 +23,7 @@ mod tools;
 use std::path::PathBuf;
 
 pub use engine::ClickHouseProcess;
+pub use fault_proxy::{Fault, FaultProxy};
 pub use kafka::Kafka;
 pub use mail::{Mail, MailServer};
 pub use progress::{Progress, Silent};
