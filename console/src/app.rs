@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use clickhouse_io::ClickHouse;
-use kafka_io::KafkaConfig;
-use report_life::{Journal, SharedBook};
+use report_life::SharedBook;
 use report_store::ReportStore;
 use service_kit::CancellationToken;
 use service_kit::context::ServiceContext;
 
+use crate::adapters::Outside;
 use crate::config::Config;
 use crate::metrics::ConsoleMetrics;
 use crate::session::Sessions;
@@ -17,10 +16,8 @@ use crate::session::Sessions;
 #[derive(Clone)]
 pub(crate) struct App {
     pub(crate) config: Arc<Config>,
-    pub(crate) kafka: Arc<KafkaConfig>,
-    pub(crate) clickhouse: ClickHouse,
+    pub(crate) outside: Arc<dyn Outside>,
     pub(crate) store: ReportStore,
-    pub(crate) journal: Journal,
     pub(crate) book: SharedBook,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) metrics: ConsoleMetrics,
@@ -30,20 +27,16 @@ pub(crate) struct App {
 impl App {
     pub(crate) fn new(
         config: Config,
-        kafka: KafkaConfig,
-        clickhouse: ClickHouse,
+        outside: Arc<dyn Outside>,
         store: ReportStore,
-        journal: Journal,
         book: SharedBook,
         context: &ServiceContext,
     ) -> Self {
         let sessions = Sessions::new(config.accounts.clone(), config.session_max, Arc::clone(&context.clock));
         Self {
             config: Arc::new(config),
-            kafka: Arc::new(kafka),
-            clickhouse,
+            outside,
             store,
-            journal,
             book,
             sessions: Arc::new(sessions),
             metrics: ConsoleMetrics::new(&context.metrics),

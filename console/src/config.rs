@@ -1,5 +1,6 @@
 //! Section `console`.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use service_kit::config::{RangeError, Validate, seconds, seconds_in_range};
 pub struct Config {
     /// Address. Port 0: any free one.
     pub listen: SocketAddr,
-    /// Address that browsers use; with `https://` cookies are marked secure.
+    /// Address that browsers use, `http://` or `https://`; with the second cookies are marked secure.
     pub public_url: String,
     /// Accounts; one a tenant at this stage.
     pub accounts: Vec<Account>,
@@ -26,7 +27,7 @@ pub struct Config {
 }
 
 /// One account of a tenant.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Account {
     /// Tenant that it sees.
@@ -38,6 +39,14 @@ pub struct Account {
     /// Hash of its password, as `flowledger password-hash` prints it.
     #[serde(skip_serializing)]
     pub password_hash: String,
+}
+
+impl fmt::Debug for Account {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = formatter.debug_struct("Account");
+        shown.field("tenant", &self.tenant).field("name", &self.name).field("email", &self.email);
+        shown.finish_non_exhaustive()
+    }
 }
 
 impl Default for Config {
@@ -54,6 +63,9 @@ impl Default for Config {
 
 impl Validate for Config {
     fn validate(&self) -> Result<(), RangeError> {
+        if !self.public_url.starts_with("http://") && !self.public_url.starts_with("https://") {
+            return Err(RangeError::new("public_url", "does not begin with http:// or https://"));
+        }
         for account in &self.accounts {
             if account.name.is_empty() || account.name.len() > 64 {
                 return Err(RangeError::new("accounts.name", "is not 1 to 64 bytes long"));
@@ -68,5 +80,84 @@ impl Validate for Config {
         }
         seconds_in_range("session_max", self.session_max, 60.0..=604_800.0)?;
         seconds_in_range("drain_max", self.drain_max, 0.0..=300.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::hash_password;
+
+    fn with_account() -> Config {
+        let password_hash = hash_password("correct horse battery").unwrap();
+        let (tenant, email) = ("acme".parse().unwrap(), "admin@acme.example".to_owned());
+        Config {
+            accounts: vec![Account { tenant, name: "admin".to_owned(), email, password_hash }],
+            ..Config::default()
+        }
+    }
+
+    fn refused(change: impl FnOnce(&mut Config)) -> String {
+        let mut config = with_account();
+        assert_eq!(config.validate(), Ok(()));
+        change(&mut config);
+        config.validate().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn value_out_of_its_range_is_refused_with_its_key() {
+        assert_eq!(Config::default().validate(), Ok(()));
+        let found = [
+            refused(|it| it.public_url = "console.example".to_owned()),
+            // Browsers would take it, and cookies would not be marked secure.
+            refused(|it| it.public_url = "HTTPS://console.example".to_owned()),
+            refused(|it| it.accounts[0].name = String::new()),
+            refused(|it| it.accounts[0].name = "n".repeat(65)),
+            refused(|it| it.accounts[0].password_hash = "correct horse battery".to_owned()),
+            refused(|it| it.accounts.push(it.accounts[0].clone())),
+            refused(|it| it.session_max = Duration::from_secs(59)),
+            refused(|it| it.session_max = Duration::from_secs(604_801)),
+            refused(|it| it.drain_max = Duration::from_secs(301)),
+        ];
+        insta::assert_snapshot!(found.join("\n"), @r"
+        public_url does not begin with http:// or https://
+        public_url does not begin with http:// or https://
+        accounts.name is not 1 to 64 bytes long
+        accounts.name is not 1 to 64 bytes long
+        accounts.password_hash is not what `flowledger password-hash` prints
+        accounts has the same account twice
+        session_max is 59, not from 60 to 604800
+        session_max is 604801, not from 60 to 604800
+        drain_max is 301, not from 0 to 300
+        ");
+    }
+
+    #[test]
+    fn account_of_another_tenant_may_have_the_same_name() {
+        let mut config = with_account();
+        config.accounts.push(Account { tenant: "globex".parse().unwrap(), ..config.accounts[0].clone() });
+        assert_eq!(config.validate(), Ok(()));
+    }
+
+    #[test]
+    fn hash_of_a_password_is_neither_printed_nor_logged() {
+        let config = with_account();
+        for shown in [serde_json::to_string(&config).unwrap(), format!("{config:?}")] {
+            assert!(shown.contains("admin@acme.example"), "{shown}");
+            assert!(!shown.contains("argon2"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn section_with_all_defaults() {
+        insta::assert_json_snapshot!(Config::default(), @r#"
+        {
+          "listen": "127.0.0.1:8080",
+          "public_url": "http://127.0.0.1:8080",
+          "accounts": [],
+          "session_max": 43200.0,
+          "drain_max": 10.0
+        }
+        "#);
     }
 }

@@ -48,6 +48,8 @@ pub(crate) enum Refusal {
     TooManyTries,
     /// Not there, or another tenant's.
     NotFound,
+    /// The path is there, the method is not.
+    WrongMethod,
     /// A field cannot be taken as it is.
     Field(&'static str, String),
     /// Not JSON, or not of the form that is asked for; in words.
@@ -95,6 +97,9 @@ impl IntoResponse for Refusal {
                 None,
             ),
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found", said("there is no such thing"), None),
+            Self::WrongMethod => {
+                (StatusCode::METHOD_NOT_ALLOWED, "wrong_method", said("this method has no meaning here"), None)
+            }
             Self::Field(field, problem) => {
                 (StatusCode::BAD_REQUEST, "bad_field", format!("{field} {problem}"), Some(field))
             }

@@ -5,6 +5,7 @@
 //!
 //! Guarantee: no request names its tenant. What changes something needs a header that a foreign page cannot send.
 
+mod adapters;
 mod app;
 mod config;
 mod error;
@@ -13,6 +14,8 @@ mod openapi;
 mod range;
 mod routes;
 mod session;
+
+use std::sync::Arc;
 
 use clickhouse_io::{ClickHouse, ClickHouseConfig};
 use kafka_io::{KafkaConfig, Producer};
@@ -28,6 +31,7 @@ pub use error::Error;
 pub use openapi::openapi_json;
 pub use session::{HashError, hash_password};
 
+use crate::adapters::Parts;
 use crate::app::App;
 
 /// Serves on the configured address until the context is told to stop.
@@ -66,10 +70,8 @@ pub async fn serve(
     let book = SharedBook::default();
     let app = App::new(
         config,
-        kafka.clone(),
-        ClickHouse::new(&clickhouse),
+        Arc::new(Parts { kafka: kafka.clone(), clickhouse: ClickHouse::new(&clickhouse), journal: journal? }),
         ReportStore::open(&store)?,
-        journal?,
         book.clone(),
         &context,
     );

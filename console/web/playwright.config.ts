@@ -6,9 +6,12 @@ const PORT = 4179;
 
 export default defineConfig({
   testDir: 'e2e',
-  outputDir: 'test-results',
+  outputDir: 'test-results/mocked',
   fullyParallel: true,
   workers: 2,
+  // Nothing is timed: a busy machine is no failure.
+  timeout: 180_000,
+  expect: { timeout: 60_000 },
   reporter: [['list']],
   use: {
     baseURL: `http://127.0.0.1:${PORT}`,
@@ -20,5 +23,6 @@ export default defineConfig({
     command: `npm run preview -- --port ${PORT} --strictPort`,
     url: `http://127.0.0.1:${PORT}`,
     reuseExistingServer: false,
+    timeout: 180_000,
   },
 });

@@ -8,12 +8,15 @@ export default defineConfig({
   outputDir: 'test-results/live',
   workers: 1,
   timeout: 120_000,
+  globalTimeout: 300_000,
   expect: { timeout: 60_000 },
   reporter: [['list']],
   use: {
     baseURL: process.env.FLOWLEDGER_CONSOLE_URL,
     timezoneId: 'Europe/Berlin',
     locale: 'en-GB',
+    // Nothing slides: a screenshot shows what is there.
+    contextOptions: { reducedMotion: 'reduce' },
     launchOptions,
   },
 });

@@ -20,6 +20,9 @@ export default defineConfig({
     include: ['src/**/*.test.{ts,tsx}'],
     setupFiles: ['src/testing/setup.ts'],
     restoreMocks: true,
+    // Nothing is timed: a busy machine is no failure.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     // Times in the viewer's zone are part of what is tested: the machine's zone must not matter.
     env: { TZ: 'UTC' },
   },

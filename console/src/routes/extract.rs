@@ -1,8 +1,10 @@
-//! Bodies and queries whose refusals have the form of every other.
+//! Bodies, queries and ids whose refusals have the form of every other.
+
+use std::convert::Infallible;
 
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
-use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 
@@ -34,5 +36,17 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for UrlQuery<T> {
         let read = Query::from_request_parts(parts, state).await;
         read.map(|Query(query)| Self(query))
             .map_err(|rejection: QueryRejection| Refusal::Unreadable(rejection.body_text()))
+    }
+}
+
+/// The id in a path. What is no text is no id: it comes empty, and the handler refuses it as it refuses every other that is none.
+pub(crate) struct UrlId(pub(crate) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for UrlId {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
+        let read = Path::from_request_parts(parts, state).await;
+        Ok(Self(read.map(|Path(id)| id).unwrap_or_default()))
     }
 }

@@ -40,10 +40,11 @@ pub(crate) fn router(app: App) -> Router {
         .route("/resources", get(traffic::resources))
         .route("/users/{id}/connections", get(traffic::user_connections))
         .route("/resources/{id}/connections", get(traffic::resource_connections))
+        .method_not_allowed_fallback(|| async { Refusal::WrongMethod })
         .fallback(|| async { Refusal::NotFound });
     Router::new()
         .nest("/api/v1", api)
-        .fallback(web::page)
+        .fallback_service(get(web::page).fallback(|| async { Refusal::WrongMethod }))
         .layer(DefaultBodyLimit::max(BODY_MAX))
         .layer(from_fn_with_state(app.clone(), around))
         .with_state(app)
@@ -52,6 +53,7 @@ pub(crate) fn router(app: App) -> Router {
 /// Deadline, headers and metrics around every request.
 async fn around(State(app): State<App>, request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().map_or("page", MatchedPath::as_str).to_owned();
+    let is_api = request.uri().path().starts_with("/api/");
     let answered = tokio::time::timeout(REQUEST_MAX, next.run(request)).await;
     let mut response = answered.unwrap_or_else(|_| {
         use axum::response::IntoResponse;
@@ -67,7 +69,7 @@ async fn around(State(app): State<App>, request: Request, next: Next) -> Respons
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    if route.starts_with("/api/") {
+    if is_api {
         headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     }
     response

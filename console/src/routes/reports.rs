@@ -6,18 +6,16 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{ConnectInfo, Path, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::extract::{ConnectInfo, State};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::{Stream, StreamExt};
-use kafka_io::admin;
 use report_life::{Phase, ReportState};
 use schemas::ids::{RemoteNetworkId, ReportId};
 use schemas::report_event::{ReportEvent, ReportEventType};
 use schemas::report_request::{BarrierOffset, Compression, ReportFilter, ReportFormat, ReportKind, ReportRequest};
 use schemas::times::Moment;
-use schemas::topics::CONNECTION_EVENTS;
 use serde::{Deserialize, Serialize};
 use tokio_stream::wrappers::BroadcastStream;
 use utoipa::{IntoParams, ToSchema};
@@ -25,7 +23,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::app::App;
 use crate::error::{ErrorBody, Refusal};
 use crate::range::{in_utc, rfc3339};
-use crate::routes::extract::{JsonBody, UrlQuery};
+use crate::routes::extract::{JsonBody, UrlId, UrlQuery};
 use crate::session::SignedIn;
 
 /// How long Kafka may take to take a request.
@@ -164,7 +162,7 @@ pub(crate) async fn ask(
         .collect::<Result<_, _>>()
         .map_err(|_| Refusal::Field("remote_networks", "holds what is no id".to_owned()))?;
     let asking = async {
-        let ends = admin::stable_ends(&app.kafka, CONNECTION_EVENTS.name).await?;
+        let ends = app.outside.stable_ends().await?;
         let request = ReportRequest {
             report_id: ReportId::generate(),
             tenant: signed_in.tenant,
@@ -184,7 +182,7 @@ pub(crate) async fn ask(
             receivers: vec![signed_in.email],
             barrier: ends.into_iter().map(|(partition, offset)| BarrierOffset { partition, offset }).collect(),
         };
-        app.journal.request(&request).await?;
+        app.outside.request(&request).await?;
         Ok::<_, Refusal>(request)
     };
     let request = tokio::time::timeout(ASK_MAX, asking).await.map_err(|_| Refusal::Away("the event log"))??;
@@ -215,13 +213,14 @@ fn found(app: &App, signed_in: &SignedIn, id: &str) -> Result<ReportState, Refus
 pub(crate) async fn get(
     State(app): State<App>,
     signed_in: SignedIn,
-    Path(id): Path<String>,
+    UrlId(id): UrlId,
 ) -> Result<Json<Report>, Refusal> {
     found(&app, &signed_in, &id).map(|state| Json(state.into()))
 }
 
 /// Server-sent events: `changed` with a report, each time that one of the tenant's changes.
-#[utoipa::path(get, path = "/api/v1/reports/changes", responses((status = 200, body = Report), (status = 401, body = ErrorBody)))]
+#[utoipa::path(get, path = "/api/v1/reports/changes", responses(
+    (status = 200, body = Report, content_type = "text/event-stream"), (status = 401, body = ErrorBody)))]
 pub(crate) async fn changes(
     State(app): State<App>,
     signed_in: SignedIn,
@@ -241,12 +240,13 @@ pub(crate) async fn changes(
 #[utoipa::path(get, path = "/api/v1/reports/{id}/download", params(("id" = String, Path)), responses(
     (status = 200, description = "The file"), (status = 206, description = "A range of it"),
     (status = 401, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody),
-    (status = 416, body = ErrorBody)))]
+    (status = 416, body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub(crate) async fn download(
     State(app): State<App>,
     signed_in: SignedIn,
     ConnectInfo(address): ConnectInfo<SocketAddr>,
-    Path(id): Path<String>,
+    UrlId(id): UrlId,
+    method: Method,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     let state = found(&app, &signed_in, &id)?;
@@ -254,15 +254,22 @@ pub(crate) async fn download(
     let size = app.store.size(key).await?;
     let asked = headers.get(header::RANGE).and_then(|value| value.to_str().ok());
     let range = asked.map(|text| byte_range(text, size)).transpose()?.flatten();
-    let stream = app.store.read(key, range.clone()).await?;
-    let event = ReportEvent {
-        actor: Some(signed_in.account),
-        actor_address: Some(address.ip().to_string()),
-        ..ReportEvent::new(state.id, signed_in.tenant, ReportEventType::Downloaded, Moment::now())
+    // Who asks for the head only is given nothing.
+    let body = if method == Method::HEAD {
+        Body::empty()
+    } else {
+        let stream = app.store.read(key, range.clone()).await?;
+        let event = ReportEvent {
+            actor: Some(signed_in.account),
+            actor_address: Some(address.ip().to_string()),
+            ..ReportEvent::new(state.id, signed_in.tenant, ReportEventType::Downloaded, Moment::now())
+        };
+        // No file without its event.
+        let noted = tokio::time::timeout(ASK_MAX, app.outside.append(&event)).await;
+        noted.map_err(|_| Refusal::Away("the event log"))??;
+        app.metrics.downloads.inc();
+        Body::from_stream(stream)
     };
-    // No file without its event.
-    tokio::time::timeout(ASK_MAX, app.journal.append(&event)).await.map_err(|_| Refusal::Away("the event log"))??;
-    app.metrics.downloads.inc();
     let length = range.as_ref().map_or(size, |range| range.end - range.start);
     let mut response = Response::builder()
         .status(if range.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK })
@@ -277,7 +284,7 @@ pub(crate) async fn download(
     if let Some(range) = range {
         response = response.header(header::CONTENT_RANGE, format!("bytes {}-{}/{size}", range.start, range.end - 1));
     }
-    response.body(Body::from_stream(stream)).map_err(|_| Refusal::Away("the store"))
+    response.body(body).map_err(|_| Refusal::Away("the store"))
 }
 
 /// The one range that a `Range` header asks for; `None` where it asks for what is not served in part: then the whole file is.

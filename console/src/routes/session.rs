@@ -47,7 +47,8 @@ fn cookie(app: &App, value: &str, seconds: u64) -> HeaderValue {
 /// Sign in.
 #[utoipa::path(post, path = "/api/v1/session", request_body = Credentials, responses(
     (status = 200, body = Session), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
-    (status = 403, body = ErrorBody), (status = 413, body = ErrorBody), (status = 429, body = ErrorBody)))]
+    (status = 403, body = ErrorBody), (status = 413, body = ErrorBody), (status = 429, body = ErrorBody),
+    (status = 503, body = ErrorBody)))]
 pub(crate) async fn sign_in(
     State(app): State<App>,
     parts: Parts,
@@ -81,7 +82,8 @@ pub(crate) async fn who_am_i(signed_in: SignedIn) -> Json<Session> {
 }
 
 /// Sign out.
-#[utoipa::path(delete, path = "/api/v1/session", responses((status = 204), (status = 401, body = ErrorBody)))]
+#[utoipa::path(delete, path = "/api/v1/session", responses(
+    (status = 204), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody)))]
 pub(crate) async fn sign_out(State(app): State<App>, _: SignedIn, parts: Parts) -> Response {
     if let Some(token) = token(&parts) {
         app.sessions.sign_out(&token);

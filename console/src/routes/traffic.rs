@@ -1,8 +1,8 @@
 //! Recent connections of a User or a Resource, and names to choose from.
 
 use axum::Json;
-use axum::extract::{Path, State};
-use clickhouse_io::recent::{self, Named, Of};
+use axum::extract::State;
+use clickhouse_io::recent::{Named, Of};
 use schemas::connection_event::{ConnectionEvent, TunnelPath};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -10,7 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::app::App;
 use crate::error::{ErrorBody, Refusal};
 use crate::range::rfc3339;
-use crate::routes::extract::UrlQuery;
+use crate::routes::extract::{UrlId, UrlQuery};
 use crate::session::SignedIn;
 
 /// An id and its newest name. Ids are text: they exceed what a browser's numbers hold.
@@ -179,7 +179,7 @@ pub(crate) async fn remote_networks(
     State(app): State<App>,
     signed_in: SignedIn,
 ) -> Result<Json<RemoteNetworks>, Refusal> {
-    let found = recent::remote_networks(&app.clickhouse, &signed_in.tenant).await?;
+    let found = app.outside.remote_networks(&signed_in.tenant).await?;
     Ok(Json(RemoteNetworks { remote_networks: names(found) }))
 }
 
@@ -191,7 +191,7 @@ pub(crate) async fn users(
     signed_in: SignedIn,
     UrlQuery(search): UrlQuery<Search>,
 ) -> Result<Json<Users>, Refusal> {
-    let found = recent::users(&app.clickhouse, &signed_in.tenant, &search.search, search.limit).await?;
+    let found = app.outside.users(&signed_in.tenant, &search.search, search.limit).await?;
     Ok(Json(Users { users: names(found) }))
 }
 
@@ -203,7 +203,7 @@ pub(crate) async fn resources(
     signed_in: SignedIn,
     UrlQuery(search): UrlQuery<Search>,
 ) -> Result<Json<Resources>, Refusal> {
-    let found = recent::resources(&app.clickhouse, &signed_in.tenant, &search.search, search.limit).await?;
+    let found = app.outside.resources(&signed_in.tenant, &search.search, search.limit).await?;
     Ok(Json(Resources { resources: names(found) }))
 }
 
@@ -214,7 +214,7 @@ pub(crate) async fn resources(
 pub(crate) async fn user_connections(
     State(app): State<App>,
     signed_in: SignedIn,
-    Path(id): Path<String>,
+    UrlId(id): UrlId,
     UrlQuery(limit): UrlQuery<Limit>,
 ) -> Result<Json<Connections>, Refusal> {
     let id = id.parse().map_err(|_| Refusal::Field("id", "is not a number".to_owned()))?;
@@ -228,7 +228,7 @@ pub(crate) async fn user_connections(
 pub(crate) async fn resource_connections(
     State(app): State<App>,
     signed_in: SignedIn,
-    Path(id): Path<String>,
+    UrlId(id): UrlId,
     UrlQuery(limit): UrlQuery<Limit>,
 ) -> Result<Json<Connections>, Refusal> {
     let id = id.parse().map_err(|_| Refusal::Field("id", "is not a number".to_owned()))?;
@@ -236,6 +236,6 @@ pub(crate) async fn resource_connections(
 }
 
 async fn connections(app: &App, signed_in: &SignedIn, of: Of, limit: u32) -> Result<Json<Connections>, Refusal> {
-    let found = recent::connections(&app.clickhouse, &signed_in.tenant, of, limit).await?;
+    let found = app.outside.connections(&signed_in.tenant, of, limit).await?;
     Ok(Json(Connections { connections: found.into_iter().map(Connection::from).collect() }))
 }

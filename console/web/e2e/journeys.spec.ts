@@ -23,6 +23,8 @@ test('a report is asked for, followed and downloaded', async ({ page }) => {
   await page.getByLabel('To', { exact: true }).fill('2026-11-08T00:00');
   await page.getByRole('textbox', { name: 'Remote Networks' }).click();
   await page.getByRole('option', { name: 'aws-us-east-1' }).click();
+  // The list of options stays open, and may lie over the button, until the field is left.
+  await page.keyboard.press('Tab');
   await page.getByRole('button', { name: 'Request report' }).click();
   await expect(page.getByRole('dialog')).toBeHidden();
   expect(api.posted).toEqual([

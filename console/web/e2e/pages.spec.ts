@@ -1,5 +1,5 @@
 /// Every page in light and dark, narrow and wide: it fits its width, has no accessibility violation that axe knows,
-/// and a screenshot of it is left in e2e/screenshots.
+/// and a screenshot of its whole length is left in test-results/mocked.
 import AxeBuilder from '@axe-core/playwright';
 import { expect, type Page, test } from '@playwright/test';
 import { mockApi } from './mockedApi';
@@ -65,14 +65,15 @@ const VIEWS: View[] = [
 for (const scheme of ['light', 'dark'] as const) {
   for (const width of [390, 1280]) {
     test.describe(`${scheme}, ${width} px`, () => {
-      test.use({ colorScheme: scheme, viewport: { width, height: 900 } });
+      // Nothing slides: a screenshot shows what is there.
+      test.use({ colorScheme: scheme, viewport: { width, height: 900 }, contextOptions: { reducedMotion: 'reduce' } });
       for (const view of VIEWS) {
-        test(view.name, async ({ page }) => {
+        test(view.name, async ({ page }, info) => {
           await mockApi(page, { signedIn: !view.signedOut, ...(view.empty ? { reports: [] } : {}) });
           await page.goto(view.path);
           await view.reach(page);
-          await page.waitForTimeout(350);
-          await page.screenshot({ path: `e2e/screenshots/${view.name}-${scheme}-${width}.png` });
+          const name = `${view.name}-${scheme}-${width}.png`;
+          await page.screenshot({ path: info.outputPath(name), fullPage: true });
 
           const overflow = await page.evaluate(
             () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
@@ -86,3 +87,19 @@ for (const scheme of ['light', 'dark'] as const) {
     });
   }
 }
+
+test('ordinary names are whole at every width between a phone and a desk', async ({ page }) => {
+  await mockApi(page);
+  for (const path of ['/users/890123', '/resources/1234567']) {
+    await page.goto(path);
+    for (const width of [390, 768, 993, 1024, 1199, 1200, 1280, 1920]) {
+      await page.setViewportSize({ width, height: 900 });
+      const ordinary = page.getByText(/^(aws-us-east-1|git\.corp\.example|jane@corp\.example)$/).locator('visible=true');
+      await expect(ordinary.nth(1)).toBeVisible();
+      const cut = await ordinary.evaluateAll((names) =>
+        names.filter((name) => name.scrollWidth > name.clientWidth).map((name) => name.textContent),
+      );
+      expect(cut, `${path}, ${width} px`).toEqual([]);
+    }
+  }
+});

@@ -73,8 +73,11 @@ pub(crate) fn write(mut rejects: Vec<Reject>, input: &Path, output: &Path) -> an
             Some(line) => line,
             None => line_at(&mut source, offset)?,
         };
-        let line = String::from_utf8_lossy(&line);
-        writeln!(out, "{reason}\t{}", line.trim_end_matches(['\r', '\n'])).with_context(cannot)?;
+        let end = line.iter().rposition(|byte| !matches!(byte, b'\r' | b'\n')).map_or(0, |last| last + 1);
+        // The line's own bytes: they may be no UTF-8.
+        for piece in [reason.as_bytes(), b"\t", &line[..end], b"\n"] {
+            out.write_all(piece).with_context(cannot)?;
+        }
     }
     out.flush().with_context(cannot)
 }

@@ -27,7 +27,18 @@ fn assert_sample(version: &str, expected: &str, arguments: &[&str]) {
         (std::fs::read(rejects).unwrap(), std::fs::read(sample(&format!("traffic-{version}.rejects"))).unwrap());
     let lines = |bytes: &[u8]| bytes.iter().filter(|byte| **byte == b'\n').count();
     assert_eq!(lines(&rejects), lines(&expected));
-    assert!(rejects.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).all(|line| line.contains(&b'\t')));
+    // In the file's order: each is found behind the one before it.
+    let log = std::fs::read(input).unwrap();
+    let mut rest = log.split(|byte| *byte == b'\n');
+    for reject in rejects.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+        let tab = reject.iter().position(|byte| *byte == b'\t').unwrap();
+        let (reason, line) = (&reject[..tab], &reject[tab + 1..]);
+        assert!(
+            !reason.is_empty() && rest.any(|it| it.trim_ascii_end() == line.trim_ascii_end()),
+            "{}",
+            String::from_utf8_lossy(reject)
+        );
+    }
 }
 
 const HALF_HOUR: [&str; 11] = [

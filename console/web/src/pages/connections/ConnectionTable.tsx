@@ -16,23 +16,26 @@ export interface ConnectionListProps {
   onChoose: (connection: Connection) => void;
 }
 
-/** Connections on a wide screen. The time is the button for the keyboard; a click may be anywhere in the row. */
+/**
+ * Connections on a wide screen. The time is the button for the keyboard; a click may be anywhere in the row.
+ * Where the room is short, who and where come first: the details show the rest.
+ */
 export function ConnectionTable({ subject, connections, zone, onChoose }: ConnectionListProps) {
   return (
     <Paper withBorder style={{ overflow: 'hidden' }}>
       <Table aria-label="Recent connections" highlightOnHover layout="fixed" verticalSpacing="xs">
         <Table.Thead>
           <Table.Tr>
-            <Table.Th w={175}>End time</Table.Th>
+            <Table.Th w={150}>End time</Table.Th>
             <Table.Th>{subject === 'users' ? 'Resource' : 'User'}</Table.Th>
-            <Table.Th>Remote Network</Table.Th>
-            <Table.Th w={155}>Status</Table.Th>
-            <Table.Th w={85}>Protocol</Table.Th>
-            <Table.Th w={75}>Type</Table.Th>
-            <Table.Th w={110} ta="right">
+            <Table.Th w={165}>Remote Network</Table.Th>
+            <Table.Th w={148}>Status</Table.Th>
+            <Table.Th w={80}>Protocol</Table.Th>
+            <Table.Th w={62}>Type</Table.Th>
+            <Table.Th w={95} ta="right" visibleFrom="xl">
               Duration
             </Table.Th>
-            <Table.Th w={95} ta="right">
+            <Table.Th w={80} ta="right">
               Bytes
             </Table.Th>
           </Table.Tr>
@@ -56,7 +59,7 @@ export function ConnectionTable({ subject, connections, zone, onChoose }: Connec
               </Table.Td>
               <Table.Td>{connection.protocol.toUpperCase()}</Table.Td>
               <Table.Td>{describeType(connection.connection_type)}</Table.Td>
-              <Table.Td ta="right" className="number">
+              <Table.Td ta="right" className="number" visibleFrom="xl">
                 {connection.status === 'NORMAL' ? formatDuration(connection.duration_ms) : '–'}
               </Table.Td>
               <Table.Td ta="right" className="number">

@@ -22,7 +22,7 @@ export function ConnectionsPage({ subject, id }: { subject: Subject; id: string 
   const load = useCallback((signal: AbortSignal) => recentConnections(subject, id, signal), [subject, id]);
   const { loaded, retry } = useLoad(load);
   const [chosen, setChosen] = useState<Connection | null>(null);
-  const narrow = useMediaQuery('(max-width: 62em)', false, { getInitialValueInEffect: false });
+  const narrow = useMediaQuery('(max-width: 75em)', false, { getInitialValueInEffect: false });
   const zone = viewersZone();
   const connections = loaded.is === 'loaded' ? loaded.value : [];
   const name = nameOf(subject, connections) ?? id;

@@ -1,0 +1,92 @@
+//! Files of reports.
+
+use axum::body::Body;
+use axum::http::Method;
+use schemas::report_event::{ReportEvent, ReportEventType};
+use schemas::times::Moment;
+
+use super::fixture::{Answer, Console, request};
+
+const CONTENT: &str = "a,b\r\n1,2\r\n";
+
+async fn asked_for(console: &Console, path: &str, cookie: &str, method: Method, range: &str) -> Answer {
+    let mut request = request(method, path, cookie, Body::empty());
+    request.headers_mut().insert("range", range.parse().unwrap());
+    console.send(request).await
+}
+
+#[tokio::test]
+async fn file_comes_whole_and_is_noted_with_who_got_it() {
+    let console = Console::new();
+    let cookie = console.sign_in("acme").await;
+    for (name, content_type) in [("acme.csv", "text/csv; charset=utf-8"), ("acme.csv.gz", "application/gzip")] {
+        let report = console.completed("acme", name, Some(CONTENT)).await;
+        let answer = console.get(&format!("/api/v1/reports/{report}/download"), &cookie).await;
+        assert_eq!((answer.status, answer.text()), (200, CONTENT));
+        assert_eq!(answer.header("content-type"), content_type);
+        assert_eq!(answer.header("content-disposition"), format!("attachment; filename=\"{name}\""));
+        assert_eq!((answer.header("content-length"), answer.header("accept-ranges")), ("10", "bytes"));
+        assert_eq!((answer.header("cache-control"), answer.header("x-content-type-options")), ("no-store", "nosniff"));
+        let noted = console.world.events.lock().unwrap().pop().unwrap();
+        assert_eq!((noted.report_id, noted.tenant.as_str()), (report, "acme"));
+        assert_eq!(noted.event_type, ReportEventType::Downloaded);
+        assert_eq!((noted.actor.as_deref(), noted.actor_address.as_deref()), (Some("admin"), Some("192.0.2.7")));
+    }
+    assert_eq!(console.count("downloads_total"), 2);
+}
+
+#[tokio::test]
+async fn part_of_a_file_is_what_was_asked_for() {
+    let console = Console::new();
+    let cookie = console.sign_in("acme").await;
+    let report = console.completed("acme", "acme.csv", Some(CONTENT)).await;
+    let path = format!("/api/v1/reports/{report}/download");
+    for (range, expected, told) in [
+        ("bytes=0-2", "a,b", "bytes 0-2/10"),
+        ("bytes=5-", "1,2\r\n", "bytes 5-9/10"),
+        ("bytes=-2", "\r\n", "bytes 8-9/10"),
+        ("bytes=5-99", "1,2\r\n", "bytes 5-9/10"),
+    ] {
+        let answer = asked_for(&console, &path, &cookie, Method::GET, range).await;
+        assert_eq!((answer.status, answer.text(), answer.header("content-range")), (206, expected, told), "{range}");
+        assert_eq!(answer.header("content-length"), expected.len().to_string(), "{range}");
+    }
+    assert_eq!(console.world.events.lock().unwrap().len(), 4);
+    let outside = asked_for(&console, &path, &cookie, Method::GET, "bytes=10-").await;
+    assert_eq!((outside.status, outside.code().as_str()), (416, "outside_of_file"));
+    assert_eq!(console.world.events.lock().unwrap().len(), 4, "nothing was given out");
+    let whole = asked_for(&console, &path, &cookie, Method::GET, "lines=1-2").await;
+    assert_eq!((whole.status, whole.text(), whole.header("content-range")), (200, CONTENT, ""));
+}
+
+#[tokio::test]
+async fn question_for_the_head_is_no_download() {
+    let console = Console::new();
+    let cookie = console.sign_in("acme").await;
+    let report = console.completed("acme", "acme.csv", Some(CONTENT)).await;
+    let path = format!("/api/v1/reports/{report}/download");
+    let head = console.send(request(Method::HEAD, &path, &cookie, Body::empty())).await;
+    assert_eq!((head.status, head.header("content-length"), head.body.len()), (200, "10", 0));
+    assert_eq!(head.header("content-type"), "text/csv; charset=utf-8");
+    assert_eq!(console.count("downloads_total"), 0);
+    assert!(!console.world.was_touched());
+    let stranger = console.send(request(Method::HEAD, &path, "", Body::empty())).await;
+    assert_eq!(stranger.status, 401);
+}
+
+#[tokio::test]
+async fn report_without_a_file_is_told_apart_by_why() {
+    let console = Console::new();
+    let cookie = console.sign_in("acme").await;
+    let expired = console.completed("acme", "old.csv", None).await;
+    console.apply(ReportEvent::new(expired, "acme".parse().unwrap(), ReportEventType::Expired, Moment::FIRST));
+    let lost = console.completed("acme", "lost.csv", None).await;
+    for (report, status, code) in
+        [(console.report_of("acme"), 409, "not_completed"), (expired, 409, "not_completed"), (lost, 404, "not_found")]
+    {
+        let answer = console.get(&format!("/api/v1/reports/{report}/download"), &cookie).await;
+        assert_eq!((answer.status, answer.code().as_str()), (status, code), "{report}");
+    }
+    assert!(!console.world.was_touched());
+    assert_eq!(console.count("downloads_total"), 0);
+}

@@ -1,0 +1,185 @@
+//! Nobody sees anything without a session, and nobody anything but their tenant's.
+
+use axum::body::Body;
+use axum::http::Method;
+use futures_util::StreamExt;
+use schemas::ids::ReportId;
+use schemas::report_request::{BarrierOffset, Compression, ReportFormat, ReportKind};
+use serde_json::json;
+
+use super::fixture::{Console, description, operations, request};
+use crate::range::rfc3339;
+
+#[tokio::test]
+async fn nothing_but_the_description_is_shown_to_who_is_not_signed_in() {
+    let console = Console::new();
+    let shown = console.get("/api/v1/openapi.json", "").await;
+    assert_eq!((shown.header("content-type"), &shown.json()), ("application/json", description()));
+    let mut checked = 0;
+    for (method, path) in operations() {
+        if (method.as_str(), path.as_str()) == ("POST", "/api/v1/session") {
+            continue;
+        }
+        let path = path.replace("{id}", "1");
+        for cookie in ["", "flowledger_session=", "flowledger_session=guess", "other=1"] {
+            let answer = console.send(request(method.clone(), &path, cookie, Body::from("{}"))).await;
+            assert_eq!((answer.status, answer.code().as_str()), (401, "not_signed_in"), "{method} {path}");
+        }
+        checked += 1;
+    }
+    assert!(checked >= 12, "{checked}");
+    assert!(!console.world.was_touched(), "nothing is asked for before it is known who asks");
+}
+
+#[tokio::test]
+async fn tenant_of_a_query_is_the_sessions_whatever_the_request_says() {
+    let console = Console::new();
+    let (report, others) = (console.report_of("acme"), console.report_of("globex"));
+    let cookie = console.sign_in("acme").await;
+    let mut checked = 0;
+    for (method, path) in operations() {
+        if method != Method::GET || path == "/api/v1/reports/changes" || path.ends_with("/download") {
+            continue;
+        }
+        let id = if path.contains("/reports/") { report.to_string() } else { "7".to_owned() };
+        let path = path.replace("{id}", &id);
+        let mut forged = request(Method::GET, &format!("{path}?tenant=globex&limit=3"), &cookie, Body::empty());
+        for header in ["X-Tenant", "Tenant", "X-Flowledger-Tenant"] {
+            forged.headers_mut().insert(header, "globex".parse().unwrap());
+        }
+        let answer = console.send(forged).await;
+        assert_eq!(answer.status, 200, "{path}: {answer:?}");
+        assert!(!answer.text().contains("globex") && !answer.text().contains(&others.to_string()), "{path}");
+        let shown = [&report.to_string(), "acme"].iter().any(|own| answer.text().contains(*own));
+        assert!(shown, "{path}: {}", answer.text());
+        checked += 1;
+    }
+    assert!(checked >= 8, "{checked}");
+    let queries = console.world.queries.lock().unwrap().clone();
+    assert_eq!(queries.len(), 5, "{queries:?}");
+    assert!(queries.iter().all(|(tenant, _)| tenant == "acme"), "{queries:?}");
+}
+
+#[tokio::test]
+async fn what_is_looked_for_is_handed_on() {
+    let console = Console::new();
+    let cookie = console.sign_in("acme").await;
+    for path in [
+        "/users?search=J%C3%BCrgen%20%27%3B&limit=5",
+        "/users",
+        "/resources?search=wiki",
+        "/users/9223372036854775807/connections?limit=2",
+        "/resources/7/connections",
+    ] {
+        assert_eq!(console.get(&format!("/api/v1{path}"), &cookie).await.status, 200, "{path}");
+    }
+    let queries = console.world.queries.lock().unwrap().clone();
+    let questions: Vec<_> = queries.into_iter().map(|(_, question)| question).collect();
+    insta::assert_json_snapshot!(questions, @r#"
+    [
+      "users \"Jürgen ';\" 5",
+      "users \"\" 20",
+      "resources \"wiki\" 20",
+      "connections User(UserId(9223372036854775807)) 2",
+      "connections Resource(ResourceId(7)) 50"
+    ]
+    "#);
+}
+
+#[tokio::test]
+async fn connection_as_it_is_shown() {
+    let console = Console::new();
+    let cookie = console.sign_in("acme").await;
+    insta::assert_json_snapshot!("connections", console.get("/api/v1/users/9/connections", &cookie).await.json());
+    let names = console.get("/api/v1/users", &cookie).await.json();
+    // Text: a browser's numbers do not hold it.
+    assert_eq!(names, json!({ "users": [{ "id": "9223372036854775807", "name": "Jane of acme" }] }));
+}
+
+#[tokio::test]
+async fn report_is_asked_for_in_the_name_of_the_session() {
+    let console = Console::new();
+    let cookie = console.sign_in("globex").await;
+    let new = json!({
+        "from": "2026-11-01T00:00", "to": "2026-11-02T00:00", "zone": "Europe/Berlin",
+        "remote_networks": ["64894"], "denied": true, "compression": "gzip",
+    });
+    let answer = console.post("/api/v1/reports", &cookie, &new).await;
+    assert_eq!(answer.status, 201, "{answer:?}");
+    let requests = console.world.requests.lock().unwrap().clone();
+    let [asked] = requests.as_slice() else { panic!("{requests:?}") };
+    assert_eq!((asked.tenant.as_str(), asked.requested_by.as_str()), ("globex", "admin"));
+    assert_eq!(asked.receivers, ["admin@globex.example"]);
+    assert_eq!(asked.barrier, [(0, 7), (1, 9)].map(|(partition, offset)| BarrierOffset { partition, offset }));
+    assert_eq!(
+        (asked.kind, asked.format, asked.compression),
+        (ReportKind::Events, ReportFormat::Csv, Compression::Gzip)
+    );
+    assert_eq!(rfc3339(asked.range_from), "2026-10-31T23:00:00Z");
+    assert_eq!((asked.filter.remote_networks.as_slice(), asked.filter.denied), ([64894].as_slice(), true));
+
+    let mut shown = answer.json();
+    assert_eq!(shown["id"], json!(asked.report_id.to_string()));
+    assert_eq!(shown["requested_at"], json!(rfc3339(asked.requested_at)));
+    for changing in ["id", "requested_at"] {
+        shown.as_object_mut().unwrap().remove(changing);
+    }
+    insta::assert_json_snapshot!("report", shown);
+}
+
+#[tokio::test]
+async fn tenant_in_a_body_is_refused_by_name() {
+    let console = Console::new();
+    let cookie = console.sign_in("acme").await;
+    for field in ["tenant", "requested_by", "receivers", "report_id", "barrier"] {
+        let mut new = json!({ "from": "2026-11-01T00:00", "to": "2026-11-02T00:00", "zone": "UTC" });
+        new[field] = json!("globex");
+        let answer = console.post("/api/v1/reports", &cookie, &new).await;
+        assert_eq!((answer.status, answer.code().as_str()), (400, "unreadable"), "{field}");
+        assert!(answer.message().contains(field), "{}", answer.message());
+    }
+    assert!(!console.world.was_touched());
+}
+
+#[tokio::test]
+async fn another_tenants_report_is_as_if_it_were_not_there() {
+    let console = Console::new();
+    let own = console.report_of("acme");
+    let others = console.completed("globex", "globex.csv", Some("secret")).await;
+    let cookie = console.sign_in("acme").await;
+    let list = console.get("/api/v1/reports", &cookie).await.json();
+    let ids: Vec<&str> = list["reports"].as_array().unwrap().iter().map(|it| it["id"].as_str().unwrap()).collect();
+    assert_eq!(ids, [own.to_string()]);
+    let found = console.get(&format!("/api/v1/reports/{own}"), &cookie).await.json();
+    assert_eq!((&found["id"], &found["state"]), (&json!(own.to_string()), &json!("running")));
+    let nobodys = ReportId::generate();
+    for ending in ["", "/download"] {
+        let missing = console.get(&format!("/api/v1/reports/{nobodys}{ending}"), &cookie).await;
+        let hidden = console.get(&format!("/api/v1/reports/{others}{ending}"), &cookie).await;
+        assert_eq!((missing.status, missing.code().as_str()), (404, "not_found"));
+        assert_eq!((hidden.status, &hidden.body), (404, &missing.body));
+        let names =
+            |answer: &super::fixture::Answer| answer.headers.keys().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(names(&hidden), names(&missing));
+    }
+    assert!(!console.world.was_touched(), "no download is noted");
+    let globex = console.sign_in("globex").await;
+    let answer = console.get(&format!("/api/v1/reports/{others}/download"), &globex).await;
+    assert_eq!((answer.status, answer.text()), (200, "secret"), "it is there for its own");
+}
+
+#[tokio::test]
+async fn changes_are_streamed_to_their_own_tenant_only() {
+    let console = Console::new();
+    let cookie = console.sign_in("acme").await;
+    let response = console.answer(request(Method::GET, "/api/v1/reports/changes", &cookie, Body::empty())).await;
+    assert_eq!(response.headers()["content-type"], "text/event-stream");
+    let mut stream = response.into_body().into_data_stream();
+    let (others, own) = (console.report_of("globex"), console.report_of("acme"));
+    let mut said = String::new();
+    while !said.contains("\n\n") {
+        said.push_str(std::str::from_utf8(&stream.next().await.unwrap().unwrap()).unwrap());
+    }
+    assert!(said.starts_with("event: changed\n") && said.contains(&own.to_string()), "{said}");
+    assert!(!said.contains(&others.to_string()), "{said}");
+}
