@@ -1,6 +1,6 @@
 # The project's commands. `make help` lists them.
 
-.PHONY: help demo test web bench fmt lint compose
+.PHONY: help demo test web bench fmt lint compose chaos
 
 help: ## List the commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
@@ -23,6 +23,15 @@ test: ## Run everything that must pass
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo build --locked -p flowledger
 	cargo test --workspace --locked
+
+ROUNDS ?= 1000
+
+chaos: ## Kill and freeze ingest, broker and engine under load, ROUNDS times (SEED=n, PROTOCOL=consumer)
+	@deploy/prepare --test
+	cargo build --locked -p flowledger
+	cargo test --locked -p tests --test chaos --no-run
+	@FLOWLEDGER_CHAOS_ROUNDS=$(ROUNDS) $(if $(SEED),FLOWLEDGER_CHAOS_SEED=$(SEED)) $(if $(PROTOCOL),FLOWLEDGER_CHAOS_PROTOCOL=$(PROTOCOL)) \
+	  cargo test --quiet --locked -p tests --test chaos
 
 compose: ## Check the model of docker-compose.yml
 	@deploy/check-compose

@@ -29,7 +29,12 @@ pub(crate) struct Pool {
 impl Pool {
     pub(crate) fn new(source: &str) -> Arc<Self> {
         let source = source.to_owned();
-        Arc::new(Self { source, columns: Mutex::default(), buffers: Mutex::default(), closed_bytes: AtomicUsize::new(0) })
+        Arc::new(Self {
+            source,
+            columns: Mutex::default(),
+            buffers: Mutex::default(),
+            closed_bytes: AtomicUsize::new(0),
+        })
     }
 
     /// Empty columns for a range of this partition.

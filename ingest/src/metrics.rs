@@ -71,7 +71,11 @@ impl IngestMetrics {
         let gauges = [
             ("held_bytes", "Bytes of events that are read and not yet durable", &own.held_bytes),
             ("partitions", "Partitions that are ours", &own.partitions),
-            ("schemas_waited_for", "Schemas that the registry was asked for without an answer yet", &own.schemas_waited_for),
+            (
+                "schemas_waited_for",
+                "Schemas that the registry was asked for without an answer yet",
+                &own.schemas_waited_for,
+            ),
         ];
         for (name, help, gauge) in gauges {
             metrics.register(&format!("flowledger_ingest_{name}"), help, gauge.clone());

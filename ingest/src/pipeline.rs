@@ -10,8 +10,7 @@ use std::time::{Duration, Instant};
 
 use event_columns::ENCODER_VERSION;
 use exactly_once::{Assignment, Ended, Limits, RangeWriter, Source, TokenLife, WriteError};
-use kafka_io::batches::{Arrived, AssignedPartition, BatchConsumer, BatchRecord, Fetched, Item, Waker};
-use kafka_io::Acknowledged;
+use kafka_io::batches::{Acknowledged, Arrived, AssignedPartition, BatchConsumer, BatchRecord, Fetched, Item, Waker};
 use schema_registry::{Registry, RegistryError, SchemaId, WriterSchema};
 use schemas::topics::CONNECTION_EVENTS;
 use service_kit::context::ServiceContext;
@@ -71,7 +70,13 @@ pub(crate) struct Pipeline {
 }
 
 impl Pipeline {
-    pub(crate) fn new(config: Config, parts: Parts, metrics: IngestMetrics, context: ServiceContext, runtime: Handle) -> Self {
+    pub(crate) fn new(
+        config: Config,
+        parts: Parts,
+        metrics: IngestMetrics,
+        context: ServiceContext,
+        runtime: Handle,
+    ) -> Self {
         let (teller, told) = mpsc::channel();
         let gauges_set = context.clock.monotonic();
         Self {
@@ -244,7 +249,9 @@ impl Pipeline {
             match item {
                 Item::Record(record) => self.record(&record, now)?,
                 Item::End { partition, epoch, position } => {
-                    if let Some(lane) = self.lanes.get_mut(&partition).filter(|lane| lane.epoch == epoch && lane.held_at.is_none()) {
+                    if let Some(lane) =
+                        self.lanes.get_mut(&partition).filter(|lane| lane.epoch == epoch && lane.held_at.is_none())
+                    {
                         lane.filler.move_to(position, now);
                         if lane.filler.is_full() {
                             lane.close();
@@ -317,7 +324,9 @@ impl Pipeline {
                     // Of a partition that is ours still, only the writer of a fenced member ends: Kafka will say so too.
                     Ok(ended) => tracing::debug!(partition, epoch, is_ours, ?ended, "writer has ended"),
                     Err(error) if is_ours => return Err(Error::Write { partition, error }),
-                    Err(error) => tracing::warn!(partition, epoch, %error, "a range of a partition that has gone failed"),
+                    Err(error) => {
+                        tracing::warn!(partition, epoch, %error, "a range of a partition that has gone failed")
+                    }
                 }
             }
             Told::Schema { id, answer } => {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use clickhouse_io::stored::{Stretch, Within};
 use clickhouse_io::write::{insert_native, query_id};
 use clickhouse_io::{ClickHouse, NextStep, QueryError, running, stored};
 use dead_letter::Letter;
@@ -24,7 +25,9 @@ pub enum StoreFailure {
     #[error("dead letters cannot be written: {0}")]
     DeadLetters(#[from] ProduceError),
     /// A row that ClickHouse refuses could not be read again from Kafka for its dead letter.
-    #[error("offset {offset} of partition {partition} is refused, and cannot be read again for its dead letter: {reason}")]
+    #[error(
+        "offset {offset} of partition {partition} is refused, and cannot be read again for its dead letter: {reason}"
+    )]
     Unread {
         /// Partition.
         partition: i32,
@@ -62,12 +65,7 @@ impl RangeStore for ClickHouseStore {
     type Error = StoreFailure;
 
     /// One after the other: a refusal for what the rows hold is said when nothing of the range runs any more.
-    async fn insert(
-        &self,
-        block: &RangeBlock,
-        rows: Rows<'_>,
-        token: &str,
-    ) -> Result<(), StoreError<StoreFailure>> {
+    async fn insert(&self, block: &RangeBlock, rows: Rows<'_>, token: &str) -> Result<(), StoreError<StoreFailure>> {
         // Never closed.
         let _turn = self.inserts.acquire().await;
         let only = match rows {
@@ -91,8 +89,8 @@ impl RangeStore for ClickHouseStore {
     }
 
     async fn stored(&self, first: i64, last: i64) -> Result<BTreeSet<i64>, StoreError<StoreFailure>> {
-        let within = stored::Within::default();
-        let found = stored::offsets(&self.clickhouse, &self.source, self.partition, first..=last, &within).await;
+        let stretch = Stretch { source: &self.source, partition: self.partition, offsets: first..=last };
+        let found = stored::offsets(&self.clickhouse, &stretch, &Within::default()).await;
         let found = found.map_err(next)?;
         Ok(found.runs().iter().flat_map(|(first, last)| *first..=*last).collect())
     }

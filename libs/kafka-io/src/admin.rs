@@ -1,6 +1,7 @@
 //! Questions and settings that concern whole topics and groups. Each has a deadline of its own.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -13,6 +14,7 @@ use schemas::topics::{TIMESTAMP_TYPE, Topic};
 
 use crate::config::{KafkaConfig, Logging};
 use crate::error::KafkaError;
+use crate::record::Record;
 
 /// Deadline of a question.
 const ASK_MAX: Duration = Duration::from_secs(10);
@@ -142,6 +144,36 @@ pub async fn sample_values(config: &KafkaConfig, topic: &str) -> Result<Vec<Byte
             }
         }
         Ok(samples)
+    })
+    .await
+}
+
+/// The record at an offset. `None`: there is none any more.
+///
+/// # Errors
+/// When the topic is not there or the broker does not answer.
+pub async fn record_at(
+    config: &KafkaConfig,
+    topic: &str,
+    partition: i32,
+    offset: i64,
+) -> Result<Option<Record>, KafkaError> {
+    let topic = topic.to_owned();
+    let fixed = [("isolation.level", "read_committed"), ("enable.partition.eof", "true"), ("group.id", "record-at")];
+    asked(config, &fixed, "reading one record", move |client| {
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(&topic, partition, Offset::Offset(offset))?;
+        client.assign(&list)?;
+        match client.poll(ASK_MAX) {
+            None => Err(rdkafka::error::KafkaError::MessageConsumption(RDKafkaErrorCode::OperationTimedOut)),
+            Some(Err(rdkafka::error::KafkaError::PartitionEOF(_))) => Ok(None),
+            Some(Err(error)) => Err(error),
+            // What was compacted away is followed by what was not.
+            Some(Ok(message)) => {
+                let topic = Arc::from(topic.as_str());
+                Ok((message.offset() == offset).then(|| Record::copied(&message, &topic, 0)))
+            }
+        }
     })
     .await
 }

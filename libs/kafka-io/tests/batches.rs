@@ -82,10 +82,7 @@ async fn record_is_handed_on_as_it_lay_there() {
     });
     let (records, bytes) = read.join().unwrap();
     let headers = [("a".to_owned(), Some(b"1".to_vec())), ("none".to_owned(), None), (String::new(), Some(Vec::new()))];
-    assert_eq!(
-        records[0],
-        (0, 1_700_000_000_123, Some(b"k".to_vec()), Some(b"v".to_vec()), headers.to_vec())
-    );
+    assert_eq!(records[0], (0, 1_700_000_000_123, Some(b"k".to_vec()), Some(b"v".to_vec()), headers.to_vec()));
     assert_eq!((records[1].0, &records[1].2, &records[1].3, &records[1].4), (1, &None, &None, &Vec::new()));
     assert_eq!(bytes, 2);
 }

@@ -75,10 +75,9 @@ async fn refused_commit_says_what_the_caller_does_next() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn member_that_the_coordinator_has_forgotten_is_refused_and_begins_anew() {
-    for (code, wanted) in [
-        (Code::RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID, "forget"),
-        (Code::RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION, "retry"),
-    ] {
+    for (code, wanted) in
+        [(Code::RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID, "forget"), (Code::RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION, "retry")]
+    {
         let mock = mock("forgotten", 1);
         send(&mock.producer, "forgotten", 0, 0..10).await;
         let (mut consumer, mut seen, committer) = member(&mock, "forgotten", 10);

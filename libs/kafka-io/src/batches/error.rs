@@ -46,9 +46,9 @@ impl CommitFailure {
         let reason = error.to_string();
         match error.rdkafka_error_code() {
             // The member itself is gone, and with it every partition of this epoch.
-            Some(
-                Code::UnknownMemberId | Code::FencedInstanceId | Code::FencedMemberEpoch | Code::AssignmentLost,
-            ) => Self::NotOurs(reason),
+            Some(Code::UnknownMemberId | Code::FencedInstanceId | Code::FencedMemberEpoch | Code::AssignmentLost) => {
+                Self::NotOurs(reason)
+            }
             // No answer of the broker will be another one.
             Some(
                 Code::OffsetMetadataTooLarge

@@ -1,0 +1,80 @@
+//! What goes wrong: one fault a round, chosen by the seed.
+
+use rand::Rng;
+use rand::rngs::StdRng;
+
+use crate::members::MEMBERS_MAX;
+use crate::stage::Stage;
+
+/// How often each fault came.
+#[derive(Debug, Default)]
+pub(crate) struct Faults {
+    ingest_killed: u32,
+    engine_killed: u32,
+    kafka_killed: u32,
+    added: u32,
+    stopped: u32,
+    frozen: u32,
+    thawed: u32,
+    ended_by_themselves: u32,
+}
+
+impl Faults {
+    /// Processes that were killed.
+    pub(crate) fn kills(&self) -> u32 {
+        self.ingest_killed + self.engine_killed + self.kafka_killed
+    }
+
+    /// One fault; says what it was.
+    pub(crate) async fn one(&mut self, pick: &mut StdRng, stage: &mut Stage) -> String {
+        let ended = stage.members.restart_ended();
+        self.ended_by_themselves += u32::try_from(ended.len()).unwrap();
+        if let Some(at) = stage.members.frozen().first().copied().filter(|_| pick.random_ratio(1, 2)) {
+            self.thawed += 1;
+            return format!("ingest {} goes on as a zombie", stage.members.thaw(at));
+        }
+        let awake = stage.members.awake();
+        let one = awake[pick.random_range(0..awake.len())];
+        match pick.random_range(0..100) {
+            0..40 => {
+                self.ingest_killed += 1;
+                format!("ingest {} killed", stage.members.kill_and_restart(one))
+            }
+            40..58 => {
+                self.engine_killed += 1;
+                stage.engine.restart().await.unwrap();
+                "engine killed".to_owned()
+            }
+            58..66 => {
+                self.kafka_killed += 1;
+                stage.kafka.restart().await.unwrap();
+                "broker killed".to_owned()
+            }
+            66..78 if awake.len() > 1 && stage.members.frozen().is_empty() => {
+                self.frozen += 1;
+                format!("ingest {} frozen", stage.members.freeze(one))
+            }
+            78..88 if awake.len() > 1 => {
+                self.stopped += 1;
+                format!("ingest {} stopped", stage.members.stop(one))
+            }
+            _ if stage.members.count() < MEMBERS_MAX => {
+                self.added += 1;
+                format!("ingest {} added", stage.members.add())
+            }
+            _ => {
+                self.ingest_killed += 1;
+                format!("ingest {} killed", stage.members.kill_and_restart(one))
+            }
+        }
+    }
+
+    /// Nothing goes wrong any more.
+    pub(crate) async fn end(&mut self, stage: &mut Stage) {
+        while let Some(at) = stage.members.frozen().first().copied() {
+            stage.members.thaw(at);
+            self.thawed += 1;
+        }
+        self.ended_by_themselves += u32::try_from(stage.members.restart_ended().len()).unwrap();
+    }
+}

@@ -1,0 +1,71 @@
+//! Chaos: ingest's members, the broker and the engine are killed, frozen and added at random moments under load; afterwards every
+//! event that was produced is stored once or dead-lettered, and nothing else is.
+//!
+//! `FLOWLEDGER_CHAOS_ROUNDS` (25), `FLOWLEDGER_CHAOS_SEED` (random, and printed), `FLOWLEDGER_CHAOS_PROTOCOL` (`classic`,
+//! `consumer`). A round is one fault, and begins only when events are in flight.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::print_stdout, reason = "what a long run shows to whoever waits for it")]
+
+mod faults;
+mod load;
+mod members;
+mod reckoning;
+mod stage;
+
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+
+use crate::faults::Faults;
+use crate::stage::Stage;
+
+fn setting(name: &str) -> Option<String> {
+    std::env::var(format!("FLOWLEDGER_CHAOS_{name}")).ok()
+}
+
+fn main() {
+    // What a test runner asks of a target that has no harness.
+    if std::env::args().any(|argument| argument == "--list") {
+        return;
+    }
+    let rounds = setting("ROUNDS").map_or(25, |text| text.parse().unwrap());
+    let seed = setting("SEED").map_or_else(rand::random, |text| text.parse().unwrap());
+    let protocol = setting("PROTOCOL").unwrap_or_else(|| "classic".to_owned());
+    println!("chaos: {rounds} rounds, seed {seed}, protocol {protocol}");
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(run(rounds, seed, &protocol));
+}
+
+async fn run(rounds: u32, seed: u64, protocol: &str) {
+    let mut pick = StdRng::seed_from_u64(seed);
+    let mut stage = Stage::start(protocol).await;
+    let load = stage.begin_load(seed).await;
+    stage.members.add();
+    stage.wait_stored(1).await;
+    let mut faults = Faults::default();
+    for round in 1..=rounds {
+        // In mid-flight: rows came since the last fault, and more are on their way.
+        stage.wait_in_flight(&load).await;
+        tokio::time::sleep(Duration::from_millis(pick.random_range(0..700))).await;
+        let what = faults.one(&mut pick, &mut stage).await;
+        println!("round {round:>4}: {what}; {} produced, {} stored", load.produced(), stage.stored().await);
+    }
+    faults.end(&mut stage).await;
+    let produced = load.end().await;
+    stage.wait_all_read().await;
+    let reckoning = reckoning::reckon(&stage, &produced).await;
+    println!("{reckoning:?}");
+    println!("faults: {faults:?}");
+    println!(
+        "rounds={rounds} kills={} events={} lost={} doubled={}",
+        faults.kills(),
+        produced.len(),
+        reckoning.lost,
+        reckoning.doubled
+    );
+    assert!(faults.kills() > 0 && reckoning.stored > 0, "nothing was tried");
+    assert_eq!((reckoning.lost, reckoning.doubled, reckoning.strange), (0, 0, 0));
+    drop(stage);
+}

@@ -1,0 +1,147 @@
+//! Real parts for the run, and what is asked of them while it goes on.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use clickhouse_io::{ClickHouse, ClickHouseConfig};
+use kafka_io::{KafkaConfig, admin};
+use local_parts::{ClickHouseProcess, Kafka, SchemaRegistry, Silent};
+use schema_registry::{Encoder, Registry, RegistryConfig};
+use schemas::avro_schemas::CONNECTION_EVENT;
+use schemas::topics::CONNECTION_EVENTS;
+use tempfile::TempDir;
+
+use crate::load::Load;
+use crate::members::Members;
+
+/// Longest wait for anything.
+const WAIT_MAX: Duration = Duration::from_secs(180);
+
+pub(crate) struct Stage {
+    // Members first: they end before what they use.
+    pub(crate) members: Members,
+    pub(crate) kafka: Kafka,
+    pub(crate) engine: ClickHouseProcess,
+    registry: SchemaRegistry,
+    clickhouse: ClickHouse,
+    stored_before: u64,
+    folder: TempDir,
+}
+
+impl Stage {
+    pub(crate) async fn start(protocol: &str) -> Self {
+        service_kit::tls::install();
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let binary = local_parts::flowledger_binary().unwrap();
+        let (for_kafka, for_registry, for_engine) = (at("kafka"), at("registry"), at("clickhouse"));
+        let (kafka, registry, engine) = tokio::join!(
+            Kafka::start(&for_kafka, None, &Silent),
+            SchemaRegistry::start(&for_registry, None, &Silent),
+            ClickHouseProcess::start(&binary, &for_engine, None, &Silent),
+        );
+        let (kafka, registry, engine) = (kafka.unwrap(), registry.unwrap(), engine.unwrap());
+        // A session that is over soon, so that partitions move; batches that are many.
+        let group = if protocol == "classic" { "'session.timeout.ms' = '6000'\n" } else { "" };
+        let text = format!(
+            "[telemetry]\nformat = \"json\"\nlisten = \"127.0.0.1:0\"\n\
+             [kafka]\nbootstrap_servers = '{}'\n[kafka.properties]\n{group}\
+             [registry]\nurl = '{}'\n[clickhouse]\nurl = '{}'\ntimeout = 20\n\
+             [ingest]\nbatch_age = 0.1\nbatch_rows = 40\nprotocol = '{protocol}'\ndrain_max = 5\n",
+            kafka.bootstrap_servers(),
+            registry.url(),
+            engine.url(),
+        );
+        let config = at("flowledger.toml");
+        std::fs::write(&config, text).unwrap();
+        let migrated = Command::new(&binary).arg("migrate").arg("--config").arg(&config).output().unwrap();
+        assert!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stderr));
+        let clickhouse = ClickHouse::new(&ClickHouseConfig { url: engine.url(), ..ClickHouseConfig::default() });
+        Self { members: Members::new(config), kafka, engine, registry, clickhouse, stored_before: 0, folder }
+    }
+
+    pub(crate) fn kafka_config(&self) -> KafkaConfig {
+        KafkaConfig { bootstrap_servers: self.kafka.bootstrap_servers(), ..KafkaConfig::default() }
+    }
+
+    pub(crate) async fn begin_load(&self, seed: u64) -> Load {
+        let config = RegistryConfig { url: self.registry.url(), ..RegistryConfig::default() };
+        let id = Registry::new(&config).unwrap().ensure(&CONNECTION_EVENT).await.unwrap();
+        Load::begin(&self.kafka_config(), Encoder::new(id, &CONNECTION_EVENT).unwrap(), seed)
+    }
+
+    /// What ClickHouse gives for a query; asked until it answers.
+    pub(crate) async fn sql(&self, sql: &str) -> String {
+        let begin = Instant::now();
+        loop {
+            match self.clickhouse.text(sql).await {
+                Ok(text) => return text,
+                Err(error) => assert!(begin.elapsed() < WAIT_MAX, "{error}"),
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+
+    /// Rows of both tables.
+    pub(crate) async fn stored(&self) -> u64 {
+        let sql = "SELECT (SELECT count() FROM connections) + (SELECT count() FROM connection_openings)";
+        self.sql(sql).await.trim().parse().unwrap()
+    }
+
+    pub(crate) async fn wait_stored(&mut self, rows: u64) {
+        let begin = Instant::now();
+        loop {
+            let stored = self.stored().await;
+            if stored >= rows {
+                self.stored_before = stored;
+                return;
+            }
+            assert!(begin.elapsed() < WAIT_MAX, "{stored} rows and not {rows}; see {}", self.kept());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            self.members.restart_ended();
+        }
+    }
+
+    /// Waits until rows came since the last fault, and more events are on Kafka than are stored.
+    pub(crate) async fn wait_in_flight(&mut self, load: &Load) {
+        self.wait_stored(self.stored_before + 100).await;
+        let begin = Instant::now();
+        while load.produced() <= self.stored().await {
+            assert!(begin.elapsed() < WAIT_MAX, "nothing is in flight");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Waits until the group's offsets are at the end of every partition.
+    pub(crate) async fn wait_all_read(&mut self) {
+        let begin = Instant::now();
+        loop {
+            let (kafka, topic) = (self.kafka_config(), CONNECTION_EVENTS.name);
+            let ends = admin::stable_ends(&kafka, topic).await;
+            let committed = admin::committed(&kafka, ingest::GROUP, topic).await;
+            if let (Ok(ends), Ok(committed)) = (ends, committed) {
+                let behind: Vec<_> = ends
+                    .iter()
+                    .filter(|(number, end)| committed.get(number).copied().flatten().unwrap_or(0) < **end)
+                    .collect();
+                if behind.is_empty() {
+                    return;
+                }
+                assert!(begin.elapsed() < WAIT_MAX, "not read to the end: {behind:?}; see {}", self.kept());
+            }
+            self.members.restart_ended();
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        }
+    }
+
+    /// The folder with all logs; it stays when the test fails.
+    fn kept(&mut self) -> String {
+        self.folder.disable_cleanup(true);
+        self.folder.path().display().to_string()
+    }
+
+    /// Keeps logs and data for whoever looks into a failure.
+    pub(crate) fn folder(&self) -> String {
+        self.folder.path().display().to_string()
+    }
+}
