@@ -3,6 +3,8 @@
 
 mod demo_seconds_to_console;
 mod figure;
+mod ingest;
+mod process;
 mod raw_bytes_per_row;
 mod traffic;
 
@@ -31,6 +33,12 @@ enum Name {
     /// From the command to a console that answers, on a second start.
     #[value(name = "demo_seconds_to_console")]
     DemoSecondsToConsole,
+    /// Kafka to ClickHouse: speed, memory, freshness, beside the obvious consumer.
+    #[value(name = "ingest")]
+    Ingest,
+    /// The obvious consumer, as a process of its own.
+    #[value(name = "peer_obvious_consumer", hide = true)]
+    PeerObviousConsumer,
 }
 
 #[tokio::main]
@@ -39,6 +47,11 @@ async fn main() -> anyhow::Result<()> {
     let measured = match options.name {
         Name::RawBytesPerRow => raw_bytes_per_row::measure(options.small).await?,
         Name::DemoSecondsToConsole => demo_seconds_to_console::measure()?,
+        Name::Ingest => ingest::measure(options.small).await?,
+        Name::PeerObviousConsumer => {
+            let [kafka, registry, clickhouse] = ingest::PEER_PARTS.map(|name| std::env::var(name).unwrap_or_default());
+            return ingest::obvious::run(&kafka, &registry, &clickhouse).await;
+        }
     };
     measured.print(options.json)
 }

@@ -15,6 +15,7 @@ pub(crate) struct Traffic {
     tenant: Tenant,
     now_ms: f64,
     per_second: f64,
+    networks: u32,
     number: u64,
 }
 
@@ -33,7 +34,17 @@ fn id<T: TryFrom<i64>>(number: u32) -> anyhow::Result<T> {
 
 impl Traffic {
     pub(crate) fn new(pick: StdRng, per_second: f64) -> anyhow::Result<Self> {
-        Ok(Self { pick, tenant: "acme".parse()?, now_ms: 1_793_487_600_000.0, per_second, number: 0 })
+        Ok(Self { pick, tenant: "acme".parse()?, now_ms: 1_793_487_600_000.0, per_second, networks: 300, number: 0 })
+    }
+
+    /// The same over another number of Remote Networks.
+    pub(crate) fn over_networks(self, networks: u32) -> Self {
+        Self { networks, ..self }
+    }
+
+    /// From this moment on.
+    pub(crate) fn from_ms(self, now_ms: f64) -> Self {
+        Self { now_ms, ..self }
     }
 
     /// The next connection that ended, failed or was denied; ends are in order of time, give or take a few seconds.
@@ -43,7 +54,7 @@ impl Traffic {
         self.now_ms += 2_000.0 / self.per_second * pick.random::<f64>();
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "before 2100")]
         let end_ms = self.now_ms as u64 + pick.random_range(0..3_000);
-        let network = skewed(pick, 300, 2.0);
+        let network = skewed(pick, self.networks, 2.0);
         let (resource, person) = (skewed(pick, 20, 1.5), skewed(pick, 2_000, 1.5));
         let event_type = match pick.random_range(0..1000) {
             0..955 => EventType::ClosedConnection,

@@ -24,7 +24,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::lane::{Lane, Notes, Unwritten};
 use crate::metrics::{IngestMetrics, PartitionLabel};
-use crate::stages::fill_range::RangeFiller;
+use crate::stages::fill_range::{Incoming, RangeFiller};
 use crate::stages::know_schemas::{Reading, WriterSchemas};
 
 /// Most records that are taken at once.
@@ -287,7 +287,17 @@ impl Pipeline {
         if lane.filler.ends_before(record.offset, now) {
             lane.close();
         }
-        lane.filler.add(record, &reading, now);
+        let headers = || {
+            record.headers().map(|(name, value)| (name.to_owned(), value.unwrap_or_default().to_vec())).collect()
+        };
+        let incoming = Incoming {
+            offset: record.offset,
+            timestamp_ms: record.timestamp_ms,
+            key: record.key,
+            payload: record.payload,
+            headers: &headers,
+        };
+        lane.filler.add(&incoming, &reading, now);
         if lane.filler.is_full() {
             lane.close();
         }

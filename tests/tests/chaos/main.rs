@@ -55,7 +55,7 @@ async fn run(rounds: u32, seed: u64, protocol: &str) {
     faults.end(&mut stage).await;
     let produced = load.end().await;
     stage.wait_all_read().await;
-    let reckoning = reckoning::reckon(&stage, &produced).await;
+    let reckoning = reckoning::reckon(&mut stage, &produced).await;
     println!("{reckoning:?}");
     println!("faults: {faults:?}");
     println!(

@@ -96,7 +96,7 @@ impl Stage {
                 self.stored_before = stored;
                 return;
             }
-            assert!(begin.elapsed() < WAIT_MAX, "{stored} rows and not {rows}; see {}", self.kept());
+            assert!(begin.elapsed() < WAIT_MAX, "{stored} rows and not {rows}; see {}", self.keep());
             tokio::time::sleep(Duration::from_millis(50)).await;
             self.members.restart_ended();
         }
@@ -127,21 +127,16 @@ impl Stage {
                 if behind.is_empty() {
                     return;
                 }
-                assert!(begin.elapsed() < WAIT_MAX, "not read to the end: {behind:?}; see {}", self.kept());
+                assert!(begin.elapsed() < WAIT_MAX, "not read to the end: {behind:?}; see {}", self.keep());
             }
             self.members.restart_ended();
             tokio::time::sleep(Duration::from_millis(300)).await;
         }
     }
 
-    /// The folder with all logs; it stays when the test fails.
-    fn kept(&mut self) -> String {
+    /// The folder with all logs and data; from now on it stays, for whoever looks into a failure.
+    pub(crate) fn keep(&mut self) -> String {
         self.folder.disable_cleanup(true);
-        self.folder.path().display().to_string()
-    }
-
-    /// Keeps logs and data for whoever looks into a failure.
-    pub(crate) fn folder(&self) -> String {
         self.folder.path().display().to_string()
     }
 }

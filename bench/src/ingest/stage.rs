@@ -1,0 +1,200 @@
+//! Real parts for one measurement, with a backlog on the topic.
+
+use std::fs::File;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use clickhouse_io::{ClickHouse, ClickHouseConfig, migrate};
+use kafka_io::{KafkaConfig, OutRecord, Producer, admin};
+use local_parts::{ClickHouseProcess, Kafka, SchemaRegistry, Silent};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use schema_registry::{Encoder, Registry, RegistryConfig};
+use schemas::avro_schemas::CONNECTION_EVENT;
+use schemas::connection_event::ConnectionEvent;
+use schemas::migrations;
+use schemas::topics::{ALL, CONNECTION_EVENTS, Topic};
+use tempfile::TempDir;
+
+use crate::process;
+use crate::traffic::Traffic;
+
+/// Longest run.
+const RUN_MAX: Duration = Duration::from_secs(3_600);
+
+pub(crate) struct Stage {
+    pub(crate) kafka: Kafka,
+    pub(crate) registry: SchemaRegistry,
+    pub(crate) engine: ClickHouseProcess,
+    pub(crate) clickhouse: ClickHouse,
+    pub(crate) encoder: Encoder<ConnectionEvent>,
+    pub(crate) folder: TempDir,
+    /// Where ingest shows its metrics.
+    operators_port: u16,
+}
+
+/// A program under measurement; killed when it is dropped.
+pub(crate) struct Program(pub(crate) Child);
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// What a program used to bring a whole backlog into the tables.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Used {
+    pub(crate) events: f64,
+    pub(crate) program_cpu_s: f64,
+    pub(crate) engine_cpu_s: f64,
+    pub(crate) wall_s: f64,
+    pub(crate) resident_mb: f64,
+}
+
+impl Used {
+    pub(crate) fn events_per_cpu_second(&self) -> f64 {
+        self.events / self.program_cpu_s
+    }
+
+    pub(crate) fn total_us_per_event(&self) -> f64 {
+        (self.program_cpu_s + self.engine_cpu_s) / self.events * 1e6
+    }
+}
+
+impl Stage {
+    pub(crate) async fn start(partitions: i32) -> anyhow::Result<Self> {
+        service_kit::tls::install();
+        let folder = tempfile::tempdir()?;
+        let at = |name: &str| folder.path().join(name);
+        let binary = local_parts::flowledger_binary()?;
+        let (for_kafka, for_registry, for_engine) = (at("kafka"), at("registry"), at("clickhouse"));
+        let (kafka, registry, engine) = tokio::join!(
+            Kafka::start(&for_kafka, None, &Silent),
+            SchemaRegistry::start(&for_registry, None, &Silent),
+            ClickHouseProcess::start(&binary, &for_engine, None, &Silent),
+        );
+        let (kafka, registry, engine) = (kafka?, registry?, engine?);
+        let config = KafkaConfig { bootstrap_servers: kafka.bootstrap_servers(), ..KafkaConfig::default() };
+        let topics: Vec<Topic> = ALL
+            .iter()
+            .map(|topic| if *topic == CONNECTION_EVENTS { Topic { partitions, ..*topic } } else { *topic })
+            .collect();
+        admin::ensure_topics(&config, &topics, 1).await?;
+        let clickhouse = ClickHouse::new(&ClickHouseConfig { url: engine.url(), ..ClickHouseConfig::default() });
+        migrate::migrate(&clickhouse, migrations::ALL).await?;
+        let registry_config = RegistryConfig { url: registry.url(), ..RegistryConfig::default() };
+        let id = Registry::new(&registry_config)?.ensure(&CONNECTION_EVENT).await?;
+        let encoder = Encoder::new(id, &CONNECTION_EVENT)?;
+        let operators_port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        Ok(Self { kafka, registry, engine, clickhouse, encoder, folder, operators_port })
+    }
+
+    pub(crate) fn kafka_config(&self) -> KafkaConfig {
+        KafkaConfig { bootstrap_servers: self.kafka.bootstrap_servers(), ..KafkaConfig::default() }
+    }
+
+    /// Puts so many events on the topic; gives their mean size in bytes.
+    pub(crate) async fn fill(&self, events: u32, networks: u32) -> anyhow::Result<f64> {
+        let producer = Producer::new(&self.kafka_config(), "bench")?;
+        let mut traffic = Traffic::new(StdRng::seed_from_u64(7), 2_000.0)?.over_networks(networks);
+        let mut bytes = 0_u64;
+        for _ in 0..events {
+            let event = traffic.next_event()?;
+            let (key, value) = (event.key(), self.encoder.encode(&event)?);
+            bytes += value.len() as u64;
+            let record =
+                OutRecord { topic: CONNECTION_EVENTS.name, key: key.as_bytes(), payload: &value, headers: &[] };
+            drop(producer.enqueue(record).await?);
+        }
+        producer.flush(Duration::from_secs(300)).await?;
+        #[expect(clippy::cast_precision_loss, reason = "a mean")]
+        Ok(bytes as f64 / f64::from(events))
+    }
+
+    fn config_file(&self, more: &str) -> anyhow::Result<std::path::PathBuf> {
+        let path = self.folder.path().join("flowledger.toml");
+        let text = format!(
+            "[telemetry]\nformat = \"json\"\nlisten = \"127.0.0.1:{}\"\n[kafka]\nbootstrap_servers = '{}'\n\
+             [registry]\nurl = '{}'\n[clickhouse]\nurl = '{}'\n{more}",
+            self.operators_port,
+            self.kafka.bootstrap_servers(),
+            self.registry.url(),
+            self.engine.url()
+        );
+        std::fs::write(&path, text)?;
+        Ok(path)
+    }
+
+    /// Starts `flowledger ingest` with further settings.
+    pub(crate) fn ingest(&self, settings: &str) -> anyhow::Result<Program> {
+        let config = self.config_file(settings)?;
+        let mut command = Command::new(local_parts::flowledger_binary()?);
+        command.arg("ingest").arg("--config").arg(config);
+        self.spawn(command, "ingest")
+    }
+
+    pub(crate) fn spawn(&self, mut command: Command, name: &str) -> anyhow::Result<Program> {
+        let log = File::create(self.log(name))?;
+        let child = command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn()?;
+        Ok(Program(child))
+    }
+
+    fn log(&self, name: &str) -> std::path::PathBuf {
+        Path::new(self.folder.path()).join(format!("{name}.log"))
+    }
+
+    /// Waits until everything on the topic is committed by a group; what the program and the engine used for it.
+    pub(crate) async fn drained(&self, program: &mut Program, group: &str, events: u32) -> anyhow::Result<Used> {
+        let (kafka, topic) = (self.kafka_config(), CONNECTION_EVENTS.name);
+        let (begin, engine_before) = (Instant::now(), process::cpu_seconds(self.engine.pid())?);
+        let ends = admin::stable_ends(&kafka, topic).await?;
+        loop {
+            tokio::time::sleep(Duration::from_millis(250)).await;
+            if let Some(status) = program.0.try_wait()? {
+                anyhow::bail!("the program ended with {status}: {}", self.last_words());
+            }
+            let committed = admin::committed(&kafka, group, topic).await.unwrap_or_default();
+            let is_done = |(number, end): (&i32, &i64)| committed.get(number).copied().flatten().unwrap_or(0) >= *end;
+            if ends.iter().all(is_done) {
+                break;
+            }
+            anyhow::ensure!(begin.elapsed() < RUN_MAX, "not done within {RUN_MAX:?}");
+        }
+        let pid = program.0.id();
+        let stored = self.clickhouse.text("SELECT count() FROM connections").await?;
+        anyhow::ensure!(stored.trim() == events.to_string(), "{} rows of {events} events", stored.trim());
+        Ok(Used {
+            events: f64::from(events),
+            program_cpu_s: process::cpu_seconds(pid)?,
+            engine_cpu_s: process::cpu_seconds(self.engine.pid())? - engine_before,
+            wall_s: begin.elapsed().as_secs_f64(),
+            resident_mb: process::resident_mb_max(pid)?,
+        })
+    }
+
+    fn last_words(&self) -> String {
+        let log = std::fs::read_to_string(self.log("ingest")).unwrap_or_default();
+        log.lines().next_back().unwrap_or_default().to_owned()
+    }
+
+    /// Parts that were ever inserted into `connections`: block numbers of a table partition count them.
+    pub(crate) async fn parts_inserted(&self) -> anyhow::Result<f64> {
+        let sql = "SELECT sum(parts) FROM (SELECT max(max_block_number) - min(min_block_number) + 1 AS parts FROM system.parts
+            WHERE active AND database = currentDatabase() AND table = 'connections' GROUP BY partition)";
+        self.clickhouse.text(sql).await?.trim().parse().context("no number of parts")
+    }
+
+    /// A metric of ingest that has no labels.
+    pub(crate) fn metric(&self, name: &str) -> anyhow::Result<f64> {
+        let url = format!("http://127.0.0.1:{}/metrics", self.operators_port);
+        let asked = Command::new("curl").args(["-fsS", &url]).output()?;
+        let text = String::from_utf8(asked.stdout)?;
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value.context("no such metric")?.trim().parse().context("no number")
+    }
+}
