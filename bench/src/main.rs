@@ -5,6 +5,8 @@ mod demo_seconds_to_console;
 mod figure;
 mod raw_bytes_per_row;
 mod traffic;
+mod transcode;
+mod transcode_peers;
 
 use clap::{Parser, ValueEnum};
 
@@ -31,6 +33,9 @@ enum Name {
     /// From the command to a console that answers, on a second start.
     #[value(name = "demo_seconds_to_console")]
     DemoSecondsToConsole,
+    /// CPU time from Avro in memory to sorted blocks, an event.
+    #[value(name = "transcode")]
+    Transcode,
 }
 
 #[tokio::main]
@@ -39,6 +44,7 @@ async fn main() -> anyhow::Result<()> {
     let measured = match options.name {
         Name::RawBytesPerRow => raw_bytes_per_row::measure(options.small).await?,
         Name::DemoSecondsToConsole => demo_seconds_to_console::measure()?,
+        Name::Transcode => transcode::measure(options.small)?,
     };
     measured.print(options.json)
 }

@@ -15,7 +15,7 @@ const HOMES: [(&str, &[&str]); 8] = [
     ("rdkafka", &["kafka-io"]),
     ("rdkafka-sys", &["kafka-io"]),
     ("clickhouse", &["clickhouse-io"]),
-    ("apache-avro", &["schema-registry"]),
+    ("apache-avro", &["event-columns", "schema-registry"]),
     ("object_store", &["report-store"]),
     ("lettre", &["exporter"]),
     ("libloading", &["embedded-clickhouse"]),

@@ -2,8 +2,11 @@
 //!
 //! Every query has a deadline. Values are bound by the server, never pasted. Every read names the tenant.
 
+pub mod connection_id;
 pub mod migrate;
+pub mod native;
 pub mod open;
+pub mod raw_insert;
 pub mod recent;
 pub mod report;
 pub mod rollup;
@@ -13,7 +16,6 @@ pub mod write;
 
 mod client;
 mod config;
-mod connection_id;
 mod error;
 
 pub use client::ClickHouse;
