@@ -7,6 +7,8 @@ mod ingest;
 mod process;
 mod raw_bytes_per_row;
 mod traffic;
+mod transcode;
+mod transcode_peers;
 
 use clap::{Parser, ValueEnum};
 
@@ -39,6 +41,9 @@ enum Name {
     /// The obvious consumer, as a process of its own.
     #[value(name = "peer_obvious_consumer", hide = true)]
     PeerObviousConsumer,
+    /// CPU time from Avro in memory to sorted blocks, an event.
+    #[value(name = "transcode")]
+    Transcode,
 }
 
 #[tokio::main]
@@ -52,6 +57,7 @@ async fn main() -> anyhow::Result<()> {
             let [kafka, registry, clickhouse] = ingest::PEER_PARTS.map(|name| std::env::var(name).unwrap_or_default());
             return ingest::obvious::run(&kafka, &registry, &clickhouse).await;
         }
+        Name::Transcode => transcode::measure(options.small)?,
     };
     measured.print(options.json)
 }

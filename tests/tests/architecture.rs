@@ -12,10 +12,11 @@ const SERVICES: [&str; 5] = ["connector", "ingest", "aggregator", "exporter", "c
 const WIRING: [&str; 2] = ["flowledger", "tests"];
 /// Each technology and the crates that may use it, beside tests.
 const HOMES: [(&str, &[&str]); 8] = [
-    ("rdkafka", &["kafka-io"]),
+    // Beside its home only where an ordinary consumer is the peer of a measurement.
+    ("rdkafka", &["kafka-io", "bench"]),
     ("rdkafka-sys", &["kafka-io"]),
     ("clickhouse", &["clickhouse-io"]),
-    ("apache-avro", &["schema-registry"]),
+    ("apache-avro", &["event-columns", "schema-registry"]),
     ("object_store", &["report-store"]),
     ("lettre", &["exporter"]),
     ("libloading", &["embedded-clickhouse"]),

@@ -1,60 +1,135 @@
 //! Connection ids in fewer bytes, reversibly: two usual forms become two numbers.
 
-/// How an id is kept. The numbers are those of the column's Enum8.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum PackedId {
+/// How an id is kept. The numbers of [`Self::form`] are those of the column's Enum8.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PackedId<'a> {
     /// As it is.
-    Text(String),
+    Text(&'a str),
     /// `%x-%x`: two numbers without leading zeros.
     HexHex(u64, u64),
     /// `%016x-%d`: 16 digits, and a decimal number without leading zeros.
     Hex16Decimal(u64, u64),
 }
 
-impl PackedId {
-    /// Packs an id; what fits no form stays text.
-    pub(crate) fn pack(id: &str) -> Self {
-        let candidates = id.split_once('-').into_iter().flat_map(|(high, low)| {
-            let hex = |text: &str| u64::from_str_radix(text, 16).ok();
-            let decimal = (high.len() == 16).then(|| Some(Self::Hex16Decimal(hex(high)?, low.parse().ok()?)));
-            [decimal.flatten(), hex(high).zip(hex(low)).map(|(high, low)| Self::HexHex(high, low))]
-        });
-        // Whatever was parsed, it counts only where it gives the same text again.
-        let reversible = candidates.flatten().find(|packed| packed.unpack() == id);
-        reversible.unwrap_or_else(|| Self::Text(id.to_owned()))
+impl<'a> PackedId<'a> {
+    /// Packs an id; what would not come back as the same text stays text.
+    #[must_use]
+    pub fn pack(id: &'a str) -> Self {
+        Self::packed(id.as_bytes()).unwrap_or(Self::Text(id))
+    }
+
+    fn packed(id: &[u8]) -> Option<Self> {
+        // The first hyphen stands at most behind 16 digits: most often just there.
+        let hyphen = if id.get(16) == Some(&b'-') { 16 } else { id.iter().take(16).position(|byte| *byte == b'-')? };
+        let (high_digits, low_digits) = (id.get(..hyphen)?, id.get(hyphen + 1..)?);
+        let high = hex(high_digits)?;
+        if let Ok(digits) = <&[u8; 16]>::try_from(high_digits) {
+            if let Some(low) = decimal(low_digits) {
+                return Some(Self::Hex16Decimal(high, low));
+            }
+            if digits[0] == b'0' {
+                return None;
+            }
+        }
+        let shortest = |digits: &[u8]| digits.len() == 1 || digits[0] != b'0';
+        let low = hex(low_digits)?;
+        (shortest(high_digits) && shortest(low_digits)).then_some(Self::HexHex(high, low))
     }
 
     /// The id as it was.
-    pub(crate) fn unpack(&self) -> String {
+    #[must_use]
+    pub fn unpack(self) -> String {
         match self {
-            Self::Text(text) => text.clone(),
+            Self::Text(text) => text.to_owned(),
             Self::HexHex(high, low) => format!("{high:x}-{low:x}"),
             Self::Hex16Decimal(high, low) => format!("{high:016x}-{low}"),
         }
     }
 
     /// Form, high, low and text of the columns.
-    pub(crate) fn into_columns(self) -> (i8, u64, u64, String) {
+    #[must_use]
+    pub const fn columns(self) -> (i8, u64, u64, &'a str) {
         match self {
             Self::Text(text) => (0, 0, 0, text),
-            Self::HexHex(high, low) => (1, high, low, String::new()),
-            Self::Hex16Decimal(high, low) => (2, high, low, String::new()),
+            Self::HexHex(high, low) => (1, high, low, ""),
+            Self::Hex16Decimal(high, low) => (2, high, low, ""),
         }
     }
 
     /// From the columns.
-    pub(crate) fn from_columns(form: i8, high: u64, low: u64, text: &str) -> Self {
+    #[must_use]
+    pub const fn from_columns(form: i8, high: u64, low: u64, text: &'a str) -> Self {
         match form {
             1 => Self::HexHex(high, low),
             2 => Self::Hex16Decimal(high, low),
-            _ => Self::Text(text.to_owned()),
+            _ => Self::Text(text),
         }
     }
 }
 
+/// 1 to 16 lower-case hexadecimal digits.
+fn hex(digits: &[u8]) -> Option<u64> {
+    if let Some((first, second)) = digits.split_first_chunk::<8>()
+        && let Ok(second) = <[u8; 8]>::try_from(second)
+    {
+        return Some(eight_hex(*first)? << 32 | eight_hex(second)?);
+    }
+    if digits.is_empty() || digits.len() > 16 {
+        return None;
+    }
+    digits.iter().try_fold(0, |number, digit| {
+        let value = match digit {
+            b'0'..=b'9' => digit - b'0',
+            b'a'..=b'f' => digit - b'a' + 10,
+            _ => return None,
+        };
+        Some(number << 4 | u64::from(value))
+    })
+}
+
+/// Eight digits at once: a byte is a digit where the digit of its value is that byte.
+fn eight_hex(digits: [u8; 8]) -> Option<u64> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let word = u64::from_be_bytes(digits);
+    let letters = word >> 6 & ONES;
+    let values = (word & 0x0f * ONES) + 9 * letters;
+    let above_nine = (values + 6 * ONES) >> 4 & ONES;
+    let again = values + 0x30 * ONES + 39 * above_nine;
+    if again != word || values & 0xf0 * ONES != 0 {
+        return None;
+    }
+    let pairs = (values | values >> 4) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs | pairs >> 8) & 0x0000_ffff_0000_ffff;
+    Some((fours | fours >> 16) & 0xffff_ffff)
+}
+
+/// A decimal number as `%d` prints it: no sign, no leading zeros.
+fn decimal(digits: &[u8]) -> Option<u64> {
+    if digits.is_empty() || digits.len() > 20 || digits[0] == b'0' && digits.len() > 1 {
+        return None;
+    }
+    digits.iter().try_fold(0_u64, |number, digit| {
+        let value = digit.checked_sub(b'0').filter(|value| *value < 10)?;
+        number.checked_mul(10)?.checked_add(u64::from(value))
+    })
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// Packs by formatting each candidate again: slow, and plainly right.
+    fn packed_by_trial(id: &str) -> PackedId<'_> {
+        let candidates = id.split_once('-').into_iter().flat_map(|(high, low)| {
+            let hex = |text: &str| u64::from_str_radix(text, 16).ok();
+            let decimal =
+                (high.len() == 16).then(|| Some(PackedId::Hex16Decimal(hex(high)?, low.parse().ok()?))).flatten();
+            [decimal, hex(high).zip(hex(low)).map(|(high, low)| PackedId::HexHex(high, low))]
+        });
+        candidates.flatten().find(|packed| packed.unpack() == id).unwrap_or(PackedId::Text(id))
+    }
 
     #[test]
     fn usual_forms_become_numbers() {
@@ -75,16 +150,37 @@ mod tests {
             "+1-1",
             "1-+1",
             "0000000000000000-0",
+            "0000000000000000-0a",
             "ffffffffffffffff-ffffffffffffffff",
             "ffffffffffffffff-18446744073709551615",
+            "ffffffffffffffff-18446744073709551616",
             "10000000000000000-1",
             "1-2-3",
             " 1-2",
             "ü-1",
             "5c11932a63f77b97-00",
+            "go11932a63f77b97-1",
+            "5c11932a63f77b9O-1",
+            "5C11932A63F77B97-1",
         ] {
-            let (form, high, low, text) = PackedId::pack(id).into_columns();
-            assert_eq!(PackedId::from_columns(form, high, low, &text).unpack(), id);
+            let (form, high, low, text) = PackedId::pack(id).columns();
+            assert_eq!(PackedId::from_columns(form, high, low, text).unpack(), id);
+            assert_eq!(PackedId::pack(id), packed_by_trial(id), "{id}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn packing_is_what_trial_gives(id in "([0-9a-g]{0,18}|[0-9a-f]{16})-([0-9a-f]{0,17}|[1-9][0-9]{0,20})|.{0,20}") {
+            prop_assert_eq!(PackedId::pack(&id), packed_by_trial(&id));
+        }
+
+        #[test]
+        fn a_byte_that_is_no_digit_is_seen_among_digits(place in 0..16_usize, byte in 0..128_u8) {
+            let mut id = *b"5c11932a63f77b97-1";
+            id[place] = byte;
+            let id = std::str::from_utf8(&id).unwrap();
+            prop_assert_eq!(PackedId::pack(id), packed_by_trial(id));
         }
     }
 }

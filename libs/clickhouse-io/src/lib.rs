@@ -2,7 +2,9 @@
 //!
 //! Every query has a deadline. Values are bound by the server, never pasted. Every read names the tenant.
 
+pub mod connection_id;
 pub mod migrate;
+pub mod native;
 pub mod open;
 pub mod promise;
 pub mod recent;
@@ -15,7 +17,6 @@ pub mod write;
 
 mod client;
 mod config;
-mod connection_id;
 mod error;
 mod offset_set;
 mod refusal;

@@ -90,7 +90,8 @@ impl ConnectionRow {
     /// The row of an event that keeps the contract.
     #[must_use]
     pub fn from_event(event: ConnectionEvent, source: Source<'_>) -> Self {
-        let (form, high, low, text) = PackedId::pack(&event.connection_id).into_columns();
+        let (form, high, low, text) = PackedId::pack(&event.connection_id).columns();
+        let text = text.to_owned();
         let (user_id, user_email) = event.user.map(|it| (it.id.get(), it.email)).unzip();
         let account = event.service_account;
         let location = event.location.clone().unwrap_or_default();

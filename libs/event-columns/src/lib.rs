@@ -1,0 +1,34 @@
+//! Connection events from Avro straight into the columns of the tables, never into a struct for each event.
+//!
+//! A writer's schema is resolved once into a [`Program`]. [`EventColumns`] runs it over each record of one range of one partition, holds
+//! each against the contract, and gives the range as sorted blocks in ClickHouse's Native format.
+//!
+//! What it guarantees: the records that it refuses are just those that `schema_registry::Decoder` and `ConnectionEvent::check` refuse; a
+//! refused record leaves no trace; the same records give the same blocks, byte for byte, whatever came before them. No I/O, no clock.
+
+mod block;
+mod columns;
+mod contract;
+mod cursor;
+mod dictionary;
+mod encode;
+mod event_columns;
+mod months;
+mod order;
+mod places;
+mod program;
+mod refusal;
+mod slots;
+mod stage;
+
+pub use block::Block;
+pub use event_columns::EventColumns;
+pub use months::{Months, TABLE_PARTITIONS_MAX};
+pub use program::{Mismatch, Program};
+pub use refusal::Refusal;
+
+/// Version of what becomes of records. It is raised whenever the same records may become other rows, in another order, or split
+/// otherwise into blocks: with a new column, a new form of a value, another rule of the contract, another key or split. A range that
+/// was announced by one version and is finished by another has to be counted first. A test holds the blocks of known records against
+/// the version, so that it cannot be forgotten.
+pub const ENCODER_VERSION: u32 = 1;
