@@ -1,6 +1,7 @@
 //! A partition that is ours: what fills its ranges, and the task that writes them.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -13,13 +14,30 @@ use crate::block::RangeBlock;
 use crate::metrics::IngestMetrics;
 use crate::stages::fill_range::RangeFiller;
 
-/// Kafka's times of the first records of closed ranges that are not done yet, oldest first; `None` where a range has no record.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Unwritten(Arc<Mutex<VecDeque<Option<i64>>>>);
+/// How far the writing of a partition is; shared by whoever fills its ranges and whoever writes them.
+#[derive(Clone, Debug)]
+pub(crate) struct Progress {
+    /// Kafka's times of the first records of closed ranges that are not done yet, oldest first; `None` where a range has no record.
+    unwritten: Arc<Mutex<VecDeque<Option<i64>>>>,
+    /// Everything before it is durable.
+    committed: Arc<AtomicI64>,
+}
 
-impl Unwritten {
+impl Progress {
+    pub(crate) fn from(begin: i64) -> Self {
+        Self { unwritten: Arc::default(), committed: Arc::new(AtomicI64::new(begin)) }
+    }
+
     fn times(&self) -> std::sync::MutexGuard<'_, VecDeque<Option<i64>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.unwritten.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn committed(&self) -> i64 {
+        self.committed.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn commit(&self, offset: i64) {
+        self.committed.store(offset, Ordering::Relaxed);
     }
 
     fn oldest_ms(&self) -> Option<i64> {
@@ -27,7 +45,7 @@ impl Unwritten {
     }
 
     /// True where every closed range is done.
-    pub(crate) fn is_empty(&self) -> bool {
+    pub(crate) fn is_all_written(&self) -> bool {
         self.times().is_empty()
     }
 }
@@ -35,7 +53,7 @@ impl Unwritten {
 /// Notes what becomes of the ranges of one partition.
 pub(crate) struct Notes {
     pub(crate) metrics: IngestMetrics,
-    pub(crate) unwritten: Unwritten,
+    pub(crate) progress: Progress,
     pub(crate) partition: i32,
 }
 
@@ -43,7 +61,7 @@ impl Observer for Notes {
     fn saw(&self, event: Event<'_>) {
         self.metrics.saw(&event, self.partition);
         if let Event::Done { .. } = event {
-            self.unwritten.times().pop_front();
+            self.progress.times().pop_front();
         }
     }
 }
@@ -54,7 +72,7 @@ pub(crate) struct Lane {
     pub(crate) filler: RangeFiller,
     /// Its records wait, from this offset on, for a schema.
     pub(crate) held_at: Option<i64>,
-    pub(crate) unwritten: Unwritten,
+    pub(crate) progress: Progress,
     pub(crate) writer: JoinHandle<()>,
     pub(crate) ranges: Sender<ClosedRange<RangeBlock>>,
     /// Closed ranges that the writer has no room for yet: at most those of one fetch, because nothing more is taken meanwhile.
@@ -65,7 +83,7 @@ impl Lane {
     /// Closes the open range, if there is something to close, and hands it to the writer.
     pub(crate) fn close(&mut self) {
         if let Some(filled) = self.filler.close() {
-            self.unwritten.times().push_back(filled.oldest_ms);
+            self.progress.times().push_back(filled.oldest_ms);
             self.waiting.push_back(filled.range);
             self.hand_on();
         }
@@ -98,6 +116,6 @@ impl Lane {
 
     /// Kafka's time of the oldest record that is read and not yet durable.
     pub(crate) fn oldest_ms(&self) -> Option<i64> {
-        self.unwritten.oldest_ms().or(self.filler.oldest_ms())
+        self.progress.oldest_ms().or(self.filler.oldest_ms())
     }
 }

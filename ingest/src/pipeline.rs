@@ -4,12 +4,13 @@
 //! columns. It never waits for ClickHouse: while the writers are behind it takes nothing more, and librdkafka's prefetch, which is
 //! bounded, fills up.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use event_columns::ENCODER_VERSION;
 use exactly_once::{Assignment, Ended, Limits, RangeWriter, Source, TokenLife, WriteError};
+use kafka_io::admin;
 use kafka_io::batches::{Acknowledged, Arrived, AssignedPartition, BatchConsumer, BatchRecord, Fetched, Item, Waker};
 use schema_registry::{Registry, RegistryError, SchemaId, WriterSchema};
 use schemas::topics::CONNECTION_EVENTS;
@@ -22,7 +23,7 @@ use crate::adapters::{ClickHouseStore, PartitionLog, StoreFailure};
 use crate::block::Pool;
 use crate::config::Config;
 use crate::error::Error;
-use crate::lane::{Lane, Notes, Unwritten};
+use crate::lane::{Lane, Notes, Progress};
 use crate::metrics::{IngestMetrics, PartitionLabel};
 use crate::stages::fill_range::{Incoming, RangeFiller};
 use crate::stages::know_schemas::{Reading, WriterSchemas};
@@ -35,6 +36,8 @@ const WAIT_MAX: Duration = Duration::from_millis(50);
 const RANGES_WAITING: usize = 1;
 /// How often gauges are set.
 const GAUGES_EVERY: Duration = Duration::from_secs(1);
+/// How often Kafka is asked where its partitions end, for the lag in events.
+const ENDS_EVERY: Duration = Duration::from_secs(10);
 
 /// What tasks tell the thread.
 enum Told {
@@ -42,6 +45,8 @@ enum Told {
     Written { partition: i32, epoch: u64, ended: Result<Ended, WriteError<StoreFailure>> },
     /// The registry has answered.
     Schema { id: SchemaId, answer: Result<WriterSchema, RegistryError> },
+    /// Where the partitions of the topic end.
+    Ends(BTreeMap<i32, i64>),
 }
 
 /// The world outside.
@@ -67,6 +72,7 @@ pub(crate) struct Pipeline {
     context: ServiceContext,
     runtime: Handle,
     gauges_set: Instant,
+    ends_asked: Instant,
 }
 
 impl Pipeline {
@@ -93,6 +99,7 @@ impl Pipeline {
             context,
             runtime,
             gauges_set,
+            ends_asked: gauges_set,
         }
     }
 
@@ -177,7 +184,7 @@ impl Pipeline {
         let assignment = Assignment::new(committed, assigned.start);
         let filler = RangeFiller::new(partition, &assignment, self.limits, &self.pool);
         let (ranges, mut closed) = tokio::sync::mpsc::channel(RANGES_WAITING);
-        let unwritten = Unwritten::default();
+        let progress = Progress::from(assignment.begin());
         let clock = Arc::clone(&self.context.clock);
         let since_1970 = move || clock.now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         let writer = RangeWriter {
@@ -185,10 +192,11 @@ impl Pipeline {
                 committer: self.parts.consumer.committer(),
                 partition,
                 epoch,
+                progress: progress.clone(),
                 metrics: self.metrics.clone(),
             },
             store: ClickHouseStore { partition, ..self.parts.store.clone() },
-            observer: Arc::new(Notes { metrics: self.metrics.clone(), unwritten: unwritten.clone(), partition }),
+            observer: Arc::new(Notes { metrics: self.metrics.clone(), progress: progress.clone(), partition }),
             now_ms: Arc::new(move || i64::try_from(since_1970().as_millis()).unwrap_or(i64::MAX)),
             source: Source::new(format!("{}/{}/{partition}", self.config.source, CONNECTION_EVENTS.name))?,
             encoder: ENCODER_VERSION,
@@ -201,7 +209,7 @@ impl Pipeline {
             let _ = teller.send(Told::Written { partition, epoch, ended });
             waker.wake();
         });
-        Ok(Lane { epoch, filler, held_at: None, unwritten, writer, ranges, waiting: std::collections::VecDeque::new() })
+        Ok(Lane { epoch, filler, held_at: None, progress, writer, ranges, waiting: VecDeque::new() })
     }
 
     fn count_lanes(&self) {
@@ -287,9 +295,8 @@ impl Pipeline {
         if lane.filler.ends_before(record.offset, now) {
             lane.close();
         }
-        let headers = || {
-            record.headers().map(|(name, value)| (name.to_owned(), value.unwrap_or_default().to_vec())).collect()
-        };
+        let headers =
+            || record.headers().map(|(name, value)| (name.to_owned(), value.unwrap_or_default().to_vec())).collect();
         let incoming = Incoming {
             offset: record.offset,
             timestamp_ms: record.timestamp_ms,
@@ -353,6 +360,12 @@ impl Pipeline {
                     }
                 }
             }
+            Told::Ends(ends) => {
+                for (partition, lane) in &self.lanes {
+                    let lag = ends.get(partition).map_or(0, |end| end.saturating_sub(lane.progress.committed()).max(0));
+                    self.metrics.lag_events.get_or_create(&PartitionLabel { partition: *partition }).set(lag);
+                }
+            }
         }
         Ok(())
     }
@@ -368,6 +381,16 @@ impl Pipeline {
             let age = lane.oldest_ms().map_or(0, |oldest_ms| now_ms.saturating_sub(oldest_ms).max(0) / 1_000);
             self.metrics.lag_seconds.get_or_create(&PartitionLabel { partition: *partition }).set(age);
         }
+        if now.duration_since(self.ends_asked) >= ENDS_EVERY {
+            self.ends_asked = now;
+            let (kafka, teller) = (self.parts.store.kafka.clone(), self.teller.clone());
+            self.runtime.spawn(async move {
+                // A broker that is away is said by whoever needs it.
+                if let Ok(ends) = admin::stable_ends(&kafka, CONNECTION_EVENTS.name).await {
+                    let _ = teller.send(Told::Ends(ends));
+                }
+            });
+        }
     }
 
     /// Writes what is held, within the deadline. Partitions may go meanwhile.
@@ -378,7 +401,7 @@ impl Pipeline {
         }
         loop {
             self.lanes.retain(|_, lane| {
-                let done = lane.unwritten.is_empty() && lane.waiting.is_empty();
+                let done = lane.progress.is_all_written() && lane.waiting.is_empty();
                 !done
             });
             if self.lanes.is_empty() {

@@ -3,6 +3,7 @@
 use exactly_once::{CommitError, OffsetLog};
 use kafka_io::batches::{CommitFailure, Committer};
 
+use crate::lane::Progress;
 use crate::metrics::IngestMetrics;
 
 /// Commits through the gate of its assignment: when that has ended, nothing more takes effect.
@@ -10,6 +11,7 @@ pub(crate) struct PartitionLog {
     pub(crate) committer: Committer,
     pub(crate) partition: i32,
     pub(crate) epoch: u64,
+    pub(crate) progress: Progress,
     pub(crate) metrics: IngestMetrics,
 }
 
@@ -17,6 +19,7 @@ impl OffsetLog for PartitionLog {
     async fn commit(&self, offset: i64, note: &str) -> Result<(), CommitError> {
         match self.committer.commit(self.partition, self.epoch, offset, note).await {
             Ok(()) => {
+                self.progress.commit(offset);
                 self.metrics.commits.inc();
                 Ok(())
             }

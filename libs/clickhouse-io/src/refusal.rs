@@ -58,9 +58,8 @@ impl Refusal {
             // LIMIT_EXCEEDED, UNFINISHED, RECEIVED_ERROR_TOO_MANY_REQUESTS, PART_IS_TEMPORARILY_LOCKED, CANNOT_SCHEDULE_TASK,
             // DEADLOCK_AVOIDED, DISTRIBUTED_TOO_MANY_PENDING_BYTES, TABLE_IS_BEING_RESTARTED, SERVER_OVERLOADED,
             // TCP_CONNECTION_LIMIT_REACHED, HTTP_CONNECTION_LIMIT_REACHED, RESOURCE_LIMIT_EXCEEDED.
-            159 | 160 | 201 | 202 | 203 | 218 | 290 | 341 | 364 | 384 | 439 | 473 | 574 | 733 | 745 | 749 | 762 | 776 => {
-                Self::Busy
-            }
+            159 | 160 | 201 | 202 | 203 | 218 | 290 | 341 | 364 | 384 | 439 | 473 | 574 | 733 | 745 | 749 | 762
+            | 776 => Self::Busy,
             // NO_ZOOKEEPER, UNEXPECTED_ZOOKEEPER_ERROR, NO_ACTIVE_REPLICAS, NO_AVAILABLE_REPLICA, TOO_FEW_LIVE_REPLICAS,
             // UNSATISFIED_QUORUM_FOR_PREVIOUS_WRITE, REPLICA_IS_NOT_IN_QUORUM, UNKNOWN_STATUS_OF_INSERT, ALL_REPLICAS_ARE_STALE,
             // REPLICA_STATUS_CHANGED, NOT_A_LEADER, UNKNOWN_STATUS_OF_TRANSACTION, TOO_MANY_UNAVAILABLE_SHARDS,
@@ -82,12 +81,14 @@ impl Refusal {
             | 467 | 469 | 503 | 675 | 676 | 691 | 760 => Self::Row,
             // Columns, tables, databases, types, settings and formats that are missing or of another shape; INCORRECT_DATA is what a
             // Native block with a column that the table does not have gets.
-            7 | 8 | 9 | 10 | 13 | 15 | 16 | 19 | 20 | 36 | 43 | 44 | 47 | 50 | 53 | 60 | 70 | 73 | 81 | 115 | 117 | 122 | 261
-            | 344 | 366 | 370 | 377 | 432 | 455 | 471 | 728 | 764 | 772 => Self::Schema,
+            7 | 8 | 9 | 10 | 13 | 15 | 16 | 19 | 20 | 36 | 43 | 44 | 47 | 50 | 53 | 60 | 70 | 73 | 81 | 115 | 117
+            | 122 | 261 | 344 | 366 | 370 | 377 | 432 | 455 | 471 | 728 | 764 | 772 => Self::Schema,
             // READONLY, UNKNOWN_USER, WRONG_PASSWORD, REQUIRED_PASSWORD, IP_ADDRESS_NOT_ALLOWED, DATABASE_ACCESS_DENIED,
             // QUERY_IS_PROHIBITED, SETTING_CONSTRAINT_VIOLATION, READONLY_SETTING, ACCESS_DENIED, SET_NON_GRANTED_ROLE,
             // AUTHENTICATION_FAILED, QUERY_NOT_ALLOWED, USER_EXPIRED, SESSION_REFUSED, REQUIRED_SECOND_FACTOR.
-            164 | 192 | 193 | 194 | 195 | 291 | 392 | 452 | 472 | 497 | 512 | 516 | 620 | 720 | 763 | 767 => Self::Access,
+            164 | 192 | 193 | 194 | 195 | 291 | 392 | 452 | 472 | 497 | 512 | 516 | 620 | 720 | 763 | 767 => {
+                Self::Access
+            }
             // UNKNOWN_FUNCTION, SYNTAX_ERROR, QUERY_IS_TOO_LARGE, UNKNOWN_QUERY_PARAMETER, BAD_QUERY_PARAMETER.
             46 | 62 | 229 | 456 | 457 => Self::Statement,
             other => Self::Other(other),

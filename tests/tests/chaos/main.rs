@@ -40,7 +40,7 @@ fn main() {
 
 async fn run(rounds: u32, seed: u64, protocol: &str) {
     let mut pick = StdRng::seed_from_u64(seed);
-    let mut stage = Stage::start(protocol).await;
+    let mut stage = Stage::start(protocol, seed).await;
     let load = stage.begin_load(seed).await;
     stage.members.add();
     stage.wait_stored(1).await;
@@ -57,7 +57,7 @@ async fn run(rounds: u32, seed: u64, protocol: &str) {
     stage.wait_all_read().await;
     let reckoning = reckoning::reckon(&mut stage, &produced).await;
     println!("{reckoning:?}");
-    println!("faults: {faults:?}");
+    println!("faults: {faults:?}, of the network {:?}", stage.proxy.counts().faults);
     println!(
         "rounds={rounds} kills={} events={} lost={} doubled={}",
         faults.kills(),
@@ -65,7 +65,8 @@ async fn run(rounds: u32, seed: u64, protocol: &str) {
         reckoning.lost,
         reckoning.doubled
     );
-    assert!(faults.kills() > 0 && reckoning.stored > 0, "nothing was tried");
+    let broken = stage.proxy.counts().all_faults();
+    assert!(faults.kills() > 0 && broken > 0 && reckoning.stored > 0, "nothing was tried");
     assert_eq!((reckoning.lost, reckoning.doubled, reckoning.strange), (0, 0, 0));
     drop(stage);
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use clickhouse_io::{ClickHouse, ClickHouseConfig};
 use kafka_io::{KafkaConfig, admin};
+use local_parts::fault_proxy::{Fault, FaultProxy};
 use local_parts::{ClickHouseProcess, Kafka, SchemaRegistry, Silent};
 use schema_registry::{Encoder, Registry, RegistryConfig};
 use schemas::avro_schemas::CONNECTION_EVENT;
@@ -22,14 +23,40 @@ pub(crate) struct Stage {
     pub(crate) members: Members,
     pub(crate) kafka: Kafka,
     pub(crate) engine: ClickHouseProcess,
+    /// Between ingest and the engine.
+    pub(crate) proxy: FaultProxy,
     registry: SchemaRegistry,
     clickhouse: ClickHouse,
     stored_before: u64,
     folder: TempDir,
 }
 
+/// What a network does to requests, and a server that is overloaded.
+fn network_faults() -> Vec<Fault> {
+    let answer = |code: i32, text: &str| Fault::Answer {
+        status: 500,
+        code: Some(code),
+        body: format!("Code: {code}. DB::Exception: {text}"),
+    };
+    vec![
+        Fault::Refuse,
+        Fault::CutRequest { after: 700 },
+        Fault::TruncateRequest { after: 900 },
+        Fault::Delay(Duration::from_millis(300)),
+        Fault::DelayAnswer(Duration::from_millis(300)),
+        Fault::SwallowAnswer,
+        Fault::CutAnswer { after: 20 },
+        Fault::Repeat,
+        Fault::RepeatLater(Duration::from_millis(500)),
+        answer(252, "Too many parts"),
+        answer(241, "Memory limit exceeded"),
+        answer(242, "Table is in readonly mode"),
+        answer(243, "Cannot reserve 1.00 MiB, not enough space"),
+    ]
+}
+
 impl Stage {
-    pub(crate) async fn start(protocol: &str) -> Self {
+    pub(crate) async fn start(protocol: &str, seed: u64) -> Self {
         service_kit::tls::install();
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
@@ -41,6 +68,9 @@ impl Stage {
             ClickHouseProcess::start(&binary, &for_engine, None, &Silent),
         );
         let (kafka, registry, engine) = (kafka.unwrap(), registry.unwrap(), engine.unwrap());
+        let proxy = FaultProxy::start(&engine.url()).await.unwrap();
+        // What ingest asks and what it inserts: one request of thirty goes wrong.
+        proxy.seeded(seed, 1.0 / 30.0, network_faults(), |_| true);
         // A session that is over soon, so that partitions move; batches that are many.
         let group = if protocol == "classic" { "'session.timeout.ms' = '6000'\n" } else { "" };
         let text = format!(
@@ -50,14 +80,14 @@ impl Stage {
              [ingest]\nbatch_age = 0.1\nbatch_rows = 40\nprotocol = '{protocol}'\ndrain_max = 5\n",
             kafka.bootstrap_servers(),
             registry.url(),
-            engine.url(),
+            proxy.url(),
         );
         let config = at("flowledger.toml");
         std::fs::write(&config, text).unwrap();
         let migrated = Command::new(&binary).arg("migrate").arg("--config").arg(&config).output().unwrap();
         assert!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stderr));
         let clickhouse = ClickHouse::new(&ClickHouseConfig { url: engine.url(), ..ClickHouseConfig::default() });
-        Self { members: Members::new(config), kafka, engine, registry, clickhouse, stored_before: 0, folder }
+        Self { members: Members::new(config), kafka, engine, proxy, registry, clickhouse, stored_before: 0, folder }
     }
 
     pub(crate) fn kafka_config(&self) -> KafkaConfig {
