@@ -1,5 +1,6 @@
 //! Ingest over a backlog on a real broker into the real engine: what it takes, beside the obvious consumer and limits.
 
+mod commits;
 mod freshness;
 pub(crate) mod obvious;
 mod server;
@@ -26,9 +27,12 @@ pub(crate) async fn measure(small: bool) -> anyhow::Result<Measured> {
         .push(format!("{events} events of {bytes:.0} bytes, {PARTITIONS} partitions, {NETWORKS} Remote Networks"));
     let mut program = stage.ingest("")?;
     let ours = stage.drained(&mut program, "ingest", events).await?;
+    let metric = |name: &str| stage.metric(&format!("flowledger_ingest_{name}_total"));
+    let (rows_an_insert, extra_commits) = (ours.events / metric("inserts")?, metric("commits")? - metric("ranges")?);
     drop(program);
     note(&mut measured, "ingest", &ours);
-    server::measure(&stage, &ours, &mut measured).await?;
+    commits::measure(&stage, &ours, extra_commits, &mut measured)?;
+    server::measure(&stage, &ours, rows_an_insert, &mut measured).await?;
     drop(stage);
 
     // The peer takes five to ten times as long: a share of the events tells as much.

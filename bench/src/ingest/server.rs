@@ -13,9 +13,13 @@ use crate::process;
 const BLOCKS: i64 = 8;
 
 /// Engine's CPU for a row of ours beside that of the other formats.
-pub(crate) async fn measure(stage: &Stage, ours: &Used, measured: &mut Measured) -> anyhow::Result<()> {
+pub(crate) async fn measure(
+    stage: &Stage,
+    ours: &Used,
+    rows_of_an_insert: f64,
+    measured: &mut Measured,
+) -> anyhow::Result<()> {
     let ours_us = ours.engine_cpu_s / ours.events * 1e6;
-    let rows_of_an_insert = ours.events / stage.metric("flowledger_ingest_inserts_total")?;
     measured.notes.push(format!("{rows_of_an_insert:.0} rows an insert"));
     let columns = columns(stage).await?;
     for (format, name) in [
