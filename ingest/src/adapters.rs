@@ -3,8 +3,8 @@
 use clickhouse_io::rows::ConnectionRow;
 use clickhouse_io::write::{EventTable, insert};
 use clickhouse_io::{ClickHouse, QueryError};
-use kafka_io::{CommitError, Committer, OutRecord, Partition, ProduceError, Producer};
-use schemas::topics::{CONNECTION_EVENTS_DEAD_LETTER, headers};
+use dead_letter::Letter;
+use kafka_io::{CommitError, Committer, Partition, ProduceError, Producer};
 
 use crate::stages::fill_batch::Reject;
 
@@ -52,43 +52,39 @@ impl RowWriter for ClickHouseRows {
 }
 
 /// Rejects onto the dead-letter topic, as they were, with everything that a replay needs.
-pub(crate) struct DeadLetterTopic(Producer);
+pub(crate) struct DeadLetterTopic {
+    producer: Producer,
+    source: String,
+}
 
 impl DeadLetterTopic {
-    pub(crate) fn new(producer: Producer) -> Self {
-        Self(producer)
+    pub(crate) fn new(producer: Producer, source: &str) -> Self {
+        Self { producer, source: source.to_owned() }
     }
 }
 
 impl DeadLetters for DeadLetterTopic {
     async fn put(&self, rejects: &[Reject]) -> Result<(), ProduceError> {
-        let mut acknowledgements = Vec::with_capacity(rejects.len());
-        for Reject { record, reason } in rejects {
-            let partition = record.partition.number.to_string();
-            let offset = record.offset.to_string();
-            let timestamp = record.timestamp.as_millis().to_string();
-            let mut facts: Vec<(&str, &[u8])> = vec![
-                (headers::REASON, reason.as_bytes()),
-                (headers::SOURCE_TOPIC, record.partition.topic.as_bytes()),
-                (headers::SOURCE_PARTITION, partition.as_bytes()),
-                (headers::SOURCE_OFFSET, offset.as_bytes()),
-                (headers::SOURCE_TIMESTAMP_MS, timestamp.as_bytes()),
-            ];
-            facts.extend(record.key.as_ref().map(|key| (headers::SOURCE_KEY, &key[..])));
-            facts.extend(record.headers.iter().map(|(name, value)| (name.as_str(), &value[..])));
-            let key = format!("{partition}-{offset}");
-            let out = OutRecord {
-                topic: CONNECTION_EVENTS_DEAD_LETTER.name,
-                key: key.as_bytes(),
+        let headers: Vec<Vec<(&str, &[u8])>> = rejects
+            .iter()
+            .map(|it| it.record.headers.iter().map(|(name, value)| (name.as_str(), &value[..])).collect())
+            .collect();
+        let letters: Vec<Letter<'_>> = rejects
+            .iter()
+            .zip(&headers)
+            .map(|(Reject { record, reason }, headers)| Letter {
+                reason,
+                source_name: &self.source,
+                topic: &record.partition.topic,
+                partition: record.partition.number,
+                offset: record.offset,
+                timestamp_ms: record.timestamp.as_millis(),
+                key: record.key.as_deref(),
                 payload: record.payload.as_deref().unwrap_or_default(),
-                headers: &facts,
-            };
-            acknowledgements.push(self.0.enqueue(out).await?);
-        }
-        for acknowledgement in acknowledgements {
-            acknowledgement.await?;
-        }
-        Ok(())
+                headers,
+            })
+            .collect();
+        dead_letter::put(&self.producer, &letters).await
     }
 }
 

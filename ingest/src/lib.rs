@@ -64,7 +64,7 @@ pub async fn run(
     let consumer = GroupConsumer::new(&kafka, &options)?;
     let ports = Ports {
         rows: ClickHouseRows::new(clickhouse),
-        dead_letters: DeadLetterTopic::new(Producer::new(&kafka, "flowledger-ingest")?),
+        dead_letters: DeadLetterTopic::new(Producer::new(&kafka, "flowledger-ingest")?, &config.source),
         offsets: GroupOffsets::new(consumer.committer()),
     };
     ready.set(true);
