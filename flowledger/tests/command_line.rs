@@ -21,7 +21,8 @@ fn help_of_every_command() {
     let (help, _, went_well) = run(&["--help"], &[]);
     assert!(went_well);
     insta::assert_snapshot!("help", help);
-    let commands = ["connector", "ingest", "aggregator", "exporter", "console", "migrate", "dead-letter", "clickhouse", "demo"];
+    let commands =
+        ["connector", "ingest", "aggregator", "exporter", "console", "migrate", "dead-letter", "clickhouse", "demo"];
     for command in commands {
         assert!(help.contains(command), "{command}");
         let (help, _, went_well) = run(&[command, "--help"], &[]);

@@ -14,8 +14,8 @@ use dead_letter::{Filter, Found, ReadLimits, Who, discard, read, replay};
 use futures_util::StreamExt;
 use kafka_io::Producer;
 
-pub(crate) use self::options::DeadLetterCommand;
 use self::decode::Events;
+pub(crate) use self::options::DeadLetterCommand;
 use self::options::{ChangeOptions, SelectOptions};
 use crate::cli::CommonOptions;
 use crate::config::Config;

@@ -67,9 +67,7 @@ fn table(letters: &[Found]) -> String {
 }
 
 fn object(letter: &Found) -> Value {
-    let place = |place: &dead_letter::Place| {
-        json!({ "source": place.source_name, "topic": place.topic, "partition": place.partition, "offset": place.offset })
-    };
+    let place = |place: &dead_letter::Place| json!({ "source": place.source_name, "topic": place.topic, "partition": place.partition, "offset": place.offset });
     let mark = match &letter.state {
         State::Open => Value::Null,
         State::Replayed(mark) | State::Discarded(mark) => {
@@ -120,7 +118,9 @@ pub(crate) fn show(letter: &Found, event: Option<&ConnectionEvent>, as_json: boo
     if letter.copies > 1 {
         rows.push(("copies", letter.copies.to_string()));
     }
-    rows.extend(letter.headers.iter().map(|(name, value)| ("header", format!("{}: {}", plain(name), bytes_as_text(value)))));
+    rows.extend(
+        letter.headers.iter().map(|(name, value)| ("header", format!("{}: {}", plain(name), bytes_as_text(value)))),
+    );
     let shown = &value[..value.len().min(SHOWN_MAX)];
     let more = if shown.len() < value.len() { " …" } else { "" };
     rows.push(("value", format!("{} bytes: {}{more}", value.len(), hexadecimal(shown))));

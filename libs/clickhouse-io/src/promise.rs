@@ -84,11 +84,13 @@ struct Setting {
 /// When the table cannot keep the promise, or ClickHouse refuses or does not answer.
 pub async fn token_window(clickhouse: &ClickHouse, table: EventTable) -> Result<TokenWindow, PromiseError> {
     let name = table.name();
-    let sql = "SELECT engine, engine_full FROM system.tables WHERE database = currentDatabase() AND name = {table:String}";
+    let sql =
+        "SELECT engine, engine_full FROM system.tables WHERE database = currentDatabase() AND name = {table:String}";
     let query = clickhouse.client.query_raw(sql).param("table", name);
     let found = clickhouse.within(query.fetch_optional::<(String, String)>()).await?;
     let (engine, engine_full) = found.ok_or(PromiseError::NoTable { table: name })?;
-    let defaults = if engine.starts_with("Replicated") { "replicated_merge_tree_settings" } else { "merge_tree_settings" };
+    let defaults =
+        if engine.starts_with("Replicated") { "replicated_merge_tree_settings" } else { "merge_tree_settings" };
     let sql = format!(
         "SELECT name, value FROM system.{defaults} WHERE match(name, '^(non_)?replicated_deduplication_window(_seconds)?$')
          OR name IN ('fsync_after_insert', 'fsync_part_directory')"

@@ -56,7 +56,7 @@ async fn insert_is_one_block_whatever_its_size() {
     clickhouse.execute("SYSTEM STOP MERGES connections").await.unwrap();
     // More rows than the server makes one block of by default, in many Native blocks.
     let sql = "SELECT 'acme' AS tenant, toDateTime64(1793487602 + number / 1000, 6, 'UTC') AS end_time,
-        toUInt64(64894) AS remote_network_id, CAST('tcp', 'Enum8(\'tcp\' = 1, \'udp\' = 2, \'icmp\' = 3)') AS protocol,
+        toUInt64(64894) AS remote_network_id, CAST('tcp' AS Enum8('tcp' = 1, 'udp' = 2, 'icmp' = 3)) AS protocol,
         'main' AS _kafka_source, toInt32(3) AS _kafka_partition, toInt64(number) AS _kafka_offset
         FROM numbers(1200000) SETTINGS max_block_size = 50000";
     let body = clickhouse.bytes(sql, "Native").await.unwrap();
@@ -74,7 +74,9 @@ async fn stored_offsets_are_counted_and_named() {
     let offset_of = |number: i64| row(number);
     let (closed, opened): (Vec<i64>, Vec<i64>) = ((10..20).chain(30..40).collect(), (20..25).collect());
     insert(&clickhouse, TABLE, closed.iter().copied().map(offset_of).collect(), "a").await.unwrap();
-    insert(&clickhouse, EventTable::ConnectionOpenings, opened.into_iter().map(offset_of).collect(), "a").await.unwrap();
+    insert(&clickhouse, EventTable::ConnectionOpenings, opened.into_iter().map(offset_of).collect(), "a")
+        .await
+        .unwrap();
 
     let anywhere = Within::default();
     let found = stored::offsets(&clickhouse, &stretch(0..=100), &anywhere).await.unwrap();
@@ -125,7 +127,10 @@ async fn table_that_cannot_keep_the_promise_is_refused() {
         clickhouse.execute(&format!("ALTER TABLE connections MODIFY SETTING {setting}")).await.unwrap();
         promise::token_window(&clickhouse, TABLE).await
     };
-    assert!(matches!(set("non_replicated_deduplication_window = 5").await, Err(PromiseError::Forgetful { blocks: 5, .. })));
+    assert!(matches!(
+        set("non_replicated_deduplication_window = 5").await,
+        Err(PromiseError::Forgetful { blocks: 5, .. })
+    ));
     set("non_replicated_deduplication_window = 1000").await.unwrap();
     assert!(matches!(set("fsync_part_directory = 0").await, Err(PromiseError::NotDurable { .. })));
     clickhouse.execute("DROP TABLE connections SYNC").await.unwrap();

@@ -68,6 +68,12 @@ async fn too_many_parts_are_waited_for() {
     is_refused(&clickhouse, &body, Refusal::TooManyParts, NextStep::Retry).await;
     clickhouse.execute("SYSTEM START MERGES connections").await.unwrap();
     clickhouse.execute("OPTIMIZE TABLE connections FINAL").await.unwrap();
+    send(&clickhouse, &body).await.unwrap();
+    // Parts are counted before the token is looked at: with two of them again, even what is stored already is refused.
+    let error = send(&clickhouse, &body).await.unwrap_err();
+    assert_eq!((error.refusal(), stored_rows(&clickhouse).await), (Some(Refusal::TooManyParts), ALL));
+    clickhouse.execute("OPTIMIZE TABLE connections FINAL").await.unwrap();
+    alter(&clickhouse, "MODIFY SETTING parts_to_throw_insert = 3000").await;
     succeeds(&clickhouse, &body).await;
     engine.drop(&clickhouse).await;
 }
@@ -132,7 +138,8 @@ async fn insert_of_several_months_on_a_disk_that_fills_up_is_completed_by_the_sa
     // Eight months, and texts that do not compress: each month reserves about a megabyte.
     let rows = (0..ROWS * 8).map(|offset| {
         let end_ms = 1_793_487_602_000 - (offset % 8).unsigned_abs() * 31 * 86_400_000;
-        let mut event = connection(EventType::FailedToConnect, &format!("{offset:x}-1"), end_ms + offset.unsigned_abs());
+        let mut event =
+            connection(EventType::FailedToConnect, &format!("{offset:x}-1"), end_ms + offset.unsigned_abs());
         let mut state = offset.unsigned_abs() + 1;
         event.error_message = std::iter::repeat_with(|| {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -220,15 +227,36 @@ async fn answers_of_clusters_and_of_what_stands_between_are_retried() {
     let body = block(&clickhouse, 0..ROWS).await;
     for (status, text, refusal) in [
         (503, "Code: 999. Coordination::Exception: Session expired. (KEEPER_EXCEPTION)", Some(Refusal::Cluster)),
-        (500, "Code: 285. DB::Exception: Number of alive replicas (1) is less than requested quorum (2). (TOO_FEW_LIVE_REPLICAS)", Some(Refusal::Cluster)),
-        (500, "Code: 319. DB::Exception: Unknown status, client must retry. (UNKNOWN_STATUS_OF_INSERT)", Some(Refusal::Cluster)),
-        (408, "Code: 159. DB::Exception: Timeout exceeded: elapsed 120.1 seconds, maximum: 120. (TIMEOUT_EXCEEDED)", Some(Refusal::Busy)),
-        (500, "Code: 202. DB::Exception: Too many simultaneous queries. Maximum: 100. (TOO_MANY_SIMULTANEOUS_QUERIES)", Some(Refusal::Busy)),
-        (500, "Code: 209. DB::NetException: Timeout exceeded while reading from socket. (SOCKET_TIMEOUT)", Some(Refusal::Network)),
+        (
+            500,
+            "Code: 285. DB::Exception: Number of alive replicas (1) is less than requested quorum (2). (TOO_FEW_LIVE_REPLICAS)",
+            Some(Refusal::Cluster),
+        ),
+        (
+            500,
+            "Code: 319. DB::Exception: Unknown status, client must retry. (UNKNOWN_STATUS_OF_INSERT)",
+            Some(Refusal::Cluster),
+        ),
+        (
+            408,
+            "Code: 159. DB::Exception: Timeout exceeded: elapsed 120.1 seconds, maximum: 120. (TIMEOUT_EXCEEDED)",
+            Some(Refusal::Busy),
+        ),
+        (
+            500,
+            "Code: 202. DB::Exception: Too many simultaneous queries. Maximum: 100. (TOO_MANY_SIMULTANEOUS_QUERIES)",
+            Some(Refusal::Busy),
+        ),
+        (
+            500,
+            "Code: 209. DB::NetException: Timeout exceeded while reading from socket. (SOCKET_TIMEOUT)",
+            Some(Refusal::Network),
+        ),
         (502, "<html>Bad Gateway</html>", None),
     ] {
         let code = refusal.and_then(|_| text.split(['.', ' ']).nth(1)?.parse().ok());
-        proxy.script(local_parts::fault_proxy::Seen::is_insert, [Fault::Answer { status, code, body: text.to_owned() }]);
+        proxy
+            .script(local_parts::fault_proxy::Seen::is_insert, [Fault::Answer { status, code, body: text.to_owned() }]);
         let error = send(&clickhouse, &body).await.unwrap_err();
         assert_eq!((error.refusal(), error.next_step()), (refusal, NextStep::Retry), "{error}");
     }

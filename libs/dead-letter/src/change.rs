@@ -71,13 +71,7 @@ async fn mark(producer: &Producer, place: &Place, kind: &str, who: Who<'_>, to: 
     producer.send(OutRecord { topic, key: key.as_bytes(), payload: b"", headers: &headers }).await.map(drop)
 }
 
-pub(crate) fn marker_headers(
-    place: &Place,
-    kind: &str,
-    by: &str,
-    why: &str,
-    to: &str,
-) -> Vec<(&'static str, String)> {
+pub(crate) fn marker_headers(place: &Place, kind: &str, by: &str, why: &str, to: &str) -> Vec<(&'static str, String)> {
     vec![
         // In front: that is what tells it from a letter.
         (headers::MARKER, kind.to_owned()),

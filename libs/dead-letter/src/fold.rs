@@ -202,8 +202,8 @@ fn mark_of(record: &Record, kind: &str) -> Option<(Place, State)> {
 mod tests {
     use super::*;
     use crate::change::{marker_headers, origin_headers};
-    use crate::letter::tests::{letter, lying};
     use crate::letter::Letter;
+    use crate::letter::tests::{letter, lying};
 
     fn marker(place: &Place, kind: &str) -> Record {
         let mut record = lying(&letter(0), 0);

@@ -56,7 +56,8 @@ async fn letter_is_replayed_as_it_was_and_its_state_is_on_the_topic() {
     let producer = Producer::new(&config, "test").unwrap();
     // A source of its own: on a broker that is given other letters may lie.
     let source = format!("test-{}", std::process::id());
-    let mine = |offset: i64| Filter { names: vec![format!("{source}/3-{offset}").parse().unwrap()], ..Filter::default() };
+    let mine =
+        |offset: i64| Filter { names: vec![format!("{source}/3-{offset}").parse().unwrap()], ..Filter::default() };
     let own: [(&str, &[u8]); 2] = [("trace", b"7"), ("reason", b"a header of the record's own")];
     put(&producer, &[letter(&source, 118, &own), letter(&source, 119, &[])]).await.unwrap();
     // ingest was killed and wrote the first one again.
@@ -72,7 +73,10 @@ async fn letter_is_replayed_as_it_was_and_its_state_is_on_the_topic() {
 
     let events = lying(&config, CONNECTION_EVENTS.name).await;
     let sent = events.iter().find(|it| (it.partition.number, it.offset) == (here.partition, here.offset)).unwrap();
-    assert_eq!((sent.key.as_deref(), sent.payload.as_deref()), (Some(&b"64894"[..]), Some(&b"\0\0\0\0\x01 as it was"[..])));
+    assert_eq!(
+        (sent.key.as_deref(), sent.payload.as_deref()),
+        (Some(&b"64894"[..]), Some(&b"\0\0\0\0\x01 as it was"[..]))
+    );
     assert_eq!(sent.header("trace").unwrap(), "7");
     assert_eq!(sent.header("reason").unwrap(), "a header of the record's own");
     for (name, value) in [
@@ -116,7 +120,8 @@ async fn what_is_read_and_held_is_bounded() {
     let letters: Vec<Letter<'_>> = (0..20).map(|offset| letter(&source, offset, &[])).collect();
     put(&producer, &letters).await.unwrap();
     let everything = Filter::default();
-    let with = async |limits: ReadLimits| read(&config, &everything, true, limits, |_| {}).await.map(|_| ()).unwrap_err();
+    let with =
+        async |limits: ReadLimits| read(&config, &everything, true, limits, |_| {}).await.map(|_| ()).unwrap_err();
     assert_eq!(with(ReadLimits { records: 19, ..LIMITS }).await, ReadError::TooManyRecords(19));
     assert_eq!(with(ReadLimits { letters: 19, ..LIMITS }).await, ReadError::TooMuch("19 letters".to_owned()));
     let bytes = ReadLimits { value_bytes: 100, ..LIMITS };

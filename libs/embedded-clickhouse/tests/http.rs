@@ -135,7 +135,11 @@ async fn engine_answers_as_a_server_does() {
         engine.client.post(&engine.url).body("SELECT sleepEachRow(1) FROM numbers(600) SETTINGS max_block_size = 1");
     assert!(long.timeout(Duration::from_secs(2)).send().await.is_err());
     // While it runs, no other may have its id; it is found by it, and its end frees the id.
-    let slow = engine.client.post(format!("{}/?query_id=twice", engine.url)).body("SELECT sleepEachRow(1) FROM numbers(2)").send();
+    let slow = engine
+        .client
+        .post(format!("{}/?query_id=twice", engine.url))
+        .body("SELECT sleepEachRow(1) FROM numbers(2)")
+        .send();
     let slow = tokio::spawn(slow);
     let found = "SELECT count() FROM system.processes WHERE startsWith(Settings['log_comment'], 'twice/')";
     while engine.gives(found).await == "0\n" {

@@ -91,7 +91,8 @@ impl ClickHouseProcess {
     ) -> Result<(Self, SmallDisk), PartError> {
         tools::need(&["unshare", "mount"])?;
         let engine = Self::start_recipe(binary, folder, None, progress, |recipe| {
-            let mount = format!("mkdir -p data && mount -t tmpfs -o size={size_bytes} tmpfs data && exec \"$0\" \"$@\"");
+            let mount =
+                format!("mkdir -p data && mount -t tmpfs -o size={size_bytes} tmpfs data && exec \"$0\" \"$@\"");
             // Root may mount; anybody else may in a namespace where they are root.
             let as_root = "[ $(id -u) = 0 ] || map=--map-root-user; exec unshare --mount $map -- sh -c \"$0\" \"$@\"";
             let arguments = ["-c", as_root, &mount].map(str::to_owned).into_iter();

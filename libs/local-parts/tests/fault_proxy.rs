@@ -158,7 +158,9 @@ async fn repeated_request_gets_to_the_server_twice() {
 #[tokio::test]
 async fn delays_change_nothing_but_the_time() {
     let stand = stand().await;
-    stand.proxy.script(|_| true, [Fault::Delay(Duration::from_millis(3)), Fault::DelayAnswer(Duration::from_millis(3))]);
+    stand
+        .proxy
+        .script(|_| true, [Fault::Delay(Duration::from_millis(3)), Fault::DelayAnswer(Duration::from_millis(3))]);
     assert_eq!((stand.send().await, stand.send().await), (whole(), whole()));
     assert_eq!((stand.proxy.counts().of("delay"), stand.proxy.counts().of("delay_answer")), (1, 1));
 }

@@ -172,7 +172,8 @@ mod tests {
 
     #[tokio::test]
     async fn body_that_is_cut_is_an_error() {
-        for (framing, sent) in [(Framing::Chunks, &b"3\r\nab"[..]), (Framing::Chunks, b"3\r\nabc\r\n"), (Framing::Length(9), b"a")]
+        for (framing, sent) in
+            [(Framing::Chunks, &b"3\r\nab"[..]), (Framing::Chunks, b"3\r\nabc\r\n"), (Framing::Length(9), b"a")]
         {
             assert!(all(framing, sent).await.is_err(), "{framing:?}");
         }

@@ -194,7 +194,8 @@ impl FaultProxy {
             action: format!("{url} is not http://127.0.0.1:port"),
             source: std::io::ErrorKind::InvalidInput.into(),
         };
-        let server = url.strip_prefix("http://").and_then(|it| it.trim_end_matches('/').parse().ok()).ok_or_else(wrong)?;
+        let server =
+            url.strip_prefix("http://").and_then(|it| it.trim_end_matches('/').parse().ok()).ok_or_else(wrong)?;
         let no_port = || PartError::system("no free port on loopback");
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(no_port())?;
         let address = listener.local_addr().map_err(no_port())?;

@@ -241,7 +241,12 @@ async fn send_again(shared: &Shared, head: &Head, body: &[u8]) -> Result<Answer>
     whole_answer(&mut BufReader::new(reader)).await
 }
 
-async fn pass_on(shared: &Shared, client: &mut OwnedWriteHalf, answer: &Answer, fault: Option<&Fault>) -> Result<After> {
+async fn pass_on(
+    shared: &Shared,
+    client: &mut OwnedWriteHalf,
+    answer: &Answer,
+    fault: Option<&Fault>,
+) -> Result<After> {
     let length = match fault {
         Some(Fault::CutAnswer { after }) => answer.bytes.len().min(*after),
         _ => answer.bytes.len(),
