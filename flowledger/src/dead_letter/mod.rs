@@ -16,7 +16,7 @@ use kafka_io::Producer;
 
 use self::decode::Events;
 pub(crate) use self::options::DeadLetterCommand;
-use self::options::{ChangeOptions, SelectOptions};
+use self::options::{ChangeOptions, SelectOptions, StateOption};
 use crate::cli::CommonOptions;
 use crate::config::Config;
 
@@ -34,14 +34,14 @@ const SEND_MAX: Duration = Duration::from_secs(300);
 pub(crate) async fn run(command: DeadLetterCommand) -> anyhow::Result<()> {
     match command {
         DeadLetterCommand::List { select, limit, json } => {
-            let (letters, _) = selected(&select, false).await?;
+            let (letters, _) = selected(&select, StateOption::Open, false).await?;
             let shown = letters.len().min(limit);
             print::list(&letters[letters.len() - shown..], json)?;
             said(&format!("{shown} of {} letters; the newest are shown", letters.len()));
             Ok(())
         }
         DeadLetterCommand::Show { select, json } => {
-            let (letters, mut events) = selected(&select, true).await?;
+            let (letters, mut events) = selected(&select, StateOption::Any, true).await?;
             ensure!(!letters.is_empty(), "no such letter");
             for letter in &letters {
                 let event = events.of(letter).await;
@@ -75,9 +75,13 @@ fn config(select: &SelectOptions) -> anyhow::Result<Config> {
 }
 
 /// The letters that the options mean, oldest first.
-async fn selected(select: &SelectOptions, with_values: bool) -> anyhow::Result<(Vec<Found>, Events)> {
+async fn selected(
+    select: &SelectOptions,
+    otherwise: StateOption,
+    with_values: bool,
+) -> anyhow::Result<(Vec<Found>, Events)> {
     let config = config(select)?;
-    let filter = select.filter();
+    let filter = select.filter(otherwise);
     let limits = ReadLimits { records: select.read_max, letters: LETTERS_MAX, value_bytes: VALUE_BYTES_MAX };
     let mut events = Events::new(&config.registry)?;
     let with_values = with_values || select.tenant.is_some();
@@ -118,9 +122,9 @@ fn named_but_missing(filter: &Filter, letters: &[Found]) -> anyhow::Result<()> {
 
 /// The letters that are to be changed. Everything only where that was said.
 async fn meant(select: &SelectOptions, change: &ChangeOptions, with_values: bool) -> anyhow::Result<Vec<Found>> {
-    let is_everything = select.filter().is_everything() && select.tenant.is_none();
+    let is_everything = select.filter(StateOption::Open).is_everything() && select.tenant.is_none();
     ensure!(!is_everything || change.all, "name letters, set a filter, or say --all");
-    let (mut letters, _) = selected(select, with_values).await?;
+    let (mut letters, _) = selected(select, StateOption::Open, with_values).await?;
     if letters.len() > change.limit {
         said(&format!("{} letters match; the oldest {} are taken: run it again for more", letters.len(), change.limit));
         letters.truncate(change.limit);

@@ -87,9 +87,9 @@ pub(crate) struct SelectOptions {
     /// Of this tenant, where the event can be decoded.
     #[arg(long, value_name = "TENANT")]
     pub(crate) tenant: Option<Tenant>,
-    /// In this state.
-    #[arg(long, value_enum, default_value = "open")]
-    pub(crate) state: StateOption,
+    /// In this state. Without it: open letters, and for `show` any.
+    #[arg(long, value_enum)]
+    pub(crate) state: Option<StateOption>,
     /// Read so many records of the topic at most.
     #[arg(long, default_value_t = 5_000_000, value_name = "N")]
     pub(crate) read_max: u64,
@@ -99,7 +99,8 @@ pub(crate) struct SelectOptions {
 }
 
 impl SelectOptions {
-    pub(crate) fn filter(&self) -> Filter {
+    /// `otherwise`: the state that is meant where none is set.
+    pub(crate) fn filter(&self, otherwise: StateOption) -> Filter {
         Filter {
             names: self.names.clone(),
             reason: self.reason.clone(),
@@ -108,7 +109,7 @@ impl SelectOptions {
             since: self.since,
             until: self.until,
             key: self.network.map(|network| network.to_string()),
-            state: match self.state {
+            state: match self.state.unwrap_or(otherwise) {
                 StateOption::Open => Some("open"),
                 StateOption::Replayed => Some("replayed"),
                 StateOption::Discarded => Some("discarded"),

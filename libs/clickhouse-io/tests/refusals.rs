@@ -12,6 +12,7 @@ use clickhouse_io::stored::{self, Counted, Stretch, Within};
 use clickhouse_io::write::{EventTable, insert_native, query_id};
 use clickhouse_io::{ClickHouse, NextStep, QueryError, Refusal};
 use engine_of_test::{block, block_of, engine, engine_on_small_disk};
+use local_parts::fault_proxy::Seen;
 use local_parts::{Fault, FaultProxy};
 use schemas::connection_event::EventType;
 use schemas::examples::connection;
@@ -109,7 +110,7 @@ async fn table_that_is_read_only_is_waited_for() {
                (TABLE_IS_READ_ONLY) (version 26.7.2.1 (official build))\n"
             .to_owned(),
     };
-    proxy.script(local_parts::fault_proxy::Seen::is_insert, [replica]);
+    proxy.script(Seen::is_insert, [replica]);
     is_refused(&clickhouse, &body, Refusal::TableIsReadOnly, NextStep::Retry).await;
     assert_eq!(proxy.counts().of("answer"), 1);
     succeeds(&clickhouse, &body).await;
@@ -205,7 +206,7 @@ async fn whatever_happens_on_the_way_the_same_insert_again_stores_each_row_once(
     ] {
         let name = fault.name();
         let before = proxy.counts().of(name);
-        proxy.script(local_parts::fault_proxy::Seen::is_insert, [fault]);
+        proxy.script(Seen::is_insert, [fault]);
         let sent = send(&clickhouse, &body).await;
         proxy.until(|counts| counts.of(name) == before + 1).await;
         assert_eq!(sent.is_err(), errs, "{name}: {sent:?}");
@@ -255,8 +256,7 @@ async fn answers_of_clusters_and_of_what_stands_between_are_retried() {
         (502, "<html>Bad Gateway</html>", None),
     ] {
         let code = refusal.and_then(|_| text.split(['.', ' ']).nth(1)?.parse().ok());
-        proxy
-            .script(local_parts::fault_proxy::Seen::is_insert, [Fault::Answer { status, code, body: text.to_owned() }]);
+        proxy.script(Seen::is_insert, [Fault::Answer { status, code, body: text.to_owned() }]);
         let error = send(&clickhouse, &body).await.unwrap_err();
         assert_eq!((error.refusal(), error.next_step()), (refusal, NextStep::Retry), "{error}");
     }
