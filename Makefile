@@ -1,6 +1,6 @@
 # The project's commands. `make help` lists them.
 
-.PHONY: help demo test web bench fmt lint compose chaos
+.PHONY: help demo test web bench fmt lint compose alerts chaos
 
 help: ## List the commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
@@ -18,7 +18,7 @@ web: ## Build the web pages that the console serves
 test: ## Run everything that must pass
 	@deploy/prepare --test
 	cargo fmt --all --check
-	$(MAKE) --no-print-directory compose
+	$(MAKE) --no-print-directory compose alerts
 	cd console/web && npm ci --no-audit --no-fund --loglevel=error && npm run --silent typecheck && npm run --silent test && npm run --silent build && npm run --silent e2e
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo build --locked -p flowledger
@@ -35,6 +35,10 @@ chaos: ## Kill and freeze ingest, broker and engine under load, ROUNDS times (SE
 
 compose: ## Check the model of docker-compose.yml
 	@deploy/check-compose
+
+alerts: ## Check the alert rules, and that each fires when it should
+	@promtool check rules deploy/alerts.yml
+	@promtool test rules deploy/alerts.test.yml
 
 lint: ## Format and lints only
 	cargo fmt --all --check

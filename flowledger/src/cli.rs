@@ -7,6 +7,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use schemas::ids::{RemoteNetworkId, Tenant};
 use schemas::times::Moment;
 
+use crate::dead_letter::DeadLetterCommand;
+
 /// Event-sourced analytics of zero-trust network traffic: from Connectors' log lines through Kafka and ClickHouse to reports.
 #[derive(Debug, Parser)]
 #[command(name = "flowledger", version, about, propagate_version = true)]
@@ -29,6 +31,9 @@ pub(crate) enum Command {
     Console(CommonOptions),
     /// Make or bring up to date Kafka's topics, the registry's schemas and ClickHouse's tables.
     Migrate(CommonOptions),
+    /// List, show, replay or discard the events that ingest refused.
+    #[command(subcommand)]
+    DeadLetter(DeadLetterCommand),
     /// Serve ClickHouse's HTTP interface from the embedded engine; for a look and for tests.
     Clickhouse(ClickhouseOptions),
     /// Read a password from standard input and print its hash for `console.accounts`.
@@ -121,7 +126,7 @@ pub(crate) struct DemoOptions {
 }
 
 /// A time with its zone, `Z` or an offset.
-fn moment(text: &str) -> Result<Moment, String> {
+pub(crate) fn moment(text: &str) -> Result<Moment, String> {
     let timestamp: jiff::Timestamp = text.parse().map_err(|_| {
         format!("{text} is not a time with its zone, such as 2026-11-01T00:00:00Z or 2026-11-01T00:00:00+01:00")
     })?;

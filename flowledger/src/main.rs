@@ -3,6 +3,7 @@
 
 mod cli;
 mod config;
+mod dead_letter;
 mod demo;
 mod migrate;
 mod services;
@@ -37,6 +38,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Exporter(options) => services::run(services::Service::Exporter, options).await,
         Command::Console(options) => services::run(services::Service::Console, options).await,
         Command::Migrate(options) => migrate::run(options).await,
+        Command::DeadLetter(command) => dead_letter::run(command).await,
         Command::Clickhouse(options) => services::run_engine(options).await,
         Command::PasswordHash => services::print_password_hash(),
         Command::Demo(options) => demo::run(options).await,

@@ -21,12 +21,18 @@ fn help_of_every_command() {
     let (help, _, went_well) = run(&["--help"], &[]);
     assert!(went_well);
     insta::assert_snapshot!("help", help);
-    let commands = ["connector", "ingest", "aggregator", "exporter", "console", "migrate", "clickhouse", "demo"];
+    let commands =
+        ["connector", "ingest", "aggregator", "exporter", "console", "migrate", "dead-letter", "clickhouse", "demo"];
     for command in commands {
         assert!(help.contains(command), "{command}");
         let (help, _, went_well) = run(&[command, "--help"], &[]);
         assert!(went_well, "{command}");
         insta::assert_snapshot!(format!("help-{command}"), help);
+    }
+    for command in ["list", "show", "replay", "discard"] {
+        let (help, _, went_well) = run(&["dead-letter", command, "--help"], &[]);
+        assert!(went_well, "{command}");
+        insta::assert_snapshot!(format!("help-dead-letter-{command}"), help);
     }
 }
 

@@ -69,4 +69,29 @@ pub mod headers {
     pub const SOURCE_TIMESTAMP_MS: &str = "source-timestamp-ms";
     /// Its key, raw bytes; absent where it had none.
     pub const SOURCE_KEY: &str = "source-key";
+    /// Dead letters of events: configured name of that life of the topic, `ingest.source`.
+    pub const SOURCE_NAME: &str = "source-name";
+
+    /// Markers among dead letters of events: what became of the letter with this source, `replayed` or `discarded`. A record that
+    /// has it is no letter; it names the letter by the `source-…` headers.
+    pub const MARKER: &str = "marker";
+    /// Markers: who did it.
+    pub const MARKED_BY: &str = "marked-by";
+    /// Markers: why.
+    pub const MARKED_WHY: &str = "marked-why";
+    /// Markers of a replay: where the record lies now, `partition-offset`.
+    pub const REPLAYED_TO: &str = "replayed-to";
+
+    /// Events that were replayed: name of the topic's life where the record lay first.
+    pub const ORIGIN_NAME: &str = "origin-name";
+    /// The topic where it lay first.
+    pub const ORIGIN_TOPIC: &str = "origin-topic";
+    /// Its partition there, decimal.
+    pub const ORIGIN_PARTITION: &str = "origin-partition";
+    /// Its offset there, decimal.
+    pub const ORIGIN_OFFSET: &str = "origin-offset";
+    /// Its first time on Kafka, Unix milliseconds, decimal.
+    pub const ORIGIN_TIMESTAMP_MS: &str = "origin-timestamp-ms";
+    /// How many times it has been replayed, decimal.
+    pub const REPLAYS: &str = "replays";
 }

@@ -71,15 +71,15 @@ impl QueryError {
         match self {
             Self::NoAnswer(_) | Self::Cut { .. } => NextStep::Retry,
             Self::Mismatch(_) => NextStep::Stop,
-            Self::Refused { code, .. } => Refusal::of(*code).next_step(),
+            Self::Refused { code, reason } => Refusal::of(*code, reason).next_step(),
         }
     }
 
     /// Why the server refused; `None` where it did not.
     #[must_use]
-    pub const fn refusal(&self) -> Option<Refusal> {
+    pub fn refusal(&self) -> Option<Refusal> {
         match self {
-            Self::Refused { code, .. } => Some(Refusal::of(*code)),
+            Self::Refused { code, reason } => Some(Refusal::of(*code, reason)),
             Self::NoAnswer(_) | Self::Cut { .. } | Self::Mismatch(_) => None,
         }
     }

@@ -38,10 +38,12 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// The group of an error code.
+    /// The group of an error code. `reason` is the message, which is looked at where a code says too little.
     #[must_use]
-    pub const fn of(code: i32) -> Self {
+    pub fn of(code: i32, reason: &str) -> Self {
         match code {
+            // INCORRECT_DATA: a Native block with a column that the table does not have, or one that was cut on its way.
+            117 if reason.contains("Unknown column") => Self::Schema,
             // TOO_MANY_PARTS, TOO_MANY_PARTITIONS.
             252 | 565 => Self::TooManyParts,
             // CANNOT_ALLOCATE_MEMORY, MEMORY_LIMIT_EXCEEDED, MEMORY_RESERVATION_KILLED, MEMORY_RESERVATION_FAILED.
@@ -69,8 +71,8 @@ impl Refusal {
             // NETWORK_ERROR, ALL_CONNECTION_TRIES_FAILED, S3_ERROR and its kin: the server's own store over the network.
             23 | 95 | 96 | 198 | 209 | 210 | 279 | 499 | 500 | 693 => Self::Network,
             // UNEXPECTED_END_OF_FILE, ATTEMPT_TO_READ_AFTER_EOF, CANNOT_READ_ALL_DATA, TOO_LARGE_SIZE_COMPRESSED,
-            // CHECKSUM_DOESNT_MATCH, CANNOT_DECOMPRESS, LZ4_DECODER_FAILED.
-            3 | 32 | 33 | 39 | 40 | 271 | 618 => Self::Damaged,
+            // CHECKSUM_DOESNT_MATCH, INCORRECT_DATA, CANNOT_DECOMPRESS, LZ4_DECODER_FAILED.
+            3 | 32 | 33 | 39 | 40 | 117 | 271 | 618 => Self::Damaged,
             // ABORTED, QUERY_WAS_CANCELLED, THREAD_WAS_CANCELED, QUERY_WAS_CANCELLED_BY_CLIENT.
             236 | 394 | 677 | 735 => Self::Killed,
             // CANNOT_PARSE_*, ARGUMENT_OUT_OF_BOUND, TOO_LARGE_ARRAY_SIZE, TOO_LARGE_STRING_SIZE,
@@ -79,10 +81,9 @@ impl Refusal {
             // VIOLATED_CONSTRAINT, AGGREGATE_FUNCTION_THROW, UNKNOWN_ELEMENT_OF_ENUM, UNICODE_ERROR.
             6 | 25 | 26 | 27 | 38 | 41 | 69 | 72 | 128 | 130 | 131 | 153 | 190 | 321 | 349 | 376 | 395 | 407 | 441
             | 467 | 469 | 503 | 675 | 676 | 691 | 760 => Self::Row,
-            // Columns, tables, databases, types, settings and formats that are missing or of another shape; INCORRECT_DATA is what a
-            // Native block with a column that the table does not have gets.
-            7 | 8 | 9 | 10 | 13 | 15 | 16 | 19 | 20 | 36 | 43 | 44 | 47 | 50 | 53 | 60 | 70 | 73 | 81 | 115 | 117
-            | 122 | 261 | 344 | 366 | 370 | 377 | 432 | 455 | 471 | 728 | 764 | 772 => Self::Schema,
+            // Columns, tables, databases, types, settings and formats that are missing or of another shape.
+            7 | 8 | 9 | 10 | 13 | 15 | 16 | 19 | 20 | 36 | 43 | 44 | 47 | 50 | 53 | 60 | 70 | 73 | 81 | 115 | 122
+            | 261 | 344 | 366 | 370 | 377 | 432 | 455 | 471 | 728 | 764 | 772 => Self::Schema,
             // READONLY, UNKNOWN_USER, WRONG_PASSWORD, REQUIRED_PASSWORD, IP_ADDRESS_NOT_ALLOWED, DATABASE_ACCESS_DENIED,
             // QUERY_IS_PROHIBITED, SETTING_CONSTRAINT_VIOLATION, READONLY_SETTING, ACCESS_DENIED, SET_NON_GRANTED_ROLE,
             // AUTHENTICATION_FAILED, QUERY_NOT_ALLOWED, USER_EXPIRED, SESSION_REFUSED, REQUIRED_SECOND_FACTOR.
@@ -162,7 +163,15 @@ mod tests {
             (469, Refusal::Row, NextStep::Isolate),
             (1002, Refusal::Other(1002), NextStep::Retry),
         ] {
-            assert_eq!((Refusal::of(code), Refusal::of(code).next_step()), (refusal, step), "{code}");
+            let found = Refusal::of(code, "");
+            assert_eq!((found, found.next_step()), (refusal, step), "{code}");
         }
+    }
+
+    #[test]
+    fn column_that_is_not_there_stops_though_its_code_is_that_of_a_damaged_body() {
+        let unknown = "Code: 117. DB::Exception: Unknown column with name b found while reading data in Native format";
+        let cut = "Code: 117. DB::Exception: Sizes of nested column and null map of Nullable column are not equal";
+        assert_eq!((Refusal::of(117, unknown), Refusal::of(117, cut)), (Refusal::Schema, Refusal::Damaged));
     }
 }

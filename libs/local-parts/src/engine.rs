@@ -1,5 +1,6 @@
 //! The ClickHouse engine: libchdb, served by `flowledger clickhouse`.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use tokio::process::Command;
@@ -74,6 +75,43 @@ impl ClickHouseProcess {
         port: Option<u16>,
         progress: &dyn Progress,
     ) -> Result<Self, PartError> {
+        Self::start_recipe(binary, folder, port, progress, |recipe| recipe).await
+    }
+
+    /// The same with its data on a disk of their own, in memory and of this size, which only the engine sees and which is gone with
+    /// it: a restart begins anew. [`SmallDisk`] fills it. Needs the right to mount, of root or in a user namespace.
+    ///
+    /// # Errors
+    /// When the part cannot be fetched, the disk cannot be made, or the engine does not run.
+    pub async fn start_on_small_disk(
+        binary: &Path,
+        folder: &Path,
+        size_bytes: u64,
+        progress: &dyn Progress,
+    ) -> Result<(Self, SmallDisk), PartError> {
+        tools::need(&["unshare", "mount"])?;
+        let engine = Self::start_recipe(binary, folder, None, progress, |recipe| {
+            let mount =
+                format!("mkdir -p data && mount -t tmpfs -o size={size_bytes} tmpfs data && exec \"$0\" \"$@\"");
+            // Root may mount; anybody else may in a namespace where they are root.
+            let as_root = "[ $(id -u) = 0 ] || map=--map-root-user; exec unshare --mount $map -- sh -c \"$0\" \"$@\"";
+            let arguments = ["-c", as_root, &mount].map(str::to_owned).into_iter();
+            let own = [recipe.program.display().to_string()].into_iter().chain(recipe.arguments);
+            Recipe { program: "sh".into(), arguments: arguments.chain(own).collect(), ..recipe }
+        })
+        .await?;
+        let data = absolute(folder)?.join("data");
+        let seen = PathBuf::from(format!("/proc/{}/root", engine.pid())).join(data.strip_prefix("/").unwrap_or(&data));
+        Ok((engine, SmallDisk { ballast: seen.join("ballast") }))
+    }
+
+    async fn start_recipe(
+        binary: &Path,
+        folder: &Path,
+        port: Option<u16>,
+        progress: &dyn Progress,
+        wrapped: impl FnOnce(Recipe) -> Recipe,
+    ) -> Result<Self, PartError> {
         let library = ensure(progress).await?;
         progress.step("ClickHouse engine", "starting");
         let folder = absolute(folder)?;
@@ -86,7 +124,7 @@ impl ClickHouseProcess {
             environment: Vec::new(),
             folder,
         };
-        let mut engine = Self { child: Child::start(recipe)?, port };
+        let mut engine = Self { child: Child::start(wrapped(recipe))?, port };
         engine.ready().await?;
         Ok(engine)
     }
@@ -100,6 +138,37 @@ impl ClickHouseProcess {
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
+    }
+}
+
+/// The disk of an engine that was started on a small one.
+#[derive(Debug)]
+pub struct SmallDisk {
+    ballast: PathBuf,
+}
+
+impl SmallDisk {
+    /// Fills it up until so much is left.
+    ///
+    /// # Errors
+    /// When the disk has gone, with its engine.
+    pub fn fill(&self, left_bytes: u64) -> Result<(), PartError> {
+        let filled = || -> std::io::Result<()> {
+            let mut ballast = std::fs::File::create(&self.ballast)?;
+            let zeros = vec![0; 64 << 10];
+            while ballast.write_all(&zeros).is_ok() {}
+            let size = ballast.metadata()?.len();
+            ballast.set_len(size.saturating_sub(left_bytes))
+        };
+        filled().map_err(PartError::system("a disk cannot be filled"))
+    }
+
+    /// Takes away what filled it.
+    ///
+    /// # Errors
+    /// When it was not filled, or the disk has gone.
+    pub fn free(&self) -> Result<(), PartError> {
+        std::fs::remove_file(&self.ballast).map_err(PartError::system("a disk cannot be freed"))
     }
 }
 

@@ -22,7 +22,7 @@ mod tools;
 
 use std::path::PathBuf;
 
-pub use engine::ClickHouseProcess;
+pub use engine::{ClickHouseProcess, SmallDisk};
 pub use fault_proxy::{Fault, FaultProxy};
 pub use kafka::Kafka;
 pub use mail::{Mail, MailServer};

@@ -8,7 +8,7 @@ use tokio::process::Command;
 use crate::{PartError, Progress};
 
 /// The program and the Debian package that has it.
-const PACKAGES: [(&str, &str); 8] = [
+const PACKAGES: [(&str, &str); 10] = [
     ("java", "openjdk-17-jre-headless"),
     ("mvn", "maven"),
     ("npm", "npm"),
@@ -17,6 +17,8 @@ const PACKAGES: [(&str, &str); 8] = [
     ("python3", "python3-venv"),
     ("openssl", "openssl"),
     ("setpriv", "util-linux"),
+    ("unshare", "util-linux"),
+    ("mount", "mount"),
 ];
 
 /// Names all programs that are missing, in one error.

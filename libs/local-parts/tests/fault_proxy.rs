@@ -8,6 +8,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{Request, StatusCode};
 use futures_util::StreamExt;
+use local_parts::fault_proxy::Seen;
 use local_parts::{Fault, FaultProxy};
 
 /// What the server got of each request: so many bytes, and whether the body had its end.
@@ -63,7 +64,7 @@ impl Stand {
     }
 
     fn meets(&self, fault: Fault) {
-        self.proxy.script(|seen| seen.is_insert(), [fault]);
+        self.proxy.script(Seen::is_insert, [fault]);
     }
 
     /// Waits until the server has this many requests behind it; a test that waits in vain ends by its harness.
