@@ -1,6 +1,6 @@
 # The project's commands. `make help` lists them.
 
-.PHONY: help demo test web bench fmt lint compose
+.PHONY: help demo test web bench simulate fmt lint compose
 
 help: ## List the commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
@@ -35,6 +35,9 @@ bench: ## Print the measurements
 	cargo build --release --locked -p flowledger -p bench
 	./target/release/flowledger-bench raw_bytes_per_row
 	./target/release/flowledger-bench demo_seconds_to_console
+
+simulate: ## Exactly once, SEEDS=100000 runs of the simulation [FIRST_SEED=n]
+	SEEDS=$(or $(SEEDS),100000) FIRST_SEED=$(or $(FIRST_SEED),0) cargo test --release --quiet --locked -p exactly-once --test simulation -- every_record --nocapture
 
 fmt: ## Format
 	cargo fmt --all
