@@ -1,6 +1,6 @@
 # The project's commands. `make help` lists them.
 
-.PHONY: help demo test web bench fmt lint compose alerts chaos
+.PHONY: help demo test web bench fmt lint compose alerts chaos simulate
 
 help: ## List the commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
@@ -29,9 +29,9 @@ ROUNDS ?= 1000
 chaos: ## Kill and freeze ingest, broker and engine under load, ROUNDS times (SEED=n, PROTOCOL=consumer)
 	@deploy/prepare --test
 	cargo build --locked -p flowledger
-	cargo test --locked -p tests --test chaos --no-run
+	cargo test --workspace --locked --test chaos --no-run
 	@FLOWLEDGER_CHAOS_ROUNDS=$(ROUNDS) $(if $(SEED),FLOWLEDGER_CHAOS_SEED=$(SEED)) $(if $(PROTOCOL),FLOWLEDGER_CHAOS_PROTOCOL=$(PROTOCOL)) \
-	  cargo test --quiet --locked -p tests --test chaos
+	  cargo test --quiet --workspace --locked --test chaos
 
 compose: ## Check the model of docker-compose.yml
 	@deploy/check-compose
@@ -48,6 +48,11 @@ bench: ## Print the measurements
 	cargo build --release --locked -p flowledger -p bench
 	./target/release/flowledger-bench raw_bytes_per_row
 	./target/release/flowledger-bench demo_seconds_to_console
+	./target/release/flowledger-bench transcode
+	./target/release/flowledger-bench ingest
+
+simulate: ## Exactly once, SEEDS=100000 runs of the simulation [FIRST_SEED=n]
+	SEEDS=$(or $(SEEDS),100000) FIRST_SEED=$(or $(FIRST_SEED),0) cargo test --release --quiet --locked -p exactly-once --test simulation -- every_record --nocapture
 
 fmt: ## Format
 	cargo fmt --all

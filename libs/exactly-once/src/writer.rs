@@ -25,8 +25,8 @@ use crate::world::{Block, OffsetLog, RangeStore, Refused};
 pub struct TokenLife {
     /// So long inserts under it are begun; what is not done then goes on under a new one.
     pub used: Duration,
-    /// So long after it was begun an insert may still arrive at the store, whatever the network and a frozen process do. Clocks that
-    /// differ between hosts count in here.
+    /// So long after it was begun an insert may still arrive at the store and run there, whatever the network and a frozen process
+    /// do; the store must end it then. Clocks that differ between hosts count in here.
     pub late: Duration,
 }
 

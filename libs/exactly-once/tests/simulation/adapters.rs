@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use exactly_once::{Block, CommitError, OffsetLog, RangeStore, Refused, Rows, StoreError};
 
-use crate::engine::{Insert, Outcome, Said};
+use crate::engine::{Insert, Outcome, RUN_MS, Said};
 use crate::member::{Client, Epoch};
 use crate::mutants::Mutant;
 use crate::topic::Place;
@@ -111,6 +111,7 @@ impl RangeStore for Store {
                     token: format!("{token}/{table}/{split}"),
                     rows,
                     arrives_ms: world.now_ms + late_ms,
+                    ends_ms: world.now_ms + RUN_MS,
                     runs: false,
                     noted: None,
                     answer: answer.clone(),

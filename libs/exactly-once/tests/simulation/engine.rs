@@ -11,7 +11,9 @@ use crate::world::{Answer, World};
 /// How long tokens are remembered for sure.
 pub(crate) const TOKENS_LAST_MS: i64 = 40_000;
 /// How late an insert may arrive after it was begun.
-const LATE_MS: i64 = 12_000;
+const LATE_MS: i64 = 6_000;
+/// How long after it was begun an insert may run at most.
+pub(crate) const RUN_MS: i64 = 12_000;
 
 /// How often a token may be tried for rows that it cannot bring any more: an answer may get lost, or a process freeze.
 const IN_VAIN_MAX: u32 = 12;
@@ -33,6 +35,8 @@ pub(crate) struct Insert {
     pub(crate) token: String,
     pub(crate) rows: BTreeMap<Place, Vec<i64>>,
     pub(crate) arrives_ms: i64,
+    /// The engine ends it then, if it runs still.
+    pub(crate) ends_ms: i64,
     pub(crate) runs: bool,
     /// The token is noted in this place, its rows are not there yet.
     pub(crate) noted: Option<Place>,
@@ -47,7 +51,7 @@ pub(crate) struct Engine {
     in_vain: HashMap<String, u32>,
     stored: BTreeMap<(usize, i64), u32>,
     refused: BTreeSet<(usize, i64)>,
-    /// Dead letters whose refusal is forgotten: they may be stored besides.
+    /// Records whose refusal is forgotten: they may be stored besides.
     pub(crate) excused: BTreeSet<(usize, i64)>,
     pub(crate) away_until_ms: i64,
 }
@@ -108,6 +112,11 @@ impl World {
             }
             insert.runs = true;
             self.engine.inserts.push(insert);
+            return;
+        }
+        if self.now_ms > insert.ends_ms {
+            self.tell(|| format!("engine ends {}, it ran too long", insert.token));
+            insert.answer.give(Outcome::Unsure);
             return;
         }
         if let Some(place) = insert.noted.take() {

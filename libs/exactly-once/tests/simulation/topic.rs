@@ -43,15 +43,15 @@ pub(crate) enum Next {
 impl Topic {
     pub(crate) fn new(random: &mut StdRng) -> Self {
         let len = random.random_range(4..24);
-        let odd = random.random_range(0..3);
+        // Some are plain, some have a bit of everything, some are full of rows that the engine refuses.
+        let [markers, poison, refused] = [[0, 0, 0], [10, 8, 20], [5, 30, 5]][random.random_range(0..3)];
         let records = (0..len).map(|_| {
-            let kind = match random.random_range(0..20 + odd * 20) {
-                0..20 => Kind::Row,
-                20..26 => Kind::Marker,
-                26..30 => Kind::Poison,
-                30..36 => Kind::RefusedBy(&[1, 2]),
-                36..38 => Kind::RefusedBy(&[1]),
-                38..40 => Kind::RefusedBy(&[2]),
+            let kind = match random.random_range(0..100) {
+                it if it < markers => Kind::Marker,
+                it if it < markers + poison => Kind::Poison,
+                it if it < markers + poison + refused => {
+                    Kind::RefusedBy([&[1, 2][..], &[1], &[2]][random.random_range(0..3)])
+                }
                 _ => Kind::Row,
             };
             let place = Place { table: random.random_range(0..2), part: random.random_range(0..PARTS) };

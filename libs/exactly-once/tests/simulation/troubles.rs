@@ -2,6 +2,7 @@
 //! wrong: processes die, freeze, or come back with another encoder; broker and engine go away; records vanish; an operator moves
 //! offsets back.
 
+use exactly_once::Note;
 use rand::Rng;
 
 use crate::member::Process;
@@ -92,26 +93,22 @@ impl World {
     /// Another form of this program has written the note.
     pub(crate) fn blot_note(&mut self, partition: usize) {
         let (offset, note) = &mut self.broker.committed[partition];
-        if !note.is_empty() {
-            "{\"v\":2}".clone_into(note);
-            let offset = *offset;
-            self.forget_refusals(partition, offset);
-        }
+        let Note::Intent(intent) = Note::read(*offset, note) else { return };
+        "{\"v\":2}".clone_into(note);
+        self.forget_refusals(partition, intent.refused);
     }
 
-    /// What was refused from here on is in no intent any more: an encoder that does not refuse it may store it besides.
-    fn forget_refusals(&mut self, partition: usize, offset: i64) {
-        for refused in self.engine.refused_from(partition, offset) {
-            if self.topics[partition].is_disputed(refused) {
-                self.engine.excused.insert((partition, refused));
-            }
-        }
+    /// These are in no intent any more: an encoder that does not refuse them may store them besides.
+    fn forget_refusals(&mut self, partition: usize, refused: Vec<i64>) {
+        let topic = &self.topics[partition];
+        self.engine.excused.extend(refused.into_iter().filter(|it| topic.is_disputed(*it)).map(|it| (partition, it)));
     }
 
     /// Nobody runs, and nothing of them can arrive any more: offsets may be moved.
     fn move_back(&mut self, partition: usize) {
         let offset = self.random.random_range(0..=self.broker.committed[partition].0);
-        self.forget_refusals(partition, offset);
+        let refused = self.engine.refused_from(partition, offset);
+        self.forget_refusals(partition, refused);
         self.tell(|| format!("an operator moves {partition} back to {offset}"));
         self.broker.committed[partition] = (offset, String::new());
     }

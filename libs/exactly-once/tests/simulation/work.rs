@@ -34,8 +34,8 @@ pub(crate) struct Work {
 pub(crate) async fn fill(work: Work, ranges: mpsc::Sender<ClosedRange<Batch>>) {
     let limits = {
         let random = &mut lock(&work.world).random;
-        let (rows, age_ms) = (random.random_range(1..7), random.random_range(100..2_000));
-        Limits { rows, bytes: 50, age: Duration::from_millis(age_ms) }
+        let (rows, age_ms) = (random.random_range(1..9), random.random_range(100..2_000));
+        Limits { rows, bytes: 60, age: Duration::from_millis(age_ms) }
     };
     let mut cutter = RangeCutter::new(limits, &work.assignment);
     let (mut block, mut refused) = (Batch::default(), Vec::new());
