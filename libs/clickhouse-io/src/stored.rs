@@ -135,8 +135,11 @@ fn asked(
         AND _kafka_offset BETWEEN {first:Int64} AND {last:Int64}"
         .to_owned();
     if within.end_time.is_some() {
+        // By the hour too: the engine does not see by itself that the key's hour follows from the end time.
         filter.push_str(
-            " AND end_time BETWEEN fromUnixTimestamp64Micro({from:Int64}, 'UTC') AND fromUnixTimestamp64Micro({to:Int64}, 'UTC')",
+            " AND end_time BETWEEN fromUnixTimestamp64Micro({from:Int64}, 'UTC') AND fromUnixTimestamp64Micro({to:Int64}, 'UTC')
+              AND toStartOfHour(end_time) BETWEEN toStartOfHour(fromUnixTimestamp64Micro({from:Int64}, 'UTC'))
+                                          AND toStartOfHour(fromUnixTimestamp64Micro({to:Int64}, 'UTC'))",
         );
     }
     if !within.tenants.is_empty() {

@@ -263,3 +263,17 @@ async fn answers_of_clusters_and_of_what_stands_between_are_retried() {
     succeeds(&clickhouse, &body).await;
     engine.drop(&clickhouse).await;
 }
+
+#[tokio::test]
+async fn reason_of_an_early_refusal_is_seen_however_large_the_block_is() {
+    let engine = engine().await;
+    let clickhouse = engine.database("early").await;
+    clickhouse.execute("DROP TABLE connections SYNC").await.unwrap();
+    // Refused before the first byte of it is looked at.
+    let body = Bytes::from(vec![7; 25_000_000]);
+    for _ in 0..20 {
+        let error = send(&clickhouse, &body).await.unwrap_err();
+        assert_eq!(error.refusal(), Some(Refusal::Schema), "{error}");
+    }
+    engine.drop(&clickhouse).await;
+}

@@ -52,9 +52,9 @@ pub(crate) async fn answer(
             is_whole = false;
             break;
         };
-        if sender.send(Piece::Data(data)).await.is_err() {
-            break;
-        }
+        // Where the writer has failed, the rest is read all the same, as by a server: a client that still sends when the connection
+        // closes sees that, and not why it was refused.
+        let _ = sender.send(Piece::Data(data)).await;
     }
     if is_whole {
         // Where the writer has failed already it says so below.
