@@ -14,11 +14,19 @@ use crate::block::RangeBlock;
 use crate::metrics::IngestMetrics;
 use crate::stages::fill_range::RangeFiller;
 
+/// A closed range that is not done yet.
+#[derive(Clone, Copy, Debug)]
+struct Unwritten {
+    /// Kafka's time of its first record; `None` where it has none.
+    oldest_ms: Option<i64>,
+    records: u64,
+}
+
 /// How far the writing of a partition is; shared by whoever fills its ranges and whoever writes them.
 #[derive(Clone, Debug)]
 pub(crate) struct Progress {
-    /// Kafka's times of the first records of closed ranges that are not done yet, oldest first; `None` where a range has no record.
-    unwritten: Arc<Mutex<VecDeque<Option<i64>>>>,
+    /// Closed ranges that are not done yet, oldest first.
+    unwritten: Arc<Mutex<VecDeque<Unwritten>>>,
     /// Everything before it is durable.
     committed: Arc<AtomicI64>,
 }
@@ -28,7 +36,7 @@ impl Progress {
         Self { unwritten: Arc::default(), committed: Arc::new(AtomicI64::new(begin)) }
     }
 
-    fn times(&self) -> std::sync::MutexGuard<'_, VecDeque<Option<i64>>> {
+    fn ranges(&self) -> std::sync::MutexGuard<'_, VecDeque<Unwritten>> {
         self.unwritten.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -41,12 +49,17 @@ impl Progress {
     }
 
     fn oldest_ms(&self) -> Option<i64> {
-        self.times().iter().flatten().next().copied()
+        self.ranges().iter().find_map(|range| range.oldest_ms)
+    }
+
+    /// Records of closed ranges that are not done: of a partition that has gone, its next owner reads them again.
+    pub(crate) fn take_records(&self) -> u64 {
+        self.ranges().drain(..).map(|range| range.records).sum()
     }
 
     /// True where every closed range is done.
     pub(crate) fn is_all_written(&self) -> bool {
-        self.times().is_empty()
+        self.ranges().is_empty()
     }
 }
 
@@ -61,7 +74,7 @@ impl Observer for Notes {
     fn saw(&self, event: Event<'_>) {
         self.metrics.saw(&event, self.partition);
         if let Event::Done { .. } = event {
-            self.progress.times().pop_front();
+            self.progress.ranges().pop_front();
         }
     }
 }
@@ -83,7 +96,7 @@ impl Lane {
     /// Closes the open range, if there is something to close, and hands it to the writer.
     pub(crate) fn close(&mut self) {
         if let Some(filled) = self.filler.close() {
-            self.progress.times().push_back(filled.oldest_ms);
+            self.progress.ranges().push_back(Unwritten { oldest_ms: filled.oldest_ms, records: filled.records });
             self.waiting.push_back(filled.range);
             self.hand_on();
         }

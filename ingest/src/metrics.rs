@@ -20,14 +20,14 @@ pub(crate) struct ReasonLabel {
     pub(crate) reason: &'static str,
 }
 
-/// Fates of events, and what the protocol went through. Of the ranges that are done:
-/// read = stored + found + dead-lettered. What was read and not written when its partition went is read again.
+/// Fates of events, and what the protocol went through. received = stored + found + dead-lettered + abandoned + held.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct IngestMetrics {
     pub(crate) received: Counter,
     pub(crate) stored: Counter,
     pub(crate) found: Counter,
     pub(crate) dead_lettered: Counter,
+    pub(crate) abandoned: Counter,
     pub(crate) ranges: Counter,
     pub(crate) ranges_replayed: Counter,
     pub(crate) ranges_renewed: Counter,
@@ -54,6 +54,11 @@ impl IngestMetrics {
             ("stored", "Events that were stored", &own.stored),
             ("found", "Events that were stored already when their range was done again", &own.found),
             ("dead_lettered", "Events that went to the dead-letter topic", &own.dead_lettered),
+            (
+                "abandoned",
+                "Events that were read, and are read again because their partition went or waited",
+                &own.abandoned,
+            ),
             ("ranges", "Ranges of offsets that are done", &own.ranges),
             ("ranges_replayed", "Ranges that an earlier owner had begun", &own.ranges_replayed),
             ("ranges_renewed", "Ranges that went on under a new token", &own.ranges_renewed),

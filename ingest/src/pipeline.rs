@@ -217,7 +217,8 @@ impl Pipeline {
     }
 
     fn without(&mut self, partitions: &[i32]) -> Vec<Lane> {
-        let gone = partitions.iter().filter_map(|number| self.lanes.remove(number)).collect();
+        let gone: Vec<Lane> = partitions.iter().filter_map(|number| self.lanes.remove(number)).collect();
+        self.metrics.abandoned.inc_by(gone.iter().map(|lane| lane.filler.records()).sum());
         for partition in partitions {
             self.metrics.lag_seconds.remove(&PartitionLabel { partition: *partition });
             self.metrics.lag_events.remove(&PartitionLabel { partition: *partition });
@@ -230,14 +231,17 @@ impl Pipeline {
     /// and then the partitions are let go.
     fn revoked(&mut self, partitions: &[i32], acknowledged: Acknowledged) {
         tracing::info!(partitions = partitions.len(), "revoked");
-        let writers: Vec<JoinHandle<()>> = self.without(partitions).into_iter().map(|lane| lane.writer).collect();
+        let metrics = self.metrics.clone();
+        let going: Vec<(JoinHandle<()>, Progress)> =
+            self.without(partitions).into_iter().map(|lane| (lane.writer, lane.progress)).collect();
         let deadline = tokio::time::Instant::from_std(self.context.clock.monotonic() + self.config.revoke_wait());
         self.runtime.spawn(async move {
-            for mut writer in writers {
+            for (mut writer, progress) in going {
                 if tokio::time::timeout_at(deadline, &mut writer).await.is_err() {
                     // Its commits are refused from the moment at which the partition goes: like a crash, which is safe.
                     writer.abort();
                 }
+                metrics.abandoned.inc_by(progress.take_records());
             }
             drop(acknowledged);
         });
@@ -247,6 +251,7 @@ impl Pipeline {
         tracing::warn!(partitions = partitions.len(), "lost: the group went on without this member");
         for lane in self.without(partitions) {
             lane.writer.abort();
+            self.metrics.abandoned.inc_by(lane.progress.take_records());
         }
     }
 
@@ -277,14 +282,20 @@ impl Pipeline {
     }
 
     fn record(&mut self, record: &BatchRecord<'_>, now: Instant) -> Result<(), Error> {
-        let Some(lane) = self.lanes.get_mut(&record.partition) else { return Ok(()) };
-        if lane.epoch != record.epoch || lane.held_at.is_some_and(|from| record.offset >= from) {
+        let Some(lane) = self.lanes.get_mut(&record.partition).filter(|lane| lane.epoch == record.epoch) else {
+            self.metrics.abandoned.inc();
+            return Ok(());
+        };
+        // It comes again when its partition goes on.
+        if lane.held_at.is_some_and(|from| record.offset >= from) {
+            self.metrics.abandoned.inc();
             return Ok(());
         }
         let reading = self.schemas.reading(record.payload.unwrap_or_default());
         if let Reading::Wait { id, is_new } = reading {
             self.parts.consumer.hold(record.partition, record.epoch, record.offset)?;
             lane.held_at = Some(record.offset);
+            self.metrics.abandoned.inc();
             // What came before it need not wait.
             lane.close();
             if is_new {

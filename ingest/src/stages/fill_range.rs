@@ -36,9 +36,11 @@ pub(crate) struct RangeFiller {
     pool: Arc<Pool>,
 }
 
-/// A range that is closed, and Kafka's time of its first record.
+/// A range that is closed.
 pub(crate) struct Filled {
     pub(crate) range: ClosedRange<RangeBlock>,
+    pub(crate) records: u64,
+    /// Kafka's time of its first record.
     pub(crate) oldest_ms: Option<i64>,
 }
 
@@ -123,6 +125,11 @@ impl RangeFiller {
         self.columns.size_bytes() + self.refused_bytes
     }
 
+    /// Records of the open range.
+    pub(crate) fn records(&self) -> u64 {
+        (self.columns.rows() + self.refused.len()) as u64
+    }
+
     /// Kafka's time of the open range's first record.
     pub(crate) fn oldest_ms(&self) -> Option<i64> {
         self.oldest_ms
@@ -130,13 +137,14 @@ impl RangeFiller {
 
     /// Closes the open range. `None`: there is nothing to close, or its intent names an end that was not reached.
     pub(crate) fn close(&mut self) -> Option<Filled> {
+        let records = self.records();
         let cut = self.cutter.close()?;
         let columns = std::mem::replace(&mut self.columns, self.pool.columns(self.partition));
         let refused_records = std::mem::take(&mut self.refused_records);
         self.refused_bytes = 0;
         let block = RangeBlock::new(columns, refused_records, &self.pool);
         let range = ClosedRange { cut, block, refused: std::mem::take(&mut self.refused) };
-        Some(Filled { range, oldest_ms: self.oldest_ms.take() })
+        Some(Filled { range, records, oldest_ms: self.oldest_ms.take() })
     }
 }
 
@@ -201,8 +209,8 @@ mod tests {
         world.add(8, &right[..40]);
         world.add(9, &right);
         assert!(world.filler.is_full());
-        let Filled { range, oldest_ms } = world.filler.close().unwrap();
-        assert_eq!((range.cut.first(), range.cut.last(), oldest_ms), (7, 9, Some(KAFKA_MS + 7)));
+        let Filled { range, records, oldest_ms } = world.filler.close().unwrap();
+        assert_eq!((range.cut.first(), range.cut.last(), records, oldest_ms), (7, 9, 3, Some(KAFKA_MS + 7)));
         assert_eq!((range.block.rows(), range.block.offsets()), (2, [7, 9].into()));
         assert_eq!(range.refused.len(), 1);
         assert!(range.refused[0].reason.contains("not what its schema says"), "{:?}", range.refused);
