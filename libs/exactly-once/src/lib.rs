@@ -24,10 +24,7 @@ mod backoff;
 mod cutter;
 mod intent;
 mod observer;
-#[cfg(any(test, feature = "mutants"))]
 pub mod rules;
-#[cfg(not(any(test, feature = "mutants")))]
-mod rules;
 mod world;
 mod writer;
 

@@ -92,7 +92,8 @@ pub trait RangeStore: Sync {
         token: &str,
     ) -> impl Future<Output = Result<(), StoreError<Self::Error>>> + Send;
 
-    /// Which offsets from `first` to `last` have a row.
+    /// Which offsets from `first` to `last` have a row. Sees every row that was acknowledged before: what a replica that lags behind
+    /// does not see yet would be inserted again.
     fn stored(
         &self,
         first: i64,

@@ -20,6 +20,9 @@ use crate::observer::{Event, Observer};
 use crate::rules::{Rule, holds};
 use crate::world::{Block, OffsetLog, RangeStore, Refused};
 
+/// Attempts at a range under one intent. Each but the first takes a store that died between a token and its rows.
+const ATTEMPTS_MAX: u32 = 10;
+
 /// How long a token lives. The store must surely remember it for both together, from the moment at which its intent was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TokenLife {
@@ -97,6 +100,15 @@ pub enum WriteError<E> {
         last: i64,
         /// Why the last one was.
         reason: String,
+    },
+    /// Rows of a range were acknowledged again and again, and counting does not find them: what is counted is not what is inserted,
+    /// or not where.
+    #[error("rows from {first} to {last} were acknowledged {ATTEMPTS_MAX} times and are not found in the store")]
+    NeverFound {
+        /// First offset of the range.
+        first: i64,
+        /// Last offset of the range.
+        last: i64,
     },
     /// An intent does not fit beside an offset.
     #[error(transparent)]
@@ -232,3 +244,6 @@ impl<L: OffsetLog, S: RangeStore> RangeWriter<L, S> {
 fn note(intent: &Intent) -> Result<String, NoteTooLong> {
     if holds(Rule::IntentFirst) { intent.to_note() } else { Ok(String::new()) }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Closed, Done, RangeWriter};
+use super::{ATTEMPTS_MAX, Closed, Done, End, RangeWriter, WriteError};
 use crate::backoff::Backoff;
 use crate::intent::Intent;
 use crate::observer::Event;
@@ -125,6 +125,10 @@ impl<L: OffsetLog, S: RangeStore> RangeWriter<L, S> {
             self.observer.saw(Event::Counted { stored, missing });
             if is_acknowledged && missing > 0 {
                 self.observer.saw(Event::Swallowed { rows: missing });
+            }
+            if progress.attempt >= ATTEMPTS_MAX {
+                let (first, last) = (range.cut.first, range.cut.last);
+                return Err(End::Error(WriteError::NeverFound { first, last }));
             }
         }
         Ok(())

@@ -30,7 +30,8 @@ impl Protocol {
                 match state.committed.note {
                     Some(_) => actions.push(Action::Go { member: number }),
                     None => {
-                        actions.extend((state.committed.offset..END).map(|last| Action::Begin { member: number, last }))
+                        let ends = state.committed.offset..END;
+                        actions.extend(ends.map(|last| Action::Begin { member: number, last }));
                     }
                 }
             }
@@ -64,7 +65,7 @@ impl Protocol {
         let old = state.members[number];
         let mut new = Member { generation, highest, work: None, in_flight: None };
         if !self.holds(Without::WaitForCommits) {
-            new.in_flight = old.work.as_ref().and_then(|work| Self::commit_of(work));
+            new.in_flight = old.work.as_ref().and_then(Self::commit_of);
         }
         if !self.holds(Without::Epoch) {
             new.work = old.work;

@@ -79,10 +79,28 @@ fn without_any_one_of_its_rules_it_fails() {
     for mutant in Mutant::all() {
         match first_failure(0..2_000, Some(mutant)).1 {
             Some(seed) => {
-                println!("{mutant:?}: seed {seed}: {}", run(seed, Some(mutant), false).failure.unwrap_or_default())
+                let failure = run(seed, Some(mutant), false).failure.unwrap_or_default();
+                println!("{mutant:?}: seed {seed}: {failure}");
             }
             None => survivors.push(mutant),
         }
     }
     assert!(survivors.is_empty(), "not noticed: {survivors:?}");
+}
+
+#[test]
+fn seed_is_the_same_run_again() {
+    let (once, again) = (run(7, None, true).story, run(7, None, true).story);
+    assert!(once.len() > 20 && once == again);
+}
+
+#[test]
+fn page_names_the_mutant_of_every_rule() {
+    let page = include_str!("../../../../docs/exactly-once.md");
+    let names = Mutant::all().map(|mutant| match mutant {
+        Mutant::Without(rule) => format!("| `{rule:?}` |"),
+        Mutant::NoEpoch | Mutant::NoWait | Mutant::SplitByRows | Mutant::BeginLate => format!("| `{mutant:?}` |"),
+    });
+    let missing: Vec<String> = names.filter(|name| !page.contains(name)).collect();
+    assert!(missing.is_empty(), "not in docs/exactly-once.md: {missing:?}");
 }

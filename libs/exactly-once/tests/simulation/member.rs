@@ -153,8 +153,9 @@ impl Process {
             return;
         };
         if !world.broker.members.contains_key(&member) {
-            let is_idle = (0..PARTITIONS).fold(true, |is_idle, it| self.close(it, world) && is_idle);
-            if is_idle {
+            // All of them are closed, whichever is idle first.
+            let idle = (0..PARTITIONS).filter(|it| self.close(*it, world)).count();
+            if idle == PARTITIONS {
                 self.owned = [None; PARTITIONS];
                 self.member = None;
             }
