@@ -16,7 +16,8 @@ use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
-const USAGE: &str = "produce SERVERS TOPIC RECORDS BYTES | read SERVERS TOPIC RECORDS VARIANT... | commit SERVERS TOPIC ROUNDS";
+const USAGE: &str =
+    "produce SERVERS TOPIC RECORDS BYTES | read SERVERS TOPIC RECORDS VARIANT... | commit SERVERS TOPIC ROUNDS";
 
 #[tokio::main]
 async fn main() -> Outcome<()> {
@@ -32,7 +33,7 @@ async fn main() -> Outcome<()> {
             }
             Ok(())
         }
-        "commit" => commit(&config, topic, count).await,
+        "commit" => commit(&config, topic, count),
         _ => Err(USAGE.into()),
     }
 }
@@ -112,12 +113,15 @@ async fn read(config: &KafkaConfig, topic: &str, count: u64, variant: &str) -> O
     let (cpu, wall) = ((cpu()? - cpu_begin).as_secs_f64(), begin.elapsed().as_secs_f64());
     #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
     let (each, rate, megabytes) = (cpu * 1e9 / count as f64, count as f64 / wall / 1e6, bytes as f64 / 1e6);
-    println!("{variant}: {each:.0} ns CPU a record, {rate:.2} M/s, {megabytes:.0} MB of values, peak {} MB", resident_mb()?);
+    println!(
+        "{variant}: {each:.0} ns CPU a record, {rate:.2} M/s, {megabytes:.0} MB of values, peak {} MB",
+        resident_mb()?
+    );
     Ok(())
 }
 
 /// A plain commit against offsets sent in a transaction with the group's metadata.
-async fn commit(config: &KafkaConfig, topic: &str, rounds: u64) -> Outcome<()> {
+fn commit(config: &KafkaConfig, topic: &str, rounds: u64) -> Outcome<()> {
     let client = |more: &[(&str, &str)]| {
         let mut client = ClientConfig::new();
         client.set("bootstrap.servers", &config.bootstrap_servers);

@@ -119,7 +119,10 @@ impl Assignment {
     /// Where each partition goes on after a rebalance in which it was kept.
     pub(crate) fn positions(&self) -> Vec<(i32, i64)> {
         let slots = self.slots.iter().zip(0..).filter_map(|(slot, number)| Some((number, (*slot)?)));
-        slots.filter(|(_, slot)| slot.is_touched && !slot.is_given_up).map(|(number, slot)| (number, slot.next)).collect()
+        slots
+            .filter(|(_, slot)| slot.is_touched && !slot.is_given_up)
+            .map(|(number, slot)| (number, slot.next))
+            .collect()
     }
 }
 

@@ -200,13 +200,7 @@ impl<'a> Iterator for TakenHeaders<'a> {
         let (mut name, mut value, mut size) = (ptr::null(), ptr::null(), 0);
         // SAFETY: the headers live as long as their message, which is borrowed; the three places outlive the call.
         let answer = unsafe {
-            sys::rd_kafka_header_get_all(
-                headers.as_ptr(),
-                self.index,
-                &raw mut name,
-                &raw mut value,
-                &raw mut size,
-            )
+            sys::rd_kafka_header_get_all(headers.as_ptr(), self.index, &raw mut name, &raw mut value, &raw mut size)
         };
         if answer != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR || name.is_null() {
             return None;

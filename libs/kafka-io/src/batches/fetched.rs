@@ -179,6 +179,10 @@ impl Admitted {
 
 impl fmt::Debug for Fetched {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Fetched").field("records", &self.records).field("bytes", &self.bytes).finish_non_exhaustive()
+        formatter
+            .debug_struct("Fetched")
+            .field("records", &self.records)
+            .field("bytes", &self.bytes)
+            .finish_non_exhaustive()
     }
 }

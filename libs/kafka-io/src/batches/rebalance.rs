@@ -118,12 +118,7 @@ impl Shared {
     /// The client has paused every partition for the rebalance, and goes on at a position of its own, which is one too far after the end
     /// of a partition was taken in a batch: librdkafka takes the end's message for a record (seen in 2.12.1,
     /// `rd_kafka_q_serve_rkmessages`). So each goes back to where it has really been handed on to.
-    fn send_kept_back(
-        &self,
-        consumer: &BaseConsumer<Callbacks>,
-        state: &State,
-        new: &[i32],
-    ) -> Result<(), String> {
+    fn send_kept_back(&self, consumer: &BaseConsumer<Callbacks>, state: &State, new: &[i32]) -> Result<(), String> {
         for (number, position) in state.assignment.positions() {
             if new.contains(&number) {
                 continue;
