@@ -4,11 +4,9 @@
 //! `read_committed`, which all of this crate's are, see a transaction when it is committed.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
 use rdkafka::producer::{FutureProducer, Producer as _};
 
@@ -166,7 +164,7 @@ pub async fn newest_by_key(
     patience: Duration,
 ) -> Result<BTreeMap<Bytes, Bytes>, KafkaError> {
     let end = Instant::now() + patience;
-    let ends = high_watermarks(config, topic).await?;
+    let ends = admin::ends(config, topic).await?;
     loop {
         let stable = admin::stable_ends(config, topic).await?;
         if ends.iter().all(|(number, high)| stable.get(number).is_some_and(|stable| stable >= high)) {
@@ -188,19 +186,4 @@ pub async fn newest_by_key(
         }
     }
     Ok(newest)
-}
-
-async fn high_watermarks(config: &KafkaConfig, topic: &str) -> Result<BTreeMap<i32, i64>, KafkaError> {
-    let partitions = admin::partition_count(config, topic).await?;
-    let client: BaseConsumer<Logging> = config
-        .client(&[("isolation.level", "read_uncommitted")])
-        .create_with_context(Logging)
-        .map_err(KafkaError::during("making a client"))?;
-    let topic: Arc<str> = topic.into();
-    let asking = tokio::task::spawn_blocking(move || {
-        (0..partitions).map(|number| Ok((number, client.fetch_watermarks(&topic, number, CALL_MAX)?.1))).collect()
-    });
-    let answer: Result<_, ClientError> =
-        asking.await.map_err(|panic| KafkaError::new("asking for the end of a topic", panic))?;
-    answer.map_err(KafkaError::during("asking for the end of a topic"))
 }
