@@ -350,7 +350,7 @@ impl<W: RecordWriter> Delivery<W> {
                         }
                     }
                     Err(WriteError::Refused(reason)) if self.in_transaction => {
-                        return Err(self.refused_in_transaction(reason, false));
+                        return Err(self.refused_in_transaction(&reason, false));
                     }
                     Err(WriteError::Refused(reason)) => front.refuse(reason, true),
                     Err(error) => return Err(error.into()),
@@ -372,7 +372,7 @@ impl<W: RecordWriter> Delivery<W> {
                     }
                     Err(WriteError::Refused(_)) if *whole && self.in_transaction => {
                         let reason = reason.clone();
-                        return Err(self.refused_in_transaction(reason, true));
+                        return Err(self.refused_in_transaction(&reason, true));
                     }
                     Err(WriteError::Refused(_)) if *whole => {
                         let reason = reason.clone();
@@ -415,11 +415,11 @@ impl<W: RecordWriter> Delivery<W> {
     }
 
     /// A refusal that undoes the transaction: the line is a dead letter from the first in the next attempt.
-    fn refused_in_transaction(&self, reason: String, is_too_long: bool) -> Error {
+    fn refused_in_transaction(&self, reason: &str, is_too_long: bool) -> Error {
         let front = self.pending.front();
         let place = front.and_then(|it| self.place_of(it.source, it.state.line()?));
         if let Some(place) = place {
-            self.carried.refuse(place, Refusal { reason: reason.clone(), is_too_long });
+            self.carried.refuse(place, Refusal { reason: reason.to_owned(), is_too_long });
         }
         WriteError::DoAgain(format!("a record is refused: {reason}")).into()
     }
