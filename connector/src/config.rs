@@ -26,6 +26,19 @@ pub struct Config {
     /// Where to begin in files that are there at a start without kept positions. Files that appear later are always read
     /// from their beginning.
     pub start_at: StartAt,
+    /// `at_least_once`: positions are kept in the state folder behind Kafka's acknowledgements; after a kill some events come twice.
+    /// `exactly_once`: they are kept on Kafka, in one transaction with the events.
+    pub delivery: DeliveryMode,
+    /// Name of this connector, which no other may have: what positions on Kafka, and the transactional id, are called. Needed for
+    /// `exactly_once`; 1 to 100 of letters, digits, `.`, `_` and `-`.
+    pub instance: Option<String>,
+    /// How often a transaction is committed: so much later its events are seen, 0.02 to 60 s.
+    #[serde(with = "seconds")]
+    pub transaction_interval: Duration,
+    /// When the broker ends a transaction by itself. As long may a connector that was killed, and does not come back, hold up readers;
+    /// and as long may Kafka be away before a connector has to be started again, 10 to 900 s.
+    #[serde(with = "seconds")]
+    pub transaction_max: Duration,
     /// Folder where positions are kept. One connector a folder.
     pub state_dir: PathBuf,
     /// Records on their way that Kafka has not acknowledged yet, 1 to 1000000.
@@ -55,6 +68,10 @@ impl Default for Config {
             wrapping: Wrapping::None,
             once: false,
             start_at: StartAt::Beginning,
+            delivery: DeliveryMode::AtLeastOnce,
+            instance: None,
+            transaction_interval: Duration::from_millis(200),
+            transaction_max: Duration::from_secs(60),
             state_dir: PathBuf::from("flowledger-connector"),
             in_flight_max: 10_000,
             in_flight_bytes_max: 64 << 20,
@@ -78,12 +95,46 @@ impl Validate for Config {
             glob::Pattern::new(pattern)
                 .map_err(|error| RangeError::new("inputs", format!("holds a pattern that is none: {}", error.msg)))?;
         }
+        self.validate_delivery()?;
         in_range("in_flight_max", self.in_flight_max, 1..=1_000_000)?;
         in_range("in_flight_bytes_max", self.in_flight_bytes_max, 1 << 20..=4 << 30)?;
         seconds_in_range("poll_interval", self.poll_interval, 0.01..=60.0)?;
         seconds_in_range("rotated_wait", self.rotated_wait, 0.0..=3600.0)?;
         seconds_in_range("drain_max", self.drain_max, 0.0..=3600.0)
     }
+}
+
+impl Config {
+    fn validate_delivery(&self) -> Result<(), RangeError> {
+        seconds_in_range("transaction_interval", self.transaction_interval, 0.02..=60.0)?;
+        seconds_in_range("transaction_max", self.transaction_max, 10.0..=900.0)?;
+        if self.transaction_interval * 2 > self.transaction_max {
+            return Err(RangeError::new("transaction_interval", "is more than half of transaction_max"));
+        }
+        if self.delivery == DeliveryMode::AtLeastOnce {
+            return Ok(());
+        }
+        if self.stdin {
+            return Err(RangeError::new("delivery", "is exactly_once, but standard input cannot be read again"));
+        }
+        let is_sign = |sign: char| sign.is_ascii_alphanumeric() || matches!(sign, '.' | '_' | '-');
+        match &self.instance {
+            None => Err(RangeError::new("instance", "is missing: exactly_once needs a name")),
+            Some(name) if (1..=100).contains(&name.len()) && name.chars().all(is_sign) => Ok(()),
+            Some(_) => Err(RangeError::new("instance", "is not 1 to 100 of letters, digits, '.', '_' and '-'")),
+        }
+    }
+}
+
+/// What a kill costs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeliveryMode {
+    /// Events of the last second come twice.
+    #[default]
+    AtLeastOnce,
+    /// Nothing.
+    ExactlyOnce,
 }
 
 /// Version of a Connector's real-time connection log.
@@ -160,6 +211,14 @@ mod tests {
         assert_eq!(message(Config { tenant: None, ..config() }), "tenant is missing");
         assert!(message(Config { inputs: vec![], ..config() }).starts_with("inputs is empty"));
         assert!(message(Config { inputs: vec!["a[".to_owned()], ..config() }).starts_with("inputs holds a pattern"));
+        let exactly_once = || Config { delivery: DeliveryMode::ExactlyOnce, ..config() };
+        assert!(message(exactly_once()).starts_with("instance is missing"));
+        let named = |name: &str| Config { instance: Some(name.to_owned()), ..exactly_once() };
+        assert_eq!(named("site-1.a_b").validate(), Ok(()));
+        assert!(
+            message(named("a/b")).starts_with("instance is not") && message(named("")).starts_with("instance is not")
+        );
+        assert!(message(Config { stdin: true, ..named("a") }).starts_with("delivery is exactly_once"));
         assert!(message(Config { in_flight_max: 0, ..config() }).starts_with("in_flight_max is 0"));
     }
 }

@@ -1,10 +1,12 @@
 //! Lines to Kafka, and positions behind the acknowledgements.
 //!
 //! Records are sent as lines come, and their acknowledgements taken in the order of sending. So everything before the oldest
-//! one that is missing is done, for every source at once, and that is what positions say.
+//! one that is missing is done, for every source at once, and that is what positions say. They are kept behind the acknowledgements, or
+//! written with the events and committed in one transaction: then a line counts as done when that is committed.
 
 use std::collections::{HashMap, VecDeque};
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,38 +15,20 @@ use schemas::topics;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
-use crate::adapters::positions::{FileMark, PositionStore, SavedPosition};
+use crate::adapters::positions::{FileMark, SavedPosition};
 use crate::adapters::{FromSource, SourceId};
 use crate::config::{Config, LogVersion};
 use crate::error::{Error, WriteError};
+use crate::keep::{Carried, Keeper, LinePlace, Refusal};
 use crate::letters::{EventHeaders, LineFacts};
 use crate::line::Line;
 use crate::metrics::TenantMetrics;
+use crate::pending::{Pending, State};
 use crate::pipeline::{Fate, LineReader};
+use crate::record_writer::RecordWriter;
 
-/// Positions are written at most this often.
+/// Positions are written to the state folder at most this often.
 const SAVE_INTERVAL: Duration = Duration::from_secs(1);
-
-/// Writes records to Kafka. The real one is [`crate::adapters::publish::Publisher`].
-pub(crate) trait RecordWriter: Send + Sync {
-    /// Ready when Kafka has acknowledged or refused the record.
-    type Acknowledgement: Future<Output = Result<(), WriteError>> + Send + Unpin;
-
-    /// Bytes of an event as they go to Kafka.
-    ///
-    /// # Errors
-    /// [`WriteError::Refused`]: the event cannot be encoded.
-    fn encode(&self, event: &schemas::connection_event::ConnectionEvent) -> Result<Vec<u8>, WriteError>;
-
-    /// Hands a record over, and waits while there is no room for it.
-    fn write(
-        &self,
-        topic: &str,
-        key: &[u8],
-        payload: &[u8],
-        headers: &[(&str, &[u8])],
-    ) -> impl Future<Output = Result<Self::Acknowledgement, WriteError>> + Send;
-}
 
 /// What became of everything that was read: `read = published + unreadable + passed_over` when all of it is acknowledged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -70,38 +54,6 @@ struct Tracked {
     offset: u64,
 }
 
-/// A line whose fate is not sealed yet, or the end of a source.
-struct Pending<A> {
-    source: SourceId,
-    /// Where to read on when this and all before is done; `None`: the source is over.
-    next: Option<u64>,
-    /// Bytes of the line that are held.
-    bytes: usize,
-    state: State<A>,
-}
-
-enum State<A> {
-    Done,
-    /// An event is on its way.
-    Event {
-        acknowledgement: A,
-        line: Line,
-    },
-    /// A dead letter has to be written; `whole`: with all bytes of the line that are held.
-    ToDeadLetter {
-        line: Line,
-        reason: String,
-        whole: bool,
-    },
-    /// It is on its way.
-    DeadLetter {
-        acknowledgement: A,
-        line: Line,
-        reason: String,
-        whole: bool,
-    },
-}
-
 /// Where lines become records, and acknowledgements positions.
 pub(crate) struct Delivery<W: RecordWriter> {
     writer: W,
@@ -112,7 +64,8 @@ pub(crate) struct Delivery<W: RecordWriter> {
     in_flight_max: usize,
     in_flight_bytes_max: usize,
     metrics: TenantMetrics,
-    store: Arc<PositionStore>,
+    keeper: Keeper,
+    carried: Carried,
     sources: HashMap<SourceId, Tracked>,
     pending: VecDeque<Pending<W::Acknowledgement>>,
     in_flight: usize,
@@ -121,7 +74,16 @@ pub(crate) struct Delivery<W: RecordWriter> {
     /// False while a position of the last run may still be missing here.
     knows_positions: bool,
     saved_at: Instant,
+    save_interval: Duration,
+    in_transaction: bool,
+    committing: Option<Committing>,
     summary: Summary,
+}
+
+/// A commit that is under way, and the positions in it.
+struct Committing {
+    done: Pin<Box<dyn Future<Output = Result<(), WriteError>> + Send>>,
+    positions: Vec<SavedPosition>,
 }
 
 impl<W: RecordWriter> Delivery<W> {
@@ -129,10 +91,20 @@ impl<W: RecordWriter> Delivery<W> {
         config: &Config,
         tenant: Tenant,
         writer: W,
-        store: PositionStore,
+        keeper: Keeper,
+        carried: Carried,
         metrics: TenantMetrics,
     ) -> Self {
+        let save_interval = match keeper {
+            Keeper::Folder(_) => SAVE_INTERVAL,
+            Keeper::Transaction(_) => config.transaction_interval,
+        };
         Self {
+            summary: carried.committed(),
+            save_interval,
+            in_transaction: false,
+            committing: None,
+            carried,
             writer,
             reader: LineReader::new(tenant.clone(), config.log_version),
             tenant,
@@ -141,7 +113,7 @@ impl<W: RecordWriter> Delivery<W> {
             in_flight_max: config.in_flight_max,
             in_flight_bytes_max: config.in_flight_bytes_max,
             metrics,
-            store: Arc::new(store),
+            keeper,
             sources: HashMap::new(),
             pending: VecDeque::new(),
             in_flight: 0,
@@ -149,7 +121,6 @@ impl<W: RecordWriter> Delivery<W> {
             is_changed: false,
             knows_positions: false,
             saved_at: Instant::now(),
-            summary: Summary::default(),
         }
     }
 
@@ -161,7 +132,7 @@ impl<W: RecordWriter> Delivery<W> {
     /// Delivers what comes until all senders are gone and everything is acknowledged. May be dropped at any time: what was
     /// not counted as done then is read again by the next run.
     pub(crate) async fn deliver_all(&mut self, incoming: &mut mpsc::Receiver<FromSource>) -> Result<(), Error> {
-        let mut save_tick = interval_at(Instant::now() + SAVE_INTERVAL, SAVE_INTERVAL);
+        let mut save_tick = interval_at(Instant::now() + self.save_interval, self.save_interval);
         save_tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
@@ -185,27 +156,91 @@ impl<W: RecordWriter> Delivery<W> {
     }
 
     async fn save_where_due(&mut self) -> Result<(), Error> {
-        if self.saved_at.elapsed() < SAVE_INTERVAL { Ok(()) } else { self.save().await }
+        if self.saved_at.elapsed() < self.save_interval { Ok(()) } else { self.save().await }
     }
 
-    /// Writes the positions where they have changed.
+    /// Keeps the positions where they have changed. Nothing happens twice when it is dropped and called again.
     pub(crate) async fn save(&mut self) -> Result<(), Error> {
+        match &self.keeper {
+            Keeper::Folder(_) => self.save_in_folder().await,
+            Keeper::Transaction(_) => self.commit().await,
+        }
+    }
+
+    async fn save_in_folder(&mut self) -> Result<(), Error> {
+        let Keeper::Folder(store) = &self.keeper else { return Ok(()) };
         if !self.is_changed || !self.knows_positions {
             return Ok(());
         }
-        let position = |tracked: &Tracked| {
-            let mark = tracked.mark.clone()?;
-            Some(SavedPosition { mark, offset: tracked.offset })
-        };
-        let mut positions: Vec<SavedPosition> = self.sources.values().filter_map(position).collect();
-        positions.sort_by(|one, other| one.mark.path.cmp(&other.mark.path));
+        let (store, positions) = (Arc::clone(store), self.positions());
         self.is_changed = false;
         self.saved_at = Instant::now();
-        let store = Arc::clone(&self.store);
+        let path = store.path();
         let saved = tokio::task::spawn_blocking(move || store.save(positions)).await;
         saved
             .unwrap_or_else(|panic| Err(std::io::Error::other(panic)))
-            .map_err(|reason| Error::Positions { path: self.store.path(), reason })
+            .map_err(|reason| Error::Positions { path, reason })
+    }
+
+    /// Commits everything that was read so far, with its positions.
+    async fn commit(&mut self) -> Result<(), Error> {
+        self.finish_commit().await?;
+        if !self.knows_positions || !(self.in_transaction || self.is_changed) {
+            return Ok(());
+        }
+        self.settle_all().await?;
+        let positions = self.positions();
+        let Keeper::Transaction(ledger) = &self.keeper else { return Ok(()) };
+        let changes = ledger.changes(&positions);
+        self.is_changed = false;
+        self.saved_at = Instant::now();
+        if changes.is_empty() && !self.in_transaction {
+            return Ok(());
+        }
+        self.begin()?;
+        for (key, position) in changes {
+            self.writer.write_position(&key, position.as_ref()).await?;
+        }
+        let done = Box::pin(self.writer.commit());
+        self.committing = Some(Committing { done, positions });
+        self.finish_commit().await
+    }
+
+    async fn finish_commit(&mut self) -> Result<(), Error> {
+        let Some(committing) = &mut self.committing else { return Ok(()) };
+        let done = committing.done.as_mut().await;
+        let Some(Committing { positions, .. }) = self.committing.take() else { return Ok(()) };
+        done?;
+        self.in_transaction = false;
+        self.saved_at = Instant::now();
+        if let Keeper::Transaction(ledger) = &mut self.keeper {
+            ledger.keep(positions);
+        }
+        let before = self.carried.committed();
+        self.metrics.published.inc_by(self.summary.published - before.published);
+        self.metrics.unreadable.inc_by(self.summary.unreadable - before.unreadable);
+        self.carried.set_committed(self.summary);
+        Ok(())
+    }
+
+    /// Begins a transaction where records are written in one and none is begun.
+    fn begin(&mut self) -> Result<(), Error> {
+        if matches!(self.keeper, Keeper::Transaction(_)) && !self.in_transaction {
+            self.writer.begin()?;
+            self.in_transaction = true;
+        }
+        Ok(())
+    }
+
+    /// Where to read on in each file, oldest source first.
+    pub(crate) fn positions(&self) -> Vec<SavedPosition> {
+        let mut sources: Vec<(&SourceId, &Tracked)> = self.sources.iter().collect();
+        sources.sort_by_key(|(source, _)| **source);
+        let position = |(_, tracked): (&SourceId, &Tracked)| {
+            let mark = tracked.mark.clone()?;
+            Some(SavedPosition { mark, offset: tracked.offset })
+        };
+        sources.into_iter().filter_map(position).collect()
     }
 
     fn has_room(&self) -> bool {
@@ -253,7 +288,11 @@ impl<W: RecordWriter> Delivery<W> {
                 State::Done
             }
             Fate::Unreadable(reason) => self.write_dead_letter(source, line, reason.to_string(), true).await?,
+            Fate::Event(_) if let Some(Refusal { reason, is_too_long }) = self.refusal(source, &line) => {
+                self.write_dead_letter(source, line, reason, !is_too_long).await?
+            }
             Fate::Event(event) => {
+                self.begin()?;
                 let name = self.name_of(source);
                 let headers = EventHeaders::of(self.position_headers, &name, line.start);
                 let written = match self.writer.encode(&event) {
@@ -266,7 +305,7 @@ impl<W: RecordWriter> Delivery<W> {
                 match written {
                     Ok(acknowledgement) => State::Event { acknowledgement, line },
                     Err(WriteError::Refused(reason)) => State::ToDeadLetter { line, reason, whole: true },
-                    Err(error @ WriteError::Broken(_)) => return Err(error.into()),
+                    Err(error) => return Err(error.into()),
                 }
             }
         };
@@ -306,10 +345,15 @@ impl<W: RecordWriter> Delivery<W> {
                     Ok(()) => {
                         front.state = State::Done;
                         self.summary.published += 1;
-                        self.metrics.published.inc();
+                        if !self.in_transaction {
+                            self.metrics.published.inc();
+                        }
+                    }
+                    Err(WriteError::Refused(reason)) if self.in_transaction => {
+                        return Err(self.refused_in_transaction(&reason, false));
                     }
                     Err(WriteError::Refused(reason)) => front.refuse(reason, true),
-                    Err(error @ WriteError::Broken(_)) => return Err(error.into()),
+                    Err(error) => return Err(error.into()),
                 },
                 State::ToDeadLetter { line, reason, whole } => {
                     let (line, reason, whole) = (line.clone(), reason.clone(), *whole);
@@ -322,7 +366,13 @@ impl<W: RecordWriter> Delivery<W> {
                     Ok(()) => {
                         front.state = State::Done;
                         self.summary.unreadable += 1;
-                        self.metrics.unreadable.inc();
+                        if !self.in_transaction {
+                            self.metrics.unreadable.inc();
+                        }
+                    }
+                    Err(WriteError::Refused(_)) if *whole && self.in_transaction => {
+                        let reason = reason.clone();
+                        return Err(self.refused_in_transaction(&reason, true));
                     }
                     Err(WriteError::Refused(_)) if *whole => {
                         let reason = reason.clone();
@@ -345,12 +395,14 @@ impl<W: RecordWriter> Delivery<W> {
 
     /// Sends a line as a dead letter. One that is refused as a whole is tried again with its beginning alone.
     async fn write_dead_letter(
-        &self,
+        &mut self,
         source: SourceId,
         line: Line,
         reason: String,
         whole: bool,
     ) -> Result<State<W::Acknowledgement>, Error> {
+        self.begin()?;
+        let whole = whole && self.refusal(source, &line).is_none_or(|refusal| !refusal.is_too_long);
         let name = self.name_of(source);
         let facts = LineFacts::of(&line, &reason, &name, &self.tenant, self.version);
         let topic = topics::CONNECTION_LINES_DEAD_LETTER.name;
@@ -360,6 +412,28 @@ impl<W: RecordWriter> Delivery<W> {
             Err(WriteError::Refused(_)) if whole => Ok(State::ToDeadLetter { line, reason, whole: false }),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// A refusal that undoes the transaction: the line is a dead letter from the first in the next attempt.
+    fn refused_in_transaction(&self, reason: &str, is_too_long: bool) -> Error {
+        let front = self.pending.front();
+        let place = front.and_then(|it| self.place_of(it.source, it.state.line()?));
+        if let Some(place) = place {
+            self.carried.refuse(place, Refusal { reason: reason.to_owned(), is_too_long });
+        }
+        WriteError::DoAgain(format!("a record is refused: {reason}")).into()
+    }
+
+    fn refusal(&self, source: SourceId, line: &Line) -> Option<Refusal> {
+        if matches!(self.keeper, Keeper::Folder(_)) {
+            return None;
+        }
+        self.carried.refusal(self.place_of(source, line)?)
+    }
+
+    fn place_of(&self, source: SourceId, line: &Line) -> Option<LinePlace> {
+        let mark = self.sources.get(&source)?.mark.as_ref()?;
+        Some((mark.device, mark.inode, line.start))
     }
 
     fn advance(&mut self, source: SourceId, next: Option<u64>) {
@@ -373,17 +447,6 @@ impl<W: RecordWriter> Delivery<W> {
 
     fn name_of(&self, source: SourceId) -> Arc<str> {
         self.sources.get(&source).map(|tracked| Arc::clone(&tracked.name)).unwrap_or_default()
-    }
-}
-
-impl<A> Pending<A> {
-    /// Kafka refused what was made of this line.
-    fn refuse(&mut self, reason: String, whole: bool) {
-        if let State::Event { line, .. } | State::DeadLetter { line, .. } =
-            std::mem::replace(&mut self.state, State::Done)
-        {
-            self.state = State::ToDeadLetter { line, reason, whole };
-        }
     }
 }
 

@@ -5,7 +5,8 @@ use service_kit::metrics::Metrics;
 use tokio::sync::oneshot;
 
 use super::*;
-use crate::adapters::positions::Fingerprint;
+use crate::adapters::positions::{Fingerprint, PositionStore};
+use crate::keep::Ledger;
 use crate::line::Content;
 use crate::metrics::ConnectorMetrics;
 
@@ -18,13 +19,18 @@ struct Written {
     key: String,
     payload: Vec<u8>,
     headers: HashMap<String, String>,
-    answer: oneshot::Sender<Result<(), WriteError>>,
+    answer: Answer,
 }
+
+type Answer = oneshot::Sender<Result<(), WriteError>>;
 
 /// Kafka that answers when the test says so.
 #[derive(Clone, Default)]
 struct FakeKafka {
     written: Arc<Mutex<VecDeque<Written>>>,
+    /// What happened to transactions.
+    transactions: Arc<Mutex<Vec<String>>>,
+    commits: Arc<Mutex<VecDeque<Answer>>>,
 }
 
 impl FakeKafka {
@@ -64,6 +70,37 @@ impl RecordWriter for FakeKafka {
         self.written.lock().unwrap().push_back(Written { topic, key, payload, headers, answer });
         Ok(FakeAcknowledgement(receiver))
     }
+
+    async fn write_position(&self, key: &str, position: Option<&SavedPosition>) -> Result<(), WriteError> {
+        self.note(format!("{key} at {:?}", position.map(|it| it.offset)));
+        Ok(())
+    }
+
+    fn begin(&self) -> Result<(), WriteError> {
+        self.note("begin".to_owned());
+        Ok(())
+    }
+
+    fn commit(&self) -> impl Future<Output = Result<(), WriteError>> + Send + 'static {
+        let (answer, receiver) = oneshot::channel();
+        self.commits.lock().unwrap().push_back(answer);
+        self.note("commit".to_owned());
+        FakeAcknowledgement(receiver)
+    }
+}
+
+impl FakeKafka {
+    fn note(&self, what: String) {
+        self.transactions.lock().unwrap().push(what);
+    }
+
+    fn noted(&self) -> Vec<String> {
+        std::mem::take(&mut *self.transactions.lock().unwrap())
+    }
+
+    fn answer_commit(&self, answer: Result<(), WriteError>) {
+        self.commits.lock().unwrap().pop_front().unwrap().send(answer).unwrap();
+    }
 }
 
 struct Bench {
@@ -74,6 +111,19 @@ struct Bench {
 }
 
 fn bench(change: impl FnOnce(&mut Config)) -> Bench {
+    bench_with(change, Carried::default(), |store| Keeper::Folder(Arc::new(store)))
+}
+
+/// One that keeps positions in transactions, and whose topic says nothing yet.
+fn transactional(carried: &Carried) -> Bench {
+    bench_with(|_| {}, carried.clone(), |_| Keeper::Transaction(Ledger::new("c", [])))
+}
+
+fn bench_with(
+    change: impl FnOnce(&mut Config),
+    carried: Carried,
+    keeper: impl FnOnce(PositionStore) -> Keeper,
+) -> Bench {
     let state = tempfile::tempdir().unwrap();
     let mut config = Config { tenant: "acme".parse().ok(), ..Config::default() };
     change(&mut config);
@@ -82,7 +132,7 @@ fn bench(change: impl FnOnce(&mut Config)) -> Bench {
     let metrics = ConnectorMetrics::new(&registry).of(&tenant);
     let (store, _) = PositionStore::open(state.path()).unwrap();
     let kafka = FakeKafka::default();
-    let mut delivery = Delivery::new(&config, tenant, kafka.clone(), store, metrics);
+    let mut delivery = Delivery::new(&config, tenant, kafka.clone(), keeper(store), carried, metrics);
     delivery.knows_positions = true;
     Bench { delivery, kafka, state, registry }
 }
@@ -246,4 +296,88 @@ async fn reading_waits_while_enough_is_in_flight() {
     }
     assert_eq!(bench.kafka.written.lock().unwrap().len(), 2);
     assert!(!bench.delivery.has_room());
+}
+
+#[tokio::test]
+async fn events_and_positions_are_committed_together_and_count_from_then_on() {
+    let carried = Carried::default();
+    let mut bench = transactional(&carried);
+    bench.take(opened(1)).await;
+    bench.take(read(1, 0, &["noise", GOOD, BAD])).await;
+    assert_eq!(bench.kafka.noted(), ["begin"], "one for both records");
+    for _ in 0..2 {
+        bench.kafka.take().unwrap().answer.send(Ok(())).unwrap();
+    }
+    bench.settle().await;
+    let text = bench.registry.render();
+    assert!(text.contains("flowledger_connector_published_events_total{tenant=\"acme\"} 0"), "{text}");
+    assert_eq!(carried.committed(), Summary::default());
+    let kafka = bench.kafka.clone();
+    let (saved, ()) = tokio::join!(bench.delivery.save(), async { kafka.answer_commit(Ok(())) });
+    saved.unwrap();
+    assert_eq!(kafka.noted(), ["c/1-1 at Some(30)", "commit"]);
+    let text = bench.registry.render();
+    assert!(text.contains("flowledger_connector_published_events_total{tenant=\"acme\"} 1"), "{text}");
+    assert!(text.contains("flowledger_connector_unreadable_lines_total{tenant=\"acme\"} 1"), "{text}");
+    assert_eq!((carried.committed().read, carried.committed().published), (3, 1));
+    bench.delivery.save().await.unwrap();
+    assert_eq!(kafka.noted(), Vec::<String>::new(), "nothing has moved");
+}
+
+#[tokio::test]
+async fn commit_that_was_dropped_is_finished_before_anything_else() {
+    let mut bench = transactional(&Carried::default());
+    bench.take(opened(1)).await;
+    bench.take(read(1, 0, &[GOOD])).await;
+    bench.kafka.take().unwrap().answer.send(Ok(())).unwrap();
+    assert!(tokio::time::timeout(Duration::from_millis(20), bench.delivery.save()).await.is_err());
+    assert_eq!(bench.kafka.noted(), ["begin", "c/1-1 at Some(10)", "commit"]);
+    bench.kafka.answer_commit(Ok(()));
+    bench.delivery.save().await.unwrap();
+    assert_eq!(bench.kafka.noted(), Vec::<String>::new(), "there is no second one");
+    bench.take(FromSource::Closed { source: SourceId(1) }).await;
+    let kafka = bench.kafka.clone();
+    let (saved, ()) = tokio::join!(bench.delivery.save(), async { kafka.answer_commit(Ok(())) });
+    saved.unwrap();
+    assert_eq!(kafka.noted(), ["begin", "c/1-1 at None", "commit"]);
+}
+
+#[tokio::test]
+async fn transaction_that_fails_counts_for_nothing() {
+    let carried = Carried::default();
+    let mut bench = transactional(&carried);
+    bench.take(opened(1)).await;
+    bench.take(read(1, 0, &[GOOD])).await;
+    bench.kafka.take().unwrap().answer.send(Ok(())).unwrap();
+    let kafka = bench.kafka.clone();
+    let failure = Err(WriteError::DoAgain("a broker went away".to_owned()));
+    let (saved, ()) = tokio::join!(bench.delivery.save(), async { kafka.answer_commit(failure) });
+    assert!(matches!(saved, Err(Error::Kafka(WriteError::DoAgain(_)))), "{saved:?}");
+    assert_eq!(carried.committed(), Summary::default());
+    let text = bench.registry.render();
+    assert!(text.contains("flowledger_connector_published_events_total{tenant=\"acme\"} 0"), "{text}");
+}
+
+#[tokio::test]
+async fn record_that_is_refused_undoes_its_transaction_once_and_is_a_dead_letter_in_the_next() {
+    let carried = Carried::default();
+    let mut refusals = Vec::new();
+    // First the event is refused, then the dead letter with all of the line, then nothing.
+    for _ in 0..3 {
+        let mut bench = transactional(&carried);
+        bench.take(opened(1)).await;
+        let long = format!("{} {}", "x".repeat(100_000), GOOD);
+        bench.take(read(1, 0, &[GOOD, &long])).await;
+        bench.kafka.take().unwrap().answer.send(Ok(())).unwrap();
+        let second = bench.kafka.take().unwrap();
+        refusals.push((second.topic.clone(), second.payload.len()));
+        let refuses = refusals.len() < 3;
+        let answer = if refuses { Err(WriteError::Refused("too large".to_owned())) } else { Ok(()) };
+        second.answer.send(answer).unwrap();
+        let settled = bench.delivery.settle_all().await;
+        assert_eq!(matches!(settled, Err(Error::Kafka(WriteError::DoAgain(_)))), refuses, "{settled:?}");
+    }
+    let letters = "connection-lines-dead-letter".to_owned();
+    let long = "x".repeat(100_001).len() + GOOD.len();
+    assert_eq!(refusals, [("connection-events".to_owned(), 1), (letters.clone(), long), (letters, 65_536)]);
 }

@@ -60,6 +60,16 @@ pub enum WriteError {
     /// This record will never be taken; the line becomes a dead letter.
     #[error("record is refused: {0}")]
     Refused(String),
+    /// Nothing since the last commit will be there: it is done again in another transaction.
+    #[error("the transaction has to be done again: {0}")]
+    DoAgain(String),
+    /// Another connector has taken the name, or a transaction took longer than the broker lets it. Nothing that was not committed is
+    /// there, and the other one reads on from what was.
+    #[error(
+        "another connector has begun under the same connector.instance, which only one may have; or a transaction took longer than \
+         connector.transaction_max: where this is the only one, start it again ({0})"
+    )]
+    Fenced(String),
     /// The producer cannot go on.
     #[error("Kafka cannot be written to: {0}")]
     Broken(String),
@@ -98,6 +108,9 @@ pub enum Error {
     /// The schema of this build is broken.
     #[error(transparent)]
     Schema(#[from] schema_registry::EncodeError),
+    /// Positions in their topic cannot be read.
+    #[error("positions in topic connector-positions: {0}")]
+    Topic(String),
     /// Kafka's client cannot be made or go on, or takes not even a dead letter.
     #[error(transparent)]
     Kafka(#[from] WriteError),

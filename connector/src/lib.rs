@@ -5,8 +5,10 @@
 //! `connection-lines-dead-letter` with its reason, or passed over. Kafka's acknowledgements are taken in the order of sending,
 //! and only behind them moves the position of the line's file.
 //!
-//! **Guarantee.** A line that was read is published, or a dead letter, at least once: after `kill -9` the next start reads on
-//! from the kept position, and lines behind it come a second time. Their `event_id` is the same, which makes that harmless.
+//! **Guarantee.** With `delivery = "exactly_once"` a line that was read is published, or a dead letter, exactly once for every reader at
+//! `read_committed`: its position is committed in the same transaction ([`exactly_once`]). With `at_least_once` it is so at least
+//! once: after `kill -9` the next start reads on from the kept position, and lines behind it come a second time. Their `event_id`
+//! is the same, which makes that harmless.
 //! Outages of Kafka are waited out with bounded memory: when enough is in flight, reading stops. Standard input cannot be read
 //! again: what was in flight is lost with the process. So is what a writer truncates before it was acknowledged.
 //!
@@ -16,25 +18,34 @@ pub mod adapters;
 mod config;
 mod deliver;
 mod error;
+mod exactly_once;
+mod keep;
 mod letters;
 pub mod line;
 mod metrics;
+mod pending;
 pub mod pipeline;
+mod record_writer;
 mod run;
 pub mod stages;
 
-pub use config::{Config, LogVersion, StartAt, Wrapping};
+pub use config::{Config, DeliveryMode, LogVersion, StartAt, Wrapping};
 pub use deliver::Summary;
 pub use error::{Error, Unreadable, WriteError};
 pub use metrics::ConnectorMetrics;
 
+use std::sync::Arc;
+
 use kafka_io::KafkaConfig;
 use schema_registry::{Registry, RegistryConfig};
-use schemas::avro_schemas::CONNECTION_EVENT;
+use schemas::avro_schemas::{CONNECTION_EVENT, CONNECTOR_POSITION};
 use service_kit::config::Validate;
 use service_kit::context::ServiceContext;
 
-use adapters::publish::Publisher;
+use adapters::positions::PositionStore;
+use adapters::publish::{Publisher, SchemaIds};
+use keep::{Carried, Keeper};
+use run::Begin;
 
 /// Reads what `config` names until it is told to stop, or everything is read (`once`, or standard input alone). May run more
 /// than once in a process, with a state folder for each.
@@ -52,9 +63,23 @@ pub async fn run(
 ) -> Result<Summary, Error> {
     config.validate()?;
     let registry = Registry::new(&registry)?;
-    let Some(schema) = registry.ensure_patiently(&CONNECTION_EVENT, &context.stop).await else {
+    let Some(event) = registry.ensure_patiently(&CONNECTION_EVENT, &context.stop).await else {
         return Ok(Summary::default());
     };
-    let writer = Publisher::new(&kafka, schema?)?;
-    run::run_with(config, writer, &metrics, context).await
+    let event = event?;
+    match config.delivery {
+        DeliveryMode::AtLeastOnce => {
+            let (store, kept) = PositionStore::open(&config.state_dir)?;
+            let keeper = Keeper::Folder(Arc::new(store));
+            let begin = Begin { kept, keeper, carried: Carried::default() };
+            run::run_with(config, Publisher::new(&kafka, event)?, begin, &metrics, context).await
+        }
+        DeliveryMode::ExactlyOnce => {
+            let Some(position) = registry.ensure_patiently(&CONNECTOR_POSITION, &context.stop).await else {
+                return Ok(Summary::default());
+            };
+            let schemas = SchemaIds { event, position: position? };
+            exactly_once::run(config, &kafka, &registry, schemas, &metrics, context).await
+        }
+    }
 }

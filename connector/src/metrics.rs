@@ -17,6 +17,7 @@ pub struct ConnectorMetrics {
     unreadable: Family<Labels, Counter>,
     passed_over: Family<Labels, Counter>,
     input_errors: Family<Labels, Counter>,
+    aborted: Family<Labels, Counter>,
     in_flight: Family<Labels, Gauge>,
     followed: Family<Labels, Gauge>,
 }
@@ -42,8 +43,16 @@ impl ConnectorMetrics {
             unreadable: counter("unreadable_lines", "Lines whose dead letter Kafka acknowledged"),
             passed_over: counter("passed_over_lines", "Lines that report no connection"),
             input_errors: counter("input_errors", "Failed tries to open or read an input"),
+            aborted: counter("aborted_transactions", "Transactions that were aborted, and whose lines were read again"),
             in_flight: gauge("in_flight_records", "Records that Kafka has not acknowledged yet"),
             followed: gauge("followed_files", "Files that are followed"),
+        }
+    }
+
+    /// A transaction of a tenant's connector was aborted.
+    pub(crate) fn count_aborted(&self, tenant: Option<&Tenant>) {
+        if let Some(tenant) = tenant {
+            self.aborted.get_or_create_owned(&[("tenant", tenant.to_string())]).inc();
         }
     }
 

@@ -12,26 +12,39 @@ use tokio::task::JoinHandle;
 
 use crate::adapters::FromSource;
 use crate::adapters::follow_files::Follower;
-use crate::adapters::positions::PositionStore;
+use crate::adapters::positions::SavedPosition;
 use crate::adapters::read_stdin::{STDIN_NAME, read_stream};
 use crate::config::Config;
-use crate::deliver::{Delivery, RecordWriter, Summary};
+use crate::deliver::{Delivery, Summary};
 use crate::error::Error;
+use crate::keep::{Carried, Keeper};
 use crate::metrics::{ConnectorMetrics, TenantMetrics};
+use crate::record_writer::RecordWriter;
 
 /// Reads that wait for delivery, of at most 64 KiB each. Lines cost more than their bytes: empty ones some 50 MB in all.
 const WAITING_READS_MAX: usize = 8;
+
+/// What a run begins with.
+pub(crate) struct Begin {
+    /// Positions of the run before; `None`: there was none.
+    pub(crate) kept: Option<Vec<SavedPosition>>,
+    /// Where they are kept.
+    pub(crate) keeper: Keeper,
+    /// What the run before in this process hands over.
+    pub(crate) carried: Carried,
+}
 
 /// [`crate::run`] with a writer that is given.
 pub(crate) async fn run_with<W: RecordWriter>(
     config: Config,
     writer: W,
+    begin: Begin,
     metrics: &ConnectorMetrics,
     context: ServiceContext,
 ) -> Result<Summary, Error> {
     let tenant: Tenant = config.tenant.clone().ok_or_else(|| RangeError::new("tenant", "is missing"))?;
     let metrics = metrics.of(&tenant);
-    let (store, kept) = PositionStore::open(&config.state_dir)?;
+    let Begin { kept, keeper, carried } = begin;
     let stop = context.stop.clone();
     let (sender, mut incoming) = mpsc::channel(WAITING_READS_MAX);
     let stdin = config.stdin.then(|| start_stdin(&config, sender.clone()));
@@ -41,7 +54,7 @@ pub(crate) async fn run_with<W: RecordWriter>(
         start_follower(&config, follower, sender.clone(), metrics.clone(), context.clone())
     });
     drop(sender);
-    let mut delivery = Delivery::new(&config, tenant, writer, store, metrics);
+    let mut delivery = Delivery::new(&config, tenant, writer, keeper, carried, metrics);
     context.readiness.part("connector").set(true);
 
     let delivered = tokio::select! {

@@ -9,6 +9,7 @@ use schemas::connection_event::ConnectionEvent;
 use service_kit::metrics::Metrics;
 
 use super::*;
+use crate::adapters::positions::PositionStore;
 use crate::error::WriteError;
 
 /// Kafka that acknowledges at once, until it has as many records as it takes; then it is away.
@@ -45,6 +46,30 @@ impl RecordWriter for FakeKafka {
         self.taken.lock().unwrap().insert(String::from_utf8_lossy(payload).into_owned());
         Ok(std::future::ready(Ok(())))
     }
+
+    async fn write_position(&self, _: &str, _: Option<&SavedPosition>) -> Result<(), WriteError> {
+        panic!("positions are kept in the state folder")
+    }
+
+    fn begin(&self) -> Result<(), WriteError> {
+        panic!("there are no transactions")
+    }
+
+    fn commit(&self) -> impl Future<Output = Result<(), WriteError>> + Send + 'static {
+        std::future::ready(Err(WriteError::Broken("there are no transactions".to_owned())))
+    }
+}
+
+/// A run whose positions are kept in the state folder.
+async fn run_at_least_once(
+    config: Config,
+    kafka: FakeKafka,
+    metrics: &ConnectorMetrics,
+    context: ServiceContext,
+) -> Result<Summary, Error> {
+    let (store, kept) = PositionStore::open(&config.state_dir)?;
+    let begin = Begin { kept, keeper: Keeper::Folder(Arc::new(store)), carried: Carried::default() };
+    run_with(config, kafka, begin, metrics, context).await
 }
 
 fn line(number: usize) -> String {
@@ -82,10 +107,10 @@ async fn run_once_publishes_everything_and_the_next_one_nothing() {
     let metrics = ConnectorMetrics::new(&Metrics::new());
     let kafka = FakeKafka::with_room(usize::MAX);
     let config = Config { once: true, ..config(dir.path()) };
-    let summary = run_with(config.clone(), kafka.clone(), &metrics, context()).await.unwrap();
+    let summary = run_at_least_once(config.clone(), kafka.clone(), &metrics, context()).await.unwrap();
     assert_eq!((summary.read, summary.published, summary.passed_over, summary.unreadable), (2000, 1000, 1000, 0));
     assert_eq!(kafka.taken.lock().unwrap().len(), 1000);
-    let again = run_with(config, kafka, &metrics, context()).await.unwrap();
+    let again = run_at_least_once(config, kafka, &metrics, context()).await.unwrap();
     assert_eq!((again.read, again.sources), (0, 1));
 }
 
@@ -96,13 +121,14 @@ async fn connector_that_was_killed_goes_on_where_acknowledgements_ended() {
     let metrics = ConnectorMetrics::new(&Metrics::new());
     let first = FakeKafka::with_room(400);
     let config = config(dir.path());
-    let killed = run_with(config.clone(), first.clone(), &metrics, context());
+    let killed = run_at_least_once(config.clone(), first.clone(), &metrics, context());
     assert!(tokio::time::timeout(Duration::from_millis(1500), killed).await.is_err(), "Kafka went away in mid-run");
     assert_eq!(first.taken.lock().unwrap().len(), 400);
     write_log(dir.path(), 1000..1100);
 
     let second = FakeKafka::with_room(usize::MAX);
-    let summary = run_with(Config { once: true, ..config }, second.clone(), &metrics, context()).await.unwrap();
+    let summary =
+        run_at_least_once(Config { once: true, ..config }, second.clone(), &metrics, context()).await.unwrap();
     let all: BTreeSet<String> = first.taken.lock().unwrap().union(&second.taken.lock().unwrap()).cloned().collect();
     assert_eq!(all.len(), 1100, "nothing is lost");
     assert!(summary.published >= 700, "{summary:?}");
@@ -119,7 +145,7 @@ async fn connector_that_is_told_to_stop_ends_and_keeps_its_position() {
     let running = tokio::spawn({
         let (config, kafka) = (config(dir.path()), kafka.clone());
         let metrics = metrics.clone();
-        async move { run_with(config, kafka, &metrics, context).await }
+        async move { run_at_least_once(config, kafka, &metrics, context).await }
     });
     while kafka.taken.lock().unwrap().len() < 100 {
         tokio::time::sleep(Duration::from_millis(5)).await;
@@ -127,7 +153,8 @@ async fn connector_that_is_told_to_stop_ends_and_keeps_its_position() {
     stop.cancel();
     let summary = running.await.unwrap().unwrap();
     assert_eq!(summary.published, 100);
-    let again = run_with(Config { once: true, ..config(dir.path()) }, kafka, &metrics, self::context()).await.unwrap();
+    let again =
+        run_at_least_once(Config { once: true, ..config(dir.path()) }, kafka, &metrics, self::context()).await.unwrap();
     assert!(again.read <= 2, "what was read is not read again: {again:?}");
 }
 
@@ -137,6 +164,6 @@ async fn input_that_is_missing_ends_a_run_once() {
     let missing = dir.path().join("missing.txt").to_string_lossy().into_owned();
     let config = Config { once: true, inputs: vec![missing], ..config(dir.path()) };
     let metrics = ConnectorMetrics::new(&Metrics::new());
-    let outcome = run_with(config, FakeKafka::with_room(0), &metrics, context()).await;
+    let outcome = run_at_least_once(config, FakeKafka::with_room(0), &metrics, context()).await;
     assert!(matches!(outcome, Err(Error::Input { .. })), "{outcome:?}");
 }

@@ -39,6 +39,13 @@ pub const REPORT_EVENT: Subject = Subject {
     schema: include_str!("../avsc/report-event.avsc"),
     published: &[include_str!("../avsc/published/report-event.1.avsc")],
 };
+/// Values of `connector-positions`.
+pub const CONNECTOR_POSITION: Subject = Subject {
+    name: "connector-positions-value",
+    topic: topics::CONNECTOR_POSITIONS,
+    schema: include_str!("../avsc/connector-position.avsc"),
+    published: &[include_str!("../avsc/published/connector-position.1.avsc")],
+};
 
 /// All of them.
-pub const ALL: &[Subject] = &[CONNECTION_EVENT, REPORT_REQUEST, REPORT_EVENT];
+pub const ALL: &[Subject] = &[CONNECTION_EVENT, REPORT_REQUEST, REPORT_EVENT, CONNECTOR_POSITION];

@@ -13,6 +13,9 @@ pub struct Topic {
 
 const WEEK: &[(&str, &str)] = &[("cleanup.policy", "delete"), ("retention.ms", "604800000")];
 const FOR_GOOD: &[(&str, &str)] = &[("cleanup.policy", "delete"), ("retention.ms", "-1"), ("retention.bytes", "-1")];
+/// One record a key, for good. Small segments, so that a start reads little.
+const COMPACTED: &[(&str, &str)] =
+    &[("cleanup.policy", "compact"), ("segment.bytes", "16777216"), ("min.cleanable.dirty.ratio", "0.1")];
 
 /// What Connectors report. Key: Remote Network id as decimal text. Value: `connection-event`.
 pub const CONNECTION_EVENTS: Topic = Topic { name: "connection-events", partitions: 16, settings: WEEK };
@@ -29,6 +32,8 @@ pub const REPORT_EVENTS: Topic = Topic { name: "report-events", partitions: 4, s
 /// Requests that the exporter could not read, as they were. Key: report id.
 pub const REPORT_REQUESTS_DEAD_LETTER: Topic =
     Topic { name: "report-requests-dead-letter", partitions: 1, settings: WEEK };
+/// How far connectors that deliver exactly once have read. Key: the connector's instance and the file. Value: `connector-position`.
+pub const CONNECTOR_POSITIONS: Topic = Topic { name: "connector-positions", partitions: 1, settings: COMPACTED };
 
 /// All of them.
 pub const ALL: &[Topic] = &[
@@ -38,6 +43,7 @@ pub const ALL: &[Topic] = &[
     REPORT_REQUESTS,
     REPORT_EVENTS,
     REPORT_REQUESTS_DEAD_LETTER,
+    CONNECTOR_POSITIONS,
 ];
 
 /// The setting that every topic carries: Kafka's time is the broker's.

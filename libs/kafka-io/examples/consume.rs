@@ -13,6 +13,7 @@ use kafka_io::{Arrival, GroupConsumer, GroupOptions, KafkaConfig, OutRecord, Pro
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::producer::{FutureProducer, Producer as _};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+use schemas::topics::Topic;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
@@ -33,13 +34,15 @@ async fn main() -> Outcome<()> {
             }
             Ok(())
         }
-        "commit" => commit(&config, topic, count).await,
+        "commit" => commit(&config, topic, count),
         _ => Err(USAGE.into()),
     }
 }
 
 /// Records as like events as their size and their lz4 ratio: half of each is the same in all, half is not.
 async fn produce(config: &KafkaConfig, topic: &str, count: u64, bytes: usize) -> Outcome<()> {
+    let topic_of_16 = Topic { name: topic.to_owned().leak(), partitions: 16, settings: &[] };
+    kafka_io::admin::ensure_topics(config, &[topic_of_16], 1).await?;
     let producer = Producer::new(config, "consume-example")?;
     let mut payload: Vec<u8> = (0..bytes).map(|at| b"connection event of a Remote Network "[at % 37]).collect();
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
@@ -121,7 +124,7 @@ async fn read(config: &KafkaConfig, topic: &str, count: u64, variant: &str) -> O
 }
 
 /// A plain commit against offsets sent in a transaction with the group's metadata.
-async fn commit(config: &KafkaConfig, topic: &str, rounds: u64) -> Outcome<()> {
+fn commit(config: &KafkaConfig, topic: &str, rounds: u64) -> Outcome<()> {
     let client = |more: &[(&str, &str)]| {
         let mut client = ClientConfig::new();
         client.set("bootstrap.servers", &config.bootstrap_servers);

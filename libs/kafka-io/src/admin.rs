@@ -81,7 +81,18 @@ pub async fn partition_count(config: &KafkaConfig, topic: &str) -> Result<i32, K
 /// # Errors
 /// When the topic is not there or the broker does not answer.
 pub async fn stable_ends(config: &KafkaConfig, topic: &str) -> Result<BTreeMap<i32, i64>, KafkaError> {
-    watermarks(config, topic).await.map(|all| all.into_iter().map(|(number, (_, end))| (number, end)).collect())
+    watermarks(config, topic, "read_committed")
+        .await
+        .map(|all| all.into_iter().map(|(number, (_, end))| (number, end)).collect())
+}
+
+/// For each partition the next offset that will be written: behind the last stable offset where a transaction is open.
+///
+/// # Errors
+/// When the topic is not there or the broker does not answer.
+pub async fn ends(config: &KafkaConfig, topic: &str) -> Result<BTreeMap<i32, i64>, KafkaError> {
+    let all = watermarks(config, topic, "read_uncommitted").await?;
+    Ok(all.into_iter().map(|(number, (_, end))| (number, end)).collect())
 }
 
 /// For each partition the first offset that is still there.
@@ -89,14 +100,20 @@ pub async fn stable_ends(config: &KafkaConfig, topic: &str) -> Result<BTreeMap<i
 /// # Errors
 /// When the topic is not there or the broker does not answer.
 pub async fn beginnings(config: &KafkaConfig, topic: &str) -> Result<BTreeMap<i32, i64>, KafkaError> {
-    watermarks(config, topic).await.map(|all| all.into_iter().map(|(number, (first, _))| (number, first)).collect())
+    watermarks(config, topic, "read_committed")
+        .await
+        .map(|all| all.into_iter().map(|(number, (first, _))| (number, first)).collect())
 }
 
-async fn watermarks(config: &KafkaConfig, topic: &str) -> Result<BTreeMap<i32, (i64, i64)>, KafkaError> {
+async fn watermarks(
+    config: &KafkaConfig,
+    topic: &str,
+    isolation: &str,
+) -> Result<BTreeMap<i32, (i64, i64)>, KafkaError> {
     let topic = topic.to_owned();
-    asked(config, &[("isolation.level", "read_committed")], "asking for offsets", move |client| {
+    asked(config, &[("isolation.level", isolation)], "asking for offsets", move |client| {
         let numbers = 0..count(client, &topic)?;
-        numbers.map(|number| Ok((number, client.fetch_watermarks(&topic, number, ASK_MAX)?))).collect()
+        numbers.map(|n| Ok((n, patiently(|| client.fetch_watermarks(&topic, n, ASK_MAX))?))).collect()
     })
     .await
 }
@@ -188,18 +205,26 @@ fn count(client: &BaseConsumer<Logging>, topic: &str) -> Result<i32, rdkafka::er
     Ok(i32::try_from(partitions).unwrap_or(i32::MAX))
 }
 
-/// Asks again while the group's coordinator starts or moves.
+/// Asks again while a group's coordinator or a partition's leader starts or moves.
 fn patiently<T>(
     mut question: impl FnMut() -> Result<T, rdkafka::error::KafkaError>,
 ) -> Result<T, rdkafka::error::KafkaError> {
-    use RDKafkaErrorCode::{CoordinatorLoadInProgress, CoordinatorNotAvailable, NotCoordinator};
+    use RDKafkaErrorCode::{
+        CoordinatorLoadInProgress, CoordinatorNotAvailable, LeaderNotAvailable, NotCoordinator, NotLeaderForPartition,
+    };
     let begin = Instant::now();
     loop {
         match question() {
             Err(error)
                 if matches!(
                     error.rdkafka_error_code(),
-                    Some(CoordinatorLoadInProgress | CoordinatorNotAvailable | NotCoordinator)
+                    Some(
+                        CoordinatorLoadInProgress
+                            | CoordinatorNotAvailable
+                            | NotCoordinator
+                            | LeaderNotAvailable
+                            | NotLeaderForPartition
+                    )
                 ) && begin.elapsed() < ASK_MAX =>
             {
                 std::thread::sleep(Duration::from_millis(100));

@@ -90,8 +90,6 @@ impl Drop for Pass<'_> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
     use std::sync::mpsc;
 
     use super::*;

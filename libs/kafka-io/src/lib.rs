@@ -14,6 +14,7 @@ mod group;
 mod poll_loop;
 mod producer;
 mod record;
+mod transactions;
 
 pub use config::KafkaConfig;
 pub use error::{CommitError, ConsumeError, KafkaError, ProduceError};
@@ -22,3 +23,4 @@ pub use group::{Committer, GroupConsumer, GroupOptions};
 pub use poll_loop::{Acknowledged, Arrival};
 pub use producer::{Acknowledgement, Delivered, OutRecord, Producer};
 pub use record::{Partition, Record};
+pub use transactions::{TransactionError, TransactionalProducer, newest_by_key};

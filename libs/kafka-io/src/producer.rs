@@ -65,6 +65,10 @@ impl Producer {
         Ok(Self { client })
     }
 
+    pub(crate) fn of(client: FutureProducer<Logging>) -> Self {
+        Self { client }
+    }
+
     /// Publishes and waits for the acknowledgement.
     ///
     /// # Errors
@@ -78,11 +82,29 @@ impl Producer {
     /// # Errors
     /// When the record is refused, or the producer cannot go on.
     pub async fn enqueue(&self, record: OutRecord<'_>) -> Result<Acknowledgement, ProduceError> {
-        let mut headers = OwnedHeaders::new_with_capacity(record.headers.len());
-        for (key, value) in record.headers {
-            headers = headers.insert(Header { key, value: Some(*value) });
+        let mut out = FutureRecord::to(record.topic).key(record.key).payload(record.payload);
+        if !record.headers.is_empty() {
+            let headers = OwnedHeaders::new_with_capacity(record.headers.len());
+            let add = |headers: OwnedHeaders, (key, value): &(&str, &[u8])| {
+                headers.insert(Header { key, value: Some(*value) })
+            };
+            out = out.headers(record.headers.iter().fold(headers, add));
         }
-        let mut waiting = FutureRecord::to(record.topic).key(record.key).payload(record.payload).headers(headers);
+        self.enqueue_patiently(out).await
+    }
+
+    /// Puts a record without a value into the send queue: it takes its key out of a compacted topic.
+    ///
+    /// # Errors
+    /// As [`Self::enqueue`].
+    pub async fn enqueue_removal(&self, topic: &str, key: &[u8]) -> Result<Acknowledgement, ProduceError> {
+        self.enqueue_patiently(FutureRecord::<[u8], [u8]>::to(topic).key(key)).await
+    }
+
+    async fn enqueue_patiently(
+        &self,
+        mut waiting: FutureRecord<'_, [u8], [u8]>,
+    ) -> Result<Acknowledgement, ProduceError> {
         loop {
             match self.client.send_result(waiting) {
                 Ok(delivery) => return Ok(Acknowledgement(delivery)),

@@ -60,10 +60,9 @@ impl CommitFailure {
                 | Code::Fatal
                 | Code::InvalidArgument,
             ) => Self::Stop(reason),
-            // A rebalance is under way: in cooperative groups partitions that are kept meet it too, and the gate knows which those are.
-            Some(Code::IllegalGeneration | Code::StaleMemberEpoch | Code::RebalanceInProgress) => Self::Retry(reason),
-            // The coordinator moves, starts, or does not answer; and what nobody has thought of. A member that is really gone is told so
-            // by its gate, so nothing is tried for ever.
+            // The coordinator moves, starts, or does not answer. Or a rebalance is under way (`IllegalGeneration`, `StaleMemberEpoch`,
+            // `RebalanceInProgress`): in cooperative groups partitions that are kept meet that too, and the gate knows which those
+            // are. A member that is really gone is told so by its gate, so nothing is tried for ever.
             Some(_) | None => Self::Retry(reason),
         }
     }

@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "each test binary uses its part")]
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use kafka_io::KafkaConfig;
 use kafka_io::batches::{Arrived, BatchConsumer, BatchOptions, Item, Protocol};
@@ -31,6 +31,17 @@ impl Broker {
         let folder = tempfile::tempdir().unwrap();
         let kafka = Kafka::start(folder.path(), None, &Silent).await.unwrap();
         Self { config: config(kafka.bootstrap_servers()), _own: Some((kafka, folder)) }
+    }
+
+    /// One that runs.
+    pub(crate) fn of(config: KafkaConfig) -> Self {
+        Self { config, _own: None }
+    }
+
+    /// A name that no earlier run has used, where the broker is given.
+    pub(crate) fn name(&self, name: &str) -> String {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        format!("{name}-{}", now.as_millis())
     }
 
     pub(crate) async fn topic(&self, name: &str, partitions: i32, settings: &[(&str, &str)]) {

@@ -1,0 +1,129 @@
+//! Exactly once: a run whose positions are on Kafka, in one transaction with the events.
+//!
+//! At the start the transactional id is taken over, which fences a connector that was thought dead and ends what it had left open; then
+//! positions are read from their topic to its end. A transaction that fails is aborted, and everything since the last one is read
+//! and done again.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use kafka_io::{KafkaConfig, TransactionalProducer, newest_by_key};
+use schema_registry::{Decoder, Registry};
+use schemas::avro_schemas::CONNECTOR_POSITION;
+use schemas::topics::CONNECTOR_POSITIONS;
+use service_kit::context::ServiceContext;
+
+use crate::adapters::position_record::ConnectorPosition;
+use crate::adapters::positions::{PositionStore, SavedPosition};
+use crate::adapters::publish::{Publisher, SchemaIds};
+use crate::config::Config;
+use crate::deliver::Summary;
+use crate::error::{Error, WriteError};
+use crate::keep::{Carried, Keeper, Ledger};
+use crate::metrics::ConnectorMetrics;
+use crate::record_writer::RecordWriter;
+use crate::run::{Begin, run_with};
+
+/// How long transactions of other connectors are waited for beyond their own time-out.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Between a transaction that failed and the next.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// [`crate::run`] for `delivery = "exactly_once"`.
+pub(crate) async fn run(
+    config: Config,
+    kafka: &KafkaConfig,
+    registry: &Registry,
+    schemas: SchemaIds,
+    metrics: &ConnectorMetrics,
+    context: ServiceContext,
+) -> Result<Summary, Error> {
+    let instance = config.instance.clone().unwrap_or_default();
+    let (store, in_folder) = PositionStore::open(&config.state_dir)?;
+    let id = format!("flowledger-connector-{instance}");
+    let producer = TransactionalProducer::new(kafka, "flowledger-connector", &id, config.transaction_max)
+        .map_err(|error| WriteError::Broken(error.to_string()))?;
+    // Before the positions are read: from now on nobody else can move them.
+    match context.stop.run_until_cancelled(producer.take_over()).await {
+        None => return Ok(Summary::default()),
+        Some(taken) => taken.map_err(WriteError::from)?,
+    }
+    let publisher = Publisher::transactional(producer.clone(), schemas)?;
+    let mut topic = PositionTopic { kafka, registry, context: &context, instance: &instance, config: &config };
+    if let Some(files) = in_folder.filter(|_| !store.is_copy()) {
+        tracing::info!(files = files.len(), "positions of the state folder are taken over to Kafka");
+        let kept = topic.read().await?.unwrap_or_default();
+        import(&publisher, &Ledger::new(&instance, kept), &files).await?;
+        save_copy(&store, files)?;
+    }
+    let carried = Carried::default();
+    loop {
+        let kept = topic.read().await?;
+        if context.stop.is_cancelled() {
+            return Ok(carried.committed());
+        }
+        let ledger = Ledger::new(&instance, kept.clone().unwrap_or_default());
+        let begin = Begin { kept, keeper: Keeper::Transaction(ledger), carried: carried.clone() };
+        match run_with(config.clone(), publisher.clone(), begin, metrics, context.clone()).await {
+            Err(Error::Kafka(WriteError::DoAgain(reason))) => {
+                tracing::warn!(reason, "a transaction is aborted, and its lines are read again");
+                metrics.count_aborted(config.tenant.as_ref());
+                producer.abort().await.map_err(WriteError::from)?;
+                let _ = context.stop.run_until_cancelled(tokio::time::sleep(PAUSE)).await;
+            }
+            Err(error) => return Err(error),
+            Ok(summary) => {
+                // For a connector that goes on at least once; this one does not look at it again.
+                save_copy(&store, topic.read().await?.unwrap_or_default())?;
+                return Ok(summary);
+            }
+        }
+    }
+}
+
+fn save_copy(store: &PositionStore, files: Vec<SavedPosition>) -> Result<(), Error> {
+    store.save_copy(files).map_err(|reason| Error::Positions { path: store.path(), reason })
+}
+
+/// One transaction of nothing but positions.
+async fn import(publisher: &Publisher, ledger: &Ledger, files: &[SavedPosition]) -> Result<(), Error> {
+    let changes = ledger.changes(files);
+    if changes.is_empty() {
+        return Ok(());
+    }
+    publisher.begin()?;
+    for (key, position) in changes {
+        publisher.write_position(&key, position.as_ref()).await?;
+    }
+    Ok(publisher.commit().await?)
+}
+
+/// The positions of one connector, as their topic has them.
+struct PositionTopic<'a> {
+    kafka: &'a KafkaConfig,
+    registry: &'a Registry,
+    context: &'a ServiceContext,
+    instance: &'a str,
+    config: &'a Config,
+}
+
+impl PositionTopic<'_> {
+    /// What is committed; `None`: nothing of this connector ever was, or all its files are over.
+    async fn read(&mut self) -> Result<Option<Vec<SavedPosition>>, Error> {
+        let topic_error = |reason: String| Error::Topic(reason);
+        let newest = newest_by_key(self.kafka, CONNECTOR_POSITIONS.name, self.config.transaction_max + PATIENCE);
+        let Some(newest) = self.context.stop.run_until_cancelled(newest).await else { return Ok(None) };
+        let newest = newest.map_err(|error| topic_error(error.to_string()))?;
+        let prefix = Ledger::prefix(self.instance);
+        let mut decoder: Decoder<ConnectorPosition> =
+            Decoder::new(&CONNECTOR_POSITION).map_err(|error| topic_error(error.to_string()))?;
+        let mut files = BTreeMap::new();
+        for (key, value) in newest.into_iter().filter(|(key, _)| key.starts_with(prefix.as_bytes())) {
+            let decoded = decoder.decode_with(self.registry, &value, &self.context.stop).await;
+            let Some(decoded) = decoded else { return Ok(None) };
+            let position = decoded?.map_err(|error| topic_error(error.to_string()))?;
+            files.insert(key, SavedPosition::from(position));
+        }
+        Ok((!files.is_empty()).then(|| files.into_values().collect()))
+    }
+}

@@ -1,0 +1,276 @@
+//! Exactly once from file to topic, with real Apache Kafka: connectors that are killed or frozen in the middle of a transaction, and a broker
+//! that is restarted there.
+
+#![allow(clippy::unwrap_used, reason = "a test file")]
+
+use std::collections::BTreeMap;
+use std::fs::OpenOptions;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use connector::{Config, ConnectorMetrics, DeliveryMode, Summary};
+use kafka_io::{Followed, KafkaConfig, TopicFollower, admin};
+use local_parts::{Kafka, SchemaRegistry, Silent};
+use schema_registry::{Decoder, Registry, RegistryConfig};
+use schemas::avro_schemas::CONNECTION_EVENT;
+use schemas::connection_event::ConnectionEvent;
+use schemas::topics::{self, CONNECTION_EVENTS, CONNECTION_LINES_DEAD_LETTER, headers};
+use service_kit::CancellationToken;
+use service_kit::context::ServiceContext;
+
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// One event line, and one that cannot be read.
+fn lines(number: usize) -> String {
+    format!(
+        "ANALYTICS {{\"event_type\":\"denied_access\",\"timestamp\":5,\"connection\":{{\"id\":\"c{number}\",\"protocol\":\"tcp\"}},\
+         \"connector\":{{\"id\":\"1\",\"name\":\"\"}},\"remote_network\":{{\"id\":\"{}\",\"name\":\"\"}},\
+         \"resource\":{{\"id\":\"3\",\"address\":\"\"}},\"user\":{{\"id\":\"4\",\"email\":\"\"}}}}\nANALYTICS bad {number}\n",
+        number % 50 + 1
+    )
+}
+
+struct World {
+    dir: tempfile::TempDir,
+    broker: Kafka,
+    _registry: SchemaRegistry,
+    kafka: KafkaConfig,
+    registry: RegistryConfig,
+}
+
+impl World {
+    async fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let broker = Kafka::start(&dir.path().join("kafka"), None, &Silent).await.unwrap();
+        let registry = SchemaRegistry::start(&dir.path().join("registry"), None, &Silent).await.unwrap();
+        let kafka = KafkaConfig { bootstrap_servers: broker.bootstrap_servers(), ..KafkaConfig::default() };
+        let config = RegistryConfig { url: registry.url(), ..RegistryConfig::default() };
+        admin::ensure_topics(&kafka, topics::ALL, 1).await.unwrap();
+        std::fs::create_dir(dir.path().join("logs")).unwrap();
+        Self { dir, broker, _registry: registry, kafka, registry: config }
+    }
+
+    fn log(&self) -> PathBuf {
+        self.dir.path().join("logs/a.log")
+    }
+
+    fn pattern(&self) -> String {
+        self.log().to_string_lossy().into_owned() + "*"
+    }
+
+    /// Starts a connector as a process.
+    fn spawn(&self, state: &str) -> Process {
+        let tests = std::env::current_exe().unwrap();
+        let program = tests.parent().unwrap().parent().unwrap().join("examples/run_connector");
+        let mut command = Command::new(program);
+        command.arg(&self.kafka.bootstrap_servers).arg(&self.registry.url).arg("one");
+        command.arg(self.dir.path().join(state)).arg(self.pattern());
+        Process(command.stdout(Stdio::piped()).spawn().unwrap())
+    }
+
+    /// Runs a connector here until everything is read.
+    async fn run_once(&self, state: &str) -> Summary {
+        let context = ServiceContext::new(CancellationToken::new());
+        let metrics = ConnectorMetrics::new(&context.metrics);
+        let config = Config {
+            tenant: "acme".parse().ok(),
+            inputs: vec![self.pattern()],
+            state_dir: self.dir.path().join(state),
+            delivery: DeliveryMode::ExactlyOnce,
+            instance: Some("one".to_owned()),
+            once: true,
+            ..Config::default()
+        };
+        connector::run(config, self.kafka.clone(), self.registry.clone(), metrics, context).await.unwrap()
+    }
+
+    /// True while a transaction with events is open.
+    async fn is_open(&self) -> bool {
+        let topic = CONNECTION_EVENTS.name;
+        let stable = admin::stable_ends(&self.kafka, topic).await.unwrap();
+        admin::ends(&self.kafka, topic).await.unwrap() != stable
+    }
+
+    async fn until_open(&self) {
+        let begin = Instant::now();
+        while !self.is_open().await {
+            assert!(begin.elapsed() < PATIENCE, "no transaction was seen");
+        }
+    }
+
+    /// How often each connection and each unreadable line is seen by a reader of committed records.
+    async fn seen(&self) -> (BTreeMap<String, usize>, BTreeMap<String, usize>) {
+        let registry = Registry::new(&self.registry).unwrap();
+        let mut decoder: Decoder<ConnectionEvent> = Decoder::new(&CONNECTION_EVENT).unwrap();
+        let (mut events, mut letters) = (BTreeMap::new(), BTreeMap::new());
+        let stop = CancellationToken::new();
+        let mut follower = TopicFollower::from_beginning(&self.kafka, CONNECTION_EVENTS.name).await.unwrap();
+        while let Followed::Record(record) = follower.next().await.unwrap() {
+            let value = record.payload.unwrap();
+            let event = decoder.decode_with(&registry, &value, &stop).await.unwrap().unwrap().unwrap();
+            *events.entry(event.connection_id).or_default() += 1;
+        }
+        let topic = CONNECTION_LINES_DEAD_LETTER.name;
+        let mut follower = TopicFollower::from_beginning(&self.kafka, topic).await.unwrap();
+        while let Followed::Record(record) = follower.next().await.unwrap() {
+            assert_eq!(record.header(headers::REASON).map(|it| &it[..]), Some(&b"not JSON"[..]));
+            let line = String::from_utf8(record.payload.unwrap().to_vec()).unwrap();
+            *letters.entry(line).or_default() += 1;
+        }
+        (events, letters)
+    }
+
+    async fn assert_each_once(&self, count: usize) {
+        let (events, letters) = self.seen().await;
+        let wanted: BTreeMap<String, usize> = (0..count).map(|number| (format!("c{number}"), 1)).collect();
+        assert!(events == wanted, "{} events, not once: {:?}", events.len(), odd(&events));
+        let wanted: BTreeMap<String, usize> = (0..count).map(|number| (format!("ANALYTICS bad {number}"), 1)).collect();
+        assert!(letters == wanted, "{} dead letters, not once: {:?}", letters.len(), odd(&letters));
+    }
+}
+
+/// A process that does not outlive its test.
+struct Process(Child);
+
+impl Process {
+    fn kill(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Says so when it is dropped, whatever the reason.
+struct Done<'a>(&'a AtomicBool);
+
+impl Drop for Done<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
+fn odd(found: &BTreeMap<String, usize>) -> Vec<(&String, &usize)> {
+    found.iter().filter(|(_, times)| **times != 1).take(5).collect()
+}
+
+fn append(log: &Path, numbers: std::ops::Range<usize>) {
+    let mut file = OpenOptions::new().create(true).append(true).open(log).unwrap();
+    file.write_all(numbers.map(lines).collect::<String>().as_bytes()).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connector_that_is_killed_in_mid_transaction_again_and_again_publishes_each_line_once() {
+    let world = World::new().await;
+    let (log, done) = (world.log(), AtomicBool::new(false));
+    let count = std::thread::scope(|scope| {
+        // A program that logs all the time, and rotates its log.
+        let writing = scope.spawn(|| {
+            let mut number = 0;
+            while !done.load(Ordering::Acquire) {
+                append(&log, number..number + 50);
+                number += 50;
+                if number % 5_000 == 0 {
+                    let old = log.with_extension(format!("log.{number}"));
+                    std::fs::rename(&log, old).unwrap();
+                }
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            number
+        });
+        let stop = Done(&done);
+        tokio::task::block_in_place(|| {
+            tokio::runtime::Handle::current().block_on(async {
+                let (begin, mut in_mid_transaction) = (Instant::now(), 0);
+                for round in 0.. {
+                    let mut child = world.spawn("state");
+                    world.until_open().await;
+                    tokio::time::sleep(Duration::from_millis(37 * (round % 10))).await;
+                    child.kill();
+                    in_mid_transaction += usize::from(world.is_open().await);
+                    if in_mid_transaction == 5 {
+                        break;
+                    }
+                    assert!(begin.elapsed() < 2 * PATIENCE, "{in_mid_transaction} kills in {round} rounds");
+                }
+            });
+        });
+        drop(stop);
+        writing.join().unwrap()
+    });
+    assert!(world.is_open().await, "the last one has left its transaction open");
+    world.run_once("state").await;
+    world.assert_each_once(count).await;
+    assert_eq!(world.run_once("state").await.read, 0, "everything is done");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn frozen_connector_that_wakes_up_beside_its_successor_is_fenced_and_says_so() {
+    let world = World::new().await;
+    append(&world.log(), 0..100);
+    let mut zombie = world.spawn("state");
+    let signal = |name: &str, child: &Process| {
+        let sent = Command::new("kill").args([name, &child.0.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    };
+    let mut number = 100;
+    loop {
+        append(&world.log(), number..number + 500);
+        number += 500;
+        world.until_open().await;
+        signal("-STOP", &zombie);
+        if world.is_open().await {
+            break;
+        }
+        signal("-CONT", &zombie);
+    }
+    append(&world.log(), number..number + 500);
+    number += 500;
+    // Another machine's state folder: the lock of ours would keep it out.
+    world.run_once("state-of-the-successor").await;
+    world.assert_each_once(number).await;
+    signal("-CONT", &zombie);
+    let mut said = String::new();
+    zombie.0.stdout.take().unwrap().read_to_string(&mut said).unwrap();
+    assert!(said.contains("failed: another connector has begun under the same connector.instance"), "{said}");
+    world.assert_each_once(number).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn broker_that_is_killed_in_mid_transaction_costs_no_line_and_repeats_none() {
+    let mut world = World::new().await;
+    append(&world.log(), 0..500);
+    let mut child = world.spawn("state");
+    let mut number = 500;
+    loop {
+        append(&world.log(), number..number + 1_000);
+        number += 1_000;
+        world.until_open().await;
+        if number >= 5_000 {
+            break;
+        }
+    }
+    world.broker.kill();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    append(&world.log(), number..number + 1_000);
+    number += 1_000;
+    world.broker.restart().await.unwrap();
+    let begin = Instant::now();
+    while world.seen().await.0.len() < number {
+        assert!(begin.elapsed() < PATIENCE, "{:?} of {number}", world.seen().await.0.len());
+        assert_eq!(child.0.try_wait().unwrap(), None, "it rides over the outage");
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    child.kill();
+    world.run_once("state").await;
+    world.assert_each_once(number).await;
+}
