@@ -10,6 +10,7 @@ use crate::stage::Stage;
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
     ingest_killed: u32,
+    connector_killed: u32,
     engine_killed: u32,
     kafka_killed: u32,
     added: u32,
@@ -22,13 +23,13 @@ pub(crate) struct Faults {
 impl Faults {
     /// Processes that were killed.
     pub(crate) fn kills(&self) -> u32 {
-        self.ingest_killed + self.engine_killed + self.kafka_killed
+        self.ingest_killed + self.connector_killed + self.engine_killed + self.kafka_killed
     }
 
     /// One fault; says what it was.
     pub(crate) async fn one(&mut self, pick: &mut StdRng, stage: &mut Stage) -> String {
         let ended = stage.members.restart_ended();
-        self.ended_by_themselves += u32::try_from(ended.len()).unwrap();
+        self.ended_by_themselves += u32::try_from(ended.len()).unwrap() + u32::from(stage.connector.restart_ended());
         if let Some(at) = stage.members.frozen().first().copied().filter(|_| pick.random_ratio(1, 2)) {
             self.thawed += 1;
             return format!("ingest {} goes on as a zombie", stage.members.thaw(at));
@@ -36,7 +37,12 @@ impl Faults {
         let awake = stage.members.awake();
         let one = awake[pick.random_range(0..awake.len())];
         match pick.random_range(0..100) {
-            0..40 => {
+            0..10 => {
+                self.connector_killed += 1;
+                stage.connector.kill_and_restart();
+                "connector killed".to_owned()
+            }
+            10..40 => {
                 self.ingest_killed += 1;
                 format!("ingest {} killed", stage.members.kill_and_restart(one))
             }

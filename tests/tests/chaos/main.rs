@@ -1,4 +1,4 @@
-//! Chaos: ingest's members, the broker and the engine are killed, frozen and added at random moments under load; afterwards every
+//! Chaos: a connector, ingest's members, the broker and the engine are killed, frozen and added at random moments under load; afterwards every
 //! event that was produced is stored once or dead-lettered, and nothing else is.
 //!
 //! `FLOWLEDGER_CHAOS_ROUNDS` (25), `FLOWLEDGER_CHAOS_SEED` (random, and printed), `FLOWLEDGER_CHAOS_PROTOCOL` (`classic`,
@@ -19,6 +19,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use crate::faults::Faults;
+use crate::load::Produced;
 use crate::stage::Stage;
 
 fn setting(name: &str) -> Option<String> {
@@ -54,6 +55,8 @@ async fn run(rounds: u32, seed: u64, protocol: &str) {
     }
     faults.end(&mut stage).await;
     let produced = load.end().await;
+    let events = produced.iter().filter(|made| matches!(made, Produced::Event(_))).count();
+    stage.wait_stored(events as u64).await;
     stage.wait_all_read().await;
     let reckoning = reckoning::reckon(&mut stage, &produced).await;
     println!("{reckoning:?}");

@@ -1,4 +1,4 @@
-//! Members of ingest's group: processes that are killed, frozen, told to stop and started again.
+//! Our processes: members of ingest's group, which are killed, frozen, told to stop and started again, and a connector.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -13,22 +13,79 @@ struct Member {
     is_frozen: bool,
 }
 
+/// A connector that publishes exactly once.
+pub(crate) struct Connector {
+    config: PathBuf,
+    process: Child,
+}
+
+impl Connector {
+    /// Follows `<folder of the config>/chaos.log`.
+    pub(crate) fn start(config: PathBuf) -> Self {
+        let process = Self::spawn(&config);
+        Self { config, process }
+    }
+
+    fn spawn(config: &Path) -> Child {
+        let at = |name: &str| config.with_file_name(name).display().to_string();
+        let set = |key: &str, value: String| (format!("FLOWLEDGER__CONNECTOR__{key}"), value);
+        let mut command = flowledger("connector", config, "connector.log");
+        command.envs([
+            set("TENANT", "acme".to_owned()),
+            set("INPUTS", at("chaos.log")),
+            set("STATE_DIR", at("positions")),
+            set("DELIVERY", "exactly_once".to_owned()),
+            set("INSTANCE", "chaos".to_owned()),
+        ]);
+        command.spawn().unwrap()
+    }
+
+    /// SIGKILL, and a new process in its place.
+    pub(crate) fn kill_and_restart(&mut self) {
+        let _ = self.process.kill();
+        self.process.wait().unwrap();
+        self.process = Self::spawn(&self.config);
+    }
+
+    /// Starts it again where it has ended by itself, as whoever runs it would.
+    pub(crate) fn restart_ended(&mut self) -> bool {
+        let has_ended = self.process.try_wait().unwrap().is_some();
+        if has_ended {
+            self.process = Self::spawn(&self.config);
+        }
+        has_ended
+    }
+}
+
+impl Drop for Connector {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
 /// All members. Odd ones are static members, which come back under their name; even ones are not.
 pub(crate) struct Members {
     config: PathBuf,
     all: Vec<Member>,
 }
 
-fn spawn(config: &Path, number: u32) -> Child {
-    let log = File::options().create(true).append(true).open(config.with_file_name(format!("ingest-{number}.log")));
-    let log = log.unwrap();
+/// A service of ours whose log lies beside its config.
+fn flowledger(service: &str, config: &Path, log: &str) -> Command {
+    let log = File::options().create(true).append(true).open(config.with_file_name(log)).unwrap();
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL", "--"]).arg(local_parts::flowledger_binary().unwrap());
-    command.arg("ingest").arg("--config").arg(config);
+    command.arg(service).arg("--config").arg(config);
+    command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
+    command
+}
+
+fn spawn(config: &Path, number: u32) -> Child {
+    let mut command = flowledger("ingest", config, &format!("ingest-{number}.log"));
     if number % 2 == 1 {
         command.env("FLOWLEDGER__INGEST__INSTANCE_ID", format!("ingest-{number}"));
     }
-    command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap()
+    command.spawn().unwrap()
 }
 
 impl Members {

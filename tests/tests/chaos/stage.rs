@@ -13,7 +13,7 @@ use schemas::topics::CONNECTION_EVENTS;
 use tempfile::TempDir;
 
 use crate::load::Load;
-use crate::members::Members;
+use crate::members::{Connector, Members};
 
 /// Longest wait for anything.
 const WAIT_MAX: Duration = Duration::from_secs(180);
@@ -21,6 +21,7 @@ const WAIT_MAX: Duration = Duration::from_secs(180);
 pub(crate) struct Stage {
     // Members first: they end before what they use.
     pub(crate) members: Members,
+    pub(crate) connector: Connector,
     pub(crate) kafka: Kafka,
     pub(crate) engine: ClickHouseProcess,
     /// Between ingest and the engine.
@@ -87,7 +88,18 @@ impl Stage {
         let migrated = Command::new(&binary).arg("migrate").arg("--config").arg(&config).output().unwrap();
         assert!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stderr));
         let clickhouse = ClickHouse::new(&ClickHouseConfig { url: engine.url(), ..ClickHouseConfig::default() });
-        Self { members: Members::new(config), kafka, engine, proxy, registry, clickhouse, stored_before: 0, folder }
+        let connector = Connector::start(config.clone());
+        Self {
+            members: Members::new(config),
+            connector,
+            kafka,
+            engine,
+            proxy,
+            registry,
+            clickhouse,
+            stored_before: 0,
+            folder,
+        }
     }
 
     pub(crate) fn kafka_config(&self) -> KafkaConfig {
@@ -97,7 +109,12 @@ impl Stage {
     pub(crate) async fn begin_load(&self, seed: u64) -> Load {
         let config = RegistryConfig { url: self.registry.url(), ..RegistryConfig::default() };
         let id = Registry::new(&config).unwrap().ensure(&CONNECTION_EVENT).await.unwrap();
-        Load::begin(&self.kafka_config(), Encoder::new(id, &CONNECTION_EVENT).unwrap(), seed)
+        Load::begin(
+            &self.kafka_config(),
+            Encoder::new(id, &CONNECTION_EVENT).unwrap(),
+            &self.folder.path().join("chaos.log"),
+            seed,
+        )
     }
 
     /// What ClickHouse gives for a query; asked until it answers.
@@ -129,6 +146,7 @@ impl Stage {
             assert!(begin.elapsed() < WAIT_MAX, "{stored} rows and not {rows}; see {}", self.keep());
             tokio::time::sleep(Duration::from_millis(50)).await;
             self.members.restart_ended();
+            self.connector.restart_ended();
         }
     }
 
