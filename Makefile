@@ -52,7 +52,7 @@ bench: ## Print the measurements
 	./target/release/flowledger-bench ingest
 
 simulate: ## Exactly once, SEEDS=100000 runs of the simulation [FIRST_SEED=n]
-	SEEDS=$(or $(SEEDS),100000) FIRST_SEED=$(or $(FIRST_SEED),0) cargo test --release --quiet --locked -p exactly-once --test simulation -- every_record --nocapture
+	SEEDS=$(or $(SEEDS),100000) FIRST_SEED=$(or $(FIRST_SEED),0) cargo test --quiet --locked -p exactly-once --test simulation -- every_record --nocapture
 
 fmt: ## Format
 	cargo fmt --all

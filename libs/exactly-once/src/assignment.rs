@@ -63,7 +63,8 @@ mod tests {
 
     #[test]
     fn range_that_was_begun_is_pending() {
-        let intent = Intent { first: 5, last: 8, refused: vec![6], token: "t".to_owned(), encoder: 1, created_ms: 3 };
+        let intent =
+            Intent { first: 5, last: 8, rows: 3, refused: vec![6], token: "t".to_owned(), encoder: 1, created_ms: 3 };
         let assignment = Assignment::new(Some((5, &intent.to_note().unwrap())), 5);
         assert_eq!(assignment.pending(), Some(&intent));
     }

@@ -55,6 +55,8 @@ pub struct Intent {
     pub first: i64,
     /// Last offset.
     pub last: i64,
+    /// How many rows it has: a range that has others when it is done again is another one.
+    pub rows: u64,
     /// Offsets that were refused, ascending: refused they stay when the range is done again.
     pub refused: Vec<i64>,
     /// Token of the insert.
@@ -86,6 +88,7 @@ pub struct NoteTooLong(pub usize);
 struct Written {
     v: u32,
     last: i64,
+    rows: u64,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     refused: Vec<i64>,
     token: String,
@@ -102,7 +105,7 @@ impl Intent {
         let mut before = self.first;
         let refused = self.refused.iter().map(|offset| offset - std::mem::replace(&mut before, *offset)).collect();
         let (token, encoder, created) = (self.token.clone(), self.encoder, self.created_ms);
-        let written = Written { v: FORM, last: self.last, refused, token, encoder, created };
+        let written = Written { v: FORM, last: self.last, rows: self.rows, refused, token, encoder, created };
         // Numbers and texts always serialize.
         let note = serde_json::to_string(&written).unwrap_or_default();
         let units = note.encode_utf16().count();
@@ -135,6 +138,7 @@ impl Note {
         fits.then_some(Intent {
             first,
             last: written.last,
+            rows: written.rows,
             refused,
             token: written.token,
             encoder: written.encoder,
@@ -149,7 +153,7 @@ mod tests {
 
     use super::*;
 
-    const READABLE: &str = r#"{"v":1,"last":9,"refused":[0,2],"token":"t","encoder":1,"created":0}"#;
+    const READABLE: &str = r#"{"v":1,"last":9,"rows":3,"refused":[0,2],"token":"t","encoder":1,"created":0}"#;
 
     #[test]
     fn intent_is_read_relative_to_the_offset_that_it_stands_beside() {
@@ -180,8 +184,15 @@ mod tests {
 
     #[test]
     fn note_that_is_too_long_is_not_written() {
-        let intent =
-            Intent { first: 0, last: 9, refused: Vec::new(), token: "t".repeat(4096), encoder: 1, created_ms: 0 };
+        let intent = Intent {
+            first: 0,
+            last: 9,
+            rows: 10,
+            refused: Vec::new(),
+            token: "t".repeat(4096),
+            encoder: 1,
+            created_ms: 0,
+        };
         assert!(matches!(intent.to_note(), Err(NoteTooLong(4097..))));
     }
 
@@ -202,7 +213,7 @@ mod tests {
             let refused: Vec<i64> = refused.into_iter().map(|distance| first + distance).collect();
             let last = refused.last().copied().unwrap_or(first);
             let token = Source::new("s".repeat(400)).unwrap().token(first, last, i64::MAX);
-            let intent = Intent { first, last, refused, token, encoder: u32::MAX, created_ms: i64::MAX };
+            let intent = Intent { first, last, rows: u64::MAX, refused, token, encoder: u32::MAX, created_ms: i64::MAX };
             let note = intent.to_note();
             prop_assert!(note.is_ok(), "{:?}", note);
             prop_assert_eq!(Note::read(first, &note.unwrap()), Note::Intent(intent));

@@ -41,6 +41,9 @@ pub enum Rule {
     WaitOutOldToken,
     /// A range that another encoder began goes on under a new token.
     RenewForEncoder,
+    /// A range that has another number of rows than when it was begun, because records have vanished, goes on under a new token: what
+    /// was halved for the sake of a row that is there no more would not be halved again.
+    RenewForOtherRows,
     /// What is refused now, but was not when the range was begun, is refused only where it is not stored.
     CountNewRefusals,
     /// Rows that the store refuses are looked for by halves of the range, not by halves of what is missing.
@@ -56,7 +59,7 @@ pub enum Rule {
 #[cfg(any(test, feature = "mutants"))]
 impl Rule {
     /// All of them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::IntentFirst,
         Self::RecordedToken,
         Self::RecordedEnd,
@@ -73,6 +76,7 @@ impl Rule {
         Self::YoungTokensOnly,
         Self::WaitOutOldToken,
         Self::RenewForEncoder,
+        Self::RenewForOtherRows,
         Self::CountNewRefusals,
         Self::HalvesOfTheRange,
         Self::CountBeforeHalves,

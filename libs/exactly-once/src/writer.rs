@@ -232,7 +232,7 @@ impl<L: OffsetLog, S: RangeStore> RangeWriter<L, S> {
         let mut refused: Vec<i64> = range.refused.iter().map(|it| it.offset).collect();
         refused.sort_unstable();
         let token = self.source.token(first, last, created_ms);
-        Intent { first, last, refused, token, encoder: self.encoder, created_ms }
+        Intent { first, last, rows: range.block.rows() as u64, refused, token, encoder: self.encoder, created_ms }
     }
 
     fn too_many_refused(&self, range: &Closed<S>, reason: String) -> End<S::Error> {

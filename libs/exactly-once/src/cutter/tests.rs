@@ -8,7 +8,7 @@ const LIMITS: Limits = Limits { rows: 3, bytes: 10_000, age: Duration::from_secs
 
 fn pending(first: i64, last: i64, refused: &[i64]) -> Assignment {
     let (refused, token) = (refused.to_vec(), "t".to_owned());
-    let intent = Intent { first, last, refused, token, encoder: 1, created_ms: 0 };
+    let intent = Intent { first, last, rows: 1, refused, token, encoder: 1, created_ms: 0 };
     Assignment::new(Some((first, &intent.to_note().unwrap())), first)
 }
 

@@ -11,7 +11,7 @@ use super::{Closed, Done, RangeWriter, note};
 use crate::intent::{Intent, REFUSED_MAX};
 use crate::observer::Event;
 use crate::rules::{Rule, holds};
-use crate::world::{OffsetLog, RangeStore};
+use crate::world::{Block, OffsetLog, RangeStore};
 
 impl<L: OffsetLog, S: RangeStore> RangeWriter<L, S> {
     /// True where nothing more may be inserted under the token of this intent.
@@ -22,7 +22,10 @@ impl<L: OffsetLog, S: RangeStore> RangeWriter<L, S> {
     /// True where a range that is done again cannot be done under its token: other rows could come of it, or other refusals.
     pub(super) fn is_other(&self, intent: &Intent, range: &Closed<S>) -> bool {
         let refuses_more = range.refused.iter().any(|it| intent.refused.binary_search(&it.offset).is_err());
-        intent.encoder != self.encoder && holds(Rule::RenewForEncoder) || refuses_more && holds(Rule::CountNewRefusals)
+        let has_other_rows = range.block.rows() as u64 != intent.rows;
+        intent.encoder != self.encoder && holds(Rule::RenewForEncoder)
+            || has_other_rows && holds(Rule::RenewForOtherRows)
+            || refuses_more && holds(Rule::CountNewRefusals)
     }
 
     /// Gives the new intent, and what of the range is stored.

@@ -133,9 +133,9 @@ async fn write(
     writer(world).run(assignment, &mut receiver).await
 }
 
-fn begun(last: i64, refused: &[i64], encoder: u32, created_ms: i64) -> Assignment {
-    let (refused, token) = (refused.to_vec(), "old".to_owned());
-    let intent = Intent { first: 0, last, refused, token, encoder, created_ms };
+fn begun(last: i64, rows: u64, encoder: u32) -> Assignment {
+    let token = "old".to_owned();
+    let intent = Intent { first: 0, last, rows, refused: Vec::new(), token, encoder, created_ms: NOW_MS };
     Assignment::new(Some((0, &intent.to_note().unwrap())), 0)
 }
 
@@ -155,7 +155,7 @@ async fn each_commit_begins_the_next_range_and_nothing_is_counted_while_all_goes
 #[tokio::test(start_paused = true)]
 async fn rows_that_the_store_swallowed_without_having_them_go_in_under_the_next_token() {
     let world = Arc::new(World { stored: Mutex::new([vec![], vec![0], vec![0, 1]].into()), ..World::default() });
-    write(&world, &begun(1, &[], 1, NOW_MS), &[(&[0, 1], &[])]).await.unwrap();
+    write(&world, &begun(1, 2, 1), &[(&[0, 1], &[])]).await.unwrap();
     let asked = [
         "runs old",
         "count 0-1",
@@ -173,7 +173,7 @@ async fn rows_that_the_store_swallowed_without_having_them_go_in_under_the_next_
 #[tokio::test(start_paused = true)]
 async fn rows_that_are_acknowledged_and_never_found_end_the_work() {
     let world = Arc::new(World::default());
-    let written = write(&world, &begun(0, &[], 1, NOW_MS), &[(&[0], &[])]).await;
+    let written = write(&world, &begun(0, 1, 1), &[(&[0], &[])]).await;
     assert!(matches!(written, Err(WriteError::NeverFound { first: 0, last: 0 })));
     assert_eq!(world.asked().iter().filter(|it| it.starts_with("insert")).count(), 10);
 }
@@ -183,10 +183,17 @@ async fn range_of_another_encoder_goes_on_under_a_new_token_when_the_old_one_is_
     let world = Arc::new(World { stored: Mutex::new([vec![0], vec![0, 2]].into()), ..World::default() });
     let begun_at = tokio::time::Instant::now();
     // Offset 1 was a row and is refused now; offset 0 was and is stored, whatever is thought of it now.
-    write(&world, &begun(2, &[], 7, NOW_MS), &[(&[2], &[0, 1])]).await.unwrap();
+    write(&world, &begun(2, 3, 7), &[(&[2], &[0, 1])]).await.unwrap();
     assert_eq!(begun_at.elapsed(), TokenLife::default().total());
     let asked = ["runs old", "count 0-2", "begin 0", "refuse [1]", "insert s/0-2 {2}"];
     assert_eq!(world.asked()[..5], asked);
+}
+
+#[tokio::test(start_paused = true)]
+async fn range_of_which_rows_have_vanished_goes_on_under_a_new_token() {
+    let world = Arc::new(World { stored: Mutex::new([vec![], vec![0]].into()), ..World::default() });
+    write(&world, &begun(0, 2, 1), &[(&[0], &[])]).await.unwrap();
+    assert_eq!(world.asked()[..4], ["runs old", "count 0-0", "begin 0", "insert s/0-0 {0}"]);
 }
 
 #[tokio::test(start_paused = true)]

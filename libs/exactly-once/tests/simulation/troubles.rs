@@ -61,11 +61,11 @@ impl Run {
             }
             45..50 if !self.processes.is_empty() => self.processes[process].stop(),
             50..65 => world.crash_engine(),
-            65..72 => world.engine.away_until_ms = now_ms + world.random.random_range(0..90_000),
-            72..79 => world.broker.away_until_ms = now_ms + world.random.random_range(0..20_000),
-            79..87 => world.broker.wanted_back[partition] = world.broker.owners[partition].is_some(),
-            87..92 => world.encoder = 3 - world.encoder,
-            92..97 => world.vanish(partition),
+            65..71 => world.engine.away_until_ms = now_ms + world.random.random_range(0..90_000),
+            71..77 => world.broker.away_until_ms = now_ms + world.random.random_range(0..20_000),
+            77..83 => world.broker.wanted_back[partition] = world.broker.owners[partition].is_some(),
+            83..88 => world.encoder = 3 - world.encoder,
+            88..97 => world.vanish(partition),
             97..100 => {
                 world.tell(|| "an operator stops everything".to_owned());
                 self.processes.clear();
@@ -77,11 +77,14 @@ impl Run {
 }
 
 impl World {
+    /// Mostly a row that the engine refuses, and that is not done with.
     fn vanish(&mut self, partition: usize) {
-        let topic = &mut self.topics[partition];
-        let offset = self.random.random_range(0..topic.len());
+        let (topic, committed) = (&self.topics[partition], self.broker.committed[partition].0);
+        let refused = (committed..topic.written).find(|it| topic.is_poison(*it) && !topic.has_vanished(*it));
+        let any = self.random.random_range(0..topic.len());
+        let offset = refused.filter(|_| self.random.random_bool(0.7)).unwrap_or(any);
         if offset < topic.written {
-            topic.vanish(offset);
+            self.topics[partition].vanish(offset);
             self.tell(|| format!("record {offset} of {partition} vanishes"));
         }
     }
