@@ -43,7 +43,7 @@ impl Traffic {
     }
 
     /// From this moment on.
-    pub(crate) fn from_ms(self, now_ms: f64) -> Self {
+    pub(crate) fn beginning_at_ms(self, now_ms: f64) -> Self {
         Self { now_ms, ..self }
     }
 

@@ -353,7 +353,7 @@ impl Pipeline {
                     Ok(ended) => tracing::debug!(partition, epoch, is_ours, ?ended, "writer has ended"),
                     Err(error) if is_ours => return Err(Error::Write { partition, error }),
                     Err(error) => {
-                        tracing::warn!(partition, epoch, %error, "a range of a partition that has gone failed")
+                        tracing::warn!(partition, epoch, %error, "a range of a partition that has gone failed");
                     }
                 }
             }

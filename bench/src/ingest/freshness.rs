@@ -23,7 +23,7 @@ pub(crate) async fn measure(per_second: f64, small: bool, measured: &mut Measure
     let stage = Stage::start(super::PARTITIONS).await?;
     let _program = stage.ingest("")?;
     let now_ms = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_secs_f64() * 1e3;
-    let mut traffic = Traffic::new(StdRng::seed_from_u64(9), per_second)?.from_ms(now_ms);
+    let mut traffic = Traffic::new(StdRng::seed_from_u64(9), per_second)?.beginning_at_ms(now_ms);
     let seconds = if small { SECONDS / 2.0 } else { SECONDS };
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number of events")]
     let events = (per_second * seconds) as usize;

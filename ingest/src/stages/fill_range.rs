@@ -224,6 +224,7 @@ mod tests {
         let note = exactly_once::Intent {
             first: 7,
             last: 9,
+            rows: 2,
             refused: vec![8],
             token: "main/connection-events/3/7-9@1".to_owned(),
             encoder: 1,

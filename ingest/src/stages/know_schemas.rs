@@ -1,6 +1,7 @@
 //! Which program reads the values of which schema id.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use event_columns::Program;
 use schema_registry::SchemaId;
@@ -38,12 +39,14 @@ impl WriterSchemas {
     /// How this value is read; an id that is not known is taken as asked for from now on.
     pub(crate) fn reading<'a>(&'a mut self, value: &'a [u8]) -> Reading<'a> {
         let Some(id) = SchemaId::of_value(value) else { return Reading::Refuse("not in Confluent wire format") };
-        // Looked up twice for the borrow checker's sake where it is not known, which is seldom.
-        if !self.0.contains_key(&id) {
-            self.0.insert(id, Known::Asked);
-            return Reading::Wait { id, is_new: true };
-        }
-        match &self.0[&id] {
+        let known = match self.0.entry(id) {
+            Entry::Vacant(entry) => {
+                entry.insert(Known::Asked);
+                return Reading::Wait { id, is_new: true };
+            }
+            Entry::Occupied(entry) => entry.into_mut(),
+        };
+        match known {
             Known::Program(program) => Reading::Read(program, &value[PREFIX_LENGTH..]),
             Known::Asked => Reading::Wait { id, is_new: false },
             Known::Unusable(reason) => Reading::Refuse(reason),

@@ -94,7 +94,7 @@ lanes! {
     numbers: [u64; 16] = 0, number, set_number, numbers;
     fixed: [[u8; 16]; 4] = [0; 16], fixed, set_fixed, all_fixed;
     symbols: [u8; 4] = 0, symbol, set_symbol, symbols;
-    presence: [u32; 1] = 0, present, set_present, all_present;
+    presence: [u32; 2] = 0, present, set_present, all_present;
 }
 
 /// A block of rows.

@@ -76,7 +76,7 @@ impl Faults {
     }
 
     /// Nothing goes wrong any more.
-    pub(crate) async fn end(&mut self, stage: &mut Stage) {
+    pub(crate) fn end(&mut self, stage: &mut Stage) {
         while let Some(at) = stage.members.frozen().first().copied() {
             stage.members.thaw(at);
             self.thawed += 1;

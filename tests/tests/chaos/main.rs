@@ -53,7 +53,7 @@ async fn run(rounds: u32, seed: u64, protocol: &str) {
         let what = faults.one(&mut pick, &mut stage).await;
         println!("round {round:>4}: {what}; {} produced, {} stored", load.produced(), stage.stored().await);
     }
-    faults.end(&mut stage).await;
+    faults.end(&mut stage);
     let produced = load.end().await;
     let events = produced.iter().filter(|made| matches!(made, Produced::Event(_))).count();
     stage.wait_stored(events as u64).await;

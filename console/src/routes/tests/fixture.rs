@@ -152,6 +152,7 @@ impl Console {
         answer.cookie()
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "events are made where they are applied")]
     pub(super) fn apply(&self, event: ReportEvent) -> ReportId {
         self.book.apply(&event);
         event.report_id
