@@ -28,11 +28,12 @@ pub enum Event<'a> {
         /// Rows.
         rows: usize,
     },
-    /// A range is done: all of it is durable and the offset lies behind it. Each of its records is in one of the three.
+    /// All of a range is durable; its offset is committed next. Each of its records is in one of the three. Where the partition goes
+    /// before the commit, the next owner finds stored what was stored here.
     Done {
         /// Rows that are stored by this owner's inserts.
         stored: usize,
-        /// Rows that were stored already.
+        /// Records that were stored already.
         found: usize,
         /// Records in the dead letter.
         refused: usize,

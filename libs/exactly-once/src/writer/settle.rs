@@ -77,11 +77,15 @@ impl<L: OffsetLog, S: RangeStore> RangeWriter<L, S> {
         self.refuse(&range.block, &refused).await?;
 
         let missing = (!stored.is_empty()).then(|| &range.block.offsets() - &stored);
-        let found = missing.as_ref().map_or(0, |missing| range.block.rows() - missing.len());
+        let found_rows = missing.as_ref().map_or(0, |missing| range.block.rows() - missing.len());
+        if has_to_count || may_be_stored {
+            self.observer.saw(Event::Counted { stored: stored.len(), missing: range.block.rows() - found_rows });
+        }
+        let found = found_rows + (range.refused.len() - refused.len());
         let mut progress = Progress { intent, attempt: 0, missing, has_to_count, poison: Vec::new() };
         self.insert_all(range, &mut progress).await?;
         let refused = refused.len() + progress.poison.len();
-        let stored = range.block.rows() - found - progress.poison.len();
+        let stored = range.block.rows() - found_rows - progress.poison.len();
         self.observer.saw(Event::Done { stored, found, refused });
         Ok(())
     }
@@ -126,7 +130,7 @@ impl<L: OffsetLog, S: RangeStore> RangeWriter<L, S> {
             if is_acknowledged && missing > 0 {
                 self.observer.saw(Event::Swallowed { rows: missing });
             }
-            if progress.attempt >= ATTEMPTS_MAX {
+            if progress.attempt >= ATTEMPTS_MAX && missing > 0 {
                 let (first, last) = (range.cut.first, range.cut.last);
                 return Err(End::Error(WriteError::NeverFound { first, last }));
             }

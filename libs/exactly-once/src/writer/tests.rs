@@ -139,6 +139,36 @@ fn begun(last: i64, rows: u64, encoder: u32) -> Assignment {
     Assignment::new(Some((0, &intent.to_note().unwrap())), 0)
 }
 
+/// What every record came to, range by range.
+#[derive(Default)]
+struct Fates(Mutex<Vec<(usize, usize, usize)>>);
+
+impl Observer for Fates {
+    fn saw(&self, event: Event<'_>) {
+        if let Event::Done { stored, found, refused } = event {
+            self.0.lock().unwrap().push((stored, found, refused));
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_record_is_counted_as_stored_or_found_or_refused() {
+    let world = Arc::new(World { stored: Mutex::new([vec![0, 1], vec![0, 1, 2]].into()), ..World::default() });
+    let fates = Arc::new(Fates::default());
+    let assignment = begun(3, 4, 7);
+    let (sender, mut receiver) = mpsc::channel(1);
+    let mut cutter = RangeCutter::new(LIMITS, &assignment);
+    cutter.move_to(4, Instant::now());
+    let refused = [1, 3].map(|offset| Refused { offset, reason: "bad".to_owned() }).to_vec();
+    let range = ClosedRange { cut: cutter.close().unwrap(), block: Batch([0, 2].into()), refused };
+    assert!(sender.send(range).await.is_ok());
+    drop(sender);
+    let writer = RangeWriter { observer: Arc::clone(&fates) as Arc<dyn Observer + Send>, ..writer(&world) };
+    writer.run(&assignment, &mut receiver).await.unwrap();
+    // Offset 0 is found, and 1, which is refused now; 2 is stored, and 3 refused.
+    assert_eq!(*fates.0.lock().unwrap(), [(1, 2, 1)]);
+}
+
 fn is_send<T: Send>(_: &T) {}
 
 #[tokio::test(start_paused = true)]
