@@ -29,6 +29,14 @@ pub enum Error {
     /// The tables cannot keep the promise.
     #[error(transparent)]
     Promise(#[from] PromiseError),
+    /// An insert could run while nobody waits for its token any more.
+    #[error("clickhouse.timeout is {timeout:?}; for ingest it has to be below {timeout_max:?}")]
+    TimeoutTooLong {
+        /// Configured.
+        timeout: std::time::Duration,
+        /// What it has to be below.
+        timeout_max: std::time::Duration,
+    },
     /// A table forgets tokens while inserts under them may still arrive.
     #[error(
         "table {table} remembers tokens of inserts for {remembered:?}, and {needed:?} are needed: raise its setting \

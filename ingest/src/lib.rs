@@ -35,7 +35,7 @@ pub use adapters::StoreFailure;
 pub use config::Config;
 pub use error::Error;
 
-use crate::adapters::ClickHouseStore;
+use crate::adapters::{BEGIN_MAX, ClickHouseStore};
 use crate::metrics::IngestMetrics;
 use crate::pipeline::{Parts, Pipeline};
 
@@ -55,6 +55,10 @@ pub async fn run(
 ) -> Result<(), Error> {
     let ready = context.readiness.part("ingest");
     let metrics = IngestMetrics::new(&context.metrics);
+    let timeout_max = TokenLife::default().late.saturating_sub(BEGIN_MAX);
+    if clickhouse.timeout >= timeout_max {
+        return Err(Error::TimeoutTooLong { timeout: clickhouse.timeout, timeout_max });
+    }
     let (registry, clickhouse) = (Registry::new(&registry)?, ClickHouse::new(&clickhouse));
     let mut decoder = Decoder::new(&avro_schemas::CONNECTION_EVENT)?;
     let Some(waited) = clickhouse.wait_ready(&context.stop).await else { return Ok(()) };

@@ -4,5 +4,5 @@ mod log;
 mod store;
 
 pub(crate) use log::PartitionLog;
-pub(crate) use store::ClickHouseStore;
 pub use store::StoreFailure;
+pub(crate) use store::{BEGIN_MAX, ClickHouseStore};

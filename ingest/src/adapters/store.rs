@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use clickhouse_io::stored::{Stretch, Within};
 use clickhouse_io::write::{insert_native, query_id};
@@ -21,6 +22,9 @@ pub enum StoreFailure {
     /// ClickHouse.
     #[error(transparent)]
     ClickHouse(#[from] QueryError),
+    /// It took too long until an insert's turn came.
+    #[error("an insert was not begun within {BEGIN_MAX:?}")]
+    NotBegun,
     /// The dead-letter topic cannot be written.
     #[error("dead letters cannot be written: {0}")]
     DeadLetters(#[from] ProduceError),
@@ -51,6 +55,10 @@ pub(crate) struct ClickHouseStore {
     pub(crate) metrics: IngestMetrics,
 }
 
+/// So long after it was asked for, no insert of a block is begun any more: a process that was frozen in between must not send
+/// anything under a token that nobody waits for.
+pub(crate) const BEGIN_MAX: Duration = Duration::from_secs(60);
+
 /// What the caller does next about an error of ClickHouse.
 fn next(error: QueryError) -> StoreError<StoreFailure> {
     match error.next_step() {
@@ -66,6 +74,7 @@ impl RangeStore for ClickHouseStore {
 
     /// One after the other: a refusal for what the rows hold is said when nothing of the range runs any more.
     async fn insert(&self, block: &RangeBlock, rows: Rows<'_>, token: &str) -> Result<(), StoreError<StoreFailure>> {
+        let asked = Instant::now();
         // Never closed.
         let _turn = self.inserts.acquire().await;
         let only = match rows {
@@ -77,6 +86,9 @@ impl RangeStore for ClickHouseStore {
                 None => token.to_owned(),
                 Some(months) => format!("{token}/{months}"),
             };
+            if asked.elapsed() > BEGIN_MAX {
+                return Err(StoreError::Unsure(StoreFailure::NotBegun));
+            }
             let id = query_id(&token, insert.table);
             let done = insert_native(&self.clickhouse, insert.table, insert.body.clone(), &token, &id).await;
             if let Err(error) = done {
