@@ -10,7 +10,7 @@ use event_columns::{EventColumns, Months};
 use exactly_once::Block;
 
 /// Most columns and buffers that are kept for the next range: more than are in use at once help nobody.
-const SPARE_MAX: usize = 8;
+const SPARE_MAX: usize = 4;
 
 /// A poisoned lock holds what it held: nothing here is left half done.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -39,10 +39,10 @@ impl Default for Config {
         Self {
             source: "main".to_owned(),
             instance_id: None,
-            batch_rows: 65_536,
+            batch_rows: 32_768,
             batch_bytes: 64 << 20,
             batch_age: Duration::from_millis(500),
-            buffered_bytes_max: 160 << 20,
+            buffered_bytes_max: 128 << 20,
             waiting_bytes_max: 32 << 20,
             writes_max: 2,
             protocol: Protocol::Classic,

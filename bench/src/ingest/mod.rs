@@ -58,7 +58,7 @@ pub(crate) async fn measure(small: bool) -> anyhow::Result<Measured> {
     figures.push(Figure::new("total_us_per_event", value, "us", "obvious", peer));
     figures.push(Figure::new("ingest_resident_mb", ours.resident_mb, "MB", "limit", 400.0));
 
-    flatness(events / 10, &mut measured).await?;
+    flatness(events / 2, &mut measured).await?;
     for networks in [10, 100, 1000] {
         parts_per_insert(networks, events / 10, &mut measured).await?;
     }
