@@ -4,7 +4,7 @@
 //! that nothing borrows what the caller frees, and so that all texts of a lane can be looked up together.
 
 use crate::contract::check;
-use crate::cursor::PADDING;
+use crate::cursor::WINDOW;
 use crate::program::{Program, Reading, run};
 use crate::refusal::Refusal;
 
@@ -131,6 +131,11 @@ impl Stage {
         self.rows() == ROWS || self.bytes.len() > BYTES_MAX
     }
 
+    /// The block is read no further: puts a window's length behind the bodies, so that each text can be looked at through one.
+    pub(crate) fn close(&mut self) {
+        self.bytes.extend_from_slice(&[0; WINDOW]);
+    }
+
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();
         self.relays.clear();
@@ -150,23 +155,12 @@ impl Stage {
         if body.len() > BODY_MAX {
             return Err(Refusal::Unreadable { field: "", reason: "the body is too long" });
         }
-        let (bytes_before, relays_before) = (self.bytes.len(), self.relays.len());
-        self.bytes.extend_from_slice(body);
-        self.bytes.extend_from_slice(&[0; PADDING]);
-        let body_end = self.bytes.len();
-        if !program.default_texts().is_empty() {
-            self.bytes.extend_from_slice(program.default_texts());
-            self.bytes.extend_from_slice(&[0; PADDING]);
-        }
-        let row = self.rows();
-        let mut reading = Reading {
-            body: self.bytes.get(bytes_before..body_end).unwrap_or_default(),
-            body_end,
-            lanes: &mut self.lanes,
-            relays: &mut self.relays,
-            row,
-        };
+        let (bytes_before, relays_before, row) = (self.bytes.len(), self.relays.len(), self.rows());
+        let (lanes, relays) = (&mut *self.lanes, &mut self.relays);
+        let mut reading = Reading { body, begin: bytes_before, lanes, relays, row };
         let read = run(program, &mut reading).and_then(|present| {
+            self.bytes.extend_from_slice(body);
+            self.bytes.extend_from_slice(program.default_texts());
             self.lanes.set_present(0, row, present);
             check(&self.lanes, row, &self.bytes, kafka_time_micros)
         });
