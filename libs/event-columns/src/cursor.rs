@@ -207,6 +207,9 @@ fn is_ascii(window: &[u8; WINDOW], length: usize) -> bool {
 
 #[inline(never)]
 fn check_utf8(text: &[u8]) -> Result<(), Fault> {
+    if text.iter().fold(0, |high, byte| high | byte) < 0x80 {
+        return Ok(());
+    }
     std::str::from_utf8(text).map(drop).map_err(|_| Fault::NoUtf8)
 }
 

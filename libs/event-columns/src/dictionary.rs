@@ -6,11 +6,13 @@ use crate::cursor::{MASKS, WINDOW};
 use crate::places::{Hashes, Places};
 use crate::stage::Span;
 
-/// Texts up to this length are compared as four words: their bytes, zeros, and the length in the last byte.
+/// Texts up to this length are compared as four words: their bytes, zeros, and the length and one in the last byte.
 const SHORT_MAX: usize = WINDOW - 1;
-/// Words of a text that is not short: no length is 255.
+/// Words of a text that is not short: no length is 254.
 const LONG: [u64; 4] = [u64::MAX; 4];
-/// Words of what is absent: no length is 254.
+/// What stands for such a text among the words: not the same, so that it is never found by its words.
+const NOT_BY_WORDS: [u64; 4] = [0; 4];
+/// Words of what is absent: no length is 253.
 const NONE: [u64; 4] = [0, 0, 0, 254 << 56];
 /// Texts that are looked up together.
 const TOGETHER: usize = 16;
@@ -22,7 +24,7 @@ pub(crate) const ABSENT: u32 = 0;
 pub(crate) struct TextDictionary {
     hashes: Hashes,
     places: Places,
-    /// Words of short texts and of what is absent; [`LONG`] for others.
+    /// Words of short texts and of what is absent; [`NOT_BY_WORDS`] for others.
     words: Vec<[u64; 4]>,
     /// Length and bytes of each text, as a block has them.
     keys: Vec<u8>,
@@ -99,8 +101,8 @@ impl TextDictionary {
             }
             for ((((row, text), words), hash), place) in rows.iter_mut().zip(texts).zip(&words).zip(&hashes).zip(places)
             {
-                let known = self.words.get(place as usize).unwrap_or(&LONG);
-                let found = is_same(known, words) && *words != LONG;
+                let known = self.words.get(place as usize).unwrap_or(&NOT_BY_WORDS);
+                let found = is_same(known, words);
                 *row = if found { place } else { self.place(*text, bytes, *words, *hash) };
             }
         }
@@ -114,7 +116,7 @@ impl TextDictionary {
         if words == LONG {
             let hash = self.hashes.hash_bytes(text);
             let found = self.places.find(hash, |place| self.text(place) == text);
-            return found.unwrap_or_else(|| self.add(text, hash, words));
+            return found.unwrap_or_else(|| self.add(text, hash, NOT_BY_WORDS));
         }
         let found = self.places.find(hash, |place| is_same(&self.words[place as usize], &words));
         found.unwrap_or_else(|| self.add(text, hash, words))
@@ -144,7 +146,7 @@ impl TextDictionary {
     }
 }
 
-/// A text as four words, so far as it is short: its bytes, zeros, and its length in the last byte.
+/// A text as four words, so far as it is short: its bytes, zeros, and its length and one in the last byte.
 #[inline(always)]
 fn short(text: Span, bytes: &[u8]) -> [u64; 4] {
     let length = text.length as usize;
@@ -154,7 +156,7 @@ fn short(text: Span, bytes: &[u8]) -> [u64; 4] {
             let (bytes, _) = window.as_chunks::<8>();
             let mask = &MASKS[length];
             let mut words: [u64; 4] = std::array::from_fn(|at| u64::from_le_bytes(bytes[at]) & mask[at]);
-            words[3] |= (length as u64) << 56;
+            words[3] |= (length as u64 + 1) << 56;
             words
         }
         _ if text == Span::NONE => NONE,
