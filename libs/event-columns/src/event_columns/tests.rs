@@ -5,6 +5,7 @@ mod against_decoder;
 mod golden;
 mod read_back;
 mod refusals;
+mod resolution;
 mod sorted;
 mod written;
 
