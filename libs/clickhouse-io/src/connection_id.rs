@@ -111,10 +111,10 @@ fn eight_hex(digits: [u8; 8]) -> Option<u64> {
     const ONES: u64 = 0x0101_0101_0101_0101;
     let word = u64::from_be_bytes(digits);
     let letters = word >> 6 & ONES;
-    let values = (word & 0x0f * ONES) + 9 * letters;
+    let values = (word & (0x0f * ONES)) + 9 * letters;
     let above_nine = (values + 6 * ONES) >> 4 & ONES;
     let again = values + 0x30 * ONES + 39 * above_nine;
-    if again != word || values & 0xf0 * ONES != 0 {
+    if again != word || values & (0xf0 * ONES) != 0 {
         return None;
     }
     let pairs = (values | values >> 4) & 0x00ff_00ff_00ff_00ff;

@@ -197,7 +197,7 @@ impl Columns {
     #[expect(clippy::cast_possible_truncation, reason = "a range is bounded")]
     pub(crate) fn append(&mut self, stage: &Stage) {
         let (lanes, rows) = (&*stage.lanes, stage.rows());
-        let present = lanes.all_present(0, rows);
+        let present = &stage.present;
         self.connection_ids(stage);
         let symbols = [symbol::EVENT_TYPE, symbol::PROTOCOL, symbol::TUNNEL_PATH].map(|slot| lanes.symbols(slot, rows));
         let begin = self.rows() - rows;

@@ -112,9 +112,7 @@ impl Hashes {
     /// The hash of four words.
     #[inline(always)]
     pub(crate) fn hash(&self, words: [u64; 4]) -> u32 {
-        #[expect(clippy::cast_possible_truncation, reason = "half of it is enough")]
-        let hash = (self.fold(words) >> 32) as u32;
-        hash
+        (self.fold(words) >> 32) as u32
     }
 
     #[inline(always)]

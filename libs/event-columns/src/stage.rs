@@ -94,7 +94,6 @@ lanes! {
     numbers: [u64; 16] = 0, number, set_number, numbers;
     fixed: [[u8; 16]; 4] = [0; 16], fixed, set_fixed, all_fixed;
     symbols: [u8; 4] = 0, symbol, set_symbol, symbols;
-    presence: [u32; 1] = 0, present, set_present, all_present;
 }
 
 /// A block of rows.
@@ -104,6 +103,8 @@ pub(crate) struct Stage {
     /// Relays of all rows, one after the other, and where those of each row end.
     pub(crate) relays: Vec<StagedRelay>,
     pub(crate) relay_ends: Vec<u32>,
+    /// For each row which of the values that may be absent are there, in the bits of [`crate::slots::presence`].
+    pub(crate) present: Vec<u32>,
     /// Offsets of the rows that are whole.
     pub(crate) offsets: Vec<i64>,
     /// The bodies.
@@ -116,6 +117,7 @@ impl Stage {
             lanes: Lanes::new(),
             relays: Vec::new(),
             relay_ends: Vec::with_capacity(ROWS),
+            present: Vec::with_capacity(ROWS),
             offsets: Vec::with_capacity(ROWS),
             bytes: Vec::with_capacity(ROWS * 400),
         }
@@ -140,6 +142,7 @@ impl Stage {
         self.bytes.clear();
         self.relays.clear();
         self.relay_ends.clear();
+        self.present.clear();
         self.offsets.clear();
     }
 
@@ -161,16 +164,20 @@ impl Stage {
         let read = run(program, &mut reading).and_then(|present| {
             self.bytes.extend_from_slice(body);
             self.bytes.extend_from_slice(program.default_texts());
-            self.lanes.set_present(0, row, present);
-            check(&self.lanes, row, &self.bytes, kafka_time_micros)
+            check(&self.lanes, row, present, &self.bytes, kafka_time_micros)?;
+            Ok(present)
         });
-        if read.is_err() {
-            self.bytes.truncate(bytes_before);
-            self.relays.truncate(relays_before);
-            return read;
-        }
+        let present = match read {
+            Ok(present) => present,
+            Err(refusal) => {
+                self.bytes.truncate(bytes_before);
+                self.relays.truncate(relays_before);
+                return Err(refusal);
+            }
+        };
         // A block's bytes are bounded, and a relay takes at least as many of them as it is in number.
         self.relay_ends.push(u32::try_from(self.relays.len()).unwrap_or(u32::MAX));
+        self.present.push(present);
         self.offsets.push(offset);
         Ok(())
     }

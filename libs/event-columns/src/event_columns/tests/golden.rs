@@ -30,7 +30,7 @@ fn event(number: u64) -> ConnectionEvent {
     let end_ms = number % 7 * 700_000 + number % 150 * 31 * 86_400_000;
     let event = connection(event_type, &connection_id, end_ms);
     let tenant = ["acme", "globex"][usize::try_from(number % 2).unwrap()].parse().unwrap();
-    let longer = event_type == EventType::ClosedConnection && number % 150 > 0;
+    let longer = event_type == EventType::ClosedConnection && !number.is_multiple_of(150);
     let text = |kinds: u64, name: &str| {
         format!("{name} {}{}", number % kinds, "-long".repeat(usize::try_from(number % 9).unwrap()))
     };
@@ -41,22 +41,22 @@ fn event(number: u64) -> ConnectionEvent {
         remote_network_id: i64::try_from(64_000 + number % 5 * 7).unwrap().try_into().unwrap(),
         remote_network_name: text(5, "Büro"),
         resource_address: text(300, "host"),
-        applied_rule: if number % 5 == 0 { String::new() } else { text(20, "*.rule") },
-        resource_ip: (number % 6 != 0).then(|| parse_bare_address("2001:db8::7").unwrap()),
+        applied_rule: if number.is_multiple_of(5) { String::new() } else { text(20, "*.rule") },
+        resource_ip: (!number.is_multiple_of(6)).then(|| parse_bare_address("2001:db8::7").unwrap()),
         resource_port: u16::try_from(number % 65_536).unwrap(),
         protocol: [Protocol::Tcp, Protocol::Udp, Protocol::Icmp][usize::try_from(number % 3).unwrap()],
         tunnel_path: [TunnelPath::Direct, TunnelPath::Relay][usize::try_from(number % 2).unwrap()],
         tunnel_protocol: [None, Some(String::new()), Some("quic/udp".to_owned())][usize::try_from(number % 3).unwrap()]
             .clone(),
-        client_ip: (number % 7 != 0).then(|| parse_bare_address("192.0.2.1").unwrap()),
+        client_ip: (!number.is_multiple_of(7)).then(|| parse_bare_address("192.0.2.1").unwrap()),
         bytes_received: number * number,
-        device_id: (number % 3 == 0).then(|| i64::try_from(number).unwrap().try_into().unwrap()),
-        user: (number % 10 != 0).then(|| User { id: 9.try_into().unwrap(), email: text(50, "person") }),
-        service_account: (number % 10 == 0).then(|| ServiceAccount {
+        device_id: number.is_multiple_of(3).then(|| i64::try_from(number).unwrap().try_into().unwrap()),
+        user: (!number.is_multiple_of(10)).then(|| User { id: 9.try_into().unwrap(), email: text(50, "person") }),
+        service_account: number.is_multiple_of(10).then(|| ServiceAccount {
             id: 8.try_into().unwrap(),
             name: text(3, "ci"),
             key: String::new(),
-            key_id: (number % 20 == 0).then(|| 7.try_into().unwrap()),
+            key_id: number.is_multiple_of(20).then(|| 7.try_into().unwrap()),
         }),
         relays: (0..number % 4)
             .map(|at| Relay {
@@ -65,8 +65,8 @@ fn event(number: u64) -> ConnectionEvent {
                 port: 30_500,
             })
             .collect(),
-        location: (number % 4 != 0).then(|| Location {
-            city: (number % 3 == 0).then(|| text(40, "City")),
+        location: (!number.is_multiple_of(4)).then(|| Location {
+            city: number.is_multiple_of(3).then(|| text(40, "City")),
             country: Some("DE".to_owned()),
             region: None,
             latitude: (number % 8 != 1).then_some(40.25),
