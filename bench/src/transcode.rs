@@ -21,7 +21,7 @@ const PARTITIONS: u32 = 16;
 /// Records of one partition that come one after the other, as a fetch brings them.
 const STRETCH: usize = 500;
 /// Bytes in front of a body.
-const WIRE_FORMAT: usize = 5;
+pub(crate) const WIRE_FORMAT: usize = 5;
 
 /// The values of one partition, one after the other as in a fetch's answer.
 #[derive(Default)]

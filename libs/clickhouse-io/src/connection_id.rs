@@ -1,6 +1,6 @@
 //! Connection ids in fewer bytes, reversibly: two usual forms become two numbers.
 
-/// How an id is kept. The numbers of [`Self::form`] are those of the column's Enum8.
+/// How an id is kept. The forms are numbered as in the column's Enum8.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PackedId<'a> {
     /// As it is.
@@ -15,25 +15,24 @@ impl<'a> PackedId<'a> {
     /// Packs an id; what would not come back as the same text stays text.
     #[must_use]
     pub fn pack(id: &'a str) -> Self {
-        Self::packed(id.as_bytes()).unwrap_or(Self::Text(id))
+        Self::numbers_of(id.as_bytes()).unwrap_or(Self::Text(id))
     }
 
-    fn packed(id: &[u8]) -> Option<Self> {
+    /// The numbers that an id is, where it has one of the two forms.
+    #[must_use]
+    pub fn numbers_of(id: &[u8]) -> Option<Self> {
         // The first hyphen stands at most behind 16 digits: most often just there.
-        let hyphen = if id.get(16) == Some(&b'-') { 16 } else { id.iter().take(16).position(|byte| *byte == b'-')? };
-        let (high_digits, low_digits) = (id.get(..hyphen)?, id.get(hyphen + 1..)?);
-        let high = hex(high_digits)?;
-        if let Ok(digits) = <&[u8; 16]>::try_from(high_digits) {
-            if let Some(low) = decimal(low_digits) {
-                return Some(Self::Hex16Decimal(high, low));
-            }
-            if digits[0] == b'0' {
-                return None;
-            }
+        if let Some((high, [b'-', low @ ..])) = id.split_first_chunk::<16>() {
+            let high = sixteen_hex(*high)?;
+            let (decimal, low_hex) = if low.len() <= 8 { up_to_eight(low) } else { (decimal(low), hex(low)) };
+            return match (decimal, low_hex) {
+                (Some(low), _) => Some(Self::Hex16Decimal(high, low)),
+                (None, Some(low)) if id[0] != b'0' => Some(Self::HexHex(high, low)),
+                _ => None,
+            };
         }
-        let shortest = |digits: &[u8]| digits.len() == 1 || digits[0] != b'0';
-        let low = hex(low_digits)?;
-        (shortest(high_digits) && shortest(low_digits)).then_some(Self::HexHex(high, low))
+        let hyphen = id.iter().take(16).position(|byte| *byte == b'-')?;
+        Some(Self::HexHex(hex(&id[..hyphen])?, hex(&id[hyphen + 1..])?))
     }
 
     /// The id as it was.
@@ -67,24 +66,44 @@ impl<'a> PackedId<'a> {
     }
 }
 
-/// 1 to 16 lower-case hexadecimal digits.
+/// A number as `%x` prints it: 1 to 16 lower-case digits, no leading zeros.
 fn hex(digits: &[u8]) -> Option<u64> {
-    if let Some((first, second)) = digits.split_first_chunk::<8>()
-        && let Ok(second) = <[u8; 8]>::try_from(second)
-    {
-        return Some(eight_hex(*first)? << 32 | eight_hex(second)?);
-    }
-    if digits.is_empty() || digits.len() > 16 {
+    if !(1..=16).contains(&digits.len()) || !is_shortest(digits) {
         return None;
     }
-    digits.iter().try_fold(0, |number, digit| {
-        let value = match digit {
-            b'0'..=b'9' => digit - b'0',
-            b'a'..=b'f' => digit - b'a' + 10,
-            _ => return None,
-        };
-        Some(number << 4 | u64::from(value))
-    })
+    let mut sixteen = [b'0'; 16];
+    sixteen[16 - digits.len()..].copy_from_slice(digits);
+    sixteen_hex(sixteen)
+}
+
+fn is_shortest(digits: &[u8]) -> bool {
+    digits.len() == 1 || digits[0] != b'0'
+}
+
+fn sixteen_hex(digits: [u8; 16]) -> Option<u64> {
+    let ([high, low], _) = digits.as_chunks::<8>() else { return None };
+    Some(eight_hex(*high)? << 32 | eight_hex(*low)?)
+}
+
+/// The number that up to eight digits are as `%d` prints it, and as `%x` does. Both at once: which one it is cannot be foreseen.
+fn up_to_eight(digits: &[u8]) -> (Option<u64>, Option<u64>) {
+    let mut eight = [b'0'; 8];
+    if digits.is_empty() || !is_shortest(digits) {
+        return (None, None);
+    }
+    // Byte by byte: so few are not worth a call.
+    for (place, digit) in eight.iter_mut().rev().zip(digits.iter().rev()) {
+        *place = *digit;
+    }
+    let hex = eight_hex(eight);
+    // Of what is hexadecimal a digit is decimal where its value is that of its last four bits.
+    let word = u64::from_be_bytes(eight);
+    let is_decimal = word & 0x4040_4040_4040_4040 == 0;
+    let values = word & 0x0f0f_0f0f_0f0f_0f0f;
+    let pairs = (values >> 8 & 0x00ff_00ff_00ff_00ff) * 10 + (values & 0x00ff_00ff_00ff_00ff);
+    let fours = (pairs >> 16 & 0x0000_ffff_0000_ffff) * 100 + (pairs & 0x0000_ffff_0000_ffff);
+    let number = (fours >> 32) * 10_000 + (fours & 0xffff_ffff);
+    (hex.filter(|_| is_decimal).map(|_| number), hex)
 }
 
 /// Eight digits at once: a byte is a digit where the digit of its value is that byte.

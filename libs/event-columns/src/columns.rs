@@ -197,7 +197,7 @@ impl Columns {
     #[expect(clippy::cast_possible_truncation, reason = "a range is bounded")]
     pub(crate) fn append(&mut self, stage: &Stage) {
         let (lanes, rows) = (&*stage.lanes, stage.rows());
-        let present = lanes.all_present(0, rows);
+        let present = &stage.present;
         self.connection_ids(stage);
         let symbols = [symbol::EVENT_TYPE, symbol::PROTOCOL, symbol::TUNNEL_PATH].map(|slot| lanes.symbols(slot, rows));
         let begin = self.rows() - rows;
@@ -263,13 +263,17 @@ impl Columns {
     #[expect(clippy::cast_possible_truncation, reason = "a range is bounded")]
     fn connection_ids(&mut self, stage: &Stage) {
         for span in stage.lanes.texts(text::CONNECTION_ID, stage.rows()) {
-            // Held to be UTF-8 where it was read.
-            let id = std::str::from_utf8(span.of(&stage.bytes)).unwrap_or_default();
-            let (form, high, low, text) = PackedId::pack(id).columns();
+            let id = span.of(&stage.bytes);
+            let (form, high, low, _) = match PackedId::numbers_of(id) {
+                Some(numbers) => numbers.columns(),
+                None => {
+                    self.connection_id_text.extend_from_slice(id);
+                    PackedId::Text("").columns()
+                }
+            };
             self.bits.push(u32::from(form.cast_unsigned()) << Bits::CONNECTION_ID_FORM);
             self.connection_id_high.push(high);
             self.connection_id_low.push(low);
-            self.connection_id_text.extend_from_slice(text.as_bytes());
             self.connection_id_text_ends.push(self.connection_id_text.len() as u32);
         }
     }

@@ -8,22 +8,31 @@ use crate::refusal::Refusal;
 use crate::slots::{CLOSED, fixed, number, presence, symbol, text};
 use crate::stage::Lanes;
 
-/// Holds a row that was read against the contract. Texts point into `bytes`.
+/// Holds a row that was read against the contract. `present`: which of its values that may be absent are there. Texts point into `bytes`.
 ///
 /// # Errors
 /// The first rule that is broken.
 #[inline]
-pub(crate) fn check(lanes: &Lanes, row: usize, bytes: &[u8], kafka_time_micros: i64) -> Result<(), Refusal> {
+pub(crate) fn check(
+    lanes: &Lanes,
+    row: usize,
+    present: u32,
+    bytes: &[u8],
+    kafka_time_micros: i64,
+) -> Result<(), Refusal> {
     if !is_tenant(lanes.text(text::TENANT, row).of(bytes)) {
         return Err(Refusal::unreadable("tenant", Fault::NoTenant));
     }
-    let breach =
-        if unknown_symbol(lanes, row) { first_unknown(lanes, row) } else { breach(lanes, row, kafka_time_micros) };
+    let breach = if unknown_symbol(lanes, row) {
+        first_unknown(lanes, row)
+    } else {
+        breach(lanes, row, present, kafka_time_micros)
+    };
     breach.map_or(Ok(()), |breach| Err(breach.into()))
 }
 
 #[inline]
-fn breach(lanes: &Lanes, row: usize, kafka_time_micros: i64) -> Option<ContractBreach> {
+fn breach(lanes: &Lanes, row: usize, present: u32, kafka_time_micros: i64) -> Option<ContractBreach> {
     let start = lanes.number(number::START_TIME, row).cast_signed();
     let end = lanes.number(number::END_TIME, row).cast_signed();
     let range = Moment::FIRST.as_micros()..Moment::END.as_micros();
@@ -45,7 +54,6 @@ fn breach(lanes: &Lanes, row: usize, kafka_time_micros: i64) -> Option<ContractB
     if lanes.text(text::CONNECTION_ID, row).length == 0 {
         return Some(ContractBreach::NoConnectionId);
     }
-    let present = lanes.present(0, row);
     let is_there = |bit: u8| present >> bit & 1 == 1;
     if is_there(presence::USER) == is_there(presence::SERVICE_ACCOUNT) {
         return Some(ContractBreach::NotOneIdentity);

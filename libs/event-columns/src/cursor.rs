@@ -1,7 +1,7 @@
 //! Reads what Avro's encodings are made of.
 
-/// Zeros behind a body, so that what is short is read without a look at the end: reading past it is seen afterwards.
-pub(crate) const PADDING: usize = 32;
+/// Bytes of a text that are looked at together.
+pub(crate) const WINDOW: usize = 32;
 
 /// Why a body is not what its schema says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,29 +58,27 @@ impl Fault {
     }
 }
 
-/// The rest of a body and the padding behind it.
+/// The rest of a body. It is meant to live in registers: what is not inlined takes it and gives it back by value.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cursor<'a> {
     pub(crate) rest: &'a [u8],
 }
 
 impl<'a> Cursor<'a> {
-    /// True once the end of the body was passed.
-    pub(crate) fn is_past_the_end(&self) -> bool {
-        self.rest.len() < PADDING
-    }
-
     #[inline(always)]
     fn unsigned(&mut self) -> Result<u64, Fault> {
         const STOPS: u64 = 0x8080_8080_8080_8080;
-        let word = u64::from_le_bytes(*self.rest.first_chunk().ok_or(Fault::Ends)?);
-        if word & 0x80 == 0 {
-            self.rest = &self.rest[1..];
-            return Ok(word & 0x7f);
+        let (first, behind) = self.rest.split_first().ok_or(Fault::Ends)?;
+        if *first < 0x80 {
+            self.rest = behind;
+            return Ok((*first).into());
         }
+        let word = self.rest.first_chunk().map_or(u64::MAX, |word| u64::from_le_bytes(*word));
         let stop = !word & STOPS;
         if stop == 0 {
-            return self.long_number();
+            let (number, rest) = unsigned_by_byte(self.rest)?;
+            self.rest = rest;
+            return Ok(number);
         }
         // All bits up to the first byte that has no follower; the highest bit of each byte is dropped, the rest moves together.
         self.rest = &self.rest[(stop.trailing_zeros() / 8 + 1) as usize..];
@@ -88,22 +86,6 @@ impl<'a> Cursor<'a> {
         let pairs = (sevens & 0x7f00_7f00_7f00_7f00) >> 1 | sevens & 0x007f_007f_007f_007f;
         let fours = (pairs & 0xffff_0000_ffff_0000) >> 2 | pairs & 0x0000_ffff_0000_ffff;
         Ok((fours & 0xffff_ffff_0000_0000) >> 4 | fours & 0xffff_ffff)
-    }
-
-    /// Numbers of more than eight bytes. What stands above the 64th bit is dropped, as other readers do.
-    #[cold]
-    #[inline(never)]
-    fn long_number(&mut self) -> Result<u64, Fault> {
-        let mut number = 0;
-        for place in 0..10 {
-            let (byte, rest) = self.rest.split_first().ok_or(Fault::Ends)?;
-            self.rest = rest;
-            number |= u64::from(byte & 0x7f) << (7 * place);
-            if byte & 0x80 == 0 {
-                return Ok(number);
-            }
-        }
-        Err(Fault::TooLongANumber)
     }
 
     /// A `long`.
@@ -129,10 +111,10 @@ impl<'a> Cursor<'a> {
 
     /// Sixteen or fewer bytes, known in number.
     #[inline(always)]
-    pub(crate) fn array<const SIZE: usize>(&mut self) -> Result<[u8; SIZE], Fault> {
+    pub(crate) fn array<const SIZE: usize>(&mut self) -> Result<&'a [u8; SIZE], Fault> {
         let (taken, rest) = self.rest.split_first_chunk().ok_or(Fault::Ends)?;
         self.rest = rest;
-        Ok(*taken)
+        Ok(taken)
     }
 
     /// A `bytes` or a `string`, whatever its bytes are.
@@ -146,11 +128,11 @@ impl<'a> Cursor<'a> {
     #[inline(always)]
     pub(crate) fn text(&mut self) -> Result<&'a [u8], Fault> {
         let length = usize::try_from(self.long()?).map_err(|_| Fault::NegativeLength)?;
-        let begin: &[u8; PADDING] = self.rest.first_chunk().ok_or(Fault::Ends)?;
-        let is_ascii = if length <= PADDING { is_ascii(begin, length) } else { false };
+        let window = self.rest.first_chunk::<WINDOW>();
         let text = self.take(length)?;
-        if !is_ascii {
-            check_utf8(text)?;
+        match window {
+            Some(window) if length <= WINDOW && is_ascii(window, length) => {}
+            _ => check_utf8(text)?,
         }
         Ok(text)
     }
@@ -167,22 +149,16 @@ impl<'a> Cursor<'a> {
                 self.rest = rest;
                 Ok(true)
             }
-            _ => self.is_there_by_number(),
-        }
-    }
-
-    /// The same for an index in more bytes than it needs, or one that the union does not have.
-    #[cold]
-    #[inline(never)]
-    fn is_there_by_number(&mut self) -> Result<bool, Fault> {
-        match self.long()? {
-            0 => Ok(false),
-            1 => Ok(true),
-            _ => Err(Fault::NoBranch),
+            _ => {
+                let (is_there, rest) = is_there_by_number(*self)?;
+                self.rest = rest;
+                Ok(is_there)
+            }
         }
     }
 
     /// The number of items of an array's or a map's next block; 0 at its end.
+    #[inline(always)]
     pub(crate) fn block(&mut self) -> Result<u64, Fault> {
         let items = self.long()?;
         if items < 0 {
@@ -193,26 +169,55 @@ impl<'a> Cursor<'a> {
     }
 }
 
+/// Numbers of more than eight bytes, and those at the end of a body. What stands above the 64th bit is dropped, as other readers do.
+#[cold]
+#[inline(never)]
+fn unsigned_by_byte(mut rest: &[u8]) -> Result<(u64, &[u8]), Fault> {
+    let mut number = 0;
+    for place in 0..10 {
+        let (byte, behind) = rest.split_first().ok_or(Fault::Ends)?;
+        rest = behind;
+        number |= u64::from(byte & 0x7f) << (7 * place);
+        if byte & 0x80 == 0 {
+            return Ok((number, rest));
+        }
+    }
+    Err(Fault::TooLongANumber)
+}
+
+/// [`Cursor::is_there`] for an index in more bytes than it needs, or one that the union does not have.
+#[cold]
+#[inline(never)]
+fn is_there_by_number(mut cursor: Cursor<'_>) -> Result<(bool, &[u8]), Fault> {
+    match cursor.long()? {
+        0 => Ok((false, cursor.rest)),
+        1 => Ok((true, cursor.rest)),
+        _ => Err(Fault::NoBranch),
+    }
+}
+
 /// Whether the first `length` bytes are all ASCII, whatever follows them.
 #[inline(always)]
-fn is_ascii(begin: &[u8; PADDING], length: usize) -> bool {
-    let (words, _) = begin.as_chunks::<8>();
+fn is_ascii(window: &[u8; WINDOW], length: usize) -> bool {
+    let (words, _) = window.as_chunks::<8>();
     let masks = &MASKS[length];
     let high = words.iter().zip(masks).fold(0, |high, (word, mask)| high | u64::from_le_bytes(*word) & mask);
     high & 0x8080_8080_8080_8080 == 0
 }
 
-#[cold]
 #[inline(never)]
 fn check_utf8(text: &[u8]) -> Result<(), Fault> {
+    if text.iter().fold(0, |high, byte| high | byte) < 0x80 {
+        return Ok(());
+    }
     std::str::from_utf8(text).map(drop).map_err(|_| Fault::NoUtf8)
 }
 
 /// For each length up to 32 ones over so many bytes of four words.
-pub(crate) const MASKS: [[u64; 4]; PADDING + 1] = {
-    let mut masks = [[0; 4]; PADDING + 1];
+pub(crate) const MASKS: [[u64; 4]; WINDOW + 1] = {
+    let mut masks = [[0; 4]; WINDOW + 1];
     let mut length = 0;
-    while length <= PADDING {
+    while length <= WINDOW {
         let mut byte = 0;
         while byte < length {
             masks[length][byte / 8] |= 0xff << (8 * (byte % 8));
@@ -226,11 +231,6 @@ pub(crate) const MASKS: [[u64; 4]; PADDING + 1] = {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// The bytes with padding behind them.
-    fn padded(bytes: &[u8]) -> Vec<u8> {
-        [bytes, &[0; PADDING]].concat()
-    }
 
     fn written(number: i64) -> Vec<u8> {
         let mut zigzag = (number << 1 ^ number >> 63).cast_unsigned();
@@ -248,30 +248,32 @@ mod tests {
         for bit in 0..64 {
             for number in [1_i64 << bit, (1_i64 << bit).wrapping_sub(1), (1_i64 << bit).wrapping_neg(), !(1_i64 << bit)]
             {
-                let bytes = padded(&written(number));
-                let mut cursor = Cursor { rest: &bytes };
-                assert_eq!(cursor.long(), Ok(number), "{number}");
-                assert_eq!(cursor.rest.len(), PADDING, "{number}");
+                // At the end of a body, and before more of it.
+                for behind in [0, 20] {
+                    let bytes = [written(number), vec![0xff; behind]].concat();
+                    let mut cursor = Cursor { rest: &bytes };
+                    assert_eq!(cursor.long(), Ok(number), "{number}");
+                    assert_eq!(cursor.rest.len(), behind, "{number}");
+                }
             }
         }
     }
 
     #[test]
     fn number_of_eleven_bytes_is_refused_and_one_in_more_bytes_than_it_needs_is_not() {
-        let bytes = padded(&[0x80; 11]);
-        assert_eq!(Cursor { rest: &bytes }.long(), Err(Fault::TooLongANumber));
+        assert_eq!(Cursor { rest: &[0x80; 11] }.long(), Err(Fault::TooLongANumber));
         for length in 1..10 {
             let mut bytes = vec![0x80; length];
             bytes[0] |= 2;
             bytes.push(0);
-            assert_eq!(Cursor { rest: &padded(&bytes) }.long(), Ok(1), "{length}");
+            assert_eq!(Cursor { rest: &bytes }.long(), Ok(1), "{length}");
         }
     }
 
     #[test]
     fn ascii_is_told_from_what_follows_the_text() {
-        for length in 0..=PADDING {
-            let mut bytes = [0x80; PADDING];
+        for length in 0..=WINDOW {
+            let mut bytes = [0x80; WINDOW];
             bytes[..length].fill(b'a');
             assert!(is_ascii(&bytes, length), "{length}");
             if length > 0 {
@@ -285,22 +287,26 @@ mod tests {
     fn text_that_is_no_utf8_is_refused_at_any_length() {
         for length in [1, 7, 8, 32, 33, 100] {
             let mut text = vec![b'a'; length];
-            let with_length = |text: &[u8]| padded(&[written(i64::try_from(length).unwrap()), text.to_vec()].concat());
-            assert_eq!(Cursor { rest: &with_length(&text) }.text(), Ok(&text[..]));
-            text[length - 1] = 0xff;
-            assert_eq!(Cursor { rest: &with_length(&text) }.text(), Err(Fault::NoUtf8));
+            for behind in [0, 40] {
+                let length = written(i64::try_from(length).unwrap());
+                let with_length = |text: &[u8]| [&length[..], text, &vec![0xff; behind]].concat();
+                text.fill(b'a');
+                assert_eq!(Cursor { rest: &with_length(&text) }.text(), Ok(&text[..]));
+                *text.last_mut().unwrap() = 0xff;
+                assert_eq!(Cursor { rest: &with_length(&text) }.text(), Err(Fault::NoUtf8));
+            }
         }
-        assert_eq!(Cursor { rest: &padded(b"\x06\xe2\x82\xac") }.text(), Ok("€".as_bytes()));
+        assert_eq!(Cursor { rest: b"\x06\xe2\x82\xac" }.text(), Ok("€".as_bytes()));
     }
 
     #[test]
-    fn reading_past_the_end_is_seen() {
-        let bytes = padded(&[]);
-        let mut cursor = Cursor { rest: &bytes };
-        assert!(!cursor.is_past_the_end());
-        assert_eq!(cursor.long(), Ok(0));
-        assert!(cursor.is_past_the_end());
-        assert_eq!(Cursor { rest: &bytes }.take(PADDING + 1), Err(Fault::Ends));
+    fn end_of_the_body_is_seen() {
+        let end = Cursor { rest: &[] };
+        assert_eq!(end.clone().long(), Err(Fault::Ends));
+        assert_eq!(end.clone().is_there(), Err(Fault::Ends));
+        assert_eq!(Cursor { rest: &[0x80; 3] }.long(), Err(Fault::Ends));
+        assert_eq!(Cursor { rest: &[0; 7] }.array::<8>(), Err(Fault::Ends));
+        assert_eq!(Cursor { rest: b"\x06ab" }.text(), Err(Fault::Ends));
     }
 
     #[test]
@@ -313,10 +319,9 @@ mod tests {
             (&[4], Err(Fault::NoBranch)),
             (&[1], Err(Fault::NoBranch)),
         ] {
-            let bytes = padded(bytes);
-            let mut cursor = Cursor { rest: &bytes };
+            let mut cursor = Cursor { rest: bytes };
             assert_eq!(cursor.is_there(), expected);
-            assert_eq!(cursor.rest.len(), PADDING);
+            assert_eq!(cursor.rest.is_empty(), expected.is_ok());
         }
     }
 }

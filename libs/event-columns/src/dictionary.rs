@@ -2,14 +2,20 @@
 
 use clickhouse_io::native::push_text;
 
-use crate::cursor::{MASKS, PADDING};
+use crate::cursor::{MASKS, WINDOW};
 use crate::places::{Hashes, Places};
 use crate::stage::Span;
 
-/// Texts up to this length are compared as four words: their bytes, zeros, and the length in the last byte.
-const SHORT_MAX: usize = PADDING - 1;
-/// Words of what is no short text: no length is 255.
-const NOT_SHORT: [u64; 4] = [u64::MAX; 4];
+/// Texts up to this length are compared as four words: their bytes, zeros, and the length and one in the last byte.
+const SHORT_MAX: usize = WINDOW - 1;
+/// Words of a text that is not short: no length is 254.
+const LONG: [u64; 4] = [u64::MAX; 4];
+/// What stands for such a text among the words: not the same, so that it is never found by its words.
+const NOT_BY_WORDS: [u64; 4] = [0; 4];
+/// Words of what is absent: no length is 253.
+const NONE: [u64; 4] = [0, 0, 0, 254 << 56];
+/// Texts that are looked up together.
+const TOGETHER: usize = 16;
 /// The place of what is absent, in a dictionary that knows absence.
 pub(crate) const ABSENT: u32 = 0;
 
@@ -18,7 +24,7 @@ pub(crate) const ABSENT: u32 = 0;
 pub(crate) struct TextDictionary {
     hashes: Hashes,
     places: Places,
-    /// Words of short texts; [`NOT_SHORT`] for others.
+    /// Words of short texts and of what is absent; [`NOT_BY_WORDS`] for others.
     words: Vec<[u64; 4]>,
     /// Length and bytes of each text, as a block has them.
     keys: Vec<u8>,
@@ -51,8 +57,7 @@ impl TextDictionary {
         self.spans.clear();
         self.rows.clear();
         if self.knows_absence {
-            // No hash leads there, so no text is found there.
-            self.append(b"", NOT_SHORT);
+            self.add(b"", self.hashes.hash(NONE), NONE);
         }
     }
 
@@ -78,34 +83,43 @@ impl TextDictionary {
         &self.keys[begin as usize..self.spans[place].1 as usize]
     }
 
-    /// Appends rows. Texts point into `bytes`, which have [`PADDING`] behind every text.
+    /// Appends rows. Texts point into `bytes`, which have [`WINDOW`] bytes behind every text.
+    ///
+    /// Some are looked up together, so that the memory that each needs is on its way while the others are compared.
     pub(crate) fn append_rows(&mut self, texts: &[Span], bytes: &[u8]) {
-        self.rows.reserve(texts.len());
-        for text in texts {
-            let place = if *text == Span::NONE { ABSENT } else { self.place(*text, bytes) };
-            self.rows.push(place);
-        }
-    }
-
-    #[inline(always)]
-    fn place(&mut self, text: Span, bytes: &[u8]) -> u32 {
-        let (begin, length) = (text.begin as usize, text.length as usize);
-        let window = bytes.get(begin..).and_then(<[u8]>::first_chunk::<PADDING>);
-        match window {
-            Some(window) if length <= SHORT_MAX => {
-                let words = short(window, length);
-                let hash = self.hashes.hash(words);
-                let found = self.places.find(hash, |place| self.words[place as usize] == words);
-                found.unwrap_or_else(|| self.add(text.of(bytes), hash, words))
+        let begin = self.rows.len();
+        let mut rows = std::mem::take(&mut self.rows);
+        rows.resize(begin + texts.len(), ABSENT);
+        for (texts, rows) in texts.chunks(TOGETHER).zip(rows[begin..].chunks_mut(TOGETHER)) {
+            let (mut words, mut hashes, mut places) = ([[0; 4]; TOGETHER], [0; TOGETHER], [ABSENT; TOGETHER]);
+            for ((words, hash), text) in words.iter_mut().zip(&mut hashes).zip(texts) {
+                *words = short(*text, bytes);
+                *hash = self.hashes.hash(*words);
             }
-            _ => self.long(text.of(bytes)),
+            for (place, hash) in places.iter_mut().zip(&hashes).take(texts.len()) {
+                *place = self.places.first_slot(*hash).place_if(*hash);
+            }
+            for ((((row, text), words), hash), place) in rows.iter_mut().zip(texts).zip(&words).zip(&hashes).zip(places)
+            {
+                let known = self.words.get(place as usize).unwrap_or(&NOT_BY_WORDS);
+                let found = is_same(known, words);
+                *row = if found { place } else { self.place(*text, bytes, *words, *hash) };
+            }
         }
+        self.rows = rows;
     }
 
+    /// The place of a text that does not stand in the slot where its hash leads first.
     #[inline(never)]
-    fn long(&mut self, text: &[u8]) -> u32 {
-        let hash = self.hashes.hash_bytes(text);
-        self.places.find(hash, |place| self.text(place) == text).unwrap_or_else(|| self.add(text, hash, NOT_SHORT))
+    fn place(&mut self, text: Span, bytes: &[u8], words: [u64; 4], hash: u32) -> u32 {
+        let text = text.of(bytes);
+        if words == LONG {
+            let hash = self.hashes.hash_bytes(text);
+            let found = self.places.find(hash, |place| self.text(place) == text);
+            return found.unwrap_or_else(|| self.add(text, hash, NOT_BY_WORDS));
+        }
+        let found = self.places.find(hash, |place| is_same(&self.words[place as usize], &words));
+        found.unwrap_or_else(|| self.add(text, hash, words))
     }
 
     #[cold]
@@ -132,14 +146,28 @@ impl TextDictionary {
     }
 }
 
-/// A short text as four words.
+/// A text as four words, so far as it is short: its bytes, zeros, and its length and one in the last byte.
 #[inline(always)]
-fn short(window: &[u8; PADDING], length: usize) -> [u64; 4] {
-    let (bytes, _) = window.as_chunks::<8>();
-    let mask = &MASKS[length];
-    let mut words: [u64; 4] = std::array::from_fn(|at| u64::from_le_bytes(bytes[at]) & mask[at]);
-    words[3] |= (length as u64) << 56;
-    words
+fn short(text: Span, bytes: &[u8]) -> [u64; 4] {
+    let length = text.length as usize;
+    let window = bytes.get(text.begin as usize..).and_then(<[u8]>::first_chunk::<WINDOW>);
+    match window {
+        Some(window) if length <= SHORT_MAX => {
+            let (bytes, _) = window.as_chunks::<8>();
+            let mask = &MASKS[length];
+            let mut words: [u64; 4] = std::array::from_fn(|at| u64::from_le_bytes(bytes[at]) & mask[at]);
+            words[3] |= (length as u64 + 1) << 56;
+            words
+        }
+        _ if text == Span::NONE => NONE,
+        _ => LONG,
+    }
+}
+
+/// Word by word: as bytes they would be stored and loaded again.
+#[inline(always)]
+fn is_same(left: &[u64; 4], right: &[u64; 4]) -> bool {
+    (left[0] ^ right[0]) | (left[1] ^ right[1]) | (left[2] ^ right[2]) | (left[3] ^ right[3]) == 0
 }
 
 /// The different numbers of a column that may be absent, by their bits, and for each row the place of its number.
@@ -196,7 +224,7 @@ mod tests {
             let begin = u32::try_from(bytes.len()).unwrap();
             spans.push(text.map_or(Span::NONE, |it| Span { begin, length: u32::try_from(it.len()).unwrap() }));
             bytes.extend_from_slice(text.unwrap_or_default().as_bytes());
-            bytes.extend_from_slice(&[b'#'; PADDING]);
+            bytes.extend_from_slice(&[b'#'; WINDOW]);
         }
         let mut dictionary = TextDictionary::new(knows_absence);
         dictionary.append_rows(&spans, &bytes);

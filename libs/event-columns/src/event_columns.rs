@@ -70,6 +70,7 @@ impl EventColumns {
     /// Makes columns of what was read.
     fn flush(&mut self) {
         if self.stage.rows() > 0 {
+            self.stage.close();
             self.columns.append(&self.stage);
             self.columns_bytes = self.columns.size_bytes();
             self.is_sorted = false;

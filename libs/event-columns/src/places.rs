@@ -24,7 +24,13 @@ impl Places {
         self.used = 0;
     }
 
-    /// The place of a value that is the same, or else where its slot will be.
+    /// The slot where a hash leads first: often the right one.
+    #[inline(always)]
+    pub(crate) fn first_slot(&self, hash: u32) -> Slot {
+        Slot(self.slots[hash as usize & (self.slots.len() - 1)])
+    }
+
+    /// The place of a value that is the same.
     #[inline(always)]
     pub(crate) fn find(&self, hash: u32, is_same: impl Fn(u32) -> bool) -> Option<u32> {
         let mask = self.slots.len() - 1;
@@ -68,6 +74,19 @@ impl Places {
     /// What it takes in memory, bytes.
     pub(crate) fn size_bytes(&self) -> usize {
         self.slots.len() * size_of::<u64>()
+    }
+}
+
+/// What stands in a slot.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Slot(u64);
+
+impl Slot {
+    /// The place in it, where its hash is this one; else one that no value has.
+    #[inline(always)]
+    pub(crate) fn place_if(self, hash: u32) -> u32 {
+        let (hashed, place) = split(self.0);
+        if hashed == hash { place } else { u32::MAX }
     }
 }
 

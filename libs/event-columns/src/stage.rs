@@ -4,7 +4,7 @@
 //! that nothing borrows what the caller frees, and so that all texts of a lane can be looked up together.
 
 use crate::contract::check;
-use crate::cursor::PADDING;
+use crate::cursor::WINDOW;
 use crate::program::{Program, Reading, run};
 use crate::refusal::Refusal;
 
@@ -94,7 +94,6 @@ lanes! {
     numbers: [u64; 16] = 0, number, set_number, numbers;
     fixed: [[u8; 16]; 4] = [0; 16], fixed, set_fixed, all_fixed;
     symbols: [u8; 4] = 0, symbol, set_symbol, symbols;
-    presence: [u32; 2] = 0, present, set_present, all_present;
 }
 
 /// A block of rows.
@@ -104,6 +103,8 @@ pub(crate) struct Stage {
     /// Relays of all rows, one after the other, and where those of each row end.
     pub(crate) relays: Vec<StagedRelay>,
     pub(crate) relay_ends: Vec<u32>,
+    /// For each row which of the values that may be absent are there, in the bits of [`crate::slots::presence`].
+    pub(crate) present: Vec<u32>,
     /// Offsets of the rows that are whole.
     pub(crate) offsets: Vec<i64>,
     /// The bodies.
@@ -116,6 +117,7 @@ impl Stage {
             lanes: Lanes::new(),
             relays: Vec::new(),
             relay_ends: Vec::with_capacity(ROWS),
+            present: Vec::with_capacity(ROWS),
             offsets: Vec::with_capacity(ROWS),
             bytes: Vec::with_capacity(ROWS * 400),
         }
@@ -131,10 +133,16 @@ impl Stage {
         self.rows() == ROWS || self.bytes.len() > BYTES_MAX
     }
 
+    /// The block is read no further: puts a window's length behind the bodies, so that each text can be looked at through one.
+    pub(crate) fn close(&mut self) {
+        self.bytes.extend_from_slice(&[0; WINDOW]);
+    }
+
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();
         self.relays.clear();
         self.relay_ends.clear();
+        self.present.clear();
         self.offsets.clear();
     }
 
@@ -150,33 +158,26 @@ impl Stage {
         if body.len() > BODY_MAX {
             return Err(Refusal::Unreadable { field: "", reason: "the body is too long" });
         }
-        let (bytes_before, relays_before) = (self.bytes.len(), self.relays.len());
-        self.bytes.extend_from_slice(body);
-        self.bytes.extend_from_slice(&[0; PADDING]);
-        let body_end = self.bytes.len();
-        if !program.default_texts().is_empty() {
-            self.bytes.extend_from_slice(program.default_texts());
-            self.bytes.extend_from_slice(&[0; PADDING]);
-        }
-        let row = self.rows();
-        let mut reading = Reading {
-            body: self.bytes.get(bytes_before..body_end).unwrap_or_default(),
-            body_end,
-            lanes: &mut self.lanes,
-            relays: &mut self.relays,
-            row,
-        };
+        let (bytes_before, relays_before, row) = (self.bytes.len(), self.relays.len(), self.rows());
+        let (lanes, relays) = (&mut *self.lanes, &mut self.relays);
+        let mut reading = Reading { body, begin: bytes_before, lanes, relays, row };
         let read = run(program, &mut reading).and_then(|present| {
-            self.lanes.set_present(0, row, present);
-            check(&self.lanes, row, &self.bytes, kafka_time_micros)
+            self.bytes.extend_from_slice(body);
+            self.bytes.extend_from_slice(program.default_texts());
+            check(&self.lanes, row, present, &self.bytes, kafka_time_micros)?;
+            Ok(present)
         });
-        if read.is_err() {
-            self.bytes.truncate(bytes_before);
-            self.relays.truncate(relays_before);
-            return read;
-        }
+        let present = match read {
+            Ok(present) => present,
+            Err(refusal) => {
+                self.bytes.truncate(bytes_before);
+                self.relays.truncate(relays_before);
+                return Err(refusal);
+            }
+        };
         // A block's bytes are bounded, and a relay takes at least as many of them as it is in number.
         self.relay_ends.push(u32::try_from(self.relays.len()).unwrap_or(u32::MAX));
+        self.present.push(present);
         self.offsets.push(offset);
         Ok(())
     }

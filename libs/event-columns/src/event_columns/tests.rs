@@ -5,6 +5,7 @@ mod against_decoder;
 mod golden;
 mod read_back;
 mod refusals;
+mod resolution;
 mod sorted;
 mod written;
 
@@ -42,18 +43,23 @@ fn right(event: ConnectionEvent) -> ConnectionEvent {
     ConnectionEvent { start_time: if closed { event.start_time } else { event.end_time }, ..event }
 }
 
-/// What the decoder and the contract's own check make of a body.
-fn decoded(schema: &str, body: &[u8], kafka_time: Moment) -> Result<ConnectionEvent, String> {
-    let mut decoder = Decoder::<ConnectionEvent>::new(&CONNECTION_EVENT).unwrap();
-    let id = SchemaId::new(1);
-    decoder.learn(id, &WriterSchema(schema.to_owned())).map_err(|mismatch| mismatch.to_string())?;
-    let event = decoder.decode(&[&[0, 0, 0, 0, 1], body].concat()).map_err(|error| error.to_string())?;
+/// What the decoder and the contract's own check make of a body in our own schema.
+fn decoded(body: &[u8], kafka_time: Moment) -> Result<ConnectionEvent, String> {
+    thread_local! {
+        static DECODER: Decoder<ConnectionEvent> = {
+            let mut decoder = Decoder::new(&CONNECTION_EVENT).unwrap();
+            decoder.learn(SchemaId::new(1), &WriterSchema(CONNECTION_EVENT.schema.to_owned())).unwrap();
+            decoder
+        };
+    }
+    let value = [&[0, 0, 0, 0, 1], body].concat();
+    let event = DECODER.with(|decoder| decoder.decode(&value)).map_err(|error| error.to_string())?;
     event.check(kafka_time).map_err(|breach| breach.to_string())?;
     Ok(event)
 }
 
-/// The same without asking before whether the schemas fit: where a named type is defined at another place than in ours, that question is
-/// answered wrongly.
+/// The same for a body in another schema, by apache-avro alone: the decoder asks before whether the schemas fit, and where a named type
+/// is defined at another place than in ours the answer is wrong.
 fn resolved(schema: &str, body: &[u8], kafka_time: Moment) -> Result<ConnectionEvent, String> {
     let text = |error: apache_avro::Error| error.to_string();
     let writer = Schema::parse_str(schema).map_err(text)?;

@@ -244,6 +244,10 @@ impl<'a> Resolver<'a> {
             self.emitter.op(op, path.name);
             return Ok(());
         }
+        // The last branch ends where the union does.
+        if let Some(last) = jumps.pop_if(|last| self.emitter.since(*last).len() == 1) {
+            self.emitter.take_back(last);
+        }
         let end = self.emitter.here()?;
         for jump in jumps {
             self.emitter.replace(jump, Op::Jump(end));

@@ -3,17 +3,16 @@
 use super::emit::NO_CODE;
 use super::skip::skip;
 use super::{Op, Program};
-use crate::cursor::{Cursor, Fault, PADDING};
+use crate::cursor::{Cursor, Fault};
 use crate::refusal::Refusal;
 use crate::slots::{fixed, number, presence, text};
 use crate::stage::{Lanes, Span, StagedRelay};
 
 /// What a program reads, and where to.
 pub(crate) struct Reading<'a> {
-    /// The body and the padding behind it.
     pub(crate) body: &'a [u8],
-    /// Where that padding ends in the bytes that spans point into; default texts begin there.
-    pub(crate) body_end: usize,
+    /// Where the body will stand in the bytes that spans point into; the program's default texts stand behind it.
+    pub(crate) begin: usize,
     pub(crate) lanes: &'a mut Lanes,
     /// Relays of a whole row are appended.
     pub(crate) relays: &'a mut Vec<StagedRelay>,
@@ -32,31 +31,28 @@ struct Failed {
 /// When the body is not what the writer's schema says. Places and relays are then without meaning.
 #[inline]
 pub(crate) fn run(program: &Program, reading: &mut Reading<'_>) -> Result<u32, Refusal> {
-    let mut cursor = Cursor { rest: reading.body };
-    match execute(program, &mut cursor, reading) {
-        Ok(present) if cursor.rest.len() == PADDING => Ok(present),
-        Ok(_) if !cursor.is_past_the_end() => Err(Refusal::TrailingBytes(cursor.rest.len() - PADDING)),
-        Ok(_) => Err(Refusal::unreadable("", Fault::Ends)),
-        // What was read behind the end may look like anything.
-        Err(_) if cursor.is_past_the_end() => Err(Refusal::unreadable("", Fault::Ends)),
+    match execute(program, reading) {
+        Ok((present, [])) => Ok(present),
+        Ok((_, rest)) => Err(Refusal::TrailingBytes(rest.len())),
         Err(failed) => Err(Refusal::unreadable(program.fields.get(failed.at).copied().unwrap_or(""), failed.fault)),
     }
 }
 
 #[expect(clippy::too_many_lines, reason = "one arm an instruction")]
 #[inline(always)]
-fn execute<'a>(program: &Program, cursor: &mut Cursor<'a>, reading: &mut Reading<'a>) -> Result<u32, Failed> {
-    let Reading { body_end, lanes, relays, row, .. } = reading;
-    let (body_end, row) = (*body_end, *row);
+fn execute<'a>(program: &Program, reading: &mut Reading<'a>) -> Result<(u32, &'a [u8]), Failed> {
+    let Reading { body, begin, lanes, relays, row } = reading;
+    let (body_end, row) = (*begin + body.len(), *row);
     // A stage's bytes are far below 4 GiB.
     #[expect(clippy::cast_possible_truncation, reason = "a stage is bounded")]
     let span = |text: &[u8], rest: &[u8]| Span {
         begin: (body_end - rest.len() - text.len()) as u32,
         length: text.len() as u32,
     };
+    let mut cursor = Cursor { rest: body };
     let (mut at, mut present, mut items_left) = (0, 0_u32, 0_u64);
     // Items that take no bytes must not be counted for ever.
-    let mut items_allowed = reading.body.len() as u64;
+    let mut items_allowed = body.len() as u64;
     macro_rules! attempt {
         ($read:expr) => {
             match $read {
@@ -106,25 +102,25 @@ fn execute<'a>(program: &Program, cursor: &mut Cursor<'a>, reading: &mut Reading
                 let port = attempt!(cursor.int());
                 lanes.set_number(slot, row, u64::from(attempt!(u16::try_from(port).map_err(|_| Fault::NoPort))));
             }
-            Op::Double(slot) => lanes.set_number(slot, row, u64::from_le_bytes(attempt!(cursor.array()))),
+            Op::Double(slot) => lanes.set_number(slot, row, u64::from_le_bytes(*attempt!(cursor.array()))),
             Op::DoubleOrNull { slot, presence } => {
                 if attempt!(cursor.is_there()) {
-                    lanes.set_number(slot, row, u64::from_le_bytes(attempt!(cursor.array())));
+                    lanes.set_number(slot, row, u64::from_le_bytes(*attempt!(cursor.array())));
                     present |= 1 << presence;
                 }
             }
             Op::Float(slot) => {
-                let number = f64::from(f32::from_le_bytes(attempt!(cursor.array())));
+                let number = f64::from(f32::from_le_bytes(*attempt!(cursor.array())));
                 lanes.set_number(slot, row, number.to_bits());
             }
             // As Avro has it: the nearest double.
             #[expect(clippy::cast_precision_loss, reason = "Avro's own promotion")]
             Op::DoubleOfLong(slot) => lanes.set_number(slot, row, (attempt!(cursor.long()) as f64).to_bits()),
             Op::DoubleOfInt(slot) => lanes.set_number(slot, row, f64::from(attempt!(cursor.int())).to_bits()),
-            Op::Fixed(slot) => lanes.set_fixed(slot, row, attempt!(cursor.array())),
+            Op::Fixed(slot) => lanes.set_fixed(slot, row, *attempt!(cursor.array())),
             Op::FixedOrNull { slot, presence } => {
                 if attempt!(cursor.is_there()) {
-                    lanes.set_fixed(slot, row, attempt!(cursor.array()));
+                    lanes.set_fixed(slot, row, *attempt!(cursor.array()));
                     present |= 1 << presence;
                 }
             }
@@ -186,9 +182,9 @@ fn execute<'a>(program: &Program, cursor: &mut Cursor<'a>, reading: &mut Reading
                 at = usize::from(begin) + usize::from(items_left > 0);
                 continue;
             }
-            Op::Skip(place) => attempt!(skip(&program.skips, place, cursor)),
+            Op::Skip(place) => cursor.rest = attempt!(skip(&program.skips, place, cursor)),
         }
         at += 1;
     }
-    Ok(present)
+    Ok((present, cursor.rest))
 }

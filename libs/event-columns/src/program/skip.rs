@@ -34,11 +34,13 @@ pub(super) enum Skip {
     Record(Vec<u16>),
 }
 
-/// Passes over one value of the type at `place`.
-pub(super) fn skip(types: &[Skip], place: u16, cursor: &mut Cursor<'_>) -> Result<(), Fault> {
+/// Passes over one value of the type at `place`; gives what comes behind it.
+#[inline(never)]
+pub(super) fn skip<'a>(types: &[Skip], place: u16, mut cursor: Cursor<'a>) -> Result<&'a [u8], Fault> {
     // Items that take no bytes must not be counted for ever.
     let items_max = cursor.rest.len() as u64;
-    Skipper { types, items_max }.value(place, cursor, 0)
+    Skipper { types, items_max }.value(place, &mut cursor, 0)?;
+    Ok(cursor.rest)
 }
 
 struct Skipper<'a> {

@@ -3,7 +3,6 @@
 use proptest::prelude::*;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use schemas::avro_schemas::CONNECTION_EVENT;
 use schemas::connection_event::ConnectionEvent;
 use schemas::examples::{events, right_events};
 use schemas::times::Moment;
@@ -49,7 +48,7 @@ proptest! {
         let later = if ahead { 86_400_000_001 } else { 0 };
         let kafka_time = Moment::from_micros(event.end_time.as_micros().saturating_sub(later));
         let body = body(&event);
-        match (decoded(CONNECTION_EVENT.schema, &body, kafka_time), appended(&OURS, &body, kafka_time)) {
+        match (decoded(&body, kafka_time), appended(&OURS, &body, kafka_time)) {
             (Ok(expected), Ok(found)) => prop_assert_eq!(found, expected),
             (Err(expected), Err(found)) => prop_assert_eq!(found.to_string(), expected),
             (expected, found) => prop_assert!(false, "{:?} {:?}", expected, found),
@@ -61,7 +60,7 @@ proptest! {
         let (whole, mut random) = (body(&event), StdRng::seed_from_u64(seed));
         for _ in 0..20 {
             let body = broken(&whole, &mut random);
-            let expected = decoded(CONNECTION_EVENT.schema, &body, event.end_time);
+            let expected = decoded(&body, event.end_time);
             match (expected, appended(&OURS, &body, event.end_time)) {
                 (Ok(expected), Ok(found)) => prop_assert_eq!(found, expected),
                 (Err(expected), Err(Refusal::Breach(found))) => prop_assert_eq!(found.to_string(), expected),

@@ -50,13 +50,13 @@ fn event(number: u64) -> ConnectionEvent {
             .clone(),
         client_ip: (!number.is_multiple_of(7)).then(|| parse_bare_address("192.0.2.1").unwrap()),
         bytes_received: number * number,
-        device_id: (number.is_multiple_of(3)).then(|| i64::try_from(number).unwrap().try_into().unwrap()),
+        device_id: number.is_multiple_of(3).then(|| i64::try_from(number).unwrap().try_into().unwrap()),
         user: (!number.is_multiple_of(10)).then(|| User { id: 9.try_into().unwrap(), email: text(50, "person") }),
-        service_account: (number.is_multiple_of(10)).then(|| ServiceAccount {
+        service_account: number.is_multiple_of(10).then(|| ServiceAccount {
             id: 8.try_into().unwrap(),
             name: text(3, "ci"),
             key: String::new(),
-            key_id: (number.is_multiple_of(20)).then(|| 7.try_into().unwrap()),
+            key_id: number.is_multiple_of(20).then(|| 7.try_into().unwrap()),
         }),
         relays: (0..number % 4)
             .map(|at| Relay {
@@ -66,7 +66,7 @@ fn event(number: u64) -> ConnectionEvent {
             })
             .collect(),
         location: (!number.is_multiple_of(4)).then(|| Location {
-            city: (number.is_multiple_of(3)).then(|| text(40, "City")),
+            city: number.is_multiple_of(3).then(|| text(40, "City")),
             country: Some("DE".to_owned()),
             region: None,
             latitude: (number % 8 != 1).then_some(40.25),

@@ -70,7 +70,10 @@ fn cleared_columns_are_as_new() {
 fn reason_names_the_field_and_nothing_of_what_it_holds() {
     let reason = |body: &[u8]| append(&mut columns(), body, 0).unwrap_err().to_string();
     let whole = body(&event(7));
-    assert_eq!(reason(&whole[..whole.len() - 1]), "not what its schema says: the body ends too early");
+    assert_eq!(
+        reason(&whole[..whole.len() - 1]),
+        "not what its schema says: location.longitude: the body ends too early"
+    );
     assert_eq!(reason(&[&whole[..], &[1, 2]].concat()), "2 bytes after the Avro body");
     let with = |find: &[u8], replace: &[u8]| {
         let at = whole.windows(find.len()).position(|window| window == find).unwrap();
