@@ -35,6 +35,7 @@ bench: ## Print the measurements
 	cargo build --release --locked -p flowledger -p bench
 	./target/release/flowledger-bench raw_bytes_per_row
 	./target/release/flowledger-bench demo_seconds_to_console
+	./target/release/flowledger-bench transcode
 
 fmt: ## Format
 	cargo fmt --all
