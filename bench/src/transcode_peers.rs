@@ -1,18 +1,22 @@
 //! What other Avro decoders take for the same values. Behind feature `peers`: they are large to build.
 
-use crate::figure::Measured;
-use crate::transcode::Log;
-
-/// Says how to see the peers.
-#[cfg(not(feature = "peers"))]
-#[expect(clippy::unnecessary_wraps, reason = "with the peers it can fail")]
-pub(crate) fn add(measured: &mut Measured, _: &[Log], _: f64) -> anyhow::Result<()> {
-    measured.notes.push("other decoders: cargo run --release -p bench --features peers -- transcode".to_owned());
-    Ok(())
-}
-
 #[cfg(feature = "peers")]
 pub(crate) use with_peers::add;
+#[cfg(not(feature = "peers"))]
+pub(crate) use without_peers::add;
+
+#[cfg(not(feature = "peers"))]
+mod without_peers {
+    use crate::figure::Measured;
+    use crate::transcode::Log;
+
+    /// Says how to see the peers.
+    #[expect(clippy::unnecessary_wraps, reason = "with the peers it can fail")]
+    pub(crate) fn add(measured: &mut Measured, _: &[Log], _: f64) -> anyhow::Result<()> {
+        measured.notes.push("other decoders: cargo run --release -p bench --features peers -- transcode".to_owned());
+        Ok(())
+    }
+}
 
 #[cfg(feature = "peers")]
 mod with_peers {
@@ -56,7 +60,7 @@ mod with_peers {
     /// Values to Arrow's columns, without checks and without dictionaries.
     fn arrow_avro(logs: &[Log]) -> anyhow::Result<f64> {
         let mut store = SchemaStore::new_with_type(FingerprintAlgorithm::Id);
-        store.set(Fingerprint::load_fingerprint_id(1), AvroSchema::new(CONNECTION_EVENT.schema.to_owned()))?;
+        store.set(Fingerprint::Id(1), AvroSchema::new(CONNECTION_EVENT.schema.to_owned()))?;
         let mut decoder =
             ReaderBuilder::new().with_writer_schema_store(store).with_batch_size(BATCH).build_decoder()?;
         ns_a_value(logs, || {

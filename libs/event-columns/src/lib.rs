@@ -3,8 +3,9 @@
 //! A writer's schema is resolved once into a [`Program`]. [`EventColumns`] runs it over each record of one range of one partition, holds
 //! each against the contract, and gives the range as sorted blocks in ClickHouse's Native format.
 //!
-//! What it guarantees: the records that it refuses are just those that `schema_registry::Decoder` and `ConnectionEvent::check` refuse; a
-//! refused record leaves no trace; the same records give the same blocks, byte for byte, whatever came before them. No I/O, no clock.
+//! What it guarantees: the records that it refuses are those that `schema_registry::Decoder` and `ConnectionEvent::check` refuse (where
+//! it follows Avro's specification more closely stands in `docs/adr/0016-events-become-columns.md`); a refused record leaves no trace; the
+//! same records give the same blocks, byte for byte, whatever came before them. No I/O, no clock.
 
 mod block;
 mod columns;

@@ -71,9 +71,9 @@ impl Places {
         self.slots[at] = slot;
     }
 
-    /// What it takes in memory, bytes.
+    /// What its values take in memory, bytes, roughly.
     pub(crate) fn size_bytes(&self) -> usize {
-        self.slots.len() * size_of::<u64>()
+        self.used * 3 * size_of::<u64>()
     }
 }
 
