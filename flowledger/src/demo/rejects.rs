@@ -2,15 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use anyhow::Context;
 use kafka_io::{Followed, KafkaConfig, Record, TopicFollower, admin};
 use schemas::topics::{CONNECTION_EVENTS_DEAD_LETTER, CONNECTION_LINES_DEAD_LETTER, headers};
-
-/// The longest line that is read again, bytes; those above it are no events.
-const LINE_MAX: u64 = 512 * 1024;
 
 /// A line that was refused.
 pub(crate) struct Reject {
@@ -37,7 +34,12 @@ pub(crate) async fn collect(
 ) -> anyhow::Result<(Vec<Reject>, Vec<Reject>)> {
     let lines = collect_from(kafka, CONNECTION_LINES_DEAD_LETTER.name, since).await?;
     let events = collect_from(kafka, CONNECTION_EVENTS_DEAD_LETTER.name, since).await?;
-    let of_line = |record: Record| reject(&record, record.payload.as_deref().map(<[u8]>::to_vec));
+    // The letter of a line that is too long holds its beginning only.
+    let whole = |record: &Record| record.header(headers::LINE_LENGTH).is_none();
+    let of_line = |record: Record| {
+        let line = record.payload.as_deref().filter(|_| whole(&record)).map(<[u8]>::to_vec);
+        reject(&record, line)
+    };
     let of_event = |record: Record| reject(&record, None);
     Ok((lines.into_iter().map(of_line).collect(), events.into_iter().map(of_event).collect()))
 }
@@ -85,6 +87,6 @@ pub(crate) fn write(mut rejects: Vec<Reject>, input: &Path, output: &Path) -> an
 fn line_at(source: &mut BufReader<File>, offset: u64) -> std::io::Result<Vec<u8>> {
     source.seek(SeekFrom::Start(offset))?;
     let mut line = Vec::new();
-    source.take(LINE_MAX + 2).read_until(b'\n', &mut line)?;
+    source.read_until(b'\n', &mut line)?;
     Ok(line)
 }

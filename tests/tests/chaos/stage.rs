@@ -70,8 +70,6 @@ impl Stage {
         );
         let (kafka, registry, engine) = (kafka.unwrap(), registry.unwrap(), engine.unwrap());
         let proxy = FaultProxy::start(&engine.url()).await.unwrap();
-        // What ingest asks and what it inserts: one request of thirty goes wrong.
-        proxy.seeded(seed, 1.0 / 30.0, network_faults(), |_| true);
         // A session that is over soon, so that partitions move; batches that are many.
         let group = if protocol == "classic" { "'session.timeout.ms' = '6000'\n" } else { "" };
         let text = format!(
@@ -87,6 +85,8 @@ impl Stage {
         std::fs::write(&config, text).unwrap();
         let migrated = Command::new(&binary).arg("migrate").arg("--config").arg(&config).output().unwrap();
         assert!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stderr));
+        // What ingest asks and what it inserts: from now on one request of thirty goes wrong.
+        proxy.seeded(seed, 1.0 / 30.0, network_faults(), |_| true);
         let clickhouse = ClickHouse::new(&ClickHouseConfig { url: engine.url(), ..ClickHouseConfig::default() });
         let connector = Connector::start(config.clone());
         Self {
