@@ -26,7 +26,7 @@ export function ConnectionTable({ subject, connections, zone, onChoose }: Connec
       <Table aria-label="Recent connections" highlightOnHover layout="fixed" verticalSpacing="xs">
         <Table.Thead>
           <Table.Tr>
-            <Table.Th w={150}>End time</Table.Th>
+            <Table.Th w={172}>End time</Table.Th>
             <Table.Th>{subject === 'users' ? 'Resource' : 'User'}</Table.Th>
             <Table.Th w={165}>Remote Network</Table.Th>
             <Table.Th w={148}>Status</Table.Th>
