@@ -1,7 +1,7 @@
 //! A child process that dies with its parent and with its handle.
 
 use std::fs::File;
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child as Process, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -128,6 +128,8 @@ fn spawn(recipe: &Recipe) -> Result<Process, PartError> {
         .args(&recipe.arguments)
         .envs(recipe.environment.iter().cloned())
         .current_dir(&recipe.folder)
+        // Ctrl-C in a terminal is for its owner alone, who stops it when nobody needs it any more.
+        .process_group(0)
         .stdin(Stdio::null())
         .stdout(output)
         .stderr(errors)

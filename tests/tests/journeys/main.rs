@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod browser;
+mod ctrl_c;
 mod demo_input;
 mod faults;
 mod isolation;
