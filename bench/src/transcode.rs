@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use event_columns::{EventColumns, Program};
+use event_columns::{BlockWriter, EventColumns, Program};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rustix::time::{ClockId, clock_gettime};
@@ -129,7 +129,7 @@ fn logs(events: u32) -> anyhow::Result<Vec<Log>> {
 struct Transcoder {
     program: Program,
     columns: Vec<EventColumns>,
-    spare: Vec<Vec<u8>>,
+    writer: BlockWriter,
     block_bytes: usize,
 }
 
@@ -138,14 +138,14 @@ impl Transcoder {
         Ok(Self {
             program: Program::new(CONNECTION_EVENT.schema)?,
             columns: (0..).take(PARTITIONS as usize).map(|partition| EventColumns::new("bench", partition)).collect(),
-            spare: Vec::new(),
+            writer: BlockWriter::default(),
             block_bytes: 0,
         })
     }
 
     /// Everything once: stretches of the partitions in turn, then each partition's range is closed.
     fn round(&mut self, logs: &[Log]) -> anyhow::Result<Stages> {
-        let Self { program, columns, spare, block_bytes } = self;
+        let Self { program, columns, writer, block_bytes } = self;
         columns.iter_mut().for_each(EventColumns::clear);
         let decode = timed(|| {
             let longest = logs.iter().map(Log::len).max().unwrap_or(0);
@@ -160,20 +160,20 @@ impl Transcoder {
             }
             Ok(())
         })?;
-        let sort = timed(|| {
-            columns.iter_mut().for_each(EventColumns::sort);
-            Ok(())
-        })?;
         *block_bytes = 0;
-        let encode = timed(|| {
-            for columns in columns.iter_mut() {
-                for block in columns.blocks(None, spare) {
-                    *block_bytes += block.bytes.len();
-                    spare.push(block.bytes);
-                }
+        let (mut sort, mut encode) = (Duration::ZERO, Duration::ZERO);
+        for columns in columns.iter_mut() {
+            let begin = cpu_time();
+            let sorted = columns.sorted(writer);
+            let between = cpu_time();
+            let blocks = sorted.blocks(None);
+            encode += cpu_time().saturating_sub(between);
+            sort += between.saturating_sub(begin);
+            for block in blocks {
+                *block_bytes += block.bytes.len();
+                writer.give_back(block.bytes);
             }
-            Ok(())
-        })?;
+        }
         Ok(Stages { decode, sort, encode })
     }
 }

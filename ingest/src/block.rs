@@ -6,11 +6,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use clickhouse_io::write::EventTable;
-use event_columns::{EventColumns, Months};
+use event_columns::{BlockWriter, EventColumns, Months};
 use exactly_once::Block;
 
-/// Most columns and buffers that are kept for the next range: more than are in use at once help nobody.
-const SPARE_MAX: usize = 4;
+/// Most columns that are kept for the next range: what the largest range needed stays theirs, used or not.
+const SPARE_COLUMNS_MAX: usize = 2;
+/// Most buffers of blocks that are kept.
+const SPARE_BUFFERS_MAX: usize = 2;
 
 /// A poisoned lock holds what it held: nothing here is left half done.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -23,6 +25,8 @@ pub(crate) struct Pool {
     source: String,
     columns: Mutex<Vec<EventColumns>>,
     buffers: Mutex<Vec<Vec<u8>>>,
+    /// As many as blocks were ever made at once.
+    writers: Mutex<Vec<BlockWriter>>,
     closed_bytes: AtomicUsize,
 }
 
@@ -33,6 +37,7 @@ impl Pool {
             source,
             columns: Mutex::default(),
             buffers: Mutex::default(),
+            writers: Mutex::default(),
             closed_bytes: AtomicUsize::new(0),
         })
     }
@@ -48,7 +53,7 @@ impl Pool {
         }
     }
 
-    /// Bytes of ranges that are closed and not yet done.
+    /// Bytes of ranges that are closed and not yet done, their blocks included.
     pub(crate) fn closed_bytes(&self) -> usize {
         self.closed_bytes.load(Ordering::Relaxed)
     }
@@ -118,13 +123,14 @@ impl RangeBlock {
     fn encode(&self, only: Option<&BTreeSet<i64>>) -> Arc<[Encoded]> {
         let mut columns = lock(&self.columns);
         let Some(columns) = columns.as_mut() else { return Arc::default() };
-        let mut spare = std::mem::take(&mut *lock(&self.pool.buffers));
-        let blocks = columns.blocks(only, &mut spare);
-        lock(&self.pool.buffers).append(&mut spare);
+        let mut writer = lock(&self.pool.writers).pop().unwrap_or_default();
+        lock(&self.pool.buffers).drain(..).for_each(|buffer| writer.give_back(buffer));
+        let blocks = columns.blocks(only, &mut writer);
+        lock(&self.pool.writers).push(writer);
         let encoded = |block: event_columns::Block| Encoded {
             table: block.table,
             months: block.months,
-            body: Bytes::from_owner(Lent { buffer: block.bytes, pool: Arc::clone(&self.pool) }),
+            body: Bytes::from_owner(Lent::new(block.bytes, &self.pool)),
         };
         blocks.into_iter().map(encoded).collect()
     }
@@ -149,7 +155,7 @@ impl Drop for RangeBlock {
         self.pool.closed_bytes.fetch_sub(self.held_bytes, Ordering::Relaxed);
         let columns = lock(&self.columns).take();
         let mut spare = lock(&self.pool.columns);
-        if spare.len() < SPARE_MAX {
+        if spare.len() < SPARE_COLUMNS_MAX {
             spare.extend(columns);
         }
     }
@@ -161,6 +167,13 @@ struct Lent {
     pool: Arc<Pool>,
 }
 
+impl Lent {
+    fn new(buffer: Vec<u8>, pool: &Arc<Pool>) -> Self {
+        pool.closed_bytes.fetch_add(buffer.len(), Ordering::Relaxed);
+        Self { buffer, pool: Arc::clone(pool) }
+    }
+}
+
 impl AsRef<[u8]> for Lent {
     fn as_ref(&self) -> &[u8] {
         &self.buffer
@@ -169,8 +182,9 @@ impl AsRef<[u8]> for Lent {
 
 impl Drop for Lent {
     fn drop(&mut self) {
+        self.pool.closed_bytes.fetch_sub(self.buffer.len(), Ordering::Relaxed);
         let mut spare = lock(&self.pool.buffers);
-        if spare.len() < SPARE_MAX {
+        if spare.len() < SPARE_BUFFERS_MAX {
             spare.push(std::mem::take(&mut self.buffer));
         }
     }

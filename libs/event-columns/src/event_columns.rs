@@ -6,10 +6,10 @@ use std::ops::RangeInclusive;
 use clickhouse_io::write::EventTable;
 use schemas::times::Moment;
 
-use crate::block::{Block, selections};
+use crate::block::Block;
+use crate::block_writer::{BlockWriter, Sorted};
 use crate::columns::{Bits, Columns};
-use crate::encode::{Encoder, Origin};
-use crate::order::Order;
+use crate::encode::Origin;
 use crate::program::Program;
 use crate::refusal::Refusal;
 use crate::slots::{ESTABLISHED, number, symbol, text};
@@ -26,9 +26,6 @@ pub struct EventColumns {
     columns: Columns,
     /// What the columns hold, bytes.
     columns_bytes: usize,
-    order: Order,
-    is_sorted: bool,
-    encoder: Encoder,
 }
 
 impl EventColumns {
@@ -36,16 +33,7 @@ impl EventColumns {
     #[must_use]
     pub fn new(source: &str, partition: i32) -> Self {
         let columns = Columns::new();
-        Self {
-            source: source.to_owned(),
-            partition,
-            stage: Stage::new(),
-            columns_bytes: columns.size_bytes(),
-            columns,
-            order: Order::new(),
-            is_sorted: false,
-            encoder: Encoder::default(),
-        }
+        Self { source: source.to_owned(), partition, stage: Stage::new(), columns_bytes: columns.size_bytes(), columns }
     }
 
     /// Takes one record: `body` is its Avro body, without the five bytes of the wire format, `kafka_time_micros` the broker's time of it.
@@ -73,7 +61,6 @@ impl EventColumns {
             self.stage.close();
             self.columns.append(&self.stage);
             self.columns_bytes = self.columns.size_bytes();
-            self.is_sorted = false;
         }
         self.stage.clear();
     }
@@ -107,7 +94,6 @@ impl EventColumns {
         self.stage.clear();
         self.columns.clear();
         self.columns_bytes = self.columns.size_bytes();
-        self.is_sorted = false;
     }
 
     /// No rows, for another partition; memory is kept.
@@ -116,35 +102,18 @@ impl EventColumns {
         self.partition = partition;
     }
 
-    /// Sorts the rows by the tables' key. [`Self::blocks`] does it where it has not been done.
-    pub fn sort(&mut self) {
+    /// The rows in the order of the tables' key: the first half of [`Self::blocks`].
+    pub fn sorted<'a>(&'a mut self, writer: &'a mut BlockWriter) -> Sorted<'a> {
         self.flush();
-        if !self.is_sorted {
-            self.order.sort(&self.columns);
-            self.is_sorted = true;
-        }
+        writer.sort(&self.columns, Origin { source: &self.source, partition: self.partition })
     }
 
     /// The rows as blocks, sorted by the tables' key: those of `connections` before those of `connection_openings`, none for a table
     /// without rows. A table has more than one block only where its rows touch more than [`crate::TABLE_PARTITIONS_MAX`] of its
     /// partitions; then by months, ascending. `only`: of these offsets; `None`: of all. Which block a row goes into is decided by all
     /// rows, not by those of `only`.
-    ///
-    /// Buffers are taken from `spare` while there are some; give a block's bytes back there when it is stored.
-    pub fn blocks(&mut self, only: Option<&BTreeSet<i64>>, spare: &mut Vec<Vec<u8>>) -> Vec<Block> {
-        self.sort();
-        let Self { source, partition, columns, order, encoder, .. } = self;
-        let origin = Origin { source, partition: *partition };
-        let is_wanted = |row: u32| only.is_none_or(|only| only.contains(&columns.kafka_offset[row as usize]));
-        selections(order, only.map(|_| &is_wanted as &dyn Fn(u32) -> bool))
-            .into_iter()
-            .map(|selection| Block {
-                table: selection.table,
-                months: selection.months,
-                rows: selection.rows.len(),
-                bytes: encoder.encode(columns, origin, &selection.rows, spare.pop().unwrap_or_default()),
-            })
-            .collect()
+    pub fn blocks(&mut self, only: Option<&BTreeSet<i64>>, writer: &mut BlockWriter) -> Vec<Block> {
+        self.sorted(writer).blocks(only)
     }
 
     /// First and last end time of the rows; `None` without rows.

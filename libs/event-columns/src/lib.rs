@@ -8,6 +8,7 @@
 //! same records give the same blocks, byte for byte, whatever came before them. No I/O, no clock.
 
 mod block;
+mod block_writer;
 mod columns;
 mod contract;
 mod cursor;
@@ -23,6 +24,7 @@ mod slots;
 mod stage;
 
 pub use block::Block;
+pub use block_writer::{BlockWriter, Sorted};
 pub use event_columns::EventColumns;
 pub use months::{Months, TABLE_PARTITIONS_MAX};
 pub use program::{Mismatch, Program};

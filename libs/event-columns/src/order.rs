@@ -40,8 +40,8 @@ pub(crate) struct Order {
     pub(crate) groups: Vec<(Group, Range<usize>)>,
 }
 
-impl Order {
-    pub(crate) fn new() -> Self {
+impl Default for Order {
+    fn default() -> Self {
         Self {
             hashes: Hashes::new(),
             places: Places::new(),
@@ -52,7 +52,9 @@ impl Order {
             groups: Vec::new(),
         }
     }
+}
 
+impl Order {
     /// Sorts anew. Times that lie nearly in order, as a partition's do, are cheap; any order comes out right.
     pub(crate) fn sort(&mut self, columns: &Columns) {
         self.find_groups(columns);

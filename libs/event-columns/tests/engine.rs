@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use clickhouse_io::rows::{ConnectionRow, Source};
 use clickhouse_io::write::{EventTable, insert, insert_native, query_id};
 use clickhouse_io::{ClickHouse, ClickHouseConfig, migrate};
-use event_columns::{Block, EventColumns, Program};
+use event_columns::{Block, BlockWriter, EventColumns, Program};
 use local_parts::given::GivenClickHouse;
 use local_parts::{ClickHouseProcess, Silent, given};
 use proptest::collection::vec;
@@ -110,7 +110,7 @@ async fn blocks_give_the_same_rows_as_the_row_path() {
     // Of all times: split into many blocks.
     let events = any_events(200);
     let mut columns = columns_of(&events);
-    let blocks = columns.blocks(None, &mut Vec::new());
+    let blocks = columns.blocks(None, &mut BlockWriter::default());
     assert!(blocks.iter().filter(|block| block.months.is_some()).count() > 1, "{}", blocks.len());
     assert_eq!(blocks.iter().map(|block| block.rows).sum::<usize>(), events.len());
     store_rows(&by_rows, &events).await;
@@ -133,11 +133,11 @@ async fn rows_of_some_offsets_complete_a_table_that_lacks_them() {
     let mut columns = columns_of(&any_events(120));
     let offsets: BTreeSet<i64> = TABLES.into_iter().flat_map(|table| columns.offsets(table)).collect();
     assert_eq!(offsets, (0..120).collect());
-    let mut spare = Vec::new();
-    store(&whole, columns.blocks(None, &mut spare), "all").await;
+    let mut writer = BlockWriter::default();
+    store(&whole, columns.blocks(None, &mut writer), "all").await;
     for (number, rest) in ["first", "second", "third"].into_iter().enumerate() {
         let only = offsets.iter().copied().filter(|offset| offset % 3 == i64::try_from(number).unwrap()).collect();
-        store(&in_pieces, columns.blocks(Some(&only), &mut spare), rest).await;
+        store(&in_pieces, columns.blocks(Some(&only), &mut writer), rest).await;
     }
     for table in TABLES {
         assert_eq!(rows(&in_pieces, table).await, rows(&whole, table).await);
@@ -174,7 +174,7 @@ async fn engine_finds_the_blocks_in_order_and_makes_one_part_of_each() {
         .collect();
     let mut columns = columns_of(&events);
     let before = found_in_order(&clickhouse).await;
-    store(&clickhouse, columns.blocks(None, &mut Vec::new()), "order").await;
+    store(&clickhouse, columns.blocks(None, &mut BlockWriter::default()), "order").await;
     let after = found_in_order(&clickhouse).await;
     let (in_order, all) = (after.0 - before.0, after.1 - before.1);
     assert!(all > 0 && in_order == all, "{in_order} of {all} in order");

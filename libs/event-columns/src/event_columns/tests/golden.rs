@@ -12,7 +12,7 @@ use schemas::times::Moment;
 use sha2::{Digest, Sha256};
 
 use super::{OURS, body, columns};
-use crate::ENCODER_VERSION;
+use crate::{BlockWriter, ENCODER_VERSION};
 
 /// Values that are there and not there, short and long, in both tables and in more months than one block takes.
 fn event(number: u64) -> ConnectionEvent {
@@ -84,7 +84,7 @@ fn blocks_of_known_records_belong_to_the_version() {
         columns.append(&OURS, &body, i64::try_from(number).unwrap(), Moment::END.as_micros()).unwrap();
     }
     let mut hash = Sha256::new();
-    for block in columns.blocks(None, &mut Vec::new()) {
+    for block in columns.blocks(None, &mut BlockWriter::default()) {
         let months = block.months.map(|months| months.to_string()).unwrap_or_default();
         hash.update(format!("{} {months} {}\n", block.table.name(), block.rows));
         hash.update(&block.bytes);

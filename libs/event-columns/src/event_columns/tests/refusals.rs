@@ -6,7 +6,7 @@ use schemas::examples::connection;
 use schemas::times::Moment;
 
 use super::{OURS, WIRE_FORMAT, body, columns};
-use crate::{EventColumns, Refusal};
+use crate::{BlockWriter, EventColumns, Refusal};
 
 fn event(number: u64) -> ConnectionEvent {
     let event = connection(EventType::ClosedConnection, &format!("{number:x}-{number:x}"), 1_793_487_602_000 + number);
@@ -43,19 +43,21 @@ fn refused_records_leave_no_trace_in_any_block() {
     assert_eq!(mixed.rows(), 700);
     assert_eq!(mixed.events(), clean.events());
     assert_eq!(mixed.size_bytes(), clean.size_bytes());
-    assert_eq!(mixed.blocks(None, &mut Vec::new()), clean.blocks(None, &mut Vec::new()));
+    assert_eq!(mixed.blocks(None, &mut BlockWriter::default()), clean.blocks(None, &mut BlockWriter::default()));
 }
 
 #[test]
 fn cleared_columns_are_as_new() {
     let mut used = columns();
-    let mut spare = Vec::new();
+    let mut writer = BlockWriter::default();
     for number in 0..600 {
         append(&mut used, &body(&event(number)), 0).unwrap();
     }
-    spare.extend(used.blocks(None, &mut Vec::new()).into_iter().map(|block| block.bytes));
+    for block in used.blocks(None, &mut BlockWriter::default()) {
+        writer.give_back(block.bytes);
+    }
     used.clear_for(4);
-    assert!(used.is_empty() && used.blocks(None, &mut spare).is_empty());
+    assert!(used.is_empty() && used.blocks(None, &mut writer).is_empty());
     let mut new = EventColumns::new("main", 4);
     for columns in [&mut used, &mut new] {
         for number in 300..310 {
@@ -64,7 +66,7 @@ fn cleared_columns_are_as_new() {
     }
     assert_eq!((used.partition(), used.size_bytes()), (4, new.size_bytes()));
     assert!(EventColumns::new("main", 4).size_bytes() < 1000);
-    assert_eq!(used.blocks(None, &mut spare), new.blocks(None, &mut Vec::new()));
+    assert_eq!(used.blocks(None, &mut writer), new.blocks(None, &mut BlockWriter::default()));
 }
 
 #[test]
@@ -123,7 +125,7 @@ fn offsets_tenants_and_times_are_those_of_the_rows() {
         assert_eq!(columns.offsets(EventTable::Connections).len(), 6);
         assert_eq!(columns.tenants(), ["acme".to_owned()].into());
         assert_eq!(columns.end_times(), Some(ended_at..=ended_at));
-        columns.sort();
+        let _ = columns.sorted(&mut BlockWriter::default());
     }
     columns.clear();
     assert_eq!((columns.tenants().len(), columns.end_times()), (0, None));

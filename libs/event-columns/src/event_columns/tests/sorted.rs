@@ -11,7 +11,7 @@ use schemas::times::Moment;
 
 use super::{OURS, body, columns};
 use crate::block::selections;
-use crate::{Block, EventColumns};
+use crate::{Block, BlockWriter, EventColumns};
 
 /// An event of few tenants, networks and times, so that keys are often alike.
 fn events() -> impl Strategy<Value = ConnectionEvent> {
@@ -49,20 +49,20 @@ proptest! {
 
     #[test]
     fn rows_stand_in_the_order_of_the_key(events in proptest::collection::vec(events(), 0..900)) {
-        let mut columns = filled(&events);
-        columns.sort();
+        let (mut columns, mut writer) = (filled(&events), BlockWriter::default());
+        let sorted = columns.sorted(&mut writer);
         let mut expected: Vec<u32> = (0..u32::try_from(events.len()).unwrap()).collect();
         expected.sort_by_key(|row| key(&events[*row as usize], i64::from(*row)));
-        prop_assert_eq!(&columns.order.rows, &expected);
+        prop_assert_eq!(&sorted.order.rows, &expected);
     }
 
     #[test]
     fn each_wanted_row_is_in_exactly_one_block(events in proptest::collection::vec(events(), 0..200), wanted in proptest::option::of(0..200_i64)) {
-        let mut columns = filled(&events);
-        columns.sort();
+        let (mut columns, mut writer) = (filled(&events), BlockWriter::default());
+        let sorted = columns.sorted(&mut writer);
         let is_wanted = |row: u32| wanted.is_none_or(|wanted| i64::from(row) % wanted.max(1) == 0);
         let filter = wanted.map(|_| &is_wanted as &dyn Fn(u32) -> bool);
-        let selections = selections(&columns.order, filter);
+        let selections = selections(sorted.order, filter);
         let mut seen = BTreeSet::new();
         for selection in &selections {
             prop_assert!(!selection.rows.is_empty());
@@ -83,9 +83,9 @@ fn backwards_and_shuffled_input_comes_out_in_order() {
     let count = 3000_u64;
     for order in [|at: u64| 2999 - at, |at: u64| at * 7919 % 3000] {
         let events: Vec<_> = (0..count).map(|number| at(order(number))).collect();
-        let mut columns = filled(&events);
-        columns.sort();
-        let times: Vec<_> = columns.order.rows.iter().map(|row| events[*row as usize].end_time).collect();
+        let (mut columns, mut writer) = (filled(&events), BlockWriter::default());
+        let times: Vec<_> =
+            columns.sorted(&mut writer).order.rows.iter().map(|row| events[*row as usize].end_time).collect();
         assert!(times.is_sorted() && times.len() == 3000);
     }
 }
@@ -96,16 +96,16 @@ fn rows_of_many_months_are_split_by_months_and_each_block_holds_all_of_its_month
     let events: Vec<_> =
         (0..130_u64).map(|number| connection(EventType::DeniedAccess, "1-1", number % 130 * month)).collect();
     let mut columns = filled(&events);
-    let blocks = columns.blocks(None, &mut Vec::new());
+    let blocks = columns.blocks(None, &mut BlockWriter::default());
     let names: Vec<_> = blocks.iter().map(|block| (block.months.unwrap().to_string(), block.rows)).collect();
     assert_eq!(names, [("197001-197805".to_owned(), 100), ("197806-198012".to_owned(), 30)]);
     // Some of the rows stand in the blocks that all of them decide, and in these only.
     let only: BTreeSet<i64> = (3..20).chain(110..112).collect();
-    let some = columns.blocks(Some(&only), &mut Vec::new());
+    let some = columns.blocks(Some(&only), &mut BlockWriter::default());
     let months = |blocks: &[Block]| blocks.iter().map(|block| block.months).collect::<Vec<_>>();
     assert_eq!(months(&some), months(&blocks));
     assert_eq!(some.iter().map(|block| block.rows).collect::<Vec<_>>(), [17, 2]);
-    let of_one = columns.blocks(Some(&[111].into()), &mut Vec::new());
+    let of_one = columns.blocks(Some(&[111].into()), &mut BlockWriter::default());
     assert_eq!((months(&of_one), of_one[0].rows), (vec![blocks[1].months], 1));
 }
 
@@ -119,5 +119,8 @@ fn block_of_some_offsets_is_what_these_records_alone_would_give() {
         let event = &events[usize::try_from(*offset).unwrap()];
         alone.append(&OURS, &body(event), *offset, Moment::END.as_micros()).unwrap();
     }
-    assert_eq!(filled(&events).blocks(Some(&only), &mut Vec::new()), alone.blocks(None, &mut Vec::new()));
+    assert_eq!(
+        filled(&events).blocks(Some(&only), &mut BlockWriter::default()),
+        alone.blocks(None, &mut BlockWriter::default())
+    );
 }
