@@ -44,7 +44,7 @@ impl Default for Config {
             batch_age: Duration::from_millis(500),
             buffered_bytes_max: 128 << 20,
             waiting_bytes_max: 32 << 20,
-            writes_max: 2,
+            writes_max: 4,
             protocol: Protocol::Classic,
             drain_max: Duration::from_secs(20),
         }

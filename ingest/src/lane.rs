@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use exactly_once::{ClosedRange, Event, Observer};
 use tokio::sync::mpsc::Sender;
@@ -13,6 +13,10 @@ use tokio::task::JoinHandle;
 use crate::block::RangeBlock;
 use crate::metrics::IngestMetrics;
 use crate::stages::fill_range::RangeFiller;
+
+/// A writer that gave its partition up, without the client having said so, is waited with for so long: longer than a session and the
+/// rebalance behind it.
+const DESERTED_MAX: Duration = Duration::from_secs(90);
 
 /// A closed range that is not done yet.
 #[derive(Clone, Copy, Debug)]
@@ -87,6 +91,8 @@ pub(crate) struct Lane {
     pub(crate) held_at: Option<i64>,
     pub(crate) progress: Progress,
     pub(crate) writer: JoinHandle<()>,
+    /// Since when its writer has given it up: Kafka says that it is not ours, and the client does not say so yet.
+    pub(crate) deserted_since: Option<Instant>,
     pub(crate) ranges: Sender<ClosedRange<RangeBlock>>,
     /// Closed ranges that the writer has no room for yet: at most those of one fetch, because nothing more is taken meanwhile.
     pub(crate) waiting: VecDeque<ClosedRange<RangeBlock>>,
@@ -121,14 +127,52 @@ impl Lane {
         !self.waiting.is_empty()
     }
 
+    /// Closes the open range where it is old enough. While the writer has the next one waiting already it would not be written any
+    /// sooner: it grows on, so that a store that is slow gets fewer and larger inserts.
     pub(crate) fn close_if_due(&mut self, now: Instant) {
-        if self.filler.is_due(now) {
+        let has_next = self.ranges.capacity() < self.ranges.max_capacity() || self.is_behind();
+        if self.filler.is_full() || (!has_next && self.filler.is_due(now)) {
             self.close();
         }
+    }
+
+    /// True where its writer has given it up, and the client has had time enough to say that it is gone. Its records would wait for
+    /// ever.
+    pub(crate) fn is_deserted(&self, now: Instant) -> bool {
+        self.deserted_since.is_some_and(|since| now.duration_since(since) > DESERTED_MAX)
     }
 
     /// Kafka's time of the oldest record that is read and not yet durable.
     pub(crate) fn oldest_ms(&self) -> Option<i64> {
         self.progress.oldest_ms().or(self.filler.oldest_ms())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use exactly_once::{Assignment, Limits};
+
+    use super::*;
+    use crate::block::Pool;
+
+    #[tokio::test]
+    async fn lane_is_deserted_only_when_the_client_has_had_time_to_say_so() {
+        let limits = Limits { rows: 1, bytes: 1, age: Duration::from_secs(1) };
+        let assignment = Assignment::new(None, 0);
+        let now = Instant::now();
+        let mut lane = Lane {
+            epoch: 1,
+            filler: RangeFiller::new(0, &assignment, limits, &Pool::new("main")),
+            held_at: None,
+            progress: Progress::from(0),
+            writer: tokio::spawn(async {}),
+            deserted_since: None,
+            ranges: tokio::sync::mpsc::channel(1).0,
+            waiting: VecDeque::new(),
+        };
+        assert!(!lane.is_deserted(now + 2 * DESERTED_MAX));
+        lane.deserted_since = Some(now);
+        assert!(!lane.is_deserted(now + DESERTED_MAX));
+        assert!(lane.is_deserted(now + DESERTED_MAX + Duration::from_secs(1)));
     }
 }

@@ -13,17 +13,19 @@ mod block;
 mod config;
 mod error;
 mod fit;
+mod lag;
 mod lane;
 mod metrics;
 mod pipeline;
 mod stages;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use clickhouse_io::write::EventTable;
 use clickhouse_io::{ClickHouse, ClickHouseConfig, promise};
 use exactly_once::TokenLife;
-use kafka_io::batches::{BatchConsumer, BatchOptions};
+use kafka_io::batches::{BatchConsumer, BatchOptions, FetchError};
 use kafka_io::{KafkaConfig, Producer};
 use schema_registry::{Decoder, Registry, RegistryConfig};
 use schemas::{avro_schemas, topics};
@@ -41,6 +43,9 @@ use crate::pipeline::{Parts, Pipeline};
 
 /// The group under which offsets are committed; reports wait for it.
 pub const GROUP: &str = "ingest";
+
+/// Between a consumer that broke and the next one.
+const MAKE_ANEW_PAUSE: Duration = Duration::from_secs(1);
 
 /// Runs until the context is told to stop; then writes and commits what it holds.
 ///
@@ -78,25 +83,37 @@ pub async fn run(
         revoke_wait: config.revoke_wait(),
         ..BatchOptions::new(GROUP, topics::CONNECTION_EVENTS.name)
     };
-    let parts = Parts {
-        consumer: BatchConsumer::new(&kafka, &options)?,
-        registry,
-        store: ClickHouseStore {
-            clickhouse,
-            dead_letters: Producer::new(&kafka, "flowledger-ingest")?,
-            kafka,
-            source: config.source.as_str().into(),
-            partition: 0,
-            inserts: Arc::new(Semaphore::new(config.writes_max)),
-            metrics: metrics.clone(),
-        },
-        token_life,
+    let store = ClickHouseStore {
+        clickhouse,
+        dead_letters: Producer::new(&kafka, "flowledger-ingest")?,
+        kafka: kafka.clone(),
+        source: config.source.as_str().into(),
+        partition: 0,
+        inserts: Arc::new(Semaphore::new(config.writes_max)),
+        metrics: metrics.clone(),
     };
-    ready.set(true);
-    let pipeline = Pipeline::new(config, parts, metrics, context, Handle::current());
-    let ended = tokio::task::spawn_blocking(move || pipeline.run()).await;
-    ready.set(false);
-    ended.unwrap_or(Err(Error::NotDrained))
+    loop {
+        let parts = Parts {
+            consumer: BatchConsumer::new(&kafka, &options)?,
+            registry: registry.clone(),
+            store: store.clone(),
+            token_life,
+        };
+        ready.set(true);
+        let pipeline = Pipeline::new(config.clone(), parts, metrics.clone(), context.clone(), Handle::current());
+        let ended = tokio::task::spawn_blocking(move || pipeline.run()).await;
+        ready.set(false);
+        match ended.unwrap_or(Err(Error::NotDrained)) {
+            Err(Error::Fetch(FetchError::MakeAnew(reason))) => {
+                tracing::warn!(reason, "a broken consumer is made anew; what it held is read again");
+                metrics.made_anew.inc();
+                if context.stop.run_until_cancelled(tokio::time::sleep(MAKE_ANEW_PAUSE)).await.is_none() {
+                    return Ok(());
+                }
+            }
+            ended => return ended,
+        }
+    }
 }
 
 /// How long a token is used and waited for: what both tables remember at least.

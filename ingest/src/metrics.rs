@@ -39,6 +39,7 @@ pub(crate) struct IngestMetrics {
     pub(crate) inserts_refused: Family<ReasonLabel, Counter>,
     pub(crate) commits: Counter,
     pub(crate) retries: Counter,
+    pub(crate) made_anew: Counter,
     pub(crate) held_bytes: Gauge,
     pub(crate) partitions: Gauge,
     pub(crate) schemas_waited_for: Gauge,
@@ -68,6 +69,7 @@ impl IngestMetrics {
             ("rows_swallowed", "Rows that ClickHouse acknowledged without having them", &own.rows_swallowed),
             ("inserts", "Inserts that were acknowledged", &own.inserts),
             ("commits", "Offsets that were committed", &own.commits),
+            ("made_anew", "Consumers that were broken and were made anew", &own.made_anew),
             ("retries", "Questions, inserts and commits that were tried again", &own.retries),
         ];
         for (name, help, counter) in counters {

@@ -10,21 +10,22 @@ use std::time::{Duration, Instant};
 
 use event_columns::ENCODER_VERSION;
 use exactly_once::{Assignment, Ended, Limits, RangeWriter, Source, TokenLife, WriteError};
-use kafka_io::admin;
-use kafka_io::batches::{Acknowledged, Arrived, AssignedPartition, BatchConsumer, BatchRecord, Fetched, Item, Waker};
+use kafka_io::batches::{
+    Acknowledged, Arrived, AssignedPartition, BatchConsumer, BatchRecord, FetchError, Fetched, Item, Waker,
+};
 use schema_registry::{Registry, RegistryError, SchemaId, WriterSchema};
 use schemas::topics::CONNECTION_EVENTS;
 use service_kit::context::ServiceContext;
-use service_kit::retry::{Attempt, Backoff, until_stopped};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
-use crate::adapters::{ClickHouseStore, PartitionLog, StoreFailure};
+use crate::adapters::{ClickHouseStore, PartitionLog, StoreFailure, ask_registry};
 use crate::block::Pool;
 use crate::config::Config;
 use crate::error::Error;
+use crate::lag::Lag;
 use crate::lane::{Lane, Notes, Progress};
-use crate::metrics::{IngestMetrics, PartitionLabel};
+use crate::metrics::IngestMetrics;
 use crate::stages::fill_range::{Incoming, RangeFiller};
 use crate::stages::know_schemas::{Reading, WriterSchemas};
 
@@ -34,10 +35,6 @@ const RECORDS_MAX: usize = 10_000;
 const WAIT_MAX: Duration = Duration::from_millis(50);
 /// Closed ranges of one partition that wait for its writer, beside the one that is written.
 const RANGES_WAITING: usize = 1;
-/// How often gauges are set.
-const GAUGES_EVERY: Duration = Duration::from_secs(1);
-/// How often Kafka is asked where its partitions end, for the lag in events.
-const ENDS_EVERY: Duration = Duration::from_secs(10);
 
 /// What tasks tell the thread.
 enum Told {
@@ -71,8 +68,7 @@ pub(crate) struct Pipeline {
     metrics: IngestMetrics,
     context: ServiceContext,
     runtime: Handle,
-    gauges_set: Instant,
-    ends_asked: Instant,
+    lag: Lag,
 }
 
 impl Pipeline {
@@ -84,7 +80,7 @@ impl Pipeline {
         runtime: Handle,
     ) -> Self {
         let (teller, told) = mpsc::channel();
-        let gauges_set = context.clock.monotonic();
+        let lag = Lag::new(context.clock.monotonic());
         Self {
             limits: Limits { rows: config.batch_rows, bytes: config.batch_bytes, age: config.batch_age },
             pool: Pool::new(&config.source),
@@ -98,8 +94,7 @@ impl Pipeline {
             metrics,
             context,
             runtime,
-            gauges_set,
-            ends_asked: gauges_set,
+            lag,
         }
     }
 
@@ -110,8 +105,10 @@ impl Pipeline {
             Ok(()) => self.drain(),
             Err(error) => Err(error),
         };
-        for (_, lane) in self.lanes.drain() {
+        let left: Vec<i32> = self.lanes.keys().copied().collect();
+        for lane in self.without(&left) {
             lane.writer.abort();
+            self.metrics.abandoned.inc_by(lane.progress.take_records());
         }
         self.parts.consumer.close();
         done
@@ -122,8 +119,12 @@ impl Pipeline {
             let records_max = if self.takes_more() { RECORDS_MAX } else { 0 };
             self.step(records_max)?;
             let now = self.context.clock.monotonic();
-            for lane in self.lanes.values_mut() {
+            for (partition, lane) in &mut self.lanes {
                 lane.close_if_due(now);
+                if lane.is_deserted(now) {
+                    let reason = format!("partition {partition} is not ours any more, and the client does not notice");
+                    return Err(FetchError::MakeAnew(reason).into());
+                }
             }
             self.set_gauges(now);
         }
@@ -209,7 +210,16 @@ impl Pipeline {
             let _ = teller.send(Told::Written { partition, epoch, ended });
             waker.wake();
         });
-        Ok(Lane { epoch, filler, held_at: None, progress, writer, ranges, waiting: VecDeque::new() })
+        Ok(Lane {
+            epoch,
+            filler,
+            held_at: None,
+            progress,
+            writer,
+            deserted_since: None,
+            ranges,
+            waiting: VecDeque::new(),
+        })
     }
 
     fn count_lanes(&self) {
@@ -220,8 +230,7 @@ impl Pipeline {
         let gone: Vec<Lane> = partitions.iter().filter_map(|number| self.lanes.remove(number)).collect();
         self.metrics.abandoned.inc_by(gone.iter().map(|lane| lane.filler.records()).sum());
         for partition in partitions {
-            self.metrics.lag_seconds.remove(&PartitionLabel { partition: *partition });
-            self.metrics.lag_events.remove(&PartitionLabel { partition: *partition });
+            self.metrics.forget_lag(*partition);
         }
         self.count_lanes();
         gone
@@ -322,22 +331,13 @@ impl Pipeline {
         Ok(())
     }
 
-    /// A registry that is away is no reason for a dead letter: it is asked until it answers, while other partitions go on.
+    /// Other partitions go on meanwhile.
     fn ask_for(&self, id: SchemaId) {
         self.metrics.schemas_waited_for.inc();
         let (registry, stop) = (self.parts.registry.clone(), self.context.stop.clone());
         let (teller, waker) = (self.teller.clone(), self.waker.clone());
         self.runtime.spawn(async move {
-            let backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
-            let answer = until_stopped(&stop, backoff, async || match registry.fetch(id).await {
-                Ok(schema) => Attempt::Done(schema),
-                Err(error) if error.is_passing() => {
-                    tracing::warn!(%error, schema = id.get(), "waiting for the schema registry");
-                    Attempt::Again(error)
-                }
-                Err(error) => Attempt::Fail(error),
-            });
-            if let Some(answer) = answer.await {
+            if let Some(answer) = ask_registry(&registry, id, &stop).await {
                 let _ = teller.send(Told::Schema { id, answer });
                 waker.wake();
             }
@@ -347,12 +347,17 @@ impl Pipeline {
     fn heard(&mut self, told: Told) -> Result<(), Error> {
         match told {
             Told::Written { partition, epoch, ended } => {
-                let is_ours = self.lanes.get(&partition).is_some_and(|lane| lane.epoch == epoch);
-                match ended {
+                let ours = self.lanes.get_mut(&partition).filter(|lane| lane.epoch == epoch);
+                match (ended, ours) {
                     // Of a partition that is ours still, only the writer of a fenced member ends: Kafka will say so too.
-                    Ok(ended) => tracing::debug!(partition, epoch, is_ours, ?ended, "writer has ended"),
-                    Err(error) if is_ours => return Err(Error::Write { partition, error }),
-                    Err(error) => {
+                    (Ok(ended), ours) => {
+                        tracing::debug!(partition, epoch, is_ours = ours.is_some(), ?ended, "writer has ended");
+                        if let Some(lane) = ours {
+                            lane.deserted_since = Some(self.context.clock.monotonic());
+                        }
+                    }
+                    (Err(error), Some(_)) => return Err(Error::Write { partition, error }),
+                    (Err(error), None) => {
                         tracing::warn!(partition, epoch, %error, "a range of a partition that has gone failed");
                     }
                 }
@@ -371,37 +376,22 @@ impl Pipeline {
                     }
                 }
             }
-            Told::Ends(ends) => {
-                for (partition, lane) in &self.lanes {
-                    let lag = ends.get(partition).map_or(0, |end| end.saturating_sub(lane.progress.committed()).max(0));
-                    self.metrics.lag_events.get_or_create(&PartitionLabel { partition: *partition }).set(lag);
-                }
-            }
+            Told::Ends(ends) => self.metrics.set_lag_events(&self.lanes, &ends),
         }
         Ok(())
     }
 
     fn set_gauges(&mut self, now: Instant) {
-        if now.duration_since(self.gauges_set) < GAUGES_EVERY {
+        if !self.lag.is_due(now) {
             return;
         }
-        self.gauges_set = now;
         let now_ms = self.context.clock.now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_millis();
-        let now_ms = i64::try_from(now_ms).unwrap_or(i64::MAX);
-        for (partition, lane) in &self.lanes {
-            let age = lane.oldest_ms().map_or(0, |oldest_ms| now_ms.saturating_sub(oldest_ms).max(0) / 1_000);
-            self.metrics.lag_seconds.get_or_create(&PartitionLabel { partition: *partition }).set(age);
-        }
-        if now.duration_since(self.ends_asked) >= ENDS_EVERY {
-            self.ends_asked = now;
-            let (kafka, teller) = (self.parts.store.kafka.clone(), self.teller.clone());
-            self.runtime.spawn(async move {
-                // A broker that is away is said by whoever needs it.
-                if let Ok(ends) = admin::stable_ends(&kafka, CONNECTION_EVENTS.name).await {
-                    let _ = teller.send(Told::Ends(ends));
-                }
-            });
-        }
+        self.metrics.set_lag_seconds(&self.lanes, i64::try_from(now_ms).unwrap_or(i64::MAX));
+        let teller = self.teller.clone();
+        self.lag.ask(now, &self.parts.store.kafka, &self.runtime, move |ends| {
+            // A thread that has ended wants to hear nothing.
+            let _ = teller.send(Told::Ends(ends));
+        });
     }
 
     /// Writes what is held, within the deadline. Partitions may go meanwhile.

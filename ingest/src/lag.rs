@@ -1,0 +1,82 @@
+//! How far behind ingest is, set now and then.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::{Duration, Instant};
+
+use kafka_io::{KafkaConfig, admin};
+use schemas::topics::CONNECTION_EVENTS;
+use tokio::runtime::Handle;
+
+use crate::lane::Lane;
+use crate::metrics::{IngestMetrics, PartitionLabel};
+
+/// How often gauges are set.
+const GAUGES_EVERY: Duration = Duration::from_secs(1);
+/// How often Kafka is asked where its partitions end, for the lag in events.
+const ENDS_EVERY: Duration = Duration::from_secs(10);
+
+/// When what was done last.
+pub(crate) struct Lag {
+    set_at: Instant,
+    asked_at: Instant,
+}
+
+impl Lag {
+    pub(crate) fn new(now: Instant) -> Self {
+        Self { set_at: now, asked_at: now }
+    }
+
+    /// True where gauges are to be set again.
+    pub(crate) fn is_due(&mut self, now: Instant) -> bool {
+        let is_due = now.duration_since(self.set_at) >= GAUGES_EVERY;
+        if is_due {
+            self.set_at = now;
+        }
+        is_due
+    }
+
+    /// Asks Kafka where its partitions end, if it is time for that; `tell` gets the answer, on another thread.
+    pub(crate) fn ask(
+        &mut self,
+        now: Instant,
+        kafka: &KafkaConfig,
+        runtime: &Handle,
+        tell: impl FnOnce(BTreeMap<i32, i64>) + Send + 'static,
+    ) {
+        if now.duration_since(self.asked_at) < ENDS_EVERY {
+            return;
+        }
+        self.asked_at = now;
+        let kafka = kafka.clone();
+        runtime.spawn(async move {
+            // A broker that is away is said by whoever needs it.
+            if let Ok(ends) = admin::stable_ends(&kafka, CONNECTION_EVENTS.name).await {
+                tell(ends);
+            }
+        });
+    }
+}
+
+impl IngestMetrics {
+    /// Age of the oldest event that is not durable, partition by partition.
+    pub(crate) fn set_lag_seconds(&self, lanes: &HashMap<i32, Lane>, now_ms: i64) {
+        for (partition, lane) in lanes {
+            let age = lane.oldest_ms().map_or(0, |oldest_ms| now_ms.saturating_sub(oldest_ms).max(0) / 1_000);
+            self.lag_seconds.get_or_create(&PartitionLabel { partition: *partition }).set(age);
+        }
+    }
+
+    /// Offsets between what is durable and the end of each partition.
+    pub(crate) fn set_lag_events(&self, lanes: &HashMap<i32, Lane>, ends: &BTreeMap<i32, i64>) {
+        for (partition, lane) in lanes {
+            let lag = ends.get(partition).map_or(0, |end| end.saturating_sub(lane.progress.committed()).max(0));
+            self.lag_events.get_or_create(&PartitionLabel { partition: *partition }).set(lag);
+        }
+    }
+
+    /// A partition that has gone has no lag here.
+    pub(crate) fn forget_lag(&self, partition: i32) {
+        self.lag_seconds.remove(&PartitionLabel { partition });
+        self.lag_events.remove(&PartitionLabel { partition });
+    }
+}
