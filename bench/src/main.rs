@@ -38,6 +38,9 @@ enum Name {
     /// Kafka to ClickHouse: speed, memory, freshness, beside the obvious consumer.
     #[value(name = "ingest")]
     Ingest,
+    /// Ingest alone, for a profile.
+    #[value(name = "ingest_alone", hide = true)]
+    IngestAlone,
     /// The obvious consumer, as a process of its own.
     #[value(name = "peer_obvious_consumer", hide = true)]
     PeerObviousConsumer,
@@ -53,6 +56,7 @@ async fn main() -> anyhow::Result<()> {
         Name::RawBytesPerRow => raw_bytes_per_row::measure(options.small).await?,
         Name::DemoSecondsToConsole => demo_seconds_to_console::measure()?,
         Name::Ingest => ingest::measure(options.small).await?,
+        Name::IngestAlone => ingest::alone::measure().await?,
         Name::PeerObviousConsumer => {
             let [kafka, registry, clickhouse] = ingest::PEER_PARTS.map(|name| std::env::var(name).unwrap_or_default());
             return ingest::obvious::run(&kafka, &registry, &clickhouse).await;

@@ -1,6 +1,6 @@
 //! What was refused of a log file: the connector's dead letters and ingest's, in the order of the file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
 use std::path::Path;
@@ -40,8 +40,11 @@ pub(crate) async fn collect(
         let line = record.payload.as_deref().filter(|_| whole(&record)).map(<[u8]>::to_vec);
         reject(&record, line)
     };
-    let of_event = |record: Record| reject(&record, None);
-    Ok((lines.into_iter().map(of_line).collect(), events.into_iter().map(of_event).collect()))
+    // A letter is known by its key, the place of its record: copies, and markers of what became of it, are no further rejects.
+    let mut seen = BTreeSet::new();
+    let mut is_first = |record: &Record| record.header(headers::REASON).is_some() && seen.insert(record.key.clone());
+    let events = events.into_iter().filter(|record| is_first(record)).map(|record| reject(&record, None)).collect();
+    Ok((lines.into_iter().map(of_line).collect(), events))
 }
 
 async fn collect_from(
