@@ -23,6 +23,8 @@ use tokio::task::JoinHandle;
 const BURST: usize = 60;
 const PAUSE: Duration = Duration::from_millis(40);
 const REMOTE_NETWORKS: u64 = 40;
+/// So far at most the load is ahead of what is stored: a long run shall not end with hours of catching up.
+const AHEAD_MAX: u64 = 4_000;
 
 /// What a record on the topic is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -33,24 +35,61 @@ pub(crate) enum Produced {
     Poison(Vec<u8>),
 }
 
-pub(crate) struct Load {
+/// How far load and store are, each as it was seen last.
+#[derive(Clone, Default)]
+pub(crate) struct Marks {
     stop: Arc<AtomicBool>,
     produced: Arc<AtomicU64>,
+    stored: Arc<AtomicU64>,
+}
+
+impl Marks {
+    /// So many rows are stored.
+    pub(crate) fn saw_stored(&self, rows: u64) {
+        self.stored.store(rows, Ordering::Release);
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Acquire)
+    }
+
+    fn produced(&self) -> u64 {
+        self.produced.load(Ordering::Acquire)
+    }
+
+    /// The pause after a burst: longer where the load is far ahead.
+    async fn pause(&self) {
+        loop {
+            tokio::time::sleep(PAUSE).await;
+            if self.is_stopped() || self.produced() < self.stored.load(Ordering::Acquire) + AHEAD_MAX {
+                return;
+            }
+        }
+    }
+}
+
+pub(crate) struct Load {
+    marks: Marks,
     published: JoinHandle<HashSet<Produced>>,
     logged: JoinHandle<HashSet<Produced>>,
 }
 
 impl Load {
     /// `log`: the file that the connector follows.
-    pub(crate) fn begin(kafka: &KafkaConfig, encoder: Encoder<ConnectionEvent>, log: &Path, seed: u64) -> Self {
-        let (stop, produced) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+    pub(crate) fn begin(
+        kafka: &KafkaConfig,
+        encoder: Encoder<ConnectionEvent>,
+        log: &Path,
+        seed: u64,
+        marks: &Marks,
+    ) -> Self {
         let producer = Producer::new(kafka, "chaos").unwrap();
-        let (stopped, count) = (Arc::clone(&stop), Arc::clone(&produced));
+        let own = marks.clone();
         let published = tokio::spawn(async move {
             let mut pick = StdRng::seed_from_u64(seed);
             let mut all = HashSet::new();
             let mut number = 0_u64;
-            while !stopped.load(Ordering::Acquire) {
+            while !own.is_stopped() {
                 let mut acknowledged = Vec::with_capacity(BURST);
                 for _ in 0..BURST {
                     number += 1;
@@ -61,19 +100,20 @@ impl Load {
                 }
                 for (acknowledgement, made) in acknowledged {
                     acknowledgement.await.unwrap();
+                    let becomes_a_row = matches!(made, Produced::Event(_));
                     assert!(all.insert(made));
-                    count.fetch_add(1, Ordering::Release);
+                    own.produced.fetch_add(u64::from(becomes_a_row), Ordering::Release);
                 }
-                tokio::time::sleep(PAUSE).await;
+                own.pause().await;
             }
             all
         });
-        let (stopped, count) = (Arc::clone(&stop), Arc::clone(&produced));
+        let own = marks.clone();
         let mut file = File::options().create(true).append(true).open(log).unwrap();
         let logged = tokio::spawn(async move {
             let mut pick = StdRng::seed_from_u64(seed ^ 1);
             let (mut all, mut number) = (HashSet::new(), 0_u64);
-            while !stopped.load(Ordering::Acquire) {
+            while !own.is_stopped() {
                 let mut lines = String::new();
                 for _ in 0..BURST / 4 {
                     number += 1;
@@ -82,22 +122,22 @@ impl Load {
                     assert!(all.insert(made));
                 }
                 file.write_all(lines.as_bytes()).unwrap();
-                count.fetch_add(BURST as u64 / 4, Ordering::Release);
-                tokio::time::sleep(PAUSE).await;
+                own.produced.fetch_add(BURST as u64 / 4, Ordering::Release);
+                own.pause().await;
             }
             all
         });
-        Self { stop, produced, published, logged }
+        Self { marks: marks.clone(), published, logged }
     }
 
-    /// How many records Kafka has acknowledged, and lines were written.
+    /// How many events Kafka has acknowledged, or were written as lines; without those that are dead-lettered.
     pub(crate) fn produced(&self) -> u64 {
-        self.produced.load(Ordering::Acquire)
+        self.marks.produced()
     }
 
     /// Stops, and gives what was produced.
     pub(crate) async fn end(self) -> HashSet<Produced> {
-        self.stop.store(true, Ordering::Release);
+        self.marks.stop.store(true, Ordering::Release);
         let mut all = self.published.await.unwrap();
         all.extend(self.logged.await.unwrap());
         all

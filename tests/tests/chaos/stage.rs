@@ -12,10 +12,10 @@ use schemas::avro_schemas::CONNECTION_EVENT;
 use schemas::topics::CONNECTION_EVENTS;
 use tempfile::TempDir;
 
-use crate::load::Load;
+use crate::load::{Load, Marks};
 use crate::members::{Connector, Members};
 
-/// Longest wait for anything.
+/// Longest wait without anything having moved.
 const WAIT_MAX: Duration = Duration::from_secs(180);
 
 pub(crate) struct Stage {
@@ -29,6 +29,7 @@ pub(crate) struct Stage {
     registry: SchemaRegistry,
     clickhouse: ClickHouse,
     stored_before: u64,
+    marks: Marks,
     folder: TempDir,
 }
 
@@ -98,6 +99,7 @@ impl Stage {
             registry,
             clickhouse,
             stored_before: 0,
+            marks: Marks::default(),
             folder,
         }
     }
@@ -114,6 +116,7 @@ impl Stage {
             Encoder::new(id, &CONNECTION_EVENT).unwrap(),
             &self.folder.path().join("chaos.log"),
             seed,
+            &self.marks,
         )
     }
 
@@ -132,13 +135,18 @@ impl Stage {
     /// Rows of both tables.
     pub(crate) async fn stored(&self) -> u64 {
         let sql = "SELECT (SELECT count() FROM connections) + (SELECT count() FROM connection_openings)";
-        self.sql(sql).await.trim().parse().unwrap()
+        let stored = self.sql(sql).await.trim().parse().unwrap();
+        self.marks.saw_stored(stored);
+        stored
     }
 
     pub(crate) async fn wait_stored(&mut self, rows: u64) {
-        let begin = Instant::now();
+        let (mut begin, mut before) = (Instant::now(), 0);
         loop {
             let stored = self.stored().await;
+            if stored > before {
+                (begin, before) = (Instant::now(), stored);
+            }
             if stored >= rows {
                 self.stored_before = stored;
                 return;
