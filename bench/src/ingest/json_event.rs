@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use schemas::addresses::Address;
 use schemas::connection_event::{
     ConnectionEvent, EventType, Location, Protocol, Relay, ServiceAccount, TunnelPath, User,
 };
@@ -51,8 +52,7 @@ struct JsonRelay {
 
 impl From<ConnectionEvent> for JsonEvent {
     fn from(event: ConnectionEvent) -> Self {
-        let relay =
-            |it: Relay| JsonRelay { name: it.name, ip: it.ip.map(schemas::addresses::Address::to_ip), port: it.port };
+        let relay = |it: Relay| JsonRelay { name: it.name, ip: it.ip.map(Address::to_ip), port: it.port };
         Self {
             event_id: Uuid::from_bytes(*event.event_id.as_bytes()),
             tenant: event.tenant,
@@ -67,12 +67,12 @@ impl From<ConnectionEvent> for JsonEvent {
             resource_id: event.resource_id,
             resource_address: event.resource_address,
             applied_rule: event.applied_rule,
-            resource_ip: event.resource_ip.map(schemas::addresses::Address::to_ip),
+            resource_ip: event.resource_ip.map(Address::to_ip),
             resource_port: event.resource_port,
             protocol: event.protocol,
             tunnel_path: event.tunnel_path,
             tunnel_protocol: event.tunnel_protocol,
-            client_ip: event.client_ip.map(schemas::addresses::Address::to_ip),
+            client_ip: event.client_ip.map(Address::to_ip),
             bytes_received: event.bytes_received,
             bytes_transferred: event.bytes_transferred,
             error_message: event.error_message,
