@@ -40,9 +40,13 @@ impl Measured {
             }
             return Ok(());
         }
-        println!("{:<28} {:>12} {:<8} {:<12} {:>12} {:>8}", "figure", "value", "unit", "beside it", "value", "ratio");
+        let width = self.figures.iter().map(|figure| figure.name.len()).max().unwrap_or(0);
+        println!(
+            "{:<width$} {:>12} {:<8} {:<12} {:>12} {:>8}",
+            "figure", "value", "unit", "beside it", "value", "ratio"
+        );
         for Figure { name, value, unit, peer, peer_value, ratio } in &self.figures {
-            println!("{name:<28} {value:>12.2} {unit:<8} {peer:<12} {peer_value:>12.2} {ratio:>8.3}");
+            println!("{name:<width$} {value:>12.2} {unit:<8} {peer:<12} {peer_value:>12.2} {ratio:>8.3}");
         }
         for note in &self.notes {
             println!("{note}");

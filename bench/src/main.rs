@@ -12,6 +12,9 @@ mod transcode_peers;
 
 use clap::{Parser, ValueEnum};
 
+use crate::ingest::stage::peer_parts;
+use crate::ingest::{consume_ceiling, obvious};
+
 /// Measurements of Flowledger beside limits and peers.
 #[derive(Parser)]
 #[command(name = "flowledger-bench", version)]
@@ -44,6 +47,12 @@ enum Name {
     /// The obvious consumer, as a process of its own.
     #[value(name = "peer_obvious_consumer", hide = true)]
     PeerObviousConsumer,
+    /// The same with JSON.
+    #[value(name = "peer_obvious_consumer_json", hide = true)]
+    PeerObviousConsumerJson,
+    /// Reading alone, as a process of its own.
+    #[value(name = "peer_consume_ceiling", hide = true)]
+    PeerConsumeCeiling,
     /// CPU time from Avro in memory to sorted blocks, an event.
     #[value(name = "transcode")]
     Transcode,
@@ -57,10 +66,9 @@ async fn main() -> anyhow::Result<()> {
         Name::DemoSecondsToConsole => demo_seconds_to_console::measure()?,
         Name::Ingest => ingest::measure(options.small).await?,
         Name::IngestAlone => ingest::alone::measure().await?,
-        Name::PeerObviousConsumer => {
-            let [kafka, registry, clickhouse] = ingest::PEER_PARTS.map(|name| std::env::var(name).unwrap_or_default());
-            return ingest::obvious::run(&kafka, &registry, &clickhouse).await;
-        }
+        Name::PeerObviousConsumer => return obvious::run(peer_parts(), obvious::Form::Avro).await,
+        Name::PeerObviousConsumerJson => return obvious::run(peer_parts(), obvious::Form::Json).await,
+        Name::PeerConsumeCeiling => return consume_ceiling::run(peer_parts()).await,
         Name::Transcode => transcode::measure(options.small)?,
     };
     measured.print(options.json)

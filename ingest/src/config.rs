@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use exactly_once::Delivery;
 use kafka_io::batches::Protocol;
 use serde::{Deserialize, Serialize};
 use service_kit::config::{RangeError, Validate, in_range, seconds, seconds_in_range};
@@ -12,6 +13,9 @@ use service_kit::config::{RangeError, Validate, in_range, seconds, seconds_in_ra
 pub struct Config {
     /// Names this life of the topic. A topic that was made anew has the old offsets again: give it another name.
     pub source: String,
+    /// What is promised of each event: `exactly_once`, or `at_least_once`, which writes no intents beside offsets and counts nothing
+    /// at the assignment. After a crash rows of the last range of each partition may then be there twice; copies share their event id.
+    pub delivery: Delivery,
     /// Static membership: a process that comes back under the same name keeps its partitions.
     pub instance_id: Option<String>,
     /// A batch is closed when it has so many events, 1 to 1 000 000.
@@ -38,6 +42,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             source: "main".to_owned(),
+            delivery: Delivery::ExactlyOnce,
             instance_id: None,
             batch_rows: 32_768,
             batch_bytes: 64 << 20,

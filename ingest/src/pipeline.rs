@@ -202,6 +202,7 @@ impl Pipeline {
             source: Source::new(format!("{}/{}/{partition}", self.config.source, CONNECTION_EVENTS.name))?,
             encoder: ENCODER_VERSION,
             token_life: self.parts.token_life,
+            delivery: self.config.delivery,
         };
         let (teller, waker) = (self.teller.clone(), self.waker.clone());
         let writer = self.runtime.spawn(async move {

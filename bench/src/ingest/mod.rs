@@ -1,22 +1,28 @@
-//! Ingest over a backlog on a real broker into the real engine: what it takes, beside the obvious consumer and limits.
+//! Ingest over a backlog on a real broker into the real engine: what it takes, beside limits and peers.
+//!
+//! A figure beside a peer is named `<figure>_beside_<peer>`; beside the obvious consumer, and beside a limit alone, it has no more than its
+//! name.
 
 pub(crate) mod alone;
 mod commits;
+pub(crate) mod consume_ceiling;
+mod delivery;
 mod freshness;
+mod json_event;
+mod kafka_engine;
 pub(crate) mod obvious;
 mod server;
-mod stage;
-
-use std::process::Command;
+pub(crate) mod stage;
 
 use crate::figure::{Figure, Measured};
-use crate::ingest::stage::{Stage, Used};
+use crate::ingest::kafka_engine::Target;
+use crate::ingest::obvious::Form;
+use crate::ingest::stage::{Backlog, Stage, Used};
 
 const PARTITIONS: i32 = 16;
 const NETWORKS: u32 = 300;
-/// Environment of the peer's process: where its parts are.
-pub(crate) const PEER_PARTS: [&str; 3] =
-    ["FLOWLEDGER_BENCH_KAFKA", "FLOWLEDGER_BENCH_REGISTRY", "FLOWLEDGER_BENCH_CLICKHOUSE"];
+/// Ingest's group.
+const GROUP: &str = "ingest";
 
 pub(crate) async fn measure(small: bool) -> anyhow::Result<Measured> {
     let events: u32 = if small { 2_000_000 } else { 20_000_000 };
@@ -27,37 +33,21 @@ pub(crate) async fn measure(small: bool) -> anyhow::Result<Measured> {
         .notes
         .push(format!("{events} events of {bytes:.0} bytes, {PARTITIONS} partitions, {NETWORKS} Remote Networks"));
     let mut program = stage.ingest("")?;
-    let ours = stage.drained(&mut program, "ingest", events).await?;
+    let ours = stage.drained(&mut program, GROUP, events).await?;
     let metric = |name: &str| stage.metric(&format!("flowledger_ingest_{name}_total"));
     let (rows_an_insert, extra_commits) = (ours.events / metric("inserts")?, metric("commits")? - metric("ranges")?);
-    drop(program);
+    program.stop()?;
     note(&mut measured, "ingest", &ours);
     commits::measure(&stage, &ours, extra_commits, &mut measured)?;
     server::measure(&stage, &ours, rows_an_insert, &mut measured).await?;
+    stage.begin_again(GROUP).await?;
+    delivery::measure(&stage, events, &ours, &mut measured).await?;
+    let ceiling = consume_ceiling(&stage, events, &mut measured).await?;
     drop(stage);
-
-    // The peer takes five to ten times as long: a share of the events tells as much.
-    let fewer = events / 4;
-    let stage = Stage::start(PARTITIONS).await?;
-    stage.fill(fewer, NETWORKS).await?;
-    let mut command = Command::new(std::env::current_exe()?);
-    command.arg("peer_obvious_consumer");
-    command.envs(PEER_PARTS.into_iter().zip([
-        stage.kafka.bootstrap_servers(),
-        stage.registry.url(),
-        stage.engine.url(),
-    ]));
-    let mut peer = stage.spawn(command, "peer")?;
-    let obvious = stage.drained(&mut peer, obvious::GROUP, fewer).await?;
-    drop((peer, stage));
-    note(&mut measured, "obvious consumer", &obvious);
-
-    let figures = &mut measured.figures;
-    let (value, peer) = (ours.events_per_cpu_second(), obvious.events_per_cpu_second());
-    figures.push(Figure::new("ingest_events_per_cpu_second", value, "events/s", "obvious", peer));
-    let (value, peer) = (ours.total_us_per_event(), obvious.total_us_per_event());
-    figures.push(Figure::new("total_us_per_event", value, "us", "obvious", peer));
-    figures.push(Figure::new("ingest_resident_mb", ours.resident_mb, "MB", "limit", 400.0));
+    speed_beside("_beside_consume_ceiling", "ceiling", &ours, ceiling.events_per_cpu_second(), &mut measured);
+    // The others take five to thirty times as long: a share of the events tells as much.
+    let engine_per_second = others(&ours, events / 4, &mut measured).await?;
+    measured.figures.push(Figure::new("ingest_resident_mb", ours.resident_mb, "MB", "limit", 400.0));
 
     // No fewer than fill a range of each of 64 partitions: else it is the first touch of memory that is measured.
     flatness((events / 2).max(2_000_000), &mut measured).await?;
@@ -65,7 +55,60 @@ pub(crate) async fn measure(small: bool) -> anyhow::Result<Measured> {
         parts_per_insert(networks, events / 10, &mut measured).await?;
     }
     freshness::measure(ours.events / ours.wall_s / 2.0, small, "", &mut measured).await?;
+    freshness::beside_kafka_engine(engine_per_second / 2.0, small, &mut measured).await?;
     Ok(measured)
+}
+
+/// Reading alone, of the backlog that ours had.
+async fn consume_ceiling(stage: &Stage, events: u32, measured: &mut Measured) -> anyhow::Result<Used> {
+    let mut program = stage.peer("peer_consume_ceiling")?;
+    let backlog = Backlog { is_stored: false, ..Backlog::of(consume_ceiling::GROUP, events) };
+    let ceiling = stage.done(Some(&mut program), backlog).await?;
+    note(measured, "consume_ceiling, librdkafka's batch consume that throws every record away", &ceiling);
+    Ok(ceiling)
+}
+
+/// What others take for the same; gives the events a second of the engine's Kafka table.
+async fn others(ours: &Used, events: u32, measured: &mut Measured) -> anyhow::Result<f64> {
+    let stage = Stage::start(PARTITIONS).await?;
+    stage.fill(events, NETWORKS).await?;
+    measured.notes.push(format!("{events} events for each of the following peers"));
+    let avro = obvious(&stage, Form::Avro, events).await?;
+    note(measured, "obvious consumer, Avro", &avro);
+    let read = kafka_engine::measure(&stage, Target::Nothing, events).await?;
+    note(measured, "kafka_engine into nothing: reading, decoding, the row's expressions", &read);
+    let stored = kafka_engine::measure(&stage, Target::Connections, events).await?;
+    note(measured, "kafka_engine into connections", &stored);
+    measured.notes.push(kafka_engine::NOTE.to_owned());
+    let bytes = stage.fill_json(events, NETWORKS, PARTITIONS).await?;
+    let json = obvious(&stage, Form::Json, events).await?;
+    note(measured, &format!("obvious consumer, JSON of {bytes:.0} bytes"), &json);
+
+    speed_beside("", "obvious", ours, avro.events_per_cpu_second(), measured);
+    speed_beside("_beside_kafka_engine", "engine", ours, read.events / read.engine_cpu_s, measured);
+    total_beside("", "obvious", ours, &avro, measured);
+    total_beside("_beside_obvious_consumer_json", "obvious", ours, &json, measured);
+    total_beside("_beside_kafka_engine", "engine", ours, &stored, measured);
+    Ok(stored.events / stored.wall_s)
+}
+
+fn speed_beside(beside: &str, peer: &'static str, ours: &Used, value: f64, measured: &mut Measured) {
+    let name = format!("ingest_events_per_cpu_second{beside}");
+    measured.figures.push(Figure::new(name, ours.events_per_cpu_second(), "events/s", peer, value));
+}
+
+fn total_beside(beside: &str, peer: &'static str, ours: &Used, used: &Used, measured: &mut Measured) {
+    let name = format!("total_us_per_event{beside}");
+    measured.figures.push(Figure::new(name, ours.total_us_per_event(), "us", peer, used.total_us_per_event()));
+}
+
+async fn obvious(stage: &Stage, form: Form, events: u32) -> anyhow::Result<Used> {
+    let mut program = stage.peer(form.peer())?;
+    let backlog = Backlog { topic: form.topic(), ..Backlog::of(form.group(), events) };
+    let used = stage.done(Some(&mut program), backlog).await?;
+    drop(program);
+    stage.empty().await?;
+    Ok(used)
 }
 
 fn note(measured: &mut Measured, who: &str, used: &Used) {
@@ -85,7 +128,7 @@ async fn flatness(events: u32, measured: &mut Measured) -> anyhow::Result<()> {
         let stage = Stage::start(partitions).await?;
         stage.fill(events, NETWORKS).await?;
         let mut program = stage.ingest("")?;
-        let used = stage.drained(&mut program, "ingest", events).await?;
+        let used = stage.drained(&mut program, GROUP, events).await?;
         note(measured, &format!("ingest, {partitions} partitions"), &used);
         speeds.push(used.events_per_cpu_second());
     }
@@ -101,7 +144,7 @@ async fn parts_per_insert(networks: u32, events: u32, measured: &mut Measured) -
     stage.fill(events, networks).await?;
     let before = stage.parts_inserted().await?;
     let mut program = stage.ingest("")?;
-    stage.drained(&mut program, "ingest", events).await?;
+    stage.drained(&mut program, GROUP, events).await?;
     let parts = stage.parts_inserted().await? - before;
     anyhow::ensure!(parts > 0.0, "the engine has counted no parts");
     let inserts = stage.metric("flowledger_ingest_inserts_total")?;

@@ -1,5 +1,5 @@
-//! The peer: what one would write first. StreamConsumer, apache-avro to a struct, rows collected, the `clickhouse` crate's insert,
-//! commit. At least once.
+//! The peer: what one would write first. StreamConsumer, apache-avro or serde_json to a struct, rows collected, the `clickhouse` crate's
+//! insert, commit. At least once.
 
 use clickhouse_io::rows::{ConnectionRow, Source};
 use clickhouse_io::write::{EventTable, insert};
@@ -14,21 +14,54 @@ use schemas::times::Moment;
 use schemas::topics::CONNECTION_EVENTS;
 use service_kit::CancellationToken;
 
-/// Its group.
-pub(crate) const GROUP: &str = "obvious";
+use crate::ingest::json_event::JsonEvent;
+use crate::ingest::stage::JSON_EVENTS;
+
 /// Rows of one insert.
 const BATCH: usize = 100_000;
 
+/// How events lie on the topic.
+#[derive(Clone, Copy)]
+pub(crate) enum Form {
+    Avro,
+    Json,
+}
+
+impl Form {
+    /// Name of its process.
+    pub(crate) fn peer(self) -> &'static str {
+        match self {
+            Self::Avro => "peer_obvious_consumer",
+            Self::Json => "peer_obvious_consumer_json",
+        }
+    }
+
+    pub(crate) fn group(self) -> &'static str {
+        match self {
+            Self::Avro => "obvious",
+            Self::Json => "obvious-json",
+        }
+    }
+
+    pub(crate) fn topic(self) -> &'static str {
+        match self {
+            Self::Avro => CONNECTION_EVENTS.name,
+            Self::Json => JSON_EVENTS.name,
+        }
+    }
+}
+
 /// Runs until it is killed.
-pub(crate) async fn run(kafka: &str, registry: &str, clickhouse: &str) -> anyhow::Result<()> {
+pub(crate) async fn run([kafka, registry, clickhouse]: [String; 3], form: Form) -> anyhow::Result<()> {
     service_kit::tls::install();
+    let topic = form.topic();
     let mut config = ClientConfig::new();
-    config.set("bootstrap.servers", kafka).set("group.id", GROUP).set("auto.offset.reset", "earliest");
+    config.set("bootstrap.servers", kafka).set("group.id", form.group()).set("auto.offset.reset", "earliest");
     config.set("enable.auto.commit", "false");
     let consumer: StreamConsumer = config.create()?;
-    consumer.subscribe(&[CONNECTION_EVENTS.name])?;
-    let registry = Registry::new(&RegistryConfig { url: registry.to_owned(), ..RegistryConfig::default() })?;
-    let clickhouse = ClickHouse::new(&ClickHouseConfig { url: clickhouse.to_owned(), ..ClickHouseConfig::default() });
+    consumer.subscribe(&[topic])?;
+    let registry = Registry::new(&RegistryConfig { url: registry, ..RegistryConfig::default() })?;
+    let clickhouse = ClickHouse::new(&ClickHouseConfig { url: clickhouse, ..ClickHouseConfig::default() });
     let mut decoder = Decoder::<ConnectionEvent>::new(&CONNECTION_EVENT)?;
     let stop = CancellationToken::new();
     let (mut rows, mut offsets, mut number) = (Vec::new(), TopicPartitionList::new(), 0_u64);
@@ -36,16 +69,19 @@ pub(crate) async fn run(kafka: &str, registry: &str, clickhouse: &str) -> anyhow
         let message = tokio::time::timeout(std::time::Duration::from_secs(2), consumer.recv()).await;
         if let Ok(message) = &message {
             let message = message.as_ref().map_err(|error| anyhow::anyhow!("{error}"))?;
-            let Some(decoded) = decoder.decode_with(&registry, message.payload().unwrap_or_default(), &stop).await
-            else {
-                return Ok(());
+            let payload = message.payload().unwrap_or_default();
+            let event: ConnectionEvent = match form {
+                Form::Avro => {
+                    let Some(decoded) = decoder.decode_with(&registry, payload, &stop).await else { return Ok(()) };
+                    decoded??
+                }
+                Form::Json => serde_json::from_slice::<JsonEvent>(payload)?.into(),
             };
-            let event = decoded??;
             event.check(Moment::from_millis(message.timestamp().to_millis().unwrap_or(0)))?;
             let (partition, offset) = (message.partition(), message.offset());
             rows.push(ConnectionRow::from_event(event, Source { name: "main", partition, offset }));
-            if offsets.set_partition_offset(CONNECTION_EVENTS.name, partition, Offset::Offset(offset + 1)).is_err() {
-                offsets.add_partition_offset(CONNECTION_EVENTS.name, partition, Offset::Offset(offset + 1))?;
+            if offsets.set_partition_offset(topic, partition, Offset::Offset(offset + 1)).is_err() {
+                offsets.add_partition_offset(topic, partition, Offset::Offset(offset + 1))?;
             }
         }
         if rows.len() >= BATCH || (message.is_err() && !rows.is_empty()) {

@@ -12,6 +12,8 @@
 //! answer and change of owner, as long as what is asked of [`OffsetLog`] and [`RangeStore`] holds. No offset is committed before
 //! all before it is durable. The crate does no I/O, reads no clock, and knows nothing of what the rows are.
 //!
+//! Whoever wants less chooses [`Delivery::AtLeastOnce`]: the same without intents.
+//!
 //! How it is used, for one partition from its assignment until it goes:
 //!
 //! 1. [`Assignment::new`] says what the committed offset and its note mean.
@@ -33,4 +35,4 @@ pub use cutter::{Cut, Limits, RangeCutter, Taken};
 pub use intent::{BadSource, Intent, NOTE_UNITS_MAX, Note, NoteTooLong, REFUSED_MAX, Source};
 pub use observer::{Event, Observer};
 pub use world::{Block, CommitError, OffsetLog, RangeStore, Refused, Rows, StoreError};
-pub use writer::{ClosedRange, Ended, RangeWriter, TokenLife, WriteError};
+pub use writer::{ClosedRange, Delivery, Ended, RangeWriter, TokenLife, WriteError};

@@ -1,7 +1,8 @@
 //! The protocol of a partition's ranges, as a script over the log and the store.
 //!
 //! Guarantee: a range's offset moves only when each of its records is durable, as a row or as a dead letter. Dropping the future
-//! at any point is like a crash: whoever has the partition next finds the range's intent, or nothing of the range was begun.
+//! at any point is like a crash: whoever has the partition next finds the range's intent, or nothing of the range was begun. Where
+//! [`Delivery::AtLeastOnce`] is chosen no intent is written, and the next owner does the range again as if nothing had been.
 
 mod ask;
 mod halves;
@@ -11,6 +12,7 @@ mod settle;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 use crate::assignment::Assignment;
@@ -46,6 +48,19 @@ impl Default for TokenLife {
     fn default() -> Self {
         Self { used: Duration::from_secs(300), late: Duration::from_secs(300) }
     }
+}
+
+/// What is promised of each record.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Delivery {
+    /// It is stored once or refused, whatever happens.
+    #[default]
+    ExactlyOnce,
+    /// It is stored or refused at least once. No intent is written, and nothing is counted at the assignment: what the last owner
+    /// had inserted and not committed is inserted again. While one owner lives, answers that do not come are made sure of all the
+    /// same; and a range that was begun exactly once, before this was chosen, is done exactly once.
+    AtLeastOnce,
 }
 
 /// A closed range with its contents.
@@ -132,6 +147,8 @@ pub struct RangeWriter<L, S> {
     pub encoder: u32,
     /// How long a token lives.
     pub token_life: TokenLife,
+    /// What is promised.
+    pub delivery: Delivery,
 }
 
 /// Why the script goes no further.
@@ -192,13 +209,15 @@ impl<L: OffsetLog, S: RangeStore> RangeWriter<L, S> {
         }
     }
 
-    /// Begins a range: from here on its intent stands beside the offset.
+    /// Begins a range: from here on its intent stands beside the offset, if there has to be one.
     async fn begin(&self, range: Closed<S>) -> Done<Begun<S>, S> {
         let intent = match &range.cut.pending {
             Some(intent) if holds(Rule::RecordedToken) => intent.clone(),
             _ => {
                 let intent = self.intent(&range);
-                self.commit(intent.first, &note(&intent)?).await?;
+                if self.delivery == Delivery::ExactlyOnce {
+                    self.commit(intent.first, &self.note(&intent)?).await?;
+                }
                 intent
             }
         };
@@ -218,7 +237,7 @@ impl<L: OffsetLog, S: RangeStore> RangeWriter<L, S> {
                 continue;
             }
             let intent = self.intent(&next);
-            self.commit(position, &note(&intent)?).await?;
+            self.commit(position, &self.note(&intent)?).await?;
             return Ok(Some((next, intent)));
         }
         self.commit(position, "").await?;
@@ -235,14 +254,17 @@ impl<L: OffsetLog, S: RangeStore> RangeWriter<L, S> {
         Intent { first, last, rows: range.block.rows() as u64, refused, token, encoder: self.encoder, created_ms }
     }
 
+    /// What stands beside the offset while a range is done.
+    fn note(&self, intent: &Intent) -> Result<String, NoteTooLong> {
+        match self.delivery {
+            Delivery::ExactlyOnce if holds(Rule::IntentFirst) => intent.to_note(),
+            Delivery::ExactlyOnce | Delivery::AtLeastOnce => Ok(String::new()),
+        }
+    }
+
     fn too_many_refused(&self, range: &Closed<S>, reason: String) -> End<S::Error> {
         End::Error(WriteError::TooManyRefused { first: range.cut.first, last: range.cut.last, reason })
     }
-}
-
-/// What stands beside the offset while a range is done.
-fn note(intent: &Intent) -> Result<String, NoteTooLong> {
-    if holds(Rule::IntentFirst) { intent.to_note() } else { Ok(String::new()) }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::time::Duration;
 
-use super::{Done, End, RangeWriter, WriteError};
+use super::{Delivery, Done, End, RangeWriter, WriteError};
 use crate::assignment::Assignment;
 use crate::backoff::Backoff;
 use crate::intent::Intent;
@@ -18,6 +18,9 @@ const RUNNING_WAIT: Duration = Duration::from_millis(200);
 impl<L: OffsetLog, S: RangeStore> RangeWriter<L, S> {
     /// Up to which offset rows may be stored that this owner knows nothing of: ranges that begin there or before are counted first.
     pub(super) async fn highest_stored(&self, assignment: &Assignment) -> Done<Option<i64>, S> {
+        if self.delivery == Delivery::AtLeastOnce {
+            return Ok(None);
+        }
         if assignment.has_unreadable_note() && holds(Rule::WaitOutUnreadable) {
             tracing::warn!(
                 offset = assignment.begin(),

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::{Closed, Done, RangeWriter, note};
+use super::{Closed, Done, RangeWriter};
 use crate::intent::{Intent, REFUSED_MAX};
 use crate::observer::Event;
 use crate::rules::{Rule, holds};
@@ -41,7 +41,7 @@ impl<L: OffsetLog, S: RangeStore> RangeWriter<L, S> {
             let reason = range.refused.last().map(|it| it.reason.clone()).unwrap_or_default();
             return Err(self.too_many_refused(range, reason));
         }
-        self.commit(intent.first, &note(&intent)?).await?;
+        self.commit(intent.first, &self.note(&intent)?).await?;
         self.observer.saw(Event::Renewed);
         Ok((intent, stored))
     }

@@ -106,11 +106,21 @@ fn writer(world: &Arc<World>) -> RangeWriter<Arc<World>, Arc<World>> {
         source: Source::new("s").unwrap(),
         encoder: 1,
         token_life: TokenLife::default(),
+        delivery: Delivery::ExactlyOnce,
     }
 }
 
 /// Ranges of consecutive offsets from the assignment's begin: of each its rows and its refused records.
 async fn write(
+    world: &Arc<World>,
+    assignment: &Assignment,
+    ranges: &[(&[i64], &[i64])],
+) -> Result<Ended, WriteError<Said>> {
+    write_as(Delivery::ExactlyOnce, world, assignment, ranges).await
+}
+
+async fn write_as(
+    delivery: Delivery,
     world: &Arc<World>,
     assignment: &Assignment,
     ranges: &[(&[i64], &[i64])],
@@ -130,7 +140,7 @@ async fn write(
         assert!(sender.send(range).await.is_ok());
     }
     drop(sender);
-    writer(world).run(assignment, &mut receiver).await
+    RangeWriter { delivery, ..writer(world) }.run(assignment, &mut receiver).await
 }
 
 fn begun(last: i64, rows: u64, encoder: u32) -> Assignment {
@@ -291,4 +301,41 @@ async fn position_that_moved_without_a_record_is_committed_alone() {
     drop(sender);
     writer(&world).run(&assignment, &mut receiver).await.unwrap();
     assert_eq!(world.asked(), ["commit 5"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_least_once_commits_behind_each_range_and_begins_none() {
+    let world = Arc::new(World::default());
+    let ranges: [(&[i64], &[i64]); 2] = [(&[0, 1], &[2]), (&[3], &[])];
+    let written = write_as(Delivery::AtLeastOnce, &world, &Assignment::new(None, 0), &ranges).await;
+    assert!(matches!(written, Ok(Ended::Drained)));
+    let asked = ["refuse [2]", "insert s/0-2 {0, 1}", "commit 3", "insert s/3-3 {3}", "commit 4"];
+    assert_eq!(world.asked(), asked);
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_least_once_neither_counts_nor_waits_at_the_assignment() {
+    let world = Arc::new(World { highest: Some(1), ..World::default() });
+    let begun_at = tokio::time::Instant::now();
+    let unreadable = Assignment::new(Some((0, r#"{"v":2}"#)), 0);
+    write_as(Delivery::AtLeastOnce, &world, &unreadable, &[(&[0, 1], &[])]).await.unwrap();
+    assert!(begun_at.elapsed().is_zero());
+    assert_eq!(world.asked(), ["insert s/0-1 {0, 1}", "commit 2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_least_once_moves_no_offset_before_the_rows_and_makes_sure_of_an_answer_that_did_not_come() {
+    let world = Arc::new(World { stored: Mutex::new([vec![0], vec![0, 1]].into()), ..World::default() });
+    world.inserts.lock().unwrap().push_back(StoreError::Unsure(Said("no answer")));
+    write_as(Delivery::AtLeastOnce, &world, &Assignment::new(None, 0), &[(&[0, 1], &[])]).await.unwrap();
+    let asked = ["insert s/0-1 {0, 1}", "runs s/0-1", "count 0-1", "insert s/0-1 {1}", "runs s/0-1", "count 0-1"];
+    assert_eq!(world.asked(), [&asked[..], &["commit 2"]].concat());
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_least_once_ends_exactly_once_what_was_begun_so() {
+    let world = Arc::new(World { stored: Mutex::new([vec![0, 1]].into()), ..World::default() });
+    let ranges: [(&[i64], &[i64]); 2] = [(&[0, 1], &[]), (&[2], &[])];
+    write_as(Delivery::AtLeastOnce, &world, &begun(1, 2, 1), &ranges).await.unwrap();
+    assert_eq!(world.asked(), ["runs old", "count 0-1", "commit 2", "insert s/2-2 {2}", "commit 3"]);
 }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use exactly_once::{
-    Assignment, ClosedRange, Ended, Limits, RangeCutter, RangeWriter, Refused, Source, Taken, TokenLife,
+    Assignment, ClosedRange, Delivery, Ended, Limits, RangeCutter, RangeWriter, Refused, Source, Taken, TokenLife,
 };
 use rand::Rng;
 use tokio::sync::mpsc;
@@ -96,6 +96,7 @@ pub(crate) async fn write(work: Work, mut ranges: mpsc::Receiver<ClosedRange<Bat
         source: Source::new(format!("main/topic/{partition}")).unwrap(),
         encoder,
         token_life: TOKEN_LIFE,
+        delivery: Delivery::ExactlyOnce,
     };
     match writer.run(&assignment, &mut ranges).await {
         Ok(Ended::Drained | Ended::Abandoned) => {}
