@@ -1,6 +1,7 @@
 //! `flowledger-bench <name> [--small] [--json]`: measurements beside a limit or a peer, taken in the same run.
 #![expect(clippy::print_stdout, reason = "what the program is for")]
 
+mod connector;
 mod demo_seconds_to_console;
 mod figure;
 mod ingest;
@@ -53,6 +54,12 @@ enum Name {
     /// Reading alone, as a process of its own.
     #[value(name = "peer_consume_ceiling", hide = true)]
     PeerConsumeCeiling,
+    /// A log file to Kafka: lines per CPU second, beside the obvious connector.
+    #[value(name = "connector")]
+    Connector,
+    /// The obvious connector, as a process of its own.
+    #[value(name = "peer_obvious_connector", hide = true)]
+    PeerObviousConnector,
     /// CPU time from Avro in memory to sorted blocks, an event.
     #[value(name = "transcode")]
     Transcode,
@@ -69,6 +76,15 @@ async fn main() -> anyhow::Result<()> {
         Name::PeerObviousConsumer => return obvious::run(peer_parts(), obvious::Form::Avro).await,
         Name::PeerObviousConsumerJson => return obvious::run(peer_parts(), obvious::Form::Json).await,
         Name::PeerConsumeCeiling => return consume_ceiling::run(peer_parts()).await,
+        Name::PeerObviousConsumer => {
+            let [kafka, registry, clickhouse] = ingest::PEER_PARTS.map(|name| std::env::var(name).unwrap_or_default());
+            return ingest::obvious::run(&kafka, &registry, &clickhouse).await;
+        }
+        Name::Connector => connector::measure(options.small).await?,
+        Name::PeerObviousConnector => {
+            let [kafka, registry, log] = connector::PEER_PARTS.map(|name| std::env::var(name).unwrap_or_default());
+            return connector::obvious::run(&kafka, &registry, &log).await;
+        }
         Name::Transcode => transcode::measure(options.small)?,
     };
     measured.print(options.json)

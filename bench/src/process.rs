@@ -15,6 +15,15 @@ pub(crate) fn cpu_seconds(pid: u32) -> anyhow::Result<f64> {
     Ok(ticks / TICKS)
 }
 
+/// CPU seconds of all children of this process that have ended and were waited for.
+pub(crate) fn ended_children_cpu_seconds() -> anyhow::Result<f64> {
+    let text = std::fs::read_to_string("/proc/self/stat")?;
+    let after_name = text.rsplit(')').next().context("no name")?;
+    let fields: Vec<&str> = after_name.split_whitespace().collect();
+    let ticks: f64 = fields[13].parse::<f64>()? + fields[14].parse::<f64>()?;
+    Ok(ticks / TICKS)
+}
+
 /// The most memory that a process has had resident, MB.
 pub(crate) fn resident_mb_max(pid: u32) -> anyhow::Result<f64> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/status"))?;

@@ -7,11 +7,13 @@
 mod keep_positions;
 
 use std::collections::{HashMap, VecDeque};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use keep_positions::Committing;
-use schemas::ids::Tenant;
+use schemas::ids::{RemoteNetworkId, Tenant};
 use schemas::topics;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
@@ -19,7 +21,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use crate::adapters::positions::{FileMark, SavedPosition};
 use crate::adapters::{FromSource, SourceId};
 use crate::config::{Config, LogVersion};
-use crate::error::{Error, WriteError};
+use crate::error::{Error, Unreadable, WriteError};
 use crate::keep::{Carried, Keeper, Refusal};
 use crate::letters::{EventHeaders, LineFacts};
 use crate::line::Line;
@@ -69,6 +71,8 @@ pub(crate) struct Delivery<W: RecordWriter> {
     carried: Carried,
     sources: HashMap<SourceId, Tracked>,
     pending: VecDeque<Pending<W::Acknowledgement>>,
+    /// Records that were ever sent.
+    sent: u64,
     in_flight: usize,
     in_flight_bytes: usize,
     is_changed: bool,
@@ -77,8 +81,20 @@ pub(crate) struct Delivery<W: RecordWriter> {
     saved_at: Instant,
     save_interval: Duration,
     in_transaction: bool,
+    /// Not everything that was sent can be settled any more: nothing is committed, and nothing more counts as done.
+    has_failed: bool,
     committing: Option<Committing>,
+    /// The event that is being written.
+    payload: Vec<u8>,
     summary: Summary,
+}
+
+/// What a line is, without what it holds.
+enum Found {
+    PassedOver,
+    Unreadable(Unreadable),
+    /// Its event is in the payload; this is its key.
+    Event(RemoteNetworkId),
 }
 
 impl<W: RecordWriter> Delivery<W> {
@@ -98,7 +114,9 @@ impl<W: RecordWriter> Delivery<W> {
             summary: carried.committed(),
             save_interval,
             in_transaction: false,
+            has_failed: false,
             committing: None,
+            payload: Vec::new(),
             carried,
             writer,
             reader: LineReader::new(tenant.clone(), config.log_version),
@@ -111,6 +129,7 @@ impl<W: RecordWriter> Delivery<W> {
             keeper,
             sources: HashMap::new(),
             pending: VecDeque::new(),
+            sent: 0,
             in_flight: 0,
             in_flight_bytes: 0,
             is_changed: false,
@@ -127,6 +146,12 @@ impl<W: RecordWriter> Delivery<W> {
     /// Delivers what comes until all senders are gone and everything is acknowledged. May be dropped at any time: what was
     /// not counted as done then is read again by the next run.
     pub(crate) async fn deliver_all(&mut self, incoming: &mut mpsc::Receiver<FromSource>) -> Result<(), Error> {
+        let delivered = self.deliver_while_there_is(incoming).await;
+        self.has_failed |= delivered.is_err();
+        delivered
+    }
+
+    async fn deliver_while_there_is(&mut self, incoming: &mut mpsc::Receiver<FromSource>) -> Result<(), Error> {
         let mut save_tick = interval_at(Instant::now() + self.save_interval, self.save_interval);
         save_tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -145,7 +170,9 @@ impl<W: RecordWriter> Delivery<W> {
     /// Waits until everything that was sent is acknowledged.
     pub(crate) async fn settle_all(&mut self) -> Result<(), Error> {
         while !self.pending.is_empty() {
-            self.settle_front().await?;
+            let settled = self.settle_front().await;
+            self.has_failed |= settled.is_err();
+            settled?;
         }
         Ok(())
     }
@@ -156,6 +183,7 @@ impl<W: RecordWriter> Delivery<W> {
 
     /// Keeps the positions where they have changed. Nothing happens twice when it is dropped and called again.
     pub(crate) async fn save(&mut self) -> Result<(), Error> {
+        self.settle_ready()?;
         match &self.keeper {
             Keeper::Folder(_) => self.save_in_folder().await,
             Keeper::Transaction(_) => self.commit().await,
@@ -179,6 +207,31 @@ impl<W: RecordWriter> Delivery<W> {
             && self.pending.len() < 2 * self.in_flight_max
     }
 
+    /// Waits until a quarter of what may be in flight is free: to wait for each record would be to sleep and wake for each.
+    async fn make_room(&mut self) -> Result<(), Error> {
+        let enough = |held: usize, max: usize| held <= max - max.div_ceil(4);
+        while !(enough(self.in_flight, self.in_flight_max)
+            && enough(self.in_flight_bytes, self.in_flight_bytes_max)
+            && enough(self.pending.len(), 2 * self.in_flight_max))
+        {
+            self.save_where_due().await?;
+            self.settle_front().await?;
+        }
+        Ok(())
+    }
+
+    /// Takes the last `count` lines that were sent out of a read of so many bytes, where they are less than half of it: else a log
+    /// with few events in it would be held in memory as a whole.
+    fn detach_few(&mut self, count: u64, bytes: u64) {
+        let lines = || self.pending.iter().rev().filter_map(|it| it.state.line());
+        let count = usize::try_from(count).unwrap_or(usize::MAX);
+        let held: usize = lines().take(count).map(|line| line.content.kept().len()).sum();
+        if (held as u64) < bytes / 2 {
+            let lines = self.pending.iter_mut().rev().filter_map(|it| it.state.line_mut());
+            lines.take(count).for_each(|line| line.content.detach());
+        }
+    }
+
     async fn take(&mut self, message: FromSource) -> Result<(), Error> {
         match message {
             FromSource::Opened { source, name, mark, offset } => {
@@ -194,97 +247,107 @@ impl<W: RecordWriter> Delivery<W> {
                 if let (Some(mark), Some(fingerprint)) = (mark, fingerprint) {
                     mark.fingerprint = fingerprint;
                 }
+                let sent_before = self.sent;
+                self.summary.read += lines.len() as u64;
+                self.metrics.read.inc_by(lines.len() as u64);
                 for line in lines {
-                    while !self.has_room() {
-                        self.save_where_due().await?;
-                        self.settle_front().await?;
+                    if !self.has_room() {
+                        self.make_room().await?;
                     }
                     self.deliver(source, line).await?;
                 }
+                self.detach_few(self.sent - sent_before, bytes);
+                self.writer.hand_over().await?;
             }
-            FromSource::Closed { source } => self.push(source, None, 0, State::Done),
+            FromSource::Closed { source } => self.push(source, None, State::Done),
         }
         Ok(())
     }
 
+    async fn write_event(
+        &mut self,
+        source: SourceId,
+        line: Line,
+        network: RemoteNetworkId,
+    ) -> Result<State<W::Acknowledgement>, Error> {
+        self.begin()?;
+        let name = if self.position_headers { self.name_of(source) } else { Arc::default() };
+        let headers = EventHeaders::of(self.position_headers, &name, line.start);
+        let mut key = itoa::Buffer::new();
+        let (topic, key) = (topics::CONNECTION_EVENTS.name, key.format(network.get()).as_bytes());
+        match self.writer.write(topic, key, &self.payload, &headers.as_slice()).await {
+            Ok(acknowledgement) => Ok(State::Event { acknowledgement, line }),
+            Err(WriteError::Refused(reason)) => Ok(State::ToDeadLetter { line, reason, whole: true }),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     async fn deliver(&mut self, source: SourceId, line: Line) -> Result<(), Error> {
-        self.summary.read += 1;
-        self.metrics.read.inc();
-        let (next, bytes) = (Some(line.next), line.content.kept().len());
-        let state = match self.reader.fate_of(&line.content) {
-            Fate::PassedOver => {
+        let next = Some(line.next);
+        self.payload.clear();
+        let (reader, writer, payload) = (&self.reader, &mut self.writer, &mut self.payload);
+        let found = match reader.fate_of(&line.content) {
+            Fate::PassedOver => Found::PassedOver,
+            Fate::Unreadable(reason) => Found::Unreadable(reason),
+            Fate::Event(event) => {
+                writer.encode(&event, payload);
+                Found::Event(event.remote_network_id)
+            }
+        };
+        let state = match found {
+            Found::PassedOver => {
                 self.summary.passed_over += 1;
                 self.metrics.passed_over.inc();
                 State::Done
             }
-            Fate::Unreadable(reason) => self.write_dead_letter(source, line, reason.to_string(), true).await?,
-            Fate::Event(_) if let Some(Refusal { reason, is_too_long }) = self.refusal(source, &line) => {
+            Found::Unreadable(reason) => self.write_dead_letter(source, line, reason.to_string(), true).await?,
+            Found::Event(_) if let Some(Refusal { reason, is_too_long }) = self.refusal(source, &line) => {
                 self.write_dead_letter(source, line, reason, !is_too_long).await?
             }
-            Fate::Event(event) => {
-                self.begin()?;
-                let name = self.name_of(source);
-                let headers = EventHeaders::of(self.position_headers, &name, line.start);
-                let written = match self.writer.encode(&event) {
-                    Ok(payload) => {
-                        let (topic, key) = (topics::CONNECTION_EVENTS.name, event.key());
-                        self.writer.write(topic, key.as_bytes(), &payload, &headers.as_slice()).await
-                    }
-                    Err(error) => Err(error),
-                };
-                match written {
-                    Ok(acknowledgement) => State::Event { acknowledgement, line },
-                    Err(WriteError::Refused(reason)) => State::ToDeadLetter { line, reason, whole: true },
-                    Err(error) => return Err(error.into()),
-                }
-            }
+            Found::Event(network) => self.write_event(source, line, network).await?,
         };
-        self.push(source, next, bytes, state);
+        self.push(source, next, state);
         Ok(())
     }
 
-    fn push(&mut self, source: SourceId, next: Option<u64>, bytes: usize, state: State<W::Acknowledgement>) {
-        if matches!(state, State::Done) {
-            match self.pending.back_mut() {
+    fn push(&mut self, source: SourceId, next: Option<u64>, state: State<W::Acknowledgement>) {
+        let bytes = state.line().map(|line| line.content.kept().len());
+        match bytes {
+            None => match self.pending.back_mut() {
                 None => return self.advance(source, next),
                 // Lines that are passed over need no place of their own.
-                Some(last) if last.source == source && matches!(last.state, State::Done) && last.next.is_some() => {
+                Some(last) if last.source == source && last.bytes.is_none() && last.next.is_some() => {
                     last.next = next;
                     return;
                 }
                 Some(_) => {}
+            },
+            Some(bytes) => {
+                self.sent += 1;
+                self.in_flight += 1;
+                self.in_flight_bytes += bytes;
+                self.metrics.in_flight.inc();
             }
-        } else {
-            self.in_flight += 1;
-            self.in_flight_bytes += bytes;
-            self.metrics.in_flight.inc();
         }
         self.pending.push_back(Pending { source, next, bytes, state });
     }
 
-    /// Waits for the oldest record, and moves its source on. Nothing happens twice when it is dropped and called again.
+    /// Waits for the oldest record, and moves its source on; and on over everything else that is settled by then. Nothing happens
+    /// twice when it is dropped and called again.
     async fn settle_front(&mut self) -> Result<(), Error> {
-        let Some(front) = self.pending.front_mut() else { return Ok(()) };
-        let was_sent = !matches!(front.state, State::Done);
+        if self.has_failed {
+            return Err(WriteError::Broken("delivery has failed before".to_owned()).into());
+        }
+        self.writer.hand_over().await?;
         loop {
             let Some(front) = self.pending.front_mut() else { return Ok(()) };
             let source = front.source;
             match &mut front.state {
                 State::Done => break,
-                State::Event { acknowledgement, .. } => match acknowledgement.await {
-                    Ok(()) => {
-                        front.state = State::Done;
-                        self.summary.published += 1;
-                        if !self.in_transaction {
-                            self.metrics.published.inc();
-                        }
-                    }
-                    Err(WriteError::Refused(reason)) if self.in_transaction => {
-                        return Err(self.refused_in_transaction(&reason, false));
-                    }
-                    Err(WriteError::Refused(reason)) => front.refuse(reason, true),
-                    Err(error) => return Err(error.into()),
-                },
+                State::Event { acknowledgement, .. } | State::DeadLetter { acknowledgement, .. } => {
+                    let answer = acknowledgement.await;
+                    self.take_answer(answer)?;
+                }
                 State::ToDeadLetter { line, reason, whole } => {
                     let (line, reason, whole) = (line.clone(), reason.clone(), *whole);
                     let state = self.write_dead_letter(source, line, reason, whole).await?;
@@ -292,33 +355,91 @@ impl<W: RecordWriter> Delivery<W> {
                         front.state = state;
                     }
                 }
-                State::DeadLetter { acknowledgement, whole, reason, .. } => match acknowledgement.await {
-                    Ok(()) => {
-                        front.state = State::Done;
-                        self.summary.unreadable += 1;
-                        if !self.in_transaction {
-                            self.metrics.unreadable.inc();
-                        }
-                    }
-                    Err(WriteError::Refused(_)) if *whole && self.in_transaction => {
-                        let reason = reason.clone();
-                        return Err(self.refused_in_transaction(&reason, true));
-                    }
-                    Err(WriteError::Refused(_)) if *whole => {
-                        let reason = reason.clone();
-                        front.refuse(reason, false);
-                    }
-                    Err(error) => return Err(error.into()),
-                },
             }
         }
-        if let Some(Pending { source, next, bytes, .. }) = self.pending.pop_front() {
-            if was_sent {
+        self.settle_ready()
+    }
+
+    /// Moves on over what is settled already.
+    fn settle_ready(&mut self) -> Result<(), Error> {
+        if self.has_failed {
+            return Ok(());
+        }
+        let mut context = Context::from_waker(Waker::noop());
+        let (mut last, mut count) = (None, 0);
+        let mut outcome = Ok(());
+        while let Some(front) = self.pending.front_mut() {
+            match &mut front.state {
+                State::Done => {}
+                State::ToDeadLetter { .. } => break,
+                State::Event { acknowledgement, .. } | State::DeadLetter { acknowledgement, .. } => {
+                    let Poll::Ready(answer) = Pin::new(acknowledgement).poll(&mut context) else { break };
+                    outcome = self.take_answer(answer);
+                    if outcome.is_err() {
+                        break;
+                    }
+                    // A refusal leaves something to do.
+                    continue;
+                }
+            }
+            let Some(Pending { source, next, bytes, .. }) = self.pending.pop_front() else { break };
+            if let Some(bytes) = bytes {
+                count += 1;
                 self.in_flight -= 1;
                 self.in_flight_bytes -= bytes;
-                self.metrics.in_flight.dec();
             }
+            match last {
+                Some((of, Some(_))) if of == source => {}
+                Some((of, at)) => self.advance(of, at),
+                None => {}
+            }
+            last = Some((source, next));
+        }
+        if let Some((source, next)) = last {
             self.advance(source, next);
+        }
+        self.metrics.in_flight.dec_by(count);
+        outcome
+    }
+
+    /// Kafka has acknowledged or refused the oldest record.
+    fn take_answer(&mut self, answer: Result<(), WriteError>) -> Result<(), Error> {
+        let taken = self.take_answer_of_front(answer);
+        self.has_failed |= taken.is_err();
+        taken
+    }
+
+    fn take_answer_of_front(&mut self, answer: Result<(), WriteError>) -> Result<(), Error> {
+        let Some(front) = self.pending.front_mut() else { return Ok(()) };
+        match (answer, &front.state) {
+            (Ok(()), State::DeadLetter { .. }) => {
+                front.state = State::Done;
+                self.summary.unreadable += 1;
+                if !self.in_transaction {
+                    self.metrics.unreadable.inc();
+                }
+            }
+            (Ok(()), _) => {
+                front.state = State::Done;
+                self.summary.published += 1;
+                if !self.in_transaction {
+                    self.metrics.published.inc();
+                }
+            }
+            (Err(WriteError::Refused(_)), State::DeadLetter { whole: true, reason, .. }) => {
+                let reason = reason.clone();
+                if self.in_transaction {
+                    return Err(self.refused_in_transaction(&reason, true));
+                }
+                front.refuse(reason, false);
+            }
+            (Err(WriteError::Refused(reason)), State::Event { .. }) => {
+                if self.in_transaction {
+                    return Err(self.refused_in_transaction(&reason, false));
+                }
+                front.refuse(reason, true);
+            }
+            (Err(error), _) => return Err(error.into()),
         }
         Ok(())
     }

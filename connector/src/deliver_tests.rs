@@ -9,6 +9,7 @@ use crate::adapters::positions::{Fingerprint, PositionStore};
 use crate::keep::Ledger;
 use crate::line::Content;
 use crate::metrics::ConnectorMetrics;
+use crate::stages::read_event::EventFields;
 
 const GOOD: &str = r#"ANALYTICS {"event_type":"denied_access","timestamp":5,"connection":{"id":"c","protocol":"tcp"},"connector":{"id":"1","name":""},"remote_network":{"id":"77","name":""},"resource":{"id":"3","address":""},"user":{"id":"4","email":""}}"#;
 const BAD: &str = "ANALYTICS nothing";
@@ -52,12 +53,12 @@ impl Future for FakeAcknowledgement {
 impl RecordWriter for FakeKafka {
     type Acknowledgement = FakeAcknowledgement;
 
-    fn encode(&self, event: &schemas::connection_event::ConnectionEvent) -> Result<Vec<u8>, WriteError> {
-        Ok(event.connection_id.clone().into_bytes())
+    fn encode(&mut self, event: &EventFields<'_>, out: &mut Vec<u8>) {
+        out.extend_from_slice(event.connection_id.as_bytes());
     }
 
     async fn write(
-        &self,
+        &mut self,
         topic: &str,
         key: &[u8],
         payload: &[u8],
@@ -71,7 +72,11 @@ impl RecordWriter for FakeKafka {
         Ok(FakeAcknowledgement(receiver))
     }
 
-    async fn write_position(&self, key: &str, position: Option<&SavedPosition>) -> Result<(), WriteError> {
+    async fn hand_over(&mut self) -> Result<(), WriteError> {
+        Ok(())
+    }
+
+    async fn write_position(&mut self, key: &str, position: Option<&SavedPosition>) -> Result<(), WriteError> {
         self.note(format!("{key} at {:?}", position.map(|it| it.offset)));
         Ok(())
     }
@@ -145,7 +150,7 @@ fn opened(number: u64) -> FromSource {
 /// Lines of ten bytes each, whatever they hold.
 fn read(number: u64, first: u64, lines: &[&str]) -> FromSource {
     let line = |(index, text): (usize, &&str)| Line {
-        content: Content::Whole(text.as_bytes().to_vec()),
+        content: Content::Whole((*text).to_owned().into()),
         start: first + 10 * index as u64,
         next: first + 10 * (index as u64 + 1),
     };

@@ -10,6 +10,7 @@ use std::time::Duration;
 use kafka_io::{KafkaConfig, TransactionalProducer, newest_by_key};
 use schema_registry::{Decoder, Registry};
 use schemas::avro_schemas::CONNECTOR_POSITION;
+use schemas::ids::Tenant;
 use schemas::topics::CONNECTOR_POSITIONS;
 use service_kit::context::ServiceContext;
 
@@ -32,6 +33,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// [`crate::run`] for `delivery = "exactly_once"`.
 pub(crate) async fn run(
     config: Config,
+    tenant: Tenant,
     kafka: &KafkaConfig,
     registry: &Registry,
     schemas: SchemaIds,
@@ -48,12 +50,12 @@ pub(crate) async fn run(
         None => return Ok(Summary::default()),
         Some(taken) => taken.map_err(WriteError::from)?,
     }
-    let publisher = Publisher::transactional(producer.clone(), schemas)?;
+    let mut publisher = Publisher::transactional(producer.clone(), schemas, tenant)?;
     let mut topic = PositionTopic { kafka, registry, context: &context, instance: &instance, config: &config };
     if let Some(files) = in_folder.filter(|_| !store.is_copy()) {
         tracing::info!(files = files.len(), "positions of the state folder are taken over to Kafka");
         let kept = topic.read().await?.unwrap_or_default();
-        import(&publisher, &Ledger::new(&instance, kept), &files).await?;
+        import(&mut publisher, &Ledger::new(&instance, kept), &files).await?;
         save_copy(&store, files)?;
     }
     let carried = Carried::default();
@@ -86,7 +88,7 @@ fn save_copy(store: &PositionStore, files: Vec<SavedPosition>) -> Result<(), Err
 }
 
 /// One transaction of nothing but positions.
-async fn import(publisher: &Publisher, ledger: &Ledger, files: &[SavedPosition]) -> Result<(), Error> {
+async fn import(publisher: &mut Publisher, ledger: &Ledger, files: &[SavedPosition]) -> Result<(), Error> {
     let changes = ledger.changes(files);
     if changes.is_empty() {
         return Ok(());

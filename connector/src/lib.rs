@@ -39,7 +39,7 @@ use std::sync::Arc;
 use kafka_io::KafkaConfig;
 use schema_registry::{Registry, RegistryConfig};
 use schemas::avro_schemas::{CONNECTION_EVENT, CONNECTOR_POSITION};
-use service_kit::config::Validate;
+use service_kit::config::{RangeError, Validate};
 use service_kit::context::ServiceContext;
 
 use adapters::positions::PositionStore;
@@ -62,6 +62,7 @@ pub async fn run(
     context: ServiceContext,
 ) -> Result<Summary, Error> {
     config.validate()?;
+    let tenant = config.tenant.clone().ok_or_else(|| RangeError::new("tenant", "is missing"))?;
     let registry = Registry::new(&registry)?;
     let Some(event) = registry.ensure_patiently(&CONNECTION_EVENT, &context.stop).await else {
         return Ok(Summary::default());
@@ -72,14 +73,14 @@ pub async fn run(
             let (store, kept) = PositionStore::open(&config.state_dir)?;
             let keeper = Keeper::Folder(Arc::new(store));
             let begin = Begin { kept, keeper, carried: Carried::default() };
-            run::run_with(config, Publisher::new(&kafka, event)?, begin, &metrics, context).await
+            run::run_with(config, Publisher::new(&kafka, event, tenant)?, begin, &metrics, context).await
         }
         DeliveryMode::ExactlyOnce => {
             let Some(position) = registry.ensure_patiently(&CONNECTOR_POSITION, &context.stop).await else {
                 return Ok(Summary::default());
             };
             let schemas = SchemaIds { event, position: position? };
-            exactly_once::run(config, &kafka, &registry, schemas, &metrics, context).await
+            exactly_once::run(config, tenant, &kafka, &registry, schemas, &metrics, context).await
         }
     }
 }

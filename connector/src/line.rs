@@ -1,5 +1,9 @@
 //! One log line, in bounded memory whatever its length.
 
+use std::sync::LazyLock;
+
+use bytes::Bytes;
+use memchr::memmem;
 use sha2::{Digest, Sha256};
 
 /// What stands before an event's JSON.
@@ -20,15 +24,15 @@ pub struct Line {
     pub next: u64,
 }
 
-/// The bytes of a line, without `\r` and `\n` at the end.
+/// The bytes of a line, without `\r` and `\n` at the end: a piece of what was read, or bytes of its own where it was in several.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
     /// All of them.
-    Whole(Vec<u8>),
+    Whole(Bytes),
     /// The beginning of a line that is longer than [`LINE_BYTES_MAX`].
     Long(LongLine),
     /// A line of a container's log that is not wrapped as the config says; all of it.
-    NotWrapped(Vec<u8>),
+    NotWrapped(Bytes),
 }
 
 /// What is known of a line that is too long.
@@ -45,6 +49,13 @@ pub struct LongLine {
 }
 
 impl Content {
+    /// Takes the line out of what was read with it, which is not held for its sake from then on.
+    pub(crate) fn detach(&mut self) {
+        if let Self::Whole(bytes) | Self::NotWrapped(bytes) = self {
+            *bytes = Bytes::copy_from_slice(bytes);
+        }
+    }
+
     /// The bytes that are kept: all, or the beginning.
     #[must_use]
     pub fn kept(&self) -> &[u8] {
@@ -58,7 +69,8 @@ impl Content {
 /// Where [`ANALYTICS_PREFIX`] begins in `bytes`.
 #[must_use]
 pub fn find_prefix(bytes: &[u8]) -> Option<usize> {
-    bytes.windows(ANALYTICS_PREFIX.len()).position(|window| window == ANALYTICS_PREFIX)
+    static FINDER: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(ANALYTICS_PREFIX));
+    if bytes.starts_with(ANALYTICS_PREFIX) { Some(0) } else { FINDER.find(bytes) }
 }
 
 /// Puts a line together from pieces. Holds at most [`LINE_BYTES_MAX`] bytes and one piece.
@@ -102,7 +114,7 @@ impl LineBuilder {
     pub(crate) fn finish(&mut self) -> Content {
         let Self { bytes, long, .. } = std::mem::take(self);
         match long {
-            None => Content::Whole(bytes),
+            None => Content::Whole(bytes.into()),
             Some(tail) => Content::Long(LongLine {
                 head: bytes,
                 length: tail.length,
@@ -168,15 +180,15 @@ mod tests {
 
     #[test]
     fn carriage_returns_count_only_where_something_follows() {
-        assert_eq!(built(&[b"a\r", b"\r"]), Content::Whole(b"a".to_vec()));
-        assert_eq!(built(&[b"a\r", b"\rb\r"]), Content::Whole(b"a\r\rb".to_vec()));
-        assert_eq!(built(&[b"\r\r"]), Content::Whole(Vec::new()));
+        assert_eq!(built(&[b"a\r", b"\r"]), Content::Whole(b"a"[..].into()));
+        assert_eq!(built(&[b"a\r", b"\rb\r"]), Content::Whole(b"a\r\rb"[..].into()));
+        assert_eq!(built(&[b"\r\r"]), Content::Whole(Bytes::new()));
     }
 
     #[test]
     fn line_of_the_greatest_length_is_whole() {
         let line = vec![b'x'; LINE_BYTES_MAX];
-        assert_eq!(built(&[&line, b"\r\r\r"]), Content::Whole(line));
+        assert_eq!(built(&[&line, b"\r\r\r"]), Content::Whole(line.into()));
     }
 
     #[test]

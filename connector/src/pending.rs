@@ -8,8 +8,8 @@ pub(crate) struct Pending<A> {
     pub(crate) source: SourceId,
     /// Where to read on when this and all before is done; `None`: the source is over.
     pub(crate) next: Option<u64>,
-    /// Bytes of the line that are held.
-    pub(crate) bytes: usize,
+    /// Bytes of the line that count as in flight; `None`: nothing was sent.
+    pub(crate) bytes: Option<usize>,
     pub(crate) state: State<A>,
 }
 
@@ -49,6 +49,14 @@ impl<A> Pending<A> {
 impl<A> State<A> {
     /// The line, where it is still needed.
     pub(crate) fn line(&self) -> Option<&Line> {
+        match self {
+            Self::Done => None,
+            Self::Event { line, .. } | Self::ToDeadLetter { line, .. } | Self::DeadLetter { line, .. } => Some(line),
+        }
+    }
+
+    /// As [`Self::line`].
+    pub(crate) fn line_mut(&mut self) -> Option<&mut Line> {
         match self {
             Self::Done => None,
             Self::Event { line, .. } | Self::ToDeadLetter { line, .. } | Self::DeadLetter { line, .. } => Some(line),

@@ -1,11 +1,11 @@
 //! The order of the stages; the only file that names them all.
 //!
 //! Bytes of a source → [`split_lines`] → [`unwrap_container_line`] → [`join_split_lines`](crate::stages::join_split_lines) →
-//! a [`Line`] → [`find_analytics`] → [`read_event`] → a [`Fate`].
+//! a [`Line`] → [`find_analytics`] → [`read_event`] → a [`Fate`] → [`encode_event`](crate::stages::encode_event) where it is an event.
 //!
 //! [`split_lines`]: crate::stages::split_lines
 
-use schemas::connection_event::ConnectionEvent;
+use bytes::Bytes;
 use schemas::ids::Tenant;
 
 use crate::config::{LogVersion, Wrapping};
@@ -13,7 +13,7 @@ use crate::error::Unreadable;
 use crate::line::{Content, Line};
 use crate::stages::find_analytics::find_analytics;
 use crate::stages::join_split_lines::LineJoiner;
-use crate::stages::read_event::read_event;
+use crate::stages::read_event::{EventFields, read_event};
 use crate::stages::split_lines::{LineSplitter, SourceLine};
 use crate::stages::unwrap_container_line::unwrap_container_line;
 
@@ -34,7 +34,7 @@ impl LineSource {
     }
 
     /// Takes the next bytes and hands over the lines that end in them.
-    pub fn feed(&mut self, chunk: &[u8], mut on_line: impl FnMut(Line)) {
+    pub fn feed(&mut self, chunk: &Bytes, mut on_line: impl FnMut(Line)) {
         let Self { wrapping, splitter, joiner, end } = self;
         *end += chunk.len() as u64;
         splitter.feed(chunk, |line| {
@@ -66,9 +66,10 @@ fn joined(wrapping: Wrapping, joiner: &mut LineJoiner, line: SourceLine) -> Opti
 /// What becomes of a line: exactly one of these, so read = published + unreadable + passed over.
 #[must_use = "a line without a fate is a lost line"]
 #[derive(Clone, Debug, PartialEq)]
-pub enum Fate {
+#[expect(clippy::large_enum_variant, reason = "nearly all are events, and none is kept")]
+pub enum Fate<'a> {
     /// It reports a connection, and is published.
-    Event(Box<ConnectionEvent>),
+    Event(EventFields<'a>),
     /// It should report one, and cannot be read: a dead letter.
     Unreadable(Unreadable),
     /// It reports none.
@@ -90,11 +91,11 @@ impl LineReader {
     }
 
     /// Reads one line.
-    pub fn fate_of(&self, content: &Content) -> Fate {
+    pub fn fate_of<'a>(&self, content: &'a Content) -> Fate<'a> {
         let read = find_analytics(content)
             .and_then(|json| json.map(|json| read_event(json, &self.tenant, self.version)).transpose());
         match read {
-            Ok(Some(event)) => Fate::Event(Box::new(event)),
+            Ok(Some(event)) => Fate::Event(event),
             Ok(None) => Fate::PassedOver,
             Err(reason) => Fate::Unreadable(reason),
         }
@@ -108,7 +109,7 @@ mod tests {
     fn lines(wrapping: Wrapping, text: &str) -> Vec<(String, u64, u64)> {
         let mut source = LineSource::new(wrapping, 0);
         let mut lines = Vec::new();
-        source.feed(text.as_bytes(), |line| lines.push(line));
+        source.feed(&Bytes::copy_from_slice(text.as_bytes()), |line| lines.push(line));
         source.finish(|line| lines.push(line));
         let text = |line: &Line| String::from_utf8_lossy(line.content.kept()).into_owned();
         lines.iter().map(|line| (text(line), line.start, line.next)).collect()

@@ -21,8 +21,8 @@ use crate::keep::{Carried, Keeper};
 use crate::metrics::{ConnectorMetrics, TenantMetrics};
 use crate::record_writer::RecordWriter;
 
-/// Reads that wait for delivery, of at most 64 KiB each. Lines cost more than their bytes: empty ones some 50 MB in all.
-const WAITING_READS_MAX: usize = 8;
+/// Reads that wait for delivery, of at most 128 KiB each. Lines cost more than their bytes: empty ones some 50 MB in all.
+const WAITING_READS_MAX: usize = 4;
 
 /// What a run begins with.
 pub(crate) struct Begin {

@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use schemas::connection_event::ConnectionEvent;
 use service_kit::metrics::Metrics;
 
 use super::*;
 use crate::adapters::positions::PositionStore;
 use crate::error::WriteError;
+use crate::stages::read_event::EventFields;
 
 /// Kafka that acknowledges at once, until it has as many records as it takes; then it is away.
 #[derive(Clone)]
@@ -28,12 +28,12 @@ impl FakeKafka {
 impl RecordWriter for FakeKafka {
     type Acknowledgement = Ready<Result<(), WriteError>>;
 
-    fn encode(&self, event: &ConnectionEvent) -> Result<Vec<u8>, WriteError> {
-        Ok(event.connection_id.clone().into_bytes())
+    fn encode(&mut self, event: &EventFields<'_>, out: &mut Vec<u8>) {
+        out.extend_from_slice(event.connection_id.as_bytes());
     }
 
     async fn write(
-        &self,
+        &mut self,
         _topic: &str,
         _key: &[u8],
         payload: &[u8],
@@ -47,7 +47,11 @@ impl RecordWriter for FakeKafka {
         Ok(std::future::ready(Ok(())))
     }
 
-    async fn write_position(&self, _: &str, _: Option<&SavedPosition>) -> Result<(), WriteError> {
+    async fn hand_over(&mut self) -> Result<(), WriteError> {
+        Ok(())
+    }
+
+    async fn write_position(&mut self, _: &str, _: Option<&SavedPosition>) -> Result<(), WriteError> {
         panic!("positions are kept in the state folder")
     }
 

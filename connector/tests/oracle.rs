@@ -9,7 +9,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use connector::pipeline::{Fate, LineReader, LineSource};
+use connector::stages::encode_event::EventEncoder;
 use connector::{LogVersion, Wrapping};
+use schema_registry::{Decoder, SchemaId, WriterSchema};
+use schemas::avro_schemas::CONNECTION_EVENT;
 use schemas::connection_event::ConnectionEvent;
 use schemas::times::Moment;
 
@@ -98,19 +101,26 @@ fn words_of(event: &ConnectionEvent) -> String {
     .join(" ")
 }
 
-/// The same of our stages.
+/// The same of our stages, and of what a reader makes of their events.
 fn verdicts_of_the_stages(log: &[u8], version: LogVersion, wrapping: Wrapping) -> Vec<String> {
     let reader = LineReader::new("acme".parse().unwrap(), version);
     let mut source = LineSource::new(wrapping, 0);
     let mut lines = Vec::new();
     for chunk in log.chunks(10_007) {
-        source.feed(chunk, |line| lines.push(line));
+        source.feed(&bytes::Bytes::copy_from_slice(chunk), |line| lines.push(line));
     }
     source.finish(|line| lines.push(line));
+    let schema = SchemaId::new(1);
+    let mut encoder = EventEncoder::new(schema, "acme".parse().unwrap());
+    let mut decoder = Decoder::<ConnectionEvent>::new(&CONNECTION_EVENT).unwrap();
+    decoder.learn(schema, &WriterSchema(CONNECTION_EVENT.schema.to_owned())).unwrap();
     let verdict = |line: &connector::line::Line| match reader.fate_of(&line.content) {
         Fate::PassedOver => None,
         Fate::Unreadable(reason) => Some(format!("unreadable {reason}")),
-        Fate::Event(event) => {
+        Fate::Event(fields) => {
+            let mut value = Vec::new();
+            encoder.encode(&fields, &mut value);
+            let event = decoder.decode(&value).unwrap();
             assert_eq!(event.check(Moment::END), Ok(()), "ingest would refuse {event:?}");
             Some(words_of(&event))
         }

@@ -29,13 +29,13 @@ impl EventId {
         let digest = Sha256::new()
             .chain_update(tenant.as_str())
             .chain_update("\n")
-            .chain_update(connector.to_string())
+            .chain_update(itoa::Buffer::new().format(connector.get()))
             .chain_update("\n")
             .chain_update(connection_id)
             .chain_update("\n")
             .chain_update(event_type.log_name())
             .chain_update("\n")
-            .chain_update(timestamp_ms.to_string())
+            .chain_update(itoa::Buffer::new().format(timestamp_ms))
             .finalize();
         let mut bytes = [0; 16];
         bytes[..6].copy_from_slice(&timestamp_ms.to_be_bytes()[2..]);

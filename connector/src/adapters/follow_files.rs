@@ -20,7 +20,7 @@ use crate::config::{Config, StartAt, Wrapping};
 use crate::error::Error;
 
 /// How much of one file is read before the others have their turn.
-const READ_BYTES: usize = 64 * 1024;
+const READ_BYTES: usize = 128 * 1024;
 
 /// Takes what was read; false when nobody wants more.
 pub type Emit<'a> = &'a mut dyn FnMut(FromSource) -> bool;

@@ -6,18 +6,18 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use kafka_io::{
-    Acknowledgement, KafkaConfig, OutRecord, ProduceError, Producer, TransactionError, TransactionalProducer,
-};
+use kafka_io::{BatchProducer, KafkaConfig, OutRecord, ProduceError, Receipt, TransactionError, TransactionalProducer};
 use schema_registry::{Encoder, SchemaId};
-use schemas::avro_schemas::{CONNECTION_EVENT, CONNECTOR_POSITION};
-use schemas::connection_event::ConnectionEvent;
-use schemas::topics::CONNECTOR_POSITIONS;
+use schemas::avro_schemas::CONNECTOR_POSITION;
+use schemas::ids::Tenant;
+use schemas::topics::{CONNECTION_EVENTS, CONNECTOR_POSITIONS};
 
 use super::position_record::ConnectorPosition;
 use super::positions::SavedPosition;
 use crate::error::{Error, WriteError};
 use crate::record_writer::RecordWriter;
+use crate::stages::encode_event::EventEncoder;
+use crate::stages::read_event::EventFields;
 
 /// Name of the client on the broker.
 const CLIENT_ID: &str = "flowledger-connector";
@@ -32,75 +32,94 @@ pub(crate) struct SchemaIds {
 /// The producer and the encoders; cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Publisher {
-    outlet: Outlet,
-    events: Arc<Encoder<ConnectionEvent>>,
-    positions: Option<Arc<Encoder<ConnectorPosition>>>,
+    records: BatchProducer,
+    transactions: Option<Transactions>,
+    events: EventEncoder,
 }
 
+/// What is needed to write positions with the events.
 #[derive(Clone)]
-enum Outlet {
-    Idempotent(Producer),
-    Transactional(TransactionalProducer),
+struct Transactions {
+    producer: TransactionalProducer,
+    positions: Arc<Encoder<ConnectorPosition>>,
 }
 
 impl Publisher {
-    /// Connects in the background. `schema` is what the registry calls the schema of `connection-events`.
+    /// Connects in the background. `schema` is what the registry calls the schema of `connection-events`; events are those of `tenant`.
     ///
     /// # Errors
     /// A setting that the client refuses.
-    pub(crate) fn new(kafka: &KafkaConfig, schema: SchemaId) -> Result<Self, Error> {
-        let producer = Producer::new(kafka, CLIENT_ID).map_err(|error| WriteError::Broken(error.to_string()))?;
-        let events = Arc::new(Encoder::new(schema, &CONNECTION_EVENT)?);
-        Ok(Self { outlet: Outlet::Idempotent(producer), events, positions: None })
+    pub(crate) fn new(kafka: &KafkaConfig, schema: SchemaId, tenant: Tenant) -> Result<Self, Error> {
+        let broken = |error: kafka_io::KafkaError| WriteError::Broken(error.to_string());
+        let records = BatchProducer::new(kafka, CLIENT_ID, CONNECTION_EVENTS.name).map_err(broken)?;
+        Ok(Self { records, transactions: None, events: EventEncoder::new(schema, tenant) })
     }
 
     /// Writes in transactions of `producer`.
     ///
     /// # Errors
     /// A schema that is broken.
-    pub(crate) fn transactional(producer: TransactionalProducer, schemas: SchemaIds) -> Result<Self, Error> {
-        let events = Arc::new(Encoder::new(schemas.event, &CONNECTION_EVENT)?);
-        let positions = Some(Arc::new(Encoder::new(schemas.position, &CONNECTOR_POSITION)?));
-        Ok(Self { outlet: Outlet::Transactional(producer), events, positions })
+    pub(crate) fn transactional(
+        producer: TransactionalProducer,
+        schemas: SchemaIds,
+        tenant: Tenant,
+    ) -> Result<Self, Error> {
+        let broken = |error: kafka_io::KafkaError| WriteError::Broken(error.to_string());
+        let records = producer.records(CONNECTION_EVENTS.name).map_err(broken)?;
+        let positions = Arc::new(Encoder::new(schemas.position, &CONNECTOR_POSITION)?);
+        let events = EventEncoder::new(schemas.event, tenant);
+        Ok(Self { records, transactions: Some(Transactions { producer, positions }), events })
+    }
+
+    fn in_transaction(&self) -> bool {
+        self.transactions.is_some()
     }
 }
 
 impl RecordWriter for Publisher {
     type Acknowledgement = Written;
 
-    fn encode(&self, event: &ConnectionEvent) -> Result<Vec<u8>, WriteError> {
-        self.events.encode(event).map_err(|error| WriteError::Refused(error.to_string()))
+    fn encode(&mut self, event: &EventFields<'_>, out: &mut Vec<u8>) {
+        self.events.encode(event, out);
     }
 
     async fn write(
-        &self,
+        &mut self,
         topic: &str,
         key: &[u8],
         payload: &[u8],
         headers: &[(&str, &[u8])],
     ) -> Result<Written, WriteError> {
-        let record = OutRecord { topic, key, payload, headers };
-        let (written, in_transaction) = match &self.outlet {
-            Outlet::Idempotent(producer) => (producer.enqueue(record).await, false),
-            Outlet::Transactional(producer) => (producer.enqueue(record).await, true),
-        };
-        match written {
-            Ok(acknowledgement) => Ok(Written { acknowledgement, in_transaction }),
+        let in_transaction = self.in_transaction();
+        if topic == CONNECTION_EVENTS.name && headers.is_empty() {
+            if self.records.is_full() {
+                self.hand_over().await?;
+            }
+            // Nothing is waited for from here on: a record that was collected has its place in delivery before anything is dropped.
+            return Ok(Written { receipt: self.records.collect(key, payload), in_transaction });
+        }
+        match self.records.enqueue(OutRecord { topic, key, payload, headers }).await {
+            Ok(receipt) => Ok(Written { receipt, in_transaction }),
             Err(error) => Err(WriteError::of(error, in_transaction)),
         }
     }
 
-    async fn write_position(&self, key: &str, position: Option<&SavedPosition>) -> Result<(), WriteError> {
-        let (Outlet::Transactional(producer), Some(encoder)) = (&self.outlet, &self.positions) else {
+    async fn hand_over(&mut self) -> Result<(), WriteError> {
+        let in_transaction = self.in_transaction();
+        self.records.hand_over().await.map_err(|error| WriteError::of(error, in_transaction))
+    }
+
+    async fn write_position(&mut self, key: &str, position: Option<&SavedPosition>) -> Result<(), WriteError> {
+        let Some(Transactions { positions, .. }) = &self.transactions else {
             return Err(WriteError::Broken("positions are written in transactions only".to_owned()));
         };
         let (topic, key) = (CONNECTOR_POSITIONS.name, key.as_bytes());
         let written = match position {
-            None => producer.enqueue_removal(topic, key).await,
+            None => self.records.enqueue_removal(topic, key).await,
             Some(position) => {
-                let value = encoder.encode(&ConnectorPosition::from(position));
+                let value = positions.encode(&ConnectorPosition::from(position));
                 let payload = &value.map_err(|error| WriteError::Broken(error.to_string()))?;
-                producer.enqueue(OutRecord { topic, key, payload, headers: &[] }).await
+                self.records.enqueue(OutRecord { topic, key, payload, headers: &[] }).await
             }
         };
         // Not waited for: a record that does not arrive fails the commit.
@@ -108,18 +127,18 @@ impl RecordWriter for Publisher {
     }
 
     fn begin(&self) -> Result<(), WriteError> {
-        match &self.outlet {
-            Outlet::Idempotent(_) => Ok(()),
-            Outlet::Transactional(producer) => producer.begin().map_err(WriteError::from),
+        match &self.transactions {
+            None => Ok(()),
+            Some(transactions) => transactions.producer.begin().map_err(WriteError::from),
         }
     }
 
     fn commit(&self) -> impl Future<Output = Result<(), WriteError>> + Send + 'static {
-        let outlet = self.outlet.clone();
+        let producer = self.transactions.as_ref().map(|transactions| transactions.producer.clone());
         async move {
-            match outlet {
-                Outlet::Idempotent(_) => Ok(()),
-                Outlet::Transactional(producer) => producer.commit().await.map_err(WriteError::from),
+            match producer {
+                None => Ok(()),
+                Some(producer) => producer.commit().await.map_err(WriteError::from),
             }
         }
     }
@@ -127,7 +146,7 @@ impl RecordWriter for Publisher {
 
 /// Ready when all replicas have the record.
 pub(crate) struct Written {
-    acknowledgement: Acknowledgement,
+    receipt: Receipt,
     in_transaction: bool,
 }
 
@@ -136,8 +155,8 @@ impl Future for Written {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let in_transaction = self.in_transaction;
-        let delivered = Pin::new(&mut self.acknowledgement).poll(context);
-        delivered.map(|delivered| delivered.map(drop).map_err(|error| WriteError::of(error, in_transaction)))
+        let settled = Pin::new(&mut self.receipt).poll(context);
+        settled.map(|settled| settled.map_err(|error| WriteError::of(error, in_transaction)))
     }
 }
 

@@ -3,6 +3,8 @@
 use std::io::{self, Read};
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::{FromSource, SourceId};
 use crate::config::Wrapping;
 use crate::pipeline::LineSource;
@@ -33,7 +35,7 @@ pub fn read_stream(
             Err(error) => return Err(error),
         };
         let mut lines = Vec::new();
-        source.feed(&buffer[..count], |line| lines.push(line));
+        source.feed(&Bytes::copy_from_slice(&buffer[..count]), |line| lines.push(line));
         is_wanted = emit(FromSource::Read { source: STDIN, lines, bytes: count as u64, fingerprint: None });
     }
     if is_wanted {

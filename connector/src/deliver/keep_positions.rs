@@ -39,7 +39,7 @@ impl<W: RecordWriter> Delivery<W> {
     /// Commits everything that was read so far, with its positions.
     pub(super) async fn commit(&mut self) -> Result<(), Error> {
         self.finish_commit().await?;
-        if !self.knows_positions || !(self.in_transaction || self.is_changed) {
+        if self.has_failed || !self.knows_positions || !(self.in_transaction || self.is_changed) {
             return Ok(());
         }
         self.settle_all().await?;

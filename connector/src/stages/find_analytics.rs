@@ -26,7 +26,7 @@ mod tests {
     use crate::line::LongLine;
 
     fn whole(bytes: &[u8]) -> Content {
-        Content::Whole(bytes.to_vec())
+        Content::Whole(bytes.to_vec().into())
     }
 
     #[test]
@@ -59,7 +59,7 @@ mod tests {
 
     #[test]
     fn line_that_is_not_wrapped_is_unreadable_only_with_the_prefix() {
-        assert_eq!(find_analytics(&Content::NotWrapped(b"ANALYTICS {}".to_vec())), Err(Unreadable::NotWrapped));
-        assert_eq!(find_analytics(&Content::NotWrapped(b"hello".to_vec())), Ok(None));
+        assert_eq!(find_analytics(&Content::NotWrapped("ANALYTICS {}".into())), Err(Unreadable::NotWrapped));
+        assert_eq!(find_analytics(&Content::NotWrapped("hello".into())), Ok(None));
     }
 }

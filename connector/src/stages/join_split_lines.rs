@@ -67,7 +67,7 @@ mod tests {
     }
 
     fn line(text: &str, start: u64, next: u64) -> Line {
-        Line { content: Content::Whole(text.as_bytes().to_vec()), start, next }
+        Line { content: Content::Whole(text.to_owned().into()), start, next }
     }
 
     #[test]

@@ -1,6 +1,8 @@
+use schemas::connection_event::{ConnectionEvent, Relay};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::stages::encode_event::tests::decoded;
 
 fn closed() -> Value {
     json!({
@@ -21,7 +23,8 @@ fn closed() -> Value {
 }
 
 fn read(event: &Value, version: LogVersion) -> Result<ConnectionEvent, Unreadable> {
-    read_event(&event.to_string(), &"acme".parse().unwrap(), version)
+    let (json, tenant) = (event.to_string(), "acme".parse().unwrap());
+    read_event(&json, &tenant, version).map(|fields| decoded(&fields))
 }
 
 /// The closed connection with the value at `pointer` replaced, or its key removed.

@@ -1,6 +1,8 @@
 //! Bytes to lines, which end at `\n`.
 
-use crate::line::{Content, LineBuilder};
+use bytes::Bytes;
+
+use crate::line::{Content, LINE_BYTES_MAX, LineBuilder};
 
 /// Cuts a stream of bytes, in chunks of any size, into lines. Holds at most one line, and of a long one only its beginning.
 #[derive(Debug)]
@@ -29,26 +31,40 @@ impl LineSplitter {
     }
 
     /// Takes the next bytes and hands over the lines that end in them.
-    pub fn feed(&mut self, chunk: &[u8], mut on_line: impl FnMut(SourceLine)) {
-        for part in chunk.split_inclusive(|byte| *byte == b'\n') {
-            self.offset += part.len() as u64;
-            match part.strip_suffix(b"\n") {
-                None => self.builder.push(part),
-                Some(rest) => {
-                    self.builder.push(rest);
-                    on_line(self.take());
-                }
-            }
+    ///
+    /// A line that lies in `chunk` as a whole is a piece of it, and not copied.
+    pub fn feed(&mut self, chunk: &Bytes, mut on_line: impl FnMut(SourceLine)) {
+        let mut begin = 0;
+        for end in memchr::memchr_iter(b'\n', chunk) {
+            self.offset += (end + 1 - begin) as u64;
+            let is_whole = self.builder.is_empty() && end - begin <= LINE_BYTES_MAX;
+            let content = if is_whole {
+                let line = &chunk[begin..end];
+                let returns = line.iter().rev().take_while(|byte| **byte == b'\r').count();
+                Content::Whole(chunk.slice(begin..end - returns))
+            } else {
+                self.builder.push(&chunk[begin..end]);
+                self.builder.finish()
+            };
+            on_line(self.line(content));
+            begin = end + 1;
         }
+        self.offset += (chunk.len() - begin) as u64;
+        self.builder.push(&chunk[begin..]);
     }
 
     /// The last line, where it has no end; the source is over.
     pub fn finish(&mut self) -> Option<SourceLine> {
-        if self.builder.is_empty() { None } else { Some(self.take()) }
+        if self.builder.is_empty() {
+            return None;
+        }
+        let content = self.builder.finish();
+        Some(self.line(content))
     }
 
-    fn take(&mut self) -> SourceLine {
-        let line = SourceLine { content: self.builder.finish(), start: self.start, end: self.offset };
+    /// The line that ends here: what was read of the next one does not count yet.
+    fn line(&mut self, content: Content) -> SourceLine {
+        let line = SourceLine { content, start: self.start, end: self.offset };
         self.start = self.offset;
         line
     }
@@ -62,7 +78,7 @@ mod tests {
         let mut splitter = LineSplitter::new(10);
         let mut found = Vec::new();
         for chunk in text.chunks(step) {
-            splitter.feed(chunk, |line| found.push(line));
+            splitter.feed(&Bytes::copy_from_slice(chunk), |line| found.push(line));
         }
         found.extend(splitter.finish());
         found.into_iter().map(|line| (line.content.kept().to_vec(), line.start, line.end)).collect()

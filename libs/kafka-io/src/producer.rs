@@ -65,10 +65,6 @@ impl Producer {
         Ok(Self { client })
     }
 
-    pub(crate) fn of(client: FutureProducer<Logging>) -> Self {
-        Self { client }
-    }
-
     /// Publishes and waits for the acknowledgement.
     ///
     /// # Errors
@@ -91,14 +87,6 @@ impl Producer {
             out = out.headers(record.headers.iter().fold(headers, add));
         }
         self.enqueue_patiently(out).await
-    }
-
-    /// Puts a record without a value into the send queue: it takes its key out of a compacted topic.
-    ///
-    /// # Errors
-    /// As [`Self::enqueue`].
-    pub async fn enqueue_removal(&self, topic: &str, key: &[u8]) -> Result<Acknowledgement, ProduceError> {
-        self.enqueue_patiently(FutureRecord::<[u8], [u8]>::to(topic).key(key)).await
     }
 
     async fn enqueue_patiently(

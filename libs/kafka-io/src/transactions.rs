@@ -8,13 +8,14 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
-use rdkafka::producer::{FutureProducer, Producer as _};
+use rdkafka::producer::Producer as _;
 
 use crate::admin;
-use crate::config::{KafkaConfig, Logging};
-use crate::error::{ConsumeError, KafkaError, ProduceError};
+use crate::batch_producer::{BULK_SETTINGS, BatchProducer, BulkClient};
+use crate::config::KafkaConfig;
+use crate::error::{ConsumeError, KafkaError};
 use crate::follower::{Followed, TopicFollower};
-use crate::producer::{Acknowledgement, OutRecord, Producer};
+use crate::receipts::Receipts;
 
 /// How long one call into the client waits before it is made again.
 const CALL_MAX: Duration = Duration::from_secs(10);
@@ -37,8 +38,7 @@ pub enum TransactionError {
 /// A producer that writes in transactions; cheap to clone. Brokers that are away are waited for.
 #[derive(Clone)]
 pub struct TransactionalProducer {
-    client: FutureProducer<Logging>,
-    producer: Producer,
+    client: BulkClient,
 }
 
 impl TransactionalProducer {
@@ -60,12 +60,12 @@ impl TransactionalProducer {
             ("transaction.timeout.ms", &transaction_max),
             ("compression.type", "lz4"),
             ("partitioner", "murmur2_random"),
-            ("linger.ms", "5"),
-            ("queue.buffering.max.kbytes", "65536"),
         ];
-        let client: FutureProducer<Logging> =
-            config.client(&fixed).create_with_context(Logging).map_err(KafkaError::during("making a producer"))?;
-        Ok(Self { producer: Producer::of(client.clone()), client })
+        let client = config
+            .client(&[&fixed[..], &BULK_SETTINGS].concat())
+            .create_with_context(Receipts::default())
+            .map_err(KafkaError::during("making a producer"))?;
+        Ok(Self { client })
     }
 
     /// Fences whoever wrote under this id before, and ends what that had left open. Once, before anything else.
@@ -84,20 +84,12 @@ impl TransactionalProducer {
         self.client.begin_transaction().map_err(|error| TransactionError::from_client(&error))
     }
 
-    /// Puts a record into the transaction; waits while the send queue is full.
+    /// What writes into the transactions: many records of `topic`, and a few of others.
     ///
     /// # Errors
-    /// When the record is refused, or the transaction cannot go on.
-    pub async fn enqueue(&self, record: OutRecord<'_>) -> Result<Acknowledgement, ProduceError> {
-        self.producer.enqueue(record).await
-    }
-
-    /// Puts a record without a value into the transaction: it takes its key out of a compacted topic.
-    ///
-    /// # Errors
-    /// As [`Self::enqueue`].
-    pub async fn enqueue_removal(&self, topic: &str, key: &[u8]) -> Result<Acknowledgement, ProduceError> {
-        self.producer.enqueue_removal(topic, key).await
+    /// When the topic's name is none.
+    pub fn records(&self, topic: &str) -> Result<BatchProducer, KafkaError> {
+        BatchProducer::of(self.client.clone(), topic)
     }
 
     /// Makes everything since [`Self::begin`] visible. Goes on in the background where the future is dropped.
@@ -119,7 +111,7 @@ impl TransactionalProducer {
     /// Calls again while the client says that it may be.
     async fn patiently(
         &self,
-        call: impl Fn(&FutureProducer<Logging>) -> Result<(), ClientError> + Send + 'static,
+        call: impl Fn(&BulkClient) -> Result<(), ClientError> + Send + 'static,
     ) -> Result<(), TransactionError> {
         let client = self.client.clone();
         let calling = tokio::task::spawn_blocking(move || {

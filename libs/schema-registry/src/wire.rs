@@ -20,7 +20,8 @@ impl SchemaId {
     }
 
     /// The five bytes that stand before the body.
-    pub(crate) const fn prefix(self) -> [u8; 5] {
+    #[must_use]
+    pub const fn prefix(self) -> [u8; 5] {
         let [first, second, third, fourth] = self.0.to_be_bytes();
         [0, first, second, third, fourth]
     }

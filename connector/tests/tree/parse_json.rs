@@ -10,7 +10,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
 /// One value; texts without escapes are borrowed from the line.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Json<'a> {
+pub(super) enum Json<'a> {
     /// `null`.
     Null,
     /// `true` or `false`.
@@ -28,7 +28,7 @@ pub enum Json<'a> {
 }
 
 /// Reads one value; `None` where `text` is no JSON.
-pub fn with_json<T>(text: &str, read: impl FnOnce(&Json<'_>) -> T) -> Option<T> {
+pub(super) fn with_json<T>(text: &str, read: impl FnOnce(&Json<'_>) -> T) -> Option<T> {
     let text = with_minus_zero_as_zero(text);
     serde_json::from_str(&text).ok().map(|json| read(&json))
 }
@@ -37,7 +37,7 @@ impl<'a> Json<'a> {
     /// The value of a key of an object; `None` where it is absent or null, or this is no object. Of a key that comes twice
     /// the last one counts.
     #[must_use]
-    pub fn get(&self, key: &str) -> Option<&Json<'a>> {
+    pub(super) fn get(&self, key: &str) -> Option<&Json<'a>> {
         let Self::Object(fields) = self else { return None };
         let (_, value) = fields.iter().rev().find(|(name, _)| name == key)?;
         if *value == Self::Null { None } else { Some(value) }
@@ -45,14 +45,14 @@ impl<'a> Json<'a> {
 
     /// The text, where it is one.
     #[must_use]
-    pub fn as_text(&self) -> Option<&str> {
+    pub(super) fn as_text(&self) -> Option<&str> {
         if let Self::Text(text) = self { Some(text) } else { None }
     }
 
     /// The number, where it is one.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "JSON numbers are doubles where they are not counted with")]
-    pub fn as_number(&self) -> Option<f64> {
+    pub(super) fn as_number(&self) -> Option<f64> {
         match self {
             Self::Whole(number) => Some(*number as f64),
             Self::Number(number) => Some(*number),
@@ -180,90 +180,5 @@ impl<'de> Visitor<'de> for JsonVisitor {
             fields.push((name, value));
         }
         Ok(Json::Object(fields))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parsed(text: &str) -> Option<Json<'static>> {
-        fn owned(json: &Json<'_>) -> Json<'static> {
-            match json {
-                Json::Null => Json::Null,
-                Json::Bool(value) => Json::Bool(*value),
-                Json::Whole(number) => Json::Whole(*number),
-                Json::Number(number) => Json::Number(*number),
-                Json::Text(text) => Json::Text(Cow::Owned(text.clone().into_owned())),
-                Json::List(list) => Json::List(list.iter().map(owned).collect()),
-                Json::Object(fields) => Json::Object(
-                    fields.iter().map(|(name, value)| (Cow::Owned(name.clone().into_owned()), owned(value))).collect(),
-                ),
-            }
-        }
-        with_json(text, owned)
-    }
-
-    #[test]
-    fn minus_zero_is_an_integer_and_no_other_zero_is() {
-        for text in ["-0", " -0", "-0 ", "0"] {
-            assert_eq!(parsed(text), Some(Json::Whole(0)), "{text}");
-        }
-        for text in ["-0.0", "-0e0", "-0E-0", "0.0", "1e-0"] {
-            assert!(matches!(parsed(text), Some(Json::Number(_))), "{text}");
-        }
-        for text in ["1-0", "--0", "-00", "-01", "-", "- 0", "0-0"] {
-            assert_eq!(parsed(text), None, "{text}");
-        }
-        let list = parsed(r#"["\"-0", -0,-0,{"-0":-0}]"#);
-        let Some(Json::List(list)) = list else { panic!("a list") };
-        assert_eq!(list[0], Json::Text("\"-0".into()));
-        assert_eq!(list[1..3], [Json::Whole(0), Json::Whole(0)]);
-        assert_eq!(list[3].get("-0"), Some(&Json::Whole(0)));
-    }
-
-    #[test]
-    fn text_that_is_no_json_is_refused() {
-        for text in [
-            "",
-            "NaN",
-            "[Infinity]",
-            "{\"a\":-Infinity}",
-            "\"\\ud800\"",
-            "{\"\\udc00\":1}",
-            "\"\\ud800\\ud800\\udc00\"",
-            "\"\u{1}\"",
-            "{\"a\":1,}",
-            "[1] 2",
-            "01",
-            "1.",
-            "\u{feff}1",
-            "'a'",
-            "\"\\x\"",
-            "\u{a0}1",
-        ] {
-            assert_eq!(parsed(text), None, "{text}");
-        }
-    }
-
-    #[test]
-    fn large_integers_and_private_keys_of_serde_json_are_plain_values() {
-        assert_eq!(parsed("18446744073709551616"), Some(Json::Number(18_446_744_073_709_551_616.0)));
-        let key = r#"{"$serde_json::private::RawValue":5,"$serde_json::private::Number":[]}"#;
-        assert!(matches!(parsed(key), Some(Json::Object(fields)) if fields.len() == 2));
-    }
-
-    #[test]
-    fn null_is_the_same_as_absent_and_the_last_of_two_keys_counts() {
-        let object = parsed(r#"{"a":null,"b":1,"b":2}"#).unwrap();
-        assert_eq!((object.get("a"), object.get("b"), object.get("c")), (None, Some(&Json::Whole(2)), None));
-    }
-
-    #[test]
-    fn decimals_are_the_nearest_doubles() {
-        assert_eq!(
-            parsed("39.84000000000000341").and_then(|json| json.as_number()),
-            "39.84000000000000341".parse().ok()
-        );
     }
 }
