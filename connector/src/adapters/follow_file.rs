@@ -6,10 +6,9 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::time::{Instant, SystemTime};
 
-use bytes::Bytes;
-
 use super::SourceId;
 use super::positions::{FINGERPRINT_BYTES_MAX, FileMark, Fingerprint, SavedPosition};
+use super::read_buffer::ReadBuffer;
 use crate::config::Wrapping;
 use crate::line::Line;
 use crate::pipeline::LineSource;
@@ -133,14 +132,14 @@ impl FollowedFile {
         self.offset
     }
 
-    /// Reads on, at most as much as `buffer` holds, which is used up where much was read.
+    /// Reads on, at most as much as `buffer` holds.
     ///
     /// The beginning is compared after the read: what was read counts only if it comes from the file as it was known.
     ///
     /// # Errors
     /// Those of the file system; nothing was read then.
-    pub fn read_on(&mut self, buffer: &mut Vec<u8>) -> io::Result<Progress> {
-        let count = self.file.read_at(buffer, self.offset)?;
+    pub fn read_on(&mut self, buffer: &mut ReadBuffer) -> io::Result<Progress> {
+        let count = self.file.read_at(buffer.room(), self.offset)?;
         let metadata = self.file.metadata()?;
         let seen = Some((metadata.len(), metadata.modified()?));
         if count == 0 && self.seen == seen {
@@ -159,7 +158,7 @@ impl FollowedFile {
             return Ok(Progress::Still);
         }
         let mut lines = Vec::new();
-        self.lines.feed(&taken(buffer, count), |line| lines.push(line));
+        self.lines.feed(&buffer.take(count), |line| lines.push(line));
         let fingerprint = has_grown.then(|| Fingerprint::of(&self.beginning));
         Ok(Progress::Read { lines, bytes: count as u64, fingerprint })
     }
@@ -180,17 +179,6 @@ impl FollowedFile {
         self.seen = None;
         self.lines = LineSource::new(wrapping, 0);
     }
-}
-
-/// The first bytes of a buffer: the buffer itself, and a new one in its place, where that saves more to copy than it holds in vain.
-fn taken(buffer: &mut Vec<u8>, count: usize) -> Bytes {
-    if count <= buffer.len() / 2 {
-        return Bytes::copy_from_slice(&buffer[..count]);
-    }
-    let room = buffer.len();
-    let mut full = std::mem::replace(buffer, vec![0; room]);
-    full.truncate(count);
-    full.into()
 }
 
 /// The first bytes of a file, up to `end` and to [`FINGERPRINT_BYTES_MAX`].

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use super::follow_file::{FileIdentity, FollowedFile, Progress};
 use super::positions::SavedPosition;
+use super::read_buffer::ReadBuffer;
 use super::{FromSource, SourceId};
 use crate::config::{Config, StartAt, Wrapping};
 use crate::error::Error;
@@ -39,7 +40,7 @@ pub struct Follower {
     files: Vec<FollowedFile>,
     next_source: u64,
     next_look: Option<Instant>,
-    buffer: Vec<u8>,
+    buffer: ReadBuffer,
     failed: HashSet<PathBuf>,
     on_error: Box<dyn FnMut() + Send>,
 }
@@ -61,7 +62,7 @@ impl Follower {
             files: Vec::new(),
             next_source: 1,
             next_look: None,
-            buffer: vec![0; READ_BYTES],
+            buffer: ReadBuffer::new(READ_BYTES),
             failed: HashSet::new(),
             on_error,
         }
@@ -99,6 +100,9 @@ impl Follower {
                     }
                 }
             }
+        }
+        if !has_read {
+            self.buffer.rest();
         }
         if !self.once {
             self.files.retain(|file| !file.is_done);

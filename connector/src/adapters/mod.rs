@@ -5,6 +5,7 @@ pub mod follow_files;
 pub(crate) mod position_record;
 pub mod positions;
 pub(crate) mod publish;
+pub mod read_buffer;
 pub mod read_stdin;
 
 use std::sync::Arc;

@@ -71,7 +71,9 @@ mod tests {
 
     fn encoded(places: &mut KnownPlaces, location: &str) -> Vec<u8> {
         let line = format!("{{\"location\":{location}}}");
-        let Some(Part::Object(keys)) = scan_object::<EventKeys<'_>>(&line) else { panic!("JSON: {line}") };
+        let mut event = Part::<EventKeys<'_>>::default();
+        scan_object(&line, &mut event).expect("JSON");
+        let Part::Object(keys) = event else { panic!("an object: {line}") };
         let mut out = Vec::new();
         places.encode(keys.location, &mut out);
         out

@@ -86,10 +86,11 @@ pub struct RelayFields<'a> {
 /// # Errors
 /// The first rule of the contract that is broken.
 pub fn read_event<'a>(json: &'a str, tenant: &Tenant, version: LogVersion) -> Result<EventFields<'a>, Unreadable> {
-    match scan_object::<EventKeys<'_>>(json) {
-        Some(Part::Object(keys)) => of_keys(&keys, tenant, version),
-        Some(Part::Absent | Part::Other) => Err(Unreadable::NotAJsonObject),
-        None => Err(Unreadable::NotJson),
+    let mut event = Part::<EventKeys<'_>>::default();
+    scan_object(json, &mut event).ok_or(Unreadable::NotJson)?;
+    match &event {
+        Part::Object(keys) => of_keys(keys, tenant, version),
+        Part::Absent | Part::Other => Err(Unreadable::NotAJsonObject),
     }
 }
 

@@ -28,8 +28,9 @@ pub fn with_location<T>(value: LocationValue<'_>, then: impl FnOnce(Option<&Loca
         LocationValue::Object(keys) => then(of_keys(&keys).as_ref()),
         LocationValue::Value(Value::Text(text)) => {
             let text = text.decoded();
-            match scan_object::<LocationKeys<'_>>(&text) {
-                Some(Part::Object(keys)) => then(of_keys(&keys).as_ref()),
+            let mut location = Part::<LocationKeys<'_>>::default();
+            match (scan_object(&text, &mut location), location) {
+                (Some(()), Part::Object(keys)) => then(of_keys(&keys).as_ref()),
                 _ => then(None),
             }
         }

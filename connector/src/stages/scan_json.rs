@@ -53,24 +53,24 @@ pub struct Scanner<'a> {
     depth: u8,
 }
 
-/// The whole of `text` as one value that should be an object; `None` where it is no JSON.
-#[must_use]
-pub fn scan_object<'a, T: Keys<'a>>(text: &'a str) -> Option<Part<T>> {
+/// The whole of `text`, one value that should be an object, into `part`, which holds nothing yet; `None` where it is no JSON.
+pub fn scan_object<'a, T: Keys<'a>>(text: &'a str, part: &mut Part<T>) -> Option<()> {
     let mut scanner = Scanner { text, at: 0, depth: 0 };
-    let part = scanner.part()?;
+    scanner.part(part)?;
     scanner.skip_blanks();
-    (scanner.at == text.len()).then_some(part)
+    (scanner.at == text.len()).then_some(())
 }
 
 impl<'a> Scanner<'a> {
-    /// The object that begins here, or what stands in its place.
-    pub fn part<T: Keys<'a>>(&mut self) -> Option<Part<T>> {
+    /// The object that begins here, or what stands in its place, into `part`: what an event has is large, and copying it dear.
+    pub fn part<T: Keys<'a>>(&mut self, part: &mut Part<T>) -> Option<()> {
         if self.token()? != b'{' {
-            return Some(if self.value()? == Value::Absent { Part::Absent } else { Part::Other });
+            *part = if self.value()? == Value::Absent { Part::Absent } else { Part::Other };
+            return Some(());
         }
-        let mut keys = T::default();
-        self.object(|scanner, key| keys.take(key, scanner))?;
-        Some(Part::Object(keys))
+        *part = Part::Object(T::default());
+        let Part::Object(keys) = part else { return None };
+        self.object(|scanner, key| keys.take(key, scanner))
     }
 
     /// The value that begins here.

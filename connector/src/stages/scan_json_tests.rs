@@ -15,14 +15,16 @@ impl<'a> Keys<'a> for OfA<'a> {
 }
 
 fn of_a(text: &str) -> Option<Value<'_>> {
-    match scan_object::<OfA<'_>>(text)? {
+    let mut part = Part::<OfA<'_>>::default();
+    scan_object(text, &mut part)?;
+    match part {
         Part::Object(found) => Some(found.0),
         Part::Absent | Part::Other => panic!("an object"),
     }
 }
 
 fn is_json(text: &str) -> bool {
-    scan_object::<OfA<'_>>(text).is_some()
+    scan_object(text, &mut Part::<OfA<'_>>::default()).is_some()
 }
 
 #[test]

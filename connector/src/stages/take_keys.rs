@@ -56,8 +56,7 @@ impl<'a> Keys<'a> for LocationKeys<'a> {
         if key != b"geoip" {
             return scanner.skip();
         }
-        self.geoip = scanner.part()?;
-        Some(())
+        scanner.part(&mut self.geoip)
     }
 }
 
@@ -106,13 +105,13 @@ impl<'a> Keys<'a> for EventKeys<'a> {
         match key {
             b"event_type" => self.event_type = scanner.value()?,
             b"timestamp" => self.timestamp = scanner.value()?,
-            b"connection" => self.connection = scanner.part()?,
-            b"connector" => self.connector = scanner.part()?,
-            b"remote_network" => self.remote_network = scanner.part()?,
-            b"resource" => self.resource = scanner.part()?,
-            b"user" => self.user = scanner.part()?,
-            b"service_account" => self.service_account = scanner.part()?,
-            b"device" => self.device = scanner.part()?,
+            b"connection" => scanner.part(&mut self.connection)?,
+            b"connector" => scanner.part(&mut self.connector)?,
+            b"remote_network" => scanner.part(&mut self.remote_network)?,
+            b"resource" => scanner.part(&mut self.resource)?,
+            b"user" => scanner.part(&mut self.user)?,
+            b"service_account" => scanner.part(&mut self.service_account)?,
+            b"device" => scanner.part(&mut self.device)?,
             b"relays" => self.relays = take_relays(scanner)?,
             b"location" => self.location = take_location(scanner)?,
             _ => scanner.skip()?,
@@ -127,7 +126,9 @@ fn take_relays<'a>(scanner: &mut Scanner<'a>) -> Option<Relays<'a>> {
     }
     let mut relays = Vec::new();
     scanner.list(|scanner| {
-        relays.push(scanner.part()?);
+        let mut relay = Part::default();
+        scanner.part(&mut relay)?;
+        relays.push(relay);
         Some(())
     })?;
     Some(Relays::List(relays))
@@ -137,7 +138,9 @@ fn take_location<'a>(scanner: &mut Scanner<'a>) -> Option<LocationValue<'a>> {
     if scanner.token()? != b'{' {
         return scanner.value().map(LocationValue::Value);
     }
-    match scanner.part()? {
+    let mut part = Part::default();
+    scanner.part(&mut part)?;
+    match part {
         Part::Object(keys) => Some(LocationValue::Object(keys)),
         Part::Absent | Part::Other => Some(LocationValue::Absent),
     }

@@ -21,11 +21,8 @@ const BYTES_MAX: usize = 256 * 1024;
 const FULL_PAUSE: Duration = Duration::from_millis(5);
 /// Settings of the client that differ from [`crate::Producer`]'s: batches of hundreds, for which a record waits longer, cost the
 /// client and the broker a fraction of small ones.
-pub(crate) const BULK_SETTINGS: [(&str, &str); 3] = [
-    ("linger.ms", "50"),
-    ("queue.buffering.max.kbytes", "131072"),
-    ("queue.buffering.max.messages", "1000000"),
-];
+pub(crate) const BULK_SETTINGS: [(&str, &str); 3] =
+    [("linger.ms", "50"), ("queue.buffering.max.kbytes", "131072"), ("queue.buffering.max.messages", "1000000")];
 
 pub(crate) type BulkClient = ThreadedProducer<Receipts>;
 

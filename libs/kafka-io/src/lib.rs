@@ -4,8 +4,8 @@
 //! No type of the client library is in the public interface. Consumers see committed records only.
 
 pub mod admin;
-pub mod batches;
 mod batch_producer;
+pub mod batches;
 mod commit_gate;
 mod config;
 mod end_of_partition;

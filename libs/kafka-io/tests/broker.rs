@@ -7,7 +7,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use kafka_io::{
-    Arrival, CommitError, Followed, GroupConsumer, GroupOptions, KafkaConfig, OutRecord, Producer, TopicFollower, admin,
+    Arrival, BatchProducer, CommitError, Followed, GroupConsumer, GroupOptions, KafkaConfig, OutRecord, ProduceError,
+    Producer, TopicFollower, admin,
 };
 use local_parts::{Kafka, Part, Silent, given};
 use rdkafka::ClientConfig;
@@ -73,6 +74,51 @@ async fn record_lies_where_the_java_client_and_the_contract_put_it() {
     assert!(java.status.success(), "{}", String::from_utf8_lossy(&java.stderr));
     let theirs: Vec<i32> = String::from_utf8(java.stdout).unwrap().lines().map(|line| line.parse().unwrap()).collect();
     assert_eq!(found, theirs);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_in_bulk_lie_in_order_where_their_keys_put_them_and_one_that_is_too_large_is_refused_alone() {
+    let (config, _broker) = broker().await;
+    admin::ensure_topics(&config, topics::ALL, 1).await.unwrap();
+    let (topic, letters) = (topics::CONNECTION_EVENTS.name, topics::CONNECTION_LINES_DEAD_LETTER.name);
+    let mut producer = BatchProducer::new(&config, "test", topic).unwrap();
+    let mut receipts = Vec::new();
+    for number in 0..3_000_u32 {
+        let payload = if number == 1_234 { vec![7; 2_000_000] } else { number.to_be_bytes().to_vec() };
+        receipts.push(producer.collect((number % 97).to_string().as_bytes(), &payload));
+        if producer.is_full() {
+            producer.hand_over().await.unwrap();
+        }
+    }
+    // A record of another topic goes behind what was collected.
+    let letter = OutRecord { topic: letters, key: b"k", payload: b"x", headers: &[("a", b"b")] };
+    receipts.push(producer.enqueue(letter).await.unwrap());
+    let huge = producer.enqueue(OutRecord { payload: &vec![7; 2_000_000], ..letter }).await;
+    assert!(matches!(huge, Err(ProduceError::Refused(_))));
+    for (number, receipt) in receipts.into_iter().enumerate() {
+        let fate = tokio::time::timeout(Duration::from_secs(60), receipt).await.unwrap();
+        assert_eq!(matches!(fate, Err(ProduceError::Refused(_))), number == 1_234, "{fate:?}");
+        assert_eq!(fate.is_ok(), number != 1_234);
+    }
+    // What is only collected does not hold up the clones of its producer.
+    let mut clone = producer.clone();
+    let never_sent = clone.collect(b"k", b"x");
+    drop((clone, never_sent));
+    let last = producer.collect(b"0", &5_000_u32.to_be_bytes());
+    producer.hand_over().await.unwrap();
+    tokio::time::timeout(Duration::from_secs(60), last).await.unwrap().unwrap();
+
+    let mut follower = TopicFollower::from_beginning(&config, topic).await.unwrap();
+    let mut newest = BTreeMap::new();
+    let mut count = 0;
+    while let Followed::Record(record) = follower.next().await.unwrap() {
+        let key = record.key.unwrap();
+        assert_eq!(record.partition.number, i32::try_from(murmur2::partition(&key, 16)).unwrap());
+        let number = u32::from_be_bytes(record.payload.unwrap()[..].try_into().unwrap());
+        assert!(newest.insert(record.partition.number, number).is_none_or(|before| before < number));
+        count += 1;
+    }
+    assert_eq!(count, 3_000);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -27,8 +27,8 @@ use std::time::{Duration, Instant};
 use rdkafka::consumer::Consumer;
 use rdkafka::{Offset, TopicPartitionList};
 
-pub(crate) use batch_queue::open_topic::{HandedRecord, OpenTopic};
 pub use arrived::{Acknowledged, Arrived, AssignedPartition, Committed};
+pub(crate) use batch_queue::open_topic::{HandedRecord, OpenTopic};
 pub use commit::Committer;
 pub use error::{CommitFailure, FetchError};
 pub use fetched::{BatchRecord, Fetched, Item};
