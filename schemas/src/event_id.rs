@@ -26,16 +26,14 @@ impl EventId {
         event_type: EventType,
         timestamp_ms: u64,
     ) -> Self {
+        // What is short comes in one piece: each costs the hash some nanoseconds.
+        let (mut before, mut after) = (itoa::Buffer::new(), itoa::Buffer::new());
+        let before = Joined::of([tenant.as_str(), "\n", before.format(connector.get()), "\n"]);
+        let after = Joined::of(["\n", event_type.log_name(), "\n", after.format(timestamp_ms)]);
         let digest = Sha256::new()
-            .chain_update(tenant.as_str())
-            .chain_update("\n")
-            .chain_update(itoa::Buffer::new().format(connector.get()))
-            .chain_update("\n")
+            .chain_update(before.bytes())
             .chain_update(connection_id)
-            .chain_update("\n")
-            .chain_update(event_type.log_name())
-            .chain_update("\n")
-            .chain_update(itoa::Buffer::new().format(timestamp_ms))
+            .chain_update(after.bytes())
             .finalize();
         let mut bytes = [0; 16];
         bytes[..6].copy_from_slice(&timestamp_ms.to_be_bytes()[2..]);
@@ -87,6 +85,28 @@ impl EventId {
     }
 }
 
+/// Short texts, one behind the other.
+struct Joined {
+    bytes: [u8; 96],
+    length: usize,
+}
+
+impl Joined {
+    /// All of them are 96 bytes at most: a tenant has 63, a number 20, and the name of an event type 22.
+    fn of(texts: [&str; 4]) -> Self {
+        let (mut bytes, mut length) = ([0; 96], 0);
+        for text in texts {
+            bytes[length..length + text.len()].copy_from_slice(text.as_bytes());
+            length += text.len();
+        }
+        Self { bytes, length }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+}
+
 impl fmt::Display for EventId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         Uuid::from_bytes(self.0).fmt(formatter)
@@ -111,5 +131,13 @@ mod tests {
         assert!(id.is_version_8());
         assert_eq!(id.timestamp_ms(), 1_793_487_602_665);
         assert_eq!(EventId::from_parts(id.timestamp_ms(), id.tail()), id);
+    }
+
+    #[test]
+    fn longest_texts_have_room() {
+        let (tenant, connector) = ("a".repeat(63).parse().unwrap(), i64::MAX.to_string().parse().unwrap());
+        let long = "c".repeat(100_000);
+        let id = EventId::of_fact(&tenant, connector, &long, EventType::EstablishedConnection, u64::MAX >> 16);
+        assert!(id.is_version_8());
     }
 }

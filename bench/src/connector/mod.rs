@@ -17,7 +17,8 @@ use crate::figure::{Figure, Measured};
 use crate::process;
 
 /// Environment of the peer's process: its parts, and its file.
-pub(crate) const PEER_PARTS: [&str; 3] = ["FLOWLEDGER_BENCH_KAFKA", "FLOWLEDGER_BENCH_REGISTRY", "FLOWLEDGER_BENCH_LOG"];
+pub(crate) const PEER_PARTS: [&str; 3] =
+    ["FLOWLEDGER_BENCH_KAFKA", "FLOWLEDGER_BENCH_REGISTRY", "FLOWLEDGER_BENCH_LOG"];
 /// The speed that is published for one process of Vector, lines a second: the upper end.
 const VECTOR: f64 = 13_000.0;
 /// Longest run.
@@ -93,10 +94,8 @@ impl Stage {
         service_kit::tls::install();
         let folder = tempfile::tempdir()?;
         let (for_kafka, for_registry) = (folder.path().join("kafka"), folder.path().join("registry"));
-        let (kafka, registry) = tokio::join!(
-            Kafka::start(&for_kafka, None, &Silent),
-            SchemaRegistry::start(&for_registry, None, &Silent),
-        );
+        let (kafka, registry) =
+            tokio::join!(Kafka::start(&for_kafka, None, &Silent), SchemaRegistry::start(&for_registry, None, &Silent),);
         let stage = Self { kafka: kafka?, registry: registry?, folder };
         admin::ensure_topics(&stage.kafka_config(), ALL, 1).await?;
         Ok(stage)

@@ -155,8 +155,12 @@ fn address(text: Option<&String>) -> Option<Address> {
 }
 
 fn event_of(line: LogLine, tenant: &Tenant) -> anyhow::Result<ConnectionEvent> {
-    let kinds =
-        [EventType::ClosedConnection, EventType::EstablishedConnection, EventType::FailedToConnect, EventType::DeniedAccess];
+    let kinds = [
+        EventType::ClosedConnection,
+        EventType::EstablishedConnection,
+        EventType::FailedToConnect,
+        EventType::DeniedAccess,
+    ];
     let event_type = kinds.into_iter().find(|kind| kind.log_name() == line.event_type).context("event_type")?;
     let protocols = [Protocol::Tcp, Protocol::Udp, Protocol::Icmp];
     let protocol = protocols.into_iter().find(|it| it.name() == line.connection.protocol).context("protocol")?;

@@ -1,8 +1,6 @@
 //! The fields of an event to a value for Kafka: Avro record `ConnectionEvent` of `schemas/avsc/connection-event.avsc`, field after
 //! field as the schema has them, behind the registry's prefix. Nothing is allocated but the buffer's growth.
 
-use std::borrow::Cow;
-
 use schema_registry::SchemaId;
 use schemas::addresses::Address;
 use schemas::connection_event::{EventType, Protocol, TunnelPath};
@@ -62,7 +60,7 @@ impl EventEncoder {
             TunnelPath::Direct => 1,
             TunnelPath::Relay => 2,
         }));
-        optional(out, event.tunnel_protocol.as_ref(), text_of);
+        optional(out, event.tunnel_protocol.as_deref(), text);
         address(out, event.client_ip);
         long(out, event.bytes_received.cast_signed());
         long(out, event.bytes_transferred.cast_signed());
@@ -86,9 +84,9 @@ impl EventEncoder {
 /// A location, or that there is none.
 pub(super) fn location(out: &mut Vec<u8>, location: Option<&LocationFields<'_>>) {
     optional(out, location, |out, location| {
-        optional(out, location.city.as_ref(), text_of);
-        optional(out, location.country.as_ref(), text_of);
-        optional(out, location.region.as_ref(), text_of);
+        optional(out, location.city.as_deref(), text);
+        optional(out, location.country.as_deref(), text);
+        optional(out, location.region.as_deref(), text);
         optional(out, location.latitude, |out, degrees| out.extend_from_slice(&degrees.to_le_bytes()));
         optional(out, location.longitude, |out, degrees| out.extend_from_slice(&degrees.to_le_bytes()));
     });
@@ -125,10 +123,6 @@ fn optional<T>(out: &mut Vec<u8>, value: Option<T>, write: impl FnOnce(&mut Vec<
 
 fn address(out: &mut Vec<u8>, address: Option<Address>) {
     optional(out, address, |out, address| out.extend_from_slice(&address.octets()));
-}
-
-fn text_of(out: &mut Vec<u8>, value: &Cow<'_, str>) {
-    text(out, value);
 }
 
 fn text(out: &mut Vec<u8>, text: &str) {

@@ -15,7 +15,7 @@ pub fn find_analytics(content: &Content) -> Result<Option<&str>, Unreadable> {
         Content::Whole(bytes) => {
             let Some(at) = find_prefix(bytes) else { return Ok(None) };
             let json = &bytes[at + ANALYTICS_PREFIX.len()..];
-            std::str::from_utf8(json).map(Some).map_err(|_| Unreadable::NotUtf8)
+            simdutf8::basic::from_utf8(json).map(Some).map_err(|_| Unreadable::NotUtf8)
         }
     }
 }

@@ -18,10 +18,13 @@ impl<'a> Text<'a> {
 
     /// What it says; borrowed where it has no escapes.
     #[must_use]
+    #[inline]
     pub fn decoded(self) -> Cow<'a, str> {
-        if !self.has_escapes {
-            return Cow::Borrowed(self.raw);
-        }
+        if self.has_escapes { self.decoded_slowly() } else { Cow::Borrowed(self.raw) }
+    }
+
+    #[cold]
+    fn decoded_slowly(self) -> Cow<'a, str> {
         let mut text = String::with_capacity(self.raw.len());
         self.decode_into(&mut text);
         Cow::Owned(text)
@@ -62,7 +65,8 @@ pub(super) fn text_at(text: &str, open: usize) -> Option<(Text<'_>, usize)> {
             b'"' => return Some((Text { raw: text.get(start..at)?, has_escapes }, at + 1)),
             b'\\' => {
                 has_escapes = true;
-                at += escape(&bytes[at..])?.1;
+                // Quotes first: a location is full of them.
+                at += if bytes.get(at + 1) == Some(&b'"') { 2 } else { escape(&bytes[at..])?.1 };
             }
             // A control character.
             _ => return None,
