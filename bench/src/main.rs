@@ -76,10 +76,6 @@ async fn main() -> anyhow::Result<()> {
         Name::PeerObviousConsumer => return obvious::run(peer_parts(), obvious::Form::Avro).await,
         Name::PeerObviousConsumerJson => return obvious::run(peer_parts(), obvious::Form::Json).await,
         Name::PeerConsumeCeiling => return consume_ceiling::run(peer_parts()).await,
-        Name::PeerObviousConsumer => {
-            let [kafka, registry, clickhouse] = ingest::PEER_PARTS.map(|name| std::env::var(name).unwrap_or_default());
-            return ingest::obvious::run(&kafka, &registry, &clickhouse).await;
-        }
         Name::Connector => connector::measure(options.small).await?,
         Name::PeerObviousConnector => {
             let [kafka, registry, log] = connector::PEER_PARTS.map(|name| std::env::var(name).unwrap_or_default());
