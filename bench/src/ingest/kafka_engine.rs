@@ -83,8 +83,8 @@ const FAST: &str = "kafka_num_consumers = 2";
 /// For freshness: blocks no older than a range of ours.
 pub(crate) const FRESH: &str = "kafka_num_consumers = 2, kafka_flush_interval_ms = 500";
 
-/// The event as the table reads it. Texts are plain: dictionaries, which the engine makes anew for every message, take it half as long
-/// again, and the target's are made when a block is stored.
+/// The event as the table reads it. Texts are plain: with dictionaries here it takes half as long again, and the target's are made when a
+/// block is stored.
 const COLUMNS: &str = "
     event_id FixedString(16), tenant String,
     event_type Enum8('UNKNOWN' = 0, 'ESTABLISHED_CONNECTION' = 1, 'CLOSED_CONNECTION' = 2, 'FAILED_TO_CONNECT' = 3, 'DENIED_ACCESS' = 4),
