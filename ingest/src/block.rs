@@ -97,13 +97,14 @@ pub(crate) struct RangeBlock {
 }
 
 impl RangeBlock {
-    pub(crate) fn new(columns: EventColumns, refused: Vec<RefusedRecord>, pool: &Arc<Pool>) -> Self {
+    /// A block of these rows, if there are any, and refusals.
+    pub(crate) fn new(columns: Option<EventColumns>, refused: Vec<RefusedRecord>, pool: &Arc<Pool>) -> Self {
         let refused_bytes: usize = refused.iter().map(RefusedRecord::size_bytes).sum();
-        let held_bytes = columns.size_bytes() + refused_bytes;
+        let held_bytes = columns.as_ref().map_or(0, EventColumns::memory_bytes) + refused_bytes;
         pool.closed_bytes.fetch_add(held_bytes, Ordering::Relaxed);
         Self {
-            rows: columns.rows(),
-            columns: Mutex::new(Some(columns)),
+            rows: columns.as_ref().map_or(0, EventColumns::rows),
+            columns: Mutex::new(columns),
             encoded: Mutex::default(),
             refused,
             held_bytes,

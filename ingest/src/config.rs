@@ -25,7 +25,7 @@ pub struct Config {
     /// A batch is closed when its first event has waited so long, 0.01 to 60 s.
     #[serde(with = "seconds")]
     pub batch_age: Duration,
-    /// Bytes of all events that are read and not yet durable, 1 MiB to 16 GiB; beyond it nothing more is taken.
+    /// Memory of all events that are read and not yet durable, in bytes, 1 MiB to 16 GiB; beyond it nothing more is taken.
     pub buffered_bytes_max: usize,
     /// Bytes that the Kafka client fetches in advance, 1 MiB to 1 GiB.
     pub waiting_bytes_max: usize,
@@ -47,7 +47,7 @@ impl Default for Config {
             batch_rows: 32_768,
             batch_bytes: 64 << 20,
             batch_age: Duration::from_millis(500),
-            buffered_bytes_max: 128 << 20,
+            buffered_bytes_max: 192 << 20,
             waiting_bytes_max: 32 << 20,
             writes_max: 4,
             protocol: Protocol::Classic,

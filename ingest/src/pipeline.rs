@@ -152,7 +152,7 @@ impl Pipeline {
     /// True while there is room: within the bound of bytes, and no writer behind. The fullest range is closed where the bound is
     /// reached by open ranges.
     fn takes_more(&mut self) -> bool {
-        let open: usize = self.lanes.values().map(|lane| lane.filler.bytes()).sum();
+        let open: usize = self.lanes.values().map(|lane| lane.filler.memory_bytes()).sum();
         let held = open + self.pool.closed_bytes();
         self.metrics.held_bytes.set(i64::try_from(held).unwrap_or(i64::MAX));
         if self.lanes.values().any(Lane::is_behind) {
@@ -161,12 +161,19 @@ impl Pipeline {
         if held < self.config.buffered_bytes_max {
             return true;
         }
-        if open > self.config.buffered_bytes_max / 2
-            && let Some(fullest) = self.lanes.values_mut().max_by_key(|lane| lane.filler.bytes())
-        {
-            fullest.close();
+        // Half is left to what is being written.
+        if open <= self.config.buffered_bytes_max / 2 {
+            return false;
         }
-        false
+        let may_close = self.lanes.values_mut().filter(|lane| !lane.filler.ends_as_recorded());
+        match may_close.max_by_key(|lane| lane.filler.memory_bytes()).filter(|lane| lane.filler.records() > 0) {
+            Some(fullest) => {
+                fullest.close();
+                false
+            }
+            // Nothing but ranges that are done again: they end where their intents say, and only their ends make room.
+            None => true,
+        }
     }
 
     fn assigned(&mut self, epoch: u64, partitions: &[AssignedPartition]) -> Result<(), Error> {

@@ -23,6 +23,11 @@ pub(crate) async fn measure() -> anyhow::Result<Measured> {
     for round in 1..=rounds {
         let stage = Stage::start(partitions).await?;
         stage.fill(events, networks).await?;
+        if let Ok(sql) = std::env::var("SQL") {
+            for statement in sql.split(';') {
+                stage.clickhouse.execute(statement).await?;
+            }
+        }
         let mut program = stage.ingest(&settings)?;
         let perf = std::env::var("PERF").ok().map(|file| {
             let pid = program.0.id().to_string();
@@ -36,6 +41,10 @@ pub(crate) async fn measure() -> anyhow::Result<Measured> {
             let value = stage.metric(&format!("flowledger_ingest_{name}_total"))?;
             measured.notes.push(format!("{name}: {value}"));
         }
+        let events = "SELECT event, value FROM system.events WHERE event IN ('InsertedWideParts', 'InsertedCompactParts', 'FileSync',
+            'FileSyncElapsedMicroseconds', 'DirectorySync', 'DirectorySyncElapsedMicroseconds', 'DelayedInserts', 'InsertQuery',
+            'InsertQueryTimeMicroseconds', 'MergedRows', 'MergesTimeMilliseconds')";
+        measured.notes.extend(stage.clickhouse.text(events).await?.lines().map(|line| line.replace('\t', " ")));
         drop(program);
         if let Some(perf) = perf {
             perf?.wait()?;

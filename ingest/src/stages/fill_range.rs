@@ -26,7 +26,8 @@ pub(crate) struct Incoming<'a> {
 /// Fills one range after the other.
 pub(crate) struct RangeFiller {
     cutter: RangeCutter,
-    columns: EventColumns,
+    /// `None`: the open range has no rows yet.
+    columns: Option<EventColumns>,
     refused: Vec<Refused>,
     refused_records: Vec<RefusedRecord>,
     refused_bytes: usize,
@@ -48,7 +49,7 @@ impl RangeFiller {
     pub(crate) fn new(partition: i32, assignment: &Assignment, limits: Limits, pool: &Arc<Pool>) -> Self {
         Self {
             cutter: RangeCutter::new(limits, assignment),
-            columns: pool.columns(partition),
+            columns: None,
             refused: Vec::new(),
             refused_records: Vec::new(),
             refused_bytes: 0,
@@ -67,7 +68,7 @@ impl RangeFiller {
     pub(crate) fn add(&mut self, record: &Incoming<'_>, reading: &Reading<'_>, now: Instant) {
         let offset = record.offset;
         self.oldest_ms.get_or_insert(record.timestamp_ms);
-        let before = self.columns.size_bytes();
+        let mut bytes = 0;
         let reason = if self.cutter.stays_refused(offset) {
             Some(REFUSED_BEFORE.to_owned())
         } else {
@@ -76,16 +77,16 @@ impl RangeFiller {
                 Reading::Wait { id, .. } => Some(format!("schema {id} is not known")),
                 Reading::Read(program, body) => {
                     let kafka_time_micros = record.timestamp_ms.saturating_mul(1_000);
-                    let appended = self.columns.append(program, body, offset, kafka_time_micros);
+                    let columns = self.columns.get_or_insert_with(|| self.pool.columns(self.partition));
+                    let before = columns.size_bytes();
+                    let appended = columns.append(program, body, offset, kafka_time_micros);
+                    bytes = columns.size_bytes() - before;
                     appended.err().map(|refusal| refusal.to_string())
                 }
             }
         };
         match reason {
-            None => {
-                let bytes = self.columns.size_bytes() - before;
-                self.cutter.add(offset, bytes, Taken::Row, now);
-            }
+            None => self.cutter.add(offset, bytes, Taken::Row, now),
             Some(reason) => self.refuse(record, reason, now),
         }
     }
@@ -120,14 +121,19 @@ impl RangeFiller {
         self.cutter.is_due(now)
     }
 
-    /// Bytes of the open range.
-    pub(crate) fn bytes(&self) -> usize {
-        self.columns.size_bytes() + self.refused_bytes
+    /// True where the open range ends where its intent says, and cannot be closed to make room.
+    pub(crate) fn ends_as_recorded(&self) -> bool {
+        self.cutter.ends_as_recorded()
+    }
+
+    /// What the open range takes in memory, bytes.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.columns.as_ref().map_or(0, EventColumns::memory_bytes) + self.refused_bytes
     }
 
     /// Records of the open range.
     pub(crate) fn records(&self) -> u64 {
-        (self.columns.rows() + self.refused.len()) as u64
+        (self.columns.as_ref().map_or(0, EventColumns::rows) + self.refused.len()) as u64
     }
 
     /// Kafka's time of the open range's first record.
@@ -139,7 +145,7 @@ impl RangeFiller {
     pub(crate) fn close(&mut self) -> Option<Filled> {
         let records = self.records();
         let cut = self.cutter.close()?;
-        let columns = std::mem::replace(&mut self.columns, self.pool.columns(self.partition));
+        let columns = self.columns.take();
         let refused_records = std::mem::take(&mut self.refused_records);
         self.refused_bytes = 0;
         let block = RangeBlock::new(columns, refused_records, &self.pool);
@@ -248,7 +254,7 @@ mod tests {
     fn memory_of_a_range_comes_back() {
         let mut world = World::new(&Assignment::new(None, 0), 9);
         world.add(0, &value(0));
-        assert!(world.filler.bytes() > 0);
+        assert!(world.filler.memory_bytes() > 0);
         let range = world.filler.close().unwrap().range;
         assert!(world.pool.closed_bytes() > 0);
         let inserts = range.block.inserts(None);

@@ -87,36 +87,71 @@ pub(crate) struct Columns {
     pub(crate) relay_ports: Vec<u16>,
 }
 
-/// Calls the method for each column that is a plain vector.
+/// Does something with each column that is a plain vector.
 macro_rules! each_vector {
-    ($columns:expr, $method:ident) => {{
-        let columns = $columns;
-        columns.bits.$method();
-        columns.end_time.$method();
-        columns.duration_us.$method();
-        columns.event_id_tail.$method();
-        columns.connection_id_high.$method();
-        columns.connection_id_low.$method();
-        columns.connection_id_text.$method();
-        columns.connection_id_text_ends.$method();
-        columns.connector_id.$method();
-        columns.remote_network_id.$method();
-        columns.resource_id.$method();
-        columns.resource_ip.$method();
-        columns.resource_port.$method();
-        columns.client_ip.$method();
-        columns.bytes_received.$method();
-        columns.bytes_transferred.$method();
-        columns.device_id.$method();
-        columns.user_id.$method();
-        columns.service_account_id.$method();
-        columns.service_account_key_id.$method();
-        columns.kafka_offset.$method();
-        columns.relay_ends.$method();
-        columns.relay_ips.$method();
-        columns.relay_ip_is_absent.$method();
-        columns.relay_ports.$method();
+    (&mut $columns:expr, |$vector:ident| $action:expr) => {
+        each_vector!(@ (&mut) $columns, $vector, $action)
+    };
+    (&$columns:expr, |$vector:ident| $action:expr) => {
+        each_vector!(@ (&) $columns, $vector, $action)
+    };
+    (@ ($($borrow:tt)*) $columns:expr, $vector:ident, $action:expr) => {{
+        let $vector = $($borrow)* $columns.bits;
+        $action;
+        let $vector = $($borrow)* $columns.end_time;
+        $action;
+        let $vector = $($borrow)* $columns.duration_us;
+        $action;
+        let $vector = $($borrow)* $columns.event_id_tail;
+        $action;
+        let $vector = $($borrow)* $columns.connection_id_high;
+        $action;
+        let $vector = $($borrow)* $columns.connection_id_low;
+        $action;
+        let $vector = $($borrow)* $columns.connection_id_text;
+        $action;
+        let $vector = $($borrow)* $columns.connection_id_text_ends;
+        $action;
+        let $vector = $($borrow)* $columns.connector_id;
+        $action;
+        let $vector = $($borrow)* $columns.remote_network_id;
+        $action;
+        let $vector = $($borrow)* $columns.resource_id;
+        $action;
+        let $vector = $($borrow)* $columns.resource_ip;
+        $action;
+        let $vector = $($borrow)* $columns.resource_port;
+        $action;
+        let $vector = $($borrow)* $columns.client_ip;
+        $action;
+        let $vector = $($borrow)* $columns.bytes_received;
+        $action;
+        let $vector = $($borrow)* $columns.bytes_transferred;
+        $action;
+        let $vector = $($borrow)* $columns.device_id;
+        $action;
+        let $vector = $($borrow)* $columns.user_id;
+        $action;
+        let $vector = $($borrow)* $columns.service_account_id;
+        $action;
+        let $vector = $($borrow)* $columns.service_account_key_id;
+        $action;
+        let $vector = $($borrow)* $columns.kafka_offset;
+        $action;
+        let $vector = $($borrow)* $columns.relay_ends;
+        $action;
+        let $vector = $($borrow)* $columns.relay_ips;
+        $action;
+        let $vector = $($borrow)* $columns.relay_ip_is_absent;
+        $action;
+        let $vector = $($borrow)* $columns.relay_ports;
+        $action;
     }};
+}
+
+/// Bytes that a vector has room for.
+fn room_bytes<T>(vector: &Vec<T>) -> usize {
+    vector.capacity() * size_of::<T>()
 }
 
 impl Columns {
@@ -157,7 +192,7 @@ impl Columns {
 
     /// No rows; memory is kept.
     pub(crate) fn clear(&mut self) {
-        each_vector!(&mut *self, clear);
+        each_vector!(&mut self, |vector| vector.clear());
         self.latitude.clear();
         self.longitude.clear();
         self.relay_names.clear();
@@ -171,6 +206,15 @@ impl Columns {
     /// The dictionary of a text.
     pub(crate) fn text(&self, slot: u8) -> &TextDictionary {
         &self.texts[usize::from(slot)]
+    }
+
+    /// What the columns take in memory, bytes: what they have room for.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        let dictionaries: usize = self.texts.iter().chain([&self.relay_names]).map(TextDictionary::memory_bytes).sum();
+        let numbers = self.latitude.memory_bytes() + self.longitude.memory_bytes();
+        let mut vectors = 0;
+        each_vector!(&self, |vector| vectors += room_bytes(vector));
+        dictionaries + numbers + vectors
     }
 
     /// What the columns hold, bytes, roughly.

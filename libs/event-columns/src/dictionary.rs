@@ -140,7 +140,13 @@ impl TextDictionary {
         (self.spans.len() - 1) as u32
     }
 
-    /// What it takes in memory, bytes, roughly.
+    /// What it takes in memory, bytes: what it has room for.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        let words = self.words.capacity() * 32 + self.keys.capacity() + self.spans.capacity() * 8;
+        words + self.rows.capacity() * 4 + self.places.memory_bytes()
+    }
+
+    /// What its texts and rows take, bytes, roughly.
     pub(crate) fn size_bytes(&self) -> usize {
         self.keys.len() + self.spans.len() * 40 + self.rows.len() * 4 + self.places.size_bytes()
     }
@@ -183,6 +189,11 @@ pub(crate) struct NumberDictionary {
 impl NumberDictionary {
     pub(crate) fn new() -> Self {
         Self { hashes: Hashes::new(), places: Places::new(), numbers: vec![0], rows: Vec::new() }
+    }
+
+    /// What it takes in memory, bytes: what it has room for.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.numbers.capacity() * 8 + self.rows.capacity() * 4 + self.places.memory_bytes()
     }
 
     pub(crate) fn clear(&mut self) {

@@ -89,6 +89,12 @@ impl EventColumns {
         self.columns_bytes + self.stage.bytes.len()
     }
 
+    /// What is taken of the machine's memory, bytes: room that was grown for earlier rows stays taken, and new room is made by doubling.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        self.columns.memory_bytes() + self.stage.memory_bytes()
+    }
+
     /// No rows, for the same partition; memory is kept.
     pub fn clear(&mut self) {
         self.stage.clear();

@@ -71,6 +71,11 @@ impl Places {
         self.slots[at] = slot;
     }
 
+    /// What it takes in memory, bytes.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.slots.capacity() * size_of::<u64>()
+    }
+
     /// What its values take in memory, bytes, roughly.
     pub(crate) fn size_bytes(&self) -> usize {
         self.used * 3 * size_of::<u64>()

@@ -127,6 +127,11 @@ impl Stage {
         self.offsets.len()
     }
 
+    /// What it takes in memory, bytes.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        size_of::<Lanes>() + self.bytes.capacity() + self.relays.capacity() * size_of::<StagedRelay>() + 16 * ROWS
+    }
+
     /// True where the next row has no room.
     #[inline]
     pub(crate) fn is_full(&self) -> bool {

@@ -133,6 +133,12 @@ impl RangeCutter {
         self.since.map(|since| since + self.limits.age)
     }
 
+    /// True where the open range ends at the offset that its intent names, and cannot be closed before.
+    #[must_use]
+    pub fn ends_as_recorded(&self) -> bool {
+        self.recorded_end().is_some()
+    }
+
     /// Rows of the open range.
     #[must_use]
     pub fn rows(&self) -> usize {

@@ -18,6 +18,8 @@ use crate::record::Record;
 
 /// Deadline of a question.
 const ASK_MAX: Duration = Duration::from_secs(10);
+/// Partitions that samples are taken of: each costs some tenths of a second and megabytes of what lies there, and a topic may have many.
+const SAMPLED_MAX: usize = 4;
 /// Deadline of making topics.
 const MAKE_MAX: Duration = Duration::from_secs(60);
 
@@ -140,17 +142,27 @@ pub async fn committed(
     .await
 }
 
-/// The first and the last value that lie in each partition; fewer where a partition is empty or ends in what is no record.
+/// The first and the last value that lie in some partitions, at most [`SAMPLED_MAX`]; fewer where a partition ends in what is no record.
 ///
 /// # Errors
 /// When the topic is not there or the broker does not answer.
 pub async fn sample_values(config: &KafkaConfig, topic: &str) -> Result<Vec<Bytes>, KafkaError> {
     let topic = topic.to_owned();
-    let fixed = [("isolation.level", "read_committed"), ("enable.partition.eof", "true"), ("group.id", "sample")];
+    let fixed = [
+        ("isolation.level", "read_committed"),
+        ("enable.partition.eof", "true"),
+        ("group.id", "sample"),
+        // A partition's end is told at once, and not when a fetch has waited there for more.
+        ("fetch.wait.max.ms", "10"),
+    ];
     asked(config, &fixed, "reading samples", move |client| {
-        let mut samples = Vec::new();
+        let (mut samples, mut sampled) = (Vec::new(), 0);
         for number in 0..count(client, &topic)? {
-            let (beginning, end) = client.fetch_watermarks(&topic, number, ASK_MAX)?;
+            let (beginning, end) = patiently(|| client.fetch_watermarks(&topic, number, ASK_MAX))?;
+            if sampled == SAMPLED_MAX {
+                break;
+            }
+            sampled += usize::from(beginning < end);
             for offset in [beginning, end - 1].into_iter().filter(|offset| *offset >= beginning && beginning < end) {
                 let mut list = TopicPartitionList::new();
                 list.add_partition_offset(&topic, number, Offset::Offset(offset))?;
