@@ -1,6 +1,6 @@
 # The project's commands. `make help` lists them.
 
-.PHONY: help demo test web bench fmt lint compose alerts chaos simulate
+.PHONY: help demo test test-web test-rust web bench fmt lint compose alerts chaos simulate
 
 help: ## List the commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
@@ -14,12 +14,17 @@ demo: ## Build, get the parts, start everything; Ctrl-C stops it
 web: ## Build the web pages that the console serves
 	cd console/web && npm ci --no-audit --no-fund --loglevel=error && npm run --silent build
 
-# Cheap first. The binary is built before the tests that start it.
+# Cheap first. The binary is built before the tests that start it. Most tests wait most of the time, so the two halves run side by side.
 test: ## Run everything that must pass
 	@deploy/prepare --test
 	cargo fmt --all --check
-	$(MAKE) --no-print-directory compose alerts
-	cd console/web && npm ci --no-audit --no-fund --loglevel=error && npm run --silent typecheck && npm run --silent test && npm run --silent build && npm run --silent e2e
+	$(MAKE) --no-print-directory compose alerts web
+	$(MAKE) --no-print-directory --jobs 2 test-web test-rust
+
+test-web: # Of the pages that `web` has checked and made
+	cd console/web && npm run --silent test && npm run --silent e2e
+
+test-rust:
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo build --locked -p flowledger
 	cargo test --workspace --locked

@@ -6,7 +6,8 @@ use std::time::Duration;
 use clickhouse_io::open::OpenConnectionRow;
 use clickhouse_io::rollup::HourOfNetwork;
 use clickhouse_io::{ClickHouse, QueryError, open, rollup};
-use kafka_io::{CommitError, Committer, KafkaConfig, KafkaError, Partition, admin};
+use kafka_io::batches::CommitFailure;
+use kafka_io::{Committer, KafkaConfig, KafkaError, Partition, admin};
 use schemas::topics::CONNECTION_EVENTS;
 
 /// The group whose committed offsets say what is stored.
@@ -25,7 +26,7 @@ pub(crate) trait Outside: Send + Sync + 'static {
         partition: &Partition,
         epoch: u64,
         position: i64,
-    ) -> impl Future<Output = Result<(), CommitError>> + Send;
+    ) -> impl Future<Output = Result<(), CommitFailure>> + Send;
 }
 
 /// Kafka and ClickHouse.
@@ -57,7 +58,7 @@ impl Outside for Parts {
         open::forget_ended(&self.clickhouse, remembered).await
     }
 
-    async fn commit(&self, partition: &Partition, epoch: u64, position: i64) -> Result<(), CommitError> {
+    async fn commit(&self, partition: &Partition, epoch: u64, position: i64) -> Result<(), CommitFailure> {
         self.committer.commit(partition, epoch, position).await
     }
 }

@@ -1,6 +1,7 @@
 //! What ends the service. Everything else is waited out.
 
 use clickhouse_io::QueryError;
+use kafka_io::batches::CommitFailure;
 use kafka_io::{ConsumeError, KafkaError};
 use schema_registry::{DecodeError, RegistryError};
 
@@ -13,6 +14,9 @@ pub enum Error {
     /// The consumer cannot go on.
     #[error(transparent)]
     Consume(#[from] ConsumeError),
+    /// An offset will never be committed.
+    #[error(transparent)]
+    Commit(#[from] CommitFailure),
     /// The registry refuses.
     #[error(transparent)]
     Registry(#[from] RegistryError),

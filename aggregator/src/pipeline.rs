@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use clickhouse_io::{NextStep, QueryError};
-use kafka_io::{Arrival, CommitError, GroupConsumer, Partition, Record};
+use kafka_io::batches::CommitFailure;
+use kafka_io::{Arrival, GroupConsumer, Partition, Record};
 use schema_registry::{Decoder, Registry};
 use schemas::connection_event::ConnectionEvent;
 use schemas::topics::CONNECTION_EVENTS;
@@ -82,7 +83,7 @@ impl<O: Outside> Pipeline<O> {
     async fn arrived(&mut self, arrival: Arrival) -> Result<(), Error> {
         match arrival {
             Arrival::Assigned { .. } => {}
-            Arrival::Revoked { partitions, .. } => {
+            Arrival::Revoked { partitions, .. } | Arrival::Lost { partitions } => {
                 partitions.iter().for_each(|partition| self.changes.let_go(partition.number));
             }
             Arrival::End { partition, epoch, position } => self.changes.moved_to(partition.number, epoch, position),
@@ -112,7 +113,7 @@ impl<O: Outside> Pipeline<O> {
         self.again(|| self.outside.write_open(&changes.open)).await?;
         self.metrics.hours_counted.inc_by(changes.hours.len() as u64);
         for (number, (epoch, position)) in changes.positions {
-            self.commit(number, epoch, position).await;
+            self.commit(number, epoch, position).await?;
         }
         Ok(())
     }
@@ -136,20 +137,22 @@ impl<O: Outside> Pipeline<O> {
         }
     }
 
-    async fn commit(&self, number: i32, epoch: u64, position: i64) {
+    async fn commit(&self, number: i32, epoch: u64, position: i64) -> Result<(), Error> {
         let partition = Partition { topic: CONNECTION_EVENTS.name.into(), number };
         let mut backoff = Backoff::default();
         while let Err(error) = self.outside.commit(&partition, epoch, position).await {
-            match error {
+            match &error {
                 // The next owner counts the same hours again.
-                CommitError::NotOurs(_) => return,
-                CommitError::Retry(reason) => {
+                CommitFailure::NotOurs(_) => return Ok(()),
+                CommitFailure::Stop(_) => return Err(error.into()),
+                CommitFailure::Retry(reason) => {
                     tracing::warn!(%partition, reason, "waiting for Kafka");
                     self.metrics.retries.inc();
                     tokio::time::sleep(backoff.next_wait()).await;
                 }
             }
         }
+        Ok(())
     }
 
     async fn keep_house(&self) -> Result<(), Error> {

@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use clickhouse_io::report::{self, ReportQuery, Slice};
 use clickhouse_io::rows::ConnectionRow;
 use clickhouse_io::{ClickHouse, QueryError};
-use kafka_io::{
-    CommitError, Committer, KafkaConfig, KafkaError, OutRecord, Partition, ProduceError, Producer, Record, admin,
-};
+use kafka_io::batches::CommitFailure;
+use kafka_io::{Committer, KafkaConfig, KafkaError, OutRecord, Partition, ProduceError, Producer, Record, admin};
 use report_life::{Journal, JournalError, ReportState, SharedBook};
 use report_store::{ReportStore, StoreError, Upload};
 use schemas::ids::ReportId;
@@ -45,7 +44,7 @@ pub(crate) trait Outside: Send + Sync + 'static {
         partition: &Partition,
         epoch: u64,
         position: i64,
-    ) -> impl Future<Output = Result<(), CommitError>> + Send;
+    ) -> impl Future<Output = Result<(), CommitFailure>> + Send;
 }
 
 /// A file that nobody sees before it is finished.
@@ -140,7 +139,7 @@ impl Outside for Parts {
         self.producer.send(out).await.map(drop)
     }
 
-    async fn commit(&self, partition: &Partition, epoch: u64, position: i64) -> Result<(), CommitError> {
+    async fn commit(&self, partition: &Partition, epoch: u64, position: i64) -> Result<(), CommitFailure> {
         self.committer.commit(partition, epoch, position).await
     }
 }

@@ -1,6 +1,7 @@
 //! What ends the service, and what ends a report.
 
 use clickhouse_io::QueryError;
+use kafka_io::batches::CommitFailure;
 use kafka_io::{ConsumeError, KafkaError, ProduceError};
 use report_life::JournalError;
 use report_store::StoreError;
@@ -16,6 +17,9 @@ pub enum Error {
     /// The consumer cannot go on.
     #[error(transparent)]
     Consume(#[from] ConsumeError),
+    /// An offset will never be committed.
+    #[error(transparent)]
+    Commit(#[from] CommitFailure),
     /// The registry refuses.
     #[error(transparent)]
     Registry(#[from] RegistryError),

@@ -8,7 +8,8 @@ use std::time::Duration;
 use clickhouse_io::QueryError;
 use clickhouse_io::report::{ReportQuery, Slice};
 use clickhouse_io::rows::{ConnectionRow, Source};
-use kafka_io::{CommitError, KafkaError, Partition, ProduceError, Record};
+use kafka_io::batches::CommitFailure;
+use kafka_io::{KafkaError, Partition, ProduceError, Record};
 use report_life::{JournalError, ReportState};
 use report_store::StoreError;
 use schemas::connection_event::EventType;
@@ -45,7 +46,7 @@ pub(crate) struct World {
     pub(crate) read_faults: Faults<QueryError>,
     pub(crate) write_faults: Faults<StoreError>,
     pub(crate) mail_faults: Faults<MailError>,
-    pub(crate) commit_faults: Faults<CommitError>,
+    pub(crate) commit_faults: Faults<CommitFailure>,
     /// What ingest's position of partition 0 is, one answer a question; the last one stays.
     pub(crate) positions: Mutex<Vec<i64>>,
     /// How long one slice takes.
@@ -171,7 +172,7 @@ impl Outside for Fake {
         Ok(())
     }
 
-    async fn commit(&self, _: &Partition, _: u64, position: i64) -> Result<(), CommitError> {
+    async fn commit(&self, _: &Partition, _: u64, position: i64) -> Result<(), CommitFailure> {
         self.0.fault("commit", &self.0.commit_faults)?;
         self.0.note(format!("commit {position}"));
         Ok(())

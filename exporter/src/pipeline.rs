@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use kafka_io::{Arrival, CommitError, GroupConsumer, Partition, Record};
+use kafka_io::batches::CommitFailure;
+use kafka_io::{Arrival, GroupConsumer, Partition, Record};
 use schema_registry::{Decoder, Registry};
 use schemas::report_request::ReportRequest;
 use service_kit::CancellationToken;
@@ -96,7 +97,7 @@ impl<O: Outside> Pipeline<O> {
             ended.map_err(|error| Error::Lost(format!("a report's task was lost: {error}")))?;
         if let Some(outcome) = outcome {
             outcome?;
-            self.done(number, epoch, offset).await;
+            self.done(number, epoch, offset).await?;
         }
         Ok(())
     }
@@ -110,7 +111,7 @@ impl<O: Outside> Pipeline<O> {
                     self.taken.insert(number, Taken { partition, epoch, offsets: BTreeMap::new(), ours });
                 }
             }
-            Arrival::Revoked { partitions, .. } => self.lost(&partitions),
+            Arrival::Revoked { partitions, .. } | Arrival::Lost { partitions } => self.lost(&partitions),
             Arrival::Record(record) => self.take(record).await?,
             Arrival::End { .. } => {}
         }
@@ -147,28 +148,28 @@ impl<O: Outside> Pipeline<O> {
                     tracing::warn!(partition = %record.partition, offset, reason, "a request cannot be read");
                     self.life.outside.refuse(&record, &reason).await?;
                     self.life.metrics.request("dead_letter");
-                    self.done(number, epoch, offset).await;
-                    Ok(())
+                    self.done(number, epoch, offset).await
                 }
             },
         }
     }
 
     /// Notes that a request is done with and commits what is done with before it too.
-    async fn done(&mut self, number: i32, epoch: u64, offset: i64) {
-        let Some(taken) = self.taken.get_mut(&number).filter(|taken| taken.epoch == epoch) else { return };
+    async fn done(&mut self, number: i32, epoch: u64, offset: i64) -> Result<(), Error> {
+        let Some(taken) = self.taken.get_mut(&number).filter(|taken| taken.epoch == epoch) else { return Ok(()) };
         taken.offsets.insert(offset, true);
-        let Some(position) = taken.done_until() else { return };
+        let Some(position) = taken.done_until() else { return Ok(()) };
         let mut backoff = Backoff::default();
         loop {
             match self.life.outside.commit(&taken.partition, epoch, position).await {
                 // Not ours: the next owner finds the report at its end and does nothing.
-                Ok(()) | Err(CommitError::NotOurs(_)) => return,
-                Err(CommitError::Retry(reason)) => {
+                Ok(()) | Err(CommitFailure::NotOurs(_)) => return Ok(()),
+                Err(error @ CommitFailure::Stop(_)) => return Err(error.into()),
+                Err(CommitFailure::Retry(reason)) => {
                     tracing::warn!(partition = %taken.partition, reason, "waiting for Kafka");
                     let wait = tokio::time::sleep(backoff.next_wait());
                     if self.stop.run_until_cancelled(wait).await.is_none() {
-                        return;
+                        return Ok(());
                     }
                 }
             }

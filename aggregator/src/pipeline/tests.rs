@@ -21,7 +21,7 @@ const NOW_MS: u64 = 1_793_487_600_000;
 #[derive(Default)]
 struct Fake {
     faults: Mutex<Vec<QueryError>>,
-    commit_faults: Mutex<Vec<CommitError>>,
+    commit_faults: Mutex<Vec<CommitFailure>>,
     /// Ingest's position of partition 0, one a question; the last one stays.
     stored: Mutex<Vec<i64>>,
     hours: Mutex<BTreeSet<HourOfNetwork>>,
@@ -70,7 +70,7 @@ impl Outside for Arc<Fake> {
         self.does("ended".to_owned())
     }
 
-    async fn commit(&self, _: &Partition, epoch: u64, position: i64) -> Result<(), CommitError> {
+    async fn commit(&self, _: &Partition, epoch: u64, position: i64) -> Result<(), CommitFailure> {
         match self.commit_faults.lock().unwrap().pop() {
             Some(error) => Err(error),
             None => {
@@ -125,7 +125,7 @@ async fn outages_are_waited_out_and_lose_nothing() {
     let memory = QueryError::Refused { code: 241, reason: "memory limit".to_owned() };
     let fake = Arc::new(Fake {
         faults: Mutex::new(vec![away(), memory, away()]),
-        commit_faults: Mutex::new(vec![CommitError::Retry("timeout".to_owned())]),
+        commit_faults: Mutex::new(vec![CommitFailure::Retry("timeout".to_owned())]),
         ..Fake::default()
     });
     let mut pipeline = pipeline(&fake, Config::default());
@@ -154,7 +154,7 @@ async fn partition_that_went_away_is_counted_but_not_committed() {
     write(&mut pipeline).await.unwrap();
     assert_eq!(fake.done()[1..], ["hours 1", "open 1"]);
     // A commit that comes too late is the next owner's business.
-    fake.commit_faults.lock().unwrap().push(CommitError::NotOurs("fenced".to_owned()));
+    fake.commit_faults.lock().unwrap().push(CommitFailure::NotOurs("fenced".to_owned()));
     pipeline.arrived(arrival(6, EventType::ClosedConnection, NOW_MS)).await.unwrap();
     write(&mut pipeline).await.unwrap();
     assert!(!fake.done().iter().any(|it| it.starts_with("commit")));

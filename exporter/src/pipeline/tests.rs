@@ -65,7 +65,7 @@ async fn end_of_one(pipeline: &mut Pipeline<Fake>) {
 #[tokio::test(start_paused = true)]
 async fn offset_is_committed_after_the_last_event_and_tried_again() {
     let fake = Fake::default();
-    fake.0.commit_faults.lock().unwrap().insert(0, CommitError::Retry("timeout".to_owned()));
+    fake.0.commit_faults.lock().unwrap().insert(0, CommitFailure::Retry("timeout".to_owned()));
     let mut pipeline = pipeline(&fake).await;
     pipeline.arrived(asked(4, 1, 0)).await.unwrap();
     end_of_one(&mut pipeline).await;
@@ -188,7 +188,7 @@ async fn report_of_a_partition_that_went_away_is_left_to_its_new_owner() {
 #[tokio::test(start_paused = true)]
 async fn commit_that_is_refused_for_good_is_left_to_the_new_owner() {
     let fake = Fake::default();
-    fake.0.commit_faults.lock().unwrap().insert(0, CommitError::NotOurs("fenced".to_owned()));
+    fake.0.commit_faults.lock().unwrap().insert(0, CommitFailure::NotOurs("fenced".to_owned()));
     let mut pipeline = pipeline(&fake).await;
     pipeline.arrived(asked(4, 1, 0)).await.unwrap();
     end_of_one(&mut pipeline).await;

@@ -200,7 +200,7 @@ pub async fn record_at(
             // What was compacted away is followed by what was not.
             Some(Ok(message)) => {
                 let topic = Arc::from(topic.as_str());
-                Ok((message.offset() == offset).then(|| Record::copied(&message, &topic, 0)))
+                Ok((message.offset() == offset).then(|| Record::copied(&message, &topic)))
             }
         }
     })

@@ -5,13 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
-use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer as _, ThreadedProducer};
 
 use crate::batches::{HandedRecord, OpenTopic};
 use crate::config::KafkaConfig;
 use crate::error::{KafkaError, ProduceError};
-use crate::producer::OutRecord;
+use crate::producer::{IDEMPOTENT, OutRecord};
 use crate::receipts::{Receipt, Receipts};
 
 /// Records are handed over when so many, or so many bytes of them, are collected.
@@ -21,10 +20,16 @@ const BYTES_MAX: usize = 256 * 1024;
 const FULL_PAUSE: Duration = Duration::from_millis(5);
 /// Settings of the client that differ from [`crate::Producer`]'s: batches of hundreds, for which a record waits longer, cost the
 /// client and the broker a fraction of small ones.
-pub(crate) const BULK_SETTINGS: [(&str, &str); 3] =
+const BULK_SETTINGS: [(&str, &str); 3] =
     [("linger.ms", "50"), ("queue.buffering.max.kbytes", "131072"), ("queue.buffering.max.messages", "1000000")];
 
 pub(crate) type BulkClient = ThreadedProducer<Receipts>;
+
+/// A client for records in bulk, with `settings` beside those that all of them share.
+pub(crate) fn bulk_client(config: &KafkaConfig, settings: &[(&str, &str)]) -> Result<BulkClient, KafkaError> {
+    let client = config.client(&[settings, &BULK_SETTINGS].concat()).create_with_context(Receipts::default());
+    client.map_err(KafkaError::during("making a producer"))
+}
 
 /// A producer of many records for one topic, and of a few for others. Each clone collects for itself; a record that is only collected
 /// is lost with its clone.
@@ -70,19 +75,8 @@ impl BatchProducer {
     /// # Errors
     /// When a setting is refused.
     pub fn new(config: &KafkaConfig, client_id: &str, topic: &str) -> Result<Self, KafkaError> {
-        let fixed = [
-            ("client.id", client_id),
-            ("enable.idempotence", "true"),
-            ("acks", "all"),
-            ("compression.type", "lz4"),
-            ("partitioner", "murmur2_random"),
-            ("message.timeout.ms", "0"),
-        ];
-        let client = config
-            .client(&[&fixed[..], &BULK_SETTINGS].concat())
-            .create_with_context(Receipts::default())
-            .map_err(KafkaError::during("making a producer"))?;
-        Self::of(client, topic)
+        let own = [("client.id", client_id), ("message.timeout.ms", "0")];
+        Self::of(bulk_client(config, &[&IDEMPOTENT[..], &own].concat())?, topic)
     }
 
     pub(crate) fn of(client: BulkClient, topic: &str) -> Result<Self, KafkaError> {
@@ -159,13 +153,7 @@ impl BatchProducer {
     /// When the record is refused, or the producer cannot go on.
     pub async fn enqueue(&mut self, record: OutRecord<'_>) -> Result<Receipt, ProduceError> {
         let mut out = BaseRecord::with_opaque_to(record.topic, 0).key(record.key).payload(record.payload);
-        if !record.headers.is_empty() {
-            let headers = OwnedHeaders::new_with_capacity(record.headers.len());
-            let add = |headers: OwnedHeaders, (key, value): &(&str, &[u8])| {
-                headers.insert(Header { key, value: Some(*value) })
-            };
-            out = out.headers(record.headers.iter().fold(headers, add));
-        }
+        out.headers = record.owned_headers();
         self.enqueue_patiently(out).await
     }
 

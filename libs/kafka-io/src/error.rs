@@ -49,30 +49,3 @@ impl ProduceError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the consumer cannot go on: {0}")]
 pub struct ConsumeError(pub(crate) String);
-
-/// An offset was not committed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum CommitError {
-    /// The partition has gone to another member: forget the work on it.
-    #[error("the partition is not ours any more: {0}")]
-    NotOurs(String),
-    /// No answer, or a passing refusal: try again.
-    #[error("the offset was not committed: {0}")]
-    Retry(String),
-}
-
-impl CommitError {
-    pub(crate) fn from_client(error: &ClientError) -> Self {
-        match error.rdkafka_error_code() {
-            Some(
-                RDKafkaErrorCode::UnknownMemberId
-                | RDKafkaErrorCode::IllegalGeneration
-                | RDKafkaErrorCode::FencedInstanceId
-                | RDKafkaErrorCode::FencedMemberEpoch
-                | RDKafkaErrorCode::StaleMemberEpoch
-                | RDKafkaErrorCode::AssignmentLost,
-            ) => Self::NotOurs(error.to_string()),
-            _ => Self::Retry(error.to_string()),
-        }
-    }
-}

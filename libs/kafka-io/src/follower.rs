@@ -92,7 +92,7 @@ fn follow(
     while !stop.load(Ordering::Acquire) {
         let arrival = match consumer.poll(Duration::from_millis(100)) {
             None => continue,
-            Some(Ok(message)) => Ok(Followed::Record(Record::copied(&message, topic, 0))),
+            Some(Ok(message)) => Ok(Followed::Record(Record::copied(&message, topic))),
             Some(Err(ClientError::PartitionEOF(number))) => {
                 if !behind.remove(&number) || !behind.is_empty() {
                     continue;

@@ -12,6 +12,13 @@ use rdkafka::producer::{FutureProducer, FutureRecord, Producer as _};
 use crate::config::{KafkaConfig, Logging};
 use crate::error::{KafkaError, ProduceError};
 
+/// How every producer that is not in transactions publishes; what it sets beside these is its own.
+pub(crate) const IDEMPOTENT: [(&str, &str); 4] =
+    [("enable.idempotence", "true"), ("acks", "all"), COMPRESSION, PARTITIONER];
+pub(crate) const COMPRESSION: (&str, &str) = ("compression.type", "lz4");
+/// The one of Java's clients.
+pub(crate) const PARTITIONER: (&str, &str) = ("partitioner", "murmur2_random");
+
 /// A record to publish.
 #[derive(Clone, Copy, Debug)]
 pub struct OutRecord<'a> {
@@ -23,6 +30,16 @@ pub struct OutRecord<'a> {
     pub payload: &'a [u8],
     /// Headers in their order.
     pub headers: &'a [(&'a str, &'a [u8])],
+}
+
+impl OutRecord<'_> {
+    /// As the client takes them; `None` where there are none.
+    pub(crate) fn owned_headers(&self) -> Option<OwnedHeaders> {
+        let headers = OwnedHeaders::new_with_capacity(self.headers.len());
+        let add =
+            |headers: OwnedHeaders, (key, value): &(&str, &[u8])| headers.insert(Header { key, value: Some(*value) });
+        (!self.headers.is_empty()).then(|| self.headers.iter().fold(headers, add))
+    }
 }
 
 /// Where a record lies.
@@ -50,19 +67,14 @@ impl Producer {
     /// # Errors
     /// When a setting is refused.
     pub fn new(config: &KafkaConfig, client_id: &str) -> Result<Self, KafkaError> {
-        let fixed = [
+        let own = [
             ("client.id", client_id),
-            ("enable.idempotence", "true"),
-            ("acks", "all"),
-            ("compression.type", "lz4"),
-            ("partitioner", "murmur2_random"),
             ("message.timeout.ms", "0"),
             ("linger.ms", "5"),
             ("queue.buffering.max.kbytes", "65536"),
         ];
-        let client =
-            config.client(&fixed).create_with_context(Logging).map_err(KafkaError::during("making a producer"))?;
-        Ok(Self { client })
+        let client = config.client(&[&IDEMPOTENT[..], &own].concat()).create_with_context(Logging);
+        Ok(Self { client: client.map_err(KafkaError::during("making a producer"))? })
     }
 
     /// Publishes and waits for the acknowledgement.
@@ -79,13 +91,7 @@ impl Producer {
     /// When the record is refused, or the producer cannot go on.
     pub async fn enqueue(&self, record: OutRecord<'_>) -> Result<Acknowledgement, ProduceError> {
         let mut out = FutureRecord::to(record.topic).key(record.key).payload(record.payload);
-        if !record.headers.is_empty() {
-            let headers = OwnedHeaders::new_with_capacity(record.headers.len());
-            let add = |headers: OwnedHeaders, (key, value): &(&str, &[u8])| {
-                headers.insert(Header { key, value: Some(*value) })
-            };
-            out = out.headers(record.headers.iter().fold(headers, add));
-        }
+        out.headers = record.owned_headers();
         self.enqueue_patiently(out).await
     }
 

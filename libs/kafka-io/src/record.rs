@@ -8,6 +8,8 @@ use rdkafka::Message;
 use rdkafka::message::{BorrowedMessage, Headers};
 use schemas::times::Moment;
 
+use crate::batches::BatchRecord;
+
 /// One partition of a topic.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Partition {
@@ -43,7 +45,8 @@ pub struct Record {
 }
 
 impl Record {
-    pub(crate) fn copied(message: &BorrowedMessage<'_>, topic: &Arc<str>, epoch: u64) -> Self {
+    /// A copy of a message that belongs to no group.
+    pub(crate) fn copied(message: &BorrowedMessage<'_>, topic: &Arc<str>) -> Self {
         let headers = message.headers().map(|headers| {
             let one = |header: rdkafka::message::Header<'_, &[u8]>| {
                 (header.key.to_owned(), header.value.map(Bytes::copy_from_slice).unwrap_or_default())
@@ -52,12 +55,28 @@ impl Record {
         });
         Self {
             partition: Partition { topic: Arc::clone(topic), number: message.partition() },
-            epoch,
+            epoch: 0,
             offset: message.offset(),
             timestamp: Moment::from_millis(message.timestamp().to_millis().unwrap_or(0)),
             key: message.key().map(Bytes::copy_from_slice),
             payload: message.payload().map(Bytes::copy_from_slice),
             headers: headers.unwrap_or_default(),
+        }
+    }
+
+    /// A copy of one that lies in the client's memory.
+    pub(crate) fn taken(record: &BatchRecord<'_>, topic: &Arc<str>, epoch: u64) -> Self {
+        let header = |(name, value): (&str, Option<&[u8]>)| {
+            (name.to_owned(), value.map(Bytes::copy_from_slice).unwrap_or_default())
+        };
+        Self {
+            partition: Partition { topic: Arc::clone(topic), number: record.partition },
+            epoch,
+            offset: record.offset,
+            timestamp: Moment::from_millis(record.timestamp_ms.max(0)),
+            key: record.key.map(Bytes::copy_from_slice),
+            payload: record.payload.map(Bytes::copy_from_slice),
+            headers: record.headers().map(header).collect(),
         }
     }
 

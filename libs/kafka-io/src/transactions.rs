@@ -11,11 +11,11 @@ use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
 use rdkafka::producer::Producer as _;
 
 use crate::admin;
-use crate::batch_producer::{BULK_SETTINGS, BatchProducer, BulkClient};
+use crate::batch_producer::{BatchProducer, BulkClient, bulk_client};
 use crate::config::KafkaConfig;
 use crate::error::{ConsumeError, KafkaError};
 use crate::follower::{Followed, TopicFollower};
-use crate::receipts::Receipts;
+use crate::producer::{COMPRESSION, PARTITIONER};
 
 /// How long one call into the client waits before it is made again.
 const CALL_MAX: Duration = Duration::from_secs(10);
@@ -58,14 +58,10 @@ impl TransactionalProducer {
             ("client.id", client_id),
             ("transactional.id", transactional_id),
             ("transaction.timeout.ms", &transaction_max),
-            ("compression.type", "lz4"),
-            ("partitioner", "murmur2_random"),
+            COMPRESSION,
+            PARTITIONER,
         ];
-        let client = config
-            .client(&[&fixed[..], &BULK_SETTINGS].concat())
-            .create_with_context(Receipts::default())
-            .map_err(KafkaError::during("making a producer"))?;
-        Ok(Self { client })
+        Ok(Self { client: bulk_client(config, &fixed)? })
     }
 
     /// Fences whoever wrote under this id before, and ends what that had left open. Once, before anything else.

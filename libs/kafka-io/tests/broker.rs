@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use std::process::Command;
 use std::time::Duration;
 
+use kafka_io::batches::CommitFailure;
 use kafka_io::{
-    Arrival, BatchProducer, CommitError, Followed, GroupConsumer, GroupOptions, KafkaConfig, OutRecord, ProduceError,
-    Producer, TopicFollower, admin,
+    Arrival, BatchProducer, Followed, GroupConsumer, GroupOptions, KafkaConfig, OutRecord, ProduceError, Producer,
+    TopicFollower, admin,
 };
 use local_parts::{Kafka, Part, Silent, given};
 use rdkafka::ClientConfig;
@@ -44,7 +45,7 @@ async fn positions(
                     positions.insert(partition.number, position);
                 }
                 Arrival::Record(_) => records += 1,
-                Arrival::Assigned { .. } | Arrival::Revoked { .. } => {}
+                Arrival::Assigned { .. } | Arrival::Revoked { .. } | Arrival::Lost { .. } => {}
             }
         }
     };
@@ -190,7 +191,7 @@ async fn slow_caller_holds_back_the_fetch_and_loses_nothing() {
                 }
             }
             Arrival::Assigned { .. } => assignments += 1,
-            Arrival::Revoked { .. } => panic!("thrown out"),
+            Arrival::Revoked { .. } | Arrival::Lost { .. } => panic!("thrown out"),
             Arrival::End { .. } => {}
         }
     }
@@ -217,7 +218,7 @@ async fn commit_of_an_assignment_that_has_ended_is_refused() {
     let committed = admin::committed(&config, "commits", topic).await.unwrap();
     assert_eq!(committed[&record.partition.number], Some(record.offset + 1));
     let stale = committer.commit(&record.partition, record.epoch + 1, 0).await;
-    assert!(matches!(stale, Err(CommitError::NotOurs(_))), "{stale:?}");
+    assert!(matches!(stale, Err(CommitFailure::NotOurs(_))), "{stale:?}");
     consumer.close().await;
 }
 

@@ -61,6 +61,12 @@ impl Waker {
     pub fn wake(&self) {
         self.0.wake();
     }
+
+    /// As the client does when it breaks.
+    #[cfg(test)]
+    pub(crate) fn break_client(&self) {
+        self.0.fail(FetchError::MakeAnew("broken by a test".to_owned()));
+    }
 }
 
 impl BatchConsumer {

@@ -1,0 +1,117 @@
+//! Partitions come and go: each has a lane of its own while it is ours.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use event_columns::ENCODER_VERSION;
+use exactly_once::{Assignment, RangeWriter, Source};
+use kafka_io::batches::{Acknowledged, AssignedPartition};
+use schemas::topics::CONNECTION_EVENTS;
+use tokio::task::JoinHandle;
+
+use crate::adapters::{ClickHouseStore, PartitionLog};
+use crate::error::Error;
+use crate::lane::{Lane, Notes, Progress};
+use crate::pipeline::{Pipeline, Told};
+use crate::stages::fill_range::RangeFiller;
+
+/// Closed ranges of one partition that wait for its writer, beside the one that is written.
+const RANGES_WAITING: usize = 1;
+
+impl Pipeline {
+    pub(super) fn assigned(&mut self, epoch: u64, partitions: &[AssignedPartition]) -> Result<(), Error> {
+        tracing::info!(epoch, partitions = partitions.len(), "assigned");
+        for assigned in partitions {
+            let lane = self.lane(epoch, assigned)?;
+            self.lanes.insert(assigned.number, lane);
+        }
+        self.count_lanes();
+        Ok(())
+    }
+
+    fn lane(&self, epoch: u64, assigned: &AssignedPartition) -> Result<Lane, Error> {
+        let partition = assigned.number;
+        let committed = assigned.committed.as_ref().map(|committed| (committed.offset, committed.note.as_str()));
+        let assignment = Assignment::new(committed, assigned.start);
+        let filler = RangeFiller::new(partition, &assignment, self.limits, &self.pool);
+        let (ranges, mut closed) = tokio::sync::mpsc::channel(RANGES_WAITING);
+        let progress = Progress::from(assignment.begin());
+        let clock = Arc::clone(&self.context.clock);
+        let since_1970 = move || clock.now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        let writer = RangeWriter {
+            log: PartitionLog {
+                committer: self.parts.consumer.committer(),
+                partition,
+                epoch,
+                progress: progress.clone(),
+                metrics: self.metrics.clone(),
+            },
+            store: ClickHouseStore { partition, ..self.parts.store.clone() },
+            observer: Arc::new(Notes { metrics: self.metrics.clone(), progress: progress.clone(), partition }),
+            now_ms: Arc::new(move || i64::try_from(since_1970().as_millis()).unwrap_or(i64::MAX)),
+            source: Source::new(format!("{}/{}/{partition}", self.config.source, CONNECTION_EVENTS.name))?,
+            encoder: ENCODER_VERSION,
+            token_life: self.parts.token_life,
+            delivery: self.config.delivery,
+        };
+        let (teller, waker) = (self.teller.clone(), self.waker.clone());
+        let writer = self.runtime.spawn(async move {
+            let ended = writer.run(&assignment, &mut closed).await;
+            // A thread that has ended wants to hear nothing.
+            let _ = teller.send(Told::Written { partition, epoch, ended });
+            waker.wake();
+        });
+        Ok(Lane {
+            epoch,
+            filler,
+            held_at: None,
+            progress,
+            writer,
+            deserted_since: None,
+            ranges,
+            waiting: VecDeque::new(),
+        })
+    }
+
+    fn count_lanes(&self) {
+        self.metrics.partitions.set(i64::try_from(self.lanes.len()).unwrap_or(i64::MAX));
+    }
+
+    pub(super) fn without(&mut self, partitions: &[i32]) -> Vec<Lane> {
+        let gone: Vec<Lane> = partitions.iter().filter_map(|number| self.lanes.remove(number)).collect();
+        self.metrics.abandoned.inc_by(gone.iter().map(|lane| lane.filler.records()).sum());
+        for partition in partitions {
+            self.metrics.forget_lag(*partition);
+        }
+        self.count_lanes();
+        gone
+    }
+
+    /// What is open is dropped: the next owner reads it again. What the writers have is written, as far as the deadline allows,
+    /// and then the partitions are let go.
+    pub(super) fn revoked(&mut self, partitions: &[i32], acknowledged: Acknowledged) {
+        tracing::info!(partitions = partitions.len(), "revoked");
+        let metrics = self.metrics.clone();
+        let going: Vec<(JoinHandle<()>, Progress)> =
+            self.without(partitions).into_iter().map(|lane| (lane.writer, lane.progress)).collect();
+        let deadline = tokio::time::Instant::from_std(self.context.clock.monotonic() + self.config.revoke_wait());
+        self.runtime.spawn(async move {
+            for (mut writer, progress) in going {
+                if tokio::time::timeout_at(deadline, &mut writer).await.is_err() {
+                    // Its commits are refused from the moment at which the partition goes: like a crash, which is safe.
+                    writer.abort();
+                }
+                metrics.abandoned.inc_by(progress.take_records());
+            }
+            drop(acknowledged);
+        });
+    }
+
+    pub(super) fn lost(&mut self, partitions: &[i32]) {
+        tracing::warn!(partitions = partitions.len(), "lost: the group went on without this member");
+        for lane in self.without(partitions) {
+            lane.writer.abort();
+            self.metrics.abandoned.inc_by(lane.progress.take_records());
+        }
+    }
+}
