@@ -6,6 +6,7 @@ mod demo_seconds_to_console;
 mod figure;
 mod ingest;
 mod process;
+mod queries;
 mod raw_bytes_per_row;
 mod traffic;
 mod transcode;
@@ -60,6 +61,9 @@ enum Name {
     /// The obvious connector, as a process of its own.
     #[value(name = "peer_obvious_connector", hide = true)]
     PeerObviousConnector,
+    /// Latencies of what admins ask all day.
+    #[value(name = "queries")]
+    Queries,
     /// CPU time from Avro in memory to sorted blocks, an event.
     #[value(name = "transcode")]
     Transcode,
@@ -81,6 +85,7 @@ async fn main() -> anyhow::Result<()> {
             let [kafka, registry, log] = connector::PEER_PARTS.map(|name| std::env::var(name).unwrap_or_default());
             return connector::obvious::run(&kafka, &registry, &log).await;
         }
+        Name::Queries => queries::measure(options.small).await?,
         Name::Transcode => transcode::measure(options.small)?,
     };
     measured.print(options.json)

@@ -2,17 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use clickhouse_io::recent::{self, Named, Of};
+use clickhouse_io::traffic::{self, Named, Open, Page, Searched, Series, Top};
 use clickhouse_io::{ClickHouse, QueryError};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use kafka_io::{KafkaConfig, KafkaError, admin};
 use report_life::{Journal, JournalError};
 use schemas::connection_event::ConnectionEvent;
+use schemas::event_id::EventId;
 use schemas::ids::Tenant;
 use schemas::report_event::ReportEvent;
 use schemas::report_request::ReportRequest;
 use schemas::topics::CONNECTION_EVENTS;
+use traffic_query::{SeriesQuery, TopQuery, TrafficFilter};
 
 /// What comes later.
 pub(crate) type Later<'a, T, E> = BoxFuture<'a, Result<T, E>>;
@@ -23,11 +25,24 @@ pub(crate) trait Outside: Send + Sync + 'static {
     fn stable_ends(&self) -> Later<'_, BTreeMap<i32, i64>, KafkaError>;
     fn request<'a>(&'a self, request: &'a ReportRequest) -> Later<'a, (), JournalError>;
     fn append<'a>(&'a self, event: &'a ReportEvent) -> Later<'a, (), JournalError>;
-    fn remote_networks<'a>(&'a self, tenant: &'a Tenant) -> Later<'a, Vec<Named>, QueryError>;
-    fn users<'a>(&'a self, tenant: &'a Tenant, search: &'a str, limit: u32) -> Later<'a, Vec<Named>, QueryError>;
-    fn resources<'a>(&'a self, tenant: &'a Tenant, search: &'a str, limit: u32) -> Later<'a, Vec<Named>, QueryError>;
-    fn connections<'a>(&'a self, tenant: &'a Tenant, of: Of, limit: u32)
-    -> Later<'a, Vec<ConnectionEvent>, QueryError>;
+    fn search<'a>(
+        &'a self,
+        tenant: &'a Tenant,
+        searched: Searched,
+        text: &'a str,
+        limit: u32,
+    ) -> Later<'a, Vec<Named>, QueryError>;
+    fn recent<'a>(
+        &'a self,
+        tenant: &'a Tenant,
+        filter: &'a TrafficFilter,
+        before: Option<EventId>,
+        limit: u32,
+    ) -> Later<'a, Page, QueryError>;
+    fn connection<'a>(&'a self, tenant: &'a Tenant, event: EventId) -> Later<'a, Vec<ConnectionEvent>, QueryError>;
+    fn open<'a>(&'a self, tenant: &'a Tenant, filter: &'a TrafficFilter, limit: u32) -> Later<'a, Open, QueryError>;
+    fn series<'a>(&'a self, tenant: &'a Tenant, query: &'a SeriesQuery) -> Later<'a, Series, QueryError>;
+    fn top<'a>(&'a self, tenant: &'a Tenant, query: &'a TopQuery) -> Later<'a, Top, QueryError>;
 }
 
 /// Kafka and ClickHouse.
@@ -50,24 +65,39 @@ impl Outside for Parts {
         self.journal.append(event).boxed()
     }
 
-    fn remote_networks<'a>(&'a self, tenant: &'a Tenant) -> Later<'a, Vec<Named>, QueryError> {
-        recent::remote_networks(&self.clickhouse, tenant).boxed()
-    }
-
-    fn users<'a>(&'a self, tenant: &'a Tenant, search: &'a str, limit: u32) -> Later<'a, Vec<Named>, QueryError> {
-        recent::users(&self.clickhouse, tenant, search, limit).boxed()
-    }
-
-    fn resources<'a>(&'a self, tenant: &'a Tenant, search: &'a str, limit: u32) -> Later<'a, Vec<Named>, QueryError> {
-        recent::resources(&self.clickhouse, tenant, search, limit).boxed()
-    }
-
-    fn connections<'a>(
+    fn search<'a>(
         &'a self,
         tenant: &'a Tenant,
-        of: Of,
+        searched: Searched,
+        text: &'a str,
         limit: u32,
-    ) -> Later<'a, Vec<ConnectionEvent>, QueryError> {
-        recent::connections(&self.clickhouse, tenant, of, limit).boxed()
+    ) -> Later<'a, Vec<Named>, QueryError> {
+        traffic::search(&self.clickhouse, tenant, searched, text, limit).boxed()
+    }
+
+    fn recent<'a>(
+        &'a self,
+        tenant: &'a Tenant,
+        filter: &'a TrafficFilter,
+        before: Option<EventId>,
+        limit: u32,
+    ) -> Later<'a, Page, QueryError> {
+        traffic::recent(&self.clickhouse, tenant, filter, before, limit).boxed()
+    }
+
+    fn connection<'a>(&'a self, tenant: &'a Tenant, event: EventId) -> Later<'a, Vec<ConnectionEvent>, QueryError> {
+        traffic::connection(&self.clickhouse, tenant, event).boxed()
+    }
+
+    fn open<'a>(&'a self, tenant: &'a Tenant, filter: &'a TrafficFilter, limit: u32) -> Later<'a, Open, QueryError> {
+        traffic::open(&self.clickhouse, tenant, filter, limit).boxed()
+    }
+
+    fn series<'a>(&'a self, tenant: &'a Tenant, query: &'a SeriesQuery) -> Later<'a, Series, QueryError> {
+        traffic::series(&self.clickhouse, tenant, query).boxed()
+    }
+
+    fn top<'a>(&'a self, tenant: &'a Tenant, query: &'a TopQuery) -> Later<'a, Top, QueryError> {
+        traffic::top(&self.clickhouse, tenant, query).boxed()
     }
 }

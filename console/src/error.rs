@@ -10,6 +10,7 @@ use report_store::StoreError;
 use schema_registry::RegistryError;
 use serde::Serialize;
 use service_kit::tasks::GroupError;
+use traffic_query::FilterError;
 use utoipa::ToSchema;
 
 /// Why the console ended.
@@ -51,7 +52,7 @@ pub(crate) enum Refusal {
     /// The path is there, the method is not.
     WrongMethod,
     /// A field cannot be taken as it is.
-    Field(&'static str, String),
+    Field(String, String),
     /// Not JSON, or not of the form that is asked for; in words.
     Unreadable(String),
     /// More bytes than are read.
@@ -78,7 +79,7 @@ struct ErrorDetail {
     message: String,
     /// The field that is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
-    field: Option<&'static str>,
+    field: Option<String>,
 }
 
 impl IntoResponse for Refusal {
@@ -117,6 +118,19 @@ impl IntoResponse for Refusal {
             ),
         };
         (status, Json(ErrorBody { error: ErrorDetail { code, message, field } })).into_response()
+    }
+}
+
+impl Refusal {
+    /// A field of this name cannot be taken.
+    pub(crate) fn field(name: &str, problem: impl Into<String>) -> Self {
+        Self::Field(name.to_owned(), problem.into())
+    }
+}
+
+impl From<FilterError> for Refusal {
+    fn from(error: FilterError) -> Self {
+        Self::Field(error.field, error.reason)
     }
 }
 

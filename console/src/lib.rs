@@ -11,7 +11,6 @@ mod config;
 mod error;
 mod metrics;
 mod openapi;
-mod range;
 mod routes;
 mod session;
 
@@ -29,6 +28,7 @@ use tokio::net::TcpListener;
 pub use config::{Account, Config};
 pub use error::Error;
 pub use openapi::openapi_json;
+pub use routes::traffic::{connection_json, open_json};
 pub use session::{HashError, hash_password};
 
 use crate::adapters::Parts;

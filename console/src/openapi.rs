@@ -2,11 +2,12 @@
 
 use utoipa::OpenApi;
 
+use crate::routes::traffic::names;
 use crate::routes::{reports, session, traffic};
 
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "Flowledger console", description = "Reports and recent connections of the signed-in tenant."),
+    info(title = "Flowledger console", description = "Reports and traffic of the signed-in tenant."),
     paths(
         session::sign_in,
         session::who_am_i,
@@ -16,9 +17,16 @@ use crate::routes::{reports, session, traffic};
         reports::get,
         reports::changes,
         reports::download,
-        traffic::remote_networks,
-        traffic::users,
-        traffic::resources,
+        names::remote_networks,
+        names::users,
+        names::resources,
+        names::addresses,
+        traffic::connections,
+        traffic::connection,
+        traffic::open,
+        traffic::series,
+        traffic::top,
+        traffic::facets,
         traffic::user_connections,
         traffic::resource_connections,
     )

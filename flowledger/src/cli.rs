@@ -7,7 +7,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use schemas::ids::{RemoteNetworkId, Tenant};
 use schemas::times::Moment;
 
+use crate::aggregate::AggregateCommand;
 use crate::dead_letter::DeadLetterCommand;
+use crate::traffic::TrafficCommand;
 
 /// Event-sourced analytics of zero-trust network traffic: from Connectors' log lines through Kafka and ClickHouse to reports.
 #[derive(Debug, Parser)]
@@ -34,6 +36,12 @@ pub(crate) enum Command {
     /// List, show, replay or discard the events that ingest refused.
     #[command(subcommand)]
     DeadLetter(DeadLetterCommand),
+    /// Hold the roll-up against the raw rows, or make it anew from them.
+    #[command(subcommand)]
+    Aggregate(AggregateCommand),
+    /// Ask for a tenant's traffic: connections, measures over time, groups with most, names.
+    #[command(subcommand)]
+    Traffic(Box<TrafficCommand>),
     /// Serve ClickHouse's HTTP interface from the embedded engine; for a look and for tests.
     Clickhouse(ClickhouseOptions),
     /// Read a password from standard input and print its hash for `console.accounts`.

@@ -1,13 +1,16 @@
 //! `flowledger`: every service, the migrations, the embedded engine and the demo in one binary. Wiring only: what a service
 //! does stands in its own crate.
 
+mod aggregate;
 mod cli;
 mod config;
 mod dead_letter;
 mod demo;
 mod migrate;
+mod output;
 mod services;
 mod stop;
+mod traffic;
 
 use std::process::ExitCode;
 
@@ -39,6 +42,8 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Console(options) => services::run(services::Service::Console, options).await,
         Command::Migrate(options) => migrate::run(options).await,
         Command::DeadLetter(command) => dead_letter::run(command).await,
+        Command::Aggregate(command) => aggregate::run(command).await,
+        Command::Traffic(command) => traffic::run(*command).await,
         Command::Clickhouse(options) => services::run_engine(options).await,
         Command::PasswordHash => services::print_password_hash(),
         Command::Demo(options) => demo::run(options).await,

@@ -21,18 +21,33 @@ fn help_of_every_command() {
     let (help, _, went_well) = run(&["--help"], &[]);
     assert!(went_well);
     insta::assert_snapshot!("help", help);
-    let commands =
-        ["connector", "ingest", "aggregator", "exporter", "console", "migrate", "dead-letter", "clickhouse", "demo"];
+    let commands = [
+        "connector",
+        "ingest",
+        "aggregator",
+        "exporter",
+        "console",
+        "migrate",
+        "dead-letter",
+        "aggregate",
+        "traffic",
+        "clickhouse",
+        "demo",
+    ];
     for command in commands {
         assert!(help.contains(command), "{command}");
         let (help, _, went_well) = run(&[command, "--help"], &[]);
         assert!(went_well, "{command}");
         insta::assert_snapshot!(format!("help-{command}"), help);
     }
-    for command in ["list", "show", "replay", "discard"] {
-        let (help, _, went_well) = run(&["dead-letter", command, "--help"], &[]);
-        assert!(went_well, "{command}");
-        insta::assert_snapshot!(format!("help-dead-letter-{command}"), help);
+    let dead_letter = ["list", "show", "replay", "discard"].map(|command| ("dead-letter", command));
+    let traffic =
+        ["recent", "connection", "open", "series", "top", "facets", "search"].map(|command| ("traffic", command));
+    let aggregate = ["verify", "rebuild"].map(|command| ("aggregate", command));
+    for (command, verb) in dead_letter.into_iter().chain(traffic).chain(aggregate) {
+        let (help, _, went_well) = run(&[command, verb, "--help"], &[]);
+        assert!(went_well, "{command} {verb}");
+        insta::assert_snapshot!(format!("help-{command}-{verb}"), help);
     }
 }
 

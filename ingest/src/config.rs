@@ -47,7 +47,7 @@ impl Default for Config {
             batch_rows: 32_768,
             batch_bytes: 64 << 20,
             batch_age: Duration::from_millis(500),
-            buffered_bytes_max: 176 << 20,
+            buffered_bytes_max: 144 << 20,
             waiting_bytes_max: 32 << 20,
             writes_max: 4,
             protocol: Protocol::Classic,

@@ -1,6 +1,7 @@
 //! The id of a connection event: a UUID of version 8 that is a function of the fact.
 
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -110,6 +111,20 @@ impl Joined {
 impl fmt::Display for EventId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         Uuid::from_bytes(self.0).fmt(formatter)
+    }
+}
+
+/// A text that is no event id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not an event id: a UUID of version 8 is expected")]
+pub struct NotAnEventId;
+
+impl FromStr for EventId {
+    type Err = NotAnEventId;
+
+    fn from_str(text: &str) -> Result<Self, NotAnEventId> {
+        let id = text.parse().map(|id: Uuid| Self(id.into_bytes())).map_err(|_| NotAnEventId)?;
+        if id.is_version_8() { Ok(id) } else { Err(NotAnEventId) }
     }
 }
 

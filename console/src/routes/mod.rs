@@ -17,6 +17,7 @@ use axum::routing::{delete, get, post};
 
 use crate::app::App;
 use crate::error::Refusal;
+use crate::routes::traffic::names;
 
 /// The largest body that is read, bytes.
 const BODY_MAX: usize = 64 << 10;
@@ -35,9 +36,16 @@ pub(crate) fn router(app: App) -> Router {
         .route("/reports/changes", get(reports::changes))
         .route("/reports/{id}", get(reports::get))
         .route("/reports/{id}/download", get(reports::download))
-        .route("/remote-networks", get(traffic::remote_networks))
-        .route("/users", get(traffic::users))
-        .route("/resources", get(traffic::resources))
+        .route("/remote-networks", get(names::remote_networks))
+        .route("/users", get(names::users))
+        .route("/resources", get(names::resources))
+        .route("/addresses", get(names::addresses))
+        .route("/traffic/connections", get(traffic::connections))
+        .route("/traffic/connections/{id}", get(traffic::connection))
+        .route("/traffic/open", get(traffic::open))
+        .route("/traffic/series", get(traffic::series))
+        .route("/traffic/top", get(traffic::top))
+        .route("/traffic/facets", get(traffic::facets))
         .route("/users/{id}/connections", get(traffic::user_connections))
         .route("/resources/{id}/connections", get(traffic::resource_connections))
         .method_not_allowed_fallback(|| async { Refusal::WrongMethod })

@@ -18,11 +18,11 @@ use schemas::report_request::{BarrierOffset, Compression, ReportFilter, ReportFo
 use schemas::times::Moment;
 use serde::{Deserialize, Serialize};
 use tokio_stream::wrappers::BroadcastStream;
+use traffic_query::time_range::{in_utc, rfc3339};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::App;
 use crate::error::{ErrorBody, Refusal};
-use crate::range::{in_utc, rfc3339};
 use crate::routes::extract::{JsonBody, UrlId, UrlQuery};
 use crate::session::SignedIn;
 
@@ -155,12 +155,11 @@ pub(crate) async fn ask(
 ) -> Result<Response, Refusal> {
     let range = in_utc(&new.from, &new.to, &new.zone)?;
     if new.remote_networks.len() > NETWORKS_MAX {
-        return Err(Refusal::Field("remote_networks", format!("has more than {NETWORKS_MAX} ids")));
+        return Err(Refusal::field("remote_networks", format!("has more than {NETWORKS_MAX} ids")));
     }
     let networks = new.remote_networks.iter().map(|id| id.parse::<RemoteNetworkId>().map(i64::from));
-    let remote_networks = networks
-        .collect::<Result<_, _>>()
-        .map_err(|_| Refusal::Field("remote_networks", "holds what is no id".to_owned()))?;
+    let remote_networks =
+        networks.collect::<Result<_, _>>().map_err(|_| Refusal::field("remote_networks", "holds what is no id"))?;
     let asking = async {
         let ends = app.outside.stable_ends().await?;
         let request = ReportRequest {

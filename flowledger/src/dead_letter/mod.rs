@@ -19,6 +19,7 @@ pub(crate) use self::options::DeadLetterCommand;
 use self::options::{ChangeOptions, SelectOptions, StateOption};
 use crate::cli::CommonOptions;
 use crate::config::Config;
+use crate::output::{line, plain};
 
 /// Bytes of values that are held at most.
 const VALUE_BYTES_MAX: usize = 256 << 20;
@@ -141,7 +142,7 @@ async fn change_all(
 ) -> anyhow::Result<()> {
     if change.dry_run {
         for letter in letters {
-            print::line(&format!("{}\twould {verb}\t{}", letter.place, print::plain(&letter.reason)))?;
+            line(&format!("{}\twould {verb}\t{}", letter.place, plain(&letter.reason)))?;
         }
         said(&format!("dry run: {} letters", letters.len()));
         return Ok(());
@@ -155,7 +156,7 @@ async fn change_all(
             .map(|letter| async move { (letter, work(producer, letter, who).await) })
             .buffered(SENT_AT_ONCE);
         while let Some((letter, outcome)) = changed.next().await {
-            print::line(&format!("{}\t{}", letter.place, outcome?))?;
+            line(&format!("{}\t{}", letter.place, outcome?))?;
             done += 1;
         }
         anyhow::Ok(())

@@ -1,26 +1,16 @@
 //! Letters as text and as JSON. Reasons, keys and headers may hold anything: control characters are shown escaped.
 
-use std::io::Write;
-
 use dead_letter::{Found, State};
 use schemas::connection_event::ConnectionEvent;
 use schemas::times::Moment;
 use serde_json::{Value, json};
 
+use crate::output::{line, plain, table};
+
 /// Bytes of a value that are shown to people.
 const SHOWN_MAX: usize = 256;
 /// Characters of a reason in a list.
 const REASON_MAX: usize = 90;
-
-/// One line of output.
-pub(crate) fn line(text: &str) -> std::io::Result<()> {
-    writeln!(std::io::stdout().lock(), "{text}")
-}
-
-/// Text of others, on one line and without control characters.
-pub(crate) fn plain(text: &str) -> String {
-    text.chars().flat_map(|char| if char.is_control() { char.escape_default().collect() } else { vec![char] }).collect()
-}
 
 fn bytes_as_text(bytes: &[u8]) -> String {
     plain(&String::from_utf8_lossy(bytes))
@@ -39,14 +29,10 @@ pub(crate) fn list(letters: &[Found], as_json: bool) -> std::io::Result<()> {
     if as_json {
         return letters.iter().try_for_each(|letter| line(&object(letter).to_string()));
     }
-    line(&table(letters))
-}
-
-fn table(letters: &[Found]) -> String {
     let head = ["LETTER", "PUBLISHED", "NETWORK", "BYTES", "REPLAYS", "STATE", "REASON"].map(str::to_owned);
     let rows = letters.iter().map(|letter| {
         let reason: String = plain(&letter.reason).chars().take(REASON_MAX).collect();
-        [
+        vec![
             letter.place.to_string(),
             time(letter.time),
             letter.key.as_deref().map_or_else(|| "-".to_owned(), bytes_as_text),
@@ -56,14 +42,7 @@ fn table(letters: &[Found]) -> String {
             reason,
         ]
     });
-    let rows: Vec<[String; 7]> = std::iter::once(head).chain(rows).collect();
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: [usize; 7] = std::array::from_fn(width);
-    let lines = rows.iter().map(|row| {
-        let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
-        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
-    });
-    lines.collect::<Vec<_>>().join("\n")
+    line(&table(&head, rows))
 }
 
 fn object(letter: &Found) -> Value {

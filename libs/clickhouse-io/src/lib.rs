@@ -7,12 +7,12 @@ pub mod migrate;
 pub mod native;
 pub mod open;
 pub mod promise;
-pub mod recent;
 pub mod report;
 pub mod rollup;
 pub mod rows;
 pub mod running;
 pub mod stored;
+pub mod traffic;
 pub mod write;
 
 mod client;

@@ -1,5 +1,7 @@
 //! The hourly roll-up: hours that changed are counted anew from the raw rows.
 
+mod check;
+
 use std::collections::BTreeSet;
 
 use schemas::ids::{RemoteNetworkId, Tenant};
@@ -7,6 +9,8 @@ use schemas::times::Moment;
 
 use crate::client::ClickHouse;
 use crate::error::QueryError;
+
+pub use check::{Difference, rebuild, verify};
 
 /// Seconds of an hour.
 const HOUR: i64 = 3_600;
@@ -52,14 +56,8 @@ async fn count_some(clickhouse: &ClickHouse, tenant: &Tenant, hours: &[&HourOfNe
     // set over the table's own key and partition: only what they name is read.
     let sql = format!(
         "INSERT INTO connections_hourly
-         SELECT tenant, hour, remote_network_id, user_id, service_account_id, resource_id, connector_id,
-             countIf(event_type = 'closed_connection'), countIf(is_dns), countIf(event_type = 'failed_to_connect' AND NOT is_dns),
-             countIf(event_type = 'denied_access'),
-             sumIf(toUInt128(bytes_received), event_type = 'closed_connection'),
-             sumIf(toUInt128(bytes_transferred), event_type = 'closed_connection'),
-             max(end_time), toUInt64(toUnixTimestamp64Nano(now64(9)))
-         FROM ({}) GROUP BY tenant, hour, remote_network_id, user_id, service_account_id, resource_id, connector_id",
-        facts(
+         SELECT *, toUInt64(toUnixTimestamp64Nano(now64(9))) FROM ({})",
+        counted(
             "tenant = {tenant:String}
              AND (toStartOfHour(end_time), remote_network_id) IN {keys:Array(Tuple(DateTime('UTC'), UInt64))}"
         )
@@ -73,11 +71,30 @@ async fn count_some(clickhouse: &ClickHouse, tenant: &Tenant, hours: &[&HourOfNe
     clickhouse.within(query.execute()).await
 }
 
+/// What names a group.
+const KEYS: &str = "tenant, hour, remote_network_id, user_id, service_account_id, resource_id, connector_id";
+/// What is counted of it.
+const COUNTS: &str = "succeeded, failed_dns, failed_other, denied, bytes_received, bytes_transferred, last_end_time";
+
+/// The groups of raw rows, as the table has them.
+fn counted(condition: &str) -> String {
+    format!(
+        "SELECT {KEYS}, countIf(event_type = 'closed_connection') AS succeeded, countIf(is_dns) AS failed_dns,
+             countIf(event_type = 'failed_to_connect' AND NOT is_dns) AS failed_other,
+             countIf(event_type = 'denied_access') AS denied,
+             sumIf(toUInt128(received), event_type = 'closed_connection') AS bytes_received,
+             sumIf(toUInt128(transferred), event_type = 'closed_connection') AS bytes_transferred,
+             max(end_time) AS last_end_time
+         FROM ({}) GROUP BY {KEYS}",
+        facts(condition)
+    )
+}
+
 /// Rows of `connections`, each fact once: of copies the one with the lowest (partition, offset).
 fn facts(condition: &str) -> String {
     format!(
         "SELECT tenant, toStartOfHour(end_time) AS hour, remote_network_id, user_id, service_account_id, resource_id,
-             connector_id, event_type, bytes_received, bytes_transferred, end_time,
+             connector_id, event_type, bytes_received AS received, bytes_transferred AS transferred, end_time,
              event_type = 'failed_to_connect' AND resource_ip IS NULL AND resource_address != ''
                  AND NOT isIPv4String(resource_address) AND NOT isIPv6String(resource_address) AS is_dns
          FROM connections WHERE {condition}

@@ -20,7 +20,17 @@ async fn no_endpoint_shows_another_tenants_data() {
     acme.wait_completed(&report).await;
     let user = acme.get("/users").await["users"][0]["id"].as_str().unwrap().to_owned();
     let resource = acme.get("/resources").await["resources"][0]["id"].as_str().unwrap().to_owned();
-    assert!(!acme.get(&format!("/users/{user}/connections")).await["connections"].as_array().unwrap().is_empty());
+    let connections = acme.get(&format!("/users/{user}/connections")).await;
+    let event = connections["connections"][0]["event_id"].as_str().unwrap().to_owned();
+    let day = connections["connections"][0]["end_time"].as_str().unwrap()[..10].to_owned();
+    for (question, list) in [
+        (format!("connections/{event}"), "events"),
+        (format!("series?bucket=day&from={day}T00:00:00Z&to={day}T23:59:59Z&split=user"), "series"),
+        ("top?by=connector".to_owned(), "groups"),
+    ] {
+        let own = acme.get(&format!("/traffic/{question}")).await;
+        assert!(!own[list].as_array().unwrap().is_empty(), "{question}: {own}");
+    }
 
     let globex = stack.sign_in(&others).await;
     let description = globex.get("/openapi.json").await;
@@ -29,7 +39,23 @@ async fn no_endpoint_shows_another_tenants_data() {
         for method in operations.as_object().unwrap().keys() {
             let path = path.strip_prefix("/api/v1").unwrap();
             let asked = match (method.as_str(), path) {
-                ("get", "/session" | "/reports" | "/remote-networks" | "/users" | "/resources") => path.to_owned(),
+                (
+                    "get",
+                    "/session"
+                    | "/reports"
+                    | "/remote-networks"
+                    | "/users"
+                    | "/resources"
+                    | "/addresses"
+                    | "/traffic/connections"
+                    | "/traffic/open",
+                ) => path.to_owned(),
+                ("get", "/traffic/connections/{id}") => format!("/traffic/connections/{event}"),
+                ("get", "/traffic/series") => {
+                    format!("{path}?bucket=day&from={day}T00:00:00Z&to={day}T23:59:59Z&split=user")
+                }
+                ("get", "/traffic/top") => format!("{path}?by=connector&by=user&measures=events&measures=users"),
+                ("get", "/traffic/facets") => format!("{path}?of=remote_network&of=address"),
                 ("get", "/reports/{id}") => format!("/reports/{report}"),
                 ("get", "/reports/{id}/download") => format!("/reports/{report}/download"),
                 ("get", "/users/{id}/connections") => format!("/users/{user}/connections"),
@@ -59,6 +85,9 @@ async fn no_endpoint_shows_another_tenants_data() {
             let (status, body) = (answer.status(), answer.text().await.unwrap());
             for secret in [report.as_str(), "quiet-heron", "person", "64894"] {
                 assert!(!body.contains(secret), "{asked}: {status} {body}");
+            }
+            if asked.contains(&event) {
+                assert_eq!(status, 404, "{asked}");
             }
             if asked.contains(&report) {
                 // Exactly as if it were not there.

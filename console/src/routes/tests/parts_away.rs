@@ -18,7 +18,20 @@ async fn database_that_refuses_is_named_and_nothing_it_said() {
     let console = Console::new();
     let cookie = console.sign_in("acme").await;
     *console.world.clickhouse_fault.lock().unwrap() = Some(Fault::Fails);
-    for path in ["remote-networks", "users", "resources", "users/7/connections", "resources/7/connections"] {
+    for path in [
+        "remote-networks",
+        "users",
+        "resources",
+        "addresses",
+        "users/7/connections",
+        "resources/7/connections",
+        "traffic/connections",
+        "traffic/connections/019f2f5d-72c8-8123-8000-0123456789ab",
+        "traffic/open",
+        "traffic/series?from=2026-11-01T00:00&to=2026-11-02T00:00",
+        "traffic/top?by=user",
+        "traffic/facets?of=user",
+    ] {
         assert_away(&console.get(&format!("/api/v1/{path}"), &cookie).await, "the database");
     }
     let counted = console.count("requests_total{route=\"/api/v1/users\",status=\"503\"}");
@@ -64,7 +77,7 @@ async fn every_request_has_a_deadline() {
     tokio::time::pause();
     for (method, path) in operations() {
         let asks = path.ends_with("/connections")
-            || ["/users", "/resources", "/remote-networks"].iter().any(|it| path.ends_with(it));
+            || ["/users", "/resources", "/remote-networks", "/addresses"].iter().any(|it| path.ends_with(it));
         if method != Method::GET || !asks {
             continue;
         }
@@ -73,5 +86,5 @@ async fn every_request_has_a_deadline() {
         assert_away(&console.send(asked).await, "a part");
         assert_eq!(begun.elapsed().as_secs(), 150, "{path}");
     }
-    assert_eq!(console.world.queries.lock().unwrap().len(), 5);
+    assert_eq!(console.world.queries.lock().unwrap().len(), 7);
 }

@@ -6,9 +6,9 @@ use futures_util::StreamExt;
 use schemas::ids::ReportId;
 use schemas::report_request::{BarrierOffset, Compression, ReportFormat, ReportKind};
 use serde_json::json;
+use traffic_query::time_range::rfc3339;
 
 use super::fixture::{Console, description, operations, request};
-use crate::range::rfc3339;
 
 #[tokio::test]
 async fn nothing_but_the_description_is_shown_to_who_is_not_signed_in() {
@@ -41,9 +41,13 @@ async fn tenant_of_a_query_is_the_sessions_whatever_the_request_says() {
         if method != Method::GET || path == "/api/v1/reports/changes" || path.ends_with("/download") {
             continue;
         }
-        let id = if path.contains("/reports/") { report.to_string() } else { "7".to_owned() };
-        let path = path.replace("{id}", &id);
-        let mut forged = request(Method::GET, &format!("{path}?tenant=globex&limit=3"), &cookie, Body::empty());
+        let (path, options) = asked(&path, &report.to_string());
+        if options.is_some() {
+            let answer = console.get(&format!("{path}?tenant=globex"), &cookie).await;
+            assert_eq!((answer.status, &answer.json()["error"]["field"]), (400, &json!("tenant")), "{path}");
+        }
+        let options = options.unwrap_or("tenant=globex&limit=3");
+        let mut forged = request(Method::GET, &format!("{path}?{options}"), &cookie, Body::empty());
         for header in ["X-Tenant", "Tenant", "X-Flowledger-Tenant"] {
             forged.headers_mut().insert(header, "globex".parse().unwrap());
         }
@@ -54,10 +58,27 @@ async fn tenant_of_a_query_is_the_sessions_whatever_the_request_says() {
         assert!(shown, "{path}: {}", answer.text());
         checked += 1;
     }
-    assert!(checked >= 8, "{checked}");
+    assert!(checked >= 15, "{checked}");
     let queries = console.world.queries.lock().unwrap().clone();
-    assert_eq!(queries.len(), 5, "{queries:?}");
+    assert_eq!(queries.len(), 12, "{queries:?}");
     assert!(queries.iter().all(|(tenant, _)| tenant == "acme"), "{queries:?}");
+}
+
+/// A path of the description with ids in it, and the options that it takes; `None` where it does not look at others.
+fn asked(path: &str, report: &str) -> (String, Option<&'static str>) {
+    let id = match path {
+        _ if path.contains("/reports/") => report,
+        _ if path.contains("/traffic/") => "019f2f5d-72c8-8123-8000-0123456789ab",
+        _ => "7",
+    };
+    let options = match path.rsplit('/').next().unwrap() {
+        "connections" | "open" => Some("limit=3"),
+        "top" => Some("by=remote_network&limit=3"),
+        "facets" => Some("of=remote_network"),
+        "series" => Some("from=2026-11-01T00:00&to=2026-11-02T00:00&split=remote_network"),
+        _ => None,
+    };
+    (path.replace("{id}", id), options)
 }
 
 #[tokio::test]
@@ -68,22 +89,21 @@ async fn what_is_looked_for_is_handed_on() {
         "/users?search=J%C3%BCrgen%20%27%3B&limit=5",
         "/users",
         "/resources?search=wiki",
+        "/addresses?search=wiki&limit=7",
         "/users/9223372036854775807/connections?limit=2",
-        "/resources/7/connections",
+        "/resources/7/connections?protocols=udp&protocols=tcp&users=9",
+        "/traffic/connections?before=019f2f5d-72c8-8123-8000-0123456789ab&client_addresses=10.1.2.3/8&domain=wiki",
+        "/traffic/connections/019f2f5d-72c8-8123-8000-0123456789ab",
+        "/traffic/open?users=7&protocols=tcp&limit=100",
+        "/traffic/series?from=2026-03-28T00:00&to=2026-03-30T00:00&zone=Europe/Berlin&bucket=day&split=user&measures=bytes",
+        "/traffic/top?by=resource&by=status&measures=bytes&measures=users&limit=3&ports=443",
+        "/traffic/facets?of=protocol&of=port&protocols=tcp&ports=443",
     ] {
         assert_eq!(console.get(&format!("/api/v1{path}"), &cookie).await.status, 200, "{path}");
     }
     let queries = console.world.queries.lock().unwrap().clone();
     let questions: Vec<_> = queries.into_iter().map(|(_, question)| question).collect();
-    insta::assert_json_snapshot!(questions, @r#"
-    [
-      "users \"Jürgen ';\" 5",
-      "users \"\" 20",
-      "resources \"wiki\" 20",
-      "connections User(UserId(9223372036854775807)) 2",
-      "connections Resource(ResourceId(7)) 50"
-    ]
-    "#);
+    insta::assert_json_snapshot!("questions", questions);
 }
 
 #[tokio::test]

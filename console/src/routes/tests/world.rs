@@ -4,15 +4,17 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use clickhouse_io::QueryError;
-use clickhouse_io::recent::{Named, Of};
+use clickhouse_io::traffic::{Group, Line, Named, Open, OpenConnection, Page, Searched, Series, Source, Top};
 use futures_util::FutureExt;
 use kafka_io::{KafkaError, ProduceError};
 use report_life::JournalError;
 use schemas::connection_event::{ConnectionEvent, EventType};
+use schemas::event_id::EventId;
 use schemas::examples::connection;
 use schemas::ids::Tenant;
 use schemas::report_event::ReportEvent;
 use schemas::report_request::ReportRequest;
+use traffic_query::{SeriesQuery, TopQuery, TrafficFilter};
 
 use crate::adapters::{Later, Outside};
 
@@ -66,7 +68,7 @@ impl World {
 
 /// One name, which tells whose it is. Its id is the largest there is.
 fn named(what: &str, tenant: &Tenant) -> Vec<Named> {
-    vec![Named { id: i64::MAX.cast_unsigned(), name: format!("{what} of {tenant}") }]
+    vec![Named { id: i64::MAX.to_string(), name: format!("{what} of {tenant}") }]
 }
 
 impl Outside for std::sync::Arc<World> {
@@ -87,26 +89,76 @@ impl Outside for std::sync::Arc<World> {
         self.write(move || world.events.lock().unwrap().push(event))
     }
 
-    fn remote_networks<'a>(&'a self, tenant: &'a Tenant) -> Later<'a, Vec<Named>, QueryError> {
-        self.ask(tenant, "remote networks".to_owned(), named("Lab", tenant))
-    }
-
-    fn users<'a>(&'a self, tenant: &'a Tenant, search: &'a str, limit: u32) -> Later<'a, Vec<Named>, QueryError> {
-        self.ask(tenant, format!("users {search:?} {limit}"), named("Jane", tenant))
-    }
-
-    fn resources<'a>(&'a self, tenant: &'a Tenant, search: &'a str, limit: u32) -> Later<'a, Vec<Named>, QueryError> {
-        self.ask(tenant, format!("resources {search:?} {limit}"), named("Wiki", tenant))
-    }
-
-    fn connections<'a>(
+    fn search<'a>(
         &'a self,
         tenant: &'a Tenant,
-        of: Of,
+        searched: Searched,
+        text: &'a str,
         limit: u32,
-    ) -> Later<'a, Vec<ConnectionEvent>, QueryError> {
-        let mut event = connection(EventType::ClosedConnection, "c-1", 1_793_500_000_123);
-        event.remote_network_name = format!("Lab of {tenant}");
-        self.ask(tenant, format!("connections {of:?} {limit}"), vec![event])
+    ) -> Later<'a, Vec<Named>, QueryError> {
+        let what = if searched == Searched::Users { "Jane" } else { "Wiki" };
+        self.ask(tenant, format!("{searched:?} {text:?} {limit}"), named(what, tenant))
     }
+
+    fn recent<'a>(
+        &'a self,
+        tenant: &'a Tenant,
+        filter: &'a TrafficFilter,
+        before: Option<EventId>,
+        limit: u32,
+    ) -> Later<'a, Page, QueryError> {
+        let event = event_of(tenant);
+        let page = Page { next: Some(event.event_id), connections: vec![event] };
+        let before = before.map(|it| it.to_string()).unwrap_or_default();
+        self.ask(tenant, format!("recent {} {before} {limit}", written(filter)), page)
+    }
+
+    fn connection<'a>(&'a self, tenant: &'a Tenant, event: EventId) -> Later<'a, Vec<ConnectionEvent>, QueryError> {
+        self.ask(tenant, format!("connection {event}"), vec![event_of(tenant)])
+    }
+
+    fn open<'a>(&'a self, tenant: &'a Tenant, filter: &'a TrafficFilter, limit: u32) -> Later<'a, Open, QueryError> {
+        let event = event_of(tenant);
+        let connection = OpenConnection {
+            opened_at: event.start_time,
+            connection_id: event.connection_id,
+            connector: event.connector_id.get(),
+            remote_network: (event.remote_network_id.get(), event.remote_network_name),
+            resource: (event.resource_id.get(), event.resource_address),
+            user: event.user.map(|user| (user.id.get(), user.email)),
+            service_account: None,
+            client_ip: event.client_ip,
+            protocol: event.protocol,
+        };
+        self.ask(tenant, format!("open {} {limit}", written(filter)), Open { total: 2, connections: vec![connection] })
+    }
+
+    fn series<'a>(&'a self, tenant: &'a Tenant, query: &'a SeriesQuery) -> Later<'a, Series, QueryError> {
+        let starts = query.starts().to_vec();
+        let line = |keys, value| Line { keys, values: vec![vec![value]; starts.len()] };
+        let lines = vec![line(Some(vec![format!("Lab of {tenant}")]), 7), line(None, u128::MAX >> 64)];
+        let question = format!("series {} {:?} {}", written(query.filter()), starts, groups(query.groups()));
+        self.ask(tenant, question, Series { starts, lines, source: Source::Raw })
+    }
+
+    fn top<'a>(&'a self, tenant: &'a Tenant, query: &'a TopQuery) -> Later<'a, Top, QueryError> {
+        let group = Group { keys: vec![format!("Lab of {tenant}")], values: vec![7] };
+        let top = Top { groups: vec![group], others: Some(vec![1]), source: Source::Rollup };
+        self.ask(tenant, format!("top {} {}", written(query.filter()), groups(query)), top)
+    }
+}
+
+fn event_of(tenant: &Tenant) -> ConnectionEvent {
+    let event = connection(EventType::ClosedConnection, "c-1", 1_793_500_000_123);
+    ConnectionEvent { remote_network_name: format!("Lab of {tenant}"), ..event }
+}
+
+fn written(filter: &TrafficFilter) -> String {
+    filter.to_pairs().into_iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&")
+}
+
+fn groups(query: &TopQuery) -> String {
+    let by: Vec<_> = query.by().iter().map(|it| it.name()).collect();
+    let measures: Vec<_> = query.measures().iter().map(|it| it.name()).collect();
+    format!("by {by:?} {measures:?} {}", query.limit())
 }

@@ -8,13 +8,17 @@ use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, TimeZone};
 use schemas::times::Moment;
 
-use crate::error::Refusal;
+use crate::error::FilterError;
 
-/// Beginning and end in UTC, and the zone's name as it is known.
+/// Beginning and end in UTC: `[from, to)`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Range {
-    pub(crate) from: Moment,
-    pub(crate) to: Moment,
+pub struct TimeRange {
+    /// First moment.
+    pub from: Moment,
+    /// First moment after it.
+    pub to: Moment,
+    /// The zone that local times were taken in.
+    pub zone: TimeZone,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -27,23 +31,24 @@ enum End {
 ///
 /// # Errors
 /// The field that is wrong.
-pub(crate) fn in_utc(from: &str, to: &str, zone: &str) -> Result<Range, Refusal> {
-    let zone = TimeZone::get(zone)
-        .map_err(|_| Refusal::Field("zone", "is not an IANA zone name such as Europe/Berlin".to_owned()))?;
-    let range = Range { from: moment("from", from, &zone, End::From)?, to: moment("to", to, &zone, End::To)? };
+pub fn in_utc(from: &str, to: &str, zone: &str) -> Result<TimeRange, FilterError> {
+    let zone =
+        TimeZone::get(zone).map_err(|_| FilterError::new("zone", "is not an IANA zone name such as Europe/Berlin"))?;
+    let (from, to) = (moment("from", from, &zone, End::From)?, moment("to", to, &zone, End::To)?);
+    let range = TimeRange { from, to, zone };
     for (field, value) in [("from", range.from), ("to", range.to)] {
         if !(Moment::FIRST..=Moment::END).contains(&value) {
-            return Err(Refusal::Field(field, "is not from 1970 to 2100".to_owned()));
+            return Err(FilterError::new(field, "is not from 1970 to 2100"));
         }
     }
     if range.from >= range.to {
-        return Err(Refusal::Field("to", "is not after from".to_owned()));
+        return Err(FilterError::new("to", "is not after from"));
     }
     Ok(range)
 }
 
-fn moment(field: &'static str, text: &str, zone: &TimeZone, end: End) -> Result<Moment, Refusal> {
-    let wrong = || Refusal::Field(field, "is not a time such as 2026-11-01T00:00".to_owned());
+fn moment(field: &'static str, text: &str, zone: &TimeZone, end: End) -> Result<Moment, FilterError> {
+    let wrong = || FilterError::new(field, "is not a time such as 2026-11-01T00:00");
     if let Ok(timestamp) = text.parse::<Timestamp>() {
         return Ok(Moment::from_micros(timestamp.as_microsecond()));
     }
@@ -59,7 +64,8 @@ fn moment(field: &'static str, text: &str, zone: &TimeZone, end: End) -> Result<
 }
 
 /// As RFC 3339 in UTC.
-pub(crate) fn rfc3339(moment: Moment) -> String {
+#[must_use]
+pub fn rfc3339(moment: Moment) -> String {
     Timestamp::from_microsecond(moment.as_micros()).unwrap_or_default().to_string()
 }
 
@@ -67,7 +73,7 @@ pub(crate) fn rfc3339(moment: Moment) -> String {
 mod tests {
     use super::*;
 
-    fn utc(from: &str, to: &str, zone: &str) -> Result<(String, String), Refusal> {
+    fn utc(from: &str, to: &str, zone: &str) -> Result<(String, String), FilterError> {
         in_utc(from, to, zone).map(|range| (rfc3339(range.from), rfc3339(range.to)))
     }
 
@@ -105,7 +111,7 @@ mod tests {
             ("1969-12-31T00:00", "2026-11-01T00:00", "UTC", "from"),
             ("2026-11-01T00:00", "2100-01-01T00:01", "UTC", "to"),
         ] {
-            assert!(matches!(in_utc(from, to, zone), Err(Refusal::Field(found, _)) if found == field), "{from} {to}");
+            assert_eq!(in_utc(from, to, zone).unwrap_err().field, field, "{from} {to}");
         }
     }
 }

@@ -1,0 +1,283 @@
+//! A tenant's traffic: connections, and how many of what. Every question takes the same filter.
+
+mod connection;
+pub(crate) mod names;
+mod open_connections;
+mod url;
+
+use axum::Json;
+use axum::extract::State;
+use clickhouse_io::traffic::{Open, Source, check_open};
+use schemas::connection_event::ConnectionEvent;
+use serde::Serialize;
+use traffic_query::time_range::rfc3339;
+use traffic_query::{Bucket, Dimension, Measure, SeriesQuery, TopQuery, TrafficFilter};
+use utoipa::ToSchema;
+
+use crate::app::App;
+use crate::error::{ErrorBody, Refusal};
+use crate::routes::extract::UrlId;
+use crate::routes::traffic::connection::Connection;
+use crate::routes::traffic::open_connections::OpenConnections;
+use crate::routes::traffic::url::TrafficUrl;
+use crate::session::SignedIn;
+
+/// An event as the API gives it.
+#[must_use]
+pub fn connection_json(event: ConnectionEvent) -> serde_json::Value {
+    // Made of texts and numbers.
+    serde_json::to_value(Connection::from(event)).unwrap_or_default()
+}
+
+/// Open connections as the API gives them.
+#[must_use]
+pub fn open_json(open: Open) -> serde_json::Value {
+    serde_json::to_value(OpenConnections::from(open)).unwrap_or_default()
+}
+
+/// Connections of a page, where nothing else is said.
+const PAGE: u32 = 50;
+/// Groups of an answer, where nothing else is said.
+const GROUPS: u32 = 10;
+/// Dimensions whose values are counted at once.
+const FACETS_MAX: usize = 14;
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Connections {
+    /// Newest first.
+    connections: Vec<Connection>,
+    /// For `before` of the next page; absent at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Events {
+    /// Of one connection, the oldest first.
+    events: Vec<Connection>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct Group {
+    /// Absent for all other groups together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    keys: Option<Vec<String>>,
+    /// By measure.
+    #[schema(value_type = Vec<u64>)]
+    values: Vec<u128>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Groups {
+    by: Vec<&'static str>,
+    measures: Vec<&'static str>,
+    /// Most of the first measure first; all others last.
+    groups: Vec<Group>,
+    /// `raw` or `rollup`.
+    source: &'static str,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct Line {
+    /// Absent for all other groups together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    keys: Option<Vec<String>>,
+    /// By bucket, then by measure.
+    #[schema(value_type = Vec<Vec<u64>>)]
+    values: Vec<Vec<u128>>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Series {
+    split: Vec<&'static str>,
+    measures: Vec<&'static str>,
+    /// Beginnings of the buckets; the first may lie before the range.
+    starts: Vec<String>,
+    series: Vec<Line>,
+    /// `raw` or `rollup`.
+    source: &'static str,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Facets {
+    facets: Vec<Groups>,
+}
+
+/// Connections that ended, failed or were denied, newest first, a page at a time. Takes every field of the filter.
+#[utoipa::path(get, path = "/api/v1/traffic/connections",
+    params(("before" = Option<String>, Query, description = "`next` of the page before"),
+           ("limit" = Option<u32>, Query, description = "At most so many, up to 500")),
+    responses((status = 200, body = Connections), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
+              (status = 503, body = ErrorBody)))]
+pub(crate) async fn connections(
+    State(app): State<App>,
+    signed_in: SignedIn,
+    url: TrafficUrl,
+) -> Result<Json<Connections>, Refusal> {
+    page(&app, &signed_in, &url, |filter| filter).await
+}
+
+/// Connections of a User. Takes every field of the filter.
+#[utoipa::path(get, path = "/api/v1/users/{id}/connections",
+    params(("id" = String, Path), ("before" = Option<String>, Query), ("limit" = Option<u32>, Query)),
+    responses((status = 200, body = Connections), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
+              (status = 503, body = ErrorBody)))]
+pub(crate) async fn user_connections(
+    State(app): State<App>,
+    signed_in: SignedIn,
+    UrlId(id): UrlId,
+    url: TrafficUrl,
+) -> Result<Json<Connections>, Refusal> {
+    let id = id.parse().map_err(|_| Refusal::field("id", "is not a number"))?;
+    page(&app, &signed_in, &url, |filter| TrafficFilter { users: [id].into(), ..filter }).await
+}
+
+/// Connections of a Resource. Takes every field of the filter.
+#[utoipa::path(get, path = "/api/v1/resources/{id}/connections",
+    params(("id" = String, Path), ("before" = Option<String>, Query), ("limit" = Option<u32>, Query)),
+    responses((status = 200, body = Connections), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
+              (status = 503, body = ErrorBody)))]
+pub(crate) async fn resource_connections(
+    State(app): State<App>,
+    signed_in: SignedIn,
+    UrlId(id): UrlId,
+    url: TrafficUrl,
+) -> Result<Json<Connections>, Refusal> {
+    let id = id.parse().map_err(|_| Refusal::field("id", "is not a number"))?;
+    page(&app, &signed_in, &url, |filter| TrafficFilter { resources: [id].into(), ..filter }).await
+}
+
+async fn page(
+    app: &App,
+    signed_in: &SignedIn,
+    url: &TrafficUrl,
+    of: impl FnOnce(TrafficFilter) -> TrafficFilter + Send,
+) -> Result<Json<Connections>, Refusal> {
+    let filter = of(url.filter(&["before", "limit"])?);
+    let before = match url.one("before")? {
+        Some(text) => Some(text.parse().map_err(|_| Refusal::field("before", "is not the next of a page"))?),
+        None => None,
+    };
+    let found = app.outside.recent(&signed_in.tenant, &filter, before, url.number("limit", PAGE)?).await?;
+    Ok(Json(Connections {
+        connections: found.connections.into_iter().map(Connection::from).collect(),
+        next: found.next.map(|next| next.to_string()),
+    }))
+}
+
+/// One connection with all its events; `id` is the event id of any of them.
+#[utoipa::path(get, path = "/api/v1/traffic/connections/{id}", params(("id" = String, Path)),
+    responses((status = 200, body = Events), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody),
+              (status = 503, body = ErrorBody)))]
+pub(crate) async fn connection(
+    State(app): State<App>,
+    signed_in: SignedIn,
+    UrlId(id): UrlId,
+) -> Result<Json<Events>, Refusal> {
+    let id = id.parse().map_err(|_| Refusal::NotFound)?;
+    let events = app.outside.connection(&signed_in.tenant, id).await?;
+    if events.is_empty() {
+        return Err(Refusal::NotFound);
+    }
+    Ok(Json(Events { events: events.into_iter().map(Connection::from).collect() }))
+}
+
+/// Connections that are open now, those opened last first. Takes the fields of the filter that are known of a connection while it is
+/// open; the range is that of the opening.
+#[utoipa::path(get, path = "/api/v1/traffic/open",
+    params(("limit" = Option<u32>, Query, description = "At most so many, up to 10000")),
+    responses((status = 200, body = OpenConnections), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
+              (status = 503, body = ErrorBody)))]
+pub(crate) async fn open(
+    State(app): State<App>,
+    signed_in: SignedIn,
+    url: TrafficUrl,
+) -> Result<Json<OpenConnections>, Refusal> {
+    let filter = url.filter(&["limit"])?;
+    check_open(&filter)?;
+    let found = app.outside.open(&signed_in.tenant, &filter, url.number("limit", PAGE)?).await?;
+    Ok(Json(found.into()))
+}
+
+/// Measures over time, split by up to two dimensions. Takes every field of the filter; days are those of its zone.
+#[utoipa::path(get, path = "/api/v1/traffic/series",
+    params(("bucket" = Option<String>, Query, description = "minute, hour or day; by the range where it is absent"),
+           ("split" = Option<Vec<String>>, Query, description = "Dimensions, at most two"),
+           ("measures" = Option<Vec<String>>, Query, description = "connections where it is absent"),
+           ("limit" = Option<u32>, Query, description = "Series beside that of all others, up to 100")),
+    responses((status = 200, body = Series), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
+              (status = 503, body = ErrorBody)))]
+pub(crate) async fn series(
+    State(app): State<App>,
+    signed_in: SignedIn,
+    url: TrafficUrl,
+) -> Result<Json<Series>, Refusal> {
+    let filter = url.filter(&["bucket", "split", "measures", "limit"])?;
+    let split = url.all::<Dimension>("split")?;
+    let bucket = url.one("bucket")?.map(str::parse::<Bucket>).transpose();
+    let bucket = bucket.map_err(|reason| Refusal::field("bucket", reason))?;
+    let query = SeriesQuery::new(filter, bucket, &split, &measures(&url)?, url.number("limit", GROUPS)?)?;
+    let found = app.outside.series(&signed_in.tenant, &query).await?;
+    Ok(Json(Series {
+        split: split.into_iter().map(Dimension::name).collect(),
+        measures: query.groups().measures().iter().map(|it| it.name()).collect(),
+        starts: found.starts.into_iter().map(rfc3339).collect(),
+        series: found.lines.into_iter().map(|line| Line { keys: line.keys, values: line.values }).collect(),
+        source: found.source.name(),
+    }))
+}
+
+/// The groups with most of a measure, and all others together. Takes every field of the filter.
+#[utoipa::path(get, path = "/api/v1/traffic/top",
+    params(("by" = Vec<String>, Query, description = "Dimensions, one or two"),
+           ("measures" = Option<Vec<String>>, Query, description = "connections where it is absent; the first gives the order"),
+           ("limit" = Option<u32>, Query, description = "Groups beside the others, up to 100")),
+    responses((status = 200, body = Groups), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
+              (status = 503, body = ErrorBody)))]
+pub(crate) async fn top(State(app): State<App>, signed_in: SignedIn, url: TrafficUrl) -> Result<Json<Groups>, Refusal> {
+    let filter = url.filter(&["by", "measures", "limit"])?;
+    let query = TopQuery::new(filter, &url.all::<Dimension>("by")?, &measures(&url)?, url.number("limit", GROUPS)?)?;
+    Ok(Json(groups(&app, &signed_in, &query).await?))
+}
+
+/// For each dimension the values with most events, among the connections that all other fields of the filter let through.
+#[utoipa::path(get, path = "/api/v1/traffic/facets",
+    params(("of" = Vec<String>, Query, description = "Dimensions"),
+           ("limit" = Option<u32>, Query, description = "Values of each, up to 100")),
+    responses((status = 200, body = Facets), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
+              (status = 503, body = ErrorBody)))]
+pub(crate) async fn facets(
+    State(app): State<App>,
+    signed_in: SignedIn,
+    url: TrafficUrl,
+) -> Result<Json<Facets>, Refusal> {
+    let filter = url.filter(&["of", "limit"])?;
+    let of = url.all::<Dimension>("of")?;
+    if of.is_empty() || of.len() > FACETS_MAX {
+        return Err(Refusal::field("of", format!("has not 1 to {FACETS_MAX} values")));
+    }
+    let mut facets = Vec::with_capacity(of.len());
+    for dimension in of {
+        let query = TopQuery::facet(&filter, dimension, url.number("limit", GROUPS)?)?;
+        facets.push(groups(&app, &signed_in, &query).await?);
+    }
+    Ok(Json(Facets { facets }))
+}
+
+fn measures(url: &TrafficUrl) -> Result<Vec<Measure>, Refusal> {
+    let measures = url.all::<Measure>("measures")?;
+    Ok(if measures.is_empty() { vec![Measure::Connections] } else { measures })
+}
+
+async fn groups(app: &App, signed_in: &SignedIn, query: &TopQuery) -> Result<Groups, Refusal> {
+    let found = app.outside.top(&signed_in.tenant, query).await?;
+    let source: Source = found.source;
+    let groups = found.groups.into_iter().map(|group| Group { keys: Some(group.keys), values: group.values });
+    let others = found.others.map(|values| Group { keys: None, values });
+    Ok(Groups {
+        by: query.by().iter().map(|it| it.name()).collect(),
+        measures: query.measures().iter().map(|it| it.name()).collect(),
+        groups: groups.chain(others).collect(),
+        source: source.name(),
+    })
+}

@@ -1,0 +1,89 @@
+//! `flowledger aggregate`: the roll-up held against the raw rows, and made anew from them.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
+use clap::{Args, Subcommand};
+use clickhouse_io::{ClickHouse, rollup};
+use schemas::ids::Tenant;
+use schemas::times::Moment;
+use traffic_query::time_range::rfc3339;
+
+use crate::cli::{CommonOptions, moment};
+use crate::output::{line, table};
+
+/// Differences that are shown.
+const SHOWN_MAX: u32 = 1_000;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AggregateCommand {
+    /// Compare roll-up and raw rows, print where they differ, and fail where they do.
+    Verify(RangeOptions),
+    /// Count whole hours anew from the raw rows; events may keep coming.
+    Rebuild(RangeOptions),
+}
+
+/// Whose roll-up, and which hours of it.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct RangeOptions {
+    /// Configuration file; the environment (`FLOWLEDGER__SECTION__KEY`) wins over it.
+    #[arg(long, env = "FLOWLEDGER_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Tenant whose roll-up it is.
+    #[arg(long)]
+    tenant: Tenant,
+    /// A moment in the first hour, with its zone: `2026-11-01T00:00:00Z`.
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    from: Moment,
+    /// The first moment after the last hour, with its zone.
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    to: Moment,
+}
+
+impl RangeOptions {
+    fn clickhouse(&self) -> anyhow::Result<ClickHouse> {
+        if self.from >= self.to {
+            bail!("--to is not after --from");
+        }
+        let options = CommonOptions { config: self.config.clone(), ..CommonOptions::default() };
+        let config = crate::services::loaded(&options, |_| Ok(()))?.context("no config")?;
+        Ok(ClickHouse::new(&config.clickhouse))
+    }
+
+    fn range(&self) -> (Moment, Moment) {
+        (self.from, self.to)
+    }
+}
+
+pub(crate) async fn run(command: AggregateCommand) -> anyhow::Result<()> {
+    match command {
+        AggregateCommand::Verify(options) => {
+            let clickhouse = options.clickhouse()?;
+            let found = rollup::verify(&clickhouse, &options.tenant, options.range(), SHOWN_MAX).await?;
+            if found.is_empty() {
+                said("roll-up and raw rows are the same");
+                return Ok(());
+            }
+            let head = ["HOUR", "NETWORK", "USER, SERVICE ACCOUNT, RESOURCE, CONNECTOR", "ROLL-UP", "RAW ROWS"];
+            let rows = found.iter().map(|it| {
+                let hour = rfc3339(Moment::from_micros(it.hour * 1_000_000));
+                let counts = |text: &str| if text.is_empty() { "none".to_owned() } else { text.to_owned() };
+                vec![hour, it.remote_network_id.to_string(), it.keys.clone(), counts(&it.rolled_up), counts(&it.raw)]
+            });
+            line(&table(&head.map(str::to_owned), rows))?;
+            let more = if found.len() as u64 == u64::from(SHOWN_MAX) { " or more" } else { "" };
+            bail!("{}{more} groups differ; `flowledger aggregate rebuild` counts them anew", found.len())
+        }
+        AggregateCommand::Rebuild(options) => {
+            let clickhouse = options.clickhouse()?;
+            let told = |done: usize, all: usize| said(&format!("{done} of {all} hours of Remote Networks are counted"));
+            rollup::rebuild(&clickhouse, &options.tenant, options.range(), told).await?;
+            Ok(())
+        }
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "what is no answer goes beside it")]
+fn said(text: &str) {
+    eprintln!("flowledger: {text}");
+}

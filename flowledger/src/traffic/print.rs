@@ -1,0 +1,123 @@
+//! Answers as tables for people, and as one JSON object a line. Names may hold anything: control characters are shown escaped.
+
+use clickhouse_io::traffic::{Group, Named, Open, Series, Top};
+use schemas::connection_event::ConnectionEvent;
+use serde_json::{Map, Value, json};
+use traffic_query::time_range::rfc3339;
+use traffic_query::{SeriesQuery, TopQuery};
+
+use crate::output::{line, plain, table};
+
+/// What stands for the groups that are not named.
+const OTHERS: &str = "(others)";
+
+pub(super) fn connections(events: Vec<ConnectionEvent>, as_json: bool) -> std::io::Result<()> {
+    if as_json {
+        return events.into_iter().try_for_each(|event| line(&console::connection_json(event).to_string()));
+    }
+    let head = ["END", "STATUS", "WHO", "RESOURCE", "NETWORK", "CONNECTOR", "VIA", "SENT", "RECEIVED", "EVENT"];
+    let rows = events.iter().map(|event| {
+        let user = event.user.as_ref().map(|it| it.email.as_str());
+        let account = event.service_account.as_ref().map(|it| it.name.as_str());
+        let port = if event.resource_port == 0 { String::new() } else { format!(":{}", event.resource_port) };
+        vec![
+            rfc3339(event.end_time),
+            event.status().map_or("OPENED", |status| status.report_name()).to_owned(),
+            plain(user.or(account).unwrap_or_default()),
+            plain(&format!("{}{port}", event.resource_address)),
+            plain(&event.remote_network_name),
+            plain(&event.connector_name),
+            event.protocol.name().to_owned(),
+            event.bytes_transferred.to_string(),
+            event.bytes_received.to_string(),
+            event.event_id.to_string(),
+        ]
+    });
+    line(&table(&head.map(str::to_owned), rows))
+}
+
+pub(super) fn open(open: Open, as_json: bool) -> anyhow::Result<()> {
+    if as_json {
+        let connections = console::open_json(open)["connections"].take();
+        let each = connections.as_array().into_iter().flatten();
+        return Ok(each.map(ToString::to_string).try_for_each(|text| line(&text))?);
+    }
+    let head = ["OPENED", "WHO", "RESOURCE", "NETWORK", "CONNECTOR", "VIA", "CLIENT", "CONNECTION"];
+    let rows = open.connections.into_iter().map(|it| {
+        let (_, who) = it.user.or(it.service_account).unwrap_or_default();
+        vec![
+            rfc3339(it.opened_at),
+            plain(&who),
+            plain(&it.resource.1),
+            plain(&it.remote_network.1),
+            it.connector.to_string(),
+            it.protocol.name().to_owned(),
+            it.client_ip.map(|ip| ip.to_string()).unwrap_or_default(),
+            plain(&it.connection_id),
+        ]
+    });
+    Ok(line(&table(&head.map(str::to_owned), rows))?)
+}
+
+pub(super) fn top(query: &TopQuery, top: &Top, as_json: bool) -> std::io::Result<()> {
+    let others = top.others.iter().map(|values| (None, values));
+    let groups = top.groups.iter().map(|Group { keys, values }| (Some(keys), values)).chain(others);
+    if as_json {
+        return groups.into_iter().try_for_each(|(keys, values)| line(&object(query, keys, values, None).to_string()));
+    }
+    let rows = groups.map(|(keys, values)| keys_of(query, keys).into_iter().chain(texts(values)).collect());
+    line(&table(&head(query, None), rows))
+}
+
+pub(super) fn series(query: &SeriesQuery, series: &Series, as_json: bool) -> std::io::Result<()> {
+    let groups = query.groups();
+    let points = series.lines.iter().flat_map(|it| {
+        let values = series.starts.iter().zip(&it.values);
+        values.map(move |(start, values)| (rfc3339(*start), it.keys.as_ref(), values))
+    });
+    if as_json {
+        let mut objects = points.map(|(start, keys, values)| object(groups, keys, values, Some(start)));
+        return objects.try_for_each(|object| line(&object.to_string()));
+    }
+    // Zeros say nothing to a reader of lines.
+    let points = points.filter(|(_, _, values)| values.iter().any(|value| *value != 0));
+    let rows = points.map(|(start, keys, values)| {
+        std::iter::once(start).chain(keys_of(groups, keys)).chain(texts(values)).collect()
+    });
+    line(&table(&head(groups, Some("START")), rows))
+}
+
+pub(super) fn names(names: &[Named], as_json: bool) -> std::io::Result<()> {
+    if as_json {
+        return names.iter().try_for_each(|it| line(&json!({ "id": it.id, "name": it.name }).to_string()));
+    }
+    let rows = names.iter().map(|it| vec![plain(&it.id), plain(&it.name)]);
+    line(&table(&["ID", "NAME"].map(str::to_owned), rows))
+}
+
+fn head(query: &TopQuery, first: Option<&str>) -> Vec<String> {
+    let keys = query.by().iter().map(|it| it.name());
+    let values = query.measures().iter().map(|it| it.name());
+    first.into_iter().chain(keys).chain(values).map(str::to_uppercase).collect()
+}
+
+fn keys_of(query: &TopQuery, keys: Option<&Vec<String>>) -> Vec<String> {
+    let named =
+        |keys: &Vec<String>| keys.iter().map(|key| if key.is_empty() { "-".to_owned() } else { plain(key) }).collect();
+    keys.map_or_else(|| query.by().iter().map(|_| OTHERS.to_owned()).collect(), named)
+}
+
+fn texts(values: &[u128]) -> impl Iterator<Item = String> {
+    values.iter().map(ToString::to_string)
+}
+
+/// An object of start, keys and values by their names; without keys it is that of all other groups.
+fn object(query: &TopQuery, keys: Option<&Vec<String>>, values: &[u128], start: Option<String>) -> Value {
+    let mut object = Map::new();
+    object.extend(start.map(|start| ("start".to_owned(), Value::from(start))));
+    let keys = query.by().iter().zip(keys.into_iter().flatten());
+    object.extend(keys.map(|(dimension, key)| (dimension.name().to_owned(), Value::from(key.as_str()))));
+    let values = query.measures().iter().zip(values);
+    object.extend(values.map(|(measure, value)| (measure.name().to_owned(), json!(value))));
+    Value::from(object)
+}

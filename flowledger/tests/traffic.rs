@@ -1,0 +1,134 @@
+//! `flowledger traffic` on the real engine: what it prints and what it refuses.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::process::{Command, Stdio};
+
+use clickhouse_io::rows::{ConnectionRow, Source};
+use clickhouse_io::write::{EventTable, insert};
+use clickhouse_io::{ClickHouse, ClickHouseConfig, migrate};
+use local_parts::{ClickHouseProcess, Silent};
+use schemas::connection_event::{ConnectionEvent, EventType};
+use schemas::examples::connection;
+use schemas::migrations;
+
+struct Stand {
+    engine: ClickHouseProcess,
+    _folder: tempfile::TempDir,
+}
+
+/// An engine with an opened and closed connection, a failure and a denied attempt of `acme`.
+async fn stand() -> Stand {
+    let folder = tempfile::tempdir().unwrap();
+    let binary = env!("CARGO_BIN_EXE_flowledger").as_ref();
+    let engine = ClickHouseProcess::start(binary, folder.path(), None, &Silent).await.unwrap();
+    let clickhouse = ClickHouse::new(&ClickHouseConfig { url: engine.url(), ..ClickHouseConfig::default() });
+    migrate::migrate(&clickhouse, migrations::ALL).await.unwrap();
+    let begin = 1_793_487_602_000;
+    let opened = connection(EventType::EstablishedConnection, "7f-1", begin);
+    let closed = connection(EventType::ClosedConnection, "7f-1", begin + 61_250);
+    let closed = ConnectionEvent { start_time: opened.end_time, bytes_received: 9_000_000_000, ..closed };
+    let failed = connection(EventType::FailedToConnect, "7f-2", begin + 86_400_000);
+    let failed = ConnectionEvent { remote_network_name: "two\nlines".to_owned(), ..failed };
+    let denied = connection(EventType::DeniedAccess, "7f-3", begin + 86_400_500);
+    let row = |(event, offset)| ConnectionRow::from_event(event, Source { name: "main", partition: 0, offset });
+    let ended = [closed, failed, denied].into_iter().zip(1..).map(row).collect();
+    insert(&clickhouse, EventTable::ConnectionOpenings, vec![row((opened, 0))], "openings").await.unwrap();
+    insert(&clickhouse, EventTable::Connections, ended, "ended").await.unwrap();
+    Stand { engine, _folder: folder }
+}
+
+impl Stand {
+    /// Standard output, standard error and whether it went well.
+    fn run(&self, command: &str, arguments: &[&str]) -> (String, String, bool) {
+        let output = Command::new(env!("CARGO_BIN_EXE_flowledger"))
+            .arg(command)
+            .args(arguments)
+            .env_clear()
+            .env("FLOWLEDGER__CLICKHOUSE__URL", self.engine.url())
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (text(output.stdout), text(output.stderr), output.status.success())
+    }
+
+    /// What is printed, after the question; what is said beside it, below.
+    fn gives(&self, question: &str) -> String {
+        let (said, beside, went_well) = self.run("traffic", &question.split(' ').collect::<Vec<_>>());
+        assert!(went_well, "{question}: {beside}");
+        format!("$ flowledger traffic {question}\n{said}{beside}\n")
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn questions_are_answered_for_one_tenant() {
+    let stand = stand().await;
+    let hours = ["--tenant", "acme", "--from", "2026-10-31T00:00:00Z", "--to", "2026-11-03T00:00:00Z"];
+    let aggregate = |verb: &str| stand.run("aggregate", &[&[verb], &hours[..]].concat());
+    let before = aggregate("verify");
+    assert!(!before.2 && before.1.contains("2 groups differ"), "{before:?}");
+    insta::assert_snapshot!("aggregate-verify", before.0);
+    let rebuilt = aggregate("rebuild");
+    assert!(
+        rebuilt.2 && rebuilt.1.ends_with("flowledger: 2 of 2 hours of Remote Networks are counted\n"),
+        "{rebuilt:?}"
+    );
+    assert_eq!(
+        aggregate("verify"),
+        (String::new(), "flowledger: roll-up and raw rows are the same\n".to_owned(), true)
+    );
+
+    let range = "--from 2026-11-01T00:00 --to 2026-11-03T00:00 --zone Europe/Berlin";
+    let page = stand.run("traffic", &["recent", "--tenant", "acme", "--json", "--limit", "1"]).0;
+    let newest: serde_json::Value = serde_json::from_str(&page).unwrap();
+    let newest = newest["event_id"].as_str().unwrap();
+    let answers = [
+        "recent --tenant acme".to_owned(),
+        "recent --tenant acme --limit 1".to_owned(),
+        format!("recent --tenant acme --json --before {newest} --statuses NORMAL --statuses DNS_ERROR"),
+        "recent --tenant globex".to_owned(),
+        format!("series --tenant acme {range} --bucket day --split user --measure connections --measure bytes"),
+        format!("series --tenant acme {range} --bucket day --measure denied --json"),
+        "top --tenant acme --by status --by remote_network --measure events --measure users".to_owned(),
+        "top --tenant acme --by status --measure events --limit 1 --json".to_owned(),
+        "facets --tenant acme --of protocol --of status --statuses NORMAL".to_owned(),
+        "search --tenant acme users JANE".to_owned(),
+        "search --tenant acme addresses --json".to_owned(),
+    ];
+    let printed: String = answers.iter().map(|question| stand.gives(question)).collect();
+    insta::assert_snapshot!("traffic", printed);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connection_is_shown_with_its_opening_and_to_nobody_else() {
+    let stand = stand().await;
+    let opened = connection(EventType::EstablishedConnection, "7f-1", 1_793_487_602_000).event_id.to_string();
+    insta::assert_snapshot!("traffic-connection", stand.gives(&format!("connection --tenant acme {opened}")));
+    let (said, error, went_well) = stand.run("traffic", &["connection", "--tenant", "globex", &opened]);
+    assert!(!went_well && said.is_empty());
+    assert_eq!(error, "flowledger: globex has no such event\n");
+}
+
+#[test]
+fn what_is_wrong_is_named_before_anything_is_asked() {
+    let refused = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_flowledger"));
+        // Nobody listens there: an answer would be another one.
+        command.arg("traffic").args(arguments).env_clear().env("FLOWLEDGER__CLICKHOUSE__URL", "http://127.0.0.1:1");
+        let output = command.stdin(Stdio::null()).output().unwrap();
+        assert!(!output.status.success(), "{arguments:?}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    for (arguments, words) in [
+        (&["recent"][..], "--tenant"),
+        (&["recent", "--tenant", "acme", "--users", "jane"], "--users is not a decimal number"),
+        (&["recent", "--tenant", "acme", "--client-addresses", "10.0.0.0/40"], "--client-addresses has more bits"),
+        (&["top", "--tenant", "acme"], "--by"),
+        (&["top", "--tenant", "acme", "--by", "money"], "is none of remote_network, user"),
+        (&["series", "--tenant", "acme", "--bucket", "minute"], "bucket makes more than 2000 points"),
+        (&["connection", "--tenant", "acme", "7f-1"], "a UUID of version 8"),
+    ] {
+        let said = refused(arguments);
+        assert!(said.contains(words), "{arguments:?}: {said}");
+    }
+}

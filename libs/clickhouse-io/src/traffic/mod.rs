@@ -1,0 +1,21 @@
+//! Answers to what is asked of a tenant's traffic: the one translation of the filter to SQL, and the questions that use it.
+//!
+//! Each fact counts once. Everything that comes from outside is bound as a parameter; whose traffic it is comes first of all.
+
+mod condition;
+mod facts;
+mod one;
+mod open;
+mod parameters;
+mod recent;
+mod search;
+mod series;
+mod top;
+
+pub use facts::Source;
+pub use one::connection;
+pub use open::{OPEN_MAX, Open, OpenConnection, check_open, open};
+pub use recent::{PAGE_MAX, Page, recent};
+pub use search::{NAMES_MAX, Named, Searched, search};
+pub use series::{Line, Series, series};
+pub use top::{Group, Top, top};

@@ -1,0 +1,99 @@
+//! Connections, newest first, a page at a time.
+
+use clickhouse::Row;
+use schemas::connection_event::ConnectionEvent;
+use schemas::event_id::EventId;
+use schemas::ids::Tenant;
+use schemas::times::Moment;
+use traffic_query::TrafficFilter;
+
+use super::condition::condition;
+use super::parameters::Parameters;
+use crate::client::ClickHouse;
+use crate::error::QueryError;
+use crate::rows::ConnectionRow;
+
+/// Most connections of a page.
+pub const PAGE_MAX: u32 = 500;
+
+const HOUR_MICROS: i64 = 3_600_000_000;
+/// Events may lie this far ahead of the clock.
+const AHEAD_MAX_MICROS: i64 = 2 * 24 * HOUR_MICROS;
+/// How much further back each step looks than the one before it.
+const GROWTH: i64 = 4;
+
+/// A page of connections.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Page {
+    /// By event id, the greatest first: by end time, to the millisecond.
+    pub connections: Vec<ConnectionEvent>,
+    /// Where the next page begins; `None` where there are no more.
+    pub next: Option<EventId>,
+}
+
+/// The newest connections that the filter lets through, before `before` where it is given. A page stays what it was while events
+/// arrive: what is new comes before the first page, what is late where it belongs.
+///
+/// # Errors
+/// When ClickHouse refuses or does not answer in time.
+pub async fn recent(
+    clickhouse: &ClickHouse,
+    tenant: &Tenant,
+    filter: &TrafficFilter,
+    before: Option<EventId>,
+    limit: u32,
+) -> Result<Page, QueryError> {
+    let limit = usize::try_from(limit.clamp(1, PAGE_MAX)).unwrap_or(1);
+    let now = Moment::now().as_micros();
+    let mut end = filter.to.as_micros().min(now + AHEAD_MAX_MICROS);
+    if let Some(before) = before {
+        let after_its_millisecond = i64::try_from(before.timestamp_ms() + 1).unwrap_or(i64::MAX / 1000) * 1000;
+        end = end.min(after_its_millisecond);
+    }
+    let mut connections: Vec<ConnectionEvent> = Vec::new();
+    let mut width = HOUR_MICROS;
+    // The key begins with the hour: an hour of a tenant costs what is in it, and most pages are full after a few.
+    let mut begin = end.min(now) - width;
+    while end > filter.from.as_micros() && connections.len() <= limit {
+        begin = begin.div_euclid(HOUR_MICROS) * HOUR_MICROS;
+        let window = filter.within(Moment::from_micros(begin.max(filter.from.as_micros())), Moment::from_micros(end));
+        let wanted = limit + 1 - connections.len();
+        connections.extend(newest(clickhouse, tenant, &window, before, wanted).await?);
+        end = begin;
+        width *= GROWTH;
+        begin = end - width;
+    }
+    let is_more = connections.len() > limit;
+    connections.truncate(limit);
+    let next = connections.last().filter(|_| is_more).map(|last| last.event_id);
+    Ok(Page { connections, next })
+}
+
+async fn newest(
+    clickhouse: &ClickHouse,
+    tenant: &Tenant,
+    filter: &TrafficFilter,
+    before: Option<EventId>,
+    limit: usize,
+) -> Result<Vec<ConnectionEvent>, QueryError> {
+    let mut parameters = Parameters::default();
+    let condition = condition(tenant, filter, "end_time", &mut parameters);
+    let cursor = before.map_or_else(String::new, |before| {
+        let millis = parameters.number(i64::try_from(before.timestamp_ms()).unwrap_or(i64::MAX));
+        let tail = parameters.text(&hex(&before.tail()));
+        format!("AND (toUnixTimestamp64Milli(end_time), hex(event_id_tail)) < ({millis}, {tail})")
+    });
+    let sql = format!(
+        "SELECT {} FROM connections WHERE {condition} {cursor}
+         ORDER BY toUnixTimestamp64Milli(end_time) DESC, event_id_tail DESC, _kafka_source, _kafka_partition, _kafka_offset
+         LIMIT 1 BY toUnixTimestamp64Milli(end_time), event_id_tail LIMIT {limit}",
+        ConnectionRow::COLUMN_NAMES.join(", ")
+    );
+    let rows: Vec<ConnectionRow> = clickhouse.within(parameters.query(clickhouse, &sql).fetch_all()).await?;
+    rows.into_iter().map(ConnectionRow::into_event).collect()
+}
+
+/// As the engine's `hex` has it.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02X}")).collect()
+}

@@ -1,0 +1,182 @@
+//! Every question about traffic against a plain evaluation over the list of events, on the real engine: made-up events, filters and
+//! zones, copies of facts, from raw rows and from the roll-up.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod engine_of_test;
+mod traffic_of_test;
+
+use std::collections::BTreeSet;
+
+use clickhouse_io::rows::{ConnectionRow, Source};
+use clickhouse_io::traffic::{self, Line, Searched};
+use clickhouse_io::write::{EventTable, insert};
+use clickhouse_io::{ClickHouse, rollup};
+use engine_of_test::engine;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use schemas::connection_event::{ConnectionEvent, EventType};
+use schemas::ids::Tenant;
+use schemas::times::Moment;
+use traffic_of_test::plain::{self, Stored};
+use traffic_of_test::{events, filter, groups};
+use traffic_query::{Bucket, Dimension, Measure, SeriesQuery, TopQuery, TrafficFilter};
+
+/// Sets of events, each of a tenant of its own; `FLOWLEDGER_TRAFFIC_SETS` for more.
+const SETS: u64 = 10;
+/// Questions of each kind about each set.
+const QUESTIONS: u64 = 12;
+
+fn row(stored: &Stored) -> ConnectionRow {
+    let source = Source { name: "main", partition: stored.partition, offset: stored.offset };
+    ConnectionRow::from_event(stored.event.clone(), source)
+}
+
+async fn store(clickhouse: &ClickHouse, tenant: &Tenant, all: &[Stored]) {
+    for (table, is_opening) in [(EventTable::Connections, false), (EventTable::ConnectionOpenings, true)] {
+        let of_table = |it: &&Stored| (it.event.event_type == EventType::EstablishedConnection) == is_opening;
+        let rows: Vec<ConnectionRow> = all.iter().filter(of_table).map(row).collect();
+        let token = format!("{tenant}-{}-{}", all[0].offset, table.name());
+        insert(clickhouse, table, rows, &token).await.unwrap();
+    }
+    let hours: BTreeSet<_> = all
+        .iter()
+        .map(|it| &it.event)
+        .map(|it| rollup::HourOfNetwork::of(it.tenant.clone(), it.end_time, it.remote_network_id))
+        .collect();
+    rollup::count_again(clickhouse, &hours).await.unwrap();
+}
+
+#[tokio::test]
+async fn every_answer_is_that_of_a_plain_evaluation() {
+    let engine = engine().await;
+    let clickhouse = engine.database("traffic").await;
+    let (mut from_rollup, mut with_others, mut shown) = (0, 0, 0);
+    let sets = std::env::var("FLOWLEDGER_TRAFFIC_SETS").map_or(SETS, |text| text.parse().unwrap());
+    for seed in 0..sets {
+        let tenant: Tenant = format!("tenant-{seed}").parse().unwrap();
+        let mut random = StdRng::seed_from_u64(seed);
+        let all = events(&mut random, &tenant);
+        store(&clickhouse, &tenant, &all).await;
+        for question in 0..QUESTIONS {
+            let filter = filter(&mut random);
+            let at = format!("seed {seed}, question {question}: {:?}", filter.to_pairs());
+            let facts = plain::facts(&all, &filter);
+            shown += facts.len();
+
+            let limit = random.random_range(2..9);
+            assert_eq!(pages(&clickhouse, &tenant, &filter, limit).await, plain::newest_first(&facts), "{at}");
+
+            let query = groups(&mut random, &filter);
+            let found = traffic::top(&clickhouse, &tenant, &query).await.unwrap();
+            from_rollup += u64::from(found.source == traffic::Source::Rollup);
+            with_others += u64::from(found.others.is_some());
+            let (expected, others) = plain::top(&facts, &query);
+            let found_groups: Vec<_> = found.groups.into_iter().map(|it| (it.keys, it.values)).collect();
+            assert_eq!(found_groups, expected, "{at}: {query:?}");
+            assert_eq!(found.others, others, "{at}: {query:?}");
+
+            let bucket = [None, Some(Bucket::Day), Some(Bucket::Hour)][random.random_range(0..3)];
+            let split = &query.by()[..random.random_range(0..=query.by().len())];
+            let narrow = filter.within(filter.from.max(traffic_of_test::FIRST), filter.to.min(traffic_of_test::LAST));
+            let Ok(series) = SeriesQuery::new(narrow.clone(), bucket, split, query.measures(), query.limit()) else {
+                continue;
+            };
+            let found = traffic::series(&clickhouse, &tenant, &series).await.unwrap();
+            from_rollup += u64::from(found.source == traffic::Source::Rollup);
+            let facts = plain::facts(&all, &narrow);
+            let expected: Vec<Line> = plain::series(&facts, &series);
+            assert_eq!(found.lines, expected, "{at}: {series:?}");
+        }
+    }
+    // A test of nothing would pass too.
+    let enough = from_rollup > 2 * sets && with_others > 2 * sets && shown > 250 * sets as usize;
+    assert!(enough, "{from_rollup} {with_others} {shown}");
+    engine.drop(&clickhouse).await;
+}
+
+/// All pages, one after the other.
+async fn pages(clickhouse: &ClickHouse, tenant: &Tenant, filter: &TrafficFilter, limit: u32) -> Vec<ConnectionEvent> {
+    let (mut all, mut before) = (Vec::new(), None);
+    loop {
+        let page = traffic::recent(clickhouse, tenant, filter, before, limit).await.unwrap();
+        assert!(page.connections.len() <= limit as usize);
+        assert!(page.next.is_none() || page.connections.len() == limit as usize, "only the last page is short");
+        all.extend(page.connections);
+        match page.next {
+            // Enough to see that pages join; the rest is read at once.
+            Some(next) if all.len() > 12 => {
+                all.extend(traffic::recent(clickhouse, tenant, filter, Some(next), 500).await.unwrap().connections);
+                return all;
+            }
+            Some(next) => before = Some(next),
+            None => return all,
+        }
+    }
+}
+
+#[tokio::test]
+async fn connection_is_found_by_each_of_its_events_with_all_the_others() {
+    let engine = engine().await;
+    let clickhouse = engine.database("traffic_one").await;
+    let tenant: Tenant = "acme".parse().unwrap();
+    let all = events(&mut StdRng::seed_from_u64(7), &tenant);
+    store(&clickhouse, &tenant, &all).await;
+    let mut with_opening = 0;
+    for stored in all.iter().step_by(3) {
+        let found = traffic::connection(&clickhouse, &tenant, stored.event.event_id).await.unwrap();
+        let expected = plain::connection(&all, &stored.event);
+        with_opening += u32::from(expected.len() > 1);
+        assert_eq!(found, expected);
+    }
+    assert!(with_opening > 10, "{with_opening}");
+    let other: Tenant = "globex".parse().unwrap();
+    let foreign = traffic::connection(&clickhouse, &other, all[0].event.event_id).await.unwrap();
+    assert!(foreign.is_empty(), "another tenant's");
+    engine.drop(&clickhouse).await;
+}
+
+#[tokio::test]
+async fn other_tenants_are_in_no_answer() {
+    let engine = engine().await;
+    let clickhouse = engine.database("traffic_tenants").await;
+    let (own, other): (Tenant, Tenant) = ("acme".parse().unwrap(), "globex".parse().unwrap());
+    let all = events(&mut StdRng::seed_from_u64(3), &own);
+    store(&clickhouse, &own, &all).await;
+    let filter = TrafficFilter::default();
+    assert!(traffic::recent(&clickhouse, &other, &filter, None, 10).await.unwrap().connections.is_empty());
+    let measures = [Measure::Events, Measure::Users];
+    for measures in [&measures[..1], &measures] {
+        let query = TopQuery::new(filter.clone(), &[Dimension::Resource], measures, 10).unwrap();
+        let top = traffic::top(&clickhouse, &other, &query).await.unwrap();
+        assert_eq!((top.groups, top.others), (vec![], None));
+        let narrow = filter.within(traffic_of_test::FIRST, traffic_of_test::LAST);
+        let query = SeriesQuery::new(narrow, Some(Bucket::Day), &[], measures, 10).unwrap();
+        let series = traffic::series(&clickhouse, &other, &query).await.unwrap();
+        assert!(series.lines.iter().flat_map(|it| &it.values).flatten().all(|value| *value == 0));
+    }
+    for searched in [Searched::RemoteNetworks, Searched::Users, Searched::Resources, Searched::Addresses] {
+        assert!(traffic::search(&clickhouse, &other, searched, "", 10).await.unwrap().is_empty());
+        assert!(!traffic::search(&clickhouse, &own, searched, "", 10).await.unwrap().is_empty(), "{searched:?}");
+    }
+    engine.drop(&clickhouse).await;
+}
+
+#[tokio::test]
+async fn page_stays_what_it_was_while_events_arrive() {
+    let engine = engine().await;
+    let clickhouse = engine.database("traffic_pages").await;
+    let tenant: Tenant = "acme".parse().unwrap();
+    let all = events(&mut StdRng::seed_from_u64(5), &tenant);
+    let (early, late): (Vec<Stored>, Vec<Stored>) =
+        all.into_iter().partition(|it| it.event.end_time < Moment::from_micros(traffic_of_test::MIDDLE.as_micros()));
+    store(&clickhouse, &tenant, &early).await;
+    let filter = TrafficFilter::default();
+    let first = traffic::recent(&clickhouse, &tenant, &filter, None, 10).await.unwrap();
+    let before = traffic::recent(&clickhouse, &tenant, &filter, first.next, 10).await.unwrap();
+    let late: Vec<Stored> = late.into_iter().map(|it| Stored { offset: it.offset + 100_000, ..it }).collect();
+    store(&clickhouse, &tenant, &late).await;
+    assert_eq!(traffic::recent(&clickhouse, &tenant, &filter, first.next, 10).await.unwrap(), before);
+    assert_ne!(traffic::recent(&clickhouse, &tenant, &filter, None, 10).await.unwrap(), first);
+    engine.drop(&clickhouse).await;
+}

@@ -1,0 +1,171 @@
+//! The same answers over a list of events, as plainly as they can be had.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use clickhouse_io::traffic::Line;
+use schemas::connection_event::{ConnectionEvent, ConnectionStatus, EventType, TunnelPath, asked_domain};
+use traffic_query::{Dimension, Measure, SeriesQuery, TopQuery, TrafficFilter};
+
+/// An event, and where it lay on Kafka.
+#[derive(Clone, Debug)]
+pub(crate) struct Stored {
+    pub(crate) event: ConnectionEvent,
+    pub(crate) partition: i32,
+    pub(crate) offset: i64,
+}
+
+type Facts<'a> = Vec<&'a ConnectionEvent>;
+
+fn holds<T: Ord>(set: &BTreeSet<T>, value: Option<&T>) -> bool {
+    set.is_empty() || value.is_some_and(|value| set.contains(value))
+}
+
+fn passes(filter: &TrafficFilter, event: &ConnectionEvent) -> bool {
+    let user = event.user.as_ref().map(|it| it.id);
+    let account = event.service_account.as_ref().map(|it| it.id);
+    let who = (filter.users.is_empty() && filter.service_accounts.is_empty())
+        || user.is_some_and(|it| filter.users.contains(&it))
+        || account.is_some_and(|it| filter.service_accounts.contains(&it));
+    let domain = asked_domain(&event.resource_address).to_lowercase();
+    let in_any = |ranges: &BTreeSet<traffic_query::AddressRange>, address: Option<schemas::addresses::Address>| {
+        ranges.is_empty() || address.is_some_and(|address| ranges.iter().any(|range| range.contains(address)))
+    };
+    (filter.from..filter.to).contains(&event.end_time)
+        && who
+        && holds(&filter.remote_networks, Some(&event.remote_network_id))
+        && holds(&filter.resources, Some(&event.resource_id))
+        && holds(&filter.applied_rules, Some(&event.applied_rule))
+        && holds(&filter.connectors, Some(&event.connector_id))
+        && holds(&filter.devices, event.device_id.as_ref())
+        && holds(&filter.protocols, Some(&event.protocol))
+        && (filter.ports.is_empty() || filter.ports.iter().any(|range| range.contains(event.resource_port)))
+        && holds(&filter.statuses, event.status().as_ref())
+        && holds(&filter.tunnel_paths, Some(&event.tunnel_path))
+        && holds(&filter.countries, event.location.as_ref().and_then(|it| it.country.as_ref()))
+        && in_any(&filter.client_addresses, event.client_ip)
+        && in_any(&filter.resource_addresses, event.resource_ip)
+        && filter.domain.as_ref().is_none_or(|text| !domain.is_empty() && domain.contains(&text.to_lowercase()))
+}
+
+/// What the filter lets through, each fact once: of copies the one with the lowest partition and offset.
+pub(crate) fn facts<'a>(all: &'a [Stored], filter: &TrafficFilter) -> Facts<'a> {
+    let mut ended: Vec<&Stored> = all.iter().filter(|it| it.event.status().is_some()).collect();
+    ended.retain(|it| passes(filter, &it.event));
+    ended.sort_by_key(|it| (it.partition, it.offset));
+    let mut seen = BTreeSet::new();
+    ended.into_iter().map(|it| &it.event).filter(|event| seen.insert(event.event_id)).collect()
+}
+
+pub(crate) fn newest_first(facts: &Facts<'_>) -> Vec<ConnectionEvent> {
+    let mut facts = facts.clone();
+    facts.sort_by_key(|event| std::cmp::Reverse(event.event_id));
+    facts.into_iter().cloned().collect()
+}
+
+fn key(event: &ConnectionEvent, dimension: Dimension) -> String {
+    match dimension {
+        Dimension::RemoteNetwork => event.remote_network_id.to_string(),
+        Dimension::User => event.user.as_ref().map(|it| it.id.to_string()).unwrap_or_default(),
+        Dimension::ServiceAccount => event.service_account.as_ref().map(|it| it.id.to_string()).unwrap_or_default(),
+        Dimension::Resource => event.resource_id.to_string(),
+        Dimension::AppliedRule => event.applied_rule.clone(),
+        Dimension::Connector => event.connector_id.to_string(),
+        Dimension::Device => event.device_id.map(|it| it.to_string()).unwrap_or_default(),
+        Dimension::Protocol => event.protocol.name().to_owned(),
+        Dimension::Port => event.resource_port.to_string(),
+        Dimension::Status => event.status().map(ConnectionStatus::report_name).unwrap_or_default().to_owned(),
+        Dimension::TunnelPath => if event.tunnel_path == TunnelPath::Direct { "direct" } else { "relay" }.to_owned(),
+        Dimension::Country => event.location.as_ref().and_then(|it| it.country.clone()).unwrap_or_default(),
+        Dimension::ClientAddress => event.client_ip.map(|it| it.to_string()).unwrap_or_default(),
+        Dimension::Address => event.resource_address.clone(),
+    }
+}
+
+fn measure(facts: &Facts<'_>, measure: Measure) -> u128 {
+    let count = |status: ConnectionStatus| facts.iter().filter(|it| it.status() == Some(status)).count() as u128;
+    let normal = || facts.iter().filter(|it| it.status() == Some(ConnectionStatus::Normal));
+    let not_denied = || facts.iter().filter(|it| it.status() != Some(ConnectionStatus::AccessDenied));
+    let received = || normal().map(|it| u128::from(it.bytes_received)).sum::<u128>();
+    let transferred = || normal().map(|it| u128::from(it.bytes_transferred)).sum::<u128>();
+    let duration = |percent: usize| {
+        let mut all: Vec<i64> = normal().map(|it| it.end_time.as_micros() - it.start_time.as_micros()).collect();
+        all.sort_unstable();
+        all.get(all.len() * percent / 100).map_or(0, |it| u128::try_from(*it).unwrap())
+    };
+    match measure {
+        Measure::Events => facts.len() as u128,
+        Measure::Connections => not_denied().count() as u128,
+        Measure::Succeeded => count(ConnectionStatus::Normal),
+        Measure::FailedDns => count(ConnectionStatus::DnsError),
+        Measure::FailedOther => count(ConnectionStatus::ConnectionFailed),
+        Measure::Denied => count(ConnectionStatus::AccessDenied),
+        Measure::Bytes => received() + transferred(),
+        Measure::BytesReceived => received(),
+        Measure::BytesTransferred => transferred(),
+        Measure::Users => {
+            not_denied().filter_map(|it| it.user.as_ref()).map(|it| it.id).collect::<BTreeSet<_>>().len() as u128
+        }
+        Measure::Devices => not_denied().filter_map(|it| it.device_id).collect::<BTreeSet<_>>().len() as u128,
+        Measure::ClientAddresses => not_denied().filter_map(|it| it.client_ip).collect::<BTreeSet<_>>().len() as u128,
+        Measure::Addresses => not_denied().map(|it| &it.resource_address).collect::<BTreeSet<_>>().len() as u128,
+        Measure::DurationP50 => duration(50),
+        Measure::DurationP95 => duration(95),
+    }
+}
+
+fn measures(facts: &Facts<'_>, wanted: &[Measure]) -> Vec<u128> {
+    wanted.iter().map(|it| measure(facts, *it)).collect()
+}
+
+fn grouped<'a>(facts: &Facts<'a>, query: &TopQuery) -> Vec<(Vec<String>, Facts<'a>)> {
+    let mut groups: BTreeMap<Vec<String>, Facts<'a>> = BTreeMap::new();
+    for event in facts {
+        groups.entry(query.by().iter().map(|it| key(event, *it)).collect()).or_default().push(event);
+    }
+    let mut groups: Vec<_> = groups.into_iter().collect();
+    groups.sort_by_key(|(_, facts)| std::cmp::Reverse(measure(facts, query.measures()[0])));
+    groups
+}
+
+type Groups = Vec<(Vec<String>, Vec<u128>)>;
+
+pub(crate) fn top(facts: &Facts<'_>, query: &TopQuery) -> (Groups, Option<Vec<u128>>) {
+    let groups = grouped(facts, query);
+    let (first, rest) = groups.split_at(groups.len().min(query.limit() as usize));
+    let others: Facts<'_> = rest.iter().flat_map(|(_, facts)| facts.iter().copied()).collect();
+    let first = first.iter().map(|(keys, facts)| (keys.clone(), measures(facts, query.measures()))).collect();
+    (first, (!rest.is_empty()).then(|| measures(&others, query.measures())))
+}
+
+pub(crate) fn series(facts: &Facts<'_>, query: &SeriesQuery) -> Vec<Line> {
+    let top = query.groups();
+    let line = |keys: Option<Vec<String>>, facts: &Facts<'_>| {
+        let starts = query.starts();
+        let values = (0..starts.len()).map(|at| {
+            let end = starts.get(at + 1).copied().unwrap_or(query.filter().to);
+            let within: Facts<'_> =
+                facts.iter().copied().filter(|it| (starts[at]..end).contains(&it.end_time)).collect();
+            measures(&within, top.measures())
+        });
+        Line { keys, values: values.collect() }
+    };
+    if top.by().is_empty() {
+        return vec![line(Some(Vec::new()), facts)];
+    }
+    let groups = grouped(facts, top);
+    let (first, rest) = groups.split_at(groups.len().min(top.limit() as usize));
+    let mut lines: Vec<Line> = first.iter().map(|(keys, facts)| line(Some(keys.clone()), facts)).collect();
+    if !rest.is_empty() {
+        lines.push(line(None, &rest.iter().flat_map(|(_, facts)| facts.iter().copied()).collect()));
+    }
+    lines
+}
+
+/// All events of a connection, each fact once, the oldest first.
+pub(crate) fn connection(all: &[Stored], of: &ConnectionEvent) -> Vec<ConnectionEvent> {
+    let same = |it: &&Stored| it.event.connector_id == of.connector_id && it.event.connection_id == of.connection_id;
+    let events: BTreeMap<_, _> = all.iter().filter(same).map(|it| (it.event.event_id, it.event.clone())).collect();
+    // An opening is known by its Connector alone; whoever failed or was denied never was open.
+    debug_assert!(events.values().filter(|it| it.event_type != EventType::EstablishedConnection).count() <= 1);
+    events.into_values().collect()
+}

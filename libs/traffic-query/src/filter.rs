@@ -1,0 +1,143 @@
+//! The filter, of values that have been checked.
+
+use std::collections::BTreeSet;
+
+use jiff::tz::TimeZone;
+use schemas::connection_event::{ConnectionStatus, Protocol, TunnelPath};
+use schemas::ids::{ConnectorId, DeviceId, RemoteNetworkId, ResourceId, ServiceAccountId, UserId};
+use schemas::times::Moment;
+
+use crate::address_range::AddressRange;
+use crate::field::Field;
+use crate::port_range::PortRange;
+
+/// Which connections are meant: those that ended, failed or were denied in `[from, to)` and for which every set holds that is not
+/// empty. Users and service accounts are one set: a connection has one of the two.
+///
+/// Copies of a fact count once. They are told apart after the filter: where copies differ in something other than the fact, each filter
+/// sees those that it lets through.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrafficFilter {
+    /// First end time.
+    pub from: Moment,
+    /// First end time after it.
+    pub to: Moment,
+    /// Zone of days. The range is in UTC already.
+    pub zone: TimeZone,
+    /// Remote Networks.
+    pub remote_networks: BTreeSet<RemoteNetworkId>,
+    /// Users.
+    pub users: BTreeSet<UserId>,
+    /// Service accounts.
+    pub service_accounts: BTreeSet<ServiceAccountId>,
+    /// Resources.
+    pub resources: BTreeSet<ResourceId>,
+    /// Resource definitions that matched.
+    pub applied_rules: BTreeSet<String>,
+    /// Connectors.
+    pub connectors: BTreeSet<ConnectorId>,
+    /// Devices.
+    pub devices: BTreeSet<DeviceId>,
+    /// Protocols.
+    pub protocols: BTreeSet<Protocol>,
+    /// Ports of the Resource; 0 where an event has none.
+    pub ports: BTreeSet<PortRange>,
+    /// What became of the connection.
+    pub statuses: BTreeSet<ConnectionStatus>,
+    /// Paths of the tunnel.
+    pub tunnel_paths: BTreeSet<TunnelPath>,
+    /// Countries of the client, as events give them.
+    pub countries: BTreeSet<String>,
+    /// Addresses of the client.
+    pub client_addresses: BTreeSet<AddressRange>,
+    /// Addresses that the Resource was reached at.
+    pub resource_addresses: BTreeSet<AddressRange>,
+    /// Text in the name that was asked for, in any case. Those asked for by address have no name.
+    pub domain: Option<String>,
+}
+
+impl Default for TrafficFilter {
+    /// Everything.
+    fn default() -> Self {
+        Self {
+            from: Moment::FIRST,
+            to: Moment::END,
+            zone: TimeZone::UTC,
+            remote_networks: BTreeSet::new(),
+            users: BTreeSet::new(),
+            service_accounts: BTreeSet::new(),
+            resources: BTreeSet::new(),
+            applied_rules: BTreeSet::new(),
+            connectors: BTreeSet::new(),
+            devices: BTreeSet::new(),
+            protocols: BTreeSet::new(),
+            ports: BTreeSet::new(),
+            statuses: BTreeSet::new(),
+            tunnel_paths: BTreeSet::new(),
+            countries: BTreeSet::new(),
+            client_addresses: BTreeSet::new(),
+            resource_addresses: BTreeSet::new(),
+            domain: None,
+        }
+    }
+}
+
+impl TrafficFilter {
+    /// True where the field lets less than everything through. The zone never does.
+    #[must_use]
+    pub fn narrows(&self, field: Field) -> bool {
+        match field {
+            Field::From => self.from != Moment::FIRST,
+            Field::To => self.to != Moment::END,
+            Field::Zone => false,
+            Field::RemoteNetworks => !self.remote_networks.is_empty(),
+            Field::Users => !self.users.is_empty(),
+            Field::ServiceAccounts => !self.service_accounts.is_empty(),
+            Field::Resources => !self.resources.is_empty(),
+            Field::AppliedRules => !self.applied_rules.is_empty(),
+            Field::Connectors => !self.connectors.is_empty(),
+            Field::Devices => !self.devices.is_empty(),
+            Field::Protocols => !self.protocols.is_empty(),
+            Field::Ports => !self.ports.is_empty(),
+            Field::Statuses => !self.statuses.is_empty(),
+            Field::TunnelPaths => !self.tunnel_paths.is_empty(),
+            Field::Countries => !self.countries.is_empty(),
+            Field::ClientAddresses => !self.client_addresses.is_empty(),
+            Field::ResourceAddresses => !self.resource_addresses.is_empty(),
+            Field::Domain => self.domain.is_some(),
+        }
+    }
+
+    /// The same filter, letting everything through in one field.
+    #[must_use]
+    pub fn without(mut self, field: Field) -> Self {
+        let everything = Self::default();
+        match field {
+            Field::From => self.from = everything.from,
+            Field::To => self.to = everything.to,
+            Field::Zone => {}
+            Field::RemoteNetworks => self.remote_networks.clear(),
+            Field::Users => self.users.clear(),
+            Field::ServiceAccounts => self.service_accounts.clear(),
+            Field::Resources => self.resources.clear(),
+            Field::AppliedRules => self.applied_rules.clear(),
+            Field::Connectors => self.connectors.clear(),
+            Field::Devices => self.devices.clear(),
+            Field::Protocols => self.protocols.clear(),
+            Field::Ports => self.ports.clear(),
+            Field::Statuses => self.statuses.clear(),
+            Field::TunnelPaths => self.tunnel_paths.clear(),
+            Field::Countries => self.countries.clear(),
+            Field::ClientAddresses => self.client_addresses.clear(),
+            Field::ResourceAddresses => self.resource_addresses.clear(),
+            Field::Domain => self.domain = None,
+        }
+        self
+    }
+
+    /// The same filter over another range.
+    #[must_use]
+    pub fn within(&self, from: Moment, to: Moment) -> Self {
+        Self { from, to, ..self.clone() }
+    }
+}

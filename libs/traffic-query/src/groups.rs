@@ -1,0 +1,345 @@
+//! Questions that are answered with numbers: how much of what, over time, or of which most.
+
+use jiff::civil::Time;
+use jiff::tz::TimeZone;
+use jiff::{Span, Timestamp, ToSpan, Unit, Zoned};
+use schemas::times::Moment;
+
+use crate::error::FilterError;
+use crate::field::Field;
+use crate::filter::TrafficFilter;
+
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum $name {
+            $($(#[$variant_doc])* $variant,)*
+        }
+
+        impl $name {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$variant),*];
+
+            /// Its name wherever it is written.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $word,)*
+                }
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = String;
+
+            fn from_str(text: &str) -> Result<Self, String> {
+                let known = Self::ALL.iter().find(|it| it.name() == text);
+                let names = || Self::ALL.iter().map(|it| it.name()).collect::<Vec<_>>().join(", ");
+                known.copied().ok_or_else(|| format!("is none of {}", names()))
+            }
+        }
+    };
+}
+
+words! {
+    /// What connections are told apart by.
+    Dimension {
+        /// Remote Network; ids, as all ids, are their decimal text.
+        RemoteNetwork = "remote_network",
+        /// User; empty for service accounts.
+        User = "user",
+        /// Service account; empty for Users.
+        ServiceAccount = "service_account",
+        /// Resource.
+        Resource = "resource",
+        /// Resource definition that matched; empty where there was none.
+        AppliedRule = "applied_rule",
+        /// Connector.
+        Connector = "connector",
+        /// Device; empty where there was none.
+        Device = "device",
+        /// Protocol.
+        Protocol = "protocol",
+        /// Port of the Resource; 0 where there was none.
+        Port = "port",
+        /// What became of it.
+        Status = "status",
+        /// Path of the tunnel.
+        TunnelPath = "tunnel_path",
+        /// Country of the client; empty where it is not known.
+        Country = "country",
+        /// Address of the client; empty where it is not known.
+        ClientAddress = "client_address",
+        /// What was asked for: a name or an address.
+        Address = "address",
+    }
+}
+
+impl Dimension {
+    /// The field of the filter that chooses by it, where there is one.
+    #[must_use]
+    pub const fn field(self) -> Option<Field> {
+        match self {
+            Self::RemoteNetwork => Some(Field::RemoteNetworks),
+            Self::User => Some(Field::Users),
+            Self::ServiceAccount => Some(Field::ServiceAccounts),
+            Self::Resource => Some(Field::Resources),
+            Self::AppliedRule => Some(Field::AppliedRules),
+            Self::Connector => Some(Field::Connectors),
+            Self::Device => Some(Field::Devices),
+            Self::Protocol => Some(Field::Protocols),
+            Self::Port => Some(Field::Ports),
+            Self::Status => Some(Field::Statuses),
+            Self::TunnelPath => Some(Field::TunnelPaths),
+            Self::Country => Some(Field::Countries),
+            Self::ClientAddress => Some(Field::ClientAddresses),
+            Self::Address => None,
+        }
+    }
+}
+
+words! {
+    /// What is counted. Denied attempts count in `denied` and `events` alone; bytes and durations are those of connections that succeeded.
+    Measure {
+        /// Everything, denied attempts too.
+        Events = "events",
+        /// Connections that succeeded or failed.
+        Connections = "connections",
+        /// Connections that succeeded.
+        Succeeded = "succeeded",
+        /// Failures because a name did not resolve.
+        FailedDns = "failed_dns",
+        /// All other failures.
+        FailedOther = "failed_other",
+        /// Denied attempts.
+        Denied = "denied",
+        /// Bytes both ways.
+        Bytes = "bytes",
+        /// Bytes from the Resource to the client.
+        BytesReceived = "bytes_received",
+        /// Bytes from the client to the Resource.
+        BytesTransferred = "bytes_transferred",
+        /// Users, each once.
+        Users = "users",
+        /// Devices, each once.
+        Devices = "devices",
+        /// Addresses of clients, each once.
+        ClientAddresses = "client_addresses",
+        /// Names and addresses that were asked for, each once.
+        Addresses = "addresses",
+        /// Half of the connections took no longer, microseconds.
+        DurationP50 = "duration_p50_us",
+        /// 95 of a hundred took no longer, microseconds.
+        DurationP95 = "duration_p95_us",
+    }
+}
+
+words! {
+    /// Width of a point in time.
+    Bucket {
+        /// A minute.
+        Minute = "minute",
+        /// An hour.
+        Hour = "hour",
+        /// A day of the filter's zone, of 23 to 25 hours where clocks change.
+        Day = "day",
+    }
+}
+
+/// Most points in time of one answer.
+pub const BUCKETS_MAX: usize = 2_000;
+/// Most groups of one answer, beside the others.
+pub const GROUPS_MAX: u32 = 100;
+const SPLIT_MAX: usize = 2;
+const MEASURES_MAX: usize = 8;
+
+impl Bucket {
+    /// A width that gives a range some dozens to hundreds of points.
+    #[must_use]
+    pub fn for_range(from: Moment, to: Moment) -> Self {
+        const HOUR_MICROS: i64 = 3_600_000_000;
+        match to.as_micros() - from.as_micros() {
+            ..=21_600_000_000 => Self::Minute,
+            width if width <= 14 * 24 * HOUR_MICROS => Self::Hour,
+            _ => Self::Day,
+        }
+    }
+
+    /// Beginnings of the buckets that `[from, to)` touches, in order; the first may lie before `from`. `None` where there are more than
+    /// [`BUCKETS_MAX`].
+    #[must_use]
+    pub fn starts(self, from: Moment, to: Moment, zone: &TimeZone) -> Option<Vec<Moment>> {
+        let mut at = self.floor(&zoned(from, zone)?)?;
+        let mut starts = Vec::new();
+        loop {
+            let start = Moment::from_micros(at.timestamp().as_microsecond());
+            if start >= to {
+                return Some(starts);
+            }
+            if starts.len() == BUCKETS_MAX {
+                return None;
+            }
+            starts.push(start);
+            let step: Span = match self {
+                Self::Minute => 1.minute(),
+                Self::Hour => 1.hour(),
+                Self::Day => 1.day(),
+            };
+            // A day may begin later than at midnight, where clocks change then.
+            at = self.floor(&at.checked_add(step).ok()?)?;
+        }
+    }
+
+    fn floor(self, at: &Zoned) -> Option<Zoned> {
+        match self {
+            Self::Day => at.start_of_day().ok(),
+            // In an hour that occurs twice the local time alone does not say which; its distance from the full hour does.
+            Self::Hour => at.checked_sub(since_full(at.time(), Unit::Hour)).ok(),
+            Self::Minute => at.checked_sub(since_full(at.time(), Unit::Minute)).ok(),
+        }
+    }
+}
+
+fn zoned(moment: Moment, zone: &TimeZone) -> Option<Zoned> {
+    Some(Timestamp::from_microsecond(moment.as_micros()).ok()?.to_zoned(zone.clone()))
+}
+
+/// Time since the last full hour or minute on the clock.
+fn since_full(time: Time, unit: Unit) -> Span {
+    let minutes = if unit == Unit::Hour { time.minute() } else { 0 };
+    Span::new().minutes(minutes).seconds(time.second()).nanoseconds(time.subsec_nanosecond())
+}
+
+/// Measures over time, perhaps split.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeriesQuery {
+    filter: TrafficFilter,
+    starts: Vec<Moment>,
+    top: TopQuery,
+}
+
+impl SeriesQuery {
+    /// `bucket`: by the range where it is `None`. With `split` a series for each of the first `groups` by the first measure, and one for
+    /// all others; without, one series.
+    ///
+    /// # Errors
+    /// The field that is wrong.
+    pub fn new(
+        filter: TrafficFilter,
+        bucket: Option<Bucket>,
+        split: &[Dimension],
+        measures: &[Measure],
+        groups: u32,
+    ) -> Result<Self, FilterError> {
+        let bucket = bucket.unwrap_or_else(|| Bucket::for_range(filter.from, filter.to));
+        let starts = bucket.starts(filter.from, filter.to, &filter.zone).ok_or_else(|| {
+            let reason =
+                format!("makes more than {BUCKETS_MAX} points of this range: choose a wider bucket or a shorter range");
+            FilterError::new("bucket", reason)
+        })?;
+        Ok(Self { top: TopQuery::checked(filter.clone(), "split", split, measures, groups)?, starts, filter })
+    }
+
+    /// Which connections.
+    #[must_use]
+    pub fn filter(&self) -> &TrafficFilter {
+        &self.filter
+    }
+
+    /// Beginnings of the buckets, in order; the first may lie before the range.
+    #[must_use]
+    pub fn starts(&self) -> &[Moment] {
+        &self.starts
+    }
+
+    /// What it is split by, and what is measured.
+    #[must_use]
+    pub fn groups(&self) -> &TopQuery {
+        &self.top
+    }
+}
+
+/// The groups with most of a measure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopQuery {
+    filter: TrafficFilter,
+    by: Vec<Dimension>,
+    measures: Vec<Measure>,
+    groups: u32,
+}
+
+impl TopQuery {
+    /// The first `groups` groups by the first measure, then by their names; and all others as one.
+    ///
+    /// # Errors
+    /// The field that is wrong.
+    pub fn new(
+        filter: TrafficFilter,
+        by: &[Dimension],
+        measures: &[Measure],
+        groups: u32,
+    ) -> Result<Self, FilterError> {
+        if by.is_empty() {
+            return Err(FilterError::new("by", "names nothing to tell connections apart by"));
+        }
+        Self::checked(filter, "by", by, measures, groups)
+    }
+
+    /// For a dimension the values with most events, denied attempts too, among the connections that all *other* fields of the filter let
+    /// through: what choosing each of them would leave.
+    ///
+    /// # Errors
+    /// When the number of groups is wrong.
+    pub fn facet(filter: &TrafficFilter, dimension: Dimension, groups: u32) -> Result<Self, FilterError> {
+        let others = match dimension.field() {
+            Some(field) => filter.clone().without(field),
+            None => filter.clone(),
+        };
+        Self::new(others, &[dimension], &[Measure::Events], groups)
+    }
+
+    fn checked(
+        filter: TrafficFilter,
+        name: &str,
+        by: &[Dimension],
+        measures: &[Measure],
+        groups: u32,
+    ) -> Result<Self, FilterError> {
+        let is_twice = |at: usize| by[..at].contains(&by[at]);
+        if by.len() > SPLIT_MAX || (0..by.len()).any(is_twice) {
+            return Err(FilterError::new(name, format!("has more than {SPLIT_MAX} values, or one twice")));
+        }
+        if measures.is_empty() || measures.len() > MEASURES_MAX {
+            return Err(FilterError::new("measures", format!("has not 1 to {MEASURES_MAX} values")));
+        }
+        if groups == 0 || groups > GROUPS_MAX {
+            return Err(FilterError::new("limit", format!("is not from 1 to {GROUPS_MAX}")));
+        }
+        Ok(Self { filter, by: by.to_vec(), measures: measures.to_vec(), groups })
+    }
+
+    /// Which connections.
+    #[must_use]
+    pub fn filter(&self) -> &TrafficFilter {
+        &self.filter
+    }
+
+    /// What groups are made by, in the order of their keys.
+    #[must_use]
+    pub fn by(&self) -> &[Dimension] {
+        &self.by
+    }
+
+    /// What is measured, in the order of the values; the first gives the order of the groups.
+    #[must_use]
+    pub fn measures(&self) -> &[Measure] {
+        &self.measures
+    }
+
+    /// Most groups, beside the others.
+    #[must_use]
+    pub fn limit(&self) -> u32 {
+        self.groups
+    }
+}

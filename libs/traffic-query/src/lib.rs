@@ -1,0 +1,21 @@
+//! What may be asked of a tenant's traffic: one filter, and the questions that use it. Pure: `clickhouse-io` answers them.
+//!
+//! The filter has one form in JSON, in URLs and on the command line: the same names, the same values ([`Field`]). Whose traffic it is
+//! is no part of it: the tenant comes from the identity of who asks.
+
+mod address_range;
+mod error;
+mod field;
+mod filter;
+mod forms;
+mod groups;
+mod port_range;
+pub mod time_range;
+
+pub use address_range::AddressRange;
+pub use error::FilterError;
+pub use field::Field;
+pub use filter::TrafficFilter;
+pub use forms::FilterForm;
+pub use groups::{BUCKETS_MAX, Bucket, Dimension, GROUPS_MAX, Measure, SeriesQuery, TopQuery};
+pub use port_range::PortRange;
