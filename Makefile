@@ -67,7 +67,6 @@ bench: ## Print the measurements
 	./target/release/flowledger-bench transcode
 	./target/release/flowledger-bench ingest
 	./target/release/flowledger-bench connector
-	./target/release/flowledger-bench queries
 
 simulate: ## Exactly once, SEEDS=100000 runs of the simulation [FIRST_SEED=n]
 	SEEDS=$(or $(SEEDS),100000) FIRST_SEED=$(or $(FIRST_SEED),0) cargo test --quiet --locked -p exactly-once --test simulation -- every_record --nocapture
