@@ -161,6 +161,16 @@ async fn partition_that_went_away_is_counted_but_not_committed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn commit_that_will_never_be_taken_ends_the_service() {
+    let fake = Arc::new(Fake::default());
+    let mut pipeline = pipeline(&fake, Config::default());
+    pipeline.arrived(arrival(5, EventType::ClosedConnection, NOW_MS)).await.unwrap();
+    fake.commit_faults.lock().unwrap().push(CommitFailure::Stop("not authorized".to_owned()));
+    assert!(matches!(write(&mut pipeline).await, Err(Error::Commit(CommitFailure::Stop(_)))));
+    assert!(!fake.done().iter().any(|it| it.starts_with("commit")));
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_cannot_be_counted_is_passed_over_and_its_offset_moves() {
     let fake = Arc::new(Fake::default());
     let mut pipeline = pipeline(&fake, Config::default());

@@ -63,6 +63,17 @@ async fn end_of_one(pipeline: &mut Pipeline<Fake>) {
 }
 
 #[tokio::test(start_paused = true)]
+async fn commit_that_will_never_be_taken_ends_the_service() {
+    let fake = Fake::default();
+    fake.0.commit_faults.lock().unwrap().insert(0, CommitFailure::Stop("not authorized".to_owned()));
+    let mut pipeline = pipeline(&fake).await;
+    pipeline.arrived(asked(4, 1, 0)).await.unwrap();
+    let ended = tokio::time::timeout(Duration::from_secs(3600), pipeline.running.join_next()).await;
+    let done = pipeline.ended(ended.unwrap().unwrap()).await;
+    assert!(matches!(done, Err(Error::Commit(CommitFailure::Stop(_)))), "{done:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn offset_is_committed_after_the_last_event_and_tried_again() {
     let fake = Fake::default();
     fake.0.commit_faults.lock().unwrap().insert(0, CommitFailure::Retry("timeout".to_owned()));
