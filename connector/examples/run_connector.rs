@@ -1,4 +1,5 @@
-//! A connector as a process of its own, for tests that kill it: `run_connector BROKERS REGISTRY INSTANCE STATE_DIR INPUT`.
+//! A connector as a process of its own, for tests that kill it: `run_connector BROKERS REGISTRY INSTANCE STATE_DIR INPUT
+//! TRANSACTION_MAX_SECONDS`.
 //! Its last line on standard output is how it ended.
 
 #![expect(clippy::print_stdout, reason = "a program that prints")]
@@ -14,8 +15,12 @@ use service_kit::context::ServiceContext;
 #[tokio::main]
 async fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [brokers, registry, instance, state_dir, input] = &arguments[..] else {
-        println!("five arguments are needed");
+    let [brokers, registry, instance, state_dir, input, transaction_max] = &arguments[..] else {
+        println!("six arguments are needed");
+        return;
+    };
+    let Ok(transaction_max) = transaction_max.parse() else {
+        println!("{transaction_max} is no number of seconds");
         return;
     };
     let config = Config {
@@ -26,6 +31,7 @@ async fn main() {
         instance: Some(instance.clone()),
         poll_interval: Duration::from_millis(20),
         rotated_wait: Duration::from_millis(500),
+        transaction_max: Duration::from_secs(transaction_max),
         ..Config::default()
     };
     let kafka = KafkaConfig { bootstrap_servers: brokers.clone(), ..KafkaConfig::default() };

@@ -7,7 +7,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use kafka_io::{KafkaConfig, TransactionalProducer, newest_by_key};
+use bytes::Bytes;
+use kafka_io::{KafkaConfig, KafkaError, TransactionalProducer, newest_by_key};
 use schema_registry::{Decoder, Registry};
 use schemas::avro_schemas::CONNECTOR_POSITION;
 use schemas::ids::Tenant;
@@ -42,35 +43,24 @@ pub(crate) async fn run(
 ) -> Result<Summary, Error> {
     let instance = config.instance.clone().unwrap_or_default();
     let (store, in_folder) = PositionStore::open(&config.state_dir)?;
-    let id = format!("flowledger-connector-{instance}");
-    let producer = TransactionalProducer::new(kafka, "flowledger-connector", &id, config.transaction_max)
-        .map_err(|error| WriteError::Broken(error.to_string()))?;
-    // Before the positions are read: from now on nobody else can move them.
-    match context.stop.run_until_cancelled(producer.take_over()).await {
-        None => return Ok(Summary::default()),
-        Some(taken) => taken.map_err(WriteError::from)?,
-    }
-    let mut publisher = Publisher::transactional(producer.clone(), schemas, tenant)?;
+    let mut in_folder = in_folder.filter(|_| !store.is_copy());
     let mut topic = PositionTopic { kafka, registry, context: &context, instance: &instance, config: &config };
-    if let Some(files) = in_folder.filter(|_| !store.is_copy()) {
-        tracing::info!(files = files.len(), "positions of the state folder are taken over to Kafka");
-        let kept = topic.read().await?.unwrap_or_default();
-        import(&mut publisher, &Ledger::new(&instance, kept), &files).await?;
-        save_copy(&store, files)?;
-    }
     let carried = Carried::default();
     loop {
-        let kept = topic.read().await?;
-        if context.stop.is_cancelled() {
-            return Ok(carried.committed());
+        let before = carried.committed();
+        // Before the positions are read: from now on nobody else can move them.
+        let Some(producer) = take_over(&instance, &config, kafka, &context).await? else { return Ok(before) };
+        let mut publisher = Publisher::transactional(producer.clone(), schemas, tenant.clone())?;
+        if let Some(files) = in_folder.take() {
+            tracing::info!(files = files.len(), "positions of the state folder are taken over to Kafka");
+            let kept = topic.read().await?.unwrap_or_default();
+            import(&mut publisher, &Ledger::new(&instance, kept), &files).await?;
+            save_copy(&store, files)?;
         }
-        let ledger = Ledger::new(&instance, kept.clone().unwrap_or_default());
-        let begin = Begin { kept, keeper: Keeper::Transaction(ledger), carried: carried.clone() };
-        match run_with(config.clone(), publisher.clone(), begin, metrics, context.clone()).await {
-            Err(Error::Kafka(WriteError::DoAgain(reason))) => {
-                tracing::warn!(reason, "a transaction is aborted, and its lines are read again");
-                metrics.count_aborted(config.tenant.as_ref());
-                producer.abort().await.map_err(WriteError::from)?;
+        match write_transactions(&config, &producer, &publisher, &mut topic, &carried, metrics).await {
+            // A client can break for good, after an outage too. A new one does what a new start would, where this one got anywhere.
+            Err(Error::Kafka(WriteError::Broken(reason))) if carried.committed() != before => {
+                tracing::warn!(reason, "the producer is made anew");
                 let _ = context.stop.run_until_cancelled(tokio::time::sleep(PAUSE)).await;
             }
             Err(error) => return Err(error),
@@ -79,6 +69,51 @@ pub(crate) async fn run(
                 save_copy(&store, topic.read().await?.unwrap_or_default())?;
                 return Ok(summary);
             }
+        }
+    }
+}
+
+/// A producer that is the only one under this instance's name; `None`: the connector stops.
+async fn take_over(
+    instance: &str,
+    config: &Config,
+    kafka: &KafkaConfig,
+    context: &ServiceContext,
+) -> Result<Option<TransactionalProducer>, WriteError> {
+    let id = format!("flowledger-connector-{instance}");
+    let producer = TransactionalProducer::new(kafka, "flowledger-connector", &id, config.transaction_max)
+        .map_err(|error| WriteError::Broken(error.to_string()))?;
+    match context.stop.run_until_cancelled(producer.take_over()).await {
+        None => Ok(None),
+        Some(taken) => Ok(taken.map(|()| Some(producer))?),
+    }
+}
+
+/// Runs until there is nothing more to read, the connector stops, or the producer cannot go on.
+async fn write_transactions(
+    config: &Config,
+    producer: &TransactionalProducer,
+    publisher: &Publisher,
+    topic: &mut PositionTopic<'_>,
+    carried: &Carried,
+    metrics: &ConnectorMetrics,
+) -> Result<Summary, Error> {
+    let context = topic.context;
+    loop {
+        let kept = topic.read().await?;
+        if context.stop.is_cancelled() {
+            return Ok(carried.committed());
+        }
+        let ledger = Ledger::new(topic.instance, kept.clone().unwrap_or_default());
+        let begin = Begin { kept, keeper: Keeper::Transaction(ledger), carried: carried.clone() };
+        match run_with(config.clone(), publisher.clone(), begin, metrics, context.clone()).await {
+            Err(Error::Kafka(WriteError::DoAgain(reason))) => {
+                tracing::warn!(reason, "a transaction is aborted, and its lines are read again");
+                metrics.count_aborted(config.tenant.as_ref());
+                producer.abort().await.map_err(WriteError::from)?;
+                let _ = context.stop.run_until_cancelled(tokio::time::sleep(PAUSE)).await;
+            }
+            ended => return ended,
         }
     }
 }
@@ -113,8 +148,7 @@ impl PositionTopic<'_> {
     /// What is committed; `None`: nothing of this connector ever was, or all its files are over.
     async fn read(&mut self) -> Result<Option<Vec<SavedPosition>>, Error> {
         let topic_error = |reason: String| Error::Topic(reason);
-        let newest = newest_by_key(self.kafka, CONNECTOR_POSITIONS.name, self.config.transaction_max + PATIENCE);
-        let Some(newest) = self.context.stop.run_until_cancelled(newest).await else { return Ok(None) };
+        let Some(newest) = self.context.stop.run_until_cancelled(self.newest()).await else { return Ok(None) };
         let newest = newest.map_err(|error| topic_error(error.to_string()))?;
         let prefix = Ledger::prefix(self.instance);
         let mut decoder: Decoder<ConnectorPosition> =
@@ -127,5 +161,18 @@ impl PositionTopic<'_> {
             files.insert(key, SavedPosition::from(position));
         }
         Ok((!files.is_empty()).then(|| files.into_values().collect()))
+    }
+
+    /// The newest position under each key, of all connectors. Outages are waited out, as everywhere in a connector.
+    async fn newest(&self) -> Result<BTreeMap<Bytes, Bytes>, KafkaError> {
+        loop {
+            match newest_by_key(self.kafka, CONNECTOR_POSITIONS.name, self.config.transaction_max + PATIENCE).await {
+                Err(error) if error.is_outage() => {
+                    tracing::warn!(%error, "positions cannot be read now, and are asked for again");
+                    tokio::time::sleep(PAUSE).await;
+                }
+                read => return read,
+            }
+        }
     }
 }

@@ -8,7 +8,9 @@ use std::fs::OpenOptions;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use connector::{Config, ConnectorMetrics, DeliveryMode, Summary};
@@ -22,6 +24,7 @@ use service_kit::CancellationToken;
 use service_kit::context::ServiceContext;
 
 const PATIENCE: Duration = Duration::from_secs(90);
+const TRANSACTION_MAX: Duration = Duration::from_secs(10);
 
 /// One event line, and one that cannot be read.
 fn lines(number: usize) -> String {
@@ -67,7 +70,7 @@ impl World {
         let program = tests.parent().unwrap().parent().unwrap().join("examples/run_connector");
         let mut command = Command::new(program);
         command.arg(&self.kafka.bootstrap_servers).arg(&self.registry.url).arg("one");
-        command.arg(self.dir.path().join(state)).arg(self.pattern());
+        command.arg(self.dir.path().join(state)).arg(self.pattern()).arg(TRANSACTION_MAX.as_secs().to_string());
         Process(command.stdout(Stdio::piped()).spawn().unwrap())
     }
 
@@ -90,13 +93,16 @@ impl World {
     /// True while a transaction with events is open.
     async fn is_open(&self) -> bool {
         let topic = CONNECTION_EVENTS.name;
+        // In this order: what is committed between the two is not taken for open.
+        let ends = admin::ends(&self.kafka, topic).await.unwrap();
         let stable = admin::stable_ends(&self.kafka, topic).await.unwrap();
-        admin::ends(&self.kafka, topic).await.unwrap() != stable
+        ends.iter().any(|(partition, end)| stable.get(partition) < Some(end))
     }
 
-    async fn until_open(&self) {
+    async fn until_open(&self, child: &mut Process) {
         let begin = Instant::now();
         while !self.is_open().await {
+            child.assert_runs();
             assert!(begin.elapsed() < PATIENCE, "no transaction was seen");
         }
     }
@@ -140,6 +146,24 @@ impl Process {
         self.0.kill().unwrap();
         self.0.wait().unwrap();
     }
+
+    fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([name, &self.0.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// What it has said when it has ended.
+    fn last_words(&mut self) -> String {
+        let mut said = String::new();
+        self.0.stdout.take().unwrap().read_to_string(&mut said).unwrap();
+        said
+    }
+
+    fn assert_runs(&mut self) {
+        if let Some(status) = self.0.try_wait().unwrap() {
+            panic!("it ended, {status}: {}", self.last_words());
+        }
+    }
 }
 
 impl Drop for Process {
@@ -150,12 +174,42 @@ impl Drop for Process {
     }
 }
 
-/// Says so when it is dropped, whatever the reason.
-struct Done<'a>(&'a AtomicBool);
+/// A program that logs all the time, and rotates its log.
+struct Program {
+    done: Arc<AtomicBool>,
+    writing: Option<JoinHandle<usize>>,
+}
 
-impl Drop for Done<'_> {
+impl Program {
+    fn start(log: PathBuf) -> Self {
+        let done = Arc::new(AtomicBool::new(false));
+        let is_done = Arc::clone(&done);
+        let writing = std::thread::spawn(move || {
+            let mut number = 0;
+            while !is_done.load(Ordering::Acquire) {
+                append(&log, number..number + 50);
+                number += 50;
+                if number % 5_000 == 0 {
+                    let old = log.with_extension(format!("log.{number}"));
+                    std::fs::rename(&log, old).unwrap();
+                }
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            number
+        });
+        Self { done, writing: Some(writing) }
+    }
+
+    /// Ends it; how many lines of each kind it has written.
+    fn stop(mut self) -> usize {
+        self.done.store(true, Ordering::Release);
+        self.writing.take().unwrap().join().unwrap()
+    }
+}
+
+impl Drop for Program {
     fn drop(&mut self) {
-        self.0.store(true, Ordering::Release);
+        self.done.store(true, Ordering::Release);
     }
 }
 
@@ -171,43 +225,20 @@ fn append(log: &Path, numbers: std::ops::Range<usize>) {
 #[tokio::test(flavor = "multi_thread")]
 async fn connector_that_is_killed_in_mid_transaction_again_and_again_publishes_each_line_once() {
     let world = World::new().await;
-    let (log, done) = (world.log(), AtomicBool::new(false));
-    let count = std::thread::scope(|scope| {
-        // A program that logs all the time, and rotates its log.
-        let writing = scope.spawn(|| {
-            let mut number = 0;
-            while !done.load(Ordering::Acquire) {
-                append(&log, number..number + 50);
-                number += 50;
-                if number % 5_000 == 0 {
-                    let old = log.with_extension(format!("log.{number}"));
-                    std::fs::rename(&log, old).unwrap();
-                }
-                std::thread::sleep(Duration::from_millis(10));
-            }
-            number
-        });
-        let stop = Done(&done);
-        tokio::task::block_in_place(|| {
-            tokio::runtime::Handle::current().block_on(async {
-                let (begin, mut in_mid_transaction) = (Instant::now(), 0);
-                for round in 0.. {
-                    let mut child = world.spawn("state");
-                    world.until_open().await;
-                    tokio::time::sleep(Duration::from_millis(37 * (round % 10))).await;
-                    child.kill();
-                    in_mid_transaction += usize::from(world.is_open().await);
-                    if in_mid_transaction == 5 {
-                        break;
-                    }
-                    assert!(begin.elapsed() < 2 * PATIENCE, "{in_mid_transaction} kills in {round} rounds");
-                }
-            });
-        });
-        drop(stop);
-        writing.join().unwrap()
-    });
-    assert!(world.is_open().await, "the last one has left its transaction open");
+    let program = Program::start(world.log());
+    let (begin, mut in_mid_transaction) = (Instant::now(), 0);
+    for round in 0.. {
+        let mut child = world.spawn("state");
+        world.until_open(&mut child).await;
+        tokio::time::sleep(Duration::from_millis(37 * (round % 10))).await;
+        child.kill();
+        in_mid_transaction += usize::from(world.is_open().await);
+        if in_mid_transaction == 5 {
+            break;
+        }
+        assert!(begin.elapsed() < 2 * PATIENCE, "{in_mid_transaction} kills in {round} rounds");
+    }
+    let count = program.stop();
     world.run_once("state").await;
     world.assert_each_once(count).await;
     assert_eq!(world.run_once("state").await.read, 0, "everything is done");
@@ -216,61 +247,43 @@ async fn connector_that_is_killed_in_mid_transaction_again_and_again_publishes_e
 #[tokio::test(flavor = "multi_thread")]
 async fn frozen_connector_that_wakes_up_beside_its_successor_is_fenced_and_says_so() {
     let world = World::new().await;
-    append(&world.log(), 0..100);
+    let program = Program::start(world.log());
     let mut zombie = world.spawn("state");
-    let signal = |name: &str, child: &Process| {
-        let sent = Command::new("kill").args([name, &child.0.id().to_string()]).status().unwrap();
-        assert!(sent.success());
-    };
-    let mut number = 100;
     loop {
-        append(&world.log(), number..number + 500);
-        number += 500;
-        world.until_open().await;
-        signal("-STOP", &zombie);
+        world.until_open(&mut zombie).await;
+        zombie.signal("-STOP");
         if world.is_open().await {
             break;
         }
-        signal("-CONT", &zombie);
+        zombie.signal("-CONT");
     }
-    append(&world.log(), number..number + 500);
-    number += 500;
+    let count = program.stop();
     // Another machine's state folder: the lock of ours would keep it out.
     world.run_once("state-of-the-successor").await;
-    world.assert_each_once(number).await;
-    signal("-CONT", &zombie);
-    let mut said = String::new();
-    zombie.0.stdout.take().unwrap().read_to_string(&mut said).unwrap();
+    world.assert_each_once(count).await;
+    zombie.signal("-CONT");
+    let said = zombie.last_words();
     assert!(said.contains("failed: another connector has begun under the same connector.instance"), "{said}");
-    world.assert_each_once(number).await;
+    world.assert_each_once(count).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn broker_that_is_killed_in_mid_transaction_costs_no_line_and_repeats_none() {
     let mut world = World::new().await;
-    append(&world.log(), 0..500);
+    let program = Program::start(world.log());
     let mut child = world.spawn("state");
-    let mut number = 500;
-    loop {
-        append(&world.log(), number..number + 1_000);
-        number += 1_000;
-        world.until_open().await;
-        if number >= 5_000 {
-            break;
-        }
-    }
+    world.until_open(&mut child).await;
     world.broker.kill();
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    append(&world.log(), number..number + 1_000);
-    number += 1_000;
+    tokio::time::sleep(TRANSACTION_MAX + Duration::from_secs(15)).await;
     world.broker.restart().await.unwrap();
+    let count = program.stop();
     let begin = Instant::now();
-    while world.seen().await.0.len() < number {
-        assert!(begin.elapsed() < PATIENCE, "{:?} of {number}", world.seen().await.0.len());
-        assert_eq!(child.0.try_wait().unwrap(), None, "it rides over the outage");
+    while world.seen().await.0.len() < count {
+        assert!(begin.elapsed() < PATIENCE, "{:?} of {count}", world.seen().await.0.len());
+        child.assert_runs();
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
     child.kill();
     world.run_once("state").await;
-    world.assert_each_once(number).await;
+    world.assert_each_once(count).await;
 }

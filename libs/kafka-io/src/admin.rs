@@ -13,7 +13,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use schemas::topics::{TIMESTAMP_TYPE, Topic};
 
 use crate::config::{KafkaConfig, Logging};
-use crate::error::KafkaError;
+use crate::error::{KafkaError, is_moving};
 use crate::record::Record;
 
 /// Deadline of a question.
@@ -209,36 +209,23 @@ pub async fn record_at(
 
 fn count(client: &BaseConsumer<Logging>, topic: &str) -> Result<i32, rdkafka::error::KafkaError> {
     let metadata = client.fetch_metadata(Some(topic), ASK_MAX)?;
-    let found = metadata.topics().iter().find(|it| it.name() == topic && it.error().is_none());
-    let partitions = found.map_or(0, |it| it.partitions().len());
-    if partitions == 0 {
-        return Err(rdkafka::error::KafkaError::MetadataFetch(RDKafkaErrorCode::UnknownTopicOrPartition));
+    let found = metadata.topics().iter().find(|it| it.name() == topic);
+    let unknown = RDKafkaErrorCode::UnknownTopicOrPartition;
+    let code = found.map_or(Some(unknown), |it| it.error().map(RDKafkaErrorCode::from));
+    match (code, found.map_or(0, |it| it.partitions().len())) {
+        (None, partitions @ 1..) => Ok(i32::try_from(partitions).unwrap_or(i32::MAX)),
+        (code, _) => Err(rdkafka::error::KafkaError::MetadataFetch(code.unwrap_or(unknown))),
     }
-    Ok(i32::try_from(partitions).unwrap_or(i32::MAX))
 }
 
 /// Asks again while a group's coordinator or a partition's leader starts or moves.
 fn patiently<T>(
     mut question: impl FnMut() -> Result<T, rdkafka::error::KafkaError>,
 ) -> Result<T, rdkafka::error::KafkaError> {
-    use RDKafkaErrorCode::{
-        CoordinatorLoadInProgress, CoordinatorNotAvailable, LeaderNotAvailable, NotCoordinator, NotLeaderForPartition,
-    };
     let begin = Instant::now();
     loop {
         match question() {
-            Err(error)
-                if matches!(
-                    error.rdkafka_error_code(),
-                    Some(
-                        CoordinatorLoadInProgress
-                            | CoordinatorNotAvailable
-                            | NotCoordinator
-                            | LeaderNotAvailable
-                            | NotLeaderForPartition
-                    )
-                ) && begin.elapsed() < ASK_MAX =>
-            {
+            Err(error) if error.rdkafka_error_code().is_some_and(is_moving) && begin.elapsed() < ASK_MAX => {
                 std::thread::sleep(Duration::from_millis(100));
             }
             answer => return answer,

@@ -8,16 +8,59 @@ use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
 pub struct KafkaError {
     action: &'static str,
     reason: String,
+    is_outage: bool,
 }
 
 impl KafkaError {
     pub(crate) fn new(action: &'static str, reason: impl std::fmt::Display) -> Self {
-        Self { action, reason: format!("{reason}") }
+        Self { action, reason: format!("{reason}"), is_outage: false }
     }
 
     pub(crate) fn during(action: &'static str) -> impl FnOnce(ClientError) -> Self {
-        move |error| Self::new(action, error)
+        move |error| Self {
+            is_outage: error.rdkafka_error_code().is_some_and(|code| is_moving(code) || is_away(code)),
+            ..Self::new(action, error)
+        }
     }
+
+    /// Brokers are away or start, or partitions move: the same may be asked again later.
+    #[must_use]
+    pub fn is_outage(&self) -> bool {
+        self.is_outage
+    }
+}
+
+/// A group's coordinator or a partition's leader starts or moves.
+pub(crate) fn is_moving(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode::{
+        CoordinatorLoadInProgress, CoordinatorNotAvailable, LeaderNotAvailable, NotCoordinator, NotLeaderForPartition,
+    };
+    matches!(
+        code,
+        CoordinatorLoadInProgress
+            | CoordinatorNotAvailable
+            | NotCoordinator
+            | LeaderNotAvailable
+            | NotLeaderForPartition
+    )
+}
+
+/// No broker answers.
+fn is_away(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode::{
+        AllBrokersDown, BrokerNotAvailable, BrokerTransportFailure, NetworkException, OperationTimedOut,
+        RequestTimedOut, Resolve,
+    };
+    matches!(
+        code,
+        AllBrokersDown
+            | BrokerNotAvailable
+            | BrokerTransportFailure
+            | NetworkException
+            | OperationTimedOut
+            | RequestTimedOut
+            | Resolve
+    )
 }
 
 /// A record was not published.
@@ -49,3 +92,17 @@ impl ProduceError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the consumer cannot go on: {0}")]
 pub struct ConsumeError(pub(crate) String);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outage_is_told_from_what_stays() {
+        let error = |code| KafkaError::during("asking")(ClientError::MetadataFetch(code));
+        assert!(error(RDKafkaErrorCode::BrokerTransportFailure).is_outage());
+        assert!(error(RDKafkaErrorCode::LeaderNotAvailable).is_outage());
+        assert!(!error(RDKafkaErrorCode::UnknownTopicOrPartition).is_outage());
+        assert!(!KafkaError::new("asking", "no").is_outage());
+    }
+}

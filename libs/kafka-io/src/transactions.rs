@@ -116,6 +116,11 @@ impl TransactionalProducer {
                     Err(ClientError::Transaction(error)) if error.is_retriable() => {
                         tracing::debug!(%error, "a transaction is waited for");
                     }
+                    // A commit waits for its records first. Those of a broker that stays away end as records that were not delivered,
+                    // and then the transaction has to be aborted.
+                    Err(error @ ClientError::Flush(RDKafkaErrorCode::OperationTimedOut)) => {
+                        tracing::debug!(%error, "records of a transaction are waited for");
+                    }
                     done => return done.map_err(|error| TransactionError::from_client(&error)),
                 }
             }
