@@ -2,24 +2,39 @@
 
 use std::time::Duration;
 
+use kafka_io::batches::Protocol;
 use serde::{Deserialize, Serialize};
-use service_kit::config::{RangeError, Validate, in_range, seconds, seconds_in_range};
+use service_kit::config::{RangeError, Validate, in_range, is_name, seconds, seconds_in_range};
 
-/// How often is counted, and how long connections are remembered.
+/// How ranges are closed, how often hours are counted, and how long connections are remembered.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
+    /// Names this life of the topic; the same as `ingest.source`.
+    pub source: String,
     /// Static membership: a process that comes back under the same name keeps its partitions.
     pub instance_id: Option<String>,
-    /// Changes are written so often, 0.1 to 600 s.
+    /// How the group shares partitions out: `classic` (cooperative-sticky) or `consumer` (KIP-848).
+    pub protocol: Protocol,
+    /// A batch is closed when it has so many events, 1 to 1 000 000.
+    pub batch_rows: usize,
+    /// A batch is closed when it takes so many bytes in memory, 64 KiB to 1 GiB.
+    pub batch_bytes: usize,
+    /// A batch is closed when its first event has waited so long, 0.01 to 60 s.
+    #[serde(with = "seconds")]
+    pub batch_age: Duration,
+    /// Memory of all events that are read and not yet durable, in bytes, 1 MiB to 16 GiB; beyond it nothing more is taken.
+    pub buffered_bytes_max: usize,
+    /// Bytes that the Kafka client fetches in advance, 1 MiB to 1 GiB.
+    pub waiting_bytes_max: usize,
+    /// Inserts that run at once, 1 to 64; one a partition.
+    pub writes_max: usize,
+    /// How long writing what is held may take when the process is told to stop, 0 to 300 s.
+    #[serde(with = "seconds")]
+    pub drain_max: Duration,
+    /// Hours that are over are looked for so often, 0.1 to 3600 s.
     #[serde(with = "seconds")]
     pub refresh: Duration,
-    /// Changes are written at the latest after so many events, 1 to 1 000 000.
-    pub events_max: usize,
-    /// Changes are written at the latest after so many bytes of events, 1 MiB to 1 GiB; until then nothing more is read.
-    pub changes_bytes_max: usize,
-    /// Bytes that wait between Kafka and the aggregator, 1 MiB to 1 GiB.
-    pub waiting_bytes_max: usize,
     /// A connection whose Connector reports nothing for so long has ended, 60 to 31 536 000 s.
     #[serde(with = "seconds")]
     pub silence_max: Duration,
@@ -31,11 +46,17 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
+            source: "main".to_owned(),
             instance_id: None,
-            refresh: Duration::from_secs(2),
-            events_max: 100_000,
-            changes_bytes_max: 64 << 20,
+            protocol: Protocol::Classic,
+            batch_rows: 65_536,
+            batch_bytes: 64 << 20,
+            batch_age: Duration::from_secs(1),
+            buffered_bytes_max: 128 << 20,
             waiting_bytes_max: 32 << 20,
+            writes_max: 8,
+            drain_max: Duration::from_secs(20),
+            refresh: Duration::from_secs(30),
             silence_max: Duration::from_secs(24 * 3600),
             ended_remembered: Duration::from_secs(24 * 3600),
         }
@@ -44,10 +65,15 @@ impl Default for Config {
 
 impl Validate for Config {
     fn validate(&self) -> Result<(), RangeError> {
-        seconds_in_range("refresh", self.refresh, 0.1..=600.0)?;
-        in_range("events_max", self.events_max, 1..=1_000_000)?;
-        in_range("changes_bytes_max", self.changes_bytes_max, 1 << 20..=1 << 30)?;
+        is_name("source", &self.source)?;
+        in_range("batch_rows", self.batch_rows, 1..=1_000_000)?;
+        in_range("batch_bytes", self.batch_bytes, 64 << 10..=1 << 30)?;
+        seconds_in_range("batch_age", self.batch_age, 0.01..=60.0)?;
+        in_range("buffered_bytes_max", self.buffered_bytes_max, 1 << 20..=16 << 30)?;
         in_range("waiting_bytes_max", self.waiting_bytes_max, 1 << 20..=1 << 30)?;
+        in_range("writes_max", self.writes_max, 1..=64)?;
+        seconds_in_range("drain_max", self.drain_max, 0.0..=300.0)?;
+        seconds_in_range("refresh", self.refresh, 0.1..=3_600.0)?;
         seconds_in_range("silence_max", self.silence_max, 60.0..=31_536_000.0)?;
         seconds_in_range("ended_remembered", self.ended_remembered, 60.0..=31_536_000.0)
     }

@@ -1,36 +1,51 @@
-//! Connection events to the hourly roll-up and the set of open connections.
+//! Connection events to roll-ups and the set of open connections.
 //!
-//! An event's life: it is decoded as ingest decodes it, marks the hour of its Remote Network as changed, and changes the entry of
-//! its connection. From time to time, when ingest has stored what was read, the changed hours are counted anew from the raw rows,
-//! the entries are written, and then the offsets are committed.
+//! An event's life: it arrives in its partition's order, is read and held against the contract as in ingest, and becomes a few numbers of
+//! its range. A closed range is counted into groups by minute, and these go into ClickHouse by the protocol of `exactly-once`: each
+//! row names the offsets it was counted from, so that counted offsets can be counted. Openings and ends change the set of open
+//! connections on the way; doing that again changes nothing.
 //!
-//! Guarantee: the roll-up equals GROUP BY over the raw rows, each fact once, whatever is read again after a crash: counting again
-//! gives the same. What breaks the contract is passed over and counted; ingest dead-letters it.
+//! An hour that is over is counted from the raw rows, when ingest has stored what the minutes were counted from, and again when late
+//! events come: totals with a version, where each fact counts once.
+//!
+//! Guarantee: each offset is in the roll-up by minute once; an hour equals GROUP BY over the raw rows, each fact once, whatever is read
+//! again after a crash. Copies count once by minute too where they come soon after each other. What breaks the contract is passed
+//! over and counted; ingest dead-letters it.
 
-mod adapters;
 mod config;
+mod copies;
 mod error;
+mod job;
 mod metrics;
-mod pipeline;
-mod stages;
+mod rows;
+mod seal;
+mod store;
 
-use clickhouse_io::{ClickHouse, ClickHouseConfig};
-use kafka_io::{GroupConsumer, GroupOptions, KafkaConfig};
-use schema_registry::{Decoder, Registry, RegistryConfig};
-use schemas::{avro_schemas, topics};
+use std::sync::Arc;
+
+use clickhouse_io::rollup::MINUTES_TABLE;
+use clickhouse_io::{ClickHouse, ClickHouseConfig, promise};
+use event_columns::ENCODER_VERSION;
+use exactly_once::{Delivery, Limits, TokenLife};
+use kafka_io::KafkaConfig;
+use range_pipeline::{RangeMetrics, Settings};
+use schema_registry::{Registry, RegistryConfig};
+use schemas::topics::CONNECTION_EVENTS;
 use service_kit::context::ServiceContext;
+use tokio::sync::Semaphore;
 
 pub use config::Config;
 pub use error::Error;
+pub use store::StoreFailure;
 
-use crate::adapters::Parts;
+use crate::job::{AggregatorJob, MinuteFill, Shared};
 use crate::metrics::AggregatorMetrics;
-use crate::pipeline::Pipeline;
+use crate::store::{BEGIN_MAX, RollupStore};
 
 /// The group under which offsets are committed.
 pub const GROUP: &str = "aggregator";
 
-/// Runs until the context is told to stop. What was not written then is read again at the next start.
+/// Runs until the context is told to stop; then writes and commits what it holds.
 ///
 /// # Errors
 /// When something happens that only an operator can mend.
@@ -42,21 +57,62 @@ pub async fn run(
     context: ServiceContext,
 ) -> Result<(), Error> {
     let ready = context.readiness.part("aggregator");
+    let ranges = RangeMetrics::new(&context.metrics, GROUP, "passed_over");
+    let metrics = AggregatorMetrics::new(&context.metrics);
+    let timeout_max = TokenLife::default().late.saturating_sub(BEGIN_MAX);
+    if clickhouse.timeout >= timeout_max {
+        return Err(Error::TimeoutTooLong { timeout: clickhouse.timeout, timeout_max });
+    }
     let (registry, clickhouse) = (Registry::new(&registry)?, ClickHouse::new(&clickhouse));
     let Some(waited) = clickhouse.wait_ready(&context.stop).await else { return Ok(()) };
     waited?;
-    let decoder = Decoder::new(&avro_schemas::CONNECTION_EVENT)?;
-    let options = GroupOptions {
-        instance_id: config.instance_id.clone(),
-        waiting_bytes_max: config.waiting_bytes_max,
-        ..GroupOptions::new(GROUP, topics::CONNECTION_EVENTS.name)
+    let Some(waited) = registry.wait_ready(&context.stop).await else { return Ok(()) };
+    waited?;
+    let settings = settings(&config, token_life(&clickhouse).await?);
+    let job = AggregatorJob {
+        fill: MinuteFill(Shared::new(metrics.copies.clone())),
+        store: RollupStore {
+            clickhouse: clickhouse.clone(),
+            source: config.source.as_str().into(),
+            partition: 0,
+            inserts: Arc::new(Semaphore::new(config.writes_max)),
+            metrics: ranges.clone(),
+        },
     };
-    let consumer = GroupConsumer::new(&kafka, &options)?;
-    let metrics = AggregatorMetrics::new(&context.metrics);
-    ready.set(true);
-    let outside = Parts { kafka, clickhouse, committer: consumer.committer() };
-    let pipeline = Pipeline::new(config, outside, decoder, registry, metrics, context.stop.clone());
-    let ended = pipeline.run(consumer).await;
-    ready.set(false);
-    ended
+    let outside = seal::Parts { kafka: kafka.clone(), clickhouse, source: config.source.clone() };
+    let counting =
+        range_pipeline::run(&settings, &kafka, &registry, &job, &ranges, &context, |is_ready| ready.set(is_ready));
+    let sealing = seal::run(&config, &outside, &metrics, &context.stop);
+    // Whichever fails ends the other: what is not committed is done again at the next start.
+    tokio::try_join!(async { counting.await.map_err(Error::from) }, async { sealing.await.map_err(Error::from) })?;
+    Ok(())
+}
+
+fn settings(config: &Config, token_life: TokenLife) -> Settings {
+    Settings {
+        group: GROUP,
+        topic: CONNECTION_EVENTS.name,
+        // Tokens of ingest's ranges are of the same offsets.
+        source: format!("rollup.{}", config.source),
+        delivery: Delivery::ExactlyOnce,
+        instance_id: config.instance_id.clone(),
+        protocol: config.protocol,
+        limits: Limits { rows: config.batch_rows, bytes: config.batch_bytes, age: config.batch_age },
+        buffered_bytes_max: config.buffered_bytes_max,
+        waiting_bytes_max: config.waiting_bytes_max,
+        drain_max: config.drain_max,
+        encoder: ENCODER_VERSION,
+        token_life,
+    }
+}
+
+/// How long a token is used and waited for: what the table remembers at least.
+async fn token_life(clickhouse: &ClickHouse) -> Result<TokenLife, Error> {
+    let life = TokenLife::default();
+    match promise::token_window(clickhouse, MINUTES_TABLE).await?.age_max {
+        Some(remembered) if remembered < life.total() => {
+            Err(Error::TokensAreForgotten { table: MINUTES_TABLE, remembered, needed: life.total() })
+        }
+        Some(_) | None => Ok(life),
+    }
 }

@@ -43,6 +43,9 @@ enum Name {
     /// Kafka to ClickHouse: speed, memory, freshness, beside the obvious consumer.
     #[value(name = "ingest")]
     Ingest,
+    /// Kafka to the roll-up by minute: speed, beside reading alone.
+    #[value(name = "aggregator")]
+    Aggregator,
     /// Ingest alone, for a profile.
     #[value(name = "ingest_alone", hide = true)]
     IngestAlone,
@@ -76,6 +79,7 @@ async fn main() -> anyhow::Result<()> {
         Name::RawBytesPerRow => raw_bytes_per_row::measure(options.small).await?,
         Name::DemoSecondsToConsole => demo_seconds_to_console::measure()?,
         Name::Ingest => ingest::measure(options.small).await?,
+        Name::Aggregator => ingest::aggregator::measure(options.small).await?,
         Name::IngestAlone => ingest::alone::measure().await?,
         Name::PeerObviousConsumer => return obvious::run(peer_parts(), obvious::Form::Avro).await,
         Name::PeerObviousConsumerJson => return obvious::run(peer_parts(), obvious::Form::Json).await,

@@ -73,7 +73,7 @@ pub(crate) async fn measure(small: bool) -> anyhow::Result<Measured> {
             "year_by_day",
             150.0,
             |_| (),
-            async |()| traffic::series(store, tenant, &by_day).await.map(|series| series.lines.len()),
+            async |()| traffic::series(store, tenant, &by_day, Moment::now()).await.map(|series| series.lines.len()),
         )
         .await?;
     let month = |random: &mut StdRng| {
@@ -91,7 +91,7 @@ pub(crate) async fn measure(small: bool) -> anyhow::Result<Measured> {
             .ask(name, 150.0, month, async |filter: TrafficFilter| {
                 let query = TopQuery::new(filter, &[Dimension::Resource], measures, 10);
                 let query = query.map_err(|error| clickhouse_io::QueryError::Mismatch(error.to_string()))?;
-                traffic::top(store, tenant, &query).await.map(|top| top.groups.len())
+                traffic::top(store, tenant, &query, Moment::now()).await.map(|top| top.groups.len())
             })
             .await?;
     }

@@ -13,6 +13,7 @@ use schemas::event_id::EventId;
 use schemas::ids::Tenant;
 use schemas::report_event::ReportEvent;
 use schemas::report_request::ReportRequest;
+use schemas::times::Moment;
 use schemas::topics::CONNECTION_EVENTS;
 use traffic_query::{SeriesQuery, TopQuery, TrafficFilter};
 
@@ -94,10 +95,10 @@ impl Outside for Parts {
     }
 
     fn series<'a>(&'a self, tenant: &'a Tenant, query: &'a SeriesQuery) -> Later<'a, Series, QueryError> {
-        traffic::series(&self.clickhouse, tenant, query).boxed()
+        traffic::series(&self.clickhouse, tenant, query, Moment::now()).boxed()
     }
 
     fn top<'a>(&'a self, tenant: &'a Tenant, query: &'a TopQuery) -> Later<'a, Top, QueryError> {
-        traffic::top(&self.clickhouse, tenant, query).boxed()
+        traffic::top(&self.clickhouse, tenant, query, Moment::now()).boxed()
     }
 }

@@ -1,9 +1,9 @@
-//! `flowledger aggregate`: the roll-up held against the raw rows, and made anew from them.
+//! `flowledger aggregate`: the roll-ups held against the raw rows, and made anew from them.
 
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use clickhouse_io::{ClickHouse, rollup};
 use schemas::ids::Tenant;
 use schemas::times::Moment;
@@ -17,10 +17,25 @@ const SHOWN_MAX: u32 = 1_000;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AggregateCommand {
-    /// Compare roll-up and raw rows, print where they differ, and fail where they do.
-    Verify(RangeOptions),
+    /// Compare a roll-up and raw rows, print where they differ, and fail where they do.
+    Verify {
+        #[command(flatten)]
+        range: RangeOptions,
+        /// Which roll-up. Minutes are kept for 30 days, and count copies that came long after their facts.
+        #[arg(long, value_enum, default_value_t = Unit::Hour)]
+        by: Unit,
+    },
     /// Count whole hours anew from the raw rows; events may keep coming.
     Rebuild(RangeOptions),
+}
+
+/// What a roll-up counts by.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Unit {
+    /// `connections_by_minute`.
+    Minute,
+    /// `connections_hourly`.
+    Hour,
 }
 
 /// Whose roll-up, and which hours of it.
@@ -57,26 +72,35 @@ impl RangeOptions {
 
 pub(crate) async fn run(command: AggregateCommand) -> anyhow::Result<()> {
     match command {
-        AggregateCommand::Verify(options) => {
+        AggregateCommand::Verify { range: options, by } => {
             let clickhouse = options.clickhouse()?;
-            let found = rollup::verify(&clickhouse, &options.tenant, options.range(), SHOWN_MAX).await?;
+            let found = match by {
+                Unit::Hour => rollup::verify(&clickhouse, &options.tenant, options.range(), SHOWN_MAX).await?,
+                Unit::Minute => {
+                    rollup::verify_minutes(&clickhouse, &options.tenant, options.range(), SHOWN_MAX).await?
+                }
+            };
             if found.is_empty() {
                 said("roll-up and raw rows are the same");
                 return Ok(());
             }
-            let head = ["HOUR", "NETWORK", "USER, SERVICE ACCOUNT, RESOURCE, CONNECTOR", "ROLL-UP", "RAW ROWS"];
+            let keys = match by {
+                Unit::Hour => "USER, SERVICE ACCOUNT, RESOURCE, CONNECTOR",
+                Unit::Minute => "USER, SERVICE ACCOUNT, RESOURCE, CONNECTOR, PROTOCOL, TUNNEL PATH, COUNTRY",
+            };
+            let head = ["TIME", "NETWORK", keys, "ROLL-UP", "RAW ROWS"];
             let rows = found.iter().map(|it| {
-                let hour = rfc3339(Moment::from_micros(it.hour * 1_000_000));
+                let time = rfc3339(Moment::from_micros(it.time * 1_000_000));
                 let counts = |text: &str| if text.is_empty() { "none".to_owned() } else { text.to_owned() };
-                vec![hour, it.remote_network_id.to_string(), it.keys.clone(), counts(&it.rolled_up), counts(&it.raw)]
+                vec![time, it.remote_network_id.to_string(), it.keys.clone(), counts(&it.rolled_up), counts(&it.raw)]
             });
             line(&table(&head.map(str::to_owned), rows))?;
             let more = if found.len() as u64 == u64::from(SHOWN_MAX) { " or more" } else { "" };
-            bail!("{}{more} groups differ; `flowledger aggregate rebuild` counts them anew", found.len())
+            bail!("{}{more} groups differ; `flowledger aggregate rebuild` counts hours anew", found.len())
         }
         AggregateCommand::Rebuild(options) => {
             let clickhouse = options.clickhouse()?;
-            let told = |done: usize, all: usize| said(&format!("{done} of {all} hours of Remote Networks are counted"));
+            let told = |done: usize, all: usize| said(&format!("{done} of {all} hours are counted"));
             rollup::rebuild(&clickhouse, &options.tenant, options.range(), told).await?;
             Ok(())
         }

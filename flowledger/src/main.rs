@@ -13,10 +13,14 @@ mod stop;
 mod traffic;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 
 use crate::cli::{Cli, Command};
+
+/// How long calls that block may go on when everything else has ended.
+const HANGING_CALLS_MAX: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -24,7 +28,10 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return failed(&anyhow::Error::new(error).context("the runtime cannot be started")),
     };
-    match runtime.block_on(run(cli.command)) {
+    let ended = runtime.block_on(run(cli.command));
+    // Calls into a client may still hang on a broker that is away: nobody waits for what they give any more.
+    runtime.shutdown_timeout(HANGING_CALLS_MAX);
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failed(&error),
     }

@@ -39,6 +39,9 @@ impl Service {
         match self {
             Self::Connector { .. } => config.connector.validate().map_err(|error| error.at("connector")),
             Self::Ingest => config.ingest.validate().map_err(|error| error.at("ingest")),
+            Self::Aggregator if config.aggregator.source != config.ingest.source => {
+                Err(RangeError::new("aggregator.source", "is not ingest.source: both name the same life of the topic"))
+            }
             Self::Aggregator => config.aggregator.validate().map_err(|error| error.at("aggregator")),
             Self::Exporter => config.exporter.validate().map_err(|error| error.at("exporter")),
             Self::Console => config.console.validate().map_err(|error| error.at("console")),

@@ -96,6 +96,8 @@ fn wrong_config_names_the_field_and_what_is_allowed() {
         assert!(error.contains(named), "{key}={value}: {error}");
         assert_eq!(error.matches(named).count(), 1, "said once: {error}");
     }
+    let (_, error, went_well) = run(&["aggregator", "--check-config"], &[("FLOWLEDGER__INGEST__SOURCE", "second")]);
+    assert!(!went_well && error.contains("aggregator.source is not ingest.source"), "{error}");
     let (_, error, went_well) = run(&["ingest", "--config", "no-such-file.toml"], &[]);
     assert!(!went_well);
     assert!(error.contains("no-such-file.toml"), "{error}");

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use clickhouse_io::write::EventTable;
 use event_columns::{BlockWriter, EventColumns, Months};
 use exactly_once::Block;
+use range_pipeline::RefusedRecord;
 
 /// Most columns that are kept for the next range: what the largest range needed stays theirs, used or not.
 const SPARE_COLUMNS_MAX: usize = 2;
@@ -56,23 +57,6 @@ impl Pool {
     /// Bytes of ranges that are closed and not yet done, their blocks included.
     pub(crate) fn closed_bytes(&self) -> usize {
         self.closed_bytes.load(Ordering::Relaxed)
-    }
-}
-
-/// A record that becomes no row, as it was: everything that a dead letter needs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct RefusedRecord {
-    pub(crate) offset: i64,
-    pub(crate) timestamp_ms: i64,
-    pub(crate) key: Option<Vec<u8>>,
-    pub(crate) payload: Vec<u8>,
-    pub(crate) headers: Vec<(String, Vec<u8>)>,
-}
-
-impl RefusedRecord {
-    pub(crate) fn size_bytes(&self) -> usize {
-        let headers: usize = self.headers.iter().map(|(name, value)| name.len() + value.len() + 48).sum();
-        self.key.as_ref().map_or(0, Vec::len) + self.payload.len() + headers + 96
     }
 }
 
@@ -190,3 +174,6 @@ impl Drop for Lent {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use exactly_once::Delivery;
 use kafka_io::batches::Protocol;
 use serde::{Deserialize, Serialize};
-use service_kit::config::{RangeError, Validate, in_range, seconds, seconds_in_range};
+use service_kit::config::{RangeError, Validate, in_range, is_name, seconds, seconds_in_range};
 
 /// How batches are closed, and how much may wait.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -49,27 +49,16 @@ impl Default for Config {
             batch_age: Duration::from_millis(500),
             buffered_bytes_max: 144 << 20,
             waiting_bytes_max: 32 << 20,
-            writes_max: 4,
+            writes_max: 8,
             protocol: Protocol::Classic,
             drain_max: Duration::from_secs(20),
         }
     }
 }
 
-impl Config {
-    /// How long partitions that are to go are held for what is being written: as long as a stop may take, within what a group waits
-    /// for.
-    pub(crate) fn revoke_wait(&self) -> Duration {
-        self.drain_max.min(Duration::from_secs(20))
-    }
-}
-
 impl Validate for Config {
     fn validate(&self) -> Result<(), RangeError> {
-        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_' || byte == b'.';
-        if self.source.is_empty() || self.source.len() > 64 || !self.source.bytes().all(is_name) {
-            return Err(RangeError::new("source", "is not 1 to 64 letters, digits, dots, hyphens and underscores"));
-        }
+        is_name("source", &self.source)?;
         in_range("batch_rows", self.batch_rows, 1..=1_000_000)?;
         in_range("batch_bytes", self.batch_bytes, 64 << 10..=1 << 30)?;
         seconds_in_range("batch_age", self.batch_age, 0.01..=60.0)?;

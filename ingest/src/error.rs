@@ -2,9 +2,7 @@
 
 use clickhouse_io::QueryError;
 use clickhouse_io::promise::PromiseError;
-use exactly_once::{BadSource, WriteError};
 use kafka_io::KafkaError;
-use kafka_io::batches::FetchError;
 use schema_registry::{DecodeError, RegistryError};
 
 use crate::adapters::StoreFailure;
@@ -15,17 +13,9 @@ pub enum Error {
     /// Kafka cannot be used as it is.
     #[error(transparent)]
     Kafka(#[from] KafkaError),
-    /// The consumer cannot go on.
+    /// The pipeline cannot go on.
     #[error(transparent)]
-    Fetch(#[from] FetchError),
-    /// A range cannot be written.
-    #[error("partition {partition}: {error}")]
-    Write {
-        /// Partition.
-        partition: i32,
-        /// What only an operator can mend.
-        error: WriteError<StoreFailure>,
-    },
+    Pipeline(#[from] range_pipeline::Error<StoreFailure>),
     /// The tables cannot keep the promise.
     #[error(transparent)]
     Promise(#[from] PromiseError),
@@ -49,21 +39,6 @@ pub enum Error {
         remembered: std::time::Duration,
         /// So long would be right.
         needed: std::time::Duration,
-    },
-    /// The source's name is too long for a token.
-    #[error(transparent)]
-    Source(#[from] BadSource),
-    /// What is to be read next is not on the broker.
-    #[error(
-        "partition {partition}: offset {offset}, which is to be read next, is not on topic connection-events. Either Kafka has \
-         deleted events before they were stored: set the offset of group ingest to the first one that is there, and raise the \
-         topic's retention. Or the topic was made anew: delete the offsets of group ingest and set another ingest.source"
-    )]
-    OffsetIsGone {
-        /// Partition.
-        partition: i32,
-        /// Offset.
-        offset: i64,
     },
     /// The registry refuses.
     #[error(transparent)]
@@ -98,7 +73,4 @@ pub enum Error {
         /// What is wrong with the ids.
         reason: String,
     },
-    /// Work was not done when the deadline was over; it is read again at the next start.
-    #[error("not everything that was held could be written in time; it is read again at the next start")]
-    NotDrained,
 }

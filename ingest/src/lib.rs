@@ -13,24 +13,19 @@ mod block;
 mod config;
 mod error;
 mod fit;
-mod lag;
-mod lane;
-mod metrics;
-mod pipeline;
-mod stages;
+mod job;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use clickhouse_io::write::EventTable;
 use clickhouse_io::{ClickHouse, ClickHouseConfig, promise};
-use exactly_once::TokenLife;
-use kafka_io::batches::{BatchConsumer, BatchOptions, FetchError};
+use event_columns::ENCODER_VERSION;
+use exactly_once::{Limits, TokenLife};
 use kafka_io::{KafkaConfig, Producer};
+use range_pipeline::{RangeMetrics, Settings};
 use schema_registry::{Decoder, Registry, RegistryConfig};
 use schemas::{avro_schemas, topics};
 use service_kit::context::ServiceContext;
-use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
 pub use adapters::StoreFailure;
@@ -38,14 +33,11 @@ pub use config::Config;
 pub use error::Error;
 
 use crate::adapters::{BEGIN_MAX, ClickHouseStore};
-use crate::metrics::IngestMetrics;
-use crate::pipeline::{Parts, Pipeline};
+use crate::block::Pool;
+use crate::job::{EventRows, IngestJob};
 
 /// The group under which offsets are committed; reports wait for it.
 pub const GROUP: &str = "ingest";
-
-/// Between a consumer that broke and the next one.
-const MAKE_ANEW_PAUSE: Duration = Duration::from_secs(1);
 
 /// Runs until the context is told to stop; then writes and commits what it holds.
 ///
@@ -59,7 +51,7 @@ pub async fn run(
     context: ServiceContext,
 ) -> Result<(), Error> {
     let ready = context.readiness.part("ingest");
-    let metrics = IngestMetrics::new(&context.metrics);
+    let metrics = RangeMetrics::new(&context.metrics, GROUP, "dead_lettered");
     let timeout_max = TokenLife::default().late.saturating_sub(BEGIN_MAX);
     if clickhouse.timeout >= timeout_max {
         return Err(Error::TimeoutTooLong { timeout: clickhouse.timeout, timeout_max });
@@ -76,13 +68,6 @@ pub async fn run(
     };
     fits?;
     let token_life = token_life(&clickhouse).await?;
-    let options = BatchOptions {
-        protocol: config.protocol,
-        instance_id: config.instance_id.clone(),
-        prefetch_bytes_max: config.waiting_bytes_max,
-        revoke_wait: config.revoke_wait(),
-        ..BatchOptions::new(GROUP, topics::CONNECTION_EVENTS.name)
-    };
     let store = ClickHouseStore {
         clickhouse,
         dead_letters: Producer::new(&kafka, "flowledger-ingest")?,
@@ -92,35 +77,31 @@ pub async fn run(
         inserts: Arc::new(Semaphore::new(config.writes_max)),
         metrics: metrics.clone(),
     };
-    loop {
-        let parts = Parts {
-            consumer: BatchConsumer::new(&kafka, &options)?,
-            registry: registry.clone(),
-            store: store.clone(),
-            token_life,
-        };
-        ready.set(true);
-        let pipeline = Pipeline::new(config.clone(), parts, metrics.clone(), context.clone(), Handle::current());
-        let ended = tokio::task::spawn_blocking(move || pipeline.run()).await;
-        ready.set(false);
-        match ended.unwrap_or(Err(Error::NotDrained)) {
-            Err(Error::Fetch(FetchError::MakeAnew(reason))) => {
-                tracing::warn!(reason, "a broken consumer is made anew; what it held is read again");
-                metrics.made_anew.inc();
-                if context.stop.run_until_cancelled(tokio::time::sleep(MAKE_ANEW_PAUSE)).await.is_none() {
-                    return Ok(());
-                }
-            }
-            ended => return ended,
-        }
-    }
+    let job = IngestJob { rows: EventRows(Pool::new(&config.source)), store };
+    let settings = Settings {
+        group: GROUP,
+        topic: topics::CONNECTION_EVENTS.name,
+        source: config.source,
+        delivery: config.delivery,
+        instance_id: config.instance_id,
+        protocol: config.protocol,
+        limits: Limits { rows: config.batch_rows, bytes: config.batch_bytes, age: config.batch_age },
+        buffered_bytes_max: config.buffered_bytes_max,
+        waiting_bytes_max: config.waiting_bytes_max,
+        drain_max: config.drain_max,
+        encoder: ENCODER_VERSION,
+        token_life,
+    };
+    let run =
+        range_pipeline::run(&settings, &kafka, &registry, &job, &metrics, &context, |is_ready| ready.set(is_ready));
+    Ok(run.await?)
 }
 
 /// How long a token is used and waited for: what both tables remember at least.
 async fn token_life(clickhouse: &ClickHouse) -> Result<TokenLife, Error> {
     let life = TokenLife::default();
     for table in [EventTable::Connections, EventTable::ConnectionOpenings] {
-        match promise::token_window(clickhouse, table).await?.age_max {
+        match promise::token_window(clickhouse, table.name()).await?.age_max {
             Some(remembered) if remembered < life.total() => {
                 return Err(Error::TokensAreForgotten { table: table.name(), remembered, needed: life.total() });
             }

@@ -29,6 +29,7 @@ pub const ALL: &[Migration] = migrations! {
     3 "003_connections_hourly";
     4 "004_open_connections";
     5 "005_kafka_offset_index";
+    6 "006_connections_by_minute";
 };
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! A figure beside a peer is named `<figure>_beside_<peer>`; beside the obvious consumer, and beside a limit alone, it has no more than its
 //! name.
 
+pub(crate) mod aggregator;
 pub(crate) mod alone;
 mod commits;
 pub(crate) mod consume_ceiling;

@@ -192,9 +192,14 @@ impl Stage {
 
     /// Starts `flowledger ingest` with further settings.
     pub(crate) fn ingest(&self, settings: &str) -> anyhow::Result<Program> {
+        self.service("ingest", settings)
+    }
+
+    /// Starts a service with further settings.
+    pub(crate) fn service(&self, service: &str, settings: &str) -> anyhow::Result<Program> {
         let config = self.config_file(settings)?;
         let mut command = Command::new(local_parts::flowledger_binary()?);
-        command.arg("ingest").arg("--config").arg(config);
+        command.arg(service).arg("--config").arg(config);
         self.spawn(command, "ingest")
     }
 

@@ -8,6 +8,7 @@ use anyhow::{Context, ensure};
 use clickhouse_io::ClickHouse;
 use clickhouse_io::traffic::{self, Searched};
 use schemas::ids::Tenant;
+use schemas::times::Moment;
 use traffic_query::{SeriesQuery, TopQuery};
 
 pub(crate) use self::options::TrafficCommand;
@@ -41,14 +42,14 @@ pub(crate) async fn run(command: TrafficCommand) -> anyhow::Result<()> {
         TrafficCommand::Series { select, filter, bucket, split, groups } => {
             let query = SeriesQuery::new(filter.0, bucket, &split, groups.measures(), groups.limit)?;
             let (clickhouse, tenant) = asked(&select)?;
-            let series = traffic::series(&clickhouse, tenant, &query).await?;
+            let series = traffic::series(&clickhouse, tenant, &query, Moment::now()).await?;
             print::series(&query, &series, select.json)?;
             said(&format!("from {}", series.source.name()));
         }
         TrafficCommand::Top { select, filter, by, groups } => {
             let query = TopQuery::new(filter.0, &by, groups.measures(), groups.limit)?;
             let (clickhouse, tenant) = asked(&select)?;
-            let top = traffic::top(&clickhouse, tenant, &query).await?;
+            let top = traffic::top(&clickhouse, tenant, &query, Moment::now()).await?;
             print::top(&query, &top, select.json)?;
             said(&format!("from {}", top.source.name()));
         }
@@ -56,7 +57,7 @@ pub(crate) async fn run(command: TrafficCommand) -> anyhow::Result<()> {
             let (clickhouse, tenant) = asked(&select)?;
             for dimension in of {
                 let query = TopQuery::facet(&filter.0, dimension, limit)?;
-                print::top(&query, &traffic::top(&clickhouse, tenant, &query).await?, select.json)?;
+                print::top(&query, &traffic::top(&clickhouse, tenant, &query, Moment::now()).await?, select.json)?;
             }
         }
         TrafficCommand::Search { select, what, text, limit } => {

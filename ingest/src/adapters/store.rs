@@ -10,11 +10,11 @@ use clickhouse_io::{ClickHouse, NextStep, QueryError, running, stored};
 use dead_letter::Letter;
 use exactly_once::{RangeStore, Refused, Rows, StoreError};
 use kafka_io::{KafkaConfig, KafkaError, ProduceError, Producer, admin};
+use range_pipeline::{RangeMetrics, RefusedRecord};
 use schemas::topics::CONNECTION_EVENTS;
 use tokio::sync::Semaphore;
 
-use crate::block::{RangeBlock, RefusedRecord};
-use crate::metrics::IngestMetrics;
+use crate::block::RangeBlock;
 
 /// Why the store did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -52,7 +52,7 @@ pub(crate) struct ClickHouseStore {
     pub(crate) partition: i32,
     /// Bounds the inserts of all partitions together.
     pub(crate) inserts: Arc<Semaphore>,
-    pub(crate) metrics: IngestMetrics,
+    pub(crate) metrics: RangeMetrics,
 }
 
 /// So long after it was asked for, no insert of a block is begun any more: a process that was frozen in between must not send
@@ -92,10 +92,10 @@ impl RangeStore for ClickHouseStore {
             let id = query_id(&token, insert.table);
             let done = insert_native(&self.clickhouse, insert.table, insert.body.clone(), &token, &id).await;
             if let Err(error) = done {
-                self.metrics.refused_insert(&error);
+                self.metrics.count_refused_insert(error.refusal().map_or("no_answer", clickhouse_io::Refusal::name));
                 return Err(next(error));
             }
-            self.metrics.inserts.inc();
+            self.metrics.count_insert();
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use std::net::Ipv6Addr;
 use std::time::Duration;
 
 use clickhouse::Row;
-use schemas::connection_event::{ConnectionEvent, EventType, Protocol};
+use schemas::connection_event::EventType;
 use serde::{Deserialize, Serialize};
 
 use crate::client::ClickHouse;
@@ -37,40 +37,68 @@ pub struct OpenConnectionRow {
     version: u64,
 }
 
+/// What an event says of its connection.
+#[derive(Clone, Copy, Debug)]
+pub struct OpenChange<'a> {
+    /// Where the event lay.
+    pub offset: i64,
+    /// What happened.
+    pub event_type: EventType,
+    /// Tenant.
+    pub tenant: &'a str,
+    /// Connector; with the connection's id it names the connection.
+    pub connector_id: u64,
+    /// Connection.
+    pub connection_id: &'a str,
+    /// Start, Unix time in microseconds.
+    pub start_micros: i64,
+    /// End, Unix time in microseconds.
+    pub end_micros: i64,
+    /// Remote Network and its name.
+    pub remote_network: (u64, &'a str),
+    /// Resource and what was asked for.
+    pub resource: (u64, &'a str),
+    /// User and e-mail address.
+    pub user: Option<(u64, &'a str)>,
+    /// Service account and its name.
+    pub service_account: Option<(u64, &'a str)>,
+    /// The client's address, IPv4 as mapped.
+    pub client_ip: Option<[u8; 16]>,
+    /// Number of the protocol in the tables.
+    pub protocol: u8,
+}
+
 impl OpenConnectionRow {
     /// What an event changes; `None` where it changes nothing: a denied attempt never was open.
     #[must_use]
-    pub fn from_event(event: &ConnectionEvent, offset: i64) -> Option<Self> {
-        let end_reason = match event.event_type {
+    pub fn new(change: &OpenChange<'_>) -> Option<Self> {
+        let end_reason = match change.event_type {
             EventType::EstablishedConnection => 0,
             EventType::ClosedConnection => 1,
             EventType::FailedToConnect => 2,
             EventType::DeniedAccess | EventType::Unknown => return None,
         };
         let is_open = end_reason == 0;
-        let offset = u64::try_from(offset).unwrap_or(0);
+        let offset = u64::try_from(change.offset).unwrap_or(0);
+        let text = |named: Option<(u64, &str)>| named.map(|(_, text)| text.to_owned()).unwrap_or_default();
         Some(Self {
-            tenant: event.tenant.to_string(),
-            connector_id: event.connector_id.get(),
-            connection_id: event.connection_id.clone(),
+            tenant: change.tenant.to_owned(),
+            connector_id: change.connector_id,
+            connection_id: change.connection_id.to_owned(),
             is_open,
-            opened_at: event.start_time.as_micros(),
-            ended_at: (!is_open).then_some(event.end_time.as_micros()),
+            opened_at: change.start_micros,
+            ended_at: (!is_open).then_some(change.end_micros),
             end_reason,
-            remote_network_id: event.remote_network_id.get(),
-            remote_network_name: event.remote_network_name.clone(),
-            resource_id: event.resource_id.get(),
-            resource_address: event.resource_address.clone(),
-            user_id: event.user.as_ref().map(|user| user.id.get()),
-            user_email: event.user.as_ref().map(|user| user.email.clone()).unwrap_or_default(),
-            service_account_id: event.service_account.as_ref().map(|account| account.id.get()),
-            service_account_name: event.service_account.as_ref().map(|it| it.name.clone()).unwrap_or_default(),
-            client_ip: event.client_ip.map(|ip| ip.octets().into()),
-            protocol: match event.protocol {
-                Protocol::Tcp | Protocol::Unknown => 1,
-                Protocol::Udp => 2,
-                Protocol::Icmp => 3,
-            },
+            remote_network_id: change.remote_network.0,
+            remote_network_name: change.remote_network.1.to_owned(),
+            resource_id: change.resource.0,
+            resource_address: change.resource.1.to_owned(),
+            user_id: change.user.map(|(id, _)| id),
+            user_email: text(change.user),
+            service_account_id: change.service_account.map(|(id, _)| id),
+            service_account_name: text(change.service_account),
+            client_ip: change.client_ip.map(Ipv6Addr::from),
+            protocol: i8::try_from(change.protocol).unwrap_or(1),
             version: if is_open { offset } else { END + offset },
         })
     }

@@ -82,8 +82,8 @@ struct Setting {
 ///
 /// # Errors
 /// When the table cannot keep the promise, or ClickHouse refuses or does not answer.
-pub async fn token_window(clickhouse: &ClickHouse, table: EventTable) -> Result<TokenWindow, PromiseError> {
-    let name = table.name();
+pub async fn token_window(clickhouse: &ClickHouse, table: &'static str) -> Result<TokenWindow, PromiseError> {
+    let name = table;
     let sql =
         "SELECT engine, engine_full FROM system.tables WHERE database = currentDatabase() AND name = {table:String}";
     let query = clickhouse.client.query_raw(sql).param("table", name);

@@ -1,6 +1,8 @@
 //! The hourly roll-up: hours that changed are counted anew from the raw rows.
 
 mod check;
+mod minutes;
+mod seal;
 
 use std::collections::BTreeSet;
 
@@ -10,7 +12,11 @@ use schemas::times::Moment;
 use crate::client::ClickHouse;
 use crate::error::QueryError;
 
-pub use check::{Difference, rebuild, verify};
+pub use check::{Difference, rebuild, verify, verify_minutes};
+pub use minutes::{
+    MINUTES_TABLE, MinuteCounts, MinuteKey, MinuteRow, counted_offsets, highest_counted, insert_minutes,
+};
+pub use seal::{Unsealed, unsealed};
 
 /// Seconds of an hour.
 const HOUR: i64 = 3_600;
@@ -76,25 +82,30 @@ const KEYS: &str = "tenant, hour, remote_network_id, user_id, service_account_id
 /// What is counted of it.
 const COUNTS: &str = "succeeded, failed_dns, failed_other, denied, bytes_received, bytes_transferred, last_end_time";
 
-/// The groups of raw rows, as the table has them.
+/// The groups of raw rows by hour, as the table has them.
 fn counted(condition: &str) -> String {
+    counted_by(KEYS, "toStartOfHour(end_time) AS hour", condition)
+}
+
+/// The groups of raw rows by `keys`, one of which is `time`.
+fn counted_by(keys: &str, time: &str, condition: &str) -> String {
     format!(
-        "SELECT {KEYS}, countIf(event_type = 'closed_connection') AS succeeded, countIf(is_dns) AS failed_dns,
+        "SELECT {keys}, countIf(event_type = 'closed_connection') AS succeeded, countIf(is_dns) AS failed_dns,
              countIf(event_type = 'failed_to_connect' AND NOT is_dns) AS failed_other,
              countIf(event_type = 'denied_access') AS denied,
              sumIf(toUInt128(received), event_type = 'closed_connection') AS bytes_received,
              sumIf(toUInt128(transferred), event_type = 'closed_connection') AS bytes_transferred,
              max(end_time) AS last_end_time
-         FROM ({}) GROUP BY {KEYS}",
-        facts(condition)
+         FROM ({}) GROUP BY {keys}",
+        facts(time, condition)
     )
 }
 
 /// Rows of `connections`, each fact once: of copies the one with the lowest (partition, offset).
-fn facts(condition: &str) -> String {
+fn facts(time: &str, condition: &str) -> String {
     format!(
-        "SELECT tenant, toStartOfHour(end_time) AS hour, remote_network_id, user_id, service_account_id, resource_id,
-             connector_id, event_type, bytes_received AS received, bytes_transferred AS transferred, end_time,
+        "SELECT tenant, {time}, remote_network_id, user_id, service_account_id, resource_id, connector_id, protocol,
+             tunnel_path, country, event_type, bytes_received AS received, bytes_transferred AS transferred, end_time,
              event_type = 'failed_to_connect' AND resource_ip IS NULL AND resource_address != ''
                  AND NOT isIPv4String(resource_address) AND NOT isIPv6String(resource_address) AS is_dns
          FROM connections WHERE {condition}

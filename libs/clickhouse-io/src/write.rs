@@ -113,7 +113,7 @@ pub async fn insert(
     insert_block(clickhouse, table.name(), &rows, Some(token)).await
 }
 
-/// Inserts rows of any kind as one block.
+/// Inserts rows of any kind as one block; with a token as the statement that [`crate::running`] knows.
 pub(crate) async fn insert_block<T>(
     clickhouse: &ClickHouse,
     table: &str,
@@ -133,7 +133,11 @@ where
                 insert = insert.with_setting(name, value);
             }
             if let Some(token) = token {
-                insert = insert.with_setting("insert_deduplication_token", token);
+                let id = format!("{token}/{table}");
+                insert = insert
+                    .with_setting("insert_deduplication_token", token)
+                    .with_setting("query_id", id.as_str())
+                    .with_setting("log_comment", id);
             }
             for row in rows {
                 insert.write(row).await?;

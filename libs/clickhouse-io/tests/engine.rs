@@ -216,7 +216,29 @@ async fn end_of_a_connection_wins_in_whatever_order() {
     let clickhouse = engine.database("open").await;
     let closed = event(0, "a");
     let opened = |id: &str| ConnectionEvent { event_type: EventType::EstablishedConnection, ..event(0, id) };
-    let change = |event: &ConnectionEvent, offset| open::OpenConnectionRow::from_event(event, offset).unwrap();
+    let change = |event: &ConnectionEvent, offset| {
+        let account = event.service_account.as_ref();
+        let change = open::OpenChange {
+            offset,
+            event_type: event.event_type,
+            tenant: event.tenant.as_str(),
+            connector_id: event.connector_id.get(),
+            connection_id: &event.connection_id,
+            start_micros: event.start_time.as_micros(),
+            end_micros: event.end_time.as_micros(),
+            remote_network: (event.remote_network_id.get(), &event.remote_network_name),
+            resource: (event.resource_id.get(), &event.resource_address),
+            user: event.user.as_ref().map(|user| (user.id.get(), user.email.as_str())),
+            service_account: account.map(|account| (account.id.get(), account.name.as_str())),
+            client_ip: event.client_ip.map(schemas::addresses::Address::octets),
+            protocol: match event.protocol {
+                Protocol::Tcp | Protocol::Unknown => 1,
+                Protocol::Udp => 2,
+                Protocol::Icmp => 3,
+            },
+        };
+        open::OpenConnectionRow::new(&change).unwrap()
+    };
     // The end of `a` comes before a late copy of its opening; `b` stays open; `c` is opened and ended.
     for rows in [
         vec![change(&closed, 5)],

@@ -10,7 +10,7 @@ use std::time::Duration;
 use clickhouse_io::promise::{self, PromiseError, TokenWindow};
 use clickhouse_io::stored::{self, Counted, Stretch, Within};
 use clickhouse_io::write::{EventTable, insert, insert_native, query_id};
-use clickhouse_io::{ClickHouse, Compression, NextStep, OffsetSet, Refusal, running};
+use clickhouse_io::{ClickHouse, Compression, NextStep, OffsetSet, Refusal, rollup, running};
 use engine_of_test::{block, engine, everything, row};
 use schemas::times::Moment;
 
@@ -114,7 +114,7 @@ fn row_time(number: i64) -> Moment {
 async fn table_that_cannot_keep_the_promise_is_refused() {
     let engine = engine().await;
     let clickhouse = engine.database("promise").await;
-    for table in [EventTable::Connections, EventTable::ConnectionOpenings] {
+    for table in [EventTable::Connections.name(), EventTable::ConnectionOpenings.name(), rollup::MINUTES_TABLE] {
         let window = promise::token_window(&clickhouse, table).await;
         assert_eq!(window, Ok(TokenWindow { blocks: 100_000, age_max: None }));
     }
@@ -125,7 +125,7 @@ async fn table_that_cannot_keep_the_promise_is_refused() {
 
     let set = async |setting: &str| {
         clickhouse.execute(&format!("ALTER TABLE connections MODIFY SETTING {setting}")).await.unwrap();
-        promise::token_window(&clickhouse, TABLE).await
+        promise::token_window(&clickhouse, TABLE.name()).await
     };
     assert!(matches!(
         set("non_replicated_deduplication_window = 5").await,
@@ -134,9 +134,9 @@ async fn table_that_cannot_keep_the_promise_is_refused() {
     set("non_replicated_deduplication_window = 1000").await.unwrap();
     assert!(matches!(set("fsync_part_directory = 0").await, Err(PromiseError::NotDurable { .. })));
     clickhouse.execute("DROP TABLE connections SYNC").await.unwrap();
-    assert!(matches!(promise::token_window(&clickhouse, TABLE).await, Err(PromiseError::NoTable { .. })));
+    assert!(matches!(promise::token_window(&clickhouse, TABLE.name()).await, Err(PromiseError::NoTable { .. })));
     clickhouse.execute("CREATE TABLE connections (a UInt8) ENGINE = ReplacingMergeTree ORDER BY a").await.unwrap();
-    assert!(matches!(promise::token_window(&clickhouse, TABLE).await, Err(PromiseError::Engine { .. })));
+    assert!(matches!(promise::token_window(&clickhouse, TABLE.name()).await, Err(PromiseError::Engine { .. })));
     engine.drop(&clickhouse).await;
 }
 

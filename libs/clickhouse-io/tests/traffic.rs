@@ -8,6 +8,7 @@ mod traffic_of_test;
 
 use std::collections::BTreeSet;
 
+use clickhouse_io::rollup::{MinuteCounts, MinuteKey, MinuteRow};
 use clickhouse_io::rows::{ConnectionRow, Source};
 use clickhouse_io::traffic::{self, Line, Searched};
 use clickhouse_io::write::{EventTable, insert};
@@ -15,11 +16,11 @@ use clickhouse_io::{ClickHouse, rollup};
 use engine_of_test::engine;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use schemas::connection_event::{ConnectionEvent, EventType};
+use schemas::connection_event::{ConnectionEvent, ConnectionStatus, EventType};
 use schemas::ids::Tenant;
 use schemas::times::Moment;
 use traffic_of_test::plain::{self, Stored};
-use traffic_of_test::{events, filter, groups};
+use traffic_of_test::{FIRST, LAST, events, filter, groups};
 use traffic_query::{Bucket, Dimension, Measure, SeriesQuery, TopQuery, TrafficFilter};
 
 /// Sets of events, each of a tenant of its own; `FLOWLEDGER_TRAFFIC_SETS` for more.
@@ -45,6 +46,36 @@ async fn store(clickhouse: &ClickHouse, tenant: &Tenant, all: &[Stored]) {
         .map(|it| rollup::HourOfNetwork::of(it.tenant.clone(), it.end_time, it.remote_network_id))
         .collect();
     rollup::count_again(clickhouse, &hours).await.unwrap();
+    let facts = plain::facts(all, &TrafficFilter { from: Moment::FIRST, to: Moment::END, ..TrafficFilter::default() });
+    let minutes: Vec<_> = facts.into_iter().zip(0..).map(|(event, offset)| minute(event, offset)).collect();
+    rollup::insert_minutes(clickhouse, &minutes, &format!("{tenant}-{}", all[0].offset)).await.unwrap();
+}
+
+/// One fact as a group of its own.
+fn minute(event: &ConnectionEvent, offset: i64) -> MinuteRow {
+    let key = MinuteKey {
+        tenant: event.tenant.to_string(),
+        minute: u32::try_from(event.end_time.as_millis() / 60_000 * 60).unwrap(),
+        remote_network_id: event.remote_network_id.get(),
+        user_id: event.user.as_ref().map(|it| it.id.get()),
+        service_account_id: event.service_account.as_ref().map(|it| it.id.get()),
+        resource_id: event.resource_id.get(),
+        connector_id: event.connector_id.get(),
+        protocol: 1,
+        tunnel_path: 1,
+        country: event.location.as_ref().and_then(|it| it.country.clone()),
+    };
+    let is = |status| u64::from(event.status() == Some(status));
+    let succeeded = is(ConnectionStatus::Normal);
+    let counts = MinuteCounts {
+        succeeded,
+        failed_dns: is(ConnectionStatus::DnsError),
+        failed_other: is(ConnectionStatus::ConnectionFailed),
+        denied: is(ConnectionStatus::AccessDenied),
+        bytes_received: u128::from(succeeded * event.bytes_received),
+        bytes_transferred: u128::from(succeeded * event.bytes_transferred),
+    };
+    MinuteRow::new(key, counts, "main", 0, vec![offset])
 }
 
 #[tokio::test]
@@ -63,12 +94,14 @@ async fn every_answer_is_that_of_a_plain_evaluation() {
             let at = format!("seed {seed}, question {question}: {:?}", filter.to_pairs());
             let facts = plain::facts(&all, &filter);
             shown += facts.len();
+            // Asked while it happens, and long after: by minute, by hour, and from raw rows at the ends.
+            let now = Moment::from_micros(random.random_range(FIRST.as_micros()..LAST.as_micros() + 86_400_000_000));
 
             let limit = random.random_range(2..9);
             assert_eq!(pages(&clickhouse, &tenant, &filter, limit).await, plain::newest_first(&facts), "{at}");
 
             let query = groups(&mut random, &filter);
-            let found = traffic::top(&clickhouse, &tenant, &query).await.unwrap();
+            let found = traffic::top(&clickhouse, &tenant, &query, now).await.unwrap();
             from_rollup += u64::from(found.source == traffic::Source::Rollup);
             with_others += u64::from(found.others.is_some());
             let (expected, others) = plain::top(&facts, &query);
@@ -76,13 +109,13 @@ async fn every_answer_is_that_of_a_plain_evaluation() {
             assert_eq!(found_groups, expected, "{at}: {query:?}");
             assert_eq!(found.others, others, "{at}: {query:?}");
 
-            let bucket = [None, Some(Bucket::Day), Some(Bucket::Hour)][random.random_range(0..3)];
+            let bucket = [None, Some(Bucket::Day), Some(Bucket::Hour), Some(Bucket::Minute)][random.random_range(0..4)];
             let split = &query.by()[..random.random_range(0..=query.by().len())];
-            let narrow = filter.within(filter.from.max(traffic_of_test::FIRST), filter.to.min(traffic_of_test::LAST));
+            let narrow = filter.within(filter.from.max(FIRST), filter.to.min(LAST));
             let Ok(series) = SeriesQuery::new(narrow.clone(), bucket, split, query.measures(), query.limit()) else {
                 continue;
             };
-            let found = traffic::series(&clickhouse, &tenant, &series).await.unwrap();
+            let found = traffic::series(&clickhouse, &tenant, &series, now).await.unwrap();
             from_rollup += u64::from(found.source == traffic::Source::Rollup);
             let facts = plain::facts(&all, &narrow);
             let expected: Vec<Line> = plain::series(&facts, &series);
@@ -148,11 +181,11 @@ async fn other_tenants_are_in_no_answer() {
     let measures = [Measure::Events, Measure::Users];
     for measures in [&measures[..1], &measures] {
         let query = TopQuery::new(filter.clone(), &[Dimension::Resource], measures, 10).unwrap();
-        let top = traffic::top(&clickhouse, &other, &query).await.unwrap();
+        let top = traffic::top(&clickhouse, &other, &query, Moment::now()).await.unwrap();
         assert_eq!((top.groups, top.others), (vec![], None));
-        let narrow = filter.within(traffic_of_test::FIRST, traffic_of_test::LAST);
+        let narrow = filter.within(FIRST, LAST);
         let query = SeriesQuery::new(narrow, Some(Bucket::Day), &[], measures, 10).unwrap();
-        let series = traffic::series(&clickhouse, &other, &query).await.unwrap();
+        let series = traffic::series(&clickhouse, &other, &query, Moment::now()).await.unwrap();
         assert!(series.lines.iter().flat_map(|it| &it.values).flatten().all(|value| *value == 0));
     }
     for searched in [Searched::RemoteNetworks, Searched::Users, Searched::Resources, Searched::Addresses] {

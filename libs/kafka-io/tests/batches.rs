@@ -406,6 +406,7 @@ fn work(
 async fn members_that_come_and_go_under_load_lose_and_repeat_nothing_that_was_committed() {
     const PARTITIONS: i32 = 8;
     const EACH: u64 = 6_000;
+    const ROUNDS_MAX: usize = 8;
     let broker = Broker::start().await;
     for protocol in BOTH {
         let topic = broker.name(&format!("load-{protocol:?}"));
@@ -430,10 +431,19 @@ async fn members_that_come_and_go_under_load_lose_and_repeat_nothing_that_was_co
         std::thread::scope(|scope| {
             let (config, options, done) = (&broker.config, &options, &done);
             scope.spawn(|| work(config, options, &stops[0], done));
-            // One to four members, again and again, until everything was produced and is done.
+            // One to four members, again and again, until everything was produced and is done. On a machine that is busy each change takes
+            // longer than the next one lets it: after some rounds the first member has the rest to itself.
             let mut rounds = 0;
-            while done.lock().unwrap().len() < wanted {
-                assert!(begin.elapsed() < 2 * PATIENCE, "{} of {wanted}", done.lock().unwrap().len());
+            loop {
+                let count = done.lock().unwrap().len();
+                if count >= wanted {
+                    break;
+                }
+                assert!(begin.elapsed() < 4 * PATIENCE, "{count} of {wanted}");
+                if rounds == ROUNDS_MAX {
+                    std::thread::sleep(Duration::from_millis(100));
+                    continue;
+                }
                 let comers: Vec<_> = (1..4)
                     .map(|number| {
                         std::thread::sleep(Duration::from_millis(300));

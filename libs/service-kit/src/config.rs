@@ -81,6 +81,19 @@ pub fn in_range<T: PartialOrd + Display + Copy>(
     }
 }
 
+/// Checks a short name: letters, digits, dots, hyphens and underscores.
+///
+/// # Errors
+/// When `value` is none.
+pub fn is_name(key: &'static str, value: &str) -> Result<(), RangeError> {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    if (1..=64).contains(&value.len()) && value.bytes().all(is_allowed) {
+        Ok(())
+    } else {
+        Err(RangeError::new(key, "is not 1 to 64 letters, digits, dots, hyphens and underscores"))
+    }
+}
+
 /// Checks a duration, in seconds.
 ///
 /// # Errors

@@ -3,13 +3,13 @@
 use rand::Rng;
 use rand::rngs::StdRng;
 
-use crate::members::MEMBERS_MAX;
 use crate::stage::Stage;
 
 /// How often each fault came.
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
     ingest_killed: u32,
+    aggregator_killed: u32,
     connector_killed: u32,
     engine_killed: u32,
     kafka_killed: u32,
@@ -23,18 +23,22 @@ pub(crate) struct Faults {
 impl Faults {
     /// Processes that were killed.
     pub(crate) fn kills(&self) -> u32 {
-        self.ingest_killed + self.connector_killed + self.engine_killed + self.kafka_killed
+        self.ingest_killed + self.aggregator_killed + self.connector_killed + self.engine_killed + self.kafka_killed
     }
 
     /// One fault; says what it was.
     pub(crate) async fn one(&mut self, pick: &mut StdRng, stage: &mut Stage) -> String {
-        let ended = stage.members.restart_ended();
-        self.ended_by_themselves += u32::try_from(ended.len()).unwrap() + u32::from(stage.connector.restart_ended());
-        if let Some(at) = stage.members.frozen().first().copied().filter(|_| pick.random_ratio(1, 2)) {
+        self.ended_by_themselves += stage.restart_ended();
+        // Ingest's group more often: it has more members.
+        let is_ingest = pick.random_ratio(2, 3);
+        let members = if is_ingest { &mut stage.ingest } else { &mut stage.aggregator };
+        let service = members.service;
+        let killed = if is_ingest { &mut self.ingest_killed } else { &mut self.aggregator_killed };
+        if let Some(at) = members.frozen().first().copied().filter(|_| pick.random_ratio(1, 2)) {
             self.thawed += 1;
-            return format!("ingest {} goes on as a zombie", stage.members.thaw(at));
+            return format!("{service} {} goes on as a zombie", members.thaw(at));
         }
-        let awake = stage.members.awake();
+        let awake = members.awake();
         let one = awake[pick.random_range(0..awake.len())];
         match pick.random_range(0..100) {
             0..10 => {
@@ -43,8 +47,8 @@ impl Faults {
                 "connector killed".to_owned()
             }
             10..40 => {
-                self.ingest_killed += 1;
-                format!("ingest {} killed", stage.members.kill_and_restart(one))
+                *killed += 1;
+                format!("{service} {} killed", members.kill_and_restart(one))
             }
             40..58 => {
                 self.engine_killed += 1;
@@ -56,31 +60,33 @@ impl Faults {
                 stage.kafka.restart().await.unwrap();
                 "broker killed".to_owned()
             }
-            66..78 if awake.len() > 1 && stage.members.frozen().is_empty() => {
+            66..78 if awake.len() > 1 && members.frozen().is_empty() => {
                 self.frozen += 1;
-                format!("ingest {} frozen", stage.members.freeze(one))
+                format!("{service} {} frozen", members.freeze(one))
             }
             78..88 if awake.len() > 1 => {
                 self.stopped += 1;
-                format!("ingest {} stopped", stage.members.stop(one))
+                format!("{service} {} stopped", members.stop(one))
             }
-            _ if stage.members.count() < MEMBERS_MAX => {
+            _ if members.has_room() => {
                 self.added += 1;
-                format!("ingest {} added", stage.members.add())
+                format!("{service} {} added", members.add())
             }
             _ => {
-                self.ingest_killed += 1;
-                format!("ingest {} killed", stage.members.kill_and_restart(one))
+                *killed += 1;
+                format!("{service} {} killed", members.kill_and_restart(one))
             }
         }
     }
 
     /// Nothing goes wrong any more.
     pub(crate) fn end(&mut self, stage: &mut Stage) {
-        while let Some(at) = stage.members.frozen().first().copied() {
-            stage.members.thaw(at);
-            self.thawed += 1;
+        for members in [&mut stage.ingest, &mut stage.aggregator] {
+            while let Some(at) = members.frozen().first().copied() {
+                members.thaw(at);
+                self.thawed += 1;
+            }
         }
-        self.ended_by_themselves += u32::try_from(stage.members.restart_ended().len()).unwrap();
+        self.ended_by_themselves += stage.restart_ended();
     }
 }

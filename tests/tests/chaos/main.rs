@@ -1,5 +1,5 @@
-//! Chaos: a connector, ingest's members, the broker and the engine are killed, frozen and added at random moments under load; afterwards every
-//! event that was produced is stored once or dead-lettered, and nothing else is.
+//! Chaos: a connector, members of ingest and aggregator, the broker and the engine are killed, frozen and added at random moments under load;
+//! afterwards every event that was produced is stored once or dead-lettered, is in the roll-up by minute once, and nothing else is.
 //!
 //! `FLOWLEDGER_CHAOS_ROUNDS` (25), `FLOWLEDGER_CHAOS_SEED` (random, and printed), `FLOWLEDGER_CHAOS_PROTOCOL` (`classic`,
 //! `consumer`). A round is one fault, and begins only when events are in flight.
@@ -43,7 +43,8 @@ async fn run(rounds: u32, seed: u64, protocol: &str) {
     let mut pick = StdRng::seed_from_u64(seed);
     let mut stage = Stage::start(protocol, seed).await;
     let load = stage.begin_load(seed).await;
-    stage.members.add();
+    stage.ingest.add();
+    stage.aggregator.add();
     stage.wait_stored(1).await;
     let mut faults = Faults::default();
     for round in 1..=rounds {
@@ -57,7 +58,8 @@ async fn run(rounds: u32, seed: u64, protocol: &str) {
     let produced = load.end().await;
     let events = produced.iter().filter(|made| matches!(made, Produced::Event(_))).count();
     stage.wait_stored(events as u64).await;
-    stage.wait_all_read().await;
+    stage.wait_all_read(ingest::GROUP).await;
+    stage.wait_all_read(aggregator::GROUP).await;
     let reckoning = reckoning::reckon(&mut stage, &produced).await;
     println!("{reckoning:?}");
     println!("faults: {faults:?}, of the network {:?}", stage.proxy.counts().faults);

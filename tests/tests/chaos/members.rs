@@ -1,11 +1,9 @@
-//! Our processes: members of ingest's group, which are killed, frozen, told to stop and started again, and a connector.
+//! Our processes: members of the groups of ingest and aggregator, which are killed, frozen, told to stop and started again, and a
+//! connector.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-
-/// Most members at once.
-pub(crate) const MEMBERS_MAX: usize = 4;
 
 struct Member {
     number: u32,
@@ -64,8 +62,10 @@ impl Drop for Connector {
     }
 }
 
-/// All members. Odd ones are static members, which come back under their name; even ones are not.
+/// All members of a service's group. Odd ones are static members, which come back under their name; even ones are not.
 pub(crate) struct Members {
+    pub(crate) service: &'static str,
+    most: usize,
     config: PathBuf,
     all: Vec<Member>,
 }
@@ -80,21 +80,23 @@ fn flowledger(service: &str, config: &Path, log: &str) -> Command {
     command
 }
 
-fn spawn(config: &Path, number: u32) -> Child {
-    let mut command = flowledger("ingest", config, &format!("ingest-{number}.log"));
-    if number % 2 == 1 {
-        command.env("FLOWLEDGER__INGEST__INSTANCE_ID", format!("ingest-{number}"));
-    }
-    command.spawn().unwrap()
-}
-
 impl Members {
-    pub(crate) fn new(config: PathBuf) -> Self {
-        Self { config, all: Vec::new() }
+    /// None yet, and never more than `most`.
+    pub(crate) fn new(service: &'static str, most: usize, config: PathBuf) -> Self {
+        Self { service, most, config, all: Vec::new() }
     }
 
-    pub(crate) fn count(&self) -> usize {
-        self.all.len()
+    fn spawn(&self, number: u32) -> Child {
+        let name = format!("{}-{number}", self.service);
+        let mut command = flowledger(self.service, &self.config, &format!("{name}.log"));
+        if number % 2 == 1 {
+            command.env(format!("FLOWLEDGER__{}__INSTANCE_ID", self.service.to_uppercase()), name);
+        }
+        command.spawn().unwrap()
+    }
+
+    pub(crate) fn has_room(&self) -> bool {
+        self.all.len() < self.most
     }
 
     /// Members that are not frozen.
@@ -109,19 +111,18 @@ impl Members {
     /// Starts one more; gives its number.
     pub(crate) fn add(&mut self) -> u32 {
         let number = (1..).find(|number| self.all.iter().all(|member| member.number != *number)).unwrap();
-        let process = spawn(&self.config, number);
+        let process = self.spawn(number);
         self.all.push(Member { number, process, is_frozen: false });
         number
     }
 
     /// SIGKILL, and a new process in its place.
     pub(crate) fn kill_and_restart(&mut self, at: usize) -> u32 {
-        let member = &mut self.all[at];
-        member.process.kill().unwrap();
-        member.process.wait().unwrap();
-        member.process = spawn(&self.config, member.number);
-        member.is_frozen = false;
-        member.number
+        let number = self.all[at].number;
+        self.all[at].process.kill().unwrap();
+        self.all[at].process.wait().unwrap();
+        self.all[at] = Member { number, process: self.spawn(number), is_frozen: false };
+        number
     }
 
     /// SIGTERM: it writes what it holds and leaves the group.
@@ -148,10 +149,11 @@ impl Members {
     /// Starts again what ended by itself: a member that was fenced may. Gives the numbers.
     pub(crate) fn restart_ended(&mut self) -> Vec<u32> {
         let mut ended = Vec::new();
-        for member in &mut self.all {
-            if !member.is_frozen && member.process.try_wait().unwrap().is_some() {
-                member.process = spawn(&self.config, member.number);
-                ended.push(member.number);
+        for at in self.awake() {
+            if self.all[at].process.try_wait().unwrap().is_some() {
+                let number = self.all[at].number;
+                self.all[at].process = self.spawn(number);
+                ended.push(number);
             }
         }
         ended

@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
+use clickhouse_io::rollup;
 use kafka_io::{Followed, TopicFollower};
 use schemas::event_id::EventId;
+use schemas::times::Moment;
 use schemas::topics::{CONNECTION_EVENTS, CONNECTION_EVENTS_DEAD_LETTER, headers};
 
 use crate::load::Produced;
@@ -25,6 +27,8 @@ pub(crate) struct Reckoning {
     pub(crate) doubled: usize,
     /// Rows and dead letters of nothing that was produced, events that are not what was produced, events in the dead letter.
     pub(crate) strange: usize,
+    /// Events that the roll-up by minute was counted from once.
+    pub(crate) counted: usize,
     /// Letters that came twice, which readers drop.
     pub(crate) copies_of_letters: usize,
 }
@@ -54,6 +58,25 @@ async fn rows(stage: &Stage) -> HashMap<Place, Vec<String>> {
     rows
 }
 
+/// How often each place is in the roll-up by minute.
+async fn counted(stage: &Stage) -> HashMap<Place, usize> {
+    let sql = "SELECT _kafka_partition, arrayJoin(_kafka_offsets) AS offset, count() FROM connections_by_minute
+        GROUP BY _kafka_partition, offset";
+    let numbers = |line: &str| line.split('\t').map(|text| text.parse::<i64>().unwrap()).collect::<Vec<_>>();
+    let counted = stage.sql(sql).await;
+    let place = |line: &str| match numbers(line)[..] {
+        [partition, offset, times] => ((i32::try_from(partition).unwrap(), offset), usize::try_from(times).unwrap()),
+        _ => panic!("three columns: {line}"),
+    };
+    counted.lines().map(place).collect()
+}
+
+/// Groups of the roll-up by minute that are not what the raw rows say.
+async fn differences(stage: &Stage) -> usize {
+    let range = (Moment::FIRST, Moment::END);
+    rollup::verify_minutes(stage.clickhouse(), &"acme".parse().unwrap(), range, 1_000).await.unwrap().len()
+}
+
 async fn letters(stage: &Stage) -> BTreeMap<Place, usize> {
     let mut letters = BTreeMap::new();
     for record in records(stage, CONNECTION_EVENTS_DEAD_LETTER.name).await {
@@ -77,6 +100,7 @@ fn made(payload: &[u8], produced: &HashSet<Produced>) -> Produced {
 pub(crate) async fn reckon(stage: &mut Stage, produced: &HashSet<Produced>) -> Reckoning {
     let mut found = Reckoning::default();
     let (mut rows, mut letters) = (rows(stage).await, letters(stage).await);
+    let mut counted = counted(stage).await;
     let mut on_topic = HashSet::new();
     for record in records(stage, CONNECTION_EVENTS.name).await {
         let place = (record.partition.number, record.offset);
@@ -91,13 +115,19 @@ pub(crate) async fn reckon(stage: &mut Stage, produced: &HashSet<Produced>) -> R
             (_, [_, _, ..], _) | (_, [_], 1..) => found.doubled += 1,
             (_, _, _) => found.strange += 1,
         }
+        match (&made, counted.remove(&place).unwrap_or(0)) {
+            (Produced::Event(_), 1) => found.counted += 1,
+            (Produced::Event(_), 0) => found.lost += 1,
+            (Produced::Event(_), _) => found.doubled += 1,
+            (Produced::Poison(_), times) => found.strange += times,
+        }
         if !produced.contains(&made) || !on_topic.insert(made) {
             found.strange += 1;
         }
     }
     // Acknowledged, and not on Kafka.
     found.lost += produced.len() - on_topic.len();
-    found.strange += rows.len() + letters.len();
+    found.strange += rows.len() + letters.len() + counted.len() + differences(stage).await;
     if found.lost + found.doubled + found.strange > 0 {
         println!("look into {}", stage.keep());
     }

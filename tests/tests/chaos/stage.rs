@@ -20,7 +20,8 @@ const WAIT_MAX: Duration = Duration::from_secs(180);
 
 pub(crate) struct Stage {
     // Members first: they end before what they use.
-    pub(crate) members: Members,
+    pub(crate) ingest: Members,
+    pub(crate) aggregator: Members,
     pub(crate) connector: Connector,
     pub(crate) kafka: Kafka,
     pub(crate) engine: ClickHouseProcess,
@@ -77,7 +78,8 @@ impl Stage {
             "[telemetry]\nformat = \"json\"\nlisten = \"127.0.0.1:0\"\n\
              [kafka]\nbootstrap_servers = '{}'\n[kafka.properties]\n{group}\
              [registry]\nurl = '{}'\n[clickhouse]\nurl = '{}'\ntimeout = 20\n\
-             [ingest]\nbatch_age = 0.1\nbatch_rows = 40\nprotocol = '{protocol}'\ndrain_max = 5\n",
+             [ingest]\nbatch_age = 0.1\nbatch_rows = 40\nprotocol = '{protocol}'\ndrain_max = 5\n\
+             [aggregator]\nbatch_age = 0.1\nbatch_rows = 60\nprotocol = '{protocol}'\ndrain_max = 5\n",
             kafka.bootstrap_servers(),
             registry.url(),
             proxy.url(),
@@ -91,7 +93,8 @@ impl Stage {
         let clickhouse = ClickHouse::new(&ClickHouseConfig { url: engine.url(), ..ClickHouseConfig::default() });
         let connector = Connector::start(config.clone());
         Self {
-            members: Members::new(config),
+            ingest: Members::new("ingest", 4, config.clone()),
+            aggregator: Members::new("aggregator", 2, config),
             connector,
             kafka,
             engine,
@@ -102,6 +105,10 @@ impl Stage {
             marks: Marks::default(),
             folder,
         }
+    }
+
+    pub(crate) fn clickhouse(&self) -> &ClickHouse {
+        &self.clickhouse
     }
 
     pub(crate) fn kafka_config(&self) -> KafkaConfig {
@@ -153,9 +160,14 @@ impl Stage {
             }
             assert!(begin.elapsed() < WAIT_MAX, "{stored} rows and not {rows}; see {}", self.keep());
             tokio::time::sleep(Duration::from_millis(50)).await;
-            self.members.restart_ended();
-            self.connector.restart_ended();
+            self.restart_ended();
         }
+    }
+
+    /// Starts again what has ended by itself, as whoever runs it would; gives how many that were.
+    pub(crate) fn restart_ended(&mut self) -> u32 {
+        let members = self.ingest.restart_ended().len() + self.aggregator.restart_ended().len();
+        u32::try_from(members).unwrap() + u32::from(self.connector.restart_ended())
     }
 
     /// Waits until rows came since the last fault, and more events are on Kafka than are stored.
@@ -168,13 +180,13 @@ impl Stage {
         }
     }
 
-    /// Waits until the group's offsets are at the end of every partition.
-    pub(crate) async fn wait_all_read(&mut self) {
+    /// Waits until a group's offsets are at the end of every partition.
+    pub(crate) async fn wait_all_read(&mut self, group: &str) {
         let begin = Instant::now();
         loop {
             let (kafka, topic) = (self.kafka_config(), CONNECTION_EVENTS.name);
             let ends = admin::stable_ends(&kafka, topic).await;
-            let committed = admin::committed(&kafka, ingest::GROUP, topic).await;
+            let committed = admin::committed(&kafka, group, topic).await;
             if let (Ok(ends), Ok(committed)) = (ends, committed) {
                 let behind: Vec<_> = ends
                     .iter()
@@ -183,9 +195,9 @@ impl Stage {
                 if behind.is_empty() {
                     return;
                 }
-                assert!(begin.elapsed() < WAIT_MAX, "not read to the end: {behind:?}; see {}", self.keep());
+                assert!(begin.elapsed() < WAIT_MAX, "{group} has not read to the end: {behind:?}; see {}", self.keep());
             }
-            self.members.restart_ended();
+            self.restart_ended();
             tokio::time::sleep(Duration::from_millis(300)).await;
         }
     }

@@ -1,4 +1,4 @@
-//! Rows to count: facts from the raw table, sums of them from the hourly roll-up, or both.
+//! Rows to count: facts from the raw table, sums of them from the roll-ups, or all together.
 
 use schemas::ids::Tenant;
 use schemas::times::Moment;
@@ -6,17 +6,19 @@ use traffic_query::{Dimension, Field, Measure, TrafficFilter};
 
 use super::condition::{condition, is_dns_error};
 use super::parameters::Parameters;
+use crate::rollup::MINUTES_TABLE;
 
-const HOUR_MICROS: i64 = 3_600_000_000;
-/// Hours that the roll-up may not hold whole yet are read from the raw rows.
-const ROLLED_UP_AFTER_MICROS: i64 = 2 * HOUR_MICROS;
+const MINUTE_MICROS: i64 = 60_000_000;
+const HOUR_MICROS: i64 = 60 * MINUTE_MICROS;
+/// Hours that may not be counted yet are read by minute.
+const COUNTED_AFTER_MICROS: i64 = 2 * HOUR_MICROS;
 
 /// Where an answer comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
     /// Raw rows.
     Raw,
-    /// The hourly roll-up, and raw rows for the rest: hours that are too new, and pieces of hours at the ends of the range.
+    /// The roll-ups by hour and, where hours are too new, by minute; and raw rows for pieces of them at the ends of the range.
     Rollup,
 }
 
@@ -44,8 +46,8 @@ pub(super) struct Wanted<'a> {
 }
 
 impl Wanted<'_> {
-    /// The whole hours that the roll-up answers for; `None` where it cannot answer at all.
-    fn rolled_up(&self) -> Option<(Moment, Moment)> {
+    /// The hours and the minutes behind them that the roll-ups answer for, as three moments; `None` where they cannot answer at all.
+    fn rolled_up(&self) -> Option<[Moment; 3]> {
         let knows_key = |key: &Dimension| {
             matches!(
                 key,
@@ -69,28 +71,38 @@ impl Wanted<'_> {
                     | Field::Connectors
             )
         };
-        let is_whole = |start: &Moment| start.as_micros() % HOUR_MICROS == 0;
         let knows_all = self.keys.iter().all(knows_key)
             && self.measures.iter().all(|measure| of_sums(*measure).is_some())
-            && Field::ALL.into_iter().all(|field| knows_field(field) || !self.filter.narrows(field))
-            && self.starts.iter().all(is_whole);
-        let from = -(-self.filter.from.as_micros()).div_euclid(HOUR_MICROS) * HOUR_MICROS;
-        let end = self.filter.to.as_micros().min(self.now.as_micros() - ROLLED_UP_AFTER_MICROS);
-        let to = end.div_euclid(HOUR_MICROS) * HOUR_MICROS;
-        (knows_all && from < to).then_some((Moment::from_micros(from), Moment::from_micros(to)))
+            && Field::ALL.into_iter().all(|field| knows_field(field) || !self.filter.narrows(field));
+        let are_whole = |unit: i64| self.starts.iter().all(|start| start.as_micros() % unit == 0);
+        let (from, to, now) = (self.filter.from.as_micros(), self.filter.to.as_micros(), self.now.as_micros());
+        let up = |micros: i64, unit: i64| -(-micros).div_euclid(unit) * unit;
+        let down = |micros: i64, unit: i64| micros.div_euclid(unit) * unit;
+        let counted = down(now - COUNTED_AFTER_MICROS, HOUR_MICROS);
+        // Only the newest hours are read by minute: in older minutes are copies that came late.
+        let newest = up(from.max(counted), MINUTE_MICROS);
+        let first = if are_whole(HOUR_MICROS) { up(from, HOUR_MICROS).min(newest) } else { newest };
+        let middle = down(to, HOUR_MICROS).min(counted).max(first);
+        let last = if to > counted { down(to, MINUTE_MICROS).max(middle) } else { middle };
+        let is_any = first < last;
+        (knows_all && are_whole(MINUTE_MICROS) && is_any).then(|| [first, middle, last].map(Moment::from_micros))
     }
 
     /// A query of rows with `at` (microseconds), `keys`, and what [`values`] needs; and where it reads.
     pub(super) fn facts(&self, parameters: &mut Parameters) -> (String, Source) {
-        let Some((from, to)) = self.rolled_up() else {
+        let Some([first, middle, last]) = self.rolled_up() else {
             return (self.raw(self.filter, parameters), Source::Raw);
         };
-        let mut pieces = vec![self.hours(&self.filter.within(from, to), parameters)];
-        for (begin, end) in [(self.filter.from, from), (to, self.filter.to)] {
+        let mut pieces = Vec::new();
+        let mut piece = |begin: Moment, end: Moment, rows: fn(&Self, &TrafficFilter, &mut Parameters) -> String| {
             if begin < end {
-                pieces.push(self.raw(&self.filter.within(begin, end), parameters));
+                pieces.push(rows(self, &self.filter.within(begin, end), parameters));
             }
-        }
+        };
+        piece(self.filter.from, first, Self::raw);
+        piece(first, middle, Self::hours);
+        piece(middle, last, Self::minutes);
+        piece(last, self.filter.to, Self::raw);
         // Each in brackets: what stands at the end of one belongs to it alone.
         (format!("({})", pieces.join(") UNION ALL (")), Source::Rollup)
     }
@@ -133,6 +145,17 @@ impl Wanted<'_> {
             "SELECT toInt64(toUnixTimestamp(hour)) * 1000000 AS at, {} AS keys, succeeded, failed_dns, failed_other, denied,
                  bytes_received AS received, bytes_transferred AS transferred
              FROM connections_hourly FINAL WHERE {condition} AND succeeded + failed_dns + failed_other + denied > 0",
+            self.key_array()
+        )
+    }
+
+    /// Minutes of the roll-up. Each row stands at the beginning of its minute.
+    fn minutes(&self, filter: &TrafficFilter, parameters: &mut Parameters) -> String {
+        let condition = condition(self.tenant, filter, "minute", parameters);
+        format!(
+            "SELECT toInt64(toUnixTimestamp(minute)) * 1000000 AS at, {} AS keys, succeeded, failed_dns, failed_other, denied,
+                 bytes_received AS received, bytes_transferred AS transferred
+             FROM {MINUTES_TABLE} WHERE {condition} AND succeeded + failed_dns + failed_other + denied > 0",
             self.key_array()
         )
     }

@@ -42,21 +42,20 @@ struct Point {
     values: Vec<u128>,
 }
 
-/// Measures by bucket, split as was asked. A connection counts in the bucket of its end time.
+/// Measures by bucket, split as was asked. A connection counts in the bucket of its end time. `now` decides which hours are counted.
 ///
 /// # Errors
 /// When ClickHouse refuses or does not answer in time.
-pub async fn series(clickhouse: &ClickHouse, tenant: &Tenant, query: &SeriesQuery) -> Result<Series, QueryError> {
+pub async fn series(
+    clickhouse: &ClickHouse,
+    tenant: &Tenant,
+    query: &SeriesQuery,
+    now: Moment,
+) -> Result<Series, QueryError> {
     let groups = query.groups();
     let starts = query.starts().to_vec();
-    let wanted = Wanted {
-        tenant,
-        filter: query.filter(),
-        keys: groups.by(),
-        measures: groups.measures(),
-        starts: &starts,
-        now: Moment::now(),
-    };
+    let wanted =
+        Wanted { tenant, filter: query.filter(), keys: groups.by(), measures: groups.measures(), starts: &starts, now };
     let width = groups.by().len();
     let chosen = if width == 0 { Vec::new() } else { most(clickhouse, &wanted, groups.limit()).await?.0 };
     let mut parameters = Parameters::default();

@@ -36,19 +36,13 @@ struct Rest {
     values: Vec<u128>,
 }
 
-/// Groups by the first measure, most first, then by their keys.
+/// Groups by the first measure, most first, then by their keys. `now` decides which hours are counted.
 ///
 /// # Errors
 /// When ClickHouse refuses or does not answer in time.
-pub async fn top(clickhouse: &ClickHouse, tenant: &Tenant, query: &TopQuery) -> Result<Top, QueryError> {
-    let wanted = Wanted {
-        tenant,
-        filter: query.filter(),
-        keys: query.by(),
-        measures: query.measures(),
-        starts: &[],
-        now: Moment::now(),
-    };
+pub async fn top(clickhouse: &ClickHouse, tenant: &Tenant, query: &TopQuery, now: Moment) -> Result<Top, QueryError> {
+    let wanted =
+        Wanted { tenant, filter: query.filter(), keys: query.by(), measures: query.measures(), starts: &[], now };
     let limit = usize::try_from(query.limit()).unwrap_or(usize::MAX);
     let (mut groups, source) = most(clickhouse, &wanted, query.limit() + 1).await?;
     let others = if groups.len() > limit {

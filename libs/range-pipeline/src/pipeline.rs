@@ -7,24 +7,26 @@
 mod partitions;
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, mpsc};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use exactly_once::{Ended, Limits, TokenLife, WriteError};
+use exactly_once::{Ended, WriteError};
+use kafka_io::KafkaConfig;
 use kafka_io::batches::{Arrived, BatchConsumer, BatchRecord, FetchError, Fetched, Item, Waker};
 use schema_registry::{Registry, RegistryError, SchemaId, WriterSchema};
+use service_kit::CancellationToken;
 use service_kit::context::ServiceContext;
 use tokio::runtime::Handle;
 
-use crate::adapters::{ClickHouseStore, StoreFailure, ask_registry};
-use crate::block::Pool;
-use crate::config::Config;
+use crate::ask_registry::ask_registry;
 use crate::error::Error;
+use crate::fill_range::Incoming;
+use crate::job::{Fill, Job};
+use crate::know_schemas::{Reading, WriterSchemas};
 use crate::lag::Lag;
 use crate::lane::Lane;
-use crate::metrics::IngestMetrics;
-use crate::stages::fill_range::Incoming;
-use crate::stages::know_schemas::{Reading, WriterSchemas};
+use crate::metrics::RangeMetrics;
+use crate::settings::Settings;
 
 /// Most records that are taken at once.
 const RECORDS_MAX: usize = 10_000;
@@ -32,9 +34,9 @@ const RECORDS_MAX: usize = 10_000;
 const WAIT_MAX: Duration = Duration::from_millis(50);
 
 /// What tasks tell the thread.
-enum Told {
+enum Told<F> {
     /// A writer has ended.
-    Written { partition: i32, epoch: u64, ended: Result<Ended, WriteError<StoreFailure>> },
+    Written { partition: i32, epoch: u64, ended: Result<Ended, WriteError<F>> },
     /// The registry has answered.
     Schema { id: SchemaId, answer: Result<WriterSchema, RegistryError> },
     /// Where the partitions of the topic end.
@@ -42,45 +44,42 @@ enum Told {
 }
 
 /// The world outside.
-pub(crate) struct Parts {
+pub(crate) struct Parts<J> {
     pub(crate) consumer: BatchConsumer,
+    pub(crate) kafka: KafkaConfig,
     pub(crate) registry: Registry,
-    /// For any partition: each lane has its own clone.
-    pub(crate) store: ClickHouseStore,
-    pub(crate) token_life: TokenLife,
+    pub(crate) job: J,
+    /// Cancelled when nobody waits for this pipeline any more.
+    pub(crate) abandoned: CancellationToken,
 }
 
-pub(crate) struct Pipeline {
-    config: Config,
-    limits: Limits,
-    parts: Parts,
+pub(crate) struct Pipeline<J: Job> {
+    settings: Settings,
+    parts: Parts<J>,
     waker: Waker,
     schemas: WriterSchemas,
-    lanes: HashMap<i32, Lane>,
-    pool: Arc<Pool>,
-    teller: mpsc::Sender<Told>,
-    told: mpsc::Receiver<Told>,
-    metrics: IngestMetrics,
+    lanes: HashMap<i32, Lane<J>>,
+    teller: mpsc::Sender<Told<J::Failure>>,
+    told: mpsc::Receiver<Told<J::Failure>>,
+    metrics: RangeMetrics,
     context: ServiceContext,
     runtime: Handle,
     lag: Lag,
 }
 
-impl Pipeline {
+impl<J: Job> Pipeline<J> {
     pub(crate) fn new(
-        config: Config,
-        parts: Parts,
-        metrics: IngestMetrics,
+        settings: Settings,
+        parts: Parts<J>,
+        metrics: RangeMetrics,
         context: ServiceContext,
         runtime: Handle,
     ) -> Self {
         let (teller, told) = mpsc::channel();
         let lag = Lag::new(context.clock.monotonic());
         Self {
-            limits: Limits { rows: config.batch_rows, bytes: config.batch_bytes, age: config.batch_age },
-            pool: Pool::new(&config.source),
             waker: parts.consumer.waker(),
-            config,
+            settings,
             parts,
             schemas: WriterSchemas::default(),
             lanes: HashMap::new(),
@@ -94,7 +93,7 @@ impl Pipeline {
     }
 
     /// Reads until the context is told to stop; then what is held is written. Blocks its thread.
-    pub(crate) fn run(mut self) -> Result<(), Error> {
+    pub(crate) fn run(mut self) -> Result<(), Error<J::Failure>> {
         let read = self.read();
         let done = match read {
             Ok(()) => self.drain(),
@@ -109,8 +108,8 @@ impl Pipeline {
         done
     }
 
-    fn read(&mut self) -> Result<(), Error> {
-        while !self.context.stop.is_cancelled() {
+    fn read(&mut self) -> Result<(), Error<J::Failure>> {
+        while !self.context.stop.is_cancelled() && !self.parts.abandoned.is_cancelled() {
             let records_max = if self.takes_more() { RECORDS_MAX } else { 0 };
             self.step(records_max)?;
             let now = self.context.clock.monotonic();
@@ -127,7 +126,7 @@ impl Pipeline {
     }
 
     /// Hears what tasks tell, and takes what came.
-    fn step(&mut self, records_max: usize) -> Result<(), Error> {
+    fn step(&mut self, records_max: usize) -> Result<(), Error<J::Failure>> {
         while let Ok(told) = self.told.try_recv() {
             self.heard(told)?;
         }
@@ -148,16 +147,16 @@ impl Pipeline {
     /// reached by open ranges.
     fn takes_more(&mut self) -> bool {
         let open: usize = self.lanes.values().map(|lane| lane.filler.memory_bytes()).sum();
-        let held = open + self.pool.closed_bytes();
+        let held = open + self.parts.job.fill().closed_bytes();
         self.metrics.held_bytes.set(i64::try_from(held).unwrap_or(i64::MAX));
         if self.lanes.values().any(Lane::is_behind) {
             return false;
         }
-        if held < self.config.buffered_bytes_max {
+        if held < self.settings.buffered_bytes_max {
             return true;
         }
         // Half is left to what is being written.
-        if open <= self.config.buffered_bytes_max / 2 {
+        if open <= self.settings.buffered_bytes_max / 2 {
             return false;
         }
         let may_close = self.lanes.values_mut().filter(|lane| !lane.filler.ends_as_recorded());
@@ -171,7 +170,7 @@ impl Pipeline {
         }
     }
 
-    fn fetched(&mut self, fetched: &Fetched) -> Result<(), Error> {
+    fn fetched(&mut self, fetched: &Fetched) -> Result<(), Error<J::Failure>> {
         self.metrics.received.inc_by(fetched.records() as u64);
         let now = self.context.clock.monotonic();
         for item in fetched.items() {
@@ -187,7 +186,10 @@ impl Pipeline {
                         }
                     }
                 }
-                Item::OutOfRange { partition, offset, .. } => return Err(Error::OffsetIsGone { partition, offset }),
+                Item::OutOfRange { partition, offset, .. } => {
+                    let Settings { group, topic, .. } = self.settings;
+                    return Err(Error::OffsetIsGone { group, topic, partition, offset });
+                }
                 Item::Trouble { partition, reason, .. } => {
                     tracing::warn!(partition, reason, "Kafka gives nothing of this partition for now");
                     self.metrics.retries.inc();
@@ -197,7 +199,7 @@ impl Pipeline {
         Ok(())
     }
 
-    fn record(&mut self, record: &BatchRecord<'_>, now: Instant) -> Result<(), Error> {
+    fn record(&mut self, record: &BatchRecord<'_>, now: Instant) -> Result<(), Error<J::Failure>> {
         let Some(lane) = self.lanes.get_mut(&record.partition).filter(|lane| lane.epoch == record.epoch) else {
             self.metrics.abandoned.inc();
             return Ok(());
@@ -251,7 +253,7 @@ impl Pipeline {
         });
     }
 
-    fn heard(&mut self, told: Told) -> Result<(), Error> {
+    fn heard(&mut self, told: Told<J::Failure>) -> Result<(), Error<J::Failure>> {
         match told {
             Told::Written { partition, epoch, ended } => {
                 let ours = self.lanes.get_mut(&partition).filter(|lane| lane.epoch == epoch);
@@ -295,15 +297,15 @@ impl Pipeline {
         let now_ms = self.context.clock.now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_millis();
         self.metrics.set_lag_seconds(&self.lanes, i64::try_from(now_ms).unwrap_or(i64::MAX));
         let teller = self.teller.clone();
-        self.lag.ask(now, &self.parts.store.kafka, &self.runtime, move |ends| {
+        self.lag.ask(now, &self.parts.kafka, self.settings.topic, &self.runtime, move |ends| {
             // A thread that has ended wants to hear nothing.
             let _ = teller.send(Told::Ends(ends));
         });
     }
 
     /// Writes what is held, within the deadline. Partitions may go meanwhile.
-    fn drain(&mut self) -> Result<(), Error> {
-        let deadline = self.context.clock.monotonic() + self.config.drain_max;
+    fn drain(&mut self) -> Result<(), Error<J::Failure>> {
+        let deadline = self.context.clock.monotonic() + self.settings.drain_max;
         for lane in self.lanes.values_mut() {
             lane.close();
         }
@@ -312,7 +314,7 @@ impl Pipeline {
                 let done = lane.progress.is_all_written() && lane.waiting.is_empty();
                 !done
             });
-            if self.lanes.is_empty() {
+            if self.lanes.is_empty() || self.parts.abandoned.is_cancelled() {
                 return Ok(());
             }
             if self.context.clock.monotonic() > deadline {

@@ -10,9 +10,9 @@ use tokio::sync::mpsc::Sender;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::task::JoinHandle;
 
-use crate::block::RangeBlock;
-use crate::metrics::IngestMetrics;
-use crate::stages::fill_range::RangeFiller;
+use crate::fill_range::RangeFiller;
+use crate::job::{Fill, Job};
+use crate::metrics::RangeMetrics;
 
 /// A writer that gave its partition up, without the client having said so, is waited with for so long: longer than a session and the
 /// rebalance behind it.
@@ -69,7 +69,7 @@ impl Progress {
 
 /// Notes what becomes of the ranges of one partition.
 pub(crate) struct Notes {
-    pub(crate) metrics: IngestMetrics,
+    pub(crate) metrics: RangeMetrics,
     pub(crate) progress: Progress,
     pub(crate) partition: i32,
 }
@@ -83,22 +83,26 @@ impl Observer for Notes {
     }
 }
 
+fn is_deserted(since: Option<Instant>, now: Instant) -> bool {
+    since.is_some_and(|since| now.duration_since(since) > DESERTED_MAX)
+}
+
 /// One partition under one assignment.
-pub(crate) struct Lane {
+pub(crate) struct Lane<J: Job> {
     pub(crate) epoch: u64,
-    pub(crate) filler: RangeFiller,
+    pub(crate) filler: RangeFiller<J::Fill>,
     /// Its records wait, from this offset on, for a schema.
     pub(crate) held_at: Option<i64>,
     pub(crate) progress: Progress,
     pub(crate) writer: JoinHandle<()>,
     /// Since when its writer has given it up: Kafka says that it is not ours, and the client does not say so yet.
     pub(crate) deserted_since: Option<Instant>,
-    pub(crate) ranges: Sender<ClosedRange<RangeBlock>>,
+    pub(crate) ranges: Sender<ClosedRange<<J::Fill as Fill>::Block>>,
     /// Closed ranges that the writer has no room for yet: at most those of one fetch, because nothing more is taken meanwhile.
-    pub(crate) waiting: VecDeque<ClosedRange<RangeBlock>>,
+    pub(crate) waiting: VecDeque<ClosedRange<<J::Fill as Fill>::Block>>,
 }
 
-impl Lane {
+impl<J: Job> Lane<J> {
     /// Closes the open range, if there is something to close, and hands it to the writer.
     pub(crate) fn close(&mut self) {
         if let Some(filled) = self.filler.close() {
@@ -139,7 +143,7 @@ impl Lane {
     /// True where its writer has given it up, and the client has had time enough to say that it is gone. Its records would wait for
     /// ever.
     pub(crate) fn is_deserted(&self, now: Instant) -> bool {
-        self.deserted_since.is_some_and(|since| now.duration_since(since) > DESERTED_MAX)
+        is_deserted(self.deserted_since, now)
     }
 
     /// Kafka's time of the oldest record that is read and not yet durable.
@@ -150,29 +154,13 @@ impl Lane {
 
 #[cfg(test)]
 mod tests {
-    use exactly_once::{Assignment, Limits};
-
     use super::*;
-    use crate::block::Pool;
 
-    #[tokio::test]
-    async fn lane_is_deserted_only_when_the_client_has_had_time_to_say_so() {
-        let limits = Limits { rows: 1, bytes: 1, age: Duration::from_secs(1) };
-        let assignment = Assignment::new(None, 0);
+    #[test]
+    fn partition_is_deserted_only_when_the_client_has_had_time_to_say_so() {
         let now = Instant::now();
-        let mut lane = Lane {
-            epoch: 1,
-            filler: RangeFiller::new(0, &assignment, limits, &Pool::new("main")),
-            held_at: None,
-            progress: Progress::from(0),
-            writer: tokio::spawn(async {}),
-            deserted_since: None,
-            ranges: tokio::sync::mpsc::channel(1).0,
-            waiting: VecDeque::new(),
-        };
-        assert!(!lane.is_deserted(now + 2 * DESERTED_MAX));
-        lane.deserted_since = Some(now);
-        assert!(!lane.is_deserted(now + DESERTED_MAX));
-        assert!(lane.is_deserted(now + DESERTED_MAX + Duration::from_secs(1)));
+        assert!(!is_deserted(None, now + 2 * DESERTED_MAX));
+        assert!(!is_deserted(Some(now), now + DESERTED_MAX));
+        assert!(is_deserted(Some(now), now + DESERTED_MAX + Duration::from_secs(1)));
     }
 }

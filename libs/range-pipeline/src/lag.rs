@@ -1,14 +1,14 @@
-//! How far behind ingest is, set now and then.
+//! How far behind the group is, set now and then.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
 use kafka_io::{KafkaConfig, admin};
-use schemas::topics::CONNECTION_EVENTS;
 use tokio::runtime::Handle;
 
+use crate::job::Job;
 use crate::lane::Lane;
-use crate::metrics::{IngestMetrics, PartitionLabel};
+use crate::metrics::{PartitionLabel, RangeMetrics};
 
 /// How often gauges are set.
 const GAUGES_EVERY: Duration = Duration::from_secs(1);
@@ -40,6 +40,7 @@ impl Lag {
         &mut self,
         now: Instant,
         kafka: &KafkaConfig,
+        topic: &'static str,
         runtime: &Handle,
         tell: impl FnOnce(BTreeMap<i32, i64>) + Send + 'static,
     ) {
@@ -50,16 +51,16 @@ impl Lag {
         let kafka = kafka.clone();
         runtime.spawn(async move {
             // A broker that is away is said by whoever needs it.
-            if let Ok(ends) = admin::stable_ends(&kafka, CONNECTION_EVENTS.name).await {
+            if let Ok(ends) = admin::stable_ends(&kafka, topic).await {
                 tell(ends);
             }
         });
     }
 }
 
-impl IngestMetrics {
+impl RangeMetrics {
     /// Age of the oldest event that is not durable, partition by partition.
-    pub(crate) fn set_lag_seconds(&self, lanes: &HashMap<i32, Lane>, now_ms: i64) {
+    pub(crate) fn set_lag_seconds<J: Job>(&self, lanes: &HashMap<i32, Lane<J>>, now_ms: i64) {
         for (partition, lane) in lanes {
             let age = lane.oldest_ms().map_or(0, |oldest_ms| now_ms.saturating_sub(oldest_ms).max(0) / 1_000);
             self.lag_seconds.get_or_create(&PartitionLabel { partition: *partition }).set(age);
@@ -67,7 +68,7 @@ impl IngestMetrics {
     }
 
     /// Offsets between what is durable and the end of each partition.
-    pub(crate) fn set_lag_events(&self, lanes: &HashMap<i32, Lane>, ends: &BTreeMap<i32, i64>) {
+    pub(crate) fn set_lag_events<J: Job>(&self, lanes: &HashMap<i32, Lane<J>>, ends: &BTreeMap<i32, i64>) {
         for (partition, lane) in lanes {
             let lag = ends.get(partition).map_or(0, |end| end.saturating_sub(lane.progress.committed()).max(0));
             self.lag_events.get_or_create(&PartitionLabel { partition: *partition }).set(lag);

@@ -1,6 +1,5 @@
-//! Every metric of ingest.
+//! Fates of records, and what the protocol went through.
 
-use clickhouse_io::QueryError;
 use exactly_once::Event;
 use service_kit::metrics::Metrics;
 use service_kit::metrics::prometheus_client::encoding::EncodeLabelSet;
@@ -22,11 +21,11 @@ pub(crate) struct ReasonLabel {
 
 /// Fates of events, and what the protocol went through. received = stored + found + dead-lettered + abandoned + held.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct IngestMetrics {
+pub struct RangeMetrics {
     pub(crate) received: Counter,
     pub(crate) stored: Counter,
     pub(crate) found: Counter,
-    pub(crate) dead_lettered: Counter,
+    pub(crate) refused: Counter,
     pub(crate) abandoned: Counter,
     pub(crate) ranges: Counter,
     pub(crate) ranges_replayed: Counter,
@@ -47,14 +46,17 @@ pub(crate) struct IngestMetrics {
     pub(crate) lag_events: Family<PartitionLabel, Gauge>,
 }
 
-impl IngestMetrics {
-    pub(crate) fn new(metrics: &Metrics) -> Self {
+impl RangeMetrics {
+    /// Registers them as those of `service`. `refused`: what becomes there of records that are no rows.
+    #[must_use]
+    pub fn new(metrics: &Metrics, service: &str, refused: &'static str) -> Self {
         let own = Self::default();
+        let named = |name: &str| format!("flowledger_{service}_{name}");
         let counters = [
             ("received", "Events that were read from Kafka; again after a partition went", &own.received),
             ("stored", "Events that were stored", &own.stored),
             ("found", "Events that were stored already when their range was done again", &own.found),
-            ("dead_lettered", "Events that went to the dead-letter topic", &own.dead_lettered),
+            (refused, "Events that are no rows, because they cannot be read or break the contract", &own.refused),
             (
                 "abandoned",
                 "Events that were read, and are read again because their partition went or waited",
@@ -73,7 +75,7 @@ impl IngestMetrics {
             ("retries", "Questions, inserts and commits that were tried again", &own.retries),
         ];
         for (name, help, counter) in counters {
-            metrics.register(&format!("flowledger_ingest_{name}"), help, counter.clone());
+            metrics.register(&named(name), help, counter.clone());
         }
         let gauges = [
             ("held_bytes", "Bytes of events that are read and not yet durable", &own.held_bytes),
@@ -85,29 +87,38 @@ impl IngestMetrics {
             ),
         ];
         for (name, help, gauge) in gauges {
-            metrics.register(&format!("flowledger_ingest_{name}"), help, gauge.clone());
+            metrics.register(&named(name), help, gauge.clone());
         }
         metrics.register(
-            "flowledger_ingest_inserts_refused",
+            &named("inserts_refused"),
             "Inserts that ClickHouse refused or did not answer, by reason",
             own.inserts_refused.clone(),
         );
         metrics.register(
-            "flowledger_ingest_lag_seconds",
+            &named("lag_seconds"),
             "Age of the oldest event that is not durable, by Kafka's time",
             own.lag_seconds.clone(),
         );
         metrics.register(
-            "flowledger_ingest_lag_events",
+            &named("lag_events"),
             "Offsets between what is durable and the end of the partition",
             own.lag_events.clone(),
         );
         own
     }
 
-    pub(crate) fn refused_insert(&self, error: &QueryError) {
-        let reason = error.refusal().map_or("no_answer", clickhouse_io::Refusal::name);
+    /// The store has acknowledged an insert.
+    pub fn count_insert(&self) {
+        self.inserts.inc();
+    }
+
+    /// The store has refused an insert for this reason, or not answered.
+    pub fn count_refused_insert(&self, reason: &'static str) {
         self.inserts_refused.get_or_create(&ReasonLabel { reason }).inc();
+    }
+
+    pub(crate) fn count_made_anew(&self) {
+        self.made_anew.inc();
     }
 
     /// Counts, and logs what an operator wants to know of.
@@ -139,7 +150,7 @@ impl IngestMetrics {
                 self.ranges.inc();
                 self.stored.inc_by(count(stored));
                 self.found.inc_by(count(found));
-                self.dead_lettered.inc_by(count(refused));
+                self.refused.inc_by(count(refused));
             }
             Event::Abandoned => {
                 tracing::info!(partition, "a range is given up: its partition has gone");

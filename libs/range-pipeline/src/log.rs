@@ -4,7 +4,7 @@ use exactly_once::{CommitError, OffsetLog};
 use kafka_io::batches::{CommitFailure, Committer};
 
 use crate::lane::Progress;
-use crate::metrics::IngestMetrics;
+use crate::metrics::RangeMetrics;
 
 /// Commits through the gate of its assignment: when that has ended, nothing more takes effect.
 pub(crate) struct PartitionLog {
@@ -12,7 +12,7 @@ pub(crate) struct PartitionLog {
     pub(crate) partition: i32,
     pub(crate) epoch: u64,
     pub(crate) progress: Progress,
-    pub(crate) metrics: IngestMetrics,
+    pub(crate) metrics: RangeMetrics,
 }
 
 impl OffsetLog for PartitionLog {

@@ -3,23 +3,22 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use event_columns::ENCODER_VERSION;
 use exactly_once::{Assignment, RangeWriter, Source};
 use kafka_io::batches::{Acknowledged, AssignedPartition};
-use schemas::topics::CONNECTION_EVENTS;
 use tokio::task::JoinHandle;
 
-use crate::adapters::{ClickHouseStore, PartitionLog};
 use crate::error::Error;
+use crate::fill_range::RangeFiller;
+use crate::job::Job;
 use crate::lane::{Lane, Notes, Progress};
+use crate::log::PartitionLog;
 use crate::pipeline::{Pipeline, Told};
-use crate::stages::fill_range::RangeFiller;
 
 /// Closed ranges of one partition that wait for its writer, beside the one that is written.
 const RANGES_WAITING: usize = 1;
 
-impl Pipeline {
-    pub(super) fn assigned(&mut self, epoch: u64, partitions: &[AssignedPartition]) -> Result<(), Error> {
+impl<J: Job> Pipeline<J> {
+    pub(super) fn assigned(&mut self, epoch: u64, partitions: &[AssignedPartition]) -> Result<(), Error<J::Failure>> {
         tracing::info!(epoch, partitions = partitions.len(), "assigned");
         for assigned in partitions {
             let lane = self.lane(epoch, assigned)?;
@@ -29,11 +28,11 @@ impl Pipeline {
         Ok(())
     }
 
-    fn lane(&self, epoch: u64, assigned: &AssignedPartition) -> Result<Lane, Error> {
+    fn lane(&self, epoch: u64, assigned: &AssignedPartition) -> Result<Lane<J>, Error<J::Failure>> {
         let partition = assigned.number;
         let committed = assigned.committed.as_ref().map(|committed| (committed.offset, committed.note.as_str()));
         let assignment = Assignment::new(committed, assigned.start);
-        let filler = RangeFiller::new(partition, &assignment, self.limits, &self.pool);
+        let filler = RangeFiller::new(partition, &assignment, self.settings.limits, self.parts.job.fill().clone());
         let (ranges, mut closed) = tokio::sync::mpsc::channel(RANGES_WAITING);
         let progress = Progress::from(assignment.begin());
         let clock = Arc::clone(&self.context.clock);
@@ -46,13 +45,13 @@ impl Pipeline {
                 progress: progress.clone(),
                 metrics: self.metrics.clone(),
             },
-            store: ClickHouseStore { partition, ..self.parts.store.clone() },
+            store: self.parts.job.store(partition),
             observer: Arc::new(Notes { metrics: self.metrics.clone(), progress: progress.clone(), partition }),
             now_ms: Arc::new(move || i64::try_from(since_1970().as_millis()).unwrap_or(i64::MAX)),
-            source: Source::new(format!("{}/{}/{partition}", self.config.source, CONNECTION_EVENTS.name))?,
-            encoder: ENCODER_VERSION,
-            token_life: self.parts.token_life,
-            delivery: self.config.delivery,
+            source: Source::new(format!("{}/{}/{partition}", self.settings.source, self.settings.topic))?,
+            encoder: self.settings.encoder,
+            token_life: self.settings.token_life,
+            delivery: self.settings.delivery,
         };
         let (teller, waker) = (self.teller.clone(), self.waker.clone());
         let writer = self.runtime.spawn(async move {
@@ -77,8 +76,8 @@ impl Pipeline {
         self.metrics.partitions.set(i64::try_from(self.lanes.len()).unwrap_or(i64::MAX));
     }
 
-    pub(super) fn without(&mut self, partitions: &[i32]) -> Vec<Lane> {
-        let gone: Vec<Lane> = partitions.iter().filter_map(|number| self.lanes.remove(number)).collect();
+    pub(super) fn without(&mut self, partitions: &[i32]) -> Vec<Lane<J>> {
+        let gone: Vec<Lane<J>> = partitions.iter().filter_map(|number| self.lanes.remove(number)).collect();
         self.metrics.abandoned.inc_by(gone.iter().map(|lane| lane.filler.records()).sum());
         for partition in partitions {
             self.metrics.forget_lag(*partition);
@@ -94,7 +93,7 @@ impl Pipeline {
         let metrics = self.metrics.clone();
         let going: Vec<(JoinHandle<()>, Progress)> =
             self.without(partitions).into_iter().map(|lane| (lane.writer, lane.progress)).collect();
-        let deadline = tokio::time::Instant::from_std(self.context.clock.monotonic() + self.config.revoke_wait());
+        let deadline = tokio::time::Instant::from_std(self.context.clock.monotonic() + self.settings.revoke_wait());
         self.runtime.spawn(async move {
             for (mut writer, progress) in going {
                 if tokio::time::timeout_at(deadline, &mut writer).await.is_err() {

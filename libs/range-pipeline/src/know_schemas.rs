@@ -22,11 +22,16 @@ enum Known {
 
 /// How a value is read.
 #[derive(Debug)]
-pub(crate) enum Reading<'a> {
+pub enum Reading<'a> {
     /// The body, by this program.
     Read(&'a Program, &'a [u8]),
     /// Not before this schema is known. `is_new`: nobody has asked for it yet.
-    Wait { id: SchemaId, is_new: bool },
+    Wait {
+        /// The schema.
+        id: SchemaId,
+        /// First asked for now.
+        is_new: bool,
+    },
     /// Not at all.
     Refuse(&'a str),
 }

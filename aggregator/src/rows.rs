@@ -1,0 +1,243 @@
+//! Events of one range, each a few numbers, until they are counted into groups.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use clickhouse_io::open::{OpenChange, OpenConnectionRow};
+use clickhouse_io::rollup::{MinuteCounts, MinuteKey, MinuteRow};
+use event_columns::{EventFields, EventReader, Program};
+use schemas::connection_event::ConnectionStatus;
+
+use crate::copies::CopyWindow;
+
+const MINUTE_MICROS: i64 = 60_000_000;
+/// No text.
+const NONE: u32 = u32::MAX;
+
+/// Texts that come again and again, each kept once.
+#[derive(Debug, Default)]
+struct Texts {
+    places: HashMap<Box<str>, u32>,
+    texts: Vec<Box<str>>,
+    bytes: usize,
+}
+
+impl Texts {
+    fn place(&mut self, text: &str) -> u32 {
+        if let Some(place) = self.places.get(text) {
+            return *place;
+        }
+        let place = u32::try_from(self.texts.len()).unwrap_or(NONE - 1);
+        self.texts.push(text.into());
+        self.places.insert(text.into(), place);
+        self.bytes += 2 * text.len() + 64;
+        place
+    }
+
+    fn text(&self, place: u32) -> &str {
+        self.texts.get(place as usize).map_or("", |text| text)
+    }
+}
+
+/// A group; texts by their places.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct GroupKey {
+    tenant: u32,
+    country: u32,
+    minute: u32,
+    protocol: u8,
+    tunnel_path: u8,
+    is_service_account: bool,
+    identity: u64,
+    remote_network_id: u64,
+    resource_id: u64,
+    connector_id: u64,
+}
+
+/// What is counted of one record.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    offset: i64,
+    group: u32,
+    /// `None`: an opening or a copy, which counts nothing.
+    status: Option<ConnectionStatus>,
+    received: u64,
+    transferred: u64,
+}
+
+/// The records of one range of one partition.
+#[derive(Debug)]
+pub(crate) struct RollupRows {
+    pub(crate) partition: i32,
+    reader: EventReader,
+    pub(crate) window: CopyWindow,
+    texts: Texts,
+    groups: HashMap<GroupKey, u32>,
+    keys: Vec<GroupKey>,
+    entries: Vec<Entry>,
+    /// Changes of connections with their offsets.
+    open: Vec<(i64, OpenConnectionRow)>,
+    open_bytes: usize,
+    copies: u64,
+}
+
+impl RollupRows {
+    /// No records. `window` knows the partition's events before.
+    pub(crate) fn new(partition: i32, window: CopyWindow) -> Self {
+        Self {
+            partition,
+            reader: EventReader::default(),
+            window,
+            texts: Texts::default(),
+            groups: HashMap::new(),
+            keys: Vec::new(),
+            entries: Vec::new(),
+            open: Vec::new(),
+            open_bytes: 0,
+            copies: 0,
+        }
+    }
+
+    /// Takes one record, or leaves no trace.
+    ///
+    /// # Errors
+    /// Where it breaks the contract.
+    pub(crate) fn append(
+        &mut self,
+        program: &Program,
+        body: &[u8],
+        offset: i64,
+        kafka_time_micros: i64,
+    ) -> Result<(), String> {
+        let event = self.reader.read(program, body, kafka_time_micros).map_err(|refusal| refusal.to_string())?;
+        let key = key(&event, &mut self.texts);
+        let next = u32::try_from(self.keys.len()).unwrap_or(u32::MAX);
+        let group = *self.groups.entry(key).or_insert_with(|| {
+            self.keys.push(key);
+            next
+        });
+        let is_copy = self.window.is_copy(event.event_id(), offset);
+        self.copies += u64::from(is_copy);
+        let status = event.status().filter(|_| !is_copy);
+        let succeeded = status == Some(ConnectionStatus::Normal);
+        self.entries.push(Entry {
+            offset,
+            group,
+            status,
+            received: if succeeded { event.bytes_received() } else { 0 },
+            transferred: if succeeded { event.bytes_transferred() } else { 0 },
+        });
+        if let Some(row) = OpenConnectionRow::new(&change(&event, offset)) {
+            self.open_bytes += size_of::<(i64, OpenConnectionRow)>() + body.len();
+            self.open.push((offset, row));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// How many of the records are copies of others.
+    pub(crate) fn copies(&self) -> u64 {
+        self.copies
+    }
+
+    /// What they take in memory, bytes, roughly.
+    pub(crate) fn size_bytes(&self) -> usize {
+        let group = size_of::<GroupKey>() * 3;
+        self.entries.len() * size_of::<Entry>() + self.keys.len() * group + self.open_bytes + self.texts.bytes
+    }
+
+    pub(crate) fn offsets(&self) -> BTreeSet<i64> {
+        self.entries.iter().map(|entry| entry.offset).collect()
+    }
+
+    /// One row a group, counted from all records or from those of these offsets; in the table's order, each offset in one row.
+    pub(crate) fn minutes(&self, only: Option<&BTreeSet<i64>>, source: &str) -> Vec<MinuteRow> {
+        let mut groups: BTreeMap<u32, (MinuteCounts, Vec<i64>)> = BTreeMap::new();
+        for entry in self.entries.iter().filter(|entry| only.is_none_or(|only| only.contains(&entry.offset))) {
+            let (counts, offsets) = groups.entry(entry.group).or_default();
+            match entry.status {
+                None => {}
+                Some(ConnectionStatus::Normal) => counts.succeeded += 1,
+                Some(ConnectionStatus::DnsError) => counts.failed_dns += 1,
+                Some(ConnectionStatus::ConnectionFailed) => counts.failed_other += 1,
+                Some(ConnectionStatus::AccessDenied) => counts.denied += 1,
+            }
+            counts.bytes_received += u128::from(entry.received);
+            counts.bytes_transferred += u128::from(entry.transferred);
+            offsets.push(entry.offset);
+        }
+        let mut rows: Vec<(MinuteKey, MinuteCounts, Vec<i64>)> = groups
+            .into_iter()
+            .filter_map(|(group, (counts, offsets))| Some((self.minute_key(group)?, counts, offsets)))
+            .collect();
+        rows.sort_unstable_by(|left, right| left.0.cmp(&right.0));
+        let row = |(key, counts, offsets)| MinuteRow::new(key, counts, source, self.partition, offsets);
+        rows.into_iter().map(row).collect()
+    }
+
+    fn minute_key(&self, group: u32) -> Option<MinuteKey> {
+        let key = self.keys.get(group as usize)?;
+        Some(MinuteKey {
+            tenant: self.texts.text(key.tenant).to_owned(),
+            minute: key.minute,
+            remote_network_id: key.remote_network_id,
+            user_id: (!key.is_service_account).then_some(key.identity),
+            service_account_id: key.is_service_account.then_some(key.identity),
+            resource_id: key.resource_id,
+            connector_id: key.connector_id,
+            protocol: key.protocol,
+            tunnel_path: key.tunnel_path,
+            country: (key.country != NONE).then(|| self.texts.text(key.country).to_owned()),
+        })
+    }
+
+    /// Changes of connections, of all records or of those of these offsets.
+    pub(crate) fn open(&self, only: Option<&BTreeSet<i64>>) -> Vec<OpenConnectionRow> {
+        let wanted = self.open.iter().filter(|(offset, _)| only.is_none_or(|only| only.contains(offset)));
+        wanted.map(|(_, row)| row.clone()).collect()
+    }
+}
+
+fn key(event: &EventFields<'_>, texts: &mut Texts) -> GroupKey {
+    let (is_service_account, identity) = match (event.user(), event.service_account()) {
+        (Some((user, _)), _) => (false, user),
+        (None, account) => (true, account.map(|(id, _)| id).unwrap_or_default()),
+    };
+    let minute = event.end_micros().div_euclid(MINUTE_MICROS) * 60;
+    GroupKey {
+        tenant: texts.place(event.tenant()),
+        country: event.country().map_or(NONE, |country| texts.place(country)),
+        // The contract's times lie within what the column holds.
+        minute: u32::try_from(minute).unwrap_or_default(),
+        protocol: event.protocol(),
+        tunnel_path: event.tunnel_path(),
+        is_service_account,
+        identity,
+        remote_network_id: event.remote_network_id(),
+        resource_id: event.resource_id(),
+        connector_id: event.connector_id(),
+    }
+}
+
+fn change<'a>(event: &EventFields<'a>, offset: i64) -> OpenChange<'a> {
+    OpenChange {
+        offset,
+        event_type: event.event_type(),
+        tenant: event.tenant(),
+        connector_id: event.connector_id(),
+        connection_id: event.connection_id(),
+        start_micros: event.start_micros(),
+        end_micros: event.end_micros(),
+        remote_network: (event.remote_network_id(), event.remote_network_name()),
+        resource: (event.resource_id(), event.resource_address()),
+        user: event.user(),
+        service_account: event.service_account(),
+        client_ip: event.client_ip(),
+        protocol: event.protocol(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,46 @@
+//! What a service says of its topic, its ranges, and the memory that they may take.
+
+use std::time::Duration;
+
+use exactly_once::{Delivery, Limits, TokenLife};
+use kafka_io::batches::Protocol;
+
+/// How long partitions that are to go are held at most, within what a group waits for.
+const REVOKE_WAIT_MAX: Duration = Duration::from_secs(20);
+
+/// Settings of one pipeline.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The group under which offsets are committed.
+    pub group: &'static str,
+    /// The topic that is read.
+    pub topic: &'static str,
+    /// Names this life of the topic in tokens: a topic that was made anew has the old offsets again.
+    pub source: String,
+    /// What is promised of each record.
+    pub delivery: Delivery,
+    /// Static membership: a process that comes back under the same name keeps its partitions.
+    pub instance_id: Option<String>,
+    /// How the group shares partitions out.
+    pub protocol: Protocol,
+    /// Where ranges end.
+    pub limits: Limits,
+    /// Memory of everything that is read and not yet durable, bytes; beyond it nothing more is taken.
+    pub buffered_bytes_max: usize,
+    /// Bytes that the Kafka client fetches in advance.
+    pub waiting_bytes_max: usize,
+    /// How long writing what is held may take at a stop.
+    pub drain_max: Duration,
+    /// Version of what the job makes of records.
+    pub encoder: u32,
+    /// How long the store remembers tokens, and how late an insert may come.
+    pub token_life: TokenLife,
+}
+
+impl Settings {
+    /// How long partitions that are to go are held for what is being written: as long as a stop may take, within what a group waits
+    /// for.
+    pub(crate) fn revoke_wait(&self) -> Duration {
+        self.drain_max.min(REVOKE_WAIT_MAX)
+    }
+}
