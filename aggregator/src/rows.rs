@@ -1,6 +1,7 @@
 //! Events of one range, each a few numbers, until they are counted into groups.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap};
 
 use clickhouse_io::open::{OpenChange, OpenConnectionRow};
 use clickhouse_io::rollup::{MinuteCounts, MinuteKey, MinuteRow};
@@ -38,19 +39,19 @@ impl Texts {
     }
 }
 
-/// A group; texts by their places.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// A group; texts by their places. Its order is about that of the table's key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 struct GroupKey {
     tenant: u32,
-    country: u32,
     minute: u32,
-    protocol: u8,
-    tunnel_path: u8,
+    remote_network_id: u64,
     is_service_account: bool,
     identity: u64,
-    remote_network_id: u64,
     resource_id: u64,
     connector_id: u64,
+    protocol: u8,
+    tunnel_path: u8,
+    country: u32,
 }
 
 /// What is counted of one record.
@@ -74,8 +75,9 @@ pub(crate) struct RollupRows {
     groups: HashMap<GroupKey, u32>,
     keys: Vec<GroupKey>,
     entries: Vec<Entry>,
-    /// Changes of connections with their offsets.
-    open: Vec<(i64, OpenConnectionRow)>,
+    /// Changes of connections, and the offset of each.
+    open: Vec<OpenConnectionRow>,
+    open_offsets: Vec<i64>,
     open_bytes: usize,
     copies: u64,
 }
@@ -92,6 +94,7 @@ impl RollupRows {
             keys: Vec::new(),
             entries: Vec::new(),
             open: Vec::new(),
+            open_offsets: Vec::new(),
             open_bytes: 0,
             copies: 0,
         }
@@ -128,7 +131,8 @@ impl RollupRows {
         });
         if let Some(row) = OpenConnectionRow::new(&change(&event, offset)) {
             self.open_bytes += size_of::<(i64, OpenConnectionRow)>() + body.len();
-            self.open.push((offset, row));
+            self.open.push(row);
+            self.open_offsets.push(offset);
         }
         Ok(())
     }
@@ -152,11 +156,11 @@ impl RollupRows {
         self.entries.iter().map(|entry| entry.offset).collect()
     }
 
-    /// One row a group, counted from all records or from those of these offsets; in the table's order, each offset in one row.
+    /// One row a group, counted from all records or from those of these offsets; each offset in one row.
     pub(crate) fn minutes(&self, only: Option<&BTreeSet<i64>>, source: &str) -> Vec<MinuteRow> {
-        let mut groups: BTreeMap<u32, (MinuteCounts, Vec<i64>)> = BTreeMap::new();
+        let mut groups: Vec<(MinuteCounts, Vec<i64>)> = vec![Default::default(); self.keys.len()];
         for entry in self.entries.iter().filter(|entry| only.is_none_or(|only| only.contains(&entry.offset))) {
-            let (counts, offsets) = groups.entry(entry.group).or_default();
+            let Some((counts, offsets)) = groups.get_mut(entry.group as usize) else { continue };
             match entry.status {
                 None => {}
                 Some(ConnectionStatus::Normal) => counts.succeeded += 1,
@@ -168,18 +172,15 @@ impl RollupRows {
             counts.bytes_transferred += u128::from(entry.transferred);
             offsets.push(entry.offset);
         }
-        let mut rows: Vec<(MinuteKey, MinuteCounts, Vec<i64>)> = groups
-            .into_iter()
-            .filter_map(|(group, (counts, offsets))| Some((self.minute_key(group)?, counts, offsets)))
-            .collect();
-        rows.sort_unstable_by(|left, right| left.0.cmp(&right.0));
-        let row = |(key, counts, offsets)| MinuteRow::new(key, counts, source, self.partition, offsets);
-        rows.into_iter().map(row).collect()
+        let mut groups: Vec<_> = self.keys.iter().zip(groups).filter(|(_, (_, offsets))| !offsets.is_empty()).collect();
+        groups.sort_unstable_by_key(|(key, _)| **key);
+        let row =
+            |(key, (counts, offsets))| MinuteRow::new(self.minute_key(key), counts, source, self.partition, offsets);
+        groups.into_iter().map(row).collect()
     }
 
-    fn minute_key(&self, group: u32) -> Option<MinuteKey> {
-        let key = self.keys.get(group as usize)?;
-        Some(MinuteKey {
+    fn minute_key(&self, key: &GroupKey) -> MinuteKey {
+        MinuteKey {
             tenant: self.texts.text(key.tenant).to_owned(),
             minute: key.minute,
             remote_network_id: key.remote_network_id,
@@ -190,13 +191,14 @@ impl RollupRows {
             protocol: key.protocol,
             tunnel_path: key.tunnel_path,
             country: (key.country != NONE).then(|| self.texts.text(key.country).to_owned()),
-        })
+        }
     }
 
     /// Changes of connections, of all records or of those of these offsets.
-    pub(crate) fn open(&self, only: Option<&BTreeSet<i64>>) -> Vec<OpenConnectionRow> {
-        let wanted = self.open.iter().filter(|(offset, _)| only.is_none_or(|only| only.contains(offset)));
-        wanted.map(|(_, row)| row.clone()).collect()
+    pub(crate) fn open(&self, only: Option<&BTreeSet<i64>>) -> Cow<'_, [OpenConnectionRow]> {
+        let Some(only) = only else { return Cow::Borrowed(&self.open) };
+        let wanted = self.open.iter().zip(&self.open_offsets).filter(|(_, offset)| only.contains(offset));
+        Cow::Owned(wanted.map(|(row, _)| row.clone()).collect())
     }
 }
 

@@ -69,7 +69,8 @@ pub struct OpenChange<'a> {
 }
 
 impl OpenConnectionRow {
-    /// What an event changes; `None` where it changes nothing: a denied attempt never was open.
+    /// What an event changes; `None` where it changes nothing: a denied attempt never was open. An end has no names: what has ended
+    /// is remembered, and not shown.
     #[must_use]
     pub fn new(change: &OpenChange<'_>) -> Option<Self> {
         let end_reason = match change.event_type {
@@ -80,7 +81,8 @@ impl OpenConnectionRow {
         };
         let is_open = end_reason == 0;
         let offset = u64::try_from(change.offset).unwrap_or(0);
-        let text = |named: Option<(u64, &str)>| named.map(|(_, text)| text.to_owned()).unwrap_or_default();
+        let name = |name: &str| if is_open { name.to_owned() } else { String::new() };
+        let text = |named: Option<(u64, &str)>| named.map(|(_, text)| name(text)).unwrap_or_default();
         Some(Self {
             tenant: change.tenant.to_owned(),
             connector_id: change.connector_id,
@@ -90,9 +92,9 @@ impl OpenConnectionRow {
             ended_at: (!is_open).then_some(change.end_micros),
             end_reason,
             remote_network_id: change.remote_network.0,
-            remote_network_name: change.remote_network.1.to_owned(),
+            remote_network_name: name(change.remote_network.1),
             resource_id: change.resource.0,
-            resource_address: change.resource.1.to_owned(),
+            resource_address: name(change.resource.1),
             user_id: change.user.map(|(id, _)| id),
             user_email: text(change.user),
             service_account_id: change.service_account.map(|(id, _)| id),
