@@ -67,6 +67,7 @@ bench: ## Print the measurements
 	./target/release/flowledger-bench transcode
 	./target/release/flowledger-bench ingest
 	./target/release/flowledger-bench aggregator
+	./target/release/flowledger-bench queries
 	./target/release/flowledger-bench connector
 
 simulate: ## Exactly once, SEEDS=100000 runs of the simulation [FIRST_SEED=n]

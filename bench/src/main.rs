@@ -64,8 +64,8 @@ enum Name {
     /// The obvious connector, as a process of its own.
     #[value(name = "peer_obvious_connector", hide = true)]
     PeerObviousConnector,
-    /// Latencies of what admins ask all day. Has not given a figure yet.
-    #[value(name = "queries", hide = true)]
+    /// Latencies of what admins ask all day, over many rows of many tenants.
+    #[value(name = "queries")]
     Queries,
     /// CPU time from Avro in memory to sorted blocks, an event.
     #[value(name = "transcode")]

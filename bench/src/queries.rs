@@ -134,7 +134,7 @@ fn generated(first: u64, rows: u64) -> String {
              tenant_number * 100 + resource % 40 AS network, rand(5) % 1000 AS kind
          SELECT 'tenant-' || toString(tenant_number), fromUnixTimestamp64Milli(intDiv({begin} + toInt64(number) * {step}, 1000), 'UTC'),
              rand(6) % 60000000,
-             toFixedString(unhex('8' || substring(hex(rand64(7)), 1, 3) || '8' || substring(hex(rand64(8)), 1, 15)), 10),
+             toFixedString(unhex('8' || leftPad(right(hex(rand64(7)), 3), 3, '0') || '8' || leftPad(right(hex(rand64(8)), 15), 15, '0')), 10),
              multiIf(kind < 955, 'closed_connection', kind < 995, 'failed_to_connect', 'denied_access'), 'hex16_decimal', rand64(9), number,
              network * 10 + rand(10) % 3, 'connector-' || toString(network), network, 'network-' || toString(network), tenant_number * 10000 + resource,
              'app' || toString(resource) || '.corp.example', '*.corp.example', toIPv6('10.0.0.' || toString(rand(11) % 200)), 443, 'tcp',
