@@ -1,9 +1,9 @@
 //! Hours that are over are counted from the raw rows, each fact once, and again when late events come.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use clickhouse_io::rollup::Unsealed;
+use clickhouse_io::rollup::{HourOfNetwork, IN_FLIGHT, Unsealed};
 use clickhouse_io::{ClickHouse, QueryError, open, rollup};
 use kafka_io::{KafkaConfig, KafkaError, admin};
 use schemas::times::Moment;
@@ -16,10 +16,10 @@ use crate::metrics::AggregatorMetrics;
 
 /// The group whose committed offsets say what is stored.
 const INGEST_GROUP: &str = "ingest";
-/// An hour is counted so long after its end: stragglers come.
-const AFTER_END: Duration = Duration::from_secs(60);
-/// How far back rows are looked at again: an hour, the wait behind it, and inserts that took long.
-const LOOK_BACK: Duration = Duration::from_secs(2 * 3600);
+/// An hour is counted so long after its end: when the rows that came in it are there for certain, so that once is enough.
+const AFTER_END: Duration = Duration::from_secs(IN_FLIGHT.as_secs() + 10);
+/// How far back rows are looked at again: an end may lie a day ahead of when it was written; then its hour, and the wait behind it.
+const LOOK_BACK: Duration = Duration::from_secs(27 * 3600);
 /// At a start everything that is kept by minute may be unsealed.
 const KEPT: Duration = Duration::from_secs(31 * 24 * 3600);
 
@@ -28,7 +28,7 @@ pub(crate) trait Outside: Send + Sync + 'static {
     fn unsealed(&self, since: Moment, ended_by: Moment) -> impl Future<Output = Result<Unsealed, QueryError>> + Send;
     /// For each partition the offset before which ingest has stored everything; absent where it has said nothing.
     fn stored_until(&self) -> impl Future<Output = Result<BTreeMap<i32, i64>, KafkaError>> + Send;
-    fn count_hours(&self, unsealed: &Unsealed) -> impl Future<Output = Result<(), QueryError>> + Send;
+    fn count_hours(&self, hours: &BTreeSet<HourOfNetwork>) -> impl Future<Output = Result<(), QueryError>> + Send;
     fn end_silent(&self, silence: Duration) -> impl Future<Output = Result<(), QueryError>> + Send;
     fn forget_ended(&self, remembered: Duration) -> impl Future<Output = Result<(), QueryError>> + Send;
 }
@@ -50,8 +50,8 @@ impl Outside for Parts {
         Ok(committed.into_iter().filter_map(|(number, position)| Some((number, position?))).collect())
     }
 
-    async fn count_hours(&self, unsealed: &Unsealed) -> Result<(), QueryError> {
-        rollup::count_again(&self.clickhouse, &unsealed.hours).await
+    async fn count_hours(&self, hours: &BTreeSet<HourOfNetwork>) -> Result<(), QueryError> {
+        rollup::count_again(&self.clickhouse, hours).await
     }
 
     async fn end_silent(&self, silence: Duration) -> Result<(), QueryError> {
@@ -112,31 +112,32 @@ async fn pass<O: Outside>(
     begun: Moment,
     metrics: &AggregatorMetrics,
 ) -> Result<(), QueryError> {
-    let unsealed = outside.unsealed(since, before(begun, AFTER_END)).await?;
-    if !unsealed.hours.is_empty() {
-        wait_for_ingest(outside, &unsealed.offsets).await;
-        outside.count_hours(&unsealed).await?;
-        metrics.hours_counted.inc_by(unsealed.hours.len() as u64);
-    }
     outside.end_silent(config.silence_max).await?;
-    outside.forget_ended(config.ended_remembered).await
-}
-
-/// The raw rows have to be there before they are counted.
-async fn wait_for_ingest<O: Outside>(outside: &O, wanted: &BTreeMap<i32, i64>) {
-    let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
-    loop {
-        match outside.stored_until().await {
-            Ok(stored) => {
-                let is_stored = |(number, last): (&i32, &i64)| stored.get(number).is_some_and(|end| end > last);
-                if wanted.iter().all(is_stored) {
-                    return;
-                }
-            }
-            Err(error) => tracing::warn!(%error, "waiting for Kafka"),
-        }
-        tokio::time::sleep(backoff.next_wait()).await;
+    outside.forget_ended(config.ended_remembered).await?;
+    let unsealed = outside.unsealed(since, before(begun, AFTER_END)).await?;
+    if unsealed.is_empty() {
+        return Ok(());
     }
+    let stored = match outside.stored_until().await {
+        Ok(stored) => stored,
+        Err(error) => {
+            tracing::warn!(%error, "hours wait for Kafka");
+            return Ok(());
+        }
+    };
+    // Not waited for: what comes meanwhile would be behind the count without having been asked for. The next pass asks anew.
+    let is_stored = |(number, last): (&i32, &i64)| stored.get(number).is_some_and(|end| end > last);
+    let all = unsealed.len();
+    let hours: BTreeSet<_> =
+        unsealed.into_iter().filter(|(_, offsets)| offsets.iter().all(is_stored)).map(|(hour, _)| hour).collect();
+    if hours.len() < all {
+        tracing::info!(waiting = all - hours.len(), "hours wait until ingest has stored what came in them");
+    }
+    if !hours.is_empty() {
+        outside.count_hours(&hours).await?;
+        metrics.hours_counted.inc_by(hours.len() as u64);
+    }
+    Ok(())
 }
 
 fn before(moment: Moment, by: Duration) -> Moment {

@@ -2,8 +2,6 @@
 
 use std::sync::Mutex;
 
-use clickhouse_io::rollup::HourOfNetwork;
-
 use super::*;
 
 /// Answers as it is told, and notes what was done, in order.
@@ -16,6 +14,8 @@ struct Fake {
     asked: Mutex<Vec<(Moment, Moment)>>,
     done: Mutex<Vec<String>>,
     stop: CancellationToken,
+    /// It is told to stop when it counts after so many questions.
+    passes: usize,
 }
 
 impl Fake {
@@ -47,8 +47,11 @@ impl Outside for Fake {
         Ok([(0, position)].into())
     }
 
-    async fn count_hours(&self, unsealed: &Unsealed) -> Result<(), QueryError> {
-        self.does(format!("hours {}", unsealed.hours.len()))
+    async fn count_hours(&self, hours: &BTreeSet<HourOfNetwork>) -> Result<(), QueryError> {
+        if self.asked.lock().unwrap().len() >= self.passes {
+            self.stop.cancel();
+        }
+        self.does(format!("hours {}", hours.len()))
     }
 
     async fn end_silent(&self, _: Duration) -> Result<(), QueryError> {
@@ -56,9 +59,6 @@ impl Outside for Fake {
     }
 
     async fn forget_ended(&self, _: Duration) -> Result<(), QueryError> {
-        if self.asked.lock().unwrap().len() == 2 {
-            self.stop.cancel();
-        }
         self.does("forgotten")
     }
 }
@@ -66,7 +66,7 @@ impl Outside for Fake {
 fn hours(last: i64) -> Unsealed {
     let (tenant, network) = ("acme".parse().unwrap(), "7".parse().unwrap());
     let hour = HourOfNetwork::of(tenant, Moment::from_millis(1_793_487_600_000), network);
-    Unsealed { hours: [hour].into(), offsets: [(0, last)].into() }
+    [(hour, [(0, last)].into())].into()
 }
 
 async fn passed(fake: &Fake) -> Result<(), QueryError> {
@@ -75,30 +75,42 @@ async fn passed(fake: &Fake) -> Result<(), QueryError> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn hours_are_counted_when_ingest_has_stored_what_they_are_counted_from() {
-    let fake = Fake::default();
-    *fake.unsealed.lock().unwrap() = vec![Unsealed::default(), hours(9)];
+async fn hours_are_counted_when_ingest_has_stored_what_they_are_counted_from_and_each_pass_asks_anew() {
+    let fake = Fake { passes: 3, ..Fake::default() };
+    *fake.unsealed.lock().unwrap() = vec![hours(9), hours(9), hours(9)];
     *fake.stored.lock().unwrap() = vec![4, 9, 10];
     passed(&fake).await.unwrap();
-    let first = ["stored until 4", "stored until 9", "stored until 10", "hours 1", "silent", "forgotten"];
-    assert_eq!(fake.done(), [&first[..], &["silent", "forgotten"]].concat());
+    let pass = |stored: &str| ["silent".to_owned(), "forgotten".to_owned(), format!("stored until {stored}")];
+    let expected = [&pass("4")[..], &pass("9"), &pass("10"), &["hours 1".to_owned()]].concat();
+    assert_eq!(fake.done(), expected);
     let asked = fake.asked.lock().unwrap().clone();
     // Everything that is kept at first; then no more than may have changed.
-    assert!(asked[0].0 < before(Moment::now(), 30 * 12 * LOOK_BACK));
+    assert!(asked[0].0 < before(Moment::now(), 25 * LOOK_BACK));
     assert!(asked[1].0 > before(asked[1].1, 2 * LOOK_BACK));
     assert!(asked.iter().all(|(_, ended_by)| *ended_by <= before(Moment::now(), AFTER_END)));
 }
 
 #[tokio::test(start_paused = true)]
+async fn hour_that_waits_for_its_partition_holds_up_no_other() {
+    let fake = Fake { passes: 1, ..Fake::default() };
+    let mut both = hours(5);
+    let (tenant, network) = ("globex".parse().unwrap(), "8".parse().unwrap());
+    let other = HourOfNetwork::of(tenant, Moment::from_millis(1_793_487_600_000), network);
+    both.insert(other, [(0, 5), (1, 2)].into());
+    *fake.unsealed.lock().unwrap() = vec![both];
+    *fake.stored.lock().unwrap() = vec![10];
+    passed(&fake).await.unwrap();
+    assert_eq!(fake.done(), ["silent", "forgotten", "stored until 10", "hours 1"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn pass_that_fails_is_done_again_with_the_same_reach() {
-    let fake = Fake::default();
-    *fake.unsealed.lock().unwrap() = vec![hours(0), hours(0)];
+    let fake = Fake { passes: 1, ..Fake::default() };
+    *fake.unsealed.lock().unwrap() = vec![hours(0)];
     *fake.stored.lock().unwrap() = vec![10];
     *fake.faults.lock().unwrap() = vec![QueryError::NoAnswer("gone".to_owned())];
     passed(&fake).await.unwrap();
-    assert_eq!(fake.done(), ["stored until 10", "stored until 10", "hours 1", "silent", "forgotten"]);
-    let asked = fake.asked.lock().unwrap().clone();
-    assert_eq!(asked[0].0, asked[1].0);
+    assert_eq!(fake.done(), ["silent", "forgotten", "stored until 10", "hours 1"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -106,18 +118,4 @@ async fn refusal_that_only_an_operator_can_mend_ends_it() {
     let fake = Fake::default();
     *fake.faults.lock().unwrap() = vec![QueryError::Refused { code: 516, reason: "wrong password".to_owned() }];
     assert!(passed(&fake).await.is_err());
-}
-
-#[tokio::test(start_paused = true)]
-async fn stop_is_heard_while_an_ingest_is_waited_for_that_never_comes() {
-    let fake = Fake::default();
-    *fake.unsealed.lock().unwrap() = vec![hours(9)];
-    let stop = fake.stop.clone();
-    let stopping = async move {
-        tokio::time::sleep(Duration::from_secs(600)).await;
-        stop.cancel();
-    };
-    let (passed, ()) = tokio::join!(passed(&fake), stopping);
-    passed.unwrap();
-    assert!(fake.done().iter().all(|done| done == "stored until 0"), "{:?}", fake.done());
 }

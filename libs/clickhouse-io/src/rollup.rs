@@ -16,7 +16,7 @@ pub use check::{Difference, rebuild, verify, verify_minutes};
 pub use minutes::{
     MINUTES_TABLE, MinuteCounts, MinuteKey, MinuteRow, counted_offsets, highest_counted, insert_minutes,
 };
-pub use seal::{Unsealed, unsealed};
+pub use seal::{IN_FLIGHT, Unsealed, unsealed};
 
 /// Seconds of an hour.
 const HOUR: i64 = 3_600;
