@@ -23,7 +23,8 @@ pub struct Config {
     /// A batch is closed when its first event has waited so long, 0.01 to 60 s.
     #[serde(with = "seconds")]
     pub batch_age: Duration,
-    /// Memory of all events that are read and not yet durable, in bytes, 1 MiB to 16 GiB; beyond it nothing more is taken.
+    /// Memory of all events that are read and not yet durable, in bytes, 1 MiB to 16 GiB; beyond it nothing more is taken. Not in it: the
+    /// ids of the last events of each partition, some megabytes each, and the rows of ranges that are being inserted.
     pub buffered_bytes_max: usize,
     /// Bytes that the Kafka client fetches in advance, 1 MiB to 1 GiB.
     pub waiting_bytes_max: usize,

@@ -24,11 +24,11 @@ mod store;
 use std::sync::Arc;
 
 use clickhouse_io::rollup::MINUTES_TABLE;
-use clickhouse_io::{ClickHouse, ClickHouseConfig, promise};
+use clickhouse_io::{ClickHouse, ClickHouseConfig};
 use event_columns::ENCODER_VERSION;
 use exactly_once::{Delivery, Limits, TokenLife};
 use kafka_io::KafkaConfig;
-use range_pipeline::{RangeMetrics, Settings};
+use range_pipeline::{RangeMetrics, Settings, check_timeout, token_life};
 use schema_registry::{Registry, RegistryConfig};
 use schemas::topics::CONNECTION_EVENTS;
 use service_kit::context::ServiceContext;
@@ -40,7 +40,7 @@ pub use store::StoreFailure;
 
 use crate::job::{AggregatorJob, MinuteFill, Shared};
 use crate::metrics::AggregatorMetrics;
-use crate::store::{BEGIN_MAX, RollupStore};
+use crate::store::RollupStore;
 
 /// The group under which offsets are committed.
 pub const GROUP: &str = "aggregator";
@@ -59,16 +59,13 @@ pub async fn run(
     let ready = context.readiness.part("aggregator");
     let ranges = RangeMetrics::new(&context.metrics, GROUP, "passed_over");
     let metrics = AggregatorMetrics::new(&context.metrics);
-    let timeout_max = TokenLife::default().late.saturating_sub(BEGIN_MAX);
-    if clickhouse.timeout >= timeout_max {
-        return Err(Error::TimeoutTooLong { timeout: clickhouse.timeout, timeout_max });
-    }
+    check_timeout(clickhouse.timeout)?;
     let (registry, clickhouse) = (Registry::new(&registry)?, ClickHouse::new(&clickhouse));
     let Some(waited) = clickhouse.wait_ready(&context.stop).await else { return Ok(()) };
     waited?;
     let Some(waited) = registry.wait_ready(&context.stop).await else { return Ok(()) };
     waited?;
-    let settings = settings(&config, token_life(&clickhouse).await?);
+    let settings = settings(&config, token_life(&clickhouse, &[MINUTES_TABLE]).await?);
     let job = AggregatorJob {
         fill: MinuteFill(Shared::new(metrics.copies.clone())),
         store: RollupStore {
@@ -103,16 +100,5 @@ fn settings(config: &Config, token_life: TokenLife) -> Settings {
         drain_max: config.drain_max,
         encoder: ENCODER_VERSION,
         token_life,
-    }
-}
-
-/// How long a token is used and waited for: what the table remembers at least.
-async fn token_life(clickhouse: &ClickHouse) -> Result<TokenLife, Error> {
-    let life = TokenLife::default();
-    match promise::token_window(clickhouse, MINUTES_TABLE).await?.age_max {
-        Some(remembered) if remembered < life.total() => {
-            Err(Error::TokensAreForgotten { table: MINUTES_TABLE, remembered, needed: life.total() })
-        }
-        Some(_) | None => Ok(life),
     }
 }

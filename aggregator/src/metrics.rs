@@ -1,12 +1,14 @@
 //! Metrics of the aggregator beside those of its ranges.
 
 use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
 use service_kit::metrics::Metrics;
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct AggregatorMetrics {
     pub(crate) copies: Counter,
     pub(crate) hours_counted: Counter,
+    pub(crate) hours_waiting: Gauge,
     pub(crate) retries: Counter,
 }
 
@@ -20,6 +22,11 @@ impl AggregatorMetrics {
         ] {
             metrics.register(&format!("flowledger_aggregator_{name}"), help, counter.clone());
         }
+        metrics.register(
+            "flowledger_aggregator_hours_waiting",
+            "Hours of Remote Networks that are over and wait until ingest has stored what came in them",
+            own.hours_waiting.clone(),
+        );
         own
     }
 }

@@ -74,6 +74,7 @@ pub(crate) struct RollupRows {
     texts: Texts,
     groups: HashMap<GroupKey, u32>,
     keys: Vec<GroupKey>,
+    /// By offset, ascending: as they came.
     entries: Vec<Entry>,
     /// Changes of connections, and the offset of each.
     open: Vec<OpenConnectionRow>,
@@ -150,6 +151,11 @@ impl RollupRows {
     pub(crate) fn size_bytes(&self) -> usize {
         let group = size_of::<GroupKey>() * 3;
         self.entries.len() * size_of::<Entry>() + self.keys.len() * group + self.open_bytes + self.texts.bytes
+    }
+
+    /// True where the record of this offset is among them.
+    pub(crate) fn has(&self, offset: i64) -> bool {
+        self.entries.binary_search_by_key(&offset, |entry| entry.offset).is_ok()
     }
 
     pub(crate) fn offsets(&self) -> BTreeSet<i64> {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use clickhouse_io::rollup::{HourOfNetwork, IN_FLIGHT, Unsealed};
+use clickhouse_io::rollup::{HourOfNetwork, IN_FLIGHT, Reach, UnsealedHour};
 use clickhouse_io::{ClickHouse, QueryError, open, rollup};
 use kafka_io::{KafkaConfig, KafkaError, admin};
 use schemas::times::Moment;
@@ -18,20 +18,27 @@ use crate::metrics::AggregatorMetrics;
 const INGEST_GROUP: &str = "ingest";
 /// An hour is counted so long after its end: when the rows that came in it are there for certain, so that once is enough.
 const AFTER_END: Duration = Duration::from_secs(IN_FLIGHT.as_secs() + 10);
-/// How far back rows are looked at again: an end may lie a day ahead of when it was written; then its hour, and the wait behind it.
-const LOOK_BACK: Duration = Duration::from_secs(27 * 3600);
 /// At a start everything that is kept by minute may be unsealed.
 const KEPT: Duration = Duration::from_secs(31 * 24 * 3600);
 
 /// What the sealer touches. Everything may be done again.
 pub(crate) trait Outside: Send + Sync + 'static {
-    fn unsealed(&self, since: Moment, ended_by: Moment) -> impl Future<Output = Result<Unsealed, QueryError>> + Send;
+    /// The time of the server that writes when rows were written.
+    fn server_time(&self) -> impl Future<Output = Result<Moment, QueryError>> + Send;
+    fn unsealed(&self, reach: Reach) -> impl Future<Output = Result<Unsealed, QueryError>> + Send;
     /// For each partition the offset before which ingest has stored everything; absent where it has said nothing.
     fn stored_until(&self) -> impl Future<Output = Result<BTreeMap<i32, i64>, KafkaError>> + Send;
-    fn count_hours(&self, hours: &BTreeSet<HourOfNetwork>) -> impl Future<Output = Result<(), QueryError>> + Send;
+    /// Counts them, and then notes that it was done from what was there at `asked_at`.
+    fn count_and_seal(
+        &self,
+        hours: &BTreeSet<HourOfNetwork>,
+        asked_at: Moment,
+    ) -> impl Future<Output = Result<(), QueryError>> + Send;
     fn end_silent(&self, silence: Duration) -> impl Future<Output = Result<(), QueryError>> + Send;
     fn forget_ended(&self, remembered: Duration) -> impl Future<Output = Result<(), QueryError>> + Send;
 }
+
+type Unsealed = BTreeMap<HourOfNetwork, UnsealedHour>;
 
 /// Kafka and ClickHouse.
 pub(crate) struct Parts {
@@ -41,8 +48,12 @@ pub(crate) struct Parts {
 }
 
 impl Outside for Parts {
-    async fn unsealed(&self, since: Moment, ended_by: Moment) -> Result<Unsealed, QueryError> {
-        rollup::unsealed(&self.clickhouse, &self.source, since, ended_by).await
+    async fn server_time(&self) -> Result<Moment, QueryError> {
+        rollup::server_time(&self.clickhouse).await
+    }
+
+    async fn unsealed(&self, reach: Reach) -> Result<Unsealed, QueryError> {
+        rollup::unsealed(&self.clickhouse, &self.source, reach).await
     }
 
     async fn stored_until(&self) -> Result<BTreeMap<i32, i64>, KafkaError> {
@@ -50,8 +61,9 @@ impl Outside for Parts {
         Ok(committed.into_iter().filter_map(|(number, position)| Some((number, position?))).collect())
     }
 
-    async fn count_hours(&self, hours: &BTreeSet<HourOfNetwork>) -> Result<(), QueryError> {
-        rollup::count_again(&self.clickhouse, hours).await
+    async fn count_and_seal(&self, hours: &BTreeSet<HourOfNetwork>, asked_at: Moment) -> Result<(), QueryError> {
+        rollup::count_again(&self.clickhouse, hours).await?;
+        rollup::seal(&self.clickhouse, hours, asked_at).await
     }
 
     async fn end_silent(&self, silence: Duration) -> Result<(), QueryError> {
@@ -80,64 +92,69 @@ async fn seal<O: Outside>(
     metrics: &AggregatorMetrics,
     stop: &CancellationToken,
 ) -> Result<(), QueryError> {
-    let mut since = before(Moment::now(), KEPT);
+    let mut last = None;
     loop {
-        let begun = Moment::now();
-        let pass = until_stopped(stop, Backoff::default(), async || {
-            match pass(config, outside, since, begun, metrics).await {
+        let passed =
+            until_stopped(stop, Backoff::default(), async || match pass(config, outside, last, metrics).await {
                 Err(error) if error.next_step() == clickhouse_io::NextStep::Retry => {
                     tracing::warn!(%error, "waiting for ClickHouse");
                     metrics.retries.inc();
                     Attempt::Again(error)
                 }
                 Err(error) => Attempt::Fail(error),
-                Ok(()) => Attempt::Done(()),
-            }
-        });
-        match pass.await {
+                Ok(reached) => Attempt::Done(reached),
+            });
+        match passed.await {
             None => return Ok(()),
-            Some(done) => done?,
+            Some(reached) => last = Some(reached?),
         }
-        since = before(begun, LOOK_BACK);
-        if stop.run_until_cancelled(tokio::time::sleep(config.refresh)).await.is_none() {
-            return Ok(());
-        }
+        tokio::time::sleep(config.refresh).await;
     }
+}
+
+/// From where the next pass has to look.
+#[derive(Clone, Copy, Debug)]
+struct Reached {
+    written_since: Moment,
+    ended_by: Moment,
 }
 
 async fn pass<O: Outside>(
     config: &Config,
     outside: &O,
-    since: Moment,
-    begun: Moment,
+    last: Option<Reached>,
     metrics: &AggregatorMetrics,
-) -> Result<(), QueryError> {
+) -> Result<Reached, QueryError> {
     outside.end_silent(config.silence_max).await?;
     outside.forget_ended(config.ended_remembered).await?;
-    let unsealed = outside.unsealed(since, before(begun, AFTER_END)).await?;
-    if unsealed.is_empty() {
-        return Ok(());
-    }
-    let stored = match outside.stored_until().await {
-        Ok(stored) => stored,
-        Err(error) => {
-            tracing::warn!(%error, "hours wait for Kafka");
-            return Ok(());
-        }
-    };
+    let asked_at = outside.server_time().await?;
+    let ended_by = before(asked_at, AFTER_END);
+    let last = last.unwrap_or(Reached { written_since: before(asked_at, KEPT), ended_by });
+    let reach = Reach { written_since: last.written_since, ended_since: last.ended_by, ended_by };
+    let unsealed = outside.unsealed(reach).await?;
+    let stored = if unsealed.is_empty() { BTreeMap::new() } else { stored_until(outside).await };
     // Not waited for: what comes meanwhile would be behind the count without having been asked for. The next pass asks anew.
     let is_stored = |(number, last): (&i32, &i64)| stored.get(number).is_some_and(|end| end > last);
-    let all = unsealed.len();
-    let hours: BTreeSet<_> =
-        unsealed.into_iter().filter(|(_, offsets)| offsets.iter().all(is_stored)).map(|(hour, _)| hour).collect();
-    if hours.len() < all {
-        tracing::info!(waiting = all - hours.len(), "hours wait until ingest has stored what came in them");
-    }
-    if !hours.is_empty() {
-        outside.count_hours(&hours).await?;
+    let (ready, waiting): (Unsealed, Unsealed) =
+        unsealed.into_iter().partition(|(_, hour)| hour.offsets.iter().all(is_stored));
+    metrics.hours_waiting.set(i64::try_from(waiting.len()).unwrap_or(i64::MAX));
+    if !ready.is_empty() {
+        let hours: BTreeSet<HourOfNetwork> = ready.into_keys().collect();
+        outside.count_and_seal(&hours, asked_at).await?;
         metrics.hours_counted.inc_by(hours.len() as u64);
     }
-    Ok(())
+    // Rows that were in flight may be seen by the next pass first; rows of hours that wait have to be seen again.
+    let in_flight = before(asked_at, IN_FLIGHT);
+    let written_since = waiting.values().map(|hour| hour.first_written).fold(in_flight, Moment::min);
+    Ok(Reached { written_since, ended_by })
+}
+
+/// Where Kafka does not answer, nothing is known to be stored.
+async fn stored_until<O: Outside>(outside: &O) -> BTreeMap<i32, i64> {
+    outside.stored_until().await.unwrap_or_else(|error| {
+        tracing::warn!(%error, "hours wait for Kafka");
+        BTreeMap::new()
+    })
 }
 
 fn before(moment: Moment, by: Duration) -> Moment {

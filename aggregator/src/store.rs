@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use clickhouse_io::{ClickHouse, NextStep, QueryError, open, rollup, running};
+use clickhouse_io::{ClickHouse, QueryError, open, rollup, running};
 use exactly_once::{RangeStore, Refused, Rows, StoreError};
-use range_pipeline::RangeMetrics;
+use range_pipeline::{BEGIN_MAX, NotBegun, RangeMetrics, next_step};
 use tokio::sync::Semaphore;
 
 use crate::job::RollupBlock;
@@ -18,13 +18,9 @@ pub enum StoreFailure {
     #[error(transparent)]
     ClickHouse(#[from] QueryError),
     /// It took too long until an insert's turn came.
-    #[error("an insert was not begun within {BEGIN_MAX:?}")]
-    NotBegun,
+    #[error(transparent)]
+    NotBegun(#[from] NotBegun),
 }
-
-/// So long after it was asked for, no insert of a range is begun any more: a process that was frozen in between must not send
-/// anything under a token that nobody waits for.
-pub(crate) const BEGIN_MAX: Duration = Duration::from_secs(60);
 
 /// The tables for one partition of one source.
 #[derive(Clone)]
@@ -37,19 +33,10 @@ pub(crate) struct RollupStore {
     pub(crate) metrics: RangeMetrics,
 }
 
-/// What the caller does next about an error of ClickHouse.
-fn next(error: QueryError) -> StoreError<StoreFailure> {
-    match error.next_step() {
-        NextStep::Retry => StoreError::Unsure(error.into()),
-        NextStep::Isolate => StoreError::Rows(error.into()),
-        NextStep::Stop => StoreError::Stop(error.into()),
-    }
-}
-
 impl RollupStore {
     fn refused(&self, error: QueryError) -> StoreError<StoreFailure> {
-        self.metrics.count_refused_insert(error.refusal().map_or("no_answer", clickhouse_io::Refusal::name));
-        next(error)
+        self.metrics.count_refused_insert(&error);
+        next_step(error)
     }
 }
 
@@ -70,7 +57,7 @@ impl RangeStore for RollupStore {
         open::write(&self.clickhouse, &records.open(only)).await.map_err(|error| self.refused(error))?;
         let minutes = records.minutes(only, &self.source);
         if asked.elapsed() > BEGIN_MAX {
-            return Err(StoreError::Unsure(StoreFailure::NotBegun));
+            return Err(StoreError::Unsure(NotBegun.into()));
         }
         rollup::insert_minutes(&self.clickhouse, &minutes, token).await.map_err(|error| self.refused(error))?;
         self.metrics.count_insert();
@@ -78,19 +65,29 @@ impl RangeStore for RollupStore {
     }
 
     async fn stored(&self, first: i64, last: i64) -> Result<BTreeSet<i64>, StoreError<StoreFailure>> {
-        rollup::counted_offsets(&self.clickhouse, &self.source, self.partition, first, last).await.map_err(next)
+        rollup::counted_offsets(&self.clickhouse, &self.source, self.partition, first, last).await.map_err(next_step)
     }
 
     async fn highest_stored(&self, from: i64) -> Result<Option<i64>, StoreError<StoreFailure>> {
-        rollup::highest_counted(&self.clickhouse, &self.source, self.partition, from).await.map_err(next)
+        rollup::highest_counted(&self.clickhouse, &self.source, self.partition, from).await.map_err(next_step)
     }
 
     async fn is_running(&self, token: &str) -> Result<bool, StoreError<StoreFailure>> {
-        running::is_running(&self.clickhouse, token).await.map_err(next)
+        running::is_running(&self.clickhouse, token).await.map_err(next_step)
     }
 
-    /// Ingest has put them into the dead letter, or will.
-    async fn refuse(&self, _: &RollupBlock, _: &[Refused]) -> Result<(), StoreError<StoreFailure>> {
+    /// What breaks the contract is ingest's to dead-letter. A row that only these tables do not take is said: nobody else knows of it.
+    async fn refuse(&self, block: &RollupBlock, refused: &[Refused]) -> Result<(), StoreError<StoreFailure>> {
+        let is_row = |refused: &&Refused| block.rows.as_ref().is_some_and(|rows| rows.has(refused.offset));
+        for Refused { offset, reason } in refused.iter().filter(is_row) {
+            let partition = self.partition;
+            tracing::error!(
+                partition,
+                offset,
+                reason,
+                "an event is in no roll-up by minute: ClickHouse does not take it"
+            );
+        }
         Ok(())
     }
 }

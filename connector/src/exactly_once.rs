@@ -51,11 +51,20 @@ pub(crate) async fn run(
         // Before the positions are read: from now on nobody else can move them.
         let Some(producer) = take_over(&instance, &config, kafka, &context).await? else { return Ok(before) };
         let mut publisher = Publisher::transactional(producer.clone(), schemas, tenant.clone())?;
-        if let Some(files) = in_folder.take() {
+        if let Some(files) = &in_folder {
             tracing::info!(files = files.len(), "positions of the state folder are taken over to Kafka");
             let kept = topic.read().await?.unwrap_or_default();
-            import(&mut publisher, &Ledger::new(&instance, kept), &files).await?;
-            save_copy(&store, files)?;
+            match import(&mut publisher, &Ledger::new(&instance, kept), files).await {
+                // The next producer ends what this one has left open.
+                Err(Error::Kafka(WriteError::DoAgain(reason))) => {
+                    tracing::warn!(reason, "positions could not be taken over, and are again");
+                    let _ = context.stop.run_until_cancelled(tokio::time::sleep(PAUSE)).await;
+                    continue;
+                }
+                imported => imported?,
+            }
+            save_copy(&store, files.clone())?;
+            in_folder = None;
         }
         match write_transactions(&config, &producer, &publisher, &mut topic, &carried, metrics).await {
             // A client can break for good, after an outage too. A new one does what a new start would, where this one got anywhere.

@@ -76,6 +76,9 @@ pub(crate) async fn run(command: AggregateCommand) -> anyhow::Result<()> {
             let clickhouse = options.clickhouse()?;
             let found = match by {
                 Unit::Hour => rollup::verify(&clickhouse, &options.tenant, options.range(), SHOWN_MAX).await?,
+                Unit::Minute if options.from < minutes_kept_since() => {
+                    bail!("minutes are kept for 30 days: --from is before {}", rfc3339(minutes_kept_since()))
+                }
                 Unit::Minute => {
                     rollup::verify_minutes(&clickhouse, &options.tenant, options.range(), SHOWN_MAX).await?
                 }
@@ -96,7 +99,14 @@ pub(crate) async fn run(command: AggregateCommand) -> anyhow::Result<()> {
             });
             line(&table(&head.map(str::to_owned), rows))?;
             let more = if found.len() as u64 == u64::from(SHOWN_MAX) { " or more" } else { "" };
-            bail!("{}{more} groups differ; `flowledger aggregate rebuild` counts hours anew", found.len())
+            match by {
+                Unit::Hour => {
+                    bail!("{}{more} groups differ; `flowledger aggregate rebuild` counts them anew", found.len())
+                }
+                Unit::Minute => {
+                    bail!("{}{more} groups differ; hours that are over are counted by themselves", found.len())
+                }
+            }
         }
         AggregateCommand::Rebuild(options) => {
             let clickhouse = options.clickhouse()?;
@@ -105,6 +115,12 @@ pub(crate) async fn run(command: AggregateCommand) -> anyhow::Result<()> {
             Ok(())
         }
     }
+}
+
+/// Rows by minute go 30 days after they were written.
+fn minutes_kept_since() -> Moment {
+    const KEPT_MICROS: i64 = 30 * 86_400_000_000;
+    Moment::from_micros(Moment::now().as_micros() - KEPT_MICROS)
 }
 
 #[expect(clippy::print_stderr, reason = "what is no answer goes beside it")]

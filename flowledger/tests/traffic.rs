@@ -75,6 +75,10 @@ async fn questions_are_answered_for_one_tenant() {
         (String::new(), "flowledger: roll-up and raw rows are the same\n".to_owned(), true)
     );
 
+    let gone = ["--by", "minute", "--from", "2020-01-01T00:00:00Z", "--to", "2020-01-02T00:00:00Z", "--tenant", "acme"];
+    let gone = stand.run("aggregate", &[&["verify"], &gone[..]].concat());
+    assert!(!gone.2 && gone.1.contains("minutes are kept for 30 days"), "{gone:?}");
+
     let range = "--from 2026-11-01T00:00 --to 2026-11-03T00:00 --zone Europe/Berlin";
     let page = stand.run("traffic", &["recent", "--tenant", "acme", "--json", "--limit", "1"]).0;
     let newest: serde_json::Value = serde_json::from_str(&page).unwrap();

@@ -1,8 +1,8 @@
 //! What ends the service. Everything else is waited out or dead-lettered.
 
 use clickhouse_io::QueryError;
-use clickhouse_io::promise::PromiseError;
 use kafka_io::KafkaError;
+use range_pipeline::TokenError;
 use schema_registry::{DecodeError, RegistryError};
 
 use crate::adapters::StoreFailure;
@@ -16,30 +16,9 @@ pub enum Error {
     /// The pipeline cannot go on.
     #[error(transparent)]
     Pipeline(#[from] range_pipeline::Error<StoreFailure>),
-    /// The tables cannot keep the promise.
+    /// Tokens could be forgotten too early.
     #[error(transparent)]
-    Promise(#[from] PromiseError),
-    /// An insert could run while nobody waits for its token any more.
-    #[error("clickhouse.timeout is {timeout:?}; for ingest it has to be below {timeout_max:?}")]
-    TimeoutTooLong {
-        /// Configured.
-        timeout: std::time::Duration,
-        /// What it has to be below.
-        timeout_max: std::time::Duration,
-    },
-    /// A table forgets tokens while inserts under them may still arrive.
-    #[error(
-        "table {table} remembers tokens of inserts for {remembered:?}, and {needed:?} are needed: raise its setting \
-         replicated_deduplication_window_seconds"
-    )]
-    TokensAreForgotten {
-        /// Table.
-        table: &'static str,
-        /// For so long.
-        remembered: std::time::Duration,
-        /// So long would be right.
-        needed: std::time::Duration,
-    },
+    Token(#[from] TokenError),
     /// The registry refuses.
     #[error(transparent)]
     Registry(#[from] RegistryError),

@@ -18,11 +18,11 @@ mod job;
 use std::sync::Arc;
 
 use clickhouse_io::write::EventTable;
-use clickhouse_io::{ClickHouse, ClickHouseConfig, promise};
+use clickhouse_io::{ClickHouse, ClickHouseConfig};
 use event_columns::ENCODER_VERSION;
-use exactly_once::{Limits, TokenLife};
+use exactly_once::Limits;
 use kafka_io::{KafkaConfig, Producer};
-use range_pipeline::{RangeMetrics, Settings};
+use range_pipeline::{RangeMetrics, Settings, check_timeout, token_life};
 use schema_registry::{Decoder, Registry, RegistryConfig};
 use schemas::{avro_schemas, topics};
 use service_kit::context::ServiceContext;
@@ -32,7 +32,7 @@ pub use adapters::StoreFailure;
 pub use config::Config;
 pub use error::Error;
 
-use crate::adapters::{BEGIN_MAX, ClickHouseStore};
+use crate::adapters::ClickHouseStore;
 use crate::block::Pool;
 use crate::job::{EventRows, IngestJob};
 
@@ -52,10 +52,7 @@ pub async fn run(
 ) -> Result<(), Error> {
     let ready = context.readiness.part("ingest");
     let metrics = RangeMetrics::new(&context.metrics, GROUP, "dead_lettered");
-    let timeout_max = TokenLife::default().late.saturating_sub(BEGIN_MAX);
-    if clickhouse.timeout >= timeout_max {
-        return Err(Error::TimeoutTooLong { timeout: clickhouse.timeout, timeout_max });
-    }
+    check_timeout(clickhouse.timeout)?;
     let (registry, clickhouse) = (Registry::new(&registry)?, ClickHouse::new(&clickhouse));
     let mut decoder = Decoder::new(&avro_schemas::CONNECTION_EVENT)?;
     let Some(waited) = clickhouse.wait_ready(&context.stop).await else { return Ok(()) };
@@ -67,7 +64,8 @@ pub async fn run(
         return Ok(());
     };
     fits?;
-    let token_life = token_life(&clickhouse).await?;
+    let tables = [EventTable::Connections.name(), EventTable::ConnectionOpenings.name()];
+    let token_life = token_life(&clickhouse, &tables).await?;
     let store = ClickHouseStore {
         clickhouse,
         dead_letters: Producer::new(&kafka, "flowledger-ingest")?,
@@ -95,18 +93,4 @@ pub async fn run(
     let run =
         range_pipeline::run(&settings, &kafka, &registry, &job, &metrics, &context, |is_ready| ready.set(is_ready));
     Ok(run.await?)
-}
-
-/// How long a token is used and waited for: what both tables remember at least.
-async fn token_life(clickhouse: &ClickHouse) -> Result<TokenLife, Error> {
-    let life = TokenLife::default();
-    for table in [EventTable::Connections, EventTable::ConnectionOpenings] {
-        match promise::token_window(clickhouse, table.name()).await?.age_max {
-            Some(remembered) if remembered < life.total() => {
-                return Err(Error::TokensAreForgotten { table: table.name(), remembered, needed: life.total() });
-            }
-            Some(_) | None => {}
-        }
-    }
-    Ok(life)
 }

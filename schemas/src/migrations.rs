@@ -30,6 +30,7 @@ pub const ALL: &[Migration] = migrations! {
     4 "004_open_connections";
     5 "005_kafka_offset_index";
     6 "006_connections_by_minute";
+    7 "007_hours_sealed";
 };
 
 #[cfg(test)]

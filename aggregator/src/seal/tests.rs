@@ -4,6 +4,12 @@ use std::sync::Mutex;
 
 use super::*;
 
+const HOUR_MICROS: i64 = 3_600_000_000;
+/// The server's time at the first pass; each one is an hour later.
+const NOW_MICROS: i64 = 1_793_487_600_000_000;
+/// When the first row of an hour that has to be counted was written: long ago.
+const FIRST_WRITTEN: i64 = NOW_MICROS - 100 * HOUR_MICROS;
+
 /// Answers as it is told, and notes what was done, in order.
 #[derive(Default)]
 struct Fake {
@@ -11,7 +17,7 @@ struct Fake {
     /// Ingest's position of partition 0, one a question; the last one stays.
     stored: Mutex<Vec<i64>>,
     faults: Mutex<Vec<QueryError>>,
-    asked: Mutex<Vec<(Moment, Moment)>>,
+    asked: Mutex<Vec<Reach>>,
     done: Mutex<Vec<String>>,
     stop: CancellationToken,
     /// It is told to stop when it counts after so many questions.
@@ -35,8 +41,12 @@ impl Fake {
 }
 
 impl Outside for Fake {
-    async fn unsealed(&self, since: Moment, ended_by: Moment) -> Result<Unsealed, QueryError> {
-        self.asked.lock().unwrap().push((since, ended_by));
+    async fn server_time(&self) -> Result<Moment, QueryError> {
+        Ok(Moment::from_micros(NOW_MICROS + i64::try_from(self.asked.lock().unwrap().len()).unwrap() * HOUR_MICROS))
+    }
+
+    async fn unsealed(&self, reach: Reach) -> Result<Unsealed, QueryError> {
+        self.asked.lock().unwrap().push(reach);
         Ok(self.unsealed.lock().unwrap().pop().unwrap_or_default())
     }
 
@@ -47,7 +57,7 @@ impl Outside for Fake {
         Ok([(0, position)].into())
     }
 
-    async fn count_hours(&self, hours: &BTreeSet<HourOfNetwork>) -> Result<(), QueryError> {
+    async fn count_and_seal(&self, hours: &BTreeSet<HourOfNetwork>, _: Moment) -> Result<(), QueryError> {
         if self.asked.lock().unwrap().len() >= self.passes {
             self.stop.cancel();
         }
@@ -63,10 +73,13 @@ impl Outside for Fake {
     }
 }
 
+fn hour(offsets: BTreeMap<i32, i64>) -> UnsealedHour {
+    UnsealedHour { first_written: Moment::from_micros(FIRST_WRITTEN), offsets }
+}
+
 fn hours(last: i64) -> Unsealed {
     let (tenant, network) = ("acme".parse().unwrap(), "7".parse().unwrap());
-    let hour = HourOfNetwork::of(tenant, Moment::from_millis(1_793_487_600_000), network);
-    [(hour, [(0, last)].into())].into()
+    [(HourOfNetwork::of(tenant, Moment::from_micros(NOW_MICROS), network), hour([(0, last)].into()))].into()
 }
 
 async fn passed(fake: &Fake) -> Result<(), QueryError> {
@@ -83,11 +96,26 @@ async fn hours_are_counted_when_ingest_has_stored_what_they_are_counted_from_and
     let pass = |stored: &str| ["silent".to_owned(), "forgotten".to_owned(), format!("stored until {stored}")];
     let expected = [&pass("4")[..], &pass("9"), &pass("10"), &["hours 1".to_owned()]].concat();
     assert_eq!(fake.done(), expected);
+    // Everything that is kept at first; then as far back as what waits was written, and hours that have ended since.
+    let at = |micros: i64| Moment::from_micros(micros);
+    let ended_by = |pass: i64| before(at(NOW_MICROS + pass * HOUR_MICROS), AFTER_END);
+    let first = Reach { written_since: before(at(NOW_MICROS), KEPT), ended_since: ended_by(0), ended_by: ended_by(0) };
+    let again = |pass: i64| Reach {
+        written_since: at(FIRST_WRITTEN),
+        ended_since: ended_by(pass - 1),
+        ended_by: ended_by(pass),
+    };
+    assert_eq!(*fake.asked.lock().unwrap(), [first, again(1), again(2)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn pass_that_left_nothing_behind_is_followed_from_what_was_in_flight() {
+    let fake = Fake { passes: 2, ..Fake::default() };
+    *fake.unsealed.lock().unwrap() = vec![hours(0), hours(0)];
+    *fake.stored.lock().unwrap() = vec![10];
+    passed(&fake).await.unwrap();
     let asked = fake.asked.lock().unwrap().clone();
-    // Everything that is kept at first; then no more than may have changed.
-    assert!(asked[0].0 < before(Moment::now(), 25 * LOOK_BACK));
-    assert!(asked[1].0 > before(asked[1].1, 2 * LOOK_BACK));
-    assert!(asked.iter().all(|(_, ended_by)| *ended_by <= before(Moment::now(), AFTER_END)));
+    assert_eq!(asked[1].written_since, before(Moment::from_micros(NOW_MICROS), IN_FLIGHT));
 }
 
 #[tokio::test(start_paused = true)]
@@ -95,12 +123,14 @@ async fn hour_that_waits_for_its_partition_holds_up_no_other() {
     let fake = Fake { passes: 1, ..Fake::default() };
     let mut both = hours(5);
     let (tenant, network) = ("globex".parse().unwrap(), "8".parse().unwrap());
-    let other = HourOfNetwork::of(tenant, Moment::from_millis(1_793_487_600_000), network);
-    both.insert(other, [(0, 5), (1, 2)].into());
+    let other = HourOfNetwork::of(tenant, Moment::from_micros(NOW_MICROS), network);
+    both.insert(other, hour([(0, 5), (1, 2)].into()));
     *fake.unsealed.lock().unwrap() = vec![both];
     *fake.stored.lock().unwrap() = vec![10];
-    passed(&fake).await.unwrap();
+    let metrics = AggregatorMetrics::default();
+    run(&Config::default(), &fake, &metrics, &fake.stop).await.unwrap();
     assert_eq!(fake.done(), ["silent", "forgotten", "stored until 10", "hours 1"]);
+    assert_eq!((metrics.hours_counted.get(), metrics.hours_waiting.get()), (1, 1));
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,5 +2,5 @@
 
 mod store;
 
+pub(crate) use store::ClickHouseStore;
 pub use store::StoreFailure;
-pub(crate) use store::{BEGIN_MAX, ClickHouseStore};

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use clickhouse_io::stored::{Stretch, Within};
 use clickhouse_io::write::{insert_native, query_id};
-use clickhouse_io::{ClickHouse, NextStep, QueryError, running, stored};
+use clickhouse_io::{ClickHouse, QueryError, running, stored};
 use dead_letter::Letter;
 use exactly_once::{RangeStore, Refused, Rows, StoreError};
 use kafka_io::{KafkaConfig, KafkaError, ProduceError, Producer, admin};
-use range_pipeline::{RangeMetrics, RefusedRecord};
+use range_pipeline::{BEGIN_MAX, NotBegun, RangeMetrics, RefusedRecord, next_step};
 use schemas::topics::CONNECTION_EVENTS;
 use tokio::sync::Semaphore;
 
@@ -23,8 +23,8 @@ pub enum StoreFailure {
     #[error(transparent)]
     ClickHouse(#[from] QueryError),
     /// It took too long until an insert's turn came.
-    #[error("an insert was not begun within {BEGIN_MAX:?}")]
-    NotBegun,
+    #[error(transparent)]
+    NotBegun(#[from] NotBegun),
     /// The dead-letter topic cannot be written.
     #[error("dead letters cannot be written: {0}")]
     DeadLetters(#[from] ProduceError),
@@ -55,19 +55,6 @@ pub(crate) struct ClickHouseStore {
     pub(crate) metrics: RangeMetrics,
 }
 
-/// So long after it was asked for, no insert of a block is begun any more: a process that was frozen in between must not send
-/// anything under a token that nobody waits for.
-pub(crate) const BEGIN_MAX: Duration = Duration::from_secs(60);
-
-/// What the caller does next about an error of ClickHouse.
-fn next(error: QueryError) -> StoreError<StoreFailure> {
-    match error.next_step() {
-        NextStep::Retry => StoreError::Unsure(error.into()),
-        NextStep::Isolate => StoreError::Rows(error.into()),
-        NextStep::Stop => StoreError::Stop(error.into()),
-    }
-}
-
 impl RangeStore for ClickHouseStore {
     type Block = RangeBlock;
     type Error = StoreFailure;
@@ -87,13 +74,13 @@ impl RangeStore for ClickHouseStore {
                 Some(months) => format!("{token}/{months}"),
             };
             if asked.elapsed() > BEGIN_MAX {
-                return Err(StoreError::Unsure(StoreFailure::NotBegun));
+                return Err(StoreError::Unsure(NotBegun.into()));
             }
             let id = query_id(&token, insert.table);
             let done = insert_native(&self.clickhouse, insert.table, insert.body.clone(), &token, &id).await;
             if let Err(error) = done {
-                self.metrics.count_refused_insert(error.refusal().map_or("no_answer", clickhouse_io::Refusal::name));
-                return Err(next(error));
+                self.metrics.count_refused_insert(&error);
+                return Err(next_step(error));
             }
             self.metrics.count_insert();
         }
@@ -103,16 +90,16 @@ impl RangeStore for ClickHouseStore {
     async fn stored(&self, first: i64, last: i64) -> Result<BTreeSet<i64>, StoreError<StoreFailure>> {
         let stretch = Stretch { source: &self.source, partition: self.partition, offsets: first..=last };
         let found = stored::offsets(&self.clickhouse, &stretch, &Within::default()).await;
-        let found = found.map_err(next)?;
+        let found = found.map_err(next_step)?;
         Ok(found.runs().iter().flat_map(|(first, last)| *first..=*last).collect())
     }
 
     async fn highest_stored(&self, from: i64) -> Result<Option<i64>, StoreError<StoreFailure>> {
-        stored::highest_offset(&self.clickhouse, &self.source, self.partition, from).await.map_err(next)
+        stored::highest_offset(&self.clickhouse, &self.source, self.partition, from).await.map_err(next_step)
     }
 
     async fn is_running(&self, token: &str) -> Result<bool, StoreError<StoreFailure>> {
-        running::is_running(&self.clickhouse, token).await.map_err(next)
+        running::is_running(&self.clickhouse, token).await.map_err(next_step)
     }
 
     async fn refuse(&self, block: &RangeBlock, refused: &[Refused]) -> Result<(), StoreError<StoreFailure>> {

@@ -1,4 +1,4 @@
-//! The hourly roll-up: hours that changed are counted anew from the raw rows.
+//! The roll-ups: hours that are counted from the raw rows, and minutes that name the offsets they were counted from.
 
 mod check;
 mod minutes;
@@ -12,11 +12,11 @@ use schemas::times::Moment;
 use crate::client::ClickHouse;
 use crate::error::QueryError;
 
+pub use self::seal::{IN_FLIGHT, Reach, UnsealedHour, seal, server_time, unsealed};
 pub use check::{Difference, rebuild, verify, verify_minutes};
 pub use minutes::{
     MINUTES_TABLE, MinuteCounts, MinuteKey, MinuteRow, counted_offsets, highest_counted, insert_minutes,
 };
-pub use seal::{IN_FLIGHT, Unsealed, unsealed};
 
 /// Seconds of an hour.
 const HOUR: i64 = 3_600;

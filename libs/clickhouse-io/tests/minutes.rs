@@ -4,8 +4,12 @@
 
 mod engine_of_test;
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use clickhouse_io::rollup::{
-    self, HourOfNetwork, MinuteCounts, MinuteKey, MinuteRow, counted_offsets, highest_counted, insert_minutes, unsealed,
+    self, HourOfNetwork, MinuteCounts, MinuteKey, MinuteRow, Reach, counted_offsets, highest_counted, insert_minutes,
+    unsealed,
 };
 use clickhouse_io::{ClickHouse, running};
 use engine_of_test::engine;
@@ -63,33 +67,46 @@ async fn counted_offsets_are_found_whatever_rows_they_lie_in() {
 }
 
 #[tokio::test]
-async fn hour_is_unsealed_until_it_is_counted_after_its_last_row_by_minute() {
+async fn hour_is_unsealed_until_it_is_sealed_after_its_last_row_by_minute() {
     let engine = engine().await;
     let clickhouse = engine.database("seal").await;
-    let (long_ago, now) = (Moment::from_micros(0), Moment::now());
-    assert_eq!(unsealed(&clickhouse, "main", long_ago, now).await.unwrap(), rollup::Unsealed::default());
-    insert_minutes(&clickhouse, &[row(0, 7, &[5, 9]), row(59, 7, &[6]), row(1, 8, &[11])], "range-5").await.unwrap();
-    let found = unsealed(&clickhouse, "main", long_ago, now).await.unwrap();
-    let hour = Moment::from_micros(now.as_micros() - HOUR_MICROS);
-    let of = |network: &str| HourOfNetwork::of("acme".parse().unwrap(), hour, network.parse().unwrap());
-    assert_eq!(found, [(of("7"), [(3, 9)].into()), (of("8"), [(3, 11)].into())].into());
-    assert!(unsealed(&clickhouse, "other", long_ago, now).await.unwrap().is_empty());
-    assert!(unsealed(&clickhouse, "main", Moment::now(), now).await.unwrap().is_empty(), "written before");
-    assert!(unsealed(&clickhouse, "main", long_ago, hour).await.unwrap().is_empty(), "not over");
-    // Counted long after its rows were written; then a late one comes.
-    let counted = |network: u64| {
-        let sql = format!(
-            "INSERT INTO connections_hourly (tenant, hour, remote_network_id, version)
-             SELECT 'acme', toStartOfHour(minute), remote_network_id, toUInt64(toUnixTimestamp64Nano(now64(9) + toIntervalHour(1)))
-             FROM connections_by_minute WHERE remote_network_id = {network}"
-        );
-        let clickhouse = clickhouse.clone();
-        async move { clickhouse.execute(&sql).await.unwrap() }
+    let now = rollup::server_time(&clickhouse).await.unwrap();
+    let hour_ago = Moment::from_micros(now.as_micros() - HOUR_MICROS);
+    let all = Reach { written_since: Moment::from_micros(0), ended_since: now, ended_by: now };
+    let asked = async |source: &str, reach: Reach| -> BTreeMap<HourOfNetwork, BTreeMap<i32, i64>> {
+        let found = unsealed(&clickhouse, source, reach).await.unwrap();
+        assert!(found.values().all(|it| it.first_written >= Moment::from_millis(now.as_millis())), "{found:?}");
+        found.into_iter().map(|(hour, it)| (hour, it.offsets)).collect()
     };
-    counted(7).await;
-    assert_eq!(unsealed(&clickhouse, "main", long_ago, now).await.unwrap(), [(of("8"), [(3, 11)].into())].into());
-    counted(8).await;
-    assert_eq!(unsealed(&clickhouse, "main", long_ago, now).await.unwrap(), rollup::Unsealed::default());
+    assert_eq!(asked("main", all).await, [].into());
+    insert_minutes(&clickhouse, &[row(0, 7, &[5, 9]), row(59, 7, &[6]), row(1, 8, &[11])], "range-5").await.unwrap();
+    let of = |network: &str| HourOfNetwork::of("acme".parse().unwrap(), hour_ago, network.parse().unwrap());
+    let (seven, eight) = ((of("7"), [(3, 9)].into()), (of("8"), [(3, 11)].into()));
+    assert_eq!(asked("main", all).await, [seven.clone(), eight.clone()].into());
+    // Of another life of the topic: there is nothing to wait for.
+    assert_eq!(asked("other", all).await, [(of("7"), [].into()), (of("8"), [].into())].into());
+    let later = Moment::from_micros(now.as_micros() + HOUR_MICROS);
+    assert_eq!(asked("main", Reach { written_since: later, ..all }).await, [].into(), "written before");
+    assert_eq!(asked("main", Reach { ended_by: hour_ago, ..all }).await, [].into(), "not over");
+    // Written before, as a row that was ahead of the clock; its hour has ended since.
+    let ended = Reach { written_since: later, ended_since: hour_ago, ended_by: now };
+    assert_eq!(asked("main", ended).await, [seven.clone(), eight.clone()].into());
+
+    // A count alone proves nothing: it may have been broken off, or have been made before raw rows were there.
+    rollup::count_again(&clickhouse, &[of("7"), of("8")].into()).await.unwrap();
+    assert_eq!(asked("main", all).await, [seven.clone(), eight.clone()].into());
+    let after = |seconds: u64| {
+        let written = rollup::IN_FLIGHT + Duration::from_secs(seconds);
+        Moment::from_micros(now.as_micros() + i64::try_from(written.as_micros()).unwrap())
+    };
+    rollup::seal(&clickhouse, &[of("7")].into(), after(60)).await.unwrap();
+    assert_eq!(asked("main", all).await, [eight.clone()].into());
+    // Asked when a row of it may have been in flight.
+    rollup::seal(&clickhouse, &[of("8")].into(), now).await.unwrap();
+    assert_eq!(asked("main", all).await, [eight].into());
+    rollup::seal(&clickhouse, &[of("8")].into(), after(60)).await.unwrap();
+    assert_eq!(asked("main", all).await, [].into());
+    // Then a late one comes.
     clickhouse
         .execute(
             "INSERT INTO connections_by_minute SELECT * REPLACE (written_at + toIntervalHour(2) AS written_at, [20] AS _kafka_offsets)
@@ -97,7 +114,6 @@ async fn hour_is_unsealed_until_it_is_counted_after_its_last_row_by_minute() {
         )
         .await
         .unwrap();
-    let found = unsealed(&clickhouse, "main", long_ago, now).await.unwrap();
-    assert_eq!(found, [(of("8"), [(3, 20)].into())].into());
+    assert_eq!(asked("main", all).await, [(of("8"), [(3, 20)].into())].into());
     engine.drop(&clickhouse).await;
 }

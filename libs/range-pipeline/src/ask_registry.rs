@@ -10,7 +10,7 @@ use service_kit::retry::{Attempt, Backoff, until_stopped};
 ///
 /// # Errors
 /// When the registry answers that it has no such schema, or refuses.
-pub async fn ask_registry(
+pub(crate) async fn ask_registry(
     registry: &Registry,
     id: SchemaId,
     stop: &CancellationToken,

@@ -18,7 +18,8 @@ pub trait Fill: Clone + Send + Sync + 'static {
     /// No rows, for a range of this partition.
     fn rows(&self, partition: i32) -> Self::Rows;
 
-    /// Makes a row of a record, or leaves no trace. The same records give the same rows, whatever came before the range.
+    /// Makes a row of a record, or leaves no trace. The same record becomes a row or is refused, and goes into the same partition of the
+    /// store, whatever came before the range.
     ///
     /// # Errors
     /// Why it becomes none.

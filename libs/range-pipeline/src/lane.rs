@@ -83,10 +83,6 @@ impl Observer for Notes {
     }
 }
 
-fn is_deserted(since: Option<Instant>, now: Instant) -> bool {
-    since.is_some_and(|since| now.duration_since(since) > DESERTED_MAX)
-}
-
 /// One partition under one assignment.
 pub(crate) struct Lane<J: Job> {
     pub(crate) epoch: u64,
@@ -143,7 +139,7 @@ impl<J: Job> Lane<J> {
     /// True where its writer has given it up, and the client has had time enough to say that it is gone. Its records would wait for
     /// ever.
     pub(crate) fn is_deserted(&self, now: Instant) -> bool {
-        is_deserted(self.deserted_since, now)
+        self.deserted_since.is_some_and(|since| now.duration_since(since) > DESERTED_MAX)
     }
 
     /// Kafka's time of the oldest record that is read and not yet durable.
@@ -154,13 +150,29 @@ impl<J: Job> Lane<J> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use exactly_once::{Assignment, Limits};
 
-    #[test]
-    fn partition_is_deserted_only_when_the_client_has_had_time_to_say_so() {
+    use super::*;
+    use crate::job_of_test::{Offsets, TestJob};
+
+    #[tokio::test]
+    async fn lane_is_deserted_only_when_the_client_has_had_time_to_say_so() {
+        let limits = Limits { rows: 1, bytes: 1, age: Duration::from_secs(1) };
+        let assignment = Assignment::new(None, 0);
         let now = Instant::now();
-        assert!(!is_deserted(None, now + 2 * DESERTED_MAX));
-        assert!(!is_deserted(Some(now), now + DESERTED_MAX));
-        assert!(is_deserted(Some(now), now + DESERTED_MAX + Duration::from_secs(1)));
+        let mut lane: Lane<TestJob> = Lane {
+            epoch: 1,
+            filler: RangeFiller::new(0, &assignment, limits, Offsets),
+            held_at: None,
+            progress: Progress::from(0),
+            writer: tokio::spawn(async {}),
+            deserted_since: None,
+            ranges: tokio::sync::mpsc::channel(1).0,
+            waiting: VecDeque::new(),
+        };
+        assert!(!lane.is_deserted(now + 2 * DESERTED_MAX));
+        lane.deserted_since = Some(now);
+        assert!(!lane.is_deserted(now + DESERTED_MAX));
+        assert!(lane.is_deserted(now + DESERTED_MAX + Duration::from_secs(1)));
     }
 }

@@ -8,9 +8,12 @@
 //! partitions whose next record needs it.
 
 mod ask_registry;
+mod clickhouse_store;
 mod error;
 mod fill_range;
 mod job;
+#[cfg(test)]
+mod job_of_test;
 mod know_schemas;
 mod lag;
 mod lane;
@@ -28,7 +31,7 @@ use service_kit::CancellationToken;
 use service_kit::context::ServiceContext;
 use tokio::runtime::Handle;
 
-pub use ask_registry::ask_registry;
+pub use clickhouse_store::{BEGIN_MAX, NotBegun, TokenError, check_timeout, next_step, token_life};
 pub use error::Error;
 pub use fill_range::{Filled, Incoming, RangeFiller, RefusedRecord};
 pub use job::{Fill, Job};
@@ -62,14 +65,16 @@ pub async fn run<J: Job>(
         revoke_wait: settings.revoke_wait(),
         ..BatchOptions::new(settings.group, settings.topic)
     };
-    let abandoned = Abandoned::default();
+    // A thread cannot be dropped: it is told when nobody waits for it any more.
+    let abandoned = CancellationToken::new();
+    let _guard = abandoned.clone().drop_guard();
     loop {
         let parts = Parts {
             consumer: BatchConsumer::new(kafka, &options)?,
             kafka: kafka.clone(),
             registry: registry.clone(),
             job: job.clone(),
-            abandoned: abandoned.token(),
+            abandoned: abandoned.clone(),
         };
         ready(true);
         let pipeline = Pipeline::new(settings.clone(), parts, metrics.clone(), context.clone(), Handle::current());
@@ -85,21 +90,5 @@ pub async fn run<J: Job>(
             }
             ended => return ended,
         }
-    }
-}
-
-/// Tells the thread of a pipeline when nobody waits for it any more: a thread cannot be dropped.
-#[derive(Default)]
-struct Abandoned(CancellationToken);
-
-impl Abandoned {
-    fn token(&self) -> CancellationToken {
-        self.0.clone()
-    }
-}
-
-impl Drop for Abandoned {
-    fn drop(&mut self) {
-        self.0.cancel();
     }
 }

@@ -1,5 +1,6 @@
 //! Fates of records, and what the protocol went through.
 
+use clickhouse_io::QueryError;
 use exactly_once::Event;
 use service_kit::metrics::Metrics;
 use service_kit::metrics::prometheus_client::encoding::EncodeLabelSet;
@@ -112,8 +113,9 @@ impl RangeMetrics {
         self.inserts.inc();
     }
 
-    /// The store has refused an insert for this reason, or not answered.
-    pub fn count_refused_insert(&self, reason: &'static str) {
+    /// ClickHouse has refused an insert, or not answered.
+    pub fn count_refused_insert(&self, error: &QueryError) {
+        let reason = error.refusal().map_or("no_answer", clickhouse_io::Refusal::name);
         self.inserts_refused.get_or_create(&ReasonLabel { reason }).inc();
     }
 

@@ -1,6 +1,7 @@
 //! The roll-ups held against the raw rows, and made anew from them.
 
 use clickhouse::Row;
+use clickhouse::query::Query;
 use schemas::ids::Tenant;
 use schemas::times::Moment;
 use serde::Deserialize;
@@ -51,8 +52,7 @@ pub async fn verify(
     let raw = format!("SELECT {KEYS}, {COUNTS} FROM ({})", counted(&within("toStartOfHour(end_time)")));
     let sql =
         differences("hour", "user_id, service_account_id, resource_id, connector_id", COUNTS, &rolled_up, &raw, limit);
-    let query = clickhouse.client.query_raw(&sql).param("tenant", tenant.as_str()).param("from", from).param("to", to);
-    clickhouse.within(query.fetch_all()).await
+    clickhouse.within(bound(clickhouse, &sql, tenant, from, to).fetch_all()).await
 }
 
 /// The same for the roll-up by minute, in the minutes that `[from, to)` touches, of those that are kept. A copy that came long after
@@ -77,8 +77,7 @@ pub async fn verify_minutes(
     let raw = format!("SELECT {MINUTE_KEYS}, {MINUTE_COUNTS} FROM ({facts})");
     let names = "user_id, service_account_id, resource_id, connector_id, protocol, tunnel_path, country";
     let sql = differences("minute", names, MINUTE_COUNTS, &rolled_up, &raw, limit);
-    let query = clickhouse.client.query_raw(&sql).param("tenant", tenant.as_str()).param("from", from).param("to", to);
-    clickhouse.within(query.fetch_all()).await
+    clickhouse.within(bound(clickhouse, &sql, tenant, from, to).fetch_all()).await
 }
 
 /// Groups of two queries that differ; a group without any connection is the same as none.
@@ -96,8 +95,8 @@ fn differences(time: &str, names: &str, counts: &str, rolled_up: &str, raw: &str
 }
 
 /// Counts all hours anew that `[from, to)` touches, also those of which no raw rows are left; gives how many hours with raw rows that
-/// were. Readers see each group as it was or as it is, and events may keep coming. `progress` is told hours that are done, and of how
-/// many.
+/// were. Readers see each group as it was or as it is, and events may keep coming: no hour counts as sealed for it, so what ingest
+/// stores later is counted as ever. `progress` is told hours that are done, and of how many.
 ///
 /// # Errors
 /// When ClickHouse refuses or does not answer; then some of it was done, and it may be done again.
@@ -109,8 +108,7 @@ pub async fn rebuild(
 ) -> Result<usize, QueryError> {
     let (from, to) = whole(from, to, HOUR);
     let bound = |sql: &str, from: i64, to: i64| {
-        let query =
-            clickhouse.client.query_raw(sql).param("tenant", tenant.as_str()).param("from", from).param("to", to);
+        let query = bound(clickhouse, sql, tenant, from, to);
         query.with_setting("max_partitions_per_insert_block", "0").with_setting("transform_null_in", "1")
     };
     let raw = within("toStartOfHour(end_time)");
@@ -173,6 +171,11 @@ fn whole(from: Moment, to: Moment, unit: i64) -> (i64, i64) {
     let micros = unit * 1_000_000;
     let up = -(-to.as_micros()).div_euclid(micros);
     (from.as_micros().div_euclid(micros) * unit, up * unit)
+}
+
+/// A statement over hours of a tenant, as [`within`] names them.
+fn bound(clickhouse: &ClickHouse, sql: &str, tenant: &Tenant, from: i64, to: i64) -> Query {
+    clickhouse.client.query_raw(sql).param("tenant", tenant.as_str()).param("from", from).param("to", to)
 }
 
 fn within(hour: &str) -> String {

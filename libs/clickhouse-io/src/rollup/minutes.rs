@@ -105,12 +105,6 @@ impl MinuteRow {
             _kafka_offsets: offsets,
         }
     }
-
-    /// How many connections and attempts it counts.
-    #[must_use]
-    pub fn connections(&self) -> u64 {
-        self.succeeded + self.failed_dns + self.failed_other + self.denied
-    }
 }
 
 /// Inserts rows as one block and returns when they are on the disk. The same rows with the same token again are swallowed by the

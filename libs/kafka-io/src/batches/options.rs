@@ -75,7 +75,7 @@ impl BatchOptions {
             ("auto.offset.reset", "error"),
             ("isolation.level", "read_committed"),
             ("enable.partition.eof", "true"),
-            ("fetch.queue.backoff.ms", "20"),
+            ("fetch.queue.backoff.ms", "5"),
             ("queued.min.messages", "1000000"),
             ("queued.max.messages.kbytes", &prefetch),
             ("fetch.max.bytes", &answer),
