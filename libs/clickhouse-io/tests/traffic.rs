@@ -16,7 +16,7 @@ use clickhouse_io::{ClickHouse, rollup};
 use engine_of_test::engine;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use schemas::connection_event::{ConnectionEvent, ConnectionStatus, EventType};
+use schemas::connection_event::{ConnectionEvent, ConnectionStatus, EventType, Protocol, TunnelPath};
 use schemas::ids::Tenant;
 use schemas::times::Moment;
 use traffic_of_test::plain::{self, Stored};
@@ -61,8 +61,12 @@ fn minute(event: &ConnectionEvent, offset: i64) -> MinuteRow {
         service_account_id: event.service_account.as_ref().map(|it| it.id.get()),
         resource_id: event.resource_id.get(),
         connector_id: event.connector_id.get(),
-        protocol: 1,
-        tunnel_path: 1,
+        protocol: match event.protocol {
+            Protocol::Tcp | Protocol::Unknown => 1,
+            Protocol::Udp => 2,
+            Protocol::Icmp => 3,
+        },
+        tunnel_path: if event.tunnel_path == TunnelPath::Relay { 2 } else { 1 },
         country: event.location.as_ref().and_then(|it| it.country.clone()),
     };
     let is = |status| u64::from(event.status() == Some(status));
@@ -146,6 +150,44 @@ async fn pages(clickhouse: &ClickHouse, tenant: &Tenant, filter: &TrafficFilter,
             None => return all,
         }
     }
+}
+
+#[tokio::test]
+async fn minutes_are_held_against_the_raw_rows() {
+    let engine = engine().await;
+    let clickhouse = engine.database("traffic_minutes").await;
+    let tenant: Tenant = "acme".parse().unwrap();
+    let all = events(&mut StdRng::seed_from_u64(5), &tenant);
+    store(&clickhouse, &tenant, &all).await;
+    let differences =
+        async |tenant: &Tenant, range| rollup::verify_minutes(&clickhouse, tenant, range, 10_000).await.unwrap().len();
+    let ever = (Moment::FIRST, Moment::END);
+    assert_eq!(differences(&tenant, ever).await, 0);
+    // One group counts twice; then none is there.
+    for (sql, expected) in [
+        ("INSERT INTO connections_by_minute SELECT * FROM connections_by_minute WHERE _kafka_offsets = [0]", 1),
+        ("TRUNCATE TABLE connections_by_minute", plain_groups(&all)),
+    ] {
+        clickhouse.execute(sql).await.unwrap();
+        assert_eq!(differences(&tenant, ever).await, expected, "{sql}");
+    }
+    let other: Tenant = "globex".parse().unwrap();
+    assert_eq!(differences(&other, ever).await, 0);
+    assert_eq!(differences(&tenant, (LAST, Moment::END)).await, 0, "out of the range");
+    engine.drop(&clickhouse).await;
+}
+
+/// How many groups by minute there are.
+fn plain_groups(all: &[Stored]) -> usize {
+    let ever = TrafficFilter { from: Moment::FIRST, to: Moment::END, ..TrafficFilter::default() };
+    let key = |event: &ConnectionEvent| {
+        let who = (event.user.as_ref().map(|it| it.id), event.service_account.as_ref().map(|it| it.id));
+        let place = (event.remote_network_id, event.resource_id, event.connector_id);
+        let path = (event.protocol, event.tunnel_path == TunnelPath::Relay);
+        let country = event.location.as_ref().and_then(|it| it.country.clone());
+        (event.end_time.as_millis() / 60_000, who, place, path, country)
+    };
+    plain::facts(all, &ever).into_iter().map(key).collect::<BTreeSet<_>>().len()
 }
 
 #[tokio::test]
