@@ -16,11 +16,11 @@ pub struct Config {
     pub instance_id: Option<String>,
     /// How the group shares partitions out: `classic` (cooperative-sticky) or `consumer` (KIP-848).
     pub protocol: Protocol,
-    /// A batch is closed when it has so many events, 1 to 1 000 000.
+    /// A batch is closed when it has so many events, 1 to 1 000 000; larger with fewer than 8 partitions, as `ingest.batch_rows`.
     pub batch_rows: usize,
     /// A batch is closed when it takes so many bytes in memory, 64 KiB to 1 GiB.
     pub batch_bytes: usize,
-    /// A batch is closed when its first event has waited so long, 0.01 to 60 s.
+    /// A batch is closed when its first event has waited so long, 0.01 to 60 s; four times that where events come from a backlog.
     #[serde(with = "seconds")]
     pub batch_age: Duration,
     /// Memory of all events that are read and not yet durable, in bytes, 1 MiB to 16 GiB; beyond it nothing more is taken. Not in it: the

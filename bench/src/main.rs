@@ -52,6 +52,9 @@ enum Name {
     /// The obvious consumer, as a process of its own.
     #[value(name = "peer_obvious_consumer", hide = true)]
     PeerObviousConsumer,
+    /// The same, straight into the struct.
+    #[value(name = "peer_obvious_consumer_direct", hide = true)]
+    PeerObviousConsumerDirect,
     /// The same with JSON.
     #[value(name = "peer_obvious_consumer_json", hide = true)]
     PeerObviousConsumerJson,
@@ -82,6 +85,7 @@ async fn main() -> anyhow::Result<()> {
         Name::Aggregator => ingest::aggregator::measure(options.small).await?,
         Name::IngestAlone => ingest::alone::measure().await?,
         Name::PeerObviousConsumer => return obvious::run(peer_parts(), obvious::Form::Avro).await,
+        Name::PeerObviousConsumerDirect => return obvious::run(peer_parts(), obvious::Form::AvroDirect).await,
         Name::PeerObviousConsumerJson => return obvious::run(peer_parts(), obvious::Form::Json).await,
         Name::PeerConsumeCeiling => return consume_ceiling::run(peer_parts()).await,
         Name::Connector => connector::measure(options.small).await?,

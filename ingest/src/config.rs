@@ -18,11 +18,12 @@ pub struct Config {
     pub delivery: Delivery,
     /// Static membership: a process that comes back under the same name keeps its partitions.
     pub instance_id: Option<String>,
-    /// A batch is closed when it has so many events, 1 to 1 000 000.
+    /// A batch is closed when it has so many events, 1 to 1 000 000. A process with fewer than 8 partitions fills larger ones, up to
+    /// eight times: all its batches together hold as many.
     pub batch_rows: usize,
     /// A batch is closed when it takes so many bytes in memory, 64 KiB to 1 GiB.
     pub batch_bytes: usize,
-    /// A batch is closed when its first event has waited so long, 0.01 to 60 s.
+    /// A batch is closed when its first event has waited so long, 0.01 to 60 s; four times that where events come from a backlog.
     #[serde(with = "seconds")]
     pub batch_age: Duration,
     /// Memory of all events that are read and not yet durable, in bytes, 1 MiB to 16 GiB; beyond it nothing more is taken.

@@ -75,7 +75,9 @@ async fn others(ours: &Used, events: u32, measured: &mut Measured) -> anyhow::Re
     stage.fill(events, NETWORKS).await?;
     measured.notes.push(format!("{events} events for each of the following peers"));
     let avro = obvious(&stage, Form::Avro, events).await?;
-    note(measured, "obvious consumer, Avro", &avro);
+    note(measured, "obvious consumer, Avro by its tree of values", &avro);
+    let direct = obvious(&stage, Form::AvroDirect, events).await?;
+    note(measured, "obvious consumer, Avro straight into the struct", &direct);
     let read = kafka_engine::measure(&stage, Target::Nothing, events).await?;
     note(measured, "kafka_engine into nothing: reading, decoding, the row's expressions", &read);
     let stored = kafka_engine::measure(&stage, Target::Connections, events).await?;
@@ -86,8 +88,10 @@ async fn others(ours: &Used, events: u32, measured: &mut Measured) -> anyhow::Re
     note(measured, &format!("obvious consumer, JSON of {bytes:.0} bytes"), &json);
 
     speed_beside("", "obvious", ours, avro.events_per_cpu_second(), measured);
+    speed_beside("_beside_obvious_consumer_direct", "obvious", ours, direct.events_per_cpu_second(), measured);
     speed_beside("_beside_kafka_engine", "engine", ours, read.events / read.engine_cpu_s, measured);
     total_beside("", "obvious", ours, &avro, measured);
+    total_beside("_beside_obvious_consumer_direct", "obvious", ours, &direct, measured);
     total_beside("_beside_obvious_consumer_json", "obvious", ours, &json, measured);
     total_beside("_beside_kafka_engine", "engine", ours, &stored, measured);
     Ok(stored.events / stored.wall_s)

@@ -1,6 +1,9 @@
 //! The peer: what one would write first. StreamConsumer, apache-avro or serde_json to a struct, rows collected, the `clickhouse` crate's
-//! insert, commit. At least once.
+//! insert, commit. At least once. apache-avro in the two ways that it has: by its tree of values, as its documentation shows, and
+//! straight into the struct, which it can where the writer's schema is the reader's.
 
+use apache_avro::reader::datum::GenericDatumReader;
+use apache_avro::{Schema, from_value};
 use clickhouse_io::rows::{ConnectionRow, Source};
 use clickhouse_io::write::{EventTable, insert};
 use clickhouse_io::{ClickHouse, ClickHouseConfig};
@@ -16,6 +19,7 @@ use service_kit::CancellationToken;
 
 use crate::ingest::json_event::JsonEvent;
 use crate::ingest::stage::JSON_EVENTS;
+use crate::transcode::WIRE_FORMAT;
 
 /// Rows of one insert.
 const BATCH: usize = 100_000;
@@ -23,7 +27,10 @@ const BATCH: usize = 100_000;
 /// How events lie on the topic.
 #[derive(Clone, Copy)]
 pub(crate) enum Form {
+    /// Avro, read into a tree of values.
     Avro,
+    /// Avro, read straight into the struct.
+    AvroDirect,
     Json,
 }
 
@@ -32,6 +39,7 @@ impl Form {
     pub(crate) fn peer(self) -> &'static str {
         match self {
             Self::Avro => "peer_obvious_consumer",
+            Self::AvroDirect => "peer_obvious_consumer_direct",
             Self::Json => "peer_obvious_consumer_json",
         }
     }
@@ -39,13 +47,14 @@ impl Form {
     pub(crate) fn group(self) -> &'static str {
         match self {
             Self::Avro => "obvious",
+            Self::AvroDirect => "obvious-direct",
             Self::Json => "obvious-json",
         }
     }
 
     pub(crate) fn topic(self) -> &'static str {
         match self {
-            Self::Avro => CONNECTION_EVENTS.name,
+            Self::Avro | Self::AvroDirect => CONNECTION_EVENTS.name,
             Self::Json => JSON_EVENTS.name,
         }
     }
@@ -63,6 +72,8 @@ pub(crate) async fn run([kafka, registry, clickhouse]: [String; 3], form: Form) 
     let registry = Registry::new(&RegistryConfig { url: registry, ..RegistryConfig::default() })?;
     let clickhouse = ClickHouse::new(&ClickHouseConfig { url: clickhouse, ..ClickHouseConfig::default() });
     let mut decoder = Decoder::<ConnectionEvent>::new(&CONNECTION_EVENT)?;
+    let schema = Schema::parse_str(CONNECTION_EVENT.schema)?;
+    let reader = GenericDatumReader::builder(&schema).human_readable(false).build()?;
     let stop = CancellationToken::new();
     let (mut rows, mut offsets, mut number) = (Vec::new(), TopicPartitionList::new(), 0_u64);
     loop {
@@ -72,6 +83,10 @@ pub(crate) async fn run([kafka, registry, clickhouse]: [String; 3], form: Form) 
             let payload = message.payload().unwrap_or_default();
             let event: ConnectionEvent = match form {
                 Form::Avro => {
+                    let mut body = payload.get(WIRE_FORMAT..).unwrap_or_default();
+                    from_value(&reader.read_value(&mut body)?)?
+                }
+                Form::AvroDirect => {
                     let Some(decoded) = decoder.decode_with(&registry, payload, &stop).await else { return Ok(()) };
                     decoded??
                 }

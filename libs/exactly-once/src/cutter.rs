@@ -16,7 +16,7 @@ pub struct Limits {
     pub rows: usize,
     /// Most bytes, of whatever the caller counts.
     pub bytes: usize,
-    /// Longest wait after the first record, or the first move without one.
+    /// Longest wait after the first record, or the first move without one; see [`RangeCutter::with_beat`].
     pub age: Duration,
 }
 
@@ -66,6 +66,8 @@ pub struct RangeCutter {
     bytes: usize,
     /// When the open range was first told of something.
     since: Option<Instant>,
+    /// Ranges that grow old are closed at this moment and each `age` before and after it.
+    beat: Option<Instant>,
 }
 
 impl RangeCutter {
@@ -73,7 +75,19 @@ impl RangeCutter {
     #[must_use]
     pub fn new(limits: Limits, assignment: &Assignment) -> Self {
         let (first, pending) = (assignment.begin(), assignment.pending().cloned());
-        Self { limits, first, position: first, pending, rows: 0, refused: 0, bytes: 0, since: None }
+        Self { limits, first, position: first, pending, rows: 0, refused: 0, bytes: 0, since: None, beat: None }
+    }
+
+    /// Ranges that grow old are closed at `beat` and each [`Limits::age`] before and after it, none later than its age: partitions with
+    /// beats of their own are not all closed at once, although their first records came together.
+    #[must_use]
+    pub fn with_beat(self, beat: Instant) -> Self {
+        Self { beat: Some(beat), ..self }
+    }
+
+    /// From now on a range that is not done again is full at so many rows.
+    pub fn set_rows_max(&mut self, rows: usize) {
+        self.limits.rows = rows;
     }
 
     /// The next record lies at this offset: there is none before it that was not added. True where the open range ends before it and
@@ -124,13 +138,32 @@ impl RangeCutter {
         self.is_full() || self.due_at().is_some_and(|due| now >= due)
     }
 
+    /// As [`Self::is_due`], but old enough is a range that was due `ages - 1` ages ago.
+    #[must_use]
+    pub fn is_due_after(&self, now: Instant, ages: u32) -> bool {
+        let more = self.limits.age * ages.saturating_sub(1);
+        self.is_full() || self.due_at().is_some_and(|due| now >= due + more)
+    }
+
     /// When the open range will be old enough. `None`: it has begun with nothing, or ends where its intent says and no sooner.
     #[must_use]
     pub fn due_at(&self) -> Option<Instant> {
         if self.recorded_end().is_some() {
             return None;
         }
-        self.since.map(|since| since + self.limits.age)
+        self.since.map(|since| since + self.limits.age.saturating_sub(self.since_beat(since)))
+    }
+
+    /// How long before `since` the last beat was; nothing where there is none to keep to.
+    fn since_beat(&self, since: Instant) -> Duration {
+        let Some(beat) = self.beat.filter(|_| !self.limits.age.is_zero()) else { return Duration::ZERO };
+        let age = self.limits.age.as_nanos();
+        let nanos = match since.checked_duration_since(beat) {
+            Some(after) => after.as_nanos() % age,
+            None => (age - beat.duration_since(since).as_nanos() % age) % age,
+        };
+        // Less than an age, which fits.
+        Duration::from_nanos(u64::try_from(nanos).unwrap_or(0))
     }
 
     /// True where the open range ends at the offset that its intent names, and cannot be closed before.

@@ -1,6 +1,7 @@
 //! Transactions through a broker's outage, against a real broker.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::print_stdout, reason = "what a test has seen is shown when it fails")]
 
 mod support;
 

@@ -88,6 +88,18 @@ impl<F: Fill> RangeFiller<F> {
         }
     }
 
+    /// Closes ranges that grow old at `beat` and each age before and after it.
+    #[must_use]
+    pub fn with_beat(mut self, beat: Instant) -> Self {
+        self.cutter = self.cutter.with_beat(beat);
+        self
+    }
+
+    /// From now on a range is full at so many rows.
+    pub fn set_rows_max(&mut self, rows: usize) {
+        self.cutter.set_rows_max(rows);
+    }
+
     /// True where the open range ends before this offset: close it first.
     pub fn ends_before(&mut self, offset: i64, now: Instant) -> bool {
         self.cutter.ends_before(offset, now)
@@ -148,9 +160,9 @@ impl<F: Fill> RangeFiller<F> {
         self.cutter.is_full()
     }
 
-    /// True where the open range is to be closed now.
-    pub fn is_due(&self, now: Instant) -> bool {
-        self.cutter.is_due(now)
+    /// True where the open range is to be closed now: it is full, or so many times as old as it may grow.
+    pub fn is_due(&self, now: Instant, ages: u32) -> bool {
+        self.cutter.is_due_after(now, ages)
     }
 
     /// True where the open range ends where its intent says, and cannot be closed to make room.

@@ -18,6 +18,9 @@ use crate::metrics::RangeMetrics;
 /// rebalance behind it.
 const DESERTED_MAX: Duration = Duration::from_secs(90);
 
+/// A range is closed at so many times its age where there is a backlog.
+const BACKLOG_AGES: u32 = 4;
+
 /// A closed range that is not done yet.
 #[derive(Clone, Copy, Debug)]
 struct Unwritten {
@@ -89,6 +92,8 @@ pub(crate) struct Lane<J: Job> {
     pub(crate) filler: RangeFiller<J::Fill>,
     /// Its records wait, from this offset on, for a schema.
     pub(crate) held_at: Option<i64>,
+    /// The partition's end was reached since the open range was begun: there is no backlog.
+    pub(crate) has_seen_end: bool,
     pub(crate) progress: Progress,
     pub(crate) writer: JoinHandle<()>,
     /// Since when its writer has given it up: Kafka says that it is not ours, and the client does not say so yet.
@@ -102,6 +107,7 @@ impl<J: Job> Lane<J> {
     /// Closes the open range, if there is something to close, and hands it to the writer.
     pub(crate) fn close(&mut self) {
         if let Some(filled) = self.filler.close() {
+            self.has_seen_end = false;
             self.progress.ranges().push_back(Unwritten { oldest_ms: filled.oldest_ms, records: filled.records });
             self.waiting.push_back(filled.range);
             self.hand_on();
@@ -128,10 +134,12 @@ impl<J: Job> Lane<J> {
     }
 
     /// Closes the open range where it is old enough. While the writer has the next one waiting already it would not be written any
-    /// sooner: it grows on, so that a store that is slow gets fewer and larger inserts.
+    /// sooner: it grows on, so that a store that is slow gets fewer and larger inserts. So it does over a backlog, whose events are old
+    /// whatever is done, but no longer than [`BACKLOG_AGES`].
     pub(crate) fn close_if_due(&mut self, now: Instant) {
         let has_next = self.ranges.capacity() < self.ranges.max_capacity() || self.is_behind();
-        if self.filler.is_full() || (!has_next && self.filler.is_due(now)) {
+        let ages = if self.has_seen_end { 1 } else { BACKLOG_AGES };
+        if self.filler.is_full() || (!has_next && self.filler.is_due(now, ages)) {
             self.close();
         }
     }
@@ -153,26 +161,74 @@ mod tests {
     use exactly_once::{Assignment, Limits};
 
     use super::*;
+    use crate::fill_range::Incoming;
     use crate::job_of_test::{Offsets, TestJob};
+    use crate::know_schemas::Reading;
 
-    #[tokio::test]
-    async fn lane_is_deserted_only_when_the_client_has_had_time_to_say_so() {
-        let limits = Limits { rows: 1, bytes: 1, age: Duration::from_secs(1) };
-        let assignment = Assignment::new(None, 0);
-        let now = Instant::now();
-        let mut lane: Lane<TestJob> = Lane {
+    const AGE: Duration = Duration::from_secs(1);
+
+    /// A lane whose writer takes nothing; and what would reach the writer.
+    fn lane() -> (Lane<TestJob>, tokio::sync::mpsc::Receiver<ClosedRange<<Offsets as Fill>::Block>>) {
+        let limits = Limits { rows: 10, bytes: 1_000, age: AGE };
+        let (ranges, closed) = tokio::sync::mpsc::channel(1);
+        let lane = Lane {
             epoch: 1,
-            filler: RangeFiller::new(0, &assignment, limits, Offsets),
+            filler: RangeFiller::new(0, &Assignment::new(None, 0), limits, Offsets),
             held_at: None,
+            has_seen_end: false,
             progress: Progress::from(0),
             writer: tokio::spawn(async {}),
             deserted_since: None,
-            ranges: tokio::sync::mpsc::channel(1).0,
+            ranges,
             waiting: VecDeque::new(),
         };
+        (lane, closed)
+    }
+
+    fn add(lane: &mut Lane<TestJob>, offset: i64, now: Instant) {
+        let incoming = Incoming { offset, timestamp_ms: 0, key: None, payload: None, headers: &Vec::new };
+        lane.filler.add(&incoming, &Reading::Refuse("by a test"), now);
+    }
+
+    #[tokio::test]
+    async fn lane_is_deserted_only_when_the_client_has_had_time_to_say_so() {
+        let now = Instant::now();
+        let (mut lane, _closed) = lane();
         assert!(!lane.is_deserted(now + 2 * DESERTED_MAX));
         lane.deserted_since = Some(now);
         assert!(!lane.is_deserted(now + DESERTED_MAX));
         assert!(lane.is_deserted(now + DESERTED_MAX + Duration::from_secs(1)));
+    }
+
+    #[tokio::test]
+    async fn range_of_a_backlog_grows_older_than_one_at_the_end_of_its_partition() {
+        let now = Instant::now();
+        let (mut lane, mut closed) = lane();
+        add(&mut lane, 0, now);
+        lane.close_if_due(now + 3 * AGE);
+        assert!(closed.try_recv().is_err());
+        lane.close_if_due(now + BACKLOG_AGES * AGE);
+        assert_eq!(closed.try_recv().unwrap().cut.last(), 0);
+        add(&mut lane, 1, now);
+        lane.has_seen_end = true;
+        lane.close_if_due(now + AGE / 2);
+        assert!(closed.try_recv().is_err());
+        lane.close_if_due(now + AGE);
+        assert_eq!(closed.try_recv().unwrap().cut.last(), 1);
+        assert!(!lane.has_seen_end, "the next range begins behind the end");
+    }
+
+    #[tokio::test]
+    async fn range_grows_while_the_writer_has_the_next_one() {
+        let now = Instant::now();
+        let (mut lane, mut closed) = lane();
+        for offset in 0..2 {
+            add(&mut lane, offset, now);
+            lane.close_if_due(now + BACKLOG_AGES * AGE);
+        }
+        assert_eq!(closed.try_recv().unwrap().cut.last(), 0);
+        assert!(closed.try_recv().is_err());
+        lane.close_if_due(now + BACKLOG_AGES * AGE);
+        assert_eq!(closed.try_recv().unwrap().cut.last(), 1);
     }
 }

@@ -65,6 +65,8 @@ pub(crate) struct Pipeline<J: Job> {
     context: ServiceContext,
     runtime: Handle,
     lag: Lag,
+    /// What beats are counted from.
+    begin: Instant,
 }
 
 impl<J: Job> Pipeline<J> {
@@ -76,7 +78,8 @@ impl<J: Job> Pipeline<J> {
         runtime: Handle,
     ) -> Self {
         let (teller, told) = mpsc::channel();
-        let lag = Lag::new(context.clock.monotonic());
+        let begin = context.clock.monotonic();
+        let lag = Lag::new(begin);
         Self {
             waker: parts.consumer.waker(),
             settings,
@@ -89,6 +92,7 @@ impl<J: Job> Pipeline<J> {
             context,
             runtime,
             lag,
+            begin,
         }
     }
 
@@ -181,6 +185,7 @@ impl<J: Job> Pipeline<J> {
                         self.lanes.get_mut(&partition).filter(|lane| lane.epoch == epoch && lane.held_at.is_none())
                     {
                         lane.filler.move_to(position, now);
+                        lane.has_seen_end = true;
                         if lane.filler.is_full() {
                             lane.close();
                         }

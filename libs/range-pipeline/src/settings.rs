@@ -7,6 +7,11 @@ use kafka_io::batches::Protocol;
 
 /// How long partitions that are to go are held at most, within what a group waits for.
 const REVOKE_WAIT_MAX: Duration = Duration::from_secs(20);
+/// Members with fewer partitions fill ranges as large as those of so many together: where a topic has few partitions, each range
+/// touches many of the store's, and a part of each would be small.
+const PARTITIONS_USUAL: usize = 8;
+/// Multiples of it, of 2^32, lie apart from each other, however many there are (the golden ratio's share).
+const SPREAD: u32 = 0x9E37_79B9;
 
 /// Settings of one pipeline.
 #[derive(Clone, Debug)]
@@ -23,7 +28,7 @@ pub struct Settings {
     pub instance_id: Option<String>,
     /// How the group shares partitions out.
     pub protocol: Protocol,
-    /// Where ranges end.
+    /// Where ranges end; rows are those of a member with 8 partitions or more, see [`Settings::rows_max`].
     pub limits: Limits,
     /// Memory of everything that is read and not yet durable, bytes; beyond it nothing more is taken.
     pub buffered_bytes_max: usize,
@@ -42,5 +47,17 @@ impl Settings {
     /// for.
     pub(crate) fn revoke_wait(&self) -> Duration {
         self.drain_max.min(REVOKE_WAIT_MAX)
+    }
+
+    /// Most rows of a range, for a member with so many partitions.
+    pub(crate) fn rows_max(&self, partitions: usize) -> usize {
+        self.limits.rows * (PARTITIONS_USUAL / partitions.max(1)).max(1)
+    }
+
+    /// When, within an age, ranges of this partition are closed that grow old: partitions that began together are written one
+    /// after the other.
+    pub(crate) fn beat(&self, partition: i32) -> Duration {
+        let share = partition.unsigned_abs().wrapping_mul(SPREAD);
+        self.limits.age.mul_f64(f64::from(share) / f64::from(u32::MAX))
     }
 }

@@ -35,6 +35,36 @@ fn range_is_due_by_rows_by_bytes_and_by_age() {
 }
 
 #[test]
+fn range_with_a_beat_is_due_at_the_next_one() {
+    let now = Instant::now() + Duration::from_secs(10);
+    let ms = Duration::from_millis;
+    // The beat lies at 250 ms of each second, wherever it is counted from.
+    for beat in [now + ms(250), now + ms(7_250), now - ms(750), now - ms(8_750)] {
+        for (since, due) in [(0, 250), (249, 250), (250, 1_250), (900, 1_250)] {
+            let mut cutter = RangeCutter::new(LIMITS, &Assignment::new(None, 0)).with_beat(beat);
+            cutter.add(0, 1, Taken::Row, now + ms(since));
+            assert_eq!(cutter.due_at(), Some(now + ms(due)), "since {since}");
+        }
+    }
+    let limits = Limits { age: Duration::ZERO, ..LIMITS };
+    let mut cutter = RangeCutter::new(limits, &Assignment::new(None, 0)).with_beat(now);
+    cutter.add(0, 1, Taken::Row, now + ms(1));
+    assert_eq!(cutter.due_at(), Some(now + ms(1)));
+}
+
+#[test]
+fn range_grows_to_the_rows_that_are_allowed_now() {
+    let now = Instant::now();
+    let mut cutter = RangeCutter::new(LIMITS, &Assignment::new(None, 0));
+    cutter.set_rows_max(4);
+    for offset in 0..4 {
+        assert!(!cutter.is_full());
+        cutter.add(offset, 1, Taken::Row, now);
+    }
+    assert!(cutter.is_full());
+}
+
+#[test]
 fn range_is_full_when_no_more_refused_fit_into_its_note() {
     let now = Instant::now();
     let mut cutter = RangeCutter::new(LIMITS, &Assignment::new(None, 0));

@@ -24,7 +24,7 @@ impl<J: Job> Pipeline<J> {
             let lane = self.lane(epoch, assigned)?;
             self.lanes.insert(assigned.number, lane);
         }
-        self.count_lanes();
+        self.lanes_changed();
         Ok(())
     }
 
@@ -32,7 +32,8 @@ impl<J: Job> Pipeline<J> {
         let partition = assigned.number;
         let committed = assigned.committed.as_ref().map(|committed| (committed.offset, committed.note.as_str()));
         let assignment = Assignment::new(committed, assigned.start);
-        let filler = RangeFiller::new(partition, &assignment, self.settings.limits, self.parts.job.fill().clone());
+        let filler = RangeFiller::new(partition, &assignment, self.settings.limits, self.parts.job.fill().clone())
+            .with_beat(self.begin + self.settings.beat(partition));
         let (ranges, mut closed) = tokio::sync::mpsc::channel(RANGES_WAITING);
         let progress = Progress::from(assignment.begin());
         let clock = Arc::clone(&self.context.clock);
@@ -64,6 +65,7 @@ impl<J: Job> Pipeline<J> {
             epoch,
             filler,
             held_at: None,
+            has_seen_end: false,
             progress,
             writer,
             deserted_since: None,
@@ -72,8 +74,12 @@ impl<J: Job> Pipeline<J> {
         })
     }
 
-    fn count_lanes(&self) {
+    fn lanes_changed(&mut self) {
         self.metrics.partitions.set(i64::try_from(self.lanes.len()).unwrap_or(i64::MAX));
+        let rows = self.settings.rows_max(self.lanes.len());
+        for lane in self.lanes.values_mut() {
+            lane.filler.set_rows_max(rows);
+        }
     }
 
     pub(super) fn without(&mut self, partitions: &[i32]) -> Vec<Lane<J>> {
@@ -82,7 +88,7 @@ impl<J: Job> Pipeline<J> {
         for partition in partitions {
             self.metrics.forget_lag(*partition);
         }
-        self.count_lanes();
+        self.lanes_changed();
         gone
     }
 
