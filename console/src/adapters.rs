@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use clickhouse_io::traffic::{self, Named, Open, Page, Searched, Series, Top};
+use clickhouse_io::traffic::{self, Finding, Named, Open, Page, Searched, Series, Top};
 use clickhouse_io::{ClickHouse, QueryError};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -15,7 +15,7 @@ use schemas::report_event::ReportEvent;
 use schemas::report_request::ReportRequest;
 use schemas::times::Moment;
 use schemas::topics::CONNECTION_EVENTS;
-use traffic_query::{SeriesQuery, TopQuery, TrafficFilter};
+use traffic_query::{InsightQuery, SeriesQuery, TopQuery, TrafficFilter};
 
 /// What comes later.
 pub(crate) type Later<'a, T, E> = BoxFuture<'a, Result<T, E>>;
@@ -44,6 +44,7 @@ pub(crate) trait Outside: Send + Sync + 'static {
     fn open<'a>(&'a self, tenant: &'a Tenant, filter: &'a TrafficFilter, limit: u32) -> Later<'a, Open, QueryError>;
     fn series<'a>(&'a self, tenant: &'a Tenant, query: &'a SeriesQuery) -> Later<'a, Series, QueryError>;
     fn top<'a>(&'a self, tenant: &'a Tenant, query: &'a TopQuery) -> Later<'a, Top, QueryError>;
+    fn insight<'a>(&'a self, tenant: &'a Tenant, query: &'a InsightQuery) -> Later<'a, Vec<Finding>, QueryError>;
 }
 
 /// Kafka and ClickHouse.
@@ -100,5 +101,9 @@ impl Outside for Parts {
 
     fn top<'a>(&'a self, tenant: &'a Tenant, query: &'a TopQuery) -> Later<'a, Top, QueryError> {
         traffic::top(&self.clickhouse, tenant, query, Moment::now()).boxed()
+    }
+
+    fn insight<'a>(&'a self, tenant: &'a Tenant, query: &'a InsightQuery) -> Later<'a, Vec<Finding>, QueryError> {
+        traffic::insight(&self.clickhouse, tenant, query, Moment::now()).boxed()
     }
 }

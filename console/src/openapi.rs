@@ -2,7 +2,7 @@
 
 use utoipa::OpenApi;
 
-use crate::routes::traffic::names;
+use crate::routes::traffic::{insights, names};
 use crate::routes::{reports, session, traffic};
 
 #[derive(OpenApi)]
@@ -27,6 +27,7 @@ use crate::routes::{reports, session, traffic};
         traffic::series,
         traffic::top,
         traffic::facets,
+        insights::insight,
         traffic::user_connections,
         traffic::resource_connections,
     )

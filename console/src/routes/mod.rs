@@ -17,7 +17,7 @@ use axum::routing::{delete, get, post};
 
 use crate::app::App;
 use crate::error::Refusal;
-use crate::routes::traffic::names;
+use crate::routes::traffic::{insights, names};
 
 /// The largest body that is read, bytes.
 const BODY_MAX: usize = 64 << 10;
@@ -46,6 +46,7 @@ pub(crate) fn router(app: App) -> Router {
         .route("/traffic/series", get(traffic::series))
         .route("/traffic/top", get(traffic::top))
         .route("/traffic/facets", get(traffic::facets))
+        .route("/traffic/insights/{insight}", get(insights::insight))
         .route("/users/{id}/connections", get(traffic::user_connections))
         .route("/resources/{id}/connections", get(traffic::resource_connections))
         .method_not_allowed_fallback(|| async { Refusal::WrongMethod })

@@ -9,7 +9,8 @@ use clickhouse_io::ClickHouse;
 use clickhouse_io::traffic::{self, Searched};
 use schemas::ids::Tenant;
 use schemas::times::Moment;
-use traffic_query::{SeriesQuery, TopQuery};
+use traffic_query::time_range::rfc3339;
+use traffic_query::{InsightQuery, SeriesQuery, TopQuery};
 
 pub(crate) use self::options::TrafficCommand;
 use self::options::{SearchedOption, SelectOptions};
@@ -59,6 +60,13 @@ pub(crate) async fn run(command: TrafficCommand) -> anyhow::Result<()> {
                 let query = TopQuery::facet(&filter.0, dimension, limit)?;
                 print::top(&query, &traffic::top(&clickhouse, tenant, &query, Moment::now()).await?, select.json)?;
             }
+        }
+        TrafficCommand::Insight { select, filter, insight, limit } => {
+            let now = Moment::now();
+            let query = InsightQuery::new(insight, &filter.0, now, limit)?;
+            let (clickhouse, tenant) = asked(&select)?;
+            print::findings(&query, traffic::insight(&clickhouse, tenant, &query, now).await?, select.json)?;
+            said(&format!("from {} to {}", rfc3339(query.filter().from), rfc3339(query.filter().to)));
         }
         TrafficCommand::Search { select, what, text, limit } => {
             let (clickhouse, tenant) = asked(&select)?;

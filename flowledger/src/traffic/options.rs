@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, Subcommand};
 use schemas::event_id::EventId;
 use schemas::ids::Tenant;
-use traffic_query::{Bucket, Dimension, Field, FilterForm, Measure, TrafficFilter};
+use traffic_query::{Bucket, Dimension, Field, FilterForm, Insight, Measure, TrafficFilter};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum TrafficCommand {
@@ -78,6 +78,20 @@ pub(crate) enum TrafficCommand {
         of: Vec<Dimension>,
         /// Values of each, up to 100.
         #[arg(long, default_value_t = 10, value_name = "N")]
+        limit: u32,
+    },
+    /// What stands out: new countries, unused Resources, high error rates and the like.
+    Insight {
+        #[command(flatten)]
+        select: SelectOptions,
+        #[command(flatten)]
+        filter: FilterOptions,
+        /// Which: `new_countries`, `new_client_addresses`, `unused_resources`, `inactive_users`, `broad_rules`, `relay_share`,
+        /// `error_rate`, `slow_names`, `uneven_connectors`.
+        #[arg(value_name = "INSIGHT")]
+        insight: Insight,
+        /// At most so many, up to 1000.
+        #[arg(long, default_value_t = 50, value_name = "N")]
         limit: u32,
     },
     /// Users, Resources, Remote Networks or addresses by a part of their name.

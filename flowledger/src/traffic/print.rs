@@ -1,10 +1,10 @@
 //! Answers as tables for people, and as one JSON object a line. Names may hold anything: control characters are shown escaped.
 
-use clickhouse_io::traffic::{Group, Named, Open, Series, Top};
+use clickhouse_io::traffic::{Finding, Group, Named, Open, Series, Top};
 use schemas::connection_event::ConnectionEvent;
 use serde_json::{Map, Value, json};
 use traffic_query::time_range::rfc3339;
-use traffic_query::{SeriesQuery, TopQuery};
+use traffic_query::{InsightQuery, SeriesQuery, TopQuery};
 
 use crate::output::{line, plain, table};
 
@@ -85,6 +85,24 @@ pub(super) fn series(query: &SeriesQuery, series: &Series, as_json: bool) -> std
         std::iter::once(start).chain(keys_of(groups, keys)).chain(texts(values)).collect()
     });
     line(&table(&head(groups, Some("START")), rows))
+}
+
+pub(super) fn findings(query: &InsightQuery, found: Vec<Finding>, as_json: bool) -> std::io::Result<()> {
+    if as_json {
+        let findings = console::findings_json(query, found)["findings"].take();
+        let each = findings.as_array().into_iter().flatten();
+        return each.map(ToString::to_string).try_for_each(|text| line(&text));
+    }
+    let insight = query.insight();
+    let dimensions = insight.subject().iter().map(|it| it.name());
+    let names = dimensions.chain(insight.values().iter().copied()).chain(["seen_at", "examples"]);
+    let rows = found.into_iter().map(|it| {
+        let subject = it.subject.iter().map(|key| plain(key));
+        let values = it.values.iter().map(ToString::to_string);
+        let rest = [it.seen_at.map(rfc3339).unwrap_or_default(), plain(&it.examples.join(", "))];
+        subject.chain(values).chain(rest).collect()
+    });
+    line(&table(&names.map(str::to_uppercase).collect::<Vec<_>>(), rows))
 }
 
 pub(super) fn names(names: &[Named], as_json: bool) -> std::io::Result<()> {

@@ -20,8 +20,8 @@ use schemas::connection_event::{ConnectionEvent, ConnectionStatus, EventType, Pr
 use schemas::ids::Tenant;
 use schemas::times::Moment;
 use traffic_of_test::plain::{self, Stored};
-use traffic_of_test::{FIRST, LAST, events, filter, groups};
-use traffic_query::{Bucket, Dimension, Measure, SeriesQuery, TopQuery, TrafficFilter};
+use traffic_of_test::{FIRST, LAST, events, filter, groups, plain_insights};
+use traffic_query::{Bucket, Dimension, Field, Insight, InsightQuery, Measure, SeriesQuery, TopQuery, TrafficFilter};
 
 /// Sets of events, each of a tenant of its own; `FLOWLEDGER_TRAFFIC_SETS` for more.
 const SETS: u64 = 3;
@@ -150,6 +150,50 @@ async fn pages(clickhouse: &ClickHouse, tenant: &Tenant, filter: &TrafficFilter,
             None => return all,
         }
     }
+}
+
+#[tokio::test]
+async fn what_stands_out_is_what_a_plain_evaluation_finds() {
+    let engine = engine().await;
+    let clickhouse = engine.database("traffic_insights").await;
+    let mut found_of = [0; Insight::ALL.len()];
+    for seed in 0..2 * SETS {
+        let tenant: Tenant = format!("tenant-{seed}").parse().unwrap();
+        let mut random = StdRng::seed_from_u64(100 + seed);
+        let all = events(&mut random, &tenant);
+        store(&clickhouse, &tenant, &all).await;
+        for (number, insight) in Insight::ALL.iter().enumerate() {
+            // Few events on one side, so that something is new, and something gone.
+            let share = random.random_range(1..10);
+            let edge = |share: i64| (LAST.as_micros() - FIRST.as_micros()) / 10 * share;
+            let middle = match insight {
+                Insight::UnusedResources | Insight::InactiveUsers => LAST.as_micros() - edge(share) / 20,
+                _ => FIRST.as_micros() + edge(share) / 9,
+            };
+            let filter = filter(&mut random).without(Field::Statuses).within(Moment::from_micros(middle), Moment::END);
+            let now = Moment::from_micros(LAST.as_micros() + random.random_range(0..86_400_000_000));
+            let query = InsightQuery::new(*insight, &filter, now, 1000).unwrap();
+            let at = format!("seed {seed}, {}: {:?}", insight.name(), query.filter().to_pairs());
+            let found = traffic::insight(&clickhouse, &tenant, &query, now).await.unwrap();
+            let mut expected = plain_insights::findings(&all, &query);
+            found_of[number] += found.len();
+            for it in &found {
+                let plain = expected.remove(&it.subject).unwrap_or_else(|| panic!("{at}: {it:?}"));
+                assert_eq!((&it.values, &it.examples), (&plain.values, &plain.examples), "{at}: {it:?}");
+                let late = plain.seen_at.zip(it.seen_at).map(|(plain, found)| plain.as_micros() - found.as_micros());
+                assert_eq!((plain.seen_at.is_some(), it.seen_at.is_some()), (late.is_some(), late.is_some()), "{at}");
+                assert!(late.is_none_or(|late| (0..86_400_000_000).contains(&late)), "{at}: {it:?} {plain:?}");
+            }
+            assert!(expected.is_empty(), "{at}: {expected:?}");
+            let first = InsightQuery::new(*insight, query.filter(), now, 1).unwrap();
+            let first = traffic::insight(&clickhouse, &tenant, &first, now).await.unwrap();
+            assert_eq!(first, found[..found.len().min(1)], "{at}");
+            let other: Tenant = "globex".parse().unwrap();
+            assert!(traffic::insight(&clickhouse, &other, &query, now).await.unwrap().is_empty(), "{at}");
+        }
+    }
+    assert!(found_of.iter().all(|found| *found > 0), "{found_of:?}");
+    engine.drop(&clickhouse).await;
 }
 
 #[tokio::test]

@@ -9,8 +9,10 @@ mod field;
 mod filter;
 mod forms;
 mod groups;
+mod insight;
 mod port_range;
 pub mod time_range;
+mod words;
 
 pub use address_range::AddressRange;
 pub use error::FilterError;
@@ -18,4 +20,5 @@ pub use field::Field;
 pub use filter::TrafficFilter;
 pub use forms::FilterForm;
 pub use groups::{BUCKETS_MAX, Bucket, Dimension, GROUPS_MAX, Measure, SeriesQuery, TopQuery};
+pub use insight::{INSIGHTS_MAX, Insight, InsightQuery};
 pub use port_range::PortRange;

@@ -65,6 +65,7 @@ async fn no_endpoint_shows_another_tenants_data() {
                 }
                 ("get", "/traffic/top") => format!("{path}?by=connector&by=user&measures=events&measures=users"),
                 ("get", "/traffic/facets") => format!("{path}?of=remote_network&of=address"),
+                ("get", "/traffic/insights/{insight}") => path.replace("{insight}", "inactive_users"),
                 ("get", "/reports/{id}") => format!("/reports/{report}"),
                 ("get", "/reports/{id}/download") => format!("/reports/{report}/download"),
                 ("get", "/users/{id}/connections") => format!("/users/{user}/connections"),

@@ -31,6 +31,7 @@ async fn database_that_refuses_is_named_and_nothing_it_said() {
         "traffic/series?from=2026-11-01T00:00&to=2026-11-02T00:00",
         "traffic/top?by=user",
         "traffic/facets?of=user",
+        "traffic/insights/relay_share",
     ] {
         assert_away(&console.get(&format!("/api/v1/{path}"), &cookie).await, "the database");
     }

@@ -61,6 +61,10 @@ async fn value_that_is_out_of_range_is_refused_with_its_field() {
         ("top?by=user&limit=101", "limit"),
         ("facets", "of"),
         ("facets?of=user&limit=0", "limit"),
+        ("insights/error_rate?statuses=NORMAL", "statuses"),
+        ("insights/error_rate?limit=1001", "limit"),
+        ("insights/error_rate?from=2999-01-01T00:00", "from"),
+        ("insights/error_rate?by=user", "by"),
     ] {
         let answer = console.get(&format!("/api/v1/traffic/{question}"), &cookie).await;
         assert_eq!((answer.status, answer.code().as_str()), (400, "bad_field"), "{question}");

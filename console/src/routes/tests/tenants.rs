@@ -60,7 +60,7 @@ async fn tenant_of_a_query_is_the_sessions_whatever_the_request_says() {
     }
     assert!(checked >= 15, "{checked}");
     let queries = console.world.queries.lock().unwrap().clone();
-    assert_eq!(queries.len(), 12, "{queries:?}");
+    assert_eq!(queries.len(), 13, "{queries:?}");
     assert!(queries.iter().all(|(tenant, _)| tenant == "acme"), "{queries:?}");
 }
 
@@ -72,13 +72,13 @@ fn asked(path: &str, report: &str) -> (String, Option<&'static str>) {
         _ => "7",
     };
     let options = match path.rsplit('/').next().unwrap() {
-        "connections" | "open" => Some("limit=3"),
+        "connections" | "open" | "{insight}" => Some("limit=3"),
         "top" => Some("by=remote_network&limit=3"),
         "facets" => Some("of=remote_network"),
         "series" => Some("from=2026-11-01T00:00&to=2026-11-02T00:00&split=remote_network"),
         _ => None,
     };
-    (path.replace("{id}", id), options)
+    (path.replace("{id}", id).replace("{insight}", "error_rate"), options)
 }
 
 #[tokio::test]
@@ -98,6 +98,7 @@ async fn what_is_looked_for_is_handed_on() {
         "/traffic/series?from=2026-03-28T00:00&to=2026-03-30T00:00&zone=Europe/Berlin&bucket=day&split=user&measures=bytes",
         "/traffic/top?by=resource&by=status&measures=bytes&measures=users&limit=3&ports=443",
         "/traffic/facets?of=protocol&of=port&protocols=tcp&ports=443",
+        "/traffic/insights/new_countries?from=2026-11-01T00:00&to=2026-11-02T00:00&users=7&limit=4",
     ] {
         assert_eq!(console.get(&format!("/api/v1{path}"), &cookie).await.status, 200, "{path}");
     }

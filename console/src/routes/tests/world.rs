@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use clickhouse_io::QueryError;
-use clickhouse_io::traffic::{Group, Line, Named, Open, OpenConnection, Page, Searched, Series, Source, Top};
+use clickhouse_io::traffic::{Finding, Group, Line, Named, Open, OpenConnection, Page, Searched, Series, Source, Top};
 use futures_util::FutureExt;
 use kafka_io::{KafkaError, ProduceError};
 use report_life::JournalError;
@@ -14,7 +14,7 @@ use schemas::examples::connection;
 use schemas::ids::Tenant;
 use schemas::report_event::ReportEvent;
 use schemas::report_request::ReportRequest;
-use traffic_query::{SeriesQuery, TopQuery, TrafficFilter};
+use traffic_query::{InsightQuery, SeriesQuery, TopQuery, TrafficFilter};
 
 use crate::adapters::{Later, Outside};
 
@@ -145,6 +145,18 @@ impl Outside for std::sync::Arc<World> {
         let group = Group { keys: vec![format!("Lab of {tenant}")], values: vec![7] };
         let top = Top { groups: vec![group], others: Some(vec![1]), source: Source::Rollup };
         self.ask(tenant, format!("top {} {}", written(query.filter()), groups(query)), top)
+    }
+
+    fn insight<'a>(&'a self, tenant: &'a Tenant, query: &'a InsightQuery) -> Later<'a, Vec<Finding>, QueryError> {
+        let insight = query.insight();
+        let finding = Finding {
+            subject: insight.subject().iter().map(|it| format!("{} of {tenant}", it.name())).collect(),
+            values: vec![7; insight.values().len()],
+            seen_at: None,
+            examples: Vec::new(),
+        };
+        let question = format!("insight {} {} {}", insight.name(), written(query.filter()), query.limit());
+        self.ask(tenant, question, vec![finding])
     }
 }
 

@@ -1,6 +1,7 @@
 //! A tenant's traffic: connections, and how many of what. Every question takes the same filter.
 
 mod connection;
+pub(crate) mod insights;
 pub(crate) mod names;
 mod open_connections;
 mod url;

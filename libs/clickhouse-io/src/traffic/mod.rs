@@ -4,6 +4,7 @@
 
 mod condition;
 mod facts;
+mod insight;
 mod one;
 mod open;
 mod parameters;
@@ -13,6 +14,7 @@ mod series;
 mod top;
 
 pub use facts::Source;
+pub use insight::{CONNECTIONS_MIN, FEW_ADDRESSES, Finding, insight};
 pub use one::connection;
 pub use open::{OPEN_MAX, Open, OpenConnection, check_open, open};
 pub use recent::{PAGE_MAX, Page, recent};

@@ -1,6 +1,7 @@
 //! Made-up traffic and questions: few values of everything, so that filters hit and groups are large.
 
 pub(crate) mod plain;
+pub(crate) mod plain_insights;
 
 use jiff::tz::TimeZone;
 use rand::Rng;
@@ -69,7 +70,8 @@ fn event(random: &mut StdRng, tenant: &Tenant, number: u64) -> ConnectionEvent {
     let event = ConnectionEvent {
         tenant: tenant.clone(),
         start_time: Moment::from_micros(base.end_time.as_micros() - duration),
-        connector_id: (network * 10 + random.random_range(0..2)).to_string().parse().unwrap(),
+        // One Connector of a network carries most of it.
+        connector_id: (network * 10 + u64::from(random.random_bool(0.15))).to_string().parse().unwrap(),
         connector_name: format!("connector {network}"),
         remote_network_id: network.to_string().parse().unwrap(),
         remote_network_name: format!("network {network}"),

@@ -14,7 +14,7 @@ pub(crate) struct Stored {
     pub(crate) offset: i64,
 }
 
-type Facts<'a> = Vec<&'a ConnectionEvent>;
+pub(crate) type Facts<'a> = Vec<&'a ConnectionEvent>;
 
 fn holds<T: Ord>(set: &BTreeSet<T>, value: Option<&T>) -> bool {
     set.is_empty() || value.is_some_and(|value| set.contains(value))
@@ -62,7 +62,7 @@ pub(crate) fn newest_first(facts: &Facts<'_>) -> Vec<ConnectionEvent> {
     facts.into_iter().cloned().collect()
 }
 
-fn key(event: &ConnectionEvent, dimension: Dimension) -> String {
+pub(crate) fn key(event: &ConnectionEvent, dimension: Dimension) -> String {
     match dimension {
         Dimension::RemoteNetwork => event.remote_network_id.to_string(),
         Dimension::User => event.user.as_ref().map(|it| it.id.to_string()).unwrap_or_default(),
