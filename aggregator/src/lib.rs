@@ -6,7 +6,8 @@
 //! connections on the way; doing that again changes nothing.
 //!
 //! An hour that is over is counted from the raw rows, when ingest has stored what the minutes were counted from, and again when late
-//! events come: totals with a version, where each fact counts once.
+//! events come: totals with a version, where each fact counts once. A day that is over is put together from its hours, and again when one
+//! of them was.
 //!
 //! Guarantee: each offset is in the roll-up by minute once; an hour equals GROUP BY over the raw rows, each fact once, whatever is read
 //! again after a crash. Copies count once by minute too where they come soon after each other. What breaks the contract is passed

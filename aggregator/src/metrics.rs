@@ -8,6 +8,7 @@ use service_kit::metrics::Metrics;
 pub(crate) struct AggregatorMetrics {
     pub(crate) copies: Counter,
     pub(crate) hours_counted: Counter,
+    pub(crate) days_counted: Counter,
     pub(crate) hours_waiting: Gauge,
     pub(crate) retries: Counter,
 }
@@ -18,6 +19,7 @@ impl AggregatorMetrics {
         for (name, help, counter) in [
             ("copies", "Events of which a copy was read shortly before", &own.copies),
             ("hours_counted", "Hours of Remote Networks that were counted from raw rows", &own.hours_counted),
+            ("days_counted", "Days of Remote Networks that were put together from hours", &own.days_counted),
             ("seal_retries", "Passes over hours that are over that were tried again", &own.retries),
         ] {
             metrics.register(&format!("flowledger_aggregator_{name}"), help, counter.clone());

@@ -1,9 +1,10 @@
-//! Hours that are over are counted from the raw rows, each fact once, and again when late events come.
+//! Hours that are over are counted from the raw rows, each fact once, and again when late events come; days that are over are put
+//! together from them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use clickhouse_io::rollup::{HourOfNetwork, IN_FLIGHT, Reach, UnsealedHour};
+use clickhouse_io::rollup::{HourOfNetwork, IN_FLIGHT, NotesReach, Reach, UnsealedHour};
 use clickhouse_io::{ClickHouse, QueryError, open, rollup};
 use kafka_io::{KafkaConfig, KafkaError, admin};
 use schemas::times::Moment;
@@ -34,6 +35,8 @@ pub(crate) trait Outside: Send + Sync + 'static {
         hours: &BTreeSet<HourOfNetwork>,
         asked_at: Moment,
     ) -> impl Future<Output = Result<(), QueryError>> + Send;
+    /// Puts days within reach together whose hours were counted since, and notes that; gives how many.
+    fn count_and_seal_days(&self, reach: NotesReach) -> impl Future<Output = Result<usize, QueryError>> + Send;
     fn end_silent(&self, silence: Duration) -> impl Future<Output = Result<(), QueryError>> + Send;
     fn forget_ended(&self, remembered: Duration) -> impl Future<Output = Result<(), QueryError>> + Send;
 }
@@ -64,6 +67,13 @@ impl Outside for Parts {
     async fn count_and_seal(&self, hours: &BTreeSet<HourOfNetwork>, asked_at: Moment) -> Result<(), QueryError> {
         rollup::count_again(&self.clickhouse, hours).await?;
         rollup::seal(&self.clickhouse, hours, asked_at).await
+    }
+
+    async fn count_and_seal_days(&self, reach: NotesReach) -> Result<usize, QueryError> {
+        let days = rollup::unsealed_days(&self.clickhouse, reach).await?;
+        rollup::count_days(&self.clickhouse, days.keys()).await?;
+        rollup::seal_days(&self.clickhouse, &days).await?;
+        Ok(days.len())
     }
 
     async fn end_silent(&self, silence: Duration) -> Result<(), QueryError> {
@@ -117,6 +127,8 @@ async fn seal<O: Outside>(
 struct Reached {
     written_since: Moment,
     ended_by: Moment,
+    /// Hours that were noted before are in their days, where those are over.
+    noted_since: Moment,
 }
 
 async fn pass<O: Outside>(
@@ -129,7 +141,11 @@ async fn pass<O: Outside>(
     outside.forget_ended(config.ended_remembered).await?;
     let asked_at = outside.server_time().await?;
     let ended_by = before(asked_at, AFTER_END);
-    let last = last.unwrap_or(Reached { written_since: before(asked_at, KEPT), ended_by });
+    let last = last.unwrap_or(Reached {
+        written_since: before(asked_at, KEPT),
+        ended_by,
+        noted_since: before(asked_at, KEPT),
+    });
     let reach = Reach { written_since: last.written_since, ended_since: last.ended_by, ended_by };
     let unsealed = outside.unsealed(reach).await?;
     let stored = if unsealed.is_empty() { BTreeMap::new() } else { stored_until(outside).await };
@@ -143,10 +159,14 @@ async fn pass<O: Outside>(
         outside.count_and_seal(&hours, asked_at).await?;
         metrics.hours_counted.inc_by(hours.len() as u64);
     }
+    // After the hours: their notes are what days are counted from. This pass's own are from `asked_at` on.
+    let reach = NotesReach { noted_since: last.noted_since, ended_since: last.ended_by, ended_by };
+    let days = outside.count_and_seal_days(reach).await?;
+    metrics.days_counted.inc_by(days as u64);
     // Rows that were in flight may be seen by the next pass first; rows of hours that wait have to be seen again.
     let in_flight = before(asked_at, IN_FLIGHT);
     let written_since = waiting.values().map(|hour| hour.first_written).fold(in_flight, Moment::min);
-    Ok(Reached { written_since, ended_by })
+    Ok(Reached { written_since, ended_by, noted_since: asked_at })
 }
 
 /// Where Kafka does not answer, nothing is known to be stored.

@@ -109,15 +109,31 @@ pub(crate) async fn measure(small: bool) -> anyhow::Result<Measured> {
             async |id| traffic::connection(store, tenant, id).await.map(|events| events.len()),
         )
         .await?;
-    let size = "SELECT sumIf(bytes_on_disk, table = 'connections_hourly'), sumIf(rows, table = 'connections_hourly'),
-        sumIf(bytes_on_disk, table = 'connections'), sumIf(rows, table = 'connections')
-        FROM system.parts WHERE active AND database = currentDatabase()";
-    let numbers = clickhouse.text(size).await?;
-    bench
-        .measured
-        .notes
-        .push(format!("bytes and rows of connections_hourly, of connections: {}", numbers.trim().replace('\t', ", ")));
+    sizes(&clickhouse, &mut bench.measured).await?;
     Ok(bench.measured)
+}
+
+/// What is stored of the large tenant: bytes of the roll-ups that are kept for good beside those of its raw rows.
+async fn sizes(clickhouse: &ClickHouse, measured: &mut Measured) -> anyhow::Result<()> {
+    let sql = format!(
+        "WITH (SELECT count() FROM connections WHERE tenant = '{LARGE}') AS large
+         SELECT sumIf(bytes_on_disk, table = 'connections') / sumIf(rows, table = 'connections') AS raw,
+             100 * sumIf(bytes_on_disk, table != 'connections') / (raw * large) AS share,
+             sumIf(rows, table = 'connections_by_hour'), sumIf(bytes_on_disk, table = 'connections_by_hour'),
+             sumIf(rows, table = 'connections_by_day'), sumIf(bytes_on_disk, table = 'connections_by_day'), large
+         FROM system.parts WHERE active AND database = currentDatabase()
+             AND table IN ('connections', 'connections_by_hour', 'connections_by_day')"
+    );
+    let text = clickhouse.text(&sql).await?;
+    let numbers: Vec<f64> = text.split_whitespace().map(str::parse).collect::<Result<_, _>>()?;
+    let [raw, share, hour_rows, hour_bytes, day_rows, day_bytes, large] = numbers[..] else {
+        anyhow::bail!("sizes are not as asked: {text}");
+    };
+    measured.figures.push(Figure::new("raw_bytes_per_row", raw, "bytes", "goal", 52.0));
+    measured.figures.push(Figure::new("rollups_share_of_raw_percent", share, "%", "goal", 10.0));
+    let note = format!("{large} rows; by hour {hour_rows}, {hour_bytes} bytes; by day {day_rows}, {day_bytes} bytes");
+    measured.notes.push(note);
+    Ok(())
 }
 
 /// Rows of a batch, spread over the year: a third of the large tenant's, small ids of Users and Resources more often.

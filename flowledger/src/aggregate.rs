@@ -25,7 +25,7 @@ pub(crate) enum AggregateCommand {
         #[arg(long, value_enum, default_value_t = Unit::Hour)]
         by: Unit,
     },
-    /// Count whole hours anew from the raw rows; events may keep coming.
+    /// Count hours anew from the raw rows, and their days from them; events may keep coming.
     Rebuild(RangeOptions),
 }
 
@@ -34,8 +34,20 @@ pub(crate) enum AggregateCommand {
 pub(crate) enum Unit {
     /// `connections_by_minute`.
     Minute,
-    /// `connections_hourly`.
+    /// `connections_by_hour`.
     Hour,
+    /// `connections_by_day`.
+    Day,
+}
+
+impl From<Unit> for rollup::Unit {
+    fn from(unit: Unit) -> Self {
+        match unit {
+            Unit::Minute => Self::Minute,
+            Unit::Hour => Self::Hour,
+            Unit::Day => Self::Day,
+        }
+    }
 }
 
 /// Whose roll-up, and which hours of it.
@@ -74,23 +86,15 @@ pub(crate) async fn run(command: AggregateCommand) -> anyhow::Result<()> {
     match command {
         AggregateCommand::Verify { range: options, by } => {
             let clickhouse = options.clickhouse()?;
-            let found = match by {
-                Unit::Hour => rollup::verify(&clickhouse, &options.tenant, options.range(), SHOWN_MAX).await?,
-                Unit::Minute if options.from < minutes_kept_since() => {
-                    bail!("minutes are kept for 30 days: --from is before {}", rfc3339(minutes_kept_since()))
-                }
-                Unit::Minute => {
-                    rollup::verify_minutes(&clickhouse, &options.tenant, options.range(), SHOWN_MAX).await?
-                }
-            };
+            if matches!(by, Unit::Minute) && options.from < minutes_kept_since() {
+                bail!("minutes are kept for 30 days: --from is before {}", rfc3339(minutes_kept_since()));
+            }
+            let found = rollup::verify(&clickhouse, &options.tenant, by.into(), options.range(), SHOWN_MAX).await?;
             if found.is_empty() {
                 said("roll-up and raw rows are the same");
                 return Ok(());
             }
-            let keys = match by {
-                Unit::Hour => "USER, SERVICE ACCOUNT, RESOURCE, CONNECTOR",
-                Unit::Minute => "USER, SERVICE ACCOUNT, RESOURCE, CONNECTOR, PROTOCOL, TUNNEL PATH, COUNTRY",
-            };
+            let keys = "USER, SERVICE ACCOUNT, RESOURCE, CONNECTOR, PROTOCOL, TUNNEL PATH, COUNTRY";
             let head = ["TIME", "NETWORK", keys, "ROLL-UP", "RAW ROWS"];
             let rows = found.iter().map(|it| {
                 let time = rfc3339(Moment::from_micros(it.time * 1_000_000));
@@ -100,7 +104,7 @@ pub(crate) async fn run(command: AggregateCommand) -> anyhow::Result<()> {
             line(&table(&head.map(str::to_owned), rows))?;
             let more = if found.len() as u64 == u64::from(SHOWN_MAX) { " or more" } else { "" };
             match by {
-                Unit::Hour => {
+                Unit::Hour | Unit::Day => {
                     bail!("{}{more} groups differ; `flowledger aggregate rebuild` counts them anew", found.len())
                 }
                 Unit::Minute => {

@@ -25,7 +25,7 @@ pub(crate) enum Command {
     Connector(ConnectorOptions),
     /// Write connection events to ClickHouse.
     Ingest(CommonOptions),
-    /// Keep the hourly roll-up and the open connections.
+    /// Keep the roll-ups and the open connections.
     Aggregator(CommonOptions),
     /// Make the reports that were asked for, and mail when they are ready.
     Exporter(CommonOptions),

@@ -31,6 +31,9 @@ pub const ALL: &[Migration] = migrations! {
     5 "005_kafka_offset_index";
     6 "006_connections_by_minute";
     7 "007_hours_sealed";
+    8 "008_connections_by_hour";
+    9 "009_connections_by_day";
+    10 "010_days_sealed";
 };
 
 #[cfg(test)]

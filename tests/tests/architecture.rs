@@ -16,7 +16,7 @@ const HOMES: [(&str, &[&str]); 8] = [
     ("rdkafka", &["kafka-io", "bench"]),
     ("rdkafka-sys", &["kafka-io"]),
     ("clickhouse", &["clickhouse-io"]),
-    ("apache-avro", &["event-columns", "schema-registry"]),
+    ("apache-avro", &["event-columns", "schema-registry", "bench"]),
     ("object_store", &["report-store"]),
     ("lettre", &["exporter"]),
     ("libloading", &["embedded-clickhouse"]),

@@ -18,6 +18,7 @@ struct Fake {
     stored: Mutex<Vec<i64>>,
     faults: Mutex<Vec<QueryError>>,
     asked: Mutex<Vec<Reach>>,
+    days_asked: Mutex<Vec<NotesReach>>,
     done: Mutex<Vec<String>>,
     stop: CancellationToken,
     /// It is told to stop when it counts after so many questions.
@@ -62,6 +63,11 @@ impl Outside for Fake {
             self.stop.cancel();
         }
         self.does(format!("hours {}", hours.len()))
+    }
+
+    async fn count_and_seal_days(&self, reach: NotesReach) -> Result<usize, QueryError> {
+        self.days_asked.lock().unwrap().push(reach);
+        Ok(2)
     }
 
     async fn end_silent(&self, _: Duration) -> Result<(), QueryError> {
@@ -116,6 +122,25 @@ async fn pass_that_left_nothing_behind_is_followed_from_what_was_in_flight() {
     passed(&fake).await.unwrap();
     let asked = fake.asked.lock().unwrap().clone();
     assert_eq!(asked[1].written_since, before(Moment::from_micros(NOW_MICROS), IN_FLIGHT));
+}
+
+#[tokio::test(start_paused = true)]
+async fn days_are_looked_for_in_all_notes_at_first_and_then_since_the_last_pass_that_was_done() {
+    let fake = Fake { passes: 3, ..Fake::default() };
+    *fake.unsealed.lock().unwrap() = vec![hours(0), hours(0), hours(0)];
+    *fake.stored.lock().unwrap() = vec![10];
+    let metrics = AggregatorMetrics::default();
+    let config = Config { refresh: Duration::from_millis(1), ..Config::default() };
+    run(&config, &fake, &metrics, &fake.stop).await.unwrap();
+    let at = |hours: i64| Moment::from_micros(NOW_MICROS + hours * HOUR_MICROS);
+    let asked = fake.days_asked.lock().unwrap().clone();
+    let reach = |noted_since, ended_since: i64, ended_by: i64| NotesReach {
+        noted_since,
+        ended_since: before(at(ended_since), AFTER_END),
+        ended_by: before(at(ended_by), AFTER_END),
+    };
+    assert_eq!(asked[..2], [reach(before(at(0), KEPT), 0, 0), reach(at(0), 0, 1)]);
+    assert_eq!(metrics.days_counted.get(), 2 * asked.len() as u64);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,8 @@
-//! The roll-ups: hours that are counted from the raw rows, and minutes that name the offsets they were counted from.
+//! The roll-ups: hours that are counted from the raw rows, days that are put together from hours, and minutes that name the offsets they
+//! were counted from.
 
 mod check;
+mod days;
 mod minutes;
 mod seal;
 
@@ -12,12 +14,64 @@ use schemas::times::Moment;
 use crate::client::ClickHouse;
 use crate::error::QueryError;
 
+pub use self::days::{DayOfNetwork, NotesReach, count_days, seal_days, unsealed_days};
 pub use self::seal::{IN_FLIGHT, Reach, UnsealedHour, seal, server_time, unsealed};
-pub use check::{Difference, rebuild, verify, verify_minutes};
+pub use check::{Difference, rebuild, verify};
 pub use minutes::{
     MINUTES_TABLE, MinuteCounts, MinuteKey, MinuteRow, counted_offsets, highest_counted, insert_minutes,
 };
 
+/// The roll-up by hour.
+pub const HOURS_TABLE: &str = "connections_by_hour";
+/// The roll-up by day.
+pub const DAYS_TABLE: &str = "connections_by_day";
+
+/// What a roll-up counts by. All begin at whole units of UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// `connections_by_minute`.
+    Minute,
+    /// `connections_by_hour`.
+    Hour,
+    /// `connections_by_day`.
+    Day,
+}
+
+impl Unit {
+    /// Its table, and the column that holds its beginning.
+    pub(crate) const fn table(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Minute => (MINUTES_TABLE, "minute"),
+            Self::Hour => (HOURS_TABLE, "hour"),
+            Self::Day => (DAYS_TABLE, "day"),
+        }
+    }
+
+    pub(crate) const fn seconds(self) -> i64 {
+        match self {
+            Self::Minute => 60,
+            Self::Hour => HOUR,
+            Self::Day => DAY,
+        }
+    }
+
+    /// The beginning of the unit that a time lies in, in SQL.
+    fn begin(self, time: &str) -> String {
+        match self {
+            Self::Minute => format!("toStartOfMinute({time})"),
+            Self::Hour => format!("toStartOfHour({time})"),
+            Self::Day => format!("toStartOfDay({time})"),
+        }
+    }
+
+    /// What names a group.
+    fn keys(self) -> String {
+        format!("tenant, {}, remote_network_id, {NAMES}", self.table().1)
+    }
+}
+
+/// Seconds of a day.
+const DAY: i64 = 24 * HOUR;
 /// Seconds of an hour.
 const HOUR: i64 = 3_600;
 /// Hours of one statement. Their keys travel in its URL, which some servers and proxies cut at 64 kB.
@@ -58,15 +112,14 @@ pub async fn count_again(clickhouse: &ClickHouse, hours: &BTreeSet<HourOfNetwork
 /// Counts hours of one tenant.
 async fn count_some(clickhouse: &ClickHouse, tenant: &Tenant, hours: &[&HourOfNetwork]) -> Result<(), QueryError> {
     let keys: Vec<(i64, u64)> = hours.iter().map(|it| (it.hour, it.remote_network.get())).collect();
-    // The version is a constant of the query, taken when it begins: who began later has seen at least as much. The keys are a
-    // set over the table's own key and partition: only what they name is read.
-    let sql = format!(
-        "INSERT INTO connections_hourly
-         SELECT *, toUInt64(toUnixTimestamp64Nano(now64(9))) FROM ({})",
-        counted(
+    // The keys are a set over the table's own key and partition: only what they name is read.
+    let sql = insert_counted(
+        Unit::Hour,
+        &counted(
+            Unit::Hour,
             "tenant = {tenant:String}
-             AND (toStartOfHour(end_time), remote_network_id) IN {keys:Array(Tuple(DateTime('UTC'), UInt64))}"
-        )
+             AND (toStartOfHour(end_time), remote_network_id) IN {keys:Array(Tuple(DateTime('UTC'), UInt64))}",
+        ),
     );
     let query = clickhouse
         .client
@@ -77,27 +130,44 @@ async fn count_some(clickhouse: &ClickHouse, tenant: &Tenant, hours: &[&HourOfNe
     clickhouse.within(query.execute()).await
 }
 
-/// What names a group.
-const KEYS: &str = "tenant, hour, remote_network_id, user_id, service_account_id, resource_id, connector_id";
+/// What names a group, beside tenant, time and Remote Network.
+const NAMES: &str = "user_id, service_account_id, resource_id, connector_id, protocol, tunnel_path, country";
 /// What is counted of it.
-const COUNTS: &str = "succeeded, failed_dns, failed_other, denied, bytes_received, bytes_transferred, last_end_time";
+const COUNTS: &str = "succeeded, failed_dns, failed_other, denied, bytes_received, bytes_transferred";
 
-/// The groups of raw rows by hour, as the table has them.
-fn counted(condition: &str) -> String {
-    counted_by(KEYS, "toStartOfHour(end_time) AS hour", condition)
+/// Writes groups with a version: a constant of the query, taken when it begins, so that who began later has seen at least as much.
+fn insert_counted(unit: Unit, groups: &str) -> String {
+    let (table, _) = unit.table();
+    let keys = unit.keys();
+    format!(
+        "INSERT INTO {table} ({keys}, {COUNTS}, version)
+         SELECT {keys}, {COUNTS}, toUInt64(toUnixTimestamp64Nano(now64(9))) FROM ({groups})"
+    )
 }
 
-/// The groups of raw rows by `keys`, one of which is `time`.
-fn counted_by(keys: &str, time: &str, condition: &str) -> String {
+/// The groups of raw rows, each fact once.
+fn counted(unit: Unit, condition: &str) -> String {
+    let (keys, time) = (unit.keys(), format!("{} AS {}", unit.begin("end_time"), unit.table().1));
     format!(
         "SELECT {keys}, countIf(event_type = 'closed_connection') AS succeeded, countIf(is_dns) AS failed_dns,
              countIf(event_type = 'failed_to_connect' AND NOT is_dns) AS failed_other,
              countIf(event_type = 'denied_access') AS denied,
              sumIf(toUInt128(received), event_type = 'closed_connection') AS bytes_received,
-             sumIf(toUInt128(transferred), event_type = 'closed_connection') AS bytes_transferred,
-             max(end_time) AS last_end_time
+             sumIf(toUInt128(transferred), event_type = 'closed_connection') AS bytes_transferred
          FROM ({}) GROUP BY {keys}",
-        facts(time, condition)
+        facts(&time, condition)
+    )
+}
+
+/// The same groups put together from rows of a finer roll-up; `rows` is what stands behind FROM, with its condition.
+fn put_together(unit: Unit, time: &str, rows: &str) -> String {
+    let (_, name) = unit.table();
+    format!(
+        "SELECT tenant, {time} AS {name}, remote_network_id, {NAMES}, sum(succeeded) AS succeeded, sum(failed_dns) AS failed_dns,
+             sum(failed_other) AS failed_other, sum(denied) AS denied, sum(bytes_received) AS bytes_received,
+             sum(bytes_transferred) AS bytes_transferred
+         FROM {rows} GROUP BY {}",
+        unit.keys()
     )
 }
 

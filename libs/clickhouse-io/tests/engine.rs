@@ -5,6 +5,7 @@
 mod engine_of_test;
 
 use clickhouse_io::report::{ReportQuery, plan, read_slice};
+use clickhouse_io::rollup::Unit;
 use clickhouse_io::rows::{ConnectionRow, Source};
 use clickhouse_io::traffic::{self, Searched, recent, search};
 use clickhouse_io::write::{EventTable, insert};
@@ -175,12 +176,12 @@ async fn rollup_equals_group_by_over_the_raw_rows_each_fact_once() {
 
     let counted =
         "SELECT tenant, hour, remote_network_id, user_id, service_account_id, resource_id, connector_id, succeeded,
-         failed_dns, failed_other, denied, bytes_received, last_end_time FROM connections_hourly FINAL ORDER BY ALL";
+         protocol, tunnel_path, country, failed_dns, failed_other, denied, bytes_received FROM connections_by_hour FINAL ORDER BY ALL";
     let raw = "SELECT tenant, toStartOfHour(end_time) AS hour, remote_network_id, user_id, service_account_id, resource_id, connector_id,
-         countIf(event_type = 'closed_connection'),
+         countIf(event_type = 'closed_connection'), protocol, tunnel_path, country,
          countIf(event_type = 'failed_to_connect' AND resource_address = 'wiki.corp.example' AND resource_ip IS NULL),
          countIf(event_type = 'failed_to_connect' AND NOT (resource_address = 'wiki.corp.example' AND resource_ip IS NULL)),
-         countIf(event_type = 'denied_access'), sumIf(toUInt128(bytes_received), event_type = 'closed_connection'), max(end_time)
+         countIf(event_type = 'denied_access'), sumIf(toUInt128(bytes_received), event_type = 'closed_connection')
          FROM (SELECT * FROM connections LIMIT 1 BY event_id_tail) GROUP BY ALL ORDER BY ALL";
     let (counted, raw) = (clickhouse.text(counted).await.unwrap(), clickhouse.text(raw).await.unwrap());
     assert!(counted.lines().count() > 100, "{counted}");
@@ -189,24 +190,38 @@ async fn rollup_equals_group_by_over_the_raw_rows_each_fact_once() {
     // Both sides agree; then a count is wrong, a group is missing and one is there that has no rows.
     let tenant: Tenant = "acme".parse().unwrap();
     let range = (events[0].end_time, Moment::from_micros(events[3_999].end_time.as_micros() + 1));
-    assert_eq!(rollup::verify(&clickhouse, &tenant, range, 10).await.unwrap(), []);
+    assert_eq!(rollup::verify(&clickhouse, &tenant, Unit::Hour, range, 10).await.unwrap(), []);
     for sql in [
-        "ALTER TABLE connections_hourly UPDATE succeeded = succeeded + 1 WHERE hour = (SELECT min(hour) FROM connections_hourly) SETTINGS mutations_sync = 1",
-        "ALTER TABLE connections_hourly DELETE WHERE hour = (SELECT max(hour) FROM connections_hourly) SETTINGS mutations_sync = 1",
-        "INSERT INTO connections_hourly SELECT * REPLACE (99 AS resource_id) FROM connections_hourly WHERE hour = (SELECT min(hour) FROM connections_hourly) LIMIT 1",
+        "ALTER TABLE connections_by_hour UPDATE succeeded = succeeded + 1 WHERE hour = (SELECT min(hour) FROM connections_by_hour) SETTINGS mutations_sync = 1",
+        "ALTER TABLE connections_by_hour DELETE WHERE hour = (SELECT max(hour) FROM connections_by_hour) SETTINGS mutations_sync = 1",
+        "INSERT INTO connections_by_hour SELECT * REPLACE (99 AS resource_id) FROM connections_by_hour WHERE hour = (SELECT min(hour) FROM connections_by_hour) LIMIT 1",
     ] {
         clickhouse.execute(sql).await.unwrap();
     }
-    let differences = rollup::verify(&clickhouse, &tenant, range, 10_000).await.unwrap();
+    let differences = rollup::verify(&clickhouse, &tenant, Unit::Hour, range, 10_000).await.unwrap();
     let count = |is: fn(&rollup::Difference) -> bool| differences.iter().filter(|it| is(it)).count();
     assert!(count(|it| it.rolled_up.is_empty()) > 0 && count(|it| !it.raw.is_empty() && !it.rolled_up.is_empty()) > 0);
     assert_eq!(count(|it| it.raw.is_empty()), 1, "{differences:?}");
+    assert_eq!(
+        rollup::verify(&clickhouse, &tenant, Unit::Day, range, 1).await.unwrap().len(),
+        1,
+        "days are not there yet"
+    );
     let mut told = Vec::new();
     let rebuilt = rollup::rebuild(&clickhouse, &tenant, range, |done, all| told.push((done, all))).await.unwrap();
     assert_eq!(told.last(), Some(&(rebuilt, rebuilt)));
-    assert_eq!(rollup::verify(&clickhouse, &tenant, range, 10).await.unwrap(), []);
+    assert_eq!(rollup::verify(&clickhouse, &tenant, Unit::Hour, range, 10).await.unwrap(), []);
+    assert_eq!(rollup::verify(&clickhouse, &tenant, Unit::Day, range, 10).await.unwrap(), []);
+    // A group of a day that no hour has goes too.
+    clickhouse
+        .execute("INSERT INTO connections_by_day SELECT * REPLACE (98 AS resource_id) FROM connections_by_day WHERE succeeded > 0 LIMIT 1")
+        .await
+        .unwrap();
+    assert_eq!(rollup::verify(&clickhouse, &tenant, Unit::Day, range, 10).await.unwrap().len(), 1);
+    rollup::rebuild(&clickhouse, &tenant, range, |_, _| {}).await.unwrap();
+    assert_eq!(rollup::verify(&clickhouse, &tenant, Unit::Day, range, 10).await.unwrap(), []);
     let other: Tenant = "globex".parse().unwrap();
-    assert_eq!(rollup::verify(&clickhouse, &other, range, 10).await.unwrap(), []);
+    assert_eq!(rollup::verify(&clickhouse, &other, Unit::Hour, range, 10).await.unwrap(), []);
     clickhouse.execute(&format!("DROP DATABASE {}", clickhouse.database())).await.unwrap();
 }
 
@@ -313,7 +328,7 @@ async fn backlog_of_many_months_and_hours_is_stored_and_counted() {
         .collect::<std::collections::BTreeSet<_>>();
     assert!(hours.len() > 3_000, "{}", hours.len());
     rollup::count_again(&clickhouse, &hours).await.unwrap();
-    let counted = "SELECT sum(succeeded), uniqExact(tenant, hour, remote_network_id) FROM connections_hourly FINAL";
+    let counted = "SELECT sum(succeeded), uniqExact(tenant, hour, remote_network_id) FROM connections_by_hour FINAL";
     assert_eq!(clickhouse.text(counted).await.unwrap(), format!("{}\t{}\n", events.len(), hours.len()));
     clickhouse.execute(&format!("DROP DATABASE {}", clickhouse.database())).await.unwrap();
 }

@@ -8,11 +8,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use clickhouse_io::rollup::{
-    self, HourOfNetwork, MinuteCounts, MinuteKey, MinuteRow, Reach, counted_offsets, highest_counted, insert_minutes,
-    unsealed,
+    self, DayOfNetwork, HourOfNetwork, MinuteCounts, MinuteKey, MinuteRow, NotesReach, Reach, counted_offsets,
+    highest_counted, insert_minutes, unsealed, unsealed_days,
 };
 use clickhouse_io::{ClickHouse, running};
 use engine_of_test::engine;
+use schemas::ids::Tenant;
 use schemas::times::Moment;
 
 const HOUR_MICROS: i64 = 3_600_000_000;
@@ -115,5 +116,47 @@ async fn hour_is_unsealed_until_it_is_sealed_after_its_last_row_by_minute() {
         .await
         .unwrap();
     assert_eq!(asked("main", all).await, [(of("8"), [(3, 20)].into())].into());
+    engine.drop(&clickhouse).await;
+}
+
+#[tokio::test]
+async fn day_is_unsealed_until_it_is_counted_from_the_notes_that_its_hours_have() {
+    let engine = engine().await;
+    let clickhouse = engine.database("seal_days").await;
+    let day_micros = 24 * HOUR_MICROS;
+    let now = rollup::server_time(&clickhouse).await.unwrap();
+    let yesterday = now.as_micros().div_euclid(day_micros) * day_micros - day_micros;
+    let (tenant, at) =
+        (|| "acme".parse::<Tenant>().unwrap(), |hours: i64| Moment::from_micros(yesterday + hours * HOUR_MICROS));
+    let hour = |hours: i64, network: &str| HourOfNetwork::of(tenant(), at(hours), network.parse().unwrap());
+    let day = |days: i64, network: &str| DayOfNetwork::of(tenant(), at(24 * days), network.parse().unwrap());
+    let everything = NotesReach { noted_since: Moment::from_micros(0), ended_since: now, ended_by: now };
+    let found = async |reach: NotesReach| unsealed_days(&clickhouse, reach).await.unwrap();
+    let names = async |reach: NotesReach| found(reach).await.into_keys().collect::<Vec<_>>();
+    assert_eq!(names(everything).await, []);
+    let hours = [hour(0, "7"), hour(23, "7"), hour(5, "8"), hour(24, "7")];
+    rollup::seal(&clickhouse, &hours.into(), now).await.unwrap();
+    assert_eq!(names(everything).await, [day(0, "7"), day(0, "8")], "today is not over");
+    let tomorrow = Moment::from_micros(now.as_micros() + day_micros);
+    let ended = NotesReach { noted_since: tomorrow, ended_since: now, ended_by: tomorrow };
+    assert_eq!(names(ended).await, [day(1, "7")], "noted before, and over since");
+    let later = NotesReach { noted_since: tomorrow, ..everything };
+    assert_eq!(names(later).await, [], "noted before");
+
+    // A count alone proves nothing: it may have been broken off.
+    let all = found(everything).await;
+    rollup::count_days(&clickhouse, all.keys()).await.unwrap();
+    assert_eq!(found(everything).await, all);
+    rollup::seal_days(&clickhouse, &all).await.unwrap();
+    assert_eq!(names(everything).await, []);
+    // An hour of one of them was counted again, and then one that had no note.
+    for (again, asked) in [(0, 1), (9, 2)] {
+        let asked_at = Moment::from_micros(now.as_micros() + asked);
+        rollup::seal(&clickhouse, &[hour(again, "8")].into(), asked_at).await.unwrap();
+        let behind = found(everything).await;
+        assert_eq!(behind.keys().collect::<Vec<_>>(), [&day(0, "8")]);
+        rollup::seal_days(&clickhouse, &behind).await.unwrap();
+        assert_eq!(names(everything).await, []);
+    }
     engine.drop(&clickhouse).await;
 }

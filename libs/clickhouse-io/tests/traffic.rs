@@ -46,6 +46,12 @@ async fn store(clickhouse: &ClickHouse, tenant: &Tenant, all: &[Stored]) {
         .map(|it| rollup::HourOfNetwork::of(it.tenant.clone(), it.end_time, it.remote_network_id))
         .collect();
     rollup::count_again(clickhouse, &hours).await.unwrap();
+    let days: BTreeSet<_> = all
+        .iter()
+        .map(|it| &it.event)
+        .map(|it| rollup::DayOfNetwork::of(it.tenant.clone(), it.end_time, it.remote_network_id))
+        .collect();
+    rollup::count_days(clickhouse, &days).await.unwrap();
     let facts = plain::facts(all, &TrafficFilter { from: Moment::FIRST, to: Moment::END, ..TrafficFilter::default() });
     let minutes: Vec<_> = facts.into_iter().zip(0..).map(|(event, offset)| minute(event, offset)).collect();
     rollup::insert_minutes(clickhouse, &minutes, &format!("{tenant}-{}", all[0].offset)).await.unwrap();
@@ -203,8 +209,9 @@ async fn minutes_are_held_against_the_raw_rows() {
     let tenant: Tenant = "acme".parse().unwrap();
     let all = events(&mut StdRng::seed_from_u64(5), &tenant);
     store(&clickhouse, &tenant, &all).await;
-    let differences =
-        async |tenant: &Tenant, range| rollup::verify_minutes(&clickhouse, tenant, range, 10_000).await.unwrap().len();
+    let differences = async |tenant: &Tenant, range| {
+        rollup::verify(&clickhouse, tenant, rollup::Unit::Minute, range, 10_000).await.unwrap().len()
+    };
     let ever = (Moment::FIRST, Moment::END);
     assert_eq!(differences(&tenant, ever).await, 0);
     // One group counts twice; then none is there.

@@ -74,7 +74,10 @@ async fn counted(stage: &Stage) -> HashMap<Place, usize> {
 /// Groups of the roll-up by minute that are not what the raw rows say.
 async fn differences(stage: &Stage) -> usize {
     let range = (Moment::FIRST, Moment::END);
-    rollup::verify_minutes(stage.clickhouse(), &"acme".parse().unwrap(), range, 1_000).await.unwrap().len()
+    rollup::verify(stage.clickhouse(), &"acme".parse().unwrap(), rollup::Unit::Minute, range, 1_000)
+        .await
+        .unwrap()
+        .len()
 }
 
 async fn letters(stage: &Stage) -> BTreeMap<Place, usize> {

@@ -64,7 +64,7 @@ async fn twenty_seeds_of_both_versions_give_the_oracles_reports() {
 
 async fn assert_rollup_equals_raw_rows(stack: &Stack) {
     let rollup = "SELECT tenant, hour, sum(succeeded), sum(failed_dns + failed_other), sum(denied), sum(bytes_received)
-        FROM connections_hourly FINAL GROUP BY ALL ORDER BY ALL";
+        FROM connections_by_hour FINAL GROUP BY ALL ORDER BY ALL";
     let raw = "SELECT tenant, toStartOfHour(end_time) AS hour, countIf(event_type = 'closed_connection'),
         countIf(event_type = 'failed_to_connect'), countIf(event_type = 'denied_access'),
         sumIf(toUInt128(bytes_received), event_type = 'closed_connection')

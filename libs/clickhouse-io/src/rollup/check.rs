@@ -6,25 +6,17 @@ use schemas::ids::Tenant;
 use schemas::times::Moment;
 use serde::Deserialize;
 
-use super::{COUNTS, HOUR, KEYS, MINUTES_TABLE, counted, counted_by};
+use super::{COUNTS, DAY, HOUR, HOURS_TABLE, NAMES, Unit, counted, insert_counted, put_together};
 use crate::client::ClickHouse;
 use crate::error::QueryError;
 
 /// Rows of one statement of [`rebuild`].
 const ROWS_AT_ONCE: u64 = 4_000_000;
-/// Seconds of a minute.
-const MINUTE: i64 = 60;
-/// What names a group by minute.
-const MINUTE_KEYS: &str =
-    "tenant, minute, remote_network_id, user_id, service_account_id, resource_id, connector_id, protocol,
-    tunnel_path, country";
-/// What is counted of it.
-const MINUTE_COUNTS: &str = "succeeded, failed_dns, failed_other, denied, bytes_received, bytes_transferred";
 
 /// A group that a roll-up has otherwise than the raw rows.
 #[derive(Clone, Debug, PartialEq, Eq, Row, Deserialize)]
 pub struct Difference {
-    /// Its hour or minute, Unix time in seconds.
+    /// Its minute, hour or day, Unix time in seconds.
     pub time: i64,
     /// Its Remote Network.
     pub remote_network_id: u64,
@@ -36,57 +28,42 @@ pub struct Difference {
     pub raw: String,
 }
 
-/// Where roll-up and raw rows differ, in the hours that `[from, to)` touches, by hour; at most `limit`. Hours that are still being
-/// written to may differ for a moment.
+/// Where a roll-up and raw rows differ, in the units that `[from, to)` touches, by time; at most `limit`. Units that are still being
+/// written to may differ for a moment. Minutes are those that are kept; a copy that came long after its fact is counted in them, and is
+/// a difference.
 ///
 /// # Errors
 /// When ClickHouse refuses or does not answer.
 pub async fn verify(
     clickhouse: &ClickHouse,
     tenant: &Tenant,
+    unit: Unit,
     (from, to): (Moment, Moment),
     limit: u32,
 ) -> Result<Vec<Difference>, QueryError> {
-    let (from, to) = whole(from, to, HOUR);
-    let rolled_up = format!("SELECT {KEYS}, {COUNTS} FROM connections_hourly FINAL WHERE {}", within("hour"));
-    let raw = format!("SELECT {KEYS}, {COUNTS} FROM ({})", counted(&within("toStartOfHour(end_time)")));
-    let sql =
-        differences("hour", "user_id, service_account_id, resource_id, connector_id", COUNTS, &rolled_up, &raw, limit);
-    clickhouse.within(bound(clickhouse, &sql, tenant, from, to).fetch_all()).await
-}
-
-/// The same for the roll-up by minute, in the minutes that `[from, to)` touches, of those that are kept. A copy that came long after
-/// its fact is counted there, and is a difference.
-///
-/// # Errors
-/// When ClickHouse refuses or does not answer.
-pub async fn verify_minutes(
-    clickhouse: &ClickHouse,
-    tenant: &Tenant,
-    (from, to): (Moment, Moment),
-    limit: u32,
-) -> Result<Vec<Difference>, QueryError> {
-    let (from, to) = whole(from, to, MINUTE);
-    let rolled_up = format!(
-        "SELECT {MINUTE_KEYS}, sum(succeeded) AS succeeded, sum(failed_dns) AS failed_dns, sum(failed_other) AS failed_other,
-             sum(denied) AS denied, sum(bytes_received) AS bytes_received, sum(bytes_transferred) AS bytes_transferred
-         FROM {MINUTES_TABLE} WHERE {} GROUP BY {MINUTE_KEYS}",
-        within("minute")
-    );
-    let facts = counted_by(MINUTE_KEYS, "toStartOfMinute(end_time) AS minute", &within("end_time"));
-    let raw = format!("SELECT {MINUTE_KEYS}, {MINUTE_COUNTS} FROM ({facts})");
-    let names = "user_id, service_account_id, resource_id, connector_id, protocol, tunnel_path, country";
-    let sql = differences("minute", names, MINUTE_COUNTS, &rolled_up, &raw, limit);
+    let ((from, to), (table, time)) = (whole(from, to, unit.seconds()), unit.table());
+    let rolled_up = match unit {
+        Unit::Minute => put_together(unit, time, &format!("{table} WHERE {}", within(time))),
+        Unit::Hour | Unit::Day => format!("{table} FINAL WHERE {}", within(time)),
+    };
+    let rolled_up = match unit {
+        Unit::Minute => format!("({rolled_up})"),
+        Unit::Hour | Unit::Day => rolled_up,
+    };
+    let keys = unit.keys();
+    let rolled_up = format!("SELECT {keys}, {COUNTS} FROM {rolled_up}");
+    let raw = format!("SELECT {keys}, {COUNTS} FROM ({})", counted(unit, &within("end_time")));
+    let sql = differences(time, &rolled_up, &raw, limit);
     clickhouse.within(bound(clickhouse, &sql, tenant, from, to).fetch_all()).await
 }
 
 /// Groups of two queries that differ; a group without any connection is the same as none.
-fn differences(time: &str, names: &str, counts: &str, rolled_up: &str, raw: &str, limit: u32) -> String {
+fn differences(time: &str, rolled_up: &str, raw: &str, limit: u32) -> String {
     format!(
         "SELECT time, remote_network_id, keys, anyIf(counts, is_rolled_up) AS rolled_up, anyIf(counts, NOT is_rolled_up) AS raw
          FROM (
-             SELECT toInt64(toUnixTimestamp({time})) AS time, remote_network_id, toString(({names})) AS keys,
-                 toString(({counts})) AS counts, is_rolled_up
+             SELECT toInt64(toUnixTimestamp({time})) AS time, remote_network_id, toString(({NAMES})) AS keys,
+                 toString(({COUNTS})) AS counts, is_rolled_up
              FROM (SELECT *, true AS is_rolled_up FROM ({rolled_up}) UNION ALL SELECT *, false FROM ({raw}))
              WHERE succeeded + failed_dns + failed_other + denied > 0)
          GROUP BY time, remote_network_id, keys HAVING rolled_up != raw
@@ -94,9 +71,9 @@ fn differences(time: &str, names: &str, counts: &str, rolled_up: &str, raw: &str
     )
 }
 
-/// Counts all hours anew that `[from, to)` touches, also those of which no raw rows are left; gives how many hours with raw rows that
-/// were. Readers see each group as it was or as it is, and events may keep coming: no hour counts as sealed for it, so what ingest
-/// stores later is counted as ever. `progress` is told hours that are done, and of how many.
+/// Counts all hours anew that `[from, to)` touches, also those of which no raw rows are left, and puts their days together from them;
+/// gives how many hours with raw rows that were. Readers see each group as it was or as it is, and events may keep coming: nothing
+/// counts as sealed for it, so what ingest stores later is counted as ever. `progress` is told hours that are done, and of how many.
 ///
 /// # Errors
 /// When ClickHouse refuses or does not answer; then some of it was done, and it may be done again.
@@ -106,29 +83,20 @@ pub async fn rebuild(
     (from, to): (Moment, Moment),
     mut progress: impl FnMut(usize, usize),
 ) -> Result<usize, QueryError> {
+    let days = whole(from, to, DAY);
     let (from, to) = whole(from, to, HOUR);
     let bound = |sql: &str, from: i64, to: i64| {
         let query = bound(clickhouse, sql, tenant, from, to);
         query.with_setting("max_partitions_per_insert_block", "0").with_setting("transform_null_in", "1")
     };
-    let raw = within("toStartOfHour(end_time)");
     let sql = format!(
-        "SELECT toInt64(toUnixTimestamp(toStartOfHour(end_time))) AS hour, count() FROM connections WHERE {raw}
-         GROUP BY hour ORDER BY hour"
+        "SELECT toInt64(toUnixTimestamp(toStartOfHour(end_time))) AS hour, count() FROM connections WHERE {}
+         GROUP BY hour ORDER BY hour",
+        within("end_time")
     );
     let hours: Vec<(i64, u64)> = clickhouse.within(bound(&sql, from, to).fetch_all()).await?;
-    // What no raw row is left of: no connections, with a version above what is there.
-    let gone = format!(
-        "INSERT INTO connections_hourly
-         SELECT {KEYS}, 0, 0, 0, 0, 0, 0, last_end_time, toUInt64(toUnixTimestamp64Nano(now64(9)))
-         FROM connections_hourly FINAL WHERE {} AND ({KEYS}) NOT IN (SELECT {KEYS} FROM ({}))",
-        within("hour"),
-        counted(&raw),
-    );
-    let counted = format!(
-        "INSERT INTO connections_hourly SELECT *, toUInt64(toUnixTimestamp64Nano(now64(9))) FROM ({})",
-        counted(&raw)
-    );
+    let of_hours = counted(Unit::Hour, &within("end_time"));
+    let [gone, counted] = [gone(Unit::Hour, &of_hours), insert_counted(Unit::Hour, &of_hours)];
     let mut done = 0;
     for some in together(&hours) {
         progress(done, hours.len());
@@ -141,8 +109,39 @@ pub async fn rebuild(
     for (begin, end) in without_rows(&hours, from, to) {
         clickhouse.within(bound(&gone, begin, end).execute()).await?;
     }
+    rebuild_days(&bound, clickhouse, days, &hours).await?;
     progress(done, hours.len());
     Ok(done)
+}
+
+/// Days of the hours that have rows, and those between and beside them, where groups may have to go.
+async fn rebuild_days(
+    bound: &impl Fn(&str, i64, i64) -> Query,
+    clickhouse: &ClickHouse,
+    (from, to): (i64, i64),
+    hours: &[(i64, u64)],
+) -> Result<(), QueryError> {
+    let rows = format!("{HOURS_TABLE} FINAL WHERE {}", within("hour"));
+    let of_hours = put_together(Unit::Day, "toStartOfDay(hour)", &rows);
+    let [gone, counted] = [gone(Unit::Day, &of_hours), insert_counted(Unit::Day, &of_hours)];
+    for of_day in hours.chunk_by(|left, right| left.0.div_euclid(DAY) == right.0.div_euclid(DAY)) {
+        let day = of_day[0].0.div_euclid(DAY) * DAY;
+        clickhouse.within(bound(&counted, day, day + DAY).execute()).await?;
+    }
+    // One statement for all: it reads the roll-ups alone.
+    clickhouse.within(bound(&gone, from, to).execute()).await
+}
+
+/// Writes zeros over groups that nothing is left of, with a version above what is there.
+fn gone(unit: Unit, groups: &str) -> String {
+    let ((table, time), keys) = (unit.table(), unit.keys());
+    format!(
+        "INSERT INTO {table} ({keys}, {COUNTS}, version)
+         SELECT {keys}, 0, 0, 0, 0, 0, 0, toUInt64(toUnixTimestamp64Nano(now64(9)))
+         FROM {table} FINAL WHERE {} AND succeeded + failed_dns + failed_other + denied > 0
+             AND ({keys}) NOT IN (SELECT {keys} FROM ({groups}))",
+        within(time)
+    )
 }
 
 /// Hours of one statement: together no more than so many rows, whose ids it holds in memory, except where one hour has more.

@@ -1,15 +1,19 @@
 //! Rows to count: facts from the raw table, sums of them from the roll-ups, or all together.
 
+use schemas::connection_event::ConnectionStatus;
 use schemas::ids::Tenant;
 use schemas::times::Moment;
 use traffic_query::{Dimension, Field, Measure, TrafficFilter};
 
 use super::condition::{condition, is_dns_error};
 use super::parameters::Parameters;
-use crate::rollup::MINUTES_TABLE;
+use crate::rollup::Unit;
 
 const MINUTE_MICROS: i64 = 60_000_000;
 const HOUR_MICROS: i64 = 60 * MINUTE_MICROS;
+const DAY_MICROS: i64 = 24 * HOUR_MICROS;
+/// Stands for no id among ids, which are at most 2^63 - 1.
+const NO_ID: u64 = u64::MAX;
 /// Hours that may not be counted yet are read by minute.
 const COUNTED_AFTER_MICROS: i64 = 2 * HOUR_MICROS;
 
@@ -18,7 +22,7 @@ const COUNTED_AFTER_MICROS: i64 = 2 * HOUR_MICROS;
 pub enum Source {
     /// Raw rows.
     Raw,
-    /// The roll-ups by hour and, where hours are too new, by minute; and raw rows for pieces of them at the ends of the range.
+    /// The roll-ups by day, by hour and, where hours are too new, by minute; and raw rows for pieces of them at the ends of the range.
     Rollup,
 }
 
@@ -40,69 +44,72 @@ pub(super) struct Wanted<'a> {
     pub(super) filter: &'a TrafficFilter,
     pub(super) keys: &'a [Dimension],
     pub(super) measures: &'a [Measure],
-    /// Beginnings of buckets, where there are any: none may lie within an hour of the roll-up.
+    /// Beginnings of buckets, in order, where there are any: none may lie within a row of a roll-up.
     pub(super) starts: &'a [Moment],
     pub(super) now: Moment,
 }
 
+/// Rows of one kind in a part of the range, microseconds. `None`: raw rows.
+type Piece = (Option<Unit>, i64, i64);
+
 impl Wanted<'_> {
-    /// The hours and the minutes behind them that the roll-ups answer for, as three moments; `None` where they cannot answer at all.
-    fn rolled_up(&self) -> Option<[Moment; 3]> {
-        let knows_key = |key: &Dimension| {
-            matches!(
-                key,
-                Dimension::RemoteNetwork
-                    | Dimension::User
-                    | Dimension::ServiceAccount
-                    | Dimension::Resource
-                    | Dimension::Connector
-            )
-        };
-        let knows_field = |field: Field| {
-            matches!(
-                field,
-                Field::From
-                    | Field::To
-                    | Field::Zone
-                    | Field::RemoteNetworks
-                    | Field::Users
-                    | Field::ServiceAccounts
-                    | Field::Resources
-                    | Field::Connectors
-            )
-        };
-        let knows_all = self.keys.iter().all(knows_key)
+    /// What each part of the range is read from, in order; `None` where the roll-ups cannot answer at all.
+    fn rolled_up(&self) -> Option<Vec<Piece>> {
+        let knows_all = self.keys.iter().all(|key| knows_key(*key))
             && self.measures.iter().all(|measure| of_sums(*measure).is_some())
             && Field::ALL.into_iter().all(|field| knows_field(field) || !self.filter.narrows(field));
         let are_whole = |unit: i64| self.starts.iter().all(|start| start.as_micros() % unit == 0);
         let (from, to, now) = (self.filter.from.as_micros(), self.filter.to.as_micros(), self.now.as_micros());
-        let up = |micros: i64, unit: i64| -(-micros).div_euclid(unit) * unit;
-        let down = |micros: i64, unit: i64| micros.div_euclid(unit) * unit;
         let counted = down(now - COUNTED_AFTER_MICROS, HOUR_MICROS);
         // Only the newest hours are read by minute: in older minutes are copies that came late.
         let newest = up(from.max(counted), MINUTE_MICROS);
         let first = if are_whole(HOUR_MICROS) { up(from, HOUR_MICROS).min(newest) } else { newest };
         let middle = down(to, HOUR_MICROS).min(counted).max(first);
         let last = if to > counted { down(to, MINUTE_MICROS).max(middle) } else { middle };
-        let is_any = first < last;
-        (knows_all && are_whole(MINUTE_MICROS) && is_any).then(|| [first, middle, last].map(Moment::from_micros))
+        if !knows_all || !are_whole(MINUTE_MICROS) || first >= last {
+            return None;
+        }
+        let mut pieces = vec![(None, from, first)];
+        pieces.extend(self.hours_and_days(first, middle));
+        pieces.extend([(Some(Unit::Minute), middle, last), (None, last, to)]);
+        pieces.retain(|(_, begin, end)| begin < end);
+        Some(pieces)
     }
 
-    /// A query of rows with `at` (microseconds), `keys`, and what [`values`] needs; and where it reads.
+    /// Whole hours as days where they are one and no bucket begins within it, so that days of another zone are made of hours.
+    fn hours_and_days(&self, first: i64, end: i64) -> Vec<Piece> {
+        let is_day = |begin: i64| {
+            let next = self.starts.partition_point(|start| start.as_micros() <= begin);
+            begin + DAY_MICROS <= end && self.starts.get(next).is_none_or(|it| it.as_micros() >= begin + DAY_MICROS)
+        };
+        let mut pieces: Vec<Piece> = Vec::new();
+        let mut at = first;
+        while at < end {
+            let is_whole = at % DAY_MICROS == 0 && is_day(at);
+            let unit = if is_whole { Unit::Day } else { Unit::Hour };
+            let next = if is_whole { at + DAY_MICROS } else { up(at + 1, DAY_MICROS).min(end) };
+            match pieces.last_mut() {
+                Some((last, _, until)) if *last == Some(unit) => *until = next,
+                _ => pieces.push((Some(unit), at, next)),
+            }
+            at = next;
+        }
+        pieces
+    }
+
+    /// A query of rows with `at` (microseconds), `key_0` and so on, and what [`values`] needs; and where it reads.
     pub(super) fn facts(&self, parameters: &mut Parameters) -> (String, Source) {
-        let Some([first, middle, last]) = self.rolled_up() else {
+        let Some(pieces) = self.rolled_up() else {
             return (self.raw(self.filter, parameters), Source::Raw);
         };
-        let mut pieces = Vec::new();
-        let mut piece = |begin: Moment, end: Moment, rows: fn(&Self, &TrafficFilter, &mut Parameters) -> String| {
-            if begin < end {
-                pieces.push(rows(self, &self.filter.within(begin, end), parameters));
+        let rows = |(unit, begin, end): Piece| {
+            let filter = self.filter.within(Moment::from_micros(begin), Moment::from_micros(end));
+            match unit {
+                Some(unit) => self.rollup(unit, &filter, parameters),
+                None => self.raw(&filter, parameters),
             }
         };
-        piece(self.filter.from, first, Self::raw);
-        piece(first, middle, Self::hours);
-        piece(middle, last, Self::minutes);
-        piece(last, self.filter.to, Self::raw);
+        let pieces: Vec<String> = pieces.into_iter().map(rows).collect();
         // Each in brackets: what stands at the end of one belongs to it alone.
         (format!("({})", pieces.join(") UNION ALL (")), Source::Rollup)
     }
@@ -115,7 +122,8 @@ impl Wanted<'_> {
             let bytes = |column: &str| format!("if(event_type = 'closed_connection', toUInt128({column}), 0)");
             let dns = is_dns_error();
             format!(
-                "{} AS succeeded, {} AS failed_dns, {} AS failed_other, {} AS denied, {} AS received, {} AS transferred",
+                "{} AS normal, {} AS dns, {} AS other, {} AS refused, {} AS received, {} AS transferred,
+                 if(event_type = 'denied_access', NULL, user_id) AS who",
                 is("event_type = 'closed_connection'"),
                 is(&dns),
                 is(&format!("event_type = 'failed_to_connect' AND NOT {dns}")),
@@ -131,38 +139,92 @@ impl Wanted<'_> {
             )
         };
         format!(
-            "SELECT toUnixTimestamp64Micro(end_time) AS at, {} AS keys, {sums} FROM connections WHERE {condition}
+            "SELECT toUnixTimestamp64Micro(end_time) AS at, {} {sums} FROM connections WHERE {condition}
              ORDER BY _kafka_source, _kafka_partition, _kafka_offset
              LIMIT 1 BY intDiv(at, 1000), event_id_tail",
-            self.key_array()
+            self.key_columns(key_expression)
         )
     }
 
-    /// Hours of the roll-up. Each row stands at the beginning of its hour.
-    fn hours(&self, filter: &TrafficFilter, parameters: &mut Parameters) -> String {
-        let condition = condition(self.tenant, filter, "hour", parameters);
+    /// Rows of a roll-up. Each stands at the beginning of its unit; one that counts several statuses becomes several where it is asked for
+    /// by them.
+    fn rollup(&self, unit: Unit, filter: &TrafficFilter, parameters: &mut Parameters) -> String {
+        let (table, time) = unit.table();
+        let is_final = if unit == Unit::Minute { "" } else { "FINAL" };
+        let by_status = self.keys.contains(&Dimension::Status);
+        let statuses = if by_status {
+            "ARRAY JOIN ['NORMAL', 'DNS_ERROR', 'CONNECTION_FAILED', 'ACCESS_DENIED'] AS status"
+        } else {
+            ""
+        };
+        let count = |column: &str, status: ConnectionStatus| {
+            if !filter.statuses.is_empty() && !filter.statuses.contains(&status) {
+                format!("0 * {column}")
+            } else if by_status {
+                format!("(status = '{}') * {column}", status.report_name())
+            } else {
+                column.to_owned()
+            }
+        };
+        let normal = |column: &str| count(column, ConnectionStatus::Normal);
+        let key = |key: Dimension| match key {
+            Dimension::Status => "status".to_owned(),
+            key => key_expression(key),
+        };
+        let condition = condition(self.tenant, &filter.clone().without(Field::Statuses), time, parameters);
         format!(
-            "SELECT toInt64(toUnixTimestamp(hour)) * 1000000 AS at, {} AS keys, succeeded, failed_dns, failed_other, denied,
-                 bytes_received AS received, bytes_transferred AS transferred
-             FROM connections_hourly FINAL WHERE {condition} AND succeeded + failed_dns + failed_other + denied > 0",
-            self.key_array()
+            "SELECT toInt64(toUnixTimestamp({time})) * 1000000 AS at, {} toUInt64({}) AS normal, toUInt64({}) AS dns,
+                 toUInt64({}) AS other, toUInt64({}) AS refused, toUInt128({}) AS received, toUInt128({}) AS transferred,
+                 if(normal + dns + other > 0, user_id, NULL) AS who
+             FROM {table} {is_final} {statuses} WHERE {condition} AND normal + dns + other + refused > 0",
+            self.key_columns(key),
+            normal("succeeded"),
+            count("failed_dns", ConnectionStatus::DnsError),
+            count("failed_other", ConnectionStatus::ConnectionFailed),
+            count("denied", ConnectionStatus::AccessDenied),
+            normal("bytes_received"),
+            normal("bytes_transferred"),
         )
     }
 
-    /// Minutes of the roll-up. Each row stands at the beginning of its minute.
-    fn minutes(&self, filter: &TrafficFilter, parameters: &mut Parameters) -> String {
-        let condition = condition(self.tenant, filter, "minute", parameters);
-        format!(
-            "SELECT toInt64(toUnixTimestamp(minute)) * 1000000 AS at, {} AS keys, succeeded, failed_dns, failed_other, denied,
-                 bytes_received AS received, bytes_transferred AS transferred
-             FROM {MINUTES_TABLE} WHERE {condition} AND succeeded + failed_dns + failed_other + denied > 0",
-            self.key_array()
-        )
+    /// Numbers stay numbers until groups are made: a text for each row is what costs most.
+    fn key_columns(&self, expression: impl Fn(Dimension) -> String) -> String {
+        let columns = self.keys.iter().enumerate().map(|(at, key)| format!("{} AS key_{at},", expression(*key)));
+        columns.collect::<Vec<_>>().join(" ")
     }
 
-    fn key_array(&self) -> String {
-        let keys: Vec<String> = self.keys.iter().map(|key| key_expression(*key)).collect();
-        if keys.is_empty() { "CAST([], 'Array(String)')".to_owned() } else { format!("[{}]", keys.join(", ")) }
+    /// The keys of a group as text, from columns with this name and their numbers.
+    pub(super) fn key_texts(&self, name: &str) -> String {
+        if self.keys.is_empty() {
+            return "CAST([], 'Array(String)')".to_owned();
+        }
+        let text = |(at, key): (usize, &Dimension)| {
+            if is_id(*key) {
+                format!("if({name}_{at} = {NO_ID}, '', toString({name}_{at}))")
+            } else {
+                format!("toString({name}_{at})")
+            }
+        };
+        format!("[{}]", self.keys.iter().enumerate().map(text).collect::<Vec<_>>().join(", "))
+    }
+
+    /// The columns of [`Self::facts`] that groups are made by.
+    pub(super) fn key_names(&self) -> String {
+        (0..self.keys.len()).map(|at| format!("key_{at}")).collect::<Vec<_>>().join(", ")
+    }
+
+    /// True for rows of one of the groups, whose keys are texts.
+    pub(super) fn keys_in(&self, groups: Vec<Vec<String>>, parameters: &mut Parameters) -> String {
+        if groups.is_empty() {
+            return "false".to_owned();
+        }
+        let typed = |(at, key): (usize, &Dimension)| {
+            let text = format!("it[{}]", at + 1);
+            if is_id(*key) { format!("if({text} = '', {NO_ID}, toUInt64OrZero({text}))") } else { text }
+        };
+        let typed = self.keys.iter().enumerate().map(typed).collect::<Vec<_>>().join(", ");
+        let lists = parameters.lists(groups);
+        format!("({}) IN (arrayMap(it -> ({typed}), {lists}))", self.key_names())
     }
 
     /// What is measured, over rows of [`Self::facts`], as an array.
@@ -176,16 +238,81 @@ impl Wanted<'_> {
     }
 }
 
-/// A key as text.
+fn up(micros: i64, unit: i64) -> i64 {
+    -(-micros).div_euclid(unit) * unit
+}
+
+fn down(micros: i64, unit: i64) -> i64 {
+    micros.div_euclid(unit) * unit
+}
+
+/// Whether the roll-ups tell connections apart by it.
+fn knows_key(key: Dimension) -> bool {
+    match key {
+        Dimension::RemoteNetwork
+        | Dimension::User
+        | Dimension::ServiceAccount
+        | Dimension::Resource
+        | Dimension::Connector
+        | Dimension::Protocol
+        | Dimension::Status
+        | Dimension::TunnelPath
+        | Dimension::Country => true,
+        Dimension::AppliedRule
+        | Dimension::Device
+        | Dimension::Port
+        | Dimension::ClientAddress
+        | Dimension::Address => false,
+    }
+}
+
+/// Whether the roll-ups know what the field chooses by.
+pub(super) fn knows_field(field: Field) -> bool {
+    match field {
+        Field::From
+        | Field::To
+        | Field::Zone
+        | Field::RemoteNetworks
+        | Field::Users
+        | Field::ServiceAccounts
+        | Field::Resources
+        | Field::Connectors
+        | Field::Protocols
+        | Field::Statuses
+        | Field::TunnelPaths
+        | Field::Countries => true,
+        Field::AppliedRules
+        | Field::Devices
+        | Field::Ports
+        | Field::ClientAddresses
+        | Field::ResourceAddresses
+        | Field::Domain => false,
+    }
+}
+
+/// Whether a key is an id, a number; else it is text.
+fn is_id(key: Dimension) -> bool {
+    matches!(
+        key,
+        Dimension::RemoteNetwork
+            | Dimension::User
+            | Dimension::ServiceAccount
+            | Dimension::Resource
+            | Dimension::Connector
+            | Dimension::Device
+    )
+}
+
+/// A key as a number, [`NO_ID`] where there is none, or as text.
 fn key_expression(key: Dimension) -> String {
     match key {
-        Dimension::RemoteNetwork => "toString(remote_network_id)".to_owned(),
-        Dimension::User => "ifNull(toString(user_id), '')".to_owned(),
-        Dimension::ServiceAccount => "ifNull(toString(service_account_id), '')".to_owned(),
-        Dimension::Resource => "toString(resource_id)".to_owned(),
+        Dimension::RemoteNetwork => "remote_network_id".to_owned(),
+        Dimension::User => format!("ifNull(user_id, {NO_ID})"),
+        Dimension::ServiceAccount => format!("ifNull(service_account_id, {NO_ID})"),
+        Dimension::Resource => "resource_id".to_owned(),
         Dimension::AppliedRule => "toString(applied_rule)".to_owned(),
-        Dimension::Connector => "toString(connector_id)".to_owned(),
-        Dimension::Device => "ifNull(toString(device_id), '')".to_owned(),
+        Dimension::Connector => "connector_id".to_owned(),
+        Dimension::Device => format!("ifNull(device_id, {NO_ID})"),
         Dimension::Protocol => "toString(protocol)".to_owned(),
         Dimension::Port => "toString(resource_port)".to_owned(),
         Dimension::Status => format!(
@@ -194,7 +321,7 @@ fn key_expression(key: Dimension) -> String {
             is_dns_error()
         ),
         Dimension::TunnelPath => "toString(tunnel_path)".to_owned(),
-        Dimension::Country => "ifNull(toString(country), '')".to_owned(),
+        Dimension::Country => "ifNull(CAST(country, 'Nullable(String)'), '')".to_owned(),
         // IPv4 is printed as such; the engine prints the mapped form.
         Dimension::ClientAddress => {
             "replaceRegexpOne(ifNull(toString(client_ip), ''), '^::ffff:([0-9]+[.][0-9.]+)$', '\\\\1')".to_owned()
@@ -203,20 +330,20 @@ fn key_expression(key: Dimension) -> String {
     }
 }
 
-/// A measure over sums, which the roll-up has too; `None` where it needs the rows themselves.
+/// A measure over what the roll-ups have too; `None` where it needs the rows themselves.
 fn of_sums(measure: Measure) -> Option<&'static str> {
     match measure {
-        Measure::Events => Some("sum(succeeded + failed_dns + failed_other + denied)"),
-        Measure::Connections => Some("sum(succeeded + failed_dns + failed_other)"),
-        Measure::Succeeded => Some("sum(succeeded)"),
-        Measure::FailedDns => Some("sum(failed_dns)"),
-        Measure::FailedOther => Some("sum(failed_other)"),
-        Measure::Denied => Some("sum(denied)"),
+        Measure::Events => Some("sum(normal + dns + other + refused)"),
+        Measure::Connections => Some("sum(normal + dns + other)"),
+        Measure::Succeeded => Some("sum(normal)"),
+        Measure::FailedDns => Some("sum(dns)"),
+        Measure::FailedOther => Some("sum(other)"),
+        Measure::Denied => Some("sum(refused)"),
         Measure::Bytes => Some("sum(received + transferred)"),
         Measure::BytesReceived => Some("sum(received)"),
         Measure::BytesTransferred => Some("sum(transferred)"),
-        Measure::Users
-        | Measure::Devices
+        Measure::Users => Some("uniqExact(who)"),
+        Measure::Devices
         | Measure::ClientAddresses
         | Measure::Addresses
         | Measure::DurationP50

@@ -18,7 +18,7 @@ pub const CONNECTIONS_MIN: u32 = 10;
 pub const FEW_ADDRESSES: u32 = 5;
 
 /// What counts as a connection, over rows of facts.
-const CONNECTIONS: &str = "succeeded + failed_dns + failed_other";
+const CONNECTIONS: &str = "normal + dns + other";
 
 /// One thing that stands out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,7 +83,8 @@ impl Asked<'_> {
     fn facts(&mut self, filter: &TrafficFilter, keys: &[Dimension], measure: Measure) -> String {
         let measures = [measure];
         let wanted = Wanted { tenant: self.tenant, filter, keys, measures: &measures, starts: &[], now: self.now };
-        wanted.facts(&mut self.parameters).0
+        let facts = wanted.facts(&mut self.parameters).0;
+        format!("SELECT {} AS keys, * FROM ({facts})", wanted.key_texts("key"))
     }
 
     /// Rows in the range.
@@ -109,7 +110,7 @@ impl Asked<'_> {
                 let facts = self.within(&[subject[0], Dimension::TunnelPath]);
                 share(&facts, &format!("if(keys[2] = 'relay', {CONNECTIONS}, 0)"))
             }
-            Insight::ErrorRate => share(&self.within(subject), "failed_dns + failed_other"),
+            Insight::ErrorRate => share(&self.within(subject), "dns + other"),
             Insight::SlowNames => self.slow_names(),
             Insight::UnevenConnectors => self.uneven_connectors(),
         }
@@ -121,7 +122,7 @@ impl Asked<'_> {
         let rows = self.within_and_before();
         format!(
             "SELECT {columns} FROM (
-                 SELECT keys AS subject, sumIf({CONNECTIONS} + denied, is_in) AS events, minIf(at, is_in) AS first_at,
+                 SELECT keys AS subject, sumIf({CONNECTIONS} + refused, is_in) AS events, minIf(at, is_in) AS first_at,
                      countIf(NOT is_in) AS earlier, sum(earlier) OVER (PARTITION BY subject[1]) AS known
                  FROM ({rows}) GROUP BY subject)
              WHERE earlier = 0 AND known > 0 AND subject[1] != '' AND subject[2] != ''

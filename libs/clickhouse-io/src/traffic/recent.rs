@@ -5,12 +5,14 @@ use schemas::connection_event::ConnectionEvent;
 use schemas::event_id::EventId;
 use schemas::ids::Tenant;
 use schemas::times::Moment;
-use traffic_query::TrafficFilter;
+use traffic_query::{Field, TrafficFilter};
 
 use super::condition::condition;
+use super::facts::knows_field;
 use super::parameters::Parameters;
 use crate::client::ClickHouse;
 use crate::error::QueryError;
+use crate::rollup::Unit;
 use crate::rows::ConnectionRow;
 
 /// Most connections of a page.
@@ -19,8 +21,14 @@ pub const PAGE_MAX: u32 = 500;
 const HOUR_MICROS: i64 = 3_600_000_000;
 /// Events may lie this far ahead of the clock.
 const AHEAD_MAX_MICROS: i64 = 2 * 24 * HOUR_MICROS;
+const DAY_MICROS: i64 = 24 * HOUR_MICROS;
 /// How much further back each step looks than the one before it.
 const GROWTH: i64 = 4;
+/// So many days back the roll-up by day is asked how far a page reaches, one after the other.
+const DAYS_BACK: [i64; 3] = [8, 64, 512];
+
+/// Fields that leave little of a tenant's traffic.
+const SPARSE: [Field; 4] = [Field::Users, Field::ServiceAccounts, Field::Resources, Field::Connectors];
 
 /// A page of connections.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,6 +62,8 @@ pub async fn recent(
     let mut width = HOUR_MICROS;
     // The key begins with the hour: an hour of a tenant costs what is in it, and most pages are full after a few.
     let mut begin = end.min(now) - width;
+    // Of few Users or Resources there is little, and each step reads all columns of what it finds.
+    let mut is_sparse = SPARSE.into_iter().any(|field| filter.narrows(field));
     while end > filter.from.as_micros() && connections.len() <= limit {
         begin = begin.div_euclid(HOUR_MICROS) * HOUR_MICROS;
         let window = filter.within(Moment::from_micros(begin.max(filter.from.as_micros())), Moment::from_micros(end));
@@ -62,11 +72,52 @@ pub async fn recent(
         end = begin;
         width *= GROWTH;
         begin = end - width;
+        if is_sparse && connections.len() <= limit && end > filter.from.as_micros() {
+            is_sparse = false;
+            let missing = limit + 1 - connections.len();
+            let reached = day_of(clickhouse, tenant, filter, end, missing).await?;
+            begin = reached.unwrap_or(begin);
+            width = width.max(end - begin);
+        }
     }
     let is_more = connections.len() > limit;
     connections.truncate(limit);
     let next = connections.last().filter(|_| is_more).map(|last| last.event_id);
     Ok(Page { connections, next })
+}
+
+/// The beginning of the day before `end` back to which the roll-up by day counts so many events, of days that are over; `None` where there
+/// are not so many in the days that are looked at. It says how far a page may reach, never what is on it: what the roll-up lacks, or has
+/// in two versions, makes a step too long or too short.
+async fn day_of(
+    clickhouse: &ClickHouse,
+    tenant: &Tenant,
+    filter: &TrafficFilter,
+    end: i64,
+    wanted: usize,
+) -> Result<Option<i64>, QueryError> {
+    let unknown = Field::ALL.into_iter().filter(|field| !knows_field(*field) || *field == Field::Statuses);
+    let filter = unknown.fold(filter.clone(), TrafficFilter::without);
+    for days in DAYS_BACK {
+        let first = (end - days * DAY_MICROS).div_euclid(DAY_MICROS) * DAY_MICROS;
+        let range = filter.within(Moment::from_micros(first), Moment::from_micros(end));
+        let mut parameters = Parameters::default();
+        let (table, day) = Unit::Day.table();
+        let condition = condition(tenant, &range, day, &mut parameters);
+        let sql = format!(
+            "SELECT toInt64(toUnixTimestamp({day})) AS time, sum(succeeded + failed_dns + failed_other + denied) AS events
+             FROM {table} WHERE {condition} GROUP BY {day} ORDER BY {day} DESC"
+        );
+        let found: Vec<(i64, u64)> = clickhouse.within(parameters.query(clickhouse, &sql).fetch_all()).await?;
+        let mut events = 0;
+        for (day, count) in found {
+            events += count;
+            if events >= wanted as u64 {
+                return Ok(Some(day * 1_000_000));
+            }
+        }
+    }
+    Ok(None)
 }
 
 async fn newest(

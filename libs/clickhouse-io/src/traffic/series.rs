@@ -10,7 +10,7 @@ use traffic_query::SeriesQuery;
 
 use super::facts::{Source, Wanted};
 use super::parameters::Parameters;
-use super::top::{keys_in, most};
+use super::top::most;
 use crate::client::ClickHouse;
 use crate::error::QueryError;
 
@@ -64,11 +64,21 @@ pub async fn series(
     let bucket = format!("roundDown(at, {})", parameters.moments(&starts));
     let is_other = match width {
         0 => "false".to_owned(),
-        _ => format!("NOT {}", keys_in(&chosen, &mut parameters)),
+        _ => {
+            format!(
+                "assumeNotNull(NOT {})",
+                wanted.keys_in(chosen.iter().map(|group| group.keys.clone()).collect(), &mut parameters)
+            )
+        }
     };
+    let of_group = |at: usize| format!("if(is_other, defaultValueOfArgumentType(key_{at}), key_{at}) AS group_{at}, ");
+    let groups_by: String = (0..width).map(|at| format!(", group_{at}")).collect();
     let sql = format!(
-        "SELECT {bucket} AS start, {is_other} AS is_other, if(is_other, [], keys) AS named, {} AS values
-         FROM ({facts}) GROUP BY start, is_other, named",
+        "SELECT start, is_other, if(is_other, [], {}) AS named, values FROM (
+             SELECT {bucket} AS start, {is_other} AS is_other, {} {} AS values FROM ({facts})
+             GROUP BY start, is_other{groups_by})",
+        wanted.key_texts("group"),
+        (0..width).map(of_group).collect::<String>(),
         wanted.values()
     );
     let points: Vec<Point> = if starts.is_empty() {

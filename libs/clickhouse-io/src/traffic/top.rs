@@ -49,7 +49,7 @@ pub async fn top(clickhouse: &ClickHouse, tenant: &Tenant, query: &TopQuery, now
         groups.truncate(limit);
         let mut parameters = Parameters::default();
         let (facts, _) = wanted.facts(&mut parameters);
-        let keys = keys_in(&groups, &mut parameters);
+        let keys = wanted.keys_in(groups.iter().map(|group| group.keys.clone()).collect(), &mut parameters);
         let sql = format!("SELECT {} AS values FROM ({facts}) WHERE NOT {keys}", wanted.values());
         let rest: Rest = clickhouse.within(parameters.query(clickhouse, &sql).fetch_one()).await?;
         Some(rest.values)
@@ -67,18 +67,13 @@ pub(super) async fn most(
 ) -> Result<(Vec<Group>, Source), QueryError> {
     let mut parameters = Parameters::default();
     let (facts, source) = wanted.facts(&mut parameters);
+    let names = wanted.key_names();
     let sql = format!(
-        "SELECT keys, {} AS values FROM ({facts}) GROUP BY keys ORDER BY values[1] DESC, keys LIMIT {limit}",
+        "SELECT {} AS keys, values FROM (SELECT {names}, {} AS values FROM ({facts}) GROUP BY {names})
+         ORDER BY values[1] DESC, keys LIMIT {limit}",
+        wanted.key_texts("key"),
         wanted.values()
     );
     let groups = clickhouse.within(parameters.query(clickhouse, &sql).fetch_all()).await?;
     Ok((groups, source))
-}
-
-/// True for rows of one of the groups.
-pub(super) fn keys_in(groups: &[Group], parameters: &mut Parameters) -> String {
-    if groups.is_empty() {
-        return "false".to_owned();
-    }
-    format!("keys IN {}", parameters.lists(groups.iter().map(|group| group.keys.clone()).collect()))
 }

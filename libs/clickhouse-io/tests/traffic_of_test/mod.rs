@@ -194,6 +194,10 @@ pub(crate) fn groups(random: &mut StdRng, filter: &TrafficFilter) -> TopQuery {
         Dimension::ServiceAccount,
         Dimension::Resource,
         Dimension::Connector,
+        Dimension::Protocol,
+        Dimension::Status,
+        Dimension::TunnelPath,
+        Dimension::Country,
     ];
     let sums = [
         Measure::Events,
@@ -205,6 +209,7 @@ pub(crate) fn groups(random: &mut StdRng, filter: &TrafficFilter) -> TopQuery {
         Measure::Bytes,
         Measure::BytesReceived,
         Measure::BytesTransferred,
+        Measure::Users,
     ];
     let (dimensions, measures) =
         if random.random_bool(0.5) { (&of_rollup[..], &sums[..]) } else { (Dimension::ALL, Measure::ALL) };
