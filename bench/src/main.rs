@@ -5,6 +5,7 @@ mod connector;
 mod demo_seconds_to_console;
 mod figure;
 mod ingest;
+mod open_connections;
 mod process;
 mod queries;
 mod raw_bytes_per_row;
@@ -70,6 +71,9 @@ enum Name {
     /// Latencies of what admins ask all day, over many rows of many tenants.
     #[value(name = "queries")]
     Queries,
+    /// From a line in a log to an open connection in an answer, and how long the question takes.
+    #[value(name = "open_connections")]
+    OpenConnections,
     /// CPU time from Avro in memory to sorted blocks, an event.
     #[value(name = "transcode")]
     Transcode,
@@ -93,6 +97,7 @@ async fn main() -> anyhow::Result<()> {
             let [kafka, registry, log] = connector::PEER_PARTS.map(|name| std::env::var(name).unwrap_or_default());
             return connector::obvious::run(&kafka, &registry, &log).await;
         }
+        Name::OpenConnections => open_connections::measure().await?,
         Name::Queries => queries::measure(options.small).await?,
         Name::Transcode => transcode::measure(options.small)?,
     };

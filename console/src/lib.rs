@@ -14,6 +14,7 @@ mod openapi;
 mod routes;
 mod session;
 
+use axum::serve::ListenerExt as _;
 use std::sync::Arc;
 
 use clickhouse_io::{ClickHouse, ClickHouseConfig};
@@ -88,6 +89,8 @@ pub async fn serve(
     let router = routes::router(app).into_make_service_with_connect_info::<std::net::SocketAddr>();
     tasks.spawn("http", async move {
         // Streams of changes have no end of their own: they are cut when the deadline is over.
+        // An answer may be several small writes: they are not held back until the browser has acknowledged those before.
+        let listener = listener.tap_io(|connection| _ = connection.set_nodelay(true));
         let serving = axum::serve(listener, router).with_graceful_shutdown(stopping.clone().cancelled_owned());
         tokio::select! {
             served = async { serving.await } => served,

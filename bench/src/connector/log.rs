@@ -27,7 +27,7 @@ pub(crate) fn write(path: &Path, lines: u32) -> anyhow::Result<f64> {
 }
 
 /// The line of an event, version 2, with its end.
-fn line_of(event: &ConnectionEvent) -> String {
+pub(crate) fn line_of(event: &ConnectionEvent) -> String {
     let address = |address: Option<schemas::addresses::Address>| address.map(|address| address.to_string());
     let path = if event.tunnel_path == TunnelPath::Relay { "relay" } else { "direct" };
     let relay = |relay: &schemas::connection_event::Relay| json!({"ip": address(relay.ip), "name": relay.name, "port": relay.port});

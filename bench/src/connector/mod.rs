@@ -1,6 +1,6 @@
 //! A log file to Kafka: lines per CPU second of `flowledger connector --once`, beside what one would write first.
 
-mod log;
+pub(crate) mod log;
 pub(crate) mod obvious;
 
 use std::fs::File;

@@ -12,6 +12,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, Method};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
+use axum::serve::ListenerExt as _;
 use futures_util::StreamExt;
 use tokio_util::sync::CancellationToken;
 
@@ -143,6 +144,8 @@ pub(crate) async fn run(config: EngineConfig, stop: CancellationToken) -> Result
     let listener = tokio::net::TcpListener::bind(config.listen).await?;
     tracing::info!(address = %listener.local_addr()?, "the embedded engine answers");
     let stopping = stop.clone();
+    // An answer is several small writes: without this the last one waits 40 ms until the client has acknowledged those before.
+    let listener = listener.tap_io(|connection| _ = connection.set_nodelay(true));
     let serving = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned());
     tokio::select! {
         served = async { serving.await } => served?,

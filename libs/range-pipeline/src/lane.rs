@@ -92,8 +92,9 @@ pub(crate) struct Lane<J: Job> {
     pub(crate) filler: RangeFiller<J::Fill>,
     /// Its records wait, from this offset on, for a schema.
     pub(crate) held_at: Option<i64>,
-    /// The partition's end was reached since the open range was begun: there is no backlog.
-    pub(crate) has_seen_end: bool,
+    /// There is no backlog: since the open range was begun the partition's end was reached, or a record came that was young. Records that
+    /// come all the time are fetched without ever an end between them.
+    pub(crate) is_caught_up: bool,
     pub(crate) progress: Progress,
     pub(crate) writer: JoinHandle<()>,
     /// Since when its writer has given it up: Kafka says that it is not ours, and the client does not say so yet.
@@ -107,7 +108,7 @@ impl<J: Job> Lane<J> {
     /// Closes the open range, if there is something to close, and hands it to the writer.
     pub(crate) fn close(&mut self) {
         if let Some(filled) = self.filler.close() {
-            self.has_seen_end = false;
+            self.is_caught_up = false;
             self.progress.ranges().push_back(Unwritten { oldest_ms: filled.oldest_ms, records: filled.records });
             self.waiting.push_back(filled.range);
             self.hand_on();
@@ -128,6 +129,11 @@ impl<J: Job> Lane<J> {
         }
     }
 
+    /// A record has come; since `young_since_ms` they are too young to be a backlog's.
+    pub(crate) fn came(&mut self, timestamp_ms: i64, young_since_ms: i64) {
+        self.is_caught_up |= timestamp_ms >= young_since_ms;
+    }
+
     /// True where its writer is behind.
     pub(crate) fn is_behind(&self) -> bool {
         !self.waiting.is_empty()
@@ -138,7 +144,7 @@ impl<J: Job> Lane<J> {
     /// whatever is done, but no longer than [`BACKLOG_AGES`].
     pub(crate) fn close_if_due(&mut self, now: Instant) {
         let has_next = self.ranges.capacity() < self.ranges.max_capacity() || self.is_behind();
-        let ages = if self.has_seen_end { 1 } else { BACKLOG_AGES };
+        let ages = if self.is_caught_up { 1 } else { BACKLOG_AGES };
         if self.filler.is_full() || (!has_next && self.filler.is_due(now, ages)) {
             self.close();
         }
@@ -175,7 +181,7 @@ mod tests {
             epoch: 1,
             filler: RangeFiller::new(0, &Assignment::new(None, 0), limits, Offsets),
             held_at: None,
-            has_seen_end: false,
+            is_caught_up: false,
             progress: Progress::from(0),
             writer: tokio::spawn(async {}),
             deserted_since: None,
@@ -210,12 +216,24 @@ mod tests {
         lane.close_if_due(now + BACKLOG_AGES * AGE);
         assert_eq!(closed.try_recv().unwrap().cut.last(), 0);
         add(&mut lane, 1, now);
-        lane.has_seen_end = true;
+        lane.is_caught_up = true;
         lane.close_if_due(now + AGE / 2);
         assert!(closed.try_recv().is_err());
         lane.close_if_due(now + AGE);
         assert_eq!(closed.try_recv().unwrap().cut.last(), 1);
-        assert!(!lane.has_seen_end, "the next range begins behind the end");
+        assert!(!lane.is_caught_up, "the next range begins behind the end");
+    }
+
+    #[tokio::test]
+    async fn records_that_come_all_the_time_are_no_backlog_though_no_end_is_seen_between_them() {
+        let now = Instant::now();
+        let (mut lane, mut closed) = lane();
+        for (timestamp_ms, is_closed) in [(9_999, false), (10_000, true)] {
+            add(&mut lane, timestamp_ms, now);
+            lane.came(timestamp_ms, 10_000);
+            lane.close_if_due(now + AGE);
+            assert_eq!(closed.try_recv().is_ok(), is_closed, "{timestamp_ms}");
+        }
     }
 
     #[tokio::test]

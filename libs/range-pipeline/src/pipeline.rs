@@ -8,7 +8,7 @@ mod partitions;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use exactly_once::{Ended, WriteError};
 use kafka_io::KafkaConfig;
@@ -177,15 +177,16 @@ impl<J: Job> Pipeline<J> {
     fn fetched(&mut self, fetched: &Fetched) -> Result<(), Error<J::Failure>> {
         self.metrics.received.inc_by(fetched.records() as u64);
         let now = self.context.clock.monotonic();
+        let young_since_ms = self.young_since_ms();
         for item in fetched.items() {
             match item {
-                Item::Record(record) => self.record(&record, now)?,
+                Item::Record(record) => self.record(&record, now, young_since_ms)?,
                 Item::End { partition, epoch, position } => {
                     if let Some(lane) =
                         self.lanes.get_mut(&partition).filter(|lane| lane.epoch == epoch && lane.held_at.is_none())
                     {
                         lane.filler.move_to(position, now);
-                        lane.has_seen_end = true;
+                        lane.is_caught_up = true;
                         if lane.filler.is_full() {
                             lane.close();
                         }
@@ -204,7 +205,14 @@ impl<J: Job> Pipeline<J> {
         Ok(())
     }
 
-    fn record(&mut self, record: &BatchRecord<'_>, now: Instant) -> Result<(), Error<J::Failure>> {
+    /// Unix milliseconds since when a record is too young to be a backlog's.
+    fn young_since_ms(&self) -> i64 {
+        let since = self.context.clock.now().checked_sub(self.settings.limits.age);
+        let since_1970 = since.and_then(|since| since.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
+        i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX)
+    }
+
+    fn record(&mut self, record: &BatchRecord<'_>, now: Instant, young_since_ms: i64) -> Result<(), Error<J::Failure>> {
         let Some(lane) = self.lanes.get_mut(&record.partition).filter(|lane| lane.epoch == record.epoch) else {
             self.metrics.abandoned.inc();
             return Ok(());
@@ -239,6 +247,7 @@ impl<J: Job> Pipeline<J> {
             headers: &headers,
         };
         lane.filler.add(&incoming, &reading, now);
+        lane.came(record.timestamp_ms, young_since_ms);
         if lane.filler.is_full() {
             lane.close();
         }

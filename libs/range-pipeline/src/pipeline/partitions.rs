@@ -65,7 +65,7 @@ impl<J: Job> Pipeline<J> {
             epoch,
             filler,
             held_at: None,
-            has_seen_end: false,
+            is_caught_up: false,
             progress,
             writer,
             deserted_since: None,
