@@ -5,7 +5,7 @@ use schemas::ids::Tenant;
 use schemas::times::Moment;
 use traffic_query::{Dimension, Field, Measure, TrafficFilter};
 
-use super::condition::{condition, is_dns_error};
+use super::condition::{END_TIME, condition, is_dns_error};
 use super::parameters::Parameters;
 use crate::rollup::Unit;
 
@@ -116,7 +116,7 @@ impl Wanted<'_> {
 
     /// Raw rows, of copies the one with the lowest partition and offset.
     fn raw(&self, filter: &TrafficFilter, parameters: &mut Parameters) -> String {
-        let condition = condition(self.tenant, filter, "end_time", parameters);
+        let condition = condition(self.tenant, filter, END_TIME, parameters);
         let sums = if self.measures.iter().all(|measure| of_sums(*measure).is_some()) {
             let is = |condition: &str| format!("toUInt64({condition})");
             let bytes = |column: &str| format!("if(event_type = 'closed_connection', toUInt128({column}), 0)");

@@ -6,6 +6,7 @@ use schemas::event_id::EventId;
 use schemas::ids::Tenant;
 use schemas::times::Moment;
 
+use super::condition::hours;
 use super::parameters::Parameters;
 use super::recent::hex;
 use crate::client::ClickHouse;
@@ -49,8 +50,9 @@ pub async fn connection(
         Moment::from_micros(found.start_time.as_micros().saturating_sub(START_SLACK_MICROS)),
         Moment::from_micros(found.end_time.as_micros() + START_SLACK_MICROS),
     );
-    let mut events = of_connection(clickhouse, tenant, EventTable::ConnectionOpenings, openings, &found).await?;
-    events.extend(ends(clickhouse, tenant, &found).await?);
+    let openings = of_connection(clickhouse, tenant, EventTable::ConnectionOpenings, openings, &found);
+    let (mut events, ends) = tokio::try_join!(openings, ends(clickhouse, tenant, &found))?;
+    events.extend(ends);
     events.sort_by_key(|event| event.event_id);
     Ok(events)
 }
@@ -106,9 +108,10 @@ async fn read(
     mut parameters: Parameters,
 ) -> Result<Vec<ConnectionEvent>, QueryError> {
     let tenant = parameters.text(tenant.as_str());
+    let hours = hours(from, to, &mut parameters);
     let (from, to) = (parameters.moment(from), parameters.moment(to));
     let sql = format!(
-        "SELECT {} FROM {} WHERE tenant = {tenant} AND end_time >= {from} AND end_time < {to} AND {condition}
+        "SELECT {} FROM {} WHERE tenant = {tenant} AND {hours} AND end_time >= {from} AND end_time < {to} AND {condition}
          ORDER BY _kafka_source, _kafka_partition, _kafka_offset
          LIMIT 1 BY toUnixTimestamp64Milli(end_time), event_id_tail LIMIT 100",
         ConnectionRow::COLUMN_NAMES.join(", "),

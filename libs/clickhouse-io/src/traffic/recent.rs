@@ -7,7 +7,7 @@ use schemas::ids::Tenant;
 use schemas::times::Moment;
 use traffic_query::{Field, TrafficFilter};
 
-use super::condition::condition;
+use super::condition::{END_TIME, condition};
 use super::facts::knows_field;
 use super::parameters::Parameters;
 use crate::client::ClickHouse;
@@ -25,7 +25,9 @@ const DAY_MICROS: i64 = 24 * HOUR_MICROS;
 /// How much further back each step looks than the one before it.
 const GROWTH: i64 = 4;
 /// So many days back the roll-up by day is asked how far a page reaches, one after the other.
-const DAYS_BACK: [i64; 3] = [8, 64, 512];
+const DAYS_BACK: [i64; 2] = [64, 1024];
+/// Most events of a step whose length is told by days.
+const STEP_EVENTS_MAX: u64 = 4_096;
 
 /// Fields that leave little of a tenant's traffic.
 const SPARSE: [Field; 4] = [Field::Users, Field::ServiceAccounts, Field::Resources, Field::Connectors];
@@ -58,27 +60,26 @@ pub async fn recent(
         let after_its_millisecond = i64::try_from(before.timestamp_ms() + 1).unwrap_or(i64::MAX / 1000) * 1000;
         end = end.min(after_its_millisecond);
     }
+    let first = filter.from.as_micros();
+    let step = async |begin: i64, end: i64, wanted: usize| {
+        let window = filter.within(Moment::from_micros(begin.clamp(first, end.max(first))), Moment::from_micros(end));
+        newest(clickhouse, tenant, &window, before, wanted).await
+    };
+    // Each step reads all columns of what it finds. Of most Users and Resources there is so little that one step is enough, if it is known
+    // how far it has to go.
+    let reach = if SPARSE.into_iter().any(|field| filter.narrows(field)) {
+        reach(clickhouse, tenant, filter, end.min(now), limit + 1).await?
+    } else {
+        None
+    };
+    // Of all else there is much: the key begins with the hour, and most pages are full after a few.
+    let mut begin = reach.unwrap_or(whole_hour(end.min(now) - HOUR_MICROS));
     let mut connections: Vec<ConnectionEvent> = Vec::new();
-    let mut width = HOUR_MICROS;
-    // The key begins with the hour: an hour of a tenant costs what is in it, and most pages are full after a few.
-    let mut begin = end.min(now) - width;
-    // Of few Users or Resources there is little, and each step reads all columns of what it finds.
-    let mut is_sparse = SPARSE.into_iter().any(|field| filter.narrows(field));
-    while end > filter.from.as_micros() && connections.len() <= limit {
-        begin = begin.div_euclid(HOUR_MICROS) * HOUR_MICROS;
-        let window = filter.within(Moment::from_micros(begin.max(filter.from.as_micros())), Moment::from_micros(end));
-        let wanted = limit + 1 - connections.len();
-        connections.extend(newest(clickhouse, tenant, &window, before, wanted).await?);
+    while end > first && connections.len() <= limit {
+        connections.extend(step(begin, end, limit + 1 - connections.len()).await?);
+        let width = (end - begin) * GROWTH;
         end = begin;
-        width *= GROWTH;
-        begin = end - width;
-        if is_sparse && connections.len() <= limit && end > filter.from.as_micros() {
-            is_sparse = false;
-            let missing = limit + 1 - connections.len();
-            let reached = day_of(clickhouse, tenant, filter, end, missing).await?;
-            begin = reached.unwrap_or(begin);
-            width = width.max(end - begin);
-        }
+        begin = whole_hour(end - width);
     }
     let is_more = connections.len() > limit;
     connections.truncate(limit);
@@ -86,10 +87,14 @@ pub async fn recent(
     Ok(Page { connections, next })
 }
 
-/// The beginning of the day before `end` back to which the roll-up by day counts so many events, of days that are over; `None` where there
-/// are not so many in the days that are looked at. It says how far a page may reach, never what is on it: what the roll-up lacks, or has
-/// in two versions, makes a step too long or too short.
-async fn day_of(
+fn whole_hour(micros: i64) -> i64 {
+    micros.div_euclid(HOUR_MICROS) * HOUR_MICROS
+}
+
+/// The beginning of the day before `end` back to which the roll-up by day counts so many events, or of the first day that it has, where there
+/// are fewer; `None` where it has none, or so many that hours are enough. It says how far a page may reach, never what is on it: what the
+/// roll-up lacks, or has in two versions, makes a step too long or too short.
+async fn reach(
     clickhouse: &ClickHouse,
     tenant: &Tenant,
     filter: &TrafficFilter,
@@ -98,11 +103,12 @@ async fn day_of(
 ) -> Result<Option<i64>, QueryError> {
     let unknown = Field::ALL.into_iter().filter(|field| !knows_field(*field) || *field == Field::Statuses);
     let filter = unknown.fold(filter.clone(), TrafficFilter::without);
+    let (table, day) = Unit::Day.table();
+    let mut reached = None;
     for days in DAYS_BACK {
         let first = (end - days * DAY_MICROS).div_euclid(DAY_MICROS) * DAY_MICROS;
-        let range = filter.within(Moment::from_micros(first), Moment::from_micros(end));
+        let range = filter.within(Moment::from_micros(first.max(filter.from.as_micros())), Moment::from_micros(end));
         let mut parameters = Parameters::default();
-        let (table, day) = Unit::Day.table();
         let condition = condition(tenant, &range, day, &mut parameters);
         let sql = format!(
             "SELECT toInt64(toUnixTimestamp({day})) AS time, sum(succeeded + failed_dns + failed_other + denied) AS events
@@ -112,12 +118,13 @@ async fn day_of(
         let mut events = 0;
         for (day, count) in found {
             events += count;
+            reached = Some(day * 1_000_000).filter(|_| events <= STEP_EVENTS_MAX);
             if events >= wanted as u64 {
-                return Ok(Some(day * 1_000_000));
+                return Ok(reached);
             }
         }
     }
-    Ok(None)
+    Ok(reached)
 }
 
 async fn newest(
@@ -128,7 +135,7 @@ async fn newest(
     limit: usize,
 ) -> Result<Vec<ConnectionEvent>, QueryError> {
     let mut parameters = Parameters::default();
-    let condition = condition(tenant, filter, "end_time", &mut parameters);
+    let condition = condition(tenant, filter, END_TIME, &mut parameters);
     let cursor = before.map_or_else(String::new, |before| {
         let millis = parameters.number(i64::try_from(before.timestamp_ms()).unwrap_or(i64::MAX));
         let tail = parameters.text(&hex(&before.tail()));
