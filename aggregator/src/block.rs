@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bytes::Bytes;
 use clickhouse_io::open::OpenColumns;
 use clickhouse_io::rollup::MinuteColumns;
 use exactly_once::Block;
@@ -13,7 +14,9 @@ use crate::copies::CopyWindow;
 use crate::rows::{Counting, RollupRows};
 
 /// Most records' memory that is kept for the next range: what the largest range needed stays its own, used or not.
-const SPARE_ROWS_MAX: usize = 2;
+const SPARE_ROWS_MAX: usize = 8;
+/// Most buffers of blocks that are kept.
+const SPARE_BUFFERS_MAX: usize = 4;
 
 /// A poisoned lock holds what it held: nothing here is left half done.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -26,17 +29,18 @@ pub(crate) struct Pool {
     /// Windows of partitions that have no open range at the moment.
     windows: Mutex<HashMap<i32, CopyWindow>>,
     rows: Mutex<Vec<RollupRows>>,
-    /// As many as inserts ever ran at once.
+    /// As many as blocks were ever made at once.
     tables: Mutex<Vec<Tables>>,
+    buffers: Mutex<Vec<Vec<u8>>>,
     closed_bytes: AtomicUsize,
     copies: Counter,
 }
 
-/// Columns of the tables: memory that is needed while a range is inserted.
+/// Columns of the tables: what is needed while blocks are made, and not before.
 #[derive(Debug, Default)]
 pub(crate) struct Tables {
-    pub(crate) open: OpenColumns,
-    pub(crate) minutes: MinuteColumns,
+    open: OpenColumns,
+    minutes: MinuteColumns,
     counting: Counting,
 }
 
@@ -58,23 +62,44 @@ impl Pool {
         self.closed_bytes.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn tables(&self) -> Tables {
-        lock(&self.tables).pop().unwrap_or_default()
+    /// Makes a block. To be given back when it is inserted.
+    pub(crate) fn encode(&self, make: impl FnOnce(&mut Tables, Vec<u8>) -> Vec<u8>) -> Bytes {
+        let mut tables = lock(&self.tables).pop().unwrap_or_default();
+        let buffer = lock(&self.buffers).pop().unwrap_or_default();
+        let block = make(&mut tables, buffer);
+        lock(&self.tables).push(tables);
+        block.into()
     }
 
-    pub(crate) fn give_back(&self, tables: Tables) {
-        lock(&self.tables).push(tables);
+    /// Takes the memory of a block back, where nobody else still holds it.
+    pub(crate) fn give_back(&self, block: Bytes) {
+        let mut spare = lock(&self.buffers);
+        if block.is_unique() && spare.len() < SPARE_BUFFERS_MAX {
+            spare.push(block.into());
+        }
     }
 }
 
 impl Tables {
-    /// Fills in what records change and count; of all, or of those of these offsets.
-    pub(crate) fn fill(&mut self, records: &RollupRows, only: Option<&BTreeSet<i64>>) {
+    /// What records change in the set of open connections, as a block; of all, or of those of these offsets.
+    pub(crate) fn open(&mut self, records: &RollupRows, only: Option<&BTreeSet<i64>>, buffer: Vec<u8>) -> Vec<u8> {
         self.open.clear();
         records.changes(only).for_each(|change| self.open.push(&change));
-        self.minutes.clear();
-        let minutes = &mut self.minutes;
-        records.each_group(only, &mut self.counting, |key, counts, offsets| minutes.push(key, counts, offsets));
+        self.open.encode(buffer)
+    }
+
+    /// Their counts by minute, in the same way.
+    pub(crate) fn minutes(
+        &mut self,
+        records: &RollupRows,
+        only: Option<&BTreeSet<i64>>,
+        source: &str,
+        buffer: Vec<u8>,
+    ) -> Vec<u8> {
+        let Self { minutes, counting, .. } = self;
+        minutes.clear();
+        records.each_group(only, counting, |key, counts, offsets| minutes.push(key, counts, offsets));
+        minutes.encode(source, records.partition, buffer)
     }
 }
 

@@ -9,7 +9,7 @@ use exactly_once::{RangeStore, Refused, Rows, StoreError};
 use range_pipeline::{BEGIN_MAX, NotBegun, RangeMetrics, next_step};
 use tokio::sync::Semaphore;
 
-use crate::block::{RollupBlock, Tables};
+use crate::block::RollupBlock;
 
 /// Why the store did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -38,23 +38,13 @@ impl RollupStore {
         self.metrics.count_refused_insert(&error);
         next_step(error)
     }
-
-    /// Changes of connections first: the same again is harmless, and only counts are found again by their offsets.
-    async fn write(&self, tables: &mut Tables, asked: Instant, token: &str) -> Result<(), StoreError<StoreFailure>> {
-        open::write(&self.clickhouse, &mut tables.open).await.map_err(|error| self.refused(error))?;
-        if asked.elapsed() > BEGIN_MAX {
-            return Err(StoreError::Unsure(NotBegun.into()));
-        }
-        let (source, minutes) = (&self.source, &mut tables.minutes);
-        let inserted = rollup::insert_minutes(&self.clickhouse, minutes, source, self.partition, token).await;
-        inserted.map_err(|error| self.refused(error))
-    }
 }
 
 impl RangeStore for RollupStore {
     type Block = RollupBlock;
     type Error = StoreFailure;
 
+    /// Changes of connections first: the same again is harmless, and only counts are found again by their offsets.
     async fn insert(&self, block: &RollupBlock, rows: Rows<'_>, token: &str) -> Result<(), StoreError<StoreFailure>> {
         let asked = Instant::now();
         let Some(records) = &block.rows else { return Ok(()) };
@@ -64,11 +54,17 @@ impl RangeStore for RollupStore {
         };
         // Never closed.
         let _turn = self.inserts.acquire().await;
-        let mut tables = block.pool.tables();
-        tables.fill(records, only);
-        let written = self.write(&mut tables, asked, token).await;
-        block.pool.give_back(tables);
-        written?;
+        let body = block.pool.encode(|tables, buffer| tables.open(records, only, buffer));
+        let written = open::write(&self.clickhouse, body.clone()).await;
+        block.pool.give_back(body);
+        written.map_err(|error| self.refused(error))?;
+        let body = block.pool.encode(|tables, buffer| tables.minutes(records, only, &self.source, buffer));
+        if asked.elapsed() > BEGIN_MAX {
+            return Err(StoreError::Unsure(NotBegun.into()));
+        }
+        let inserted = rollup::insert_minutes(&self.clickhouse, body.clone(), token).await;
+        block.pool.give_back(body);
+        inserted.map_err(|error| self.refused(error))?;
         self.metrics.count_insert();
         Ok(())
     }

@@ -202,8 +202,8 @@ fn what_breaks_the_contract_leaves_no_trace() {
 #[test]
 fn memory_that_was_used_leaves_nothing_of_itself() {
     let made = |kind, number| Made { kind, number, ..MADE };
-    let first: Vec<_> = (0..40).map(|number| (number, event(&made(0, number.unsigned_abs())))).collect();
-    let second: Vec<_> = (50..70).map(|number| (number, event(&made(1, number.unsigned_abs())))).collect();
+    let first: Vec<_> = (0..40).map(|number: i64| (number, event(&made(0, number.unsigned_abs())))).collect();
+    let second: Vec<_> = (50..70).map(|number: i64| (number, event(&made(1, number.unsigned_abs())))).collect();
     let mut rows = filled(&first, CopyWindow::default());
     rows.clear_for(PARTITION, CopyWindow::default());
     let program = Program::new(CONNECTION_EVENT.schema).unwrap();

@@ -161,7 +161,8 @@ impl Stage {
     pub(crate) async fn fill_json(&self, events: u32, networks: u32, partitions: i32) -> anyhow::Result<f64> {
         admin::ensure_topics(&self.kafka_config(), &[Topic { partitions, ..JSON_EVENTS }], 1).await?;
         let traffic = Self::traffic()?.over_networks(networks);
-        self.fill_with(JSON_EVENTS.name, events, traffic, |event| Ok(serde_json::to_vec(&JsonEvent::from(event))?)).await
+        self.fill_with(JSON_EVENTS.name, events, traffic, |event| Ok(serde_json::to_vec(&JsonEvent::from(event))?))
+            .await
     }
 
     async fn fill_with(

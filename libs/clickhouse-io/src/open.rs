@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use crate::client::ClickHouse;
 use crate::error::QueryError;
 pub use crate::open_columns::{OpenChange, OpenColumns, end_reason};
@@ -10,18 +12,12 @@ use crate::write::insert_body;
 /// The table.
 const TABLE: &str = "open_connections";
 
-/// Writes changes as one block. The same again changes nothing; no changes: nothing happens.
+/// Writes a block of [`OpenColumns`]. The same again changes nothing; an empty body: nothing happens.
 ///
 /// # Errors
 /// When ClickHouse refuses or does not answer; then it may have been done.
-pub async fn write(clickhouse: &ClickHouse, columns: &mut OpenColumns) -> Result<(), QueryError> {
-    if columns.rows() == 0 {
-        return Ok(());
-    }
-    let body = columns.encode();
-    let written = insert_body(clickhouse, TABLE, body.clone(), None).await;
-    columns.take_back(body);
-    written
+pub async fn write(clickhouse: &ClickHouse, body: Bytes) -> Result<(), QueryError> {
+    insert_body(clickhouse, TABLE, body, None).await
 }
 
 /// Ends entries whose Connector has reported nothing for `silence`.

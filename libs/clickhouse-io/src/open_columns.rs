@@ -1,9 +1,8 @@
 //! Changes of the set of open connections, as columns.
 
-use bytes::Bytes;
 use schemas::connection_event::EventType;
 
-use crate::table_block::{BlockMemory, NullableColumn, TableBlock, TextColumn};
+use crate::table_block::{NullableColumn, Scratch, TableBlock, TextColumn};
 
 /// Versions of ends are above those of all openings.
 const END: u64 = 1 << 62;
@@ -77,7 +76,7 @@ pub struct OpenColumns {
     version: Vec<u64>,
     keys: Vec<Key>,
     order: Vec<u32>,
-    memory: BlockMemory,
+    scratch: Scratch,
 }
 
 /// What decides most often where a row stands.
@@ -147,10 +146,14 @@ impl OpenColumns {
         self.version.len()
     }
 
-    /// All rows as a block, in the order of the table's key.
-    pub(crate) fn encode(&mut self) -> Bytes {
+    /// All rows as a block, in the order of the table's key; nothing where there are none. `buffer` is overwritten.
+    #[must_use]
+    pub fn encode(&mut self, buffer: Vec<u8>) -> Vec<u8> {
+        if self.rows() == 0 {
+            return Vec::new();
+        }
         self.sort();
-        let mut block = TableBlock::new(&mut self.memory, COLUMNS, &self.order);
+        let mut block = TableBlock::new(buffer, COLUMNS, &self.order, &mut self.scratch);
         block.text("tenant", &self.tenant);
         block.plain("connector_id", "UInt64", &self.connector_id);
         let (ids, ends) = (&self.connection_ids, &self.connection_id_ends);
@@ -171,10 +174,6 @@ impl OpenColumns {
         block.plain("protocol", "Enum8('tcp' = 1, 'udp' = 2, 'icmp' = 3)", &self.protocol);
         block.plain("version", "UInt64", &self.version);
         block.finish()
-    }
-
-    pub(crate) fn take_back(&mut self, body: Bytes) {
-        self.memory.take_back(body);
     }
 
     /// By tenant, Connector and connection; versions of one ascend.

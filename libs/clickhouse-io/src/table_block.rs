@@ -1,7 +1,5 @@
 //! Columns that are filled row by row, and written as one block in the order of a table's key.
 
-use bytes::Bytes;
-
 use crate::native::{NativeBlock, Plain, push_text};
 use crate::texts::Texts;
 
@@ -15,7 +13,9 @@ pub(crate) struct TextColumn {
 
 impl TextColumn {
     pub(crate) fn push(&mut self, text: &[u8]) {
-        self.rows.push(self.texts.place(text));
+        // Most often that of the row before, or as empty as that.
+        let same = self.rows.last().copied().filter(|place| self.texts.text(*place) == text);
+        self.rows.push(same.unwrap_or_else(|| self.texts.place(text)));
     }
 
     pub(crate) fn clear(&mut self) {
@@ -62,38 +62,28 @@ impl<T: Default> NullableColumn<T> {
     }
 }
 
-/// Memory of a block that is used again for the next one.
+/// What is needed while a block is written: one serves any number of blocks, one after the other.
 #[derive(Debug, Default)]
-pub(crate) struct BlockMemory {
-    buffer: Vec<u8>,
+pub(crate) struct Scratch {
     keys: Vec<u8>,
     places: Vec<u32>,
-}
-
-impl BlockMemory {
-    /// Takes a block's bytes back, where nobody else holds them any more.
-    pub(crate) fn take_back(&mut self, body: Bytes) {
-        if body.is_unique() {
-            self.buffer = body.into();
-        }
-    }
 }
 
 /// A block of the rows in `order`.
 pub(crate) struct TableBlock<'a> {
     block: NativeBlock,
     order: &'a [u32],
-    memory: &'a mut BlockMemory,
+    scratch: &'a mut Scratch,
 }
 
 impl<'a> TableBlock<'a> {
-    pub(crate) fn new(memory: &'a mut BlockMemory, columns: usize, order: &'a [u32]) -> Self {
-        let block = NativeBlock::new(std::mem::take(&mut memory.buffer), columns, order.len());
-        Self { block, order, memory }
+    /// No columns yet. `buffer` is overwritten.
+    pub(crate) fn new(buffer: Vec<u8>, columns: usize, order: &'a [u32], scratch: &'a mut Scratch) -> Self {
+        Self { block: NativeBlock::new(buffer, columns, order.len()), order, scratch }
     }
 
-    pub(crate) fn finish(self) -> Bytes {
-        self.block.finish().into()
+    pub(crate) fn finish(self) -> Vec<u8> {
+        self.block.finish()
     }
 
     pub(crate) fn plain<T: Plain>(&mut self, name: &str, type_name: &str, values: &[T]) {
@@ -110,28 +100,28 @@ impl<'a> TableBlock<'a> {
         self.block.column(name, "LowCardinality(String)");
         self.places(&column.rows);
         self.block.low_cardinality_prefix();
-        self.block.low_cardinality(column.texts.len(), column.texts.keys(), &self.memory.places);
+        self.block.low_cardinality(column.texts.len(), column.texts.keys(), &self.scratch.places);
     }
 
     pub(crate) fn nullable_text(&mut self, name: &str, column: &NullableTextColumn) {
         self.block.column(name, "LowCardinality(Nullable(String))");
         self.places(&column.rows);
-        self.memory.keys.clear();
-        push_text(&mut self.memory.keys, b"");
-        self.memory.keys.extend_from_slice(column.texts.keys());
+        self.scratch.keys.clear();
+        push_text(&mut self.scratch.keys, b"");
+        self.scratch.keys.extend_from_slice(column.texts.keys());
         self.block.low_cardinality_prefix();
-        self.block.low_cardinality(column.texts.len() + 1, &self.memory.keys, &self.memory.places);
+        self.block.low_cardinality(column.texts.len() + 1, &self.scratch.keys, &self.scratch.places);
     }
 
     /// The same text in every row.
     pub(crate) fn same_text(&mut self, name: &str, text: &[u8]) {
         self.block.column(name, "LowCardinality(String)");
-        self.memory.keys.clear();
-        push_text(&mut self.memory.keys, text);
-        self.memory.places.clear();
-        self.memory.places.resize(self.order.len(), 0);
+        self.scratch.keys.clear();
+        push_text(&mut self.scratch.keys, text);
+        self.scratch.places.clear();
+        self.scratch.places.resize(self.order.len(), 0);
         self.block.low_cardinality_prefix();
-        self.block.low_cardinality(1, &self.memory.keys, &self.memory.places);
+        self.block.low_cardinality(1, &self.scratch.keys, &self.scratch.places);
     }
 
     /// The same value in every row.
@@ -152,7 +142,7 @@ impl<'a> TableBlock<'a> {
 
     /// Places of the rows in the block's order.
     fn places(&mut self, rows: &[u32]) {
-        self.memory.places.clear();
-        self.memory.places.extend(self.order.iter().map(|row| rows[*row as usize]));
+        self.scratch.places.clear();
+        self.scratch.places.extend(self.order.iter().map(|row| rows[*row as usize]));
     }
 }

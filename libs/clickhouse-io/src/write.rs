@@ -74,9 +74,6 @@ pub async fn insert_native(
     token: &str,
     query_id: &str,
 ) -> Result<(), QueryError> {
-    if body.is_empty() {
-        return Ok(());
-    }
     insert_body(clickhouse, table.name(), body, Some(Once { token, query_id })).await
 }
 
@@ -87,13 +84,16 @@ pub(crate) struct Once<'a> {
     pub(crate) query_id: &'a str,
 }
 
-/// Inserts one encoded Native block into any table.
+/// Inserts one encoded Native block into any table. An empty body: nothing happens.
 pub(crate) async fn insert_body(
     clickhouse: &ClickHouse,
     table: &str,
     body: Bytes,
     once: Option<Once<'_>>,
 ) -> Result<(), QueryError> {
+    if body.is_empty() {
+        return Ok(());
+    }
     let mut insert = clickhouse.blocks.insert_formatted_with(format!("INSERT INTO {table} FORMAT Native"));
     if let Some(Once { token, query_id }) = once {
         insert = insert

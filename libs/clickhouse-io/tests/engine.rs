@@ -262,7 +262,7 @@ async fn end_of_a_connection_wins_in_whatever_order() {
     ] {
         let mut columns = open::OpenColumns::default();
         changes.iter().for_each(|(event, offset)| push(&mut columns, event, *offset));
-        open::write(&clickhouse, &mut columns).await.unwrap();
+        open::write(&clickhouse, columns.encode(Vec::new()).into()).await.unwrap();
     }
     let shown = "SELECT connection_id FROM open_connections FINAL WHERE is_open ORDER BY connection_id";
     assert_eq!(clickhouse.text(shown).await.unwrap(), "b\n");

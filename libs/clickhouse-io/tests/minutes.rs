@@ -41,7 +41,7 @@ fn push(columns: &mut MinuteColumns, minute: u32, network: u64, offsets: &[i64])
 async fn insert(clickhouse: &ClickHouse, rows: &[(u32, u64, &[i64])], token: &str) {
     let mut columns = MinuteColumns::default();
     rows.iter().for_each(|(minute, network, offsets)| push(&mut columns, *minute, *network, offsets));
-    insert_minutes(clickhouse, &mut columns, "main", 3, token).await.unwrap();
+    insert_minutes(clickhouse, columns.encode("main", 3, Vec::new()).into(), token).await.unwrap();
 }
 
 async fn offsets(clickhouse: &ClickHouse, first: i64, last: i64) -> Vec<i64> {

@@ -55,7 +55,8 @@ async fn store(clickhouse: &ClickHouse, tenant: &Tenant, all: &[Stored]) {
     let facts = plain::facts(all, &TrafficFilter { from: Moment::FIRST, to: Moment::END, ..TrafficFilter::default() });
     let mut minutes = MinuteColumns::default();
     facts.into_iter().zip(0..).for_each(|(event, offset)| push_minute(&mut minutes, event, offset));
-    rollup::insert_minutes(clickhouse, &mut minutes, "main", 0, &format!("{tenant}-{}", all[0].offset)).await.unwrap();
+    let (body, token) = (minutes.encode("main", 0, Vec::new()), format!("{tenant}-{}", all[0].offset));
+    rollup::insert_minutes(clickhouse, body.into(), &token).await.unwrap();
 }
 
 /// One fact as a group of its own.

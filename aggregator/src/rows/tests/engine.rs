@@ -99,10 +99,10 @@ async fn engine_reads_back_what_was_counted_whichever_offsets_are_asked_for() {
         let only = only.as_ref();
         clickhouse.execute("TRUNCATE TABLE connections_by_minute SYNC").await.unwrap();
         clickhouse.execute("TRUNCATE TABLE open_connections SYNC").await.unwrap();
-        tables.fill(&rows, only);
-        open::write(&clickhouse, &mut tables.open).await.unwrap();
-        let token = format!("range-{number}");
-        insert_minutes(&clickhouse, &mut tables.minutes, "main", PARTITION, &token).await.unwrap();
+        let body = tables.open(&rows, only, Vec::new());
+        open::write(&clickhouse, body.into()).await.unwrap();
+        let body = tables.minutes(&rows, only, "main", Vec::new());
+        insert_minutes(&clickhouse, body.into(), &format!("range-{number}")).await.unwrap();
         assert_eq!(asked(&clickhouse, MINUTES).await, counted(&events, only, &mut BTreeSet::new()), "{number}");
         assert_eq!(asked(&clickhouse, OPEN).await, left_open(&events, only), "{number}");
     }

@@ -1,8 +1,6 @@
 //! Rows of the roll-up by minute, as columns.
 
-use bytes::Bytes;
-
-use crate::table_block::{BlockMemory, NullableColumn, NullableTextColumn, TableBlock, TextColumn};
+use crate::table_block::{NullableColumn, NullableTextColumn, Scratch, TableBlock, TextColumn};
 
 /// Columns of a block. `written_at` is the server's.
 const COLUMNS: usize = 19;
@@ -74,7 +72,7 @@ pub struct MinuteColumns {
     /// For each row what comes first in the table's key, and the row.
     keys: Vec<(u64, u64, u64, u32)>,
     order: Vec<u32>,
-    memory: BlockMemory,
+    scratch: Scratch,
 }
 
 impl MinuteColumns {
@@ -134,10 +132,14 @@ impl MinuteColumns {
         self.minute.len()
     }
 
-    /// All rows as a block, in the order of the table's key.
-    pub(super) fn encode(&mut self, source: &str, partition: i32) -> Bytes {
+    /// All rows as a block, in the order of the table's key; nothing where there are none. `buffer` is overwritten.
+    #[must_use]
+    pub fn encode(&mut self, source: &str, partition: i32, buffer: Vec<u8>) -> Vec<u8> {
+        if self.rows() == 0 {
+            return Vec::new();
+        }
         self.sort();
-        let mut block = TableBlock::new(&mut self.memory, COLUMNS, &self.order);
+        let mut block = TableBlock::new(buffer, COLUMNS, &self.order, &mut self.scratch);
         block.text("tenant", &self.tenant);
         block.plain("minute", "DateTime('UTC')", &self.minute);
         block.plain("remote_network_id", "UInt64", &self.remote_network_id);
@@ -161,10 +163,6 @@ impl MinuteColumns {
             &offsets[row.checked_sub(1).map_or(0, |before| ends[before])..ends[row]]
         });
         block.finish()
-    }
-
-    pub(super) fn take_back(&mut self, body: Bytes) {
-        self.memory.take_back(body);
     }
 
     /// By tenant, minute, Remote Network, identity; then by the rest of the key, which is seldom asked for.
@@ -218,7 +216,7 @@ mod tests {
         for _ in 0..2 {
             columns.clear();
             keys.iter().for_each(|key| columns.push(key, &MinuteCounts::default(), &[1]));
-            bodies.push(columns.encode("main", 3));
+            bodies.push(columns.encode("main", 3, Vec::new()));
             assert_eq!(columns.order, [5, 2, 3, 0, 4, 1]);
         }
         assert_eq!(bodies[0], bodies[1], "memory that was used leaves nothing of itself");

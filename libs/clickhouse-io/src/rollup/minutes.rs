@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::minute_columns::MinuteColumns;
+use bytes::Bytes;
+
 use crate::client::ClickHouse;
 use crate::error::QueryError;
 use crate::write::{Once, insert_body};
@@ -10,27 +11,15 @@ use crate::write::{Once, insert_body};
 /// The table.
 pub const MINUTES_TABLE: &str = "connections_by_minute";
 
-/// Inserts rows as one block and returns when they are on the disk. The same rows with the same token again are swallowed by the
-/// server; **other** rows with the same token would be too. No rows: nothing happens.
+/// Inserts a block of [`super::MinuteColumns`] and returns when it is on the disk. The same rows with the same token again are swallowed
+/// by the server; **other** rows with the same token would be too. An empty body: nothing happens.
 ///
 /// # Errors
 /// When the insert is refused, or no answer came: then it may have been done, or still be running.
-pub async fn insert_minutes(
-    clickhouse: &ClickHouse,
-    columns: &mut MinuteColumns,
-    source: &str,
-    partition: i32,
-    token: &str,
-) -> Result<(), QueryError> {
-    if columns.rows() == 0 {
-        return Ok(());
-    }
-    let body = columns.encode(source, partition);
+pub async fn insert_minutes(clickhouse: &ClickHouse, body: Bytes, token: &str) -> Result<(), QueryError> {
     // Under the name that `running` knows.
     let once = Once { token, query_id: &format!("{token}/{MINUTES_TABLE}") };
-    let inserted = insert_body(clickhouse, MINUTES_TABLE, body.clone(), Some(once)).await;
-    columns.take_back(body);
-    inserted
+    insert_body(clickhouse, MINUTES_TABLE, body, Some(once)).await
 }
 
 /// Which offsets of a partition from `first` to `last` are counted.
