@@ -24,7 +24,7 @@ pub struct Config {
     #[serde(with = "seconds")]
     pub batch_age: Duration,
     /// Memory of all events that are read and not yet durable, in bytes, 1 MiB to 16 GiB; beyond it nothing more is taken. Not in it: the
-    /// ids of the last events of each partition, some megabytes each, and the rows of ranges that are being inserted.
+    /// ids of the last events of each partition, some megabytes each, and blocks that are being inserted.
     pub buffered_bytes_max: usize,
     /// Bytes that the Kafka client fetches in advance, 1 MiB to 1 GiB.
     pub waiting_bytes_max: usize,
@@ -54,7 +54,7 @@ impl Default for Config {
             batch_bytes: 64 << 20,
             batch_age: Duration::from_secs(1),
             buffered_bytes_max: 128 << 20,
-            waiting_bytes_max: 32 << 20,
+            waiting_bytes_max: 16 << 20,
             writes_max: 4,
             drain_max: Duration::from_secs(20),
             refresh: Duration::from_secs(30),

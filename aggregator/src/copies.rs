@@ -1,6 +1,9 @@
 //! Copies of events that were read not long before.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use foldhash::fast::RandomState;
 
 /// At least so many events of its partition back a copy is known at once; others are taken out when their hour is counted.
 pub(crate) const WINDOW_EVENTS: usize = 32_768;
@@ -9,22 +12,27 @@ pub(crate) const WINDOW_EVENTS: usize = 32_768;
 /// counts as new: the hour that is counted from the raw rows has it right.
 #[derive(Debug, Default)]
 pub(crate) struct CopyWindow {
-    /// Ids and the lowest offset of each.
-    newer: HashMap<[u8; 16], i64>,
-    older: HashMap<[u8; 16], i64>,
+    /// Ids, as two words, and the lowest offset of each.
+    newer: HashMap<(u64, u64), i64, RandomState>,
+    older: HashMap<(u64, u64), i64, RandomState>,
 }
 
 impl CopyWindow {
     /// True where another record with this id is known that lies before. The same record again is no copy.
     pub(crate) fn is_copy(&mut self, event_id: [u8; 16], offset: i64) -> bool {
-        let known = self.newer.get(&event_id).or_else(|| self.older.get(&event_id)).copied();
-        if known.is_some_and(|first| first < offset) {
-            return true;
-        }
         if self.newer.len() >= WINDOW_EVENTS {
-            self.older = std::mem::take(&mut self.newer);
+            std::mem::swap(&mut self.newer, &mut self.older);
+            self.newer.clear();
         }
-        self.newer.insert(event_id, offset);
+        let id = u128::from_be_bytes(event_id);
+        #[expect(clippy::cast_possible_truncation, reason = "the two halves")]
+        let id = ((id >> 64) as u64, id as u64);
+        match self.newer.entry(id) {
+            Entry::Occupied(known) if *known.get() < offset => return true,
+            Entry::Occupied(mut known) => *known.get_mut() = offset,
+            Entry::Vacant(_) if self.older.get(&id).is_some_and(|first| *first < offset) => return true,
+            Entry::Vacant(new) => drop(new.insert(offset)),
+        }
         false
     }
 }

@@ -1,65 +1,17 @@
 //! What the aggregator makes of records: counts by minute, and changes of connections.
 
-use std::collections::{BTreeSet, HashMap};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use event_columns::Program;
-use exactly_once::Block;
-use prometheus_client::metrics::counter::Counter;
 use range_pipeline::{Fill, Job, RefusedRecord};
 
-use crate::copies::CopyWindow;
+use crate::block::{Pool, RollupBlock};
 use crate::rows::RollupRows;
 use crate::store::{RollupStore, StoreFailure};
 
-/// What all partitions share.
-#[derive(Debug, Default)]
-pub(crate) struct Shared {
-    /// Windows of partitions that have no open range at the moment.
-    windows: Mutex<HashMap<i32, CopyWindow>>,
-    closed_bytes: AtomicUsize,
-    copies: Counter,
-}
-
-impl Shared {
-    pub(crate) fn new(copies: Counter) -> Arc<Self> {
-        Arc::new(Self { copies, ..Self::default() })
-    }
-
-    /// A poisoned lock holds what it held: nothing here is left half done.
-    fn windows(&self) -> MutexGuard<'_, HashMap<i32, CopyWindow>> {
-        self.windows.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 /// Counts by minute.
 #[derive(Clone, Debug)]
-pub(crate) struct MinuteFill(pub(crate) Arc<Shared>);
-
-/// The records of a closed range.
-#[derive(Debug)]
-pub(crate) struct RollupBlock {
-    pub(crate) rows: Option<RollupRows>,
-    held_bytes: usize,
-    shared: Arc<Shared>,
-}
-
-impl Block for RollupBlock {
-    fn rows(&self) -> usize {
-        self.rows.as_ref().map_or(0, RollupRows::count)
-    }
-
-    fn offsets(&self) -> BTreeSet<i64> {
-        self.rows.as_ref().map(RollupRows::offsets).unwrap_or_default()
-    }
-}
-
-impl Drop for RollupBlock {
-    fn drop(&mut self) {
-        self.shared.closed_bytes.fetch_sub(self.held_bytes, Ordering::Relaxed);
-    }
-}
+pub(crate) struct MinuteFill(pub(crate) Arc<Pool>);
 
 impl Fill for MinuteFill {
     type Rows = RollupRows;
@@ -69,7 +21,7 @@ impl Fill for MinuteFill {
     const KEEPS_REFUSED: bool = false;
 
     fn rows(&self, partition: i32) -> RollupRows {
-        RollupRows::new(partition, self.0.windows().remove(&partition).unwrap_or_default())
+        self.0.rows(partition)
     }
 
     fn append(
@@ -91,21 +43,15 @@ impl Fill for MinuteFill {
     }
 
     fn memory_bytes(rows: &RollupRows) -> usize {
-        rows.size_bytes()
+        rows.memory_bytes()
     }
 
-    fn close(&self, mut rows: Option<RollupRows>, _: Vec<RefusedRecord>) -> RollupBlock {
-        if let Some(rows) = &mut rows {
-            self.0.copies.inc_by(rows.copies());
-            self.0.windows().insert(rows.partition, std::mem::take(&mut rows.window));
-        }
-        let held_bytes = rows.as_ref().map_or(0, RollupRows::size_bytes);
-        self.0.closed_bytes.fetch_add(held_bytes, Ordering::Relaxed);
-        RollupBlock { rows, held_bytes, shared: Arc::clone(&self.0) }
+    fn close(&self, rows: Option<RollupRows>, _: Vec<RefusedRecord>) -> RollupBlock {
+        RollupBlock::new(rows, &self.0)
     }
 
     fn closed_bytes(&self) -> usize {
-        self.0.closed_bytes.load(Ordering::Relaxed)
+        self.0.closed_bytes()
     }
 }
 

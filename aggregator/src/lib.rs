@@ -13,9 +13,12 @@
 //! again after a crash. Copies count once by minute too where they come soon after each other. What breaks the contract is passed
 //! over and counted; ingest dead-letters it.
 
+mod block;
+mod changes;
 mod config;
 mod copies;
 mod error;
+mod groups;
 mod job;
 mod metrics;
 mod rows;
@@ -39,12 +42,15 @@ pub use config::Config;
 pub use error::Error;
 pub use store::StoreFailure;
 
-use crate::job::{AggregatorJob, MinuteFill, Shared};
+use crate::block::Pool;
+use crate::job::{AggregatorJob, MinuteFill};
 use crate::metrics::AggregatorMetrics;
 use crate::store::RollupStore;
 
 /// The group under which offsets are committed.
 pub const GROUP: &str = "aggregator";
+/// Version of what becomes of events here, beside that of what is read from records; raised as [`ENCODER_VERSION`] is.
+const COUNTS_VERSION: u32 = 2;
 
 /// Runs until the context is told to stop; then writes and commits what it holds.
 ///
@@ -68,7 +74,7 @@ pub async fn run(
     waited?;
     let settings = settings(&config, token_life(&clickhouse, &[MINUTES_TABLE]).await?);
     let job = AggregatorJob {
-        fill: MinuteFill(Shared::new(metrics.copies.clone())),
+        fill: MinuteFill(Pool::new(metrics.copies.clone())),
         store: RollupStore {
             clickhouse: clickhouse.clone(),
             source: config.source.as_str().into(),
@@ -99,7 +105,7 @@ fn settings(config: &Config, token_life: TokenLife) -> Settings {
         buffered_bytes_max: config.buffered_bytes_max,
         waiting_bytes_max: config.waiting_bytes_max,
         drain_max: config.drain_max,
-        encoder: ENCODER_VERSION,
+        encoder: ENCODER_VERSION * 1_000 + COUNTS_VERSION,
         token_life,
     }
 }

@@ -9,7 +9,7 @@ use exactly_once::{RangeStore, Refused, Rows, StoreError};
 use range_pipeline::{BEGIN_MAX, NotBegun, RangeMetrics, next_step};
 use tokio::sync::Semaphore;
 
-use crate::job::RollupBlock;
+use crate::block::RollupBlock;
 
 /// Why the store did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -54,12 +54,17 @@ impl RangeStore for RollupStore {
         };
         // Never closed.
         let _turn = self.inserts.acquire().await;
-        open::write(&self.clickhouse, &records.open(only)).await.map_err(|error| self.refused(error))?;
-        let minutes = records.minutes(only, &self.source);
+        let body = block.pool.encode(|tables, buffer| tables.open(records, only, buffer));
+        let written = open::write(&self.clickhouse, body.clone()).await;
+        block.pool.give_back(body);
+        written.map_err(|error| self.refused(error))?;
+        let body = block.pool.encode(|tables, buffer| tables.minutes(records, only, &self.source, buffer));
         if asked.elapsed() > BEGIN_MAX {
             return Err(StoreError::Unsure(NotBegun.into()));
         }
-        rollup::insert_minutes(&self.clickhouse, &minutes, token).await.map_err(|error| self.refused(error))?;
+        let inserted = rollup::insert_minutes(&self.clickhouse, body.clone(), token).await;
+        block.pool.give_back(body);
+        inserted.map_err(|error| self.refused(error))?;
         self.metrics.count_insert();
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! Generated events: ids as random as those of real Connectors, names and addresses as skewed as real traffic.
 
+mod sessions;
+
 use rand::Rng;
 use rand::rngs::StdRng;
 use schemas::connection_event::{
@@ -9,6 +11,8 @@ use schemas::event_id::EventId;
 use schemas::ids::Tenant;
 use schemas::times::Moment;
 
+use sessions::Sessions;
+
 /// Events of one tenant: 300 Remote Networks, 2000 Users, 20 Resources a network; `per_second` connections end.
 pub(crate) struct Traffic {
     pick: StdRng,
@@ -17,6 +21,7 @@ pub(crate) struct Traffic {
     per_second: f64,
     networks: u32,
     number: u64,
+    sessions: Option<Sessions>,
 }
 
 /// A number below `end`, small ones more often.
@@ -34,12 +39,19 @@ fn id<T: TryFrom<i64>>(number: u32) -> anyhow::Result<T> {
 
 impl Traffic {
     pub(crate) fn new(pick: StdRng, per_second: f64) -> anyhow::Result<Self> {
-        Ok(Self { pick, tenant: "acme".parse()?, now_ms: 1_793_487_600_000.0, per_second, networks: 300, number: 0 })
+        let (tenant, now_ms) = ("acme".parse()?, 1_793_487_600_000.0);
+        Ok(Self { pick, tenant, now_ms, per_second, networks: 300, number: 0, sessions: None })
     }
 
     /// The same over another number of Remote Networks.
     pub(crate) fn over_networks(self, networks: u32) -> Self {
         Self { networks, ..self }
+    }
+
+    /// The same, with Users who come back: else nearly every event has a User and a Resource of its own.
+    pub(crate) fn in_sessions(mut self) -> Self {
+        self.sessions = Some(Sessions::new(&mut self.pick, self.networks, self.per_second));
+        self
     }
 
     /// From this moment on.
@@ -54,8 +66,11 @@ impl Traffic {
         self.now_ms += 2_000.0 / self.per_second * pick.random::<f64>();
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "before 2100")]
         let end_ms = self.now_ms as u64 + pick.random_range(0..3_000);
-        let network = skewed(pick, self.networks, 2.0);
-        let (resource, person) = (skewed(pick, 20, 1.5), skewed(pick, 2_000, 1.5));
+        let session = self.sessions.as_mut().map(|sessions| sessions.next(pick));
+        let (network, resource, person) = match session {
+            Some(session) => (session.network, session.resource, session.person),
+            None => (skewed(pick, self.networks, 2.0), skewed(pick, 20, 1.5), skewed(pick, 2_000, 1.5)),
+        };
         let event_type = match pick.random_range(0..1000) {
             0..955 => EventType::ClosedConnection,
             955..995 => EventType::FailedToConnect,
@@ -68,7 +83,8 @@ impl Traffic {
         } else {
             format!("{:016x}-{}", pick.random::<u64>(), self.number)
         };
-        let connector_id = id(150_000 + network * 4 + pick.random_range(0..3))?;
+        let connector = session.map_or_else(|| pick.random_range(0..3), |session| session.connector);
+        let connector_id = id(150_000 + network * 4 + connector)?;
         let by_address = resource % 4 == 0;
         let asked = if by_address {
             format!("10.{}.{resource}.7", network % 250)
@@ -79,8 +95,8 @@ impl Traffic {
         let host = pick.random_range(1..200_u8);
         let resource_ip = std::net::Ipv4Addr::new(10, u8::try_from(network % 250)?, u8::try_from(resource)?, host);
         let client = 1_300_000_000 + person * 7_919 + skewed(pick, 3, 2.0);
-        let service = pick.random_bool(0.05);
-        let relayed = closed && pick.random_bool(0.35);
+        let service = session.map_or_else(|| pick.random_bool(0.05), |session| session.is_service);
+        let relayed = closed && session.map_or_else(|| pick.random_bool(0.35), |session| session.is_relayed);
         let magnitude = pick.random_range(6..30);
         let end_time = Moment::from_millis(i64::try_from(end_ms)?);
         let duration_us = if closed { 2_f64.powf(pick.random_range(8.0..32.0)) } else { 0.0 };
@@ -120,7 +136,11 @@ impl Traffic {
             resource_address: asked,
             resource_ip: (!unresolved).then(|| resource_ip.into()),
             resource_port: [443, 443, 443, 22, 5432, 3306, 8080, 3389, 53, 6443][usize::try_from(resource % 10)?],
-            protocol: if pick.random_bool(0.8) { Protocol::Tcp } else { Protocol::Udp },
+            protocol: if session.map_or_else(|| pick.random_bool(0.8), |session| session.is_tcp) {
+                Protocol::Tcp
+            } else {
+                Protocol::Udp
+            },
             tunnel_path: if relayed { TunnelPath::Relay } else { TunnelPath::Direct },
             tunnel_protocol: Some("quic/udp".to_owned()),
             client_ip: Some(std::net::Ipv4Addr::from(client).into()),

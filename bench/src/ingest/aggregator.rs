@@ -1,32 +1,51 @@
-//! The aggregator over a backlog: what counting takes.
+//! The aggregator over a backlog: what counting takes, where nearly every event is a group of its own, and where Users come back.
 
 use crate::figure::{Figure, Measured};
-use crate::ingest::stage::{Backlog, Stage};
+use crate::ingest::stage::{Backlog, Program, Stage, Used};
 
 pub(crate) async fn measure(small: bool) -> anyhow::Result<Measured> {
     let events: u32 = if small { 2_000_000 } else { 20_000_000 };
     let mut measured = Measured::default();
     let stage = Stage::start(super::PARTITIONS).await?;
     let bytes = stage.fill(events, super::NETWORKS).await?;
-    let mut program = stage.service("aggregator", "")?;
+    measured.notes.push(format!("{events} events of {bytes:.0} bytes"));
+    let ours = counted(&stage, events, "", &mut measured).await?;
+    let ceiling = super::consume_ceiling(&stage, events, &mut measured).await?;
+    let beside = Figure::new(
+        "aggregator_events_per_cpu_second_beside_consume_ceiling",
+        ours.events_per_cpu_second(),
+        "events/s",
+        "ceiling",
+        ceiling.events_per_cpu_second(),
+    );
+    measured.figures.push(beside);
+    drop(stage);
+    let stage = Stage::start(super::PARTITIONS).await?;
+    stage.fill_from(Stage::traffic()?.over_networks(super::NETWORKS).in_sessions(), events).await?;
+    counted(&stage, events, "_sessions", &mut measured).await?;
+    Ok(measured)
+}
+
+/// Counts the whole backlog; `traffic` is what the figures' names end with.
+async fn counted(stage: &Stage, events: u32, traffic: &str, measured: &mut Measured) -> anyhow::Result<Used> {
+    let mut program: Program = stage.service("aggregator", "")?;
     let backlog = Backlog { is_stored: false, ..Backlog::of("aggregator", events) };
     let ours = stage.done(Some(&mut program), backlog).await?;
     program.stop()?;
-    let counted = "SELECT count(), sum(length(_kafka_offsets)), sum(succeeded + failed_dns + failed_other + denied)
+    let asked = "SELECT count(), sum(length(_kafka_offsets)), sum(succeeded + failed_dns + failed_other + denied)
         FROM connections_by_minute";
-    let counted = stage.clickhouse.text(counted).await?;
-    let numbers: Vec<u64> = counted.split_whitespace().map(str::parse).collect::<Result<_, _>>()?;
-    let [rows, offsets, _] = numbers[..] else { anyhow::bail!("three numbers: {counted}") };
-    anyhow::ensure!(offsets == u64::from(events), "{offsets} offsets of {events} events");
-    measured.notes.push(format!("{events} events of {bytes:.0} bytes into {rows} rows by minute"));
-    super::note(&mut measured, "aggregator", &ours);
-    let ceiling = super::consume_ceiling(&stage, events, &mut measured).await?;
-    let figure = |beside: &str, peer, value| {
-        let name = format!("aggregator_events_per_cpu_second{beside}");
-        Figure::new(name, ours.events_per_cpu_second(), "events/s", peer, value)
+    let answer = stage.clickhouse.text(asked).await?;
+    let numbers: Vec<u32> = answer.split_whitespace().map(str::parse).collect::<Result<_, _>>()?;
+    let [rows, offsets, _] = numbers[..] else { anyhow::bail!("three numbers: {answer}") };
+    anyhow::ensure!(offsets == events, "{offsets} offsets of {events} events");
+    super::note(measured, &format!("aggregator{traffic}"), &ours);
+    let figure = |name: &str, value, unit, peer, limit| {
+        Figure::new(format!("aggregator_{name}{traffic}"), value, unit, peer, limit)
     };
-    measured.figures.push(figure("", "goal", 650_000.0));
-    measured.figures.push(figure("_beside_consume_ceiling", "ceiling", ceiling.events_per_cpu_second()));
-    measured.figures.push(Figure::new("aggregator_resident_mb", ours.resident_mb, "MB", "limit", 400.0));
-    Ok(measured)
+    measured.figures.extend([
+        figure("events_per_cpu_second", ours.events_per_cpu_second(), "events/s", "goal", 650_000.0),
+        figure("resident_mb", ours.resident_mb, "MB", "limit", 400.0),
+        figure("rows_per_event", f64::from(rows) / f64::from(events), "rows", "limit", 1.0),
+    ]);
+    Ok(ours)
 }

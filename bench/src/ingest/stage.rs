@@ -144,13 +144,24 @@ impl Stage {
 
     /// Puts so many events on the topic; gives their mean size in bytes.
     pub(crate) async fn fill(&self, events: u32, networks: u32) -> anyhow::Result<f64> {
-        self.fill_with(CONNECTION_EVENTS.name, events, networks, |event| Ok(self.encoder.encode(&event)?)).await
+        self.fill_from(Self::traffic()?.over_networks(networks), events).await
+    }
+
+    /// The same from some traffic.
+    pub(crate) async fn fill_from(&self, traffic: Traffic, events: u32) -> anyhow::Result<f64> {
+        self.fill_with(CONNECTION_EVENTS.name, events, traffic, |event| Ok(self.encoder.encode(&event)?)).await
+    }
+
+    /// What every run has.
+    pub(crate) fn traffic() -> anyhow::Result<Traffic> {
+        Traffic::new(StdRng::seed_from_u64(7), 2_000.0)
     }
 
     /// The same events as JSON, on a topic of their own with as many partitions.
     pub(crate) async fn fill_json(&self, events: u32, networks: u32, partitions: i32) -> anyhow::Result<f64> {
         admin::ensure_topics(&self.kafka_config(), &[Topic { partitions, ..JSON_EVENTS }], 1).await?;
-        self.fill_with(JSON_EVENTS.name, events, networks, |event| Ok(serde_json::to_vec(&JsonEvent::from(event))?))
+        let traffic = Self::traffic()?.over_networks(networks);
+        self.fill_with(JSON_EVENTS.name, events, traffic, |event| Ok(serde_json::to_vec(&JsonEvent::from(event))?))
             .await
     }
 
@@ -158,11 +169,10 @@ impl Stage {
         &self,
         topic: &str,
         events: u32,
-        networks: u32,
+        mut traffic: Traffic,
         encode: impl Fn(ConnectionEvent) -> anyhow::Result<Vec<u8>>,
     ) -> anyhow::Result<f64> {
         let producer = Producer::new(&self.kafka_config(), "bench")?;
-        let mut traffic = Traffic::new(StdRng::seed_from_u64(7), 2_000.0)?.over_networks(networks);
         let mut bytes = 0_u64;
         for _ in 0..events {
             let event = traffic.next_event()?;

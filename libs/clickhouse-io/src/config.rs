@@ -6,7 +6,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use service_kit::config::{RangeError, Validate, redacted, seconds, seconds_in_range};
 
-/// How the blocks of ingest are packed on their way to the server.
+/// How blocks of ingest and of the aggregator are packed on their way to the server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Compression {

@@ -19,10 +19,14 @@ mod client;
 mod config;
 mod error;
 mod offset_set;
+mod open_columns;
 mod refusal;
+mod table_block;
+mod texts;
 
 pub use client::ClickHouse;
 pub use config::{ClickHouseConfig, Compression};
 pub use error::{NextStep, QueryError};
 pub use offset_set::OffsetSet;
 pub use refusal::Refusal;
+pub use texts::Texts;

@@ -28,7 +28,7 @@ macro_rules! plain_numbers {
     )*};
 }
 
-plain_numbers! { u8 u16 u64 i32 i64 f64 }
+plain_numbers! { u8 u16 u32 u64 u128 i32 i64 f64 }
 
 impl<const SIZE: usize> Plain for [u8; SIZE] {
     type Bytes = Self;
@@ -107,6 +107,17 @@ impl NativeBlock {
         for (place, row) in self.room(order.len() * 8).chunks_exact_mut(8).zip(order) {
             end += length(*row as usize) as u64;
             place.copy_from_slice(&end.to_le_bytes());
+        }
+    }
+
+    /// Arrays of fixed width, of the rows in `order`. `items` gives those of a row.
+    pub fn arrays<'a, T: Plain + 'a>(&mut self, order: &[u32], items: impl Fn(usize) -> &'a [T]) {
+        self.array_ends(order, |row| items(row).len());
+        for row in order {
+            let items = items(*row as usize);
+            for (place, item) in self.room(items.len() * T::SIZE).chunks_exact_mut(T::SIZE).zip(items) {
+                place.copy_from_slice(item.native().as_ref());
+            }
         }
     }
 
@@ -250,7 +261,7 @@ mod tests {
         let write = |buffer: Vec<u8>| {
             let mut block = NativeBlock::new(buffer, 1, 3);
             block.column("a", "Array(UInt8)");
-            block.array_ends(&[2, 0, 1], |row| row);
+            block.arrays(&[2, 0, 1], |row| [&[1_u8][..], &[], &[2, 3]][row]);
             block.repeated(7_u8, 3);
             block.bytes_of_words(&[6, 1], |word| (word & 1) as u8);
             block.finish()

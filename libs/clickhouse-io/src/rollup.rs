@@ -3,6 +3,7 @@
 
 mod check;
 mod days;
+mod minute_columns;
 mod minutes;
 mod seal;
 
@@ -17,9 +18,8 @@ use crate::error::QueryError;
 pub use self::days::{DayOfNetwork, NotesReach, count_days, seal_days, unsealed_days};
 pub use self::seal::{IN_FLIGHT, Reach, UnsealedHour, seal, server_time, unsealed};
 pub use check::{Difference, rebuild, verify};
-pub use minutes::{
-    MINUTES_TABLE, MinuteCounts, MinuteKey, MinuteRow, counted_offsets, highest_counted, insert_minutes,
-};
+pub use minute_columns::{MinuteColumns, MinuteCounts, MinuteKey};
+pub use minutes::{MINUTES_TABLE, counted_offsets, highest_counted, insert_minutes};
 
 /// The roll-up by hour.
 pub const HOURS_TABLE: &str = "connections_by_hour";

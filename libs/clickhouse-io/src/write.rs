@@ -74,17 +74,34 @@ pub async fn insert_native(
     token: &str,
     query_id: &str,
 ) -> Result<(), QueryError> {
+    insert_body(clickhouse, table.name(), body, Some(Once { token, query_id })).await
+}
+
+/// What makes an insert that is tried again one insert.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Once<'a> {
+    pub(crate) token: &'a str,
+    pub(crate) query_id: &'a str,
+}
+
+/// Inserts one encoded Native block into any table. An empty body: nothing happens.
+pub(crate) async fn insert_body(
+    clickhouse: &ClickHouse,
+    table: &str,
+    body: Bytes,
+    once: Option<Once<'_>>,
+) -> Result<(), QueryError> {
     if body.is_empty() {
         return Ok(());
     }
-    let sql = format!("INSERT INTO {} FORMAT Native", table.name());
-    let mut insert = clickhouse
-        .blocks
-        .insert_formatted_with(sql)
-        .with_setting("insert_deduplication_token", token)
-        .with_setting("query_id", query_id)
-        // An engine that gives statements ids of its own is asked by this one.
-        .with_setting("log_comment", query_id);
+    let mut insert = clickhouse.blocks.insert_formatted_with(format!("INSERT INTO {table} FORMAT Native"));
+    if let Some(Once { token, query_id }) = once {
+        insert = insert
+            .with_setting("insert_deduplication_token", token)
+            .with_setting("query_id", query_id)
+            // An engine that gives statements ids of its own is asked by this one.
+            .with_setting("log_comment", query_id);
+    }
     for (name, value) in settings(clickhouse.timeout) {
         insert = insert.with_setting(name, value);
     }

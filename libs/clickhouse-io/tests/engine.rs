@@ -231,37 +231,38 @@ async fn end_of_a_connection_wins_in_whatever_order() {
     let clickhouse = engine.database("open").await;
     let closed = event(0, "a");
     let opened = |id: &str| ConnectionEvent { event_type: EventType::EstablishedConnection, ..event(0, id) };
-    let change = |event: &ConnectionEvent, offset| {
+    let push = |columns: &mut open::OpenColumns, event: &ConnectionEvent, offset| {
         let account = event.service_account.as_ref();
-        let change = open::OpenChange {
+        columns.push(&open::OpenChange {
             offset,
             event_type: event.event_type,
-            tenant: event.tenant.as_str(),
+            tenant: event.tenant.as_str().as_bytes(),
             connector_id: event.connector_id.get(),
-            connection_id: &event.connection_id,
+            connection_id: event.connection_id.as_bytes(),
             start_micros: event.start_time.as_micros(),
             end_micros: event.end_time.as_micros(),
-            remote_network: (event.remote_network_id.get(), &event.remote_network_name),
-            resource: (event.resource_id.get(), &event.resource_address),
-            user: event.user.as_ref().map(|user| (user.id.get(), user.email.as_str())),
-            service_account: account.map(|account| (account.id.get(), account.name.as_str())),
+            remote_network: (event.remote_network_id.get(), event.remote_network_name.as_bytes()),
+            resource: (event.resource_id.get(), event.resource_address.as_bytes()),
+            user: event.user.as_ref().map(|user| (user.id.get(), user.email.as_bytes())),
+            service_account: account.map(|account| (account.id.get(), account.name.as_bytes())),
             client_ip: event.client_ip.map(schemas::addresses::Address::octets),
             protocol: match event.protocol {
                 Protocol::Tcp | Protocol::Unknown => 1,
                 Protocol::Udp => 2,
                 Protocol::Icmp => 3,
             },
-        };
-        open::OpenConnectionRow::new(&change).unwrap()
+        });
     };
     // The end of `a` comes before a late copy of its opening; `b` stays open; `c` is opened and ended.
-    for rows in [
-        vec![change(&closed, 5)],
-        vec![change(&opened("a"), 9), change(&opened("b"), 10)],
-        vec![change(&opened("c"), 11)],
-        vec![change(&event(0, "c"), 12)],
+    for changes in [
+        vec![(closed, 5)],
+        vec![(opened("b"), 10), (opened("a"), 9)],
+        vec![(opened("c"), 11)],
+        vec![(event(0, "c"), 12)],
     ] {
-        open::write(&clickhouse, &rows).await.unwrap();
+        let mut columns = open::OpenColumns::default();
+        changes.iter().for_each(|(event, offset)| push(&mut columns, event, *offset));
+        open::write(&clickhouse, columns.encode(Vec::new()).into()).await.unwrap();
     }
     let shown = "SELECT connection_id FROM open_connections FINAL WHERE is_open ORDER BY connection_id";
     assert_eq!(clickhouse.text(shown).await.unwrap(), "b\n");

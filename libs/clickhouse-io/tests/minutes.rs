@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use clickhouse_io::rollup::{
-    self, DayOfNetwork, HourOfNetwork, MinuteCounts, MinuteKey, MinuteRow, NotesReach, Reach, counted_offsets,
+    self, DayOfNetwork, HourOfNetwork, MinuteColumns, MinuteCounts, MinuteKey, NotesReach, Reach, counted_offsets,
     highest_counted, insert_minutes, unsealed, unsealed_days,
 };
 use clickhouse_io::{ClickHouse, running};
@@ -18,11 +18,11 @@ use schemas::times::Moment;
 
 const HOUR_MICROS: i64 = 3_600_000_000;
 
-/// A row of minute `minute` of the hour before this one, counted from these offsets of partition 3.
-fn row(minute: u32, network: u64, offsets: &[i64]) -> MinuteRow {
+/// A row of minute `minute` of the hour before this one, counted from these offsets.
+fn push(columns: &mut MinuteColumns, minute: u32, network: u64, offsets: &[i64]) {
     let hour = Moment::now().as_micros().div_euclid(HOUR_MICROS) - 1;
     let key = MinuteKey {
-        tenant: "acme".to_owned(),
+        tenant: b"acme",
         minute: u32::try_from(hour * 3_600).unwrap() + minute * 60,
         remote_network_id: network,
         user_id: Some(1),
@@ -31,10 +31,17 @@ fn row(minute: u32, network: u64, offsets: &[i64]) -> MinuteRow {
         connector_id: 3,
         protocol: 1,
         tunnel_path: 2,
-        country: Some("DE".to_owned()),
+        country: Some(b"DE"),
     };
     let counts = MinuteCounts { succeeded: offsets.len() as u64, bytes_received: u128::MAX, ..MinuteCounts::default() };
-    MinuteRow::new(key, counts, "main", 3, offsets.to_vec())
+    columns.push(&key, &counts, offsets);
+}
+
+/// Inserts such rows of partition 3.
+async fn insert(clickhouse: &ClickHouse, rows: &[(u32, u64, &[i64])], token: &str) {
+    let mut columns = MinuteColumns::default();
+    rows.iter().for_each(|(minute, network, offsets)| push(&mut columns, *minute, *network, offsets));
+    insert_minutes(clickhouse, columns.encode("main", 3, Vec::new()).into(), token).await.unwrap();
 }
 
 async fn offsets(clickhouse: &ClickHouse, first: i64, last: i64) -> Vec<i64> {
@@ -46,9 +53,9 @@ async fn counted_offsets_are_found_whatever_rows_they_lie_in() {
     let engine = engine().await;
     let clickhouse = engine.database("minutes").await;
     assert_eq!(highest_counted(&clickhouse, "main", 3, 0).await.unwrap(), None);
-    let rows = [row(0, 7, &[5, 9]), row(1, 7, &[6, 7]), row(1, 8, &[11])];
-    insert_minutes(&clickhouse, &rows, "range-5").await.unwrap();
-    insert_minutes(&clickhouse, &rows, "range-5").await.unwrap();
+    let rows: [(u32, u64, &[i64]); 3] = [(0, 7, &[5, 9]), (1, 7, &[6, 7]), (1, 8, &[11])];
+    insert(&clickhouse, &rows, "range-5").await;
+    insert(&clickhouse, &rows, "range-5").await;
     assert_eq!(
         clickhouse.text("SELECT count(), max(bytes_received) FROM connections_by_minute").await.unwrap(),
         format!("3\t{}\n", u128::MAX),
@@ -80,7 +87,7 @@ async fn hour_is_unsealed_until_it_is_sealed_after_its_last_row_by_minute() {
         found.into_iter().map(|(hour, it)| (hour, it.offsets)).collect()
     };
     assert_eq!(asked("main", all).await, [].into());
-    insert_minutes(&clickhouse, &[row(0, 7, &[5, 9]), row(59, 7, &[6]), row(1, 8, &[11])], "range-5").await.unwrap();
+    insert(&clickhouse, &[(0, 7, &[5, 9]), (59, 7, &[6]), (1, 8, &[11])], "range-5").await;
     let of = |network: &str| HourOfNetwork::of("acme".parse().unwrap(), hour_ago, network.parse().unwrap());
     let (seven, eight) = ((of("7"), [(3, 9)].into()), (of("8"), [(3, 11)].into()));
     assert_eq!(asked("main", all).await, [seven.clone(), eight.clone()].into());

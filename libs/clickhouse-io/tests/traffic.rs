@@ -8,7 +8,7 @@ mod traffic_of_test;
 
 use std::collections::BTreeSet;
 
-use clickhouse_io::rollup::{MinuteCounts, MinuteKey, MinuteRow};
+use clickhouse_io::rollup::{MinuteColumns, MinuteCounts, MinuteKey};
 use clickhouse_io::rows::{ConnectionRow, Source};
 use clickhouse_io::traffic::{self, Line, Searched};
 use clickhouse_io::write::{EventTable, insert};
@@ -53,14 +53,16 @@ async fn store(clickhouse: &ClickHouse, tenant: &Tenant, all: &[Stored]) {
         .collect();
     rollup::count_days(clickhouse, &days).await.unwrap();
     let facts = plain::facts(all, &TrafficFilter { from: Moment::FIRST, to: Moment::END, ..TrafficFilter::default() });
-    let minutes: Vec<_> = facts.into_iter().zip(0..).map(|(event, offset)| minute(event, offset)).collect();
-    rollup::insert_minutes(clickhouse, &minutes, &format!("{tenant}-{}", all[0].offset)).await.unwrap();
+    let mut minutes = MinuteColumns::default();
+    facts.into_iter().zip(0..).for_each(|(event, offset)| push_minute(&mut minutes, event, offset));
+    let (body, token) = (minutes.encode("main", 0, Vec::new()), format!("{tenant}-{}", all[0].offset));
+    rollup::insert_minutes(clickhouse, body.into(), &token).await.unwrap();
 }
 
 /// One fact as a group of its own.
-fn minute(event: &ConnectionEvent, offset: i64) -> MinuteRow {
+fn push_minute(columns: &mut MinuteColumns, event: &ConnectionEvent, offset: i64) {
     let key = MinuteKey {
-        tenant: event.tenant.to_string(),
+        tenant: event.tenant.as_str().as_bytes(),
         minute: u32::try_from(event.end_time.as_millis() / 60_000 * 60).unwrap(),
         remote_network_id: event.remote_network_id.get(),
         user_id: event.user.as_ref().map(|it| it.id.get()),
@@ -73,7 +75,7 @@ fn minute(event: &ConnectionEvent, offset: i64) -> MinuteRow {
             Protocol::Icmp => 3,
         },
         tunnel_path: if event.tunnel_path == TunnelPath::Relay { 2 } else { 1 },
-        country: event.location.as_ref().and_then(|it| it.country.clone()),
+        country: event.location.as_ref().and_then(|it| it.country.as_deref()).map(str::as_bytes),
     };
     let is = |status| u64::from(event.status() == Some(status));
     let succeeded = is(ConnectionStatus::Normal);
@@ -85,7 +87,7 @@ fn minute(event: &ConnectionEvent, offset: i64) -> MinuteRow {
         bytes_received: u128::from(succeeded * event.bytes_received),
         bytes_transferred: u128::from(succeeded * event.bytes_transferred),
     };
-    MinuteRow::new(key, counts, "main", 0, vec![offset])
+    columns.push(&key, &counts, &[offset]);
 }
 
 #[tokio::test]

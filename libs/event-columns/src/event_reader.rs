@@ -49,7 +49,7 @@ macro_rules! numbers {
 
 macro_rules! texts {
     ($($(#[$doc:meta])* $name:ident: $slot:ident;)*) => {
-        $($(#[$doc])* #[must_use] pub fn $name(&self) -> &'a str { self.text(text::$slot) })*
+        $($(#[$doc])* #[must_use] pub fn $name(&self) -> &'a [u8] { self.text(text::$slot) })*
     };
 }
 
@@ -122,13 +122,13 @@ impl<'a> EventFields<'a> {
 
     /// User, with the e-mail address.
     #[must_use]
-    pub fn user(&self) -> Option<(u64, &'a str)> {
+    pub fn user(&self) -> Option<(u64, &'a [u8])> {
         self.is_there(presence::USER).then(|| (self.number(number::USER_ID), self.text(text::USER_EMAIL)))
     }
 
     /// Service account, with its name.
     #[must_use]
-    pub fn service_account(&self) -> Option<(u64, &'a str)> {
+    pub fn service_account(&self) -> Option<(u64, &'a [u8])> {
         let account = || (self.number(number::SERVICE_ACCOUNT_ID), self.text(text::SERVICE_ACCOUNT_NAME));
         self.is_there(presence::SERVICE_ACCOUNT).then(account)
     }
@@ -147,7 +147,7 @@ impl<'a> EventFields<'a> {
 
     /// The country that the client was in.
     #[must_use]
-    pub fn country(&self) -> Option<&'a str> {
+    pub fn country(&self) -> Option<&'a [u8]> {
         let span = self.stage.lanes.text(text::COUNTRY, 0);
         (self.is_there(presence::LOCATION) && span != Span::NONE).then(|| self.text(text::COUNTRY))
     }
@@ -156,7 +156,9 @@ impl<'a> EventFields<'a> {
     #[must_use]
     pub fn status(&self) -> Option<ConnectionStatus> {
         let resource_ip = self.is_there(presence::RESOURCE_IP).then(|| self.stage.lanes.fixed(fixed::RESOURCE_IP, 0));
-        ConnectionStatus::of(self.event_type(), self.resource_address(), resource_ip.map(Address::from_octets))
+        // The program has looked at it.
+        let address = std::str::from_utf8(self.resource_address()).unwrap_or_default();
+        ConnectionStatus::of(self.event_type(), address, resource_ip.map(Address::from_octets))
     }
 
     fn is_there(&self, bit: u8) -> bool {
@@ -167,8 +169,7 @@ impl<'a> EventFields<'a> {
         self.stage.lanes.number(slot, 0)
     }
 
-    fn text(&self, slot: u8) -> &'a str {
-        // The program has looked at it.
-        std::str::from_utf8(self.stage.lanes.text(slot, 0).of(&self.stage.bytes)).unwrap_or_default()
+    fn text(&self, slot: u8) -> &'a [u8] {
+        self.stage.lanes.text(slot, 0).of(&self.stage.bytes)
     }
 }

@@ -2,118 +2,24 @@
 
 use std::collections::BTreeSet;
 
-use clickhouse::Row;
-use serde::{Deserialize, Serialize};
+use bytes::Bytes;
 
 use crate::client::ClickHouse;
 use crate::error::QueryError;
-use crate::write::insert_block;
+use crate::write::{Once, insert_body};
 
 /// The table.
 pub const MINUTES_TABLE: &str = "connections_by_minute";
 
-/// What names a group.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct MinuteKey {
-    /// Tenant.
-    pub tenant: String,
-    /// Unix time of its beginning, seconds.
-    pub minute: u32,
-    /// Remote Network.
-    pub remote_network_id: u64,
-    /// User; else a service account.
-    pub user_id: Option<u64>,
-    /// Service account.
-    pub service_account_id: Option<u64>,
-    /// Resource.
-    pub resource_id: u64,
-    /// Connector.
-    pub connector_id: u64,
-    /// Number of the protocol in the tables.
-    pub protocol: u8,
-    /// Number of the tunnel's path in the tables.
-    pub tunnel_path: u8,
-    /// Country of the client.
-    pub country: Option<String>,
-}
-
-/// What is counted of a group.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct MinuteCounts {
-    /// Connections that succeeded.
-    pub succeeded: u64,
-    /// Whose name did not resolve.
-    pub failed_dns: u64,
-    /// That failed otherwise.
-    pub failed_other: u64,
-    /// That were not allowed.
-    pub denied: u64,
-    /// To clients, of those that succeeded.
-    pub bytes_received: u128,
-    /// From clients, of those that succeeded.
-    pub bytes_transferred: u128,
-}
-
-/// A row of `connections_by_minute`.
-#[derive(Clone, Debug, PartialEq, Eq, Row, Serialize, Deserialize)]
-pub struct MinuteRow {
-    tenant: String,
-    minute: u32,
-    remote_network_id: u64,
-    user_id: Option<u64>,
-    service_account_id: Option<u64>,
-    resource_id: u64,
-    connector_id: u64,
-    protocol: i8,
-    tunnel_path: i8,
-    country: Option<String>,
-    succeeded: u64,
-    failed_dns: u64,
-    failed_other: u64,
-    denied: u64,
-    bytes_received: u128,
-    bytes_transferred: u128,
-    _kafka_source: String,
-    _kafka_partition: i32,
-    _kafka_offsets: Vec<i64>,
-}
-
-impl MinuteRow {
-    /// A row of a group, counted from these offsets, which ascend.
-    #[must_use]
-    pub fn new(key: MinuteKey, counts: MinuteCounts, source: &str, partition: i32, offsets: Vec<i64>) -> Self {
-        let code = |number: u8| i8::try_from(number).unwrap_or(i8::MAX);
-        Self {
-            tenant: key.tenant,
-            minute: key.minute,
-            remote_network_id: key.remote_network_id,
-            user_id: key.user_id,
-            service_account_id: key.service_account_id,
-            resource_id: key.resource_id,
-            connector_id: key.connector_id,
-            protocol: code(key.protocol),
-            tunnel_path: code(key.tunnel_path),
-            country: key.country,
-            succeeded: counts.succeeded,
-            failed_dns: counts.failed_dns,
-            failed_other: counts.failed_other,
-            denied: counts.denied,
-            bytes_received: counts.bytes_received,
-            bytes_transferred: counts.bytes_transferred,
-            _kafka_source: source.to_owned(),
-            _kafka_partition: partition,
-            _kafka_offsets: offsets,
-        }
-    }
-}
-
-/// Inserts rows as one block and returns when they are on the disk. The same rows with the same token again are swallowed by the
-/// server; **other** rows with the same token would be too.
+/// Inserts a block of [`super::MinuteColumns`] and returns when it is on the disk. The same rows with the same token again are swallowed
+/// by the server; **other** rows with the same token would be too. An empty body: nothing happens.
 ///
 /// # Errors
 /// When the insert is refused, or no answer came: then it may have been done, or still be running.
-pub async fn insert_minutes(clickhouse: &ClickHouse, rows: &[MinuteRow], token: &str) -> Result<(), QueryError> {
-    insert_block(clickhouse, MINUTES_TABLE, rows, Some(token)).await
+pub async fn insert_minutes(clickhouse: &ClickHouse, body: Bytes, token: &str) -> Result<(), QueryError> {
+    // Under the name that `running` knows.
+    let once = Once { token, query_id: &format!("{token}/{MINUTES_TABLE}") };
+    insert_body(clickhouse, MINUTES_TABLE, body, Some(once)).await
 }
 
 /// Which offsets of a partition from `first` to `last` are counted.
