@@ -3,6 +3,7 @@
 //! Every query has a deadline. Values are bound by the server, never pasted. Every read names the tenant.
 
 pub mod connection_id;
+pub mod copies;
 pub mod migrate;
 pub mod native;
 pub mod open;
@@ -19,6 +20,7 @@ mod client;
 mod config;
 mod error;
 mod offset_set;
+mod pieces;
 mod refusal;
 
 pub use client::ClickHouse;

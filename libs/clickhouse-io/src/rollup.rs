@@ -13,6 +13,7 @@ use schemas::times::Moment;
 
 use crate::client::ClickHouse;
 use crate::error::QueryError;
+use crate::pieces::HOUR;
 
 pub use self::days::{DayOfNetwork, NotesReach, count_days, seal_days, unsealed_days};
 pub use self::seal::{IN_FLIGHT, Reach, UnsealedHour, seal, server_time, unsealed};
@@ -72,8 +73,6 @@ impl Unit {
 
 /// Seconds of a day.
 const DAY: i64 = 24 * HOUR;
-/// Seconds of an hour.
-const HOUR: i64 = 3_600;
 /// Hours of one statement. Their keys travel in its URL, which some servers and proxies cut at 64 kB.
 const HOURS_AT_ONCE: usize = 500;
 

@@ -9,9 +9,7 @@ use serde::Deserialize;
 use super::{COUNTS, DAY, HOUR, HOURS_TABLE, NAMES, Unit, counted, insert_counted, put_together};
 use crate::client::ClickHouse;
 use crate::error::QueryError;
-
-/// Rows of one statement of [`rebuild`].
-const ROWS_AT_ONCE: u64 = 4_000_000;
+use crate::pieces::{bound, hours_with_rows, together, whole, within};
 
 /// A group that a roll-up has otherwise than the raw rows.
 #[derive(Clone, Debug, PartialEq, Eq, Row, Deserialize)]
@@ -89,12 +87,7 @@ pub async fn rebuild(
         let query = bound(clickhouse, sql, tenant, from, to);
         query.with_setting("max_partitions_per_insert_block", "0").with_setting("transform_null_in", "1")
     };
-    let sql = format!(
-        "SELECT toInt64(toUnixTimestamp(toStartOfHour(end_time))) AS hour, count() FROM connections WHERE {}
-         GROUP BY hour ORDER BY hour",
-        within("end_time")
-    );
-    let hours: Vec<(i64, u64)> = clickhouse.within(bound(&sql, from, to).fetch_all()).await?;
+    let hours = hours_with_rows(clickhouse, "connections", tenant, (from, to)).await?;
     let of_hours = counted(Unit::Hour, &within("end_time"));
     let [gone, counted] = [gone(Unit::Hour, &of_hours), insert_counted(Unit::Hour, &of_hours)];
     let mut done = 0;
@@ -144,20 +137,6 @@ fn gone(unit: Unit, groups: &str) -> String {
     )
 }
 
-/// Hours of one statement: together no more than so many rows, whose ids it holds in memory, except where one hour has more.
-fn together(hours: &[(i64, u64)]) -> Vec<&[(i64, u64)]> {
-    let (mut pieces, mut begin, mut rows) = (Vec::new(), 0, 0);
-    for (at, (_, count)) in hours.iter().enumerate() {
-        if at > begin && rows + count > ROWS_AT_ONCE {
-            pieces.push(&hours[begin..at]);
-            (begin, rows) = (at, 0);
-        }
-        rows += count;
-    }
-    pieces.extend((begin < hours.len()).then(|| &hours[begin..]));
-    pieces
-}
-
 /// The stretches of `[from, to)` between hours that have rows.
 fn without_rows(hours: &[(i64, u64)], from: i64, to: i64) -> Vec<(i64, i64)> {
     let begins = std::iter::once(from).chain(hours.iter().map(|(hour, _)| hour + HOUR));
@@ -165,37 +144,9 @@ fn without_rows(hours: &[(i64, u64)], from: i64, to: i64) -> Vec<(i64, i64)> {
     begins.zip(ends).filter(|(begin, end)| begin < end).collect()
 }
 
-/// Beginnings of the first unit of so many seconds that is touched, and of the first one after it, seconds.
-fn whole(from: Moment, to: Moment, unit: i64) -> (i64, i64) {
-    let micros = unit * 1_000_000;
-    let up = -(-to.as_micros()).div_euclid(micros);
-    (from.as_micros().div_euclid(micros) * unit, up * unit)
-}
-
-/// A statement over hours of a tenant, as [`within`] names them.
-fn bound(clickhouse: &ClickHouse, sql: &str, tenant: &Tenant, from: i64, to: i64) -> Query {
-    clickhouse.client.query_raw(sql).param("tenant", tenant.as_str()).param("from", from).param("to", to)
-}
-
-fn within(hour: &str) -> String {
-    format!(
-        "tenant = {{tenant:String}} AND {hour} >= toDateTime({{from:Int64}}, 'UTC') AND {hour} < toDateTime({{to:Int64}}, 'UTC')"
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn hours_go_together_up_to_a_number_of_rows_and_none_is_left_out() {
-        let most = ROWS_AT_ONCE;
-        let hours = [(0, 1), (HOUR, most - 1), (2 * HOUR, 1), (3 * HOUR, most + 9), (9 * HOUR, 5), (10 * HOUR, 5)];
-        let pieces = together(&hours);
-        assert_eq!(pieces.concat(), hours);
-        assert_eq!(pieces.iter().map(|piece| piece.len()).collect::<Vec<_>>(), [2, 1, 1, 2]);
-        assert!(together(&[]).is_empty());
-    }
 
     #[test]
     fn stretches_between_hours_are_the_rest_of_the_range() {
