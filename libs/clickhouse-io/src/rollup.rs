@@ -4,6 +4,7 @@
 mod check;
 mod days;
 mod minutes;
+mod rebuild;
 mod seal;
 
 use std::collections::BTreeSet;
@@ -17,10 +18,11 @@ use crate::pieces::HOUR;
 
 pub use self::days::{DayOfNetwork, NotesReach, count_days, seal_days, unsealed_days};
 pub use self::seal::{IN_FLIGHT, Reach, UnsealedHour, seal, server_time, unsealed};
-pub use check::{Difference, rebuild, verify};
+pub use check::{Difference, verify};
 pub use minutes::{
     MINUTES_TABLE, MinuteCounts, MinuteKey, MinuteRow, counted_offsets, highest_counted, insert_minutes,
 };
+pub use rebuild::{Rebuild, rebuild};
 
 /// The roll-up by hour.
 pub const HOURS_TABLE: &str = "connections_by_hour";
