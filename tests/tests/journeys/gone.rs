@@ -28,7 +28,7 @@ async fn wait_running(stack: &Stack, is_wanted: bool, longest: Duration) -> Dura
     let begin = Instant::now();
     loop {
         let running = stack.sql(RUNNING).await;
-        if running.as_deref().is_some_and(|queries| !queries.is_empty() == is_wanted) {
+        if running.as_deref().is_some_and(|queries| queries.is_empty() != is_wanted) {
             return begin.elapsed();
         }
         assert!(begin.elapsed() < longest, "running: {running:?}, wanted: {is_wanted}");
