@@ -1,10 +1,10 @@
-//! `flowledger aggregate`: the roll-ups held against the raw rows, and made anew from them.
+//! `flowledger aggregate`: the roll-ups held against the raw rows, and made anew from them; copies among the raw rows found and deleted.
 
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand, ValueEnum};
-use clickhouse_io::{ClickHouse, rollup};
+use clickhouse_io::{ClickHouse, copies, rollup};
 use schemas::ids::Tenant;
 use schemas::times::Moment;
 use traffic_query::time_range::rfc3339;
@@ -27,6 +27,17 @@ pub(crate) enum AggregateCommand {
     },
     /// Count hours anew from the raw rows, and their days from them; events may keep coming.
     Rebuild(RangeOptions),
+    /// Delete copies from the raw rows, in hours that are over: of each fact the first row stays, and what goes is noted before.
+    Dedupe {
+        #[command(flatten)]
+        range: RangeOptions,
+        /// Say what would go, and delete nothing.
+        #[arg(long)]
+        dry_run: bool,
+        /// Who; kept with what is noted. Without it: `$USER`.
+        #[arg(long, value_name = "NAME")]
+        by: Option<String>,
+    },
 }
 
 /// What a roll-up counts by.
@@ -90,6 +101,10 @@ pub(crate) async fn run(command: AggregateCommand) -> anyhow::Result<()> {
                 bail!("minutes are kept for 30 days: --from is before {}", rfc3339(minutes_kept_since()));
             }
             let found = rollup::verify(&clickhouse, &options.tenant, by.into(), options.range(), SHOWN_MAX).await?;
+            match copies::find(&clickhouse, &options.tenant, options.range(), 0).await?.0 {
+                0 => {}
+                count => said(&format!("{count} raw rows are copies; `flowledger aggregate dedupe` deletes them")),
+            }
             if found.is_empty() {
                 said("roll-up and raw rows are the same");
                 return Ok(());
@@ -116,6 +131,28 @@ pub(crate) async fn run(command: AggregateCommand) -> anyhow::Result<()> {
             let clickhouse = options.clickhouse()?;
             let told = |done: usize, all: usize| said(&format!("{done} of {all} hours are counted"));
             rollup::rebuild(&clickhouse, &options.tenant, options.range(), told).await?;
+            Ok(())
+        }
+        AggregateCommand::Dedupe { range: options, dry_run, by } => {
+            let clickhouse = options.clickhouse()?;
+            if dry_run {
+                let (count, shown) =
+                    copies::find(&clickhouse, &options.tenant, options.range(), SHOWN_MAX.into()).await?;
+                let head = ["TIME", "TABLE", "EVENT", "SOURCE", "PARTITION", "OFFSET"];
+                let rows = shown.into_iter().map(|it| {
+                    let time = rfc3339(Moment::from_micros(it.end_time));
+                    vec![time, it.event_table, it.event_id, it.source, it.partition.to_string(), it.offset.to_string()]
+                });
+                line(&table(&head.map(str::to_owned), rows))?;
+                said(&format!("dry run: {count} copies"));
+                return Ok(());
+            }
+            let by = by.or_else(|| std::env::var("USER").ok()).unwrap_or_else(|| "unknown".to_owned());
+            let told = |done: u64| said(&format!("{done} copies are deleted"));
+            let done = copies::delete(&clickhouse, &options.tenant, options.range(), &by, told).await?;
+            if done == 0 {
+                said("there are no copies");
+            }
             Ok(())
         }
     }

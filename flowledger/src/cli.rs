@@ -36,7 +36,7 @@ pub(crate) enum Command {
     /// List, show, replay or discard the events that ingest refused.
     #[command(subcommand)]
     DeadLetter(DeadLetterCommand),
-    /// Hold the roll-up against the raw rows, or make it anew from them.
+    /// Hold the roll-up against the raw rows, or make it anew from them; delete copies from the raw rows.
     #[command(subcommand)]
     Aggregate(AggregateCommand),
     /// Ask for a tenant's traffic: connections, measures over time, groups with most, names.

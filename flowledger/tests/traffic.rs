@@ -75,6 +75,21 @@ async fn questions_are_answered_for_one_tenant() {
         (String::new(), "flowledger: roll-up and raw rows are the same\n".to_owned(), true)
     );
 
+    // A copy that was published twice, one partition further.
+    let clickhouse = ClickHouse::new(&ClickHouseConfig { url: stand.engine.url(), ..ClickHouseConfig::default() });
+    let denied = connection(EventType::DeniedAccess, "7f-3", 1_793_487_602_000 + 86_400_500);
+    let copy = ConnectionRow::from_event(denied, Source { name: "main", partition: 1, offset: 9 });
+    insert(&clickhouse, EventTable::Connections, vec![copy], "copy").await.unwrap();
+    let found = aggregate("verify");
+    assert!(found.2 && found.1.contains("1 raw rows are copies"), "{found:?}");
+    let dry = stand.run("aggregate", &[&["dedupe", "--dry-run"], &hours[..]].concat());
+    assert!(dry.2, "{dry:?}");
+    insta::assert_snapshot!("aggregate-dedupe", format!("{}{}", dry.0, dry.1));
+    for said in ["flowledger: 1 copies are deleted\n", "flowledger: there are no copies\n"] {
+        let done = stand.run("aggregate", &[&["dedupe", "--by", "jane"], &hours[..]].concat());
+        assert_eq!(done, (String::new(), said.to_owned(), true));
+    }
+
     let gone = ["--by", "minute", "--from", "2020-01-01T00:00:00Z", "--to", "2020-01-02T00:00:00Z", "--tenant", "acme"];
     let gone = stand.run("aggregate", &[&["verify"], &gone[..]].concat());
     assert!(!gone.2 && gone.1.contains("minutes are kept for 30 days"), "{gone:?}");

@@ -34,6 +34,7 @@ pub const ALL: &[Migration] = migrations! {
     8 "008_connections_by_hour";
     9 "009_connections_by_day";
     10 "010_days_sealed";
+    11 "011_copies_deleted";
 };
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! Every query has a deadline. Values are bound by the server, never pasted. Every read names the tenant.
 
 pub mod connection_id;
+pub mod copies;
 pub mod migrate;
 pub mod native;
 pub mod open;
@@ -20,6 +21,7 @@ mod config;
 mod error;
 mod offset_set;
 mod open_columns;
+mod pieces;
 mod refusal;
 mod table_block;
 mod texts;

@@ -9,6 +9,7 @@ use schemas::times::Moment;
 use serde::Deserialize;
 
 use crate::client::ClickHouse;
+use crate::copies::deleted_within;
 use crate::error::QueryError;
 use crate::rows::ConnectionRow;
 
@@ -34,7 +35,7 @@ pub struct Slice {
     pub from: Moment,
     /// First end time after it.
     pub to: Moment,
-    /// Rows in it when it was planned, copies included; later there may be more, never fewer.
+    /// Rows in it when it was planned, copies included; later there may be more, and fewer only where copies were deleted.
     pub rows: u64,
 }
 
@@ -77,6 +78,11 @@ impl ReportQuery {
              FROM connections WHERE {WHERE} GROUP BY from ORDER BY from"
         );
         clickhouse.within(self.bound(clickhouse, &sql, from, to).fetch_all()).await
+    }
+
+    async fn rows(&self, clickhouse: &ClickHouse, slice: &Slice) -> Result<u64, QueryError> {
+        let sql = format!("SELECT count() FROM connections WHERE {WHERE}");
+        clickhouse.within(self.bound(clickhouse, &sql, slice.from, slice.to).fetch_one()).await
     }
 }
 
@@ -138,13 +144,22 @@ pub async fn read_slice(
          ORDER BY end_time, event_id_tail, _kafka_source, _kafka_partition, _kafka_offset",
         ConnectionRow::COLUMN_NAMES.join(", ")
     );
-    let rows: Vec<ConnectionRow> =
-        clickhouse.within(query.bound(clickhouse, &sql, slice.from, slice.to).fetch_all()).await?;
-    let found = rows.len() as u64;
-    if found < slice.rows {
-        return Err(QueryError::Cut { expected: slice.rows, found });
+    let mut expected = slice.rows;
+    loop {
+        let rows: Vec<ConnectionRow> =
+            clickhouse.within(query.bound(clickhouse, &sql, slice.from, slice.to).fetch_all()).await?;
+        let found = rows.len() as u64;
+        if found >= expected {
+            return Ok(each_fact_once(rows));
+        }
+        // Copies may have been deleted since it was planned. Then it is counted again, and read again.
+        let deleted = deleted_within(clickhouse, &query.tenant, (slice.from, slice.to)).await?;
+        let counted = if deleted == 0 { expected } else { query.rows(clickhouse, slice).await? };
+        if counted >= expected {
+            return Err(QueryError::Cut { expected, found });
+        }
+        expected = counted;
     }
-    Ok(each_fact_once(rows))
 }
 
 /// Drops copies of rows that are in order. Copies have equal event ids, so they lie within one millisecond.

@@ -5,6 +5,7 @@ mod check;
 mod days;
 mod minute_columns;
 mod minutes;
+mod rebuild;
 mod seal;
 
 use std::collections::BTreeSet;
@@ -14,12 +15,14 @@ use schemas::times::Moment;
 
 use crate::client::ClickHouse;
 use crate::error::QueryError;
+use crate::pieces::HOUR;
 
 pub use self::days::{DayOfNetwork, NotesReach, count_days, seal_days, unsealed_days};
 pub use self::seal::{IN_FLIGHT, Reach, UnsealedHour, seal, server_time, unsealed};
-pub use check::{Difference, rebuild, verify};
+pub use check::{Difference, verify};
 pub use minute_columns::{MinuteColumns, MinuteCounts, MinuteKey};
 pub use minutes::{MINUTES_TABLE, counted_offsets, highest_counted, insert_minutes};
+pub use rebuild::{Rebuild, rebuild};
 
 /// The roll-up by hour.
 pub const HOURS_TABLE: &str = "connections_by_hour";
@@ -72,8 +75,6 @@ impl Unit {
 
 /// Seconds of a day.
 const DAY: i64 = 24 * HOUR;
-/// Seconds of an hour.
-const HOUR: i64 = 3_600;
 /// Hours of one statement. Their keys travel in its URL, which some servers and proxies cut at 64 kB.
 const HOURS_AT_ONCE: usize = 500;
 

@@ -1,4 +1,6 @@
-//! Which offsets of a source are stored. Every stored offset is a row of one of the two tables, so they can be counted.
+//! Which offsets of a source are stored. Every stored offset is a row of one of the two tables, so they can be counted, or was one: a
+//! copy that was deleted ([`crate::copies`]) is stored for good. It is noted before it is deleted, so notes are read after the rows: who
+//! sees the row no more sees the note.
 //!
 //! Offsets are not in the tables' key. What is read is bounded by the index `kafka_offset` of the tables' granules, and by what the
 //! asker knows of the rows. An answer holds for the moment it was asked: ask only when no insert of the range is running
@@ -13,8 +15,12 @@ use schemas::times::Moment;
 use serde::Deserialize;
 
 use crate::client::ClickHouse;
+use crate::copies::DELETED_TABLE;
 use crate::error::QueryError;
 use crate::offset_set::OffsetSet;
+
+/// What ingest writes.
+const EVENT_TABLES: [&str; 2] = ["connections", "connection_openings"];
 
 /// Offsets of one partition of a source.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +75,9 @@ pub async fn highest_offsets(clickhouse: &ClickHouse, source: &str) -> Result<BT
         UNION ALL
         SELECT _kafka_partition AS partition, max(_kafka_offset) AS offset FROM connection_openings
         WHERE _kafka_source = {source:String} GROUP BY partition
+        UNION ALL
+        SELECT _kafka_partition AS partition, max(_kafka_offset) AS offset FROM copies_deleted
+        WHERE _kafka_source = {source:String} GROUP BY partition
     ) GROUP BY partition";
     let query = clickhouse.client.query_raw(sql).param("source", source);
     let found = clickhouse.within(query.fetch_all::<Highest>()).await?;
@@ -87,20 +96,24 @@ pub async fn highest_offset(
     from: i64,
 ) -> Result<Option<i64>, QueryError> {
     let stretch = Stretch { source, partition, offsets: from..=i64::MAX };
-    // Over no rows the engine's max is 0, which is an offset.
-    let query = asked(clickhouse, &stretch, &Within::default(), |rows| {
-        format!("SELECT {{partition:Int32}} AS partition, max(offset) AS offset FROM ({rows}) HAVING count() > 0")
-    });
-    let highest = clickhouse.within(query.fetch_optional::<Highest>()).await?;
-    Ok(highest.map(|it| it.offset))
+    let mut highest = None;
+    for tables in [&EVENT_TABLES[..], &[DELETED_TABLE]] {
+        // Over no rows the engine's max is 0, which is an offset.
+        let query = asked(clickhouse, tables, &stretch, &Within::default(), |rows| {
+            format!("SELECT {{partition:Int32}} AS partition, max(offset) AS offset FROM ({rows}) HAVING count() > 0")
+        });
+        let found = clickhouse.within(query.fetch_optional::<Highest>()).await?;
+        highest = highest.max(found.map(|it| it.offset));
+    }
+    Ok(highest)
 }
 
-/// How many rows of a stretch are stored, and how many of its offsets.
+/// How many rows of a stretch are in the tables, and how many of its offsets; copies that were deleted are not.
 ///
 /// # Errors
 /// When ClickHouse refuses or does not answer.
 pub async fn count(clickhouse: &ClickHouse, stretch: &Stretch<'_>, within: &Within) -> Result<Counted, QueryError> {
-    let query = asked(clickhouse, stretch, within, |rows| {
+    let query = asked(clickhouse, &EVENT_TABLES, stretch, within, |rows| {
         format!("SELECT count() AS rows, uniqExact(offset) AS offsets FROM ({rows})")
     });
     clickhouse.within(query.fetch_one::<Counted>()).await
@@ -111,22 +124,26 @@ pub async fn count(clickhouse: &ClickHouse, stretch: &Stretch<'_>, within: &With
 /// # Errors
 /// When ClickHouse refuses or does not answer.
 pub async fn offsets(clickhouse: &ClickHouse, stretch: &Stretch<'_>, within: &Within) -> Result<OffsetSet, QueryError> {
-    // Neighbours have the same difference of offset and row number.
-    let query = asked(clickhouse, stretch, within, |rows| {
-        format!(
-            "SELECT min(offset) AS first, max(offset) AS last FROM (
-                SELECT offset, offset - toInt64(row_number() OVER (ORDER BY offset)) AS run
-                FROM (SELECT DISTINCT offset FROM ({rows}))
-            ) GROUP BY run"
-        )
-    });
-    let runs = clickhouse.within(query.fetch_all::<Run>()).await?;
+    let mut runs = Vec::new();
+    for tables in [&EVENT_TABLES[..], &[DELETED_TABLE]] {
+        // Neighbours have the same difference of offset and row number.
+        let query = asked(clickhouse, tables, stretch, within, |rows| {
+            format!(
+                "SELECT min(offset) AS first, max(offset) AS last FROM (
+                    SELECT offset, offset - toInt64(row_number() OVER (ORDER BY offset)) AS run
+                    FROM (SELECT DISTINCT offset FROM ({rows}))
+                ) GROUP BY run"
+            )
+        });
+        runs.extend(clickhouse.within(query.fetch_all::<Run>()).await?);
+    }
     Ok(runs.into_iter().map(|run| (run.first, run.last)).collect())
 }
 
-/// What `question` makes of the statement that gives the stretch's rows of both tables, as column `offset`.
+/// What `question` makes of the statement that gives the stretch's rows of these tables, as column `offset`.
 fn asked(
     clickhouse: &ClickHouse,
+    tables: &[&str],
     stretch: &Stretch<'_>,
     within: &Within,
     question: impl FnOnce(String) -> String,
@@ -145,10 +162,8 @@ fn asked(
     if !within.tenants.is_empty() {
         filter.push_str(" AND tenant IN {tenants:Array(String)}");
     }
-    let sql = question(format!(
-        "SELECT _kafka_offset AS offset FROM connections WHERE {filter}
-         UNION ALL SELECT _kafka_offset AS offset FROM connection_openings WHERE {filter}"
-    ));
+    let of_each = tables.iter().map(|table| format!("SELECT _kafka_offset AS offset FROM {table} WHERE {filter}"));
+    let sql = question(of_each.collect::<Vec<_>>().join(" UNION ALL "));
     let mut query = clickhouse
         .client
         .query_raw(&sql)

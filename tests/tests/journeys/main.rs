@@ -7,6 +7,7 @@ mod browser;
 mod ctrl_c;
 mod demo_input;
 mod faults;
+mod gone;
 mod isolation;
 mod kept;
 mod oracle;

@@ -219,6 +219,18 @@ impl Stack {
         asked.ok()?.ok().map(|text| text.trim().to_owned())
     }
 
+    /// A statement that changes what the services find.
+    pub(crate) async fn execute(&self, sql: &str) {
+        self.clickhouse.execute(sql).await.unwrap();
+    }
+
+    /// `flowledger` with these arguments, as an operator calls it beside the services.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(local_parts::flowledger_binary().unwrap());
+        command.args(arguments).arg("--config").arg(self.folder.path().join("flowledger.toml"));
+        command
+    }
+
     /// Connections of a tenant that are stored, each fact once: what ended, failed or was denied.
     pub(crate) async fn stored(&self, tenant: &str) -> u64 {
         let sql = format!("SELECT uniqExact(event_id) FROM connections WHERE tenant = '{tenant}'");

@@ -1,17 +1,14 @@
-//! The roll-ups held against the raw rows, and made anew from them.
+//! The roll-ups held against the raw rows.
 
 use clickhouse::Row;
-use clickhouse::query::Query;
 use schemas::ids::Tenant;
 use schemas::times::Moment;
 use serde::Deserialize;
 
-use super::{COUNTS, DAY, HOUR, HOURS_TABLE, NAMES, Unit, counted, insert_counted, put_together};
+use super::{COUNTS, NAMES, Unit, counted, put_together};
 use crate::client::ClickHouse;
 use crate::error::QueryError;
-
-/// Rows of one statement of [`rebuild`].
-const ROWS_AT_ONCE: u64 = 4_000_000;
+use crate::pieces::{bound, whole, within};
 
 /// A group that a roll-up has otherwise than the raw rows.
 #[derive(Clone, Debug, PartialEq, Eq, Row, Deserialize)]
@@ -69,140 +66,4 @@ fn differences(time: &str, rolled_up: &str, raw: &str, limit: u32) -> String {
          GROUP BY time, remote_network_id, keys HAVING rolled_up != raw
          ORDER BY time, remote_network_id, keys LIMIT {limit}"
     )
-}
-
-/// Counts all hours anew that `[from, to)` touches, also those of which no raw rows are left, and puts their days together from them;
-/// gives how many hours with raw rows that were. Readers see each group as it was or as it is, and events may keep coming: nothing
-/// counts as sealed for it, so what ingest stores later is counted as ever. `progress` is told hours that are done, and of how many.
-///
-/// # Errors
-/// When ClickHouse refuses or does not answer; then some of it was done, and it may be done again.
-pub async fn rebuild(
-    clickhouse: &ClickHouse,
-    tenant: &Tenant,
-    (from, to): (Moment, Moment),
-    mut progress: impl FnMut(usize, usize),
-) -> Result<usize, QueryError> {
-    let days = whole(from, to, DAY);
-    let (from, to) = whole(from, to, HOUR);
-    let bound = |sql: &str, from: i64, to: i64| {
-        let query = bound(clickhouse, sql, tenant, from, to);
-        query.with_setting("max_partitions_per_insert_block", "0").with_setting("transform_null_in", "1")
-    };
-    let sql = format!(
-        "SELECT toInt64(toUnixTimestamp(toStartOfHour(end_time))) AS hour, count() FROM connections WHERE {}
-         GROUP BY hour ORDER BY hour",
-        within("end_time")
-    );
-    let hours: Vec<(i64, u64)> = clickhouse.within(bound(&sql, from, to).fetch_all()).await?;
-    let of_hours = counted(Unit::Hour, &within("end_time"));
-    let [gone, counted] = [gone(Unit::Hour, &of_hours), insert_counted(Unit::Hour, &of_hours)];
-    let mut done = 0;
-    for some in together(&hours) {
-        progress(done, hours.len());
-        let (Some((first, _)), Some((last, _))) = (some.first(), some.last()) else { continue };
-        clickhouse.within(bound(&gone, *first, last + HOUR).execute()).await?;
-        clickhouse.within(bound(&counted, *first, last + HOUR).execute()).await?;
-        done += some.len();
-    }
-    // Hours between and beside them.
-    for (begin, end) in without_rows(&hours, from, to) {
-        clickhouse.within(bound(&gone, begin, end).execute()).await?;
-    }
-    rebuild_days(&bound, clickhouse, days, &hours).await?;
-    progress(done, hours.len());
-    Ok(done)
-}
-
-/// Days of the hours that have rows, and those between and beside them, where groups may have to go.
-async fn rebuild_days(
-    bound: &impl Fn(&str, i64, i64) -> Query,
-    clickhouse: &ClickHouse,
-    (from, to): (i64, i64),
-    hours: &[(i64, u64)],
-) -> Result<(), QueryError> {
-    let rows = format!("{HOURS_TABLE} FINAL WHERE {}", within("hour"));
-    let of_hours = put_together(Unit::Day, "toStartOfDay(hour)", &rows);
-    let [gone, counted] = [gone(Unit::Day, &of_hours), insert_counted(Unit::Day, &of_hours)];
-    for of_day in hours.chunk_by(|left, right| left.0.div_euclid(DAY) == right.0.div_euclid(DAY)) {
-        let day = of_day[0].0.div_euclid(DAY) * DAY;
-        clickhouse.within(bound(&counted, day, day + DAY).execute()).await?;
-    }
-    // One statement for all: it reads the roll-ups alone.
-    clickhouse.within(bound(&gone, from, to).execute()).await
-}
-
-/// Writes zeros over groups that nothing is left of, with a version above what is there.
-fn gone(unit: Unit, groups: &str) -> String {
-    let ((table, time), keys) = (unit.table(), unit.keys());
-    format!(
-        "INSERT INTO {table} ({keys}, {COUNTS}, version)
-         SELECT {keys}, 0, 0, 0, 0, 0, 0, toUInt64(toUnixTimestamp64Nano(now64(9)))
-         FROM {table} FINAL WHERE {} AND succeeded + failed_dns + failed_other + denied > 0
-             AND ({keys}) NOT IN (SELECT {keys} FROM ({groups}))",
-        within(time)
-    )
-}
-
-/// Hours of one statement: together no more than so many rows, whose ids it holds in memory, except where one hour has more.
-fn together(hours: &[(i64, u64)]) -> Vec<&[(i64, u64)]> {
-    let (mut pieces, mut begin, mut rows) = (Vec::new(), 0, 0);
-    for (at, (_, count)) in hours.iter().enumerate() {
-        if at > begin && rows + count > ROWS_AT_ONCE {
-            pieces.push(&hours[begin..at]);
-            (begin, rows) = (at, 0);
-        }
-        rows += count;
-    }
-    pieces.extend((begin < hours.len()).then(|| &hours[begin..]));
-    pieces
-}
-
-/// The stretches of `[from, to)` between hours that have rows.
-fn without_rows(hours: &[(i64, u64)], from: i64, to: i64) -> Vec<(i64, i64)> {
-    let begins = std::iter::once(from).chain(hours.iter().map(|(hour, _)| hour + HOUR));
-    let ends = hours.iter().map(|(hour, _)| *hour).chain(std::iter::once(to));
-    begins.zip(ends).filter(|(begin, end)| begin < end).collect()
-}
-
-/// Beginnings of the first unit of so many seconds that is touched, and of the first one after it, seconds.
-fn whole(from: Moment, to: Moment, unit: i64) -> (i64, i64) {
-    let micros = unit * 1_000_000;
-    let up = -(-to.as_micros()).div_euclid(micros);
-    (from.as_micros().div_euclid(micros) * unit, up * unit)
-}
-
-/// A statement over hours of a tenant, as [`within`] names them.
-fn bound(clickhouse: &ClickHouse, sql: &str, tenant: &Tenant, from: i64, to: i64) -> Query {
-    clickhouse.client.query_raw(sql).param("tenant", tenant.as_str()).param("from", from).param("to", to)
-}
-
-fn within(hour: &str) -> String {
-    format!(
-        "tenant = {{tenant:String}} AND {hour} >= toDateTime({{from:Int64}}, 'UTC') AND {hour} < toDateTime({{to:Int64}}, 'UTC')"
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn hours_go_together_up_to_a_number_of_rows_and_none_is_left_out() {
-        let most = ROWS_AT_ONCE;
-        let hours = [(0, 1), (HOUR, most - 1), (2 * HOUR, 1), (3 * HOUR, most + 9), (9 * HOUR, 5), (10 * HOUR, 5)];
-        let pieces = together(&hours);
-        assert_eq!(pieces.concat(), hours);
-        assert_eq!(pieces.iter().map(|piece| piece.len()).collect::<Vec<_>>(), [2, 1, 1, 2]);
-        assert!(together(&[]).is_empty());
-    }
-
-    #[test]
-    fn stretches_between_hours_are_the_rest_of_the_range() {
-        let hours = [(HOUR, 1), (2 * HOUR, 1), (5 * HOUR, 1)];
-        let expected = [(0, HOUR), (3 * HOUR, 5 * HOUR), (6 * HOUR, 7 * HOUR)];
-        assert_eq!(without_rows(&hours, 0, 7 * HOUR), expected);
-        assert_eq!(without_rows(&[], 0, HOUR), [(0, HOUR)]);
-        assert_eq!(without_rows(&hours[..1], HOUR, 2 * HOUR), []);
-    }
 }

@@ -81,10 +81,17 @@ impl Parameters {
         self.bind("IPv6", Value::Text(std::net::Ipv6Addr::from(value.octets()).to_string()))
     }
 
-    /// The statement with its values. It may not run longer than the client waits for it.
+    /// The statement with its values. It runs no longer than the client waits for it: to its deadline, or until its connection is
+    /// closed, which is what happens when the future of the answer is dropped.
     pub(super) fn query(self, clickhouse: &ClickHouse, sql: &str) -> Query {
         let seconds = clickhouse.timeout.as_secs().max(1).to_string();
-        let query = clickhouse.client.query_raw(sql).with_setting("max_execution_time", seconds);
+        let query = clickhouse
+            .client
+            .query_raw(sql)
+            .with_setting("max_execution_time", seconds)
+            // A server looks after its client only where a statement cannot write.
+            .with_setting("readonly", "2")
+            .with_setting("cancel_http_readonly_queries_on_client_close", "1");
         let named = self.0.into_iter().enumerate();
         named.fold(query, |query, (number, value)| query.param(&format!("p{number}"), value))
     }

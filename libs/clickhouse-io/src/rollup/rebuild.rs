@@ -1,0 +1,210 @@
+//! Roll-ups made anew from the raw rows beside the live ones, and put in their place at once.
+//!
+//! What is built lies in tables of the same shape. Every row of it has the moment before the first raw row was read as its version:
+//! above all that was counted before, below all that the aggregator counts meanwhile, which has seen as much. A group that nothing is left
+//! of is built with zeros. So putting it in place is adding its parts to the live table, and `ATTACH PARTITION` adds all of a month's
+//! at once: a reader has none or all of them, other tenants' rows are not touched, and no hour that is sealed meanwhile is lost.
+
+use schemas::ids::Tenant;
+use schemas::times::Moment;
+
+use super::{COUNTS, DAY, DAYS_TABLE, HOURS_TABLE, Unit, counted, insert_counted, put_together, server_time};
+use crate::client::ClickHouse;
+use crate::error::QueryError;
+use crate::pieces::{HOUR, bound, hours_with_rows, together, whole, within};
+
+/// Counts all hours anew that `[from, to)` touches, also those of which no raw rows are left, and puts their days together; gives how many
+/// hours with raw rows that were. Events may keep coming: nothing counts as sealed for it, so what ingest stores later is counted as
+/// ever. `progress` is told hours that are done, and of how many. Broken off, it has changed nothing, or whole months; it may be
+/// done again.
+///
+/// # Errors
+/// When ClickHouse refuses or does not answer.
+pub async fn rebuild(
+    clickhouse: &ClickHouse,
+    tenant: &Tenant,
+    range: (Moment, Moment),
+    progress: impl FnMut(usize, usize),
+) -> Result<usize, QueryError> {
+    let rebuild = Rebuild::begin(clickhouse, tenant, range).await?;
+    let done = async {
+        let hours = rebuild.build(progress).await?;
+        rebuild.swap().await?;
+        Ok(hours)
+    };
+    let done = done.await;
+    rebuild.end().await?;
+    done
+}
+
+/// A rebuild in its steps: [`begin`](Self::begin), [`build`](Self::build), [`swap`](Self::swap), [`end`](Self::end).
+pub struct Rebuild<'a> {
+    clickhouse: &'a ClickHouse,
+    tenant: &'a Tenant,
+    hours: (i64, i64),
+    days: (i64, i64),
+    /// Unix time in nanoseconds: the version of all that is built, and what its tables are named by.
+    began: i64,
+}
+
+impl<'a> Rebuild<'a> {
+    /// Makes the tables, and takes away what others have left that were killed a week ago or more.
+    ///
+    /// # Errors
+    /// When ClickHouse refuses or does not answer.
+    pub async fn begin(
+        clickhouse: &'a ClickHouse,
+        tenant: &'a Tenant,
+        (from, to): (Moment, Moment),
+    ) -> Result<Self, QueryError> {
+        let left = "SELECT name FROM system.tables WHERE database = currentDatabase() AND startsWith(name, 'rebuild_')
+            AND metadata_modification_time < now() - toIntervalWeek(1)";
+        let left: Vec<String> = clickhouse.within(clickhouse.client.query_raw(left).fetch_all()).await?;
+        for table in left {
+            clickhouse.execute(&format!("DROP TABLE IF EXISTS {table} SYNC")).await?;
+        }
+        let began = server_time(clickhouse).await?.as_micros() * 1_000;
+        let rebuild = Self { clickhouse, tenant, hours: whole(from, to, HOUR), days: whole(from, to, DAY), began };
+        for (live, built) in rebuild.tables() {
+            clickhouse.execute(&format!("CREATE TABLE {built} AS {live}")).await?;
+        }
+        Ok(rebuild)
+    }
+
+    /// Fills them. Readers see nothing of it.
+    ///
+    /// # Errors
+    /// When ClickHouse refuses or does not answer.
+    pub async fn build(&self, mut progress: impl FnMut(usize, usize)) -> Result<usize, QueryError> {
+        let hours = hours_with_rows(self.clickhouse, "connections", self.tenant, self.hours).await?;
+        let [count, gone] = self.statements(Unit::Hour, &counted(Unit::Hour, &within("end_time")));
+        let mut done = 0;
+        for (some, (begin, end)) in stretches(&together(&hours), self.hours) {
+            progress(done, hours.len());
+            self.run(&count, (begin, end)).await?;
+            self.run(&gone, (begin, end)).await?;
+            done += some;
+        }
+        let [count, gone] =
+            self.statements(Unit::Day, &put_together(Unit::Day, "toStartOfDay(hour)", &self.hours_to_be()));
+        for day in self.days_of_hours(&self.hours_to_be()).await? {
+            self.run(&count, (day, day + DAY)).await?;
+        }
+        self.run(&gone, self.days).await?;
+        progress(done, hours.len());
+        Ok(done)
+    }
+
+    /// Puts what was built in place: hours and then days, each a month at once.
+    ///
+    /// # Errors
+    /// When ClickHouse refuses or does not answer; then some months may be in place.
+    pub async fn swap(&self) -> Result<(), QueryError> {
+        for (live, built) in self.tables() {
+            let months = format!(
+                "SELECT DISTINCT partition_id FROM system.parts
+                 WHERE database = currentDatabase() AND table = '{built}' AND active ORDER BY partition_id"
+            );
+            let months: Vec<String> =
+                self.clickhouse.within(self.clickhouse.client.query_raw(&months).fetch_all()).await?;
+            for month in months {
+                let attach = format!("ALTER TABLE {live} ATTACH PARTITION ID '{month}' FROM {built}");
+                self.clickhouse.execute(&attach).await?;
+            }
+        }
+        // A day that the aggregator has put together meanwhile, from hours as they were, has a version above ours. This one is above its.
+        let hours = format!("{HOURS_TABLE} FINAL WHERE {}", within("hour"));
+        let count = insert_counted(Unit::Day, &put_together(Unit::Day, "toStartOfDay(hour)", &hours));
+        for day in self.days_of_hours(&hours).await? {
+            self.run(&count, (day, day + DAY)).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes the tables away that were built.
+    ///
+    /// # Errors
+    /// When ClickHouse refuses or does not answer.
+    pub async fn end(self) -> Result<(), QueryError> {
+        for (_, built) in self.tables() {
+            self.clickhouse.execute(&format!("DROP TABLE IF EXISTS {built} SYNC")).await?;
+        }
+        Ok(())
+    }
+
+    /// Live tables, and what is built of them.
+    fn tables(&self) -> [(&'static str, String); 2] {
+        [(HOURS_TABLE, self.built(Unit::Hour)), (DAYS_TABLE, self.built(Unit::Day))]
+    }
+
+    fn built(&self, unit: Unit) -> String {
+        format!("rebuild_{}_{}", unit.table().1, self.began)
+    }
+
+    /// Writes these groups; and zeros for groups that are live and not among what was written.
+    fn statements(&self, unit: Unit, groups: &str) -> [String; 2] {
+        let ((live, time), keys, built, began) = (unit.table(), unit.keys(), self.built(unit), self.began);
+        let head = format!("INSERT INTO {built} ({keys}, {COUNTS}, version)");
+        let count = format!("{head} SELECT {keys}, {COUNTS}, toUInt64({began}) FROM ({groups})");
+        let gone = format!(
+            "{head} SELECT {keys}, 0, 0, 0, 0, 0, 0, toUInt64({began}) FROM {live} FINAL
+             WHERE {} AND succeeded + failed_dns + failed_other + denied > 0
+                 AND ({keys}) NOT IN (SELECT {keys} FROM {built} WHERE {})",
+            within(time),
+            within(time)
+        );
+        [count, gone]
+    }
+
+    /// The hours of whole days as they will be: those that were built, and live ones beside them.
+    fn hours_to_be(&self) -> String {
+        let ((from, to), built, within) = (self.hours, self.built(Unit::Hour), within("hour"));
+        format!(
+            "(SELECT * FROM {built} WHERE {within} UNION ALL SELECT * FROM {HOURS_TABLE} FINAL WHERE {within}
+              AND (hour < toDateTime({from}, 'UTC') OR hour >= toDateTime({to}, 'UTC')))"
+        )
+    }
+
+    /// The days of the range that hours lie in; `hours` is what stands behind FROM.
+    async fn days_of_hours(&self, hours: &str) -> Result<Vec<i64>, QueryError> {
+        let sql =
+            format!("SELECT DISTINCT toInt64(toUnixTimestamp(toStartOfDay(hour))) AS day FROM {hours} ORDER BY day");
+        let query = bound(self.clickhouse, &sql, self.tenant, self.days.0, self.days.1);
+        self.clickhouse.within(query.fetch_all()).await
+    }
+
+    async fn run(&self, sql: &str, (from, to): (i64, i64)) -> Result<(), QueryError> {
+        let query = bound(self.clickhouse, sql, self.tenant, from, to)
+            .with_setting("max_partitions_per_insert_block", "0")
+            .with_setting("transform_null_in", "1");
+        self.clickhouse.within(query.execute()).await
+    }
+}
+
+/// Cuts `[from, to)` behind each piece of hours; how many hours each stretch has, and its begin and end. No part of the range is left out.
+fn stretches(pieces: &[&[(i64, u64)]], (from, to): (i64, i64)) -> Vec<(usize, (i64, i64))> {
+    let (mut stretches, mut begin) = (Vec::new(), from);
+    for (at, piece) in pieces.iter().enumerate() {
+        let end = if at + 1 == pieces.len() { to } else { piece.last().map_or(begin, |(hour, _)| hour + HOUR) };
+        stretches.push((piece.len(), (begin, end)));
+        begin = end;
+    }
+    if pieces.is_empty() {
+        stretches.push((0, (from, to)));
+    }
+    stretches
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stretches_are_the_whole_range_cut_behind_each_piece() {
+        let hours = [(HOUR, 1), (2 * HOUR, 1), (5 * HOUR, 1)];
+        let expected = [(2, (0, 3 * HOUR)), (1, (3 * HOUR, 7 * HOUR))];
+        assert_eq!(stretches(&[&hours[..2], &hours[2..]], (0, 7 * HOUR)), expected);
+        assert_eq!(stretches(&[&hours[..]], (HOUR, 6 * HOUR)), [(3, (HOUR, 6 * HOUR))]);
+        assert_eq!(stretches(&[], (0, HOUR)), [(0, (0, HOUR))]);
+    }
+}

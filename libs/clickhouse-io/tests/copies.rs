@@ -1,0 +1,145 @@
+//! Copies among the raw rows on the real engine: which go, what stays of them, and that nothing brings them back.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod engine_of_test;
+
+use clickhouse_io::ClickHouse;
+use clickhouse_io::copies::{self, Copy};
+use clickhouse_io::report::{ReportQuery, plan, read_slice};
+use clickhouse_io::rollup::{self, Unit};
+use clickhouse_io::rows::{ConnectionRow, Source};
+use clickhouse_io::stored::{self, Stretch, Within};
+use clickhouse_io::write::{EventTable, insert};
+use engine_of_test::{end_ms, engine};
+use schemas::connection_event::EventType;
+use schemas::examples::connection;
+use schemas::ids::Tenant;
+use schemas::times::Moment;
+
+/// The fact of this number, as it lies at an offset of a partition.
+fn at(fact: i64, partition: i32, offset: i64) -> ConnectionRow {
+    let event = connection(EventType::ClosedConnection, &format!("{fact:x}-1"), end_ms(fact).unsigned_abs());
+    ConnectionRow::from_event(event, Source { name: "main", partition, offset })
+}
+
+/// Facts 0 to 9 at their offsets of partition 3; copies of 2 and 5 behind them; one of 7 in a lower partition; and 8 twice at one offset.
+async fn fill(clickhouse: &ClickHouse) -> Vec<ConnectionRow> {
+    let rows: Vec<ConnectionRow> =
+        (0..10).map(|fact| at(fact, 3, fact)).chain([at(2, 3, 20), at(5, 3, 21), at(2, 3, 22)]).collect();
+    insert(clickhouse, EventTable::Connections, rows.clone(), "range-0").await.unwrap();
+    insert(clickhouse, EventTable::Connections, vec![at(7, 1, 99)], "range-99").await.unwrap();
+    insert(clickhouse, EventTable::Connections, vec![at(8, 3, 8)], "twice").await.unwrap();
+    insert(clickhouse, EventTable::ConnectionOpenings, vec![at(1, 3, 30), at(1, 3, 31)], "openings").await.unwrap();
+    rows
+}
+
+fn everything() -> (Moment, Moment) {
+    (Moment::from_millis(end_ms(0)), Moment::from_millis(end_ms(9) + 1))
+}
+
+fn acme() -> Tenant {
+    "acme".parse().unwrap()
+}
+
+async fn places(clickhouse: &ClickHouse, table: &str) -> String {
+    let sql = format!("SELECT _kafka_partition, _kafka_offset FROM {table} ORDER BY ALL");
+    clickhouse.text(&sql).await.unwrap().replace('\t', "-").replace('\n', " ")
+}
+
+fn named(copies: &[Copy]) -> Vec<(&str, i32, i64)> {
+    copies.iter().map(|it| (it.event_table.as_str(), it.partition, it.offset)).collect()
+}
+
+const COPIES: [(&str, i32, i64); 5] = [
+    ("connections", 3, 20),
+    ("connections", 3, 22),
+    ("connections", 3, 21),
+    ("connections", 3, 7),
+    ("connection_openings", 3, 31),
+];
+
+#[tokio::test]
+async fn of_each_fact_the_first_row_stays_and_the_others_are_noted() {
+    let engine = engine().await;
+    let clickhouse = engine.database("copies").await;
+    fill(&clickhouse).await;
+    let (count, found) = copies::find(&clickhouse, &acme(), everything(), 100).await.unwrap();
+    assert_eq!((count, named(&found)), (5, COPIES.to_vec()));
+    let (count, found) = copies::find(&clickhouse, &acme(), everything(), 2).await.unwrap();
+    assert_eq!((count, named(&found)), (5, COPIES[..2].to_vec()), "all are counted, few are named");
+    let none = copies::find(&clickhouse, &"globex".parse().unwrap(), everything(), 100).await.unwrap();
+    assert_eq!(none, (0, vec![]));
+
+    // A report that was planned before, and a roll-up that was counted before.
+    let query = ReportQuery {
+        tenant: acme(),
+        from: everything().0,
+        to: everything().1,
+        remote_networks: Vec::new(),
+        denied: true,
+    };
+    let slices = plan(&clickhouse, &query, 1_000).await.unwrap();
+    let read = read_slice(&clickhouse, &query, &slices[0]).await.unwrap();
+    rollup::rebuild(&clickhouse, &acme(), everything(), |_, _| {}).await.unwrap();
+
+    let mut told = Vec::new();
+    let done = copies::delete(&clickhouse, &acme(), everything(), "jane", |so_far| told.push(so_far)).await.unwrap();
+    assert_eq!((done, told), (5, vec![4, 5]));
+    assert_eq!(places(&clickhouse, "connections").await, "1-99 3-0 3-1 3-2 3-3 3-4 3-5 3-6 3-8 3-8 3-9 ");
+    assert_eq!(places(&clickhouse, "connection_openings").await, "3-30 ");
+    assert_eq!(places(&clickhouse, "copies_deleted").await, "3-7 3-20 3-21 3-22 3-31 ");
+    let noted = "SELECT uniqExact(event_id), min(deleted_by), max(deleted_by) FROM copies_deleted WHERE event_id IN (
+        SELECT event_id FROM connections UNION ALL SELECT event_id FROM connection_openings)";
+    assert_eq!(clickhouse.text(noted).await.unwrap(), "4\tjane\tjane\n", "each beside its fact");
+
+    assert_eq!(copies::find(&clickhouse, &acme(), everything(), 100).await.unwrap(), (0, vec![]));
+    assert_eq!(read_slice(&clickhouse, &query, &slices[0]).await.unwrap(), read, "the same report");
+    let differences = rollup::verify(&clickhouse, &acme(), Unit::Hour, everything(), 10).await.unwrap();
+    assert_eq!(differences, []);
+    engine.drop(&clickhouse).await;
+}
+
+#[tokio::test]
+async fn copy_that_was_deleted_is_stored_for_whoever_does_its_range_again() {
+    let engine = engine().await;
+    let clickhouse = engine.database("copies_replayed").await;
+    let range = fill(&clickhouse).await;
+    let stored = async || {
+        let stretch = Stretch { source: "main", partition: 3, offsets: 0..=100 };
+        stored::offsets(&clickhouse, &stretch, &Within::default()).await.unwrap()
+    };
+    let highest = async |from| stored::highest_offset(&clickhouse, "main", 3, from).await.unwrap();
+    let before = stored().await;
+    copies::delete(&clickhouse, &acme(), everything(), "jane", |_| {}).await.unwrap();
+    let left = places(&clickhouse, "connections").await;
+
+    // The intent's own token: the store knows it, and takes nothing, though rows of it are gone.
+    insert(&clickhouse, EventTable::Connections, range.clone(), "range-0").await.unwrap();
+    assert_eq!(places(&clickhouse, "connections").await, left);
+    // Another attempt inserts what counting does not find: nothing.
+    assert_eq!(stored().await, before);
+    assert_eq!((highest(0).await, highest(31).await, highest(32).await), (Some(31), Some(31), None));
+    let all = stored::highest_offsets(&clickhouse, "main").await.unwrap();
+    assert_eq!(all, [(1, 99), (3, 31)].into());
+
+    // A range that is done without counting brings a copy back: it is one again, and goes again.
+    insert(&clickhouse, EventTable::Connections, vec![at(2, 3, 20)], "uncounted").await.unwrap();
+    assert_eq!(copies::delete(&clickhouse, &acme(), everything(), "jane", |_| {}).await.unwrap(), 1);
+    assert_eq!(places(&clickhouse, "connections").await, left);
+    engine.drop(&clickhouse).await;
+}
+
+#[tokio::test]
+async fn hour_that_goes_on_is_left_alone() {
+    let engine = engine().await;
+    let clickhouse = engine.database("copies_now").await;
+    let now = rollup::server_time(&clickhouse).await.unwrap();
+    let event = connection(EventType::ClosedConnection, "7f-1", now.as_millis().unsigned_abs());
+    let at = |offset| ConnectionRow::from_event(event.clone(), Source { name: "main", partition: 3, offset });
+    insert(&clickhouse, EventTable::Connections, vec![at(0), at(1)], "now").await.unwrap();
+    let range = (Moment::from_micros(0), Moment::from_micros(now.as_micros() + 1));
+    assert_eq!(copies::delete(&clickhouse, &acme(), range, "jane", |_| {}).await.unwrap(), 0);
+    assert_eq!(places(&clickhouse, "connections").await, "3-0 3-1 ");
+    engine.drop(&clickhouse).await;
+}
