@@ -5,8 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use bytes::Bytes;
 use clickhouse_io::QueryError;
-use clickhouse_io::report::{ReportQuery, Slice};
+use clickhouse_io::report::examples::native_block;
+use clickhouse_io::report::{ReportQuery, Slice, Stretch};
 use clickhouse_io::rows::{ConnectionRow, Source};
 use kafka_io::batches::CommitFailure;
 use kafka_io::{KafkaError, Partition, ProduceError, Record};
@@ -19,7 +21,7 @@ use schemas::report_event::ReportEvent;
 use schemas::times::Moment;
 use service_kit::metrics::Metrics;
 
-use crate::adapters::{FileBeingWritten, Outside};
+use crate::adapters::{FileBeingWritten, Outside, RowsBeingRead};
 use crate::config::Config;
 use crate::life::Life;
 use crate::mail::MailError;
@@ -83,7 +85,7 @@ impl World {
 
 impl Fake {
     pub(crate) fn life(&self) -> Life<Self> {
-        Life { outside: self.clone(), metrics: ExporterMetrics::new(&Metrics::default()), config: Config::default() }
+        Life::new(self.clone(), ExporterMetrics::new(&Metrics::default()), Config::default())
     }
 }
 
@@ -119,8 +121,18 @@ impl FileBeingWritten for FakeFile {
     }
 }
 
+/// An answer that is there already.
+pub(crate) struct FakeRows(Option<Bytes>);
+
+impl RowsBeingRead for FakeRows {
+    async fn next(&mut self) -> Result<Option<Bytes>, QueryError> {
+        Ok(self.0.take())
+    }
+}
+
 impl Outside for Fake {
     type File = FakeFile;
+    type Rows = FakeRows;
 
     fn known(&self, report: ReportId) -> Option<ReportState> {
         self.0.book.lock().unwrap().get(&report).cloned()
@@ -144,14 +156,16 @@ impl Outside for Fake {
     async fn plan(&self, query: &ReportQuery, _: u64) -> Result<Vec<Slice>, QueryError> {
         self.0.fault("plan", &self.0.plan_faults)?;
         let at = |slice: i64| Moment::from_micros(query.from.as_micros() + slice * 1_000_000);
-        Ok((0..SLICES).map(|slice| Slice { from: at(slice), to: at(slice + 1), rows: 2 }).collect())
+        let stretch = |slice: i64| Stretch { from: at(slice), to: at(slice + 1), rows: 2 };
+        Ok((0..SLICES).map(|slice| Slice { stretches: vec![stretch(slice)] }).collect())
     }
 
-    async fn read_slice(&self, _: &ReportQuery, slice: &Slice) -> Result<Vec<ConnectionRow>, QueryError> {
+    async fn read_slice(&self, _: &ReportQuery, slice: &Slice) -> Result<FakeRows, QueryError> {
         let takes = *self.0.read_takes.lock().unwrap();
         tokio::time::sleep(takes).await;
         self.0.fault("read", &self.0.read_faults)?;
-        Ok([1, 2].map(|number| row(slice.from.as_micros() + number * 100_000)).into())
+        let rows = [1, 2].map(|number| row(slice.stretches[0].from.as_micros() + number * 100_000));
+        Ok(FakeRows(Some(native_block(&rows).into())))
     }
 
     async fn begin_file(&self, key: &str) -> Result<FakeFile, StoreError> {

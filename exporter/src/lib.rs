@@ -16,7 +16,9 @@ mod fakes;
 mod life;
 mod mail;
 mod metrics;
+mod pack;
 mod pipeline;
+mod render;
 mod stages;
 mod write_file;
 
@@ -75,7 +77,7 @@ pub async fn run(
         producer,
         committer: consumer.committer(),
     };
-    let life = Life { outside, metrics: ExporterMetrics::new(&context.metrics), config: config.clone() };
+    let life = Life::new(outside, ExporterMetrics::new(&context.metrics), config.clone());
     let decoder = Decoder::new(&avro_schemas::REPORT_REQUEST)?;
     ready.set(true);
     let pipeline = Pipeline::new(config.concurrency, decoder, registry, life, context.stop.clone());

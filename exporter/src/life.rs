@@ -1,13 +1,15 @@
 //! One report from its request to its mails.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use clickhouse_io::report::Slice;
 use report_life::{Journal, JournalError, Phase, ReportState};
 use schemas::report_event::{ReportEvent, ReportEventType};
 use schemas::report_request::ReportRequest;
 use schemas::times::Moment;
 use service_kit::retry::Backoff;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 
 use crate::adapters::Outside;
@@ -30,9 +32,16 @@ pub(crate) struct Life<O> {
     pub(crate) outside: O,
     pub(crate) metrics: ExporterMetrics,
     pub(crate) config: Config,
+    /// As many as cores: parts of all reports that are packed at once.
+    pub(crate) packing: Arc<Semaphore>,
 }
 
 impl<O: Outside> Life<O> {
+    pub(crate) fn new(outside: O, metrics: ExporterMetrics, config: Config) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self { outside, metrics, config, packing: Arc::new(Semaphore::new(cores)) }
+    }
+
     /// Lives it from where its events say that it is. Run again after its end it does nothing.
     pub(crate) async fn live(&self, request: &ReportRequest) -> Result<(), JournalError> {
         let mut state = match self.outside.known(request.report_id) {
@@ -74,8 +83,10 @@ impl<O: Outside> Life<O> {
         let writer = WriteFile {
             outside: &self.outside,
             metrics: &self.metrics,
-            slice_rows: self.config.slice_rows,
+            stretch_rows: self.config.stretch_rows,
             retry_max: self.config.retry_max,
+            packing: Arc::clone(&self.packing),
+            parts_ahead: self.packing.available_permits().max(1),
         };
         let (mut failing_since, mut backoff) = (None, Backoff::default());
         loop {
@@ -155,7 +166,7 @@ impl<O: Outside> Life<O> {
             Ok(slices) => slices,
             Err(error) => return Ok(Err(error.into())),
         };
-        let expected = signed(slices.iter().map(|slice| slice.rows).sum());
+        let expected = signed(slices.iter().map(Slice::rows).sum());
         let started = ReportEvent {
             attempt: Some(state.attempt + 1),
             rows_expected: Some(expected),
