@@ -3,6 +3,7 @@
 
 mod connector;
 mod demo_seconds_to_console;
+mod export;
 mod figure;
 mod ingest;
 mod process;
@@ -70,6 +71,9 @@ enum Name {
     /// Latencies of what admins ask all day, over many rows of many tenants.
     #[value(name = "queries")]
     Queries,
+    /// Reports: rows a CPU second, beside the engine's own CSV, and memory.
+    #[value(name = "export")]
+    Export,
     /// CPU time from Avro in memory to sorted blocks, an event.
     #[value(name = "transcode")]
     Transcode,
@@ -94,6 +98,7 @@ async fn main() -> anyhow::Result<()> {
             return connector::obvious::run(&kafka, &registry, &log).await;
         }
         Name::Queries => queries::measure(options.small).await?,
+        Name::Export => export::measure(options.small).await?,
         Name::Transcode => transcode::measure(options.small)?,
     };
     measured.print(options.json)

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use clickhouse_io::report::{self, ReportQuery, Rows, Slice};
-use clickhouse_io::{ClickHouse, QueryError};
+use clickhouse_io::report::{self, ReportQuery, Slice};
+use clickhouse_io::{Answer, ClickHouse, QueryError};
 use kafka_io::batches::CommitFailure;
 use kafka_io::{Committer, KafkaConfig, KafkaError, OutRecord, Partition, ProduceError, Producer, Record, admin};
 use report_life::{Journal, JournalError, ReportState, SharedBook};
@@ -54,7 +54,7 @@ pub(crate) trait RowsBeingRead: Send {
     fn next(&mut self) -> impl Future<Output = Result<Option<Bytes>, QueryError>> + Send;
 }
 
-impl RowsBeingRead for Rows {
+impl RowsBeingRead for Answer {
     async fn next(&mut self) -> Result<Option<Bytes>, QueryError> {
         Self::next(self).await
     }
@@ -100,7 +100,7 @@ pub(crate) struct Parts {
 
 impl Outside for Parts {
     type File = Upload;
-    type Rows = Rows;
+    type Rows = Answer;
 
     fn known(&self, report: ReportId) -> Option<ReportState> {
         self.book.of_any_tenant(report)
@@ -124,7 +124,7 @@ impl Outside for Parts {
         report::plan(&self.clickhouse, query, rows_max).await
     }
 
-    async fn read_slice(&self, query: &ReportQuery, slice: &Slice) -> Result<Rows, QueryError> {
+    async fn read_slice(&self, query: &ReportQuery, slice: &Slice) -> Result<Answer, QueryError> {
         report::read(&self.clickhouse, query, slice)
     }
 

@@ -90,12 +90,8 @@ impl<O: Outside> WriteFile<'_, O> {
     ) -> Result<(), FileError> {
         let (texts, received) = mpsc::channel(PARTS_WAITING);
         let buffers = Buffers::default();
-        let parts = PartQueue::new(
-            packing(request.compression),
-            Arc::clone(&self.packing),
-            self.parts_ahead,
-            buffers.clone(),
-        );
+        let parts =
+            PartQueue::new(packing(request.compression), Arc::clone(&self.packing), self.parts_ahead, buffers.clone());
         let renderer = Renderer::new(texts, buffers.clone(), progress.clone(), self.metrics.rows.clone());
         // Where one fails the other is dropped, and with it what it waits for.
         tokio::try_join!(

@@ -15,12 +15,14 @@ pub mod stored;
 pub mod traffic;
 pub mod write;
 
+mod answer;
 mod client;
 mod config;
 mod error;
 mod offset_set;
 mod refusal;
 
+pub use answer::Answer;
 pub use client::ClickHouse;
 pub use config::{ClickHouseConfig, Compression};
 pub use error::{NextStep, QueryError};

@@ -16,7 +16,7 @@ use schemas::times::Moment;
 
 pub use columns::{ConnectionColumns, Ends};
 pub use plan::{Slice, Stretch, plan};
-pub use read::{Rows, read};
+pub use read::read;
 
 /// What a report asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -16,7 +16,8 @@ pub const HEADER: &str = "start_time,end_time,user,user_id,device_id,client_ip,c
     service_account_key_id\n";
 
 /// What a line takes beside texts and relays: each with a comma.
-const FIXED_MAX: usize = 2 * (TIME + 1) + 11 * (NUMBER_MAX + 1) + 2 * (ADDRESS_MAX + 1) + "icmp,CONNECTION_FAILED,,,,,,\n".len();
+const FIXED_MAX: usize =
+    2 * (TIME + 1) + 11 * (NUMBER_MAX + 1) + 2 * (ADDRESS_MAX + 1) + "icmp,CONNECTION_FAILED,,,,,,\n".len();
 /// What a relay takes beside its name.
 const RELAY_MAX: usize = ADDRESS_MAX + 1 + NUMBER_MAX + 1;
 

@@ -23,7 +23,8 @@ static OCTETS: [([u8; 4], usize); 256] = {
     let mut octets = [([b'.'; 4], 0); 256];
     let mut number = 0;
     while number < 256 {
-        let (hundreds, tens, ones) = (b'0' + (number / 100) as u8, b'0' + (number / 10 % 10) as u8, b'0' + (number % 10) as u8);
+        let (hundreds, tens, ones) =
+            (b'0' + (number / 100) as u8, b'0' + (number / 10 % 10) as u8, b'0' + (number % 10) as u8);
         octets[number] = match number {
             0..=9 => ([ones, b'.', 0, 0], 2),
             10..=99 => ([tens, ones, b'.', 0], 3),
@@ -134,7 +135,17 @@ impl Line {
         let [hour, minute] = [PAIRS[in_day / 360_000], PAIRS[in_day / 6_000 % 60]];
         let [second, hundredth] = [PAIRS[in_day / 100 % 60], PAIRS[in_day % 100]];
         self.text(&[
-            hour[0], hour[1], b':', minute[0], minute[1], b':', second[0], second[1], b'.', hundredth[0], hundredth[1],
+            hour[0],
+            hour[1],
+            b':',
+            minute[0],
+            minute[1],
+            b':',
+            second[0],
+            second[1],
+            b'.',
+            hundredth[0],
+            hundredth[1],
         ]);
         self.text(b" UTC");
     }

@@ -15,7 +15,8 @@ use schemas::examples::connection;
 fn block(rows: i64) -> Vec<u8> {
     let rows = (0..rows).map(|offset| {
         let mut event = connection(EventType::ClosedConnection, &format!("c-{offset}"), 1_793_491_200_000);
-        event.relays = vec![Relay { name: "relay".to_owned(), ip: None, port: 7 }; usize::try_from(offset % 3).unwrap()];
+        event.relays =
+            vec![Relay { name: "relay".to_owned(), ip: None, port: 7 }; usize::try_from(offset % 3).unwrap()];
         ConnectionRow::from_event(event, Source { name: "main", partition: 0, offset })
     });
     native_block(&rows.collect::<Vec<_>>())
