@@ -193,7 +193,7 @@ impl Outside for Fake {
     }
 }
 
-fn row(end_us: i64) -> ConnectionRow {
+pub(crate) fn row(end_us: i64) -> ConnectionRow {
     let end_ms = u64::try_from(end_us / 1_000).unwrap();
     let event = connection(EventType::ClosedConnection, &format!("c-{end_ms}"), end_ms);
     ConnectionRow::from_event(event, Source { name: "main", partition: 0, offset: end_us })

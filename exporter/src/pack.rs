@@ -68,3 +68,36 @@ impl PartQueue {
         part.map(Some).map_err(|error| failed(error.to_string()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn file(packing: Packing, permits: usize, ahead: usize) -> Vec<u8> {
+        let permits = Arc::new(Semaphore::new(permits));
+        let mut parts = PartQueue::new(packing, permits, ahead, Buffers::default());
+        let mut file = Vec::new();
+        for number in 0..20_u32 {
+            // Parts of uneven size, so that later ones are ready first.
+            let text = format!("{number},").repeat(30_000 / (1 + number as usize % 7));
+            parts.push(text.into_bytes()).await;
+            while parts.is_full() {
+                file.extend(parts.pop().await.unwrap().unwrap());
+            }
+        }
+        while let Some(part) = parts.pop().await.unwrap() {
+            file.extend(part);
+        }
+        file
+    }
+
+    #[tokio::test]
+    async fn bytes_do_not_depend_on_how_many_are_packed_at_once() {
+        for packing in [Packing::Plain, Packing::Gzip, Packing::Zstd] {
+            let alone = file(packing, 1, 1).await;
+            for (permits, ahead) in [(1, 8), (2, 2), (8, 3), (8, 20)] {
+                assert!(file(packing, permits, ahead).await == alone, "{packing:?} {permits} {ahead}");
+            }
+        }
+    }
+}

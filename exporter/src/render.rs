@@ -152,3 +152,6 @@ impl FileText {
         self.parts.blocking_send(part).is_ok()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -20,7 +20,7 @@ const HOMES: [(&str, &[&str]); 10] = [
     ("object_store", &["report-store"]),
     ("lettre", &["exporter"]),
     ("libdeflater", &["report-writer"]),
-    ("zstd", &["report-writer"]),
+    ("zstd", &["report-writer", "tests"]),
     ("libloading", &["embedded-clickhouse"]),
     ("axum", &["console", "embedded-clickhouse", "service-kit"]),
 ];

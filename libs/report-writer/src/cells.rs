@@ -1,6 +1,6 @@
 //! Texts of a dictionary, rendered once: quoted where it has to be, guarded where it is wanted, with what stands behind.
 
-use clickhouse_io::native::read::Texts;
+use clickhouse_io::native::Texts;
 
 /// Bytes behind the last text, so that a copy of so many from any text is within bounds.
 pub(crate) const SPARE: usize = 32;

@@ -1,6 +1,6 @@
 //! The network events report as CSV: 26 columns, the contract's bytes.
 
-use clickhouse_io::native::read::Optional;
+use clickhouse_io::native::Optional;
 use clickhouse_io::report::ConnectionColumns;
 use schemas::connection_event::{ConnectionStatus, asked_domain};
 use schemas::times::Moment;

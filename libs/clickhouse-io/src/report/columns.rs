@@ -1,7 +1,7 @@
 //! What a report reads of a connection, column by column, in place.
 
 use crate::error::QueryError;
-use crate::native::read::{Block, Optional, Texts};
+use crate::native::{Block, Optional, Texts};
 
 /// Ends of the lists of each row, counted in items from the block's begin.
 pub type Ends<'a> = &'a [[u8; 8]];
