@@ -20,6 +20,7 @@ mod pack;
 mod pipeline;
 mod render;
 mod stages;
+mod tools;
 mod write_file;
 
 use clickhouse_io::{ClickHouse, ClickHouseConfig};

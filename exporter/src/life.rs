@@ -1,6 +1,5 @@
 //! One report from its request to its mails.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use clickhouse_io::report::Slice;
@@ -9,7 +8,7 @@ use schemas::report_event::{ReportEvent, ReportEventType};
 use schemas::report_request::ReportRequest;
 use schemas::times::Moment;
 use service_kit::retry::Backoff;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::adapters::Outside;
@@ -20,6 +19,7 @@ use crate::metrics::{Counted, ExporterMetrics};
 use crate::stages::check_request::check_request;
 use crate::stages::name_file::{file_name, object_key};
 use crate::stages::write_mail::write_mail;
+use crate::tools::Tools;
 use crate::write_file::{WriteFile, Written};
 
 /// How often ingest's position is looked at.
@@ -32,14 +32,13 @@ pub(crate) struct Life<O> {
     pub(crate) outside: O,
     pub(crate) metrics: ExporterMetrics,
     pub(crate) config: Config,
-    /// As many as cores: parts of all reports that are packed at once.
-    pub(crate) packing: Arc<Semaphore>,
+    pub(crate) tools: Tools,
 }
 
 impl<O: Outside> Life<O> {
     pub(crate) fn new(outside: O, metrics: ExporterMetrics, config: Config) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { outside, metrics, config, packing: Arc::new(Semaphore::new(cores)) }
+        Self { outside, metrics, config, tools: Tools::new(cores) }
     }
 
     /// Lives it from where its events say that it is. Run again after its end it does nothing.
@@ -85,8 +84,7 @@ impl<O: Outside> Life<O> {
             metrics: &self.metrics,
             stretch_rows: self.config.stretch_rows,
             retry_max: self.config.retry_max,
-            packing: Arc::clone(&self.packing),
-            parts_ahead: self.packing.available_permits().max(1),
+            tools: &self.tools,
         };
         let (mut failing_since, mut backoff) = (None, Backoff::default());
         loop {

@@ -1,15 +1,14 @@
 //! Text to parts of the file, several at once, in their order.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use report_store::StoreError;
 use report_writer::{PackError, Packer, Packing};
 use schemas::report_request::Compression;
-use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
-use crate::render::Buffers;
+use crate::tools::Tools;
 
 /// How the file of a request is packed.
 pub(crate) fn packing(compression: Compression) -> Packing {
@@ -21,41 +20,34 @@ pub(crate) fn packing(compression: Compression) -> Packing {
     }
 }
 
-/// Parts that are being packed; all files of the exporter share the permits, of which there are as many as cores.
+/// Parts of a file that are being packed.
 pub(crate) struct PartQueue {
     packing: Packing,
-    permits: Arc<Semaphore>,
-    ahead: usize,
-    packers: Arc<Mutex<Vec<Packer>>>,
-    buffers: Buffers,
+    tools: Tools,
     running: VecDeque<JoinHandle<Result<Vec<u8>, PackError>>>,
 }
 
 impl PartQueue {
-    /// `ahead` parts at most wait for the one that is written next.
-    pub(crate) fn new(packing: Packing, permits: Arc<Semaphore>, ahead: usize, buffers: Buffers) -> Self {
-        Self { packing, permits, ahead, packers: Arc::default(), buffers, running: VecDeque::new() }
+    pub(crate) fn new(packing: Packing, tools: Tools) -> Self {
+        Self { packing, tools, running: VecDeque::new() }
     }
 
     pub(crate) fn is_full(&self) -> bool {
-        self.running.len() >= self.ahead
+        self.running.len() >= self.tools.parts_ahead
     }
 
     /// Begins to pack a part.
     pub(crate) async fn push(&mut self, text: Vec<u8>) {
-        let permit = Arc::clone(&self.permits).acquire_owned().await;
-        let (packing, packers, buffers) = (self.packing, Arc::clone(&self.packers), self.buffers.clone());
+        let permit = Arc::clone(&self.tools.permits).acquire_owned().await;
+        let (packing, tools) = (self.packing, self.tools.clone());
         self.running.push_back(tokio::task::spawn_blocking(move || {
             let _permit = permit;
-            if packing == Packing::Plain {
-                return Ok(text);
-            }
-            let idle = packers.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            let mut packer = idle.map_or_else(|| Packer::new(packing), Ok)?;
-            let mut part = buffers.take();
+            let Some(packers) = tools.packers(packing) else { return Ok(text) };
+            let mut packer = packers.take().map_or_else(|| Packer::new(packing), Ok)?;
+            let mut part = tools.buffer();
             packer.pack(&text, &mut part)?;
-            buffers.give(text);
-            packers.lock().unwrap_or_else(PoisonError::into_inner).push(packer);
+            tools.buffers.give(text);
+            packers.give(packer);
             Ok(part)
         }));
     }
@@ -73,9 +65,8 @@ impl PartQueue {
 mod tests {
     use super::*;
 
-    async fn file(packing: Packing, permits: usize, ahead: usize) -> Vec<u8> {
-        let permits = Arc::new(Semaphore::new(permits));
-        let mut parts = PartQueue::new(packing, permits, ahead, Buffers::default());
+    async fn file(packing: Packing, cores: usize, ahead: usize) -> Vec<u8> {
+        let mut parts = PartQueue::new(packing, Tools { parts_ahead: ahead, ..Tools::new(cores) });
         let mut file = Vec::new();
         for number in 0..20_u32 {
             // Parts of uneven size, so that later ones are ready first.
@@ -95,8 +86,8 @@ mod tests {
     async fn bytes_do_not_depend_on_how_many_are_packed_at_once() {
         for packing in [Packing::Plain, Packing::Gzip, Packing::Zstd] {
             let alone = file(packing, 1, 1).await;
-            for (permits, ahead) in [(1, 8), (2, 2), (8, 3), (8, 20)] {
-                assert!(file(packing, permits, ahead).await == alone, "{packing:?} {permits} {ahead}");
+            for (cores, ahead) in [(1, 8), (2, 2), (8, 3), (8, 20)] {
+                assert!(file(packing, cores, ahead).await == alone, "{packing:?} {cores} {ahead}");
             }
         }
     }

@@ -1,7 +1,5 @@
 //! Rows to the file's text: blocks as they come, sorted stretch by stretch, cut into parts. Runs on a thread of its own.
 
-use std::sync::{Arc, Mutex, PoisonError};
-
 use bytes::Bytes;
 use clickhouse_io::QueryError;
 use clickhouse_io::native::read::BlockReader;
@@ -10,22 +8,8 @@ use prometheus_client::metrics::counter::Counter;
 use report_writer::{CsvOptions, CsvWriter, HEADER, LineSorter, PART_TEXT_BYTES};
 use tokio::sync::{mpsc, watch};
 
+use crate::tools::Tools;
 use crate::write_file::Written;
-
-/// Buffers that were used and will be again.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Buffers(Arc<Mutex<Vec<Vec<u8>>>>);
-
-impl Buffers {
-    pub(crate) fn take(&self) -> Vec<u8> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
-    }
-
-    pub(crate) fn give(&self, mut buffer: Vec<u8>) {
-        buffer.clear();
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(buffer);
-    }
-}
 
 /// What of a file is done, and what it is made with; goes from slice to slice.
 pub(crate) struct Renderer {
@@ -39,7 +23,7 @@ pub(crate) struct Renderer {
 struct FileText {
     part: Vec<u8>,
     parts: mpsc::Sender<Vec<u8>>,
-    buffers: Buffers,
+    tools: Tools,
     progress: watch::Sender<Written>,
     rows: Counter,
 }
@@ -48,13 +32,14 @@ impl Renderer {
     /// Begins a file.
     pub(crate) fn new(
         parts: mpsc::Sender<Vec<u8>>,
-        buffers: Buffers,
+        tools: Tools,
         progress: watch::Sender<Written>,
         rows: Counter,
     ) -> Self {
-        let part = HEADER.as_bytes().to_vec();
-        let file = FileText { part, parts, buffers, progress, rows };
-        Self { csv: CsvWriter::new(CsvOptions::default()), sorter: LineSorter::default(), block: Vec::new(), file }
+        let (sorter, block, mut part) = (tools.sorters.take().unwrap_or_default(), tools.buffer(), tools.buffer());
+        part.extend_from_slice(HEADER.as_bytes());
+        let file = FileText { part, parts, tools, progress, rows };
+        Self { csv: CsvWriter::new(CsvOptions::default()), sorter, block, file }
     }
 
     /// Renders what `source` gives of a slice. Gives how many of its stretches are done, and how it ended. A stretch is done when a row
@@ -78,6 +63,8 @@ impl Renderer {
     pub(crate) async fn finish(self) {
         // Who takes no more text has its own reason.
         let _ = self.file.parts.send(self.file.part).await;
+        self.file.tools.sorters.give(self.sorter);
+        self.file.tools.buffers.give(self.block);
     }
 }
 
@@ -148,7 +135,7 @@ impl FileText {
         if self.part.len() < PART_TEXT_BYTES {
             return true;
         }
-        let part = std::mem::replace(&mut self.part, self.buffers.take());
+        let part = std::mem::replace(&mut self.part, self.tools.buffer());
         self.parts.blocking_send(part).is_ok()
     }
 }

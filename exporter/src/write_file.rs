@@ -1,7 +1,6 @@
 //! Rows to a file in the store, in bounded memory: one task reads, a thread renders, cores pack, and what is ready is uploaded. Each
 //! waits for the next.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use clickhouse_io::report::{ReportQuery, Slice};
@@ -9,15 +8,16 @@ use clickhouse_io::{NextStep, QueryError};
 use report_store::StoreError;
 use schemas::report_request::ReportRequest;
 use service_kit::retry::Backoff;
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use crate::adapters::{FileBeingWritten, Outside, RowsBeingRead};
 use crate::error::FileError;
 use crate::metrics::ExporterMetrics;
 use crate::pack::{PartQueue, packing};
-use crate::render::{Buffers, Renderer};
+use crate::render::Renderer;
 use crate::stages::name_file::object_key;
+use crate::tools::Tools;
 
 /// Pieces of an answer, of some hundred KB, that wait to be rendered.
 const PIECES_WAITING: usize = 8;
@@ -39,10 +39,7 @@ pub(crate) struct WriteFile<'a, O> {
     pub(crate) stretch_rows: u64,
     /// How long a step is tried again.
     pub(crate) retry_max: Duration,
-    /// For parts that are packed at once.
-    pub(crate) packing: Arc<Semaphore>,
-    /// Parts of this file that are packed ahead of the one that is uploaded.
-    pub(crate) parts_ahead: usize,
+    pub(crate) tools: &'a Tools,
 }
 
 impl<O: Outside> WriteFile<'_, O> {
@@ -89,15 +86,10 @@ impl<O: Outside> WriteFile<'_, O> {
         progress: &watch::Sender<Written>,
     ) -> Result<(), FileError> {
         let (texts, received) = mpsc::channel(PARTS_WAITING);
-        let buffers = Buffers::default();
-        let parts =
-            PartQueue::new(packing(request.compression), Arc::clone(&self.packing), self.parts_ahead, buffers.clone());
-        let renderer = Renderer::new(texts, buffers.clone(), progress.clone(), self.metrics.rows.clone());
+        let parts = PartQueue::new(packing(request.compression), self.tools.clone());
+        let renderer = Renderer::new(texts, self.tools.clone(), progress.clone(), self.metrics.rows.clone());
         // Where one fails the other is dropped, and with it what it waits for.
-        tokio::try_join!(
-            self.render(renderer, query, slices),
-            self.upload(received, parts, buffers, upload, progress)
-        )?;
+        tokio::try_join!(self.render(renderer, query, slices), self.upload(received, parts, upload, progress))?;
         Ok(())
     }
 
@@ -155,7 +147,6 @@ impl<O: Outside> WriteFile<'_, O> {
         &self,
         mut texts: mpsc::Receiver<Vec<u8>>,
         mut parts: PartQueue,
-        buffers: Buffers,
         upload: &mut O::File,
         progress: &watch::Sender<Written>,
     ) -> Result<(), FileError> {
@@ -170,7 +161,7 @@ impl<O: Outside> WriteFile<'_, O> {
                 upload.write(&part).await?;
                 self.metrics.bytes.inc_by(part.len() as u64);
                 progress.send_modify(|written| written.size_bytes = upload.size_bytes());
-                buffers.give(part);
+                self.tools.buffers.give(part);
             }
         }
     }

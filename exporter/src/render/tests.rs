@@ -33,7 +33,7 @@ type Pieces = Vec<Result<Option<Bytes>, QueryError>>;
 async fn rendered(answers: Vec<Pieces>) -> (Vec<(usize, Result<(), QueryError>)>, String) {
     let (parts, mut received) = mpsc::channel(10);
     let (progress, progressed) = watch::channel(Written::default());
-    let mut renderer = Renderer::new(parts, Buffers::default(), progress, Counter::default());
+    let mut renderer = Renderer::new(parts, Tools::new(2), progress, Counter::default());
     let (mut done, mut ends) = (0, Vec::new());
     for pieces in answers {
         let mut pieces = pieces.into_iter();
