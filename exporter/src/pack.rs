@@ -66,7 +66,9 @@ mod tests {
     use super::*;
 
     async fn file(packing: Packing, cores: usize, ahead: usize) -> Vec<u8> {
-        let mut parts = PartQueue::new(packing, Tools { parts_ahead: ahead, ..Tools::new(cores) });
+        let mut tools = Tools::new(cores);
+        tools.parts_ahead = ahead;
+        let mut parts = PartQueue::new(packing, tools);
         let mut file = Vec::new();
         for number in 0..20_u32 {
             // Parts of uneven size, so that later ones are ready first.
