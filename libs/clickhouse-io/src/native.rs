@@ -9,7 +9,7 @@
 mod block;
 pub mod read;
 
-pub use block::{Block, Optional, Texts};
+pub use block::{Block, Ends, Optional, Texts};
 
 /// A value of fixed width, as the format has it: little endian, network order for addresses.
 pub trait Plain: Copy {

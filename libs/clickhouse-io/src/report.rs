@@ -14,7 +14,7 @@ use clickhouse::query::Query;
 use schemas::ids::{RemoteNetworkId, Tenant};
 use schemas::times::Moment;
 
-pub use columns::{ConnectionColumns, Ends};
+pub use columns::ConnectionColumns;
 pub use plan::{Slice, Stretch, plan};
 pub use read::read;
 

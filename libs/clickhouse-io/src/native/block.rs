@@ -2,6 +2,9 @@
 
 use crate::error::QueryError;
 
+/// Ends of the lists of each row, counted in items from the block's begin.
+pub type Ends<'a> = &'a [[u8; 8]];
+
 /// Where a column lies in the block.
 pub(super) struct Column {
     pub(super) name: (usize, usize),
@@ -80,7 +83,7 @@ impl<'a> Block<'a> {
     ///
     /// # Errors
     /// When the column is another.
-    pub fn text_lists(&self, place: usize, name: &str) -> Result<(&'a [[u8; 8]], Texts<'a>), QueryError> {
+    pub fn text_lists(&self, place: usize, name: &str) -> Result<(Ends<'a>, Texts<'a>), QueryError> {
         let layout = self.column(place, name)?;
         let (ends, items) = self.ends(layout, name)?;
         let items = if items == 0 { Texts::default() } else { self.text_values(layout, items, name)? };
@@ -95,7 +98,7 @@ impl<'a> Block<'a> {
         &self,
         place: usize,
         name: &str,
-    ) -> Result<(&'a [[u8; 8]], Optional<'a, WIDTH>), QueryError> {
+    ) -> Result<(Ends<'a>, Optional<'a, WIDTH>), QueryError> {
         let layout = self.column(place, name)?;
         let (ends, items) = self.ends(layout, name)?;
         let items = if items == 0 { Optional::default() } else { self.optional_values(layout, items, name)? };
@@ -110,14 +113,14 @@ impl<'a> Block<'a> {
         &self,
         place: usize,
         name: &str,
-    ) -> Result<(&'a [[u8; 8]], &'a [[u8; WIDTH]]), QueryError> {
+    ) -> Result<(Ends<'a>, &'a [[u8; WIDTH]]), QueryError> {
         let layout = self.column(place, name)?;
         let (ends, items) = self.ends(layout, name)?;
         let items = if items == 0 { &[] } else { self.values(layout, items, name)? };
         Ok((ends, items))
     }
 
-    fn ends(&self, layout: &Layout, name: &str) -> Result<(&'a [[u8; 8]], usize), QueryError> {
+    fn ends(&self, layout: &Layout, name: &str) -> Result<(Ends<'a>, usize), QueryError> {
         let (at, items) = layout.array.ok_or_else(|| odd(name))?;
         Ok((self.bytes[at..at + self.rows * 8].as_chunks().0, items))
     }

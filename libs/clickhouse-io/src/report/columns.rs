@@ -1,10 +1,7 @@
 //! What a report reads of a connection, column by column, in place.
 
 use crate::error::QueryError;
-use crate::native::{Block, Optional, Texts};
-
-/// Ends of the lists of each row, counted in items from the block's begin.
-pub type Ends<'a> = &'a [[u8; 8]];
+use crate::native::{Block, Ends, Optional, Texts};
 
 macro_rules! connection_columns {
     ($($(#[$doc:meta])* $field:ident: $type:ty = $read:ident $name:literal,)*) => {

@@ -115,7 +115,7 @@ fn slices(hours: Vec<Stretch>, finer: Vec<Stretch>, rows_max: u64) -> Vec<Slice>
         let Some(stretch) = (if before { hours.next() } else { finer.next() }) else { continue };
         match slices.last_mut() {
             Some(slice) if is_open && before && slice.rows() + stretch.rows <= SLICE_ROWS => {
-                slice.stretches.push(stretch)
+                slice.stretches.push(stretch);
             }
             _ => slices.push(Slice { stretches: vec![stretch] }),
         }
