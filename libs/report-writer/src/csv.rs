@@ -74,7 +74,7 @@ impl CsvTexts {
         });
         let relays = &columns.relay_names.1;
         self.joined_relays_need_care = guard || relays.keys().any(needs_quotes);
-        self.relay.fill_with(relays.keys(), b';', |out, name| out.extend_from_slice(name));
+        self.relay.fill_with(relays.keys(), b';', Vec::extend_from_slice);
         let cells = [
             &self.user,
             &self.connector,
