@@ -1,8 +1,8 @@
 //! Report requests to files in the object store, and mail when they are ready.
 //!
 //! A report's life: its request is taken from the topic, it waits until ingest has stored what was on Kafka when it was asked for,
-//! its range is read in slices that fit memory, rendered, compressed, and uploaded in parts; then its receivers get a mail. Each
-//! step is an event on `report-events`; the request's offset is committed after the last of them.
+//! its range is read as columns, made into lines, sorted in stretches that fit memory, packed, and uploaded in parts; then its
+//! receivers get a mail. Each step is an event on `report-events`; the request's offset is committed after the last of them.
 //!
 //! Guarantee: every request ends as `completed` or `failed` with a reason, or in the dead-letter topic. A crash at any point
 //! leaves the request uncommitted, and the next exporter goes on from what the events say. The file is visible only when it is
