@@ -69,6 +69,7 @@ bench: ## Print the measurements
 	./target/release/flowledger-bench aggregator
 	./target/release/flowledger-bench queries
 	./target/release/flowledger-bench connector
+	./target/release/flowledger-bench export
 
 simulate: ## Exactly once, SEEDS=100000 runs of the simulation [FIRST_SEED=n]
 	SEEDS=$(or $(SEEDS),100000) FIRST_SEED=$(or $(FIRST_SEED),0) cargo test --quiet --locked -p exactly-once --test simulation -- every_record --nocapture

@@ -3,6 +3,7 @@
 
 mod connector;
 mod demo_seconds_to_console;
+mod export;
 mod figure;
 mod ingest;
 mod open_connections;
@@ -74,6 +75,9 @@ enum Name {
     /// From a line in a log to an open connection in an answer, and how long the question takes.
     #[value(name = "open_connections")]
     OpenConnections,
+    /// Reports: rows a CPU second, beside the engine's own CSV, and memory.
+    #[value(name = "export")]
+    Export,
     /// CPU time from Avro in memory to sorted blocks, an event.
     #[value(name = "transcode")]
     Transcode,
@@ -99,6 +103,7 @@ async fn main() -> anyhow::Result<()> {
         }
         Name::OpenConnections => open_connections::measure().await?,
         Name::Queries => queries::measure(options.small).await?,
+        Name::Export => export::measure(options.small).await?,
         Name::Transcode => transcode::measure(options.small)?,
     };
     measured.print(options.json)

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use clickhouse_io::report::{self, ReportQuery, Slice};
-use clickhouse_io::rows::ConnectionRow;
-use clickhouse_io::{ClickHouse, QueryError};
+use clickhouse_io::{Answer, ClickHouse, QueryError};
 use kafka_io::batches::CommitFailure;
 use kafka_io::{Committer, KafkaConfig, KafkaError, OutRecord, Partition, ProduceError, Producer, Record, admin};
 use report_life::{Journal, JournalError, ReportState, SharedBook};
@@ -22,6 +22,7 @@ const INGEST_GROUP: &str = "ingest";
 /// What the exporter touches. Every method returns when what it did is durable.
 pub(crate) trait Outside: Send + Sync + 'static {
     type File: FileBeingWritten;
+    type Rows: RowsBeingRead;
 
     /// What a report's events say so far.
     fn known(&self, report: ReportId) -> Option<ReportState>;
@@ -33,7 +34,9 @@ pub(crate) trait Outside: Send + Sync + 'static {
         &self,
         query: &ReportQuery,
         slice: &Slice,
-    ) -> impl Future<Output = Result<Vec<ConnectionRow>, QueryError>> + Send;
+    ) -> impl Future<Output = Result<Self::Rows, QueryError>> + Send;
+    /// The slice with what is there now, where copies of it were deleted after it was planned.
+    fn recount(&self, query: &ReportQuery, slice: &Slice) -> impl Future<Output = Result<Slice, QueryError>> + Send;
     fn begin_file(&self, key: &str) -> impl Future<Output = Result<Self::File, StoreError>> + Send;
     fn mail(&self, receiver: &str, mail: &MailText) -> impl Future<Output = Result<(), MailError>> + Send;
     /// Keeps a request that cannot be read.
@@ -45,6 +48,18 @@ pub(crate) trait Outside: Send + Sync + 'static {
         epoch: u64,
         position: i64,
     ) -> impl Future<Output = Result<(), CommitFailure>> + Send;
+}
+
+/// Rows in ClickHouse's Native format, as they come.
+pub(crate) trait RowsBeingRead: Send {
+    /// The next bytes; `None` after the last ones of a whole answer.
+    fn next(&mut self) -> impl Future<Output = Result<Option<Bytes>, QueryError>> + Send;
+}
+
+impl RowsBeingRead for Answer {
+    async fn next(&mut self) -> Result<Option<Bytes>, QueryError> {
+        Self::next(self).await
+    }
 }
 
 /// A file that nobody sees before it is finished.
@@ -87,6 +102,7 @@ pub(crate) struct Parts {
 
 impl Outside for Parts {
     type File = Upload;
+    type Rows = Answer;
 
     fn known(&self, report: ReportId) -> Option<ReportState> {
         self.book.of_any_tenant(report)
@@ -110,8 +126,12 @@ impl Outside for Parts {
         report::plan(&self.clickhouse, query, rows_max).await
     }
 
-    async fn read_slice(&self, query: &ReportQuery, slice: &Slice) -> Result<Vec<ConnectionRow>, QueryError> {
-        report::read_slice(&self.clickhouse, query, slice).await
+    async fn read_slice(&self, query: &ReportQuery, slice: &Slice) -> Result<Answer, QueryError> {
+        report::read(&self.clickhouse, query, slice)
+    }
+
+    async fn recount(&self, query: &ReportQuery, slice: &Slice) -> Result<Slice, QueryError> {
+        report::recount(&self.clickhouse, query, slice).await
     }
 
     async fn begin_file(&self, key: &str) -> Result<Upload, StoreError> {

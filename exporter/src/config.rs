@@ -14,8 +14,8 @@ use service_kit::config::{RangeError, Validate, in_range, redacted, seconds, sec
 pub struct Config {
     /// Reports that are made at once, 1 to 64.
     pub concurrency: usize,
-    /// Rows that are held at once for one report, 1 000 to 1 000 000.
-    pub slice_rows: u64,
+    /// Rows that are sorted at once for one report, and held until then, 1 000 to 1 000 000.
+    pub stretch_rows: u64,
     /// How long a part that is away is waited for before a report is `failed`, 1 to 86 400 s.
     #[serde(with = "seconds")]
     pub retry_max: Duration,
@@ -70,7 +70,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             concurrency: 2,
-            slice_rows: 100_000,
+            stretch_rows: 200_000,
             retry_max: Duration::from_secs(900),
             notify_max: Duration::from_secs(3600),
             drain_max: Duration::from_secs(20),
@@ -98,7 +98,7 @@ impl Default for MailConfig {
 impl Validate for Config {
     fn validate(&self) -> Result<(), RangeError> {
         in_range("concurrency", self.concurrency, 1..=64)?;
-        in_range("slice_rows", self.slice_rows, 1_000..=1_000_000)?;
+        in_range("stretch_rows", self.stretch_rows, 1_000..=1_000_000)?;
         seconds_in_range("retry_max", self.retry_max, 1.0..=86_400.0)?;
         seconds_in_range("notify_max", self.notify_max, 1.0..=86_400.0)?;
         seconds_in_range("drain_max", self.drain_max, 0.0..=300.0)?;

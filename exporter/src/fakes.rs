@@ -1,12 +1,14 @@
 //! A world in memory: fails where it is told to, and notes in order what was made durable.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use bytes::Bytes;
 use clickhouse_io::QueryError;
-use clickhouse_io::report::{ReportQuery, Slice};
+use clickhouse_io::report::examples::native_block;
+use clickhouse_io::report::{ReportQuery, Slice, Stretch};
 use clickhouse_io::rows::{ConnectionRow, Source};
 use kafka_io::batches::CommitFailure;
 use kafka_io::{KafkaError, Partition, ProduceError, Record};
@@ -19,7 +21,7 @@ use schemas::report_event::ReportEvent;
 use schemas::times::Moment;
 use service_kit::metrics::Metrics;
 
-use crate::adapters::{FileBeingWritten, Outside};
+use crate::adapters::{FileBeingWritten, Outside, RowsBeingRead};
 use crate::config::Config;
 use crate::life::Life;
 use crate::mail::MailError;
@@ -37,6 +39,8 @@ pub(crate) struct World {
     pub(crate) book: Mutex<HashMap<ReportId, ReportState>>,
     pub(crate) files: Mutex<BTreeMap<String, Vec<u8>>>,
     pub(crate) aborted: AtomicUsize,
+    /// So many copies of each slice are deleted after it is planned.
+    pub(crate) deleted: AtomicU64,
     /// Uploads that were begun and neither finished nor aborted.
     pub(crate) uploads_open: AtomicUsize,
     pub(crate) append_faults: Faults<ProduceError>,
@@ -83,7 +87,7 @@ impl World {
 
 impl Fake {
     pub(crate) fn life(&self) -> Life<Self> {
-        Life { outside: self.clone(), metrics: ExporterMetrics::new(&Metrics::default()), config: Config::default() }
+        Life::new(self.clone(), ExporterMetrics::new(&Metrics::default()), Config::default())
     }
 }
 
@@ -119,8 +123,18 @@ impl FileBeingWritten for FakeFile {
     }
 }
 
+/// An answer that is there already.
+pub(crate) struct FakeRows(Option<Bytes>);
+
+impl RowsBeingRead for FakeRows {
+    async fn next(&mut self) -> Result<Option<Bytes>, QueryError> {
+        Ok(self.0.take())
+    }
+}
+
 impl Outside for Fake {
     type File = FakeFile;
+    type Rows = FakeRows;
 
     fn known(&self, report: ReportId) -> Option<ReportState> {
         self.0.book.lock().unwrap().get(&report).cloned()
@@ -144,14 +158,23 @@ impl Outside for Fake {
     async fn plan(&self, query: &ReportQuery, _: u64) -> Result<Vec<Slice>, QueryError> {
         self.0.fault("plan", &self.0.plan_faults)?;
         let at = |slice: i64| Moment::from_micros(query.from.as_micros() + slice * 1_000_000);
-        Ok((0..SLICES).map(|slice| Slice { from: at(slice), to: at(slice + 1), rows: 2 }).collect())
+        let rows = 2 + self.0.deleted.load(Ordering::Relaxed);
+        let stretch = |slice: i64| Stretch { from: at(slice), to: at(slice + 1), rows };
+        Ok((0..SLICES).map(|slice| Slice { stretches: vec![stretch(slice)] }).collect())
     }
 
-    async fn read_slice(&self, _: &ReportQuery, slice: &Slice) -> Result<Vec<ConnectionRow>, QueryError> {
+    async fn read_slice(&self, _: &ReportQuery, slice: &Slice) -> Result<FakeRows, QueryError> {
         let takes = *self.0.read_takes.lock().unwrap();
         tokio::time::sleep(takes).await;
         self.0.fault("read", &self.0.read_faults)?;
-        Ok([1, 2].map(|number| row(slice.from.as_micros() + number * 100_000)).into())
+        let rows = [1, 2].map(|number| row(slice.stretches[0].from.as_micros() + number * 100_000));
+        Ok(FakeRows(Some(native_block(&rows).into())))
+    }
+
+    async fn recount(&self, _: &ReportQuery, slice: &Slice) -> Result<Slice, QueryError> {
+        let deleted = self.0.deleted.load(Ordering::Relaxed);
+        let stretches = slice.stretches.iter().map(|it| Stretch { rows: it.rows - deleted, ..*it });
+        Ok(Slice { stretches: stretches.collect() })
     }
 
     async fn begin_file(&self, key: &str) -> Result<FakeFile, StoreError> {
@@ -179,7 +202,7 @@ impl Outside for Fake {
     }
 }
 
-fn row(end_us: i64) -> ConnectionRow {
+pub(crate) fn row(end_us: i64) -> ConnectionRow {
     let end_ms = u64::try_from(end_us / 1_000).unwrap();
     let event = connection(EventType::ClosedConnection, &format!("c-{end_ms}"), end_ms);
     ConnectionRow::from_event(event, Source { name: "main", partition: 0, offset: end_us })

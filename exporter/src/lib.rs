@@ -1,8 +1,8 @@
 //! Report requests to files in the object store, and mail when they are ready.
 //!
 //! A report's life: its request is taken from the topic, it waits until ingest has stored what was on Kafka when it was asked for,
-//! its range is read in slices that fit memory, rendered, compressed, and uploaded in parts; then its receivers get a mail. Each
-//! step is an event on `report-events`; the request's offset is committed after the last of them.
+//! its range is read as columns, made into lines, sorted in stretches that fit memory, packed, and uploaded in parts; then its
+//! receivers get a mail. Each step is an event on `report-events`; the request's offset is committed after the last of them.
 //!
 //! Guarantee: every request ends as `completed` or `failed` with a reason, or in the dead-letter topic. A crash at any point
 //! leaves the request uncommitted, and the next exporter goes on from what the events say. The file is visible only when it is
@@ -16,8 +16,11 @@ mod fakes;
 mod life;
 mod mail;
 mod metrics;
+mod pack;
 mod pipeline;
+mod render;
 mod stages;
+mod tools;
 mod write_file;
 
 use clickhouse_io::{ClickHouse, ClickHouseConfig};
@@ -75,7 +78,7 @@ pub async fn run(
         producer,
         committer: consumer.committer(),
     };
-    let life = Life { outside, metrics: ExporterMetrics::new(&context.metrics), config: config.clone() };
+    let life = Life::new(outside, ExporterMetrics::new(&context.metrics), config.clone());
     let decoder = Decoder::new(&avro_schemas::REPORT_REQUEST)?;
     ready.set(true);
     let pipeline = Pipeline::new(config.concurrency, decoder, registry, life, context.stop.clone());

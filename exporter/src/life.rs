@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use clickhouse_io::report::Slice;
 use report_life::{Journal, JournalError, Phase, ReportState};
 use schemas::report_event::{ReportEvent, ReportEventType};
 use schemas::report_request::ReportRequest;
@@ -18,6 +19,7 @@ use crate::metrics::{Counted, ExporterMetrics};
 use crate::stages::check_request::check_request;
 use crate::stages::name_file::{file_name, object_key};
 use crate::stages::write_mail::write_mail;
+use crate::tools::Tools;
 use crate::write_file::{WriteFile, Written};
 
 /// How often ingest's position is looked at.
@@ -30,9 +32,15 @@ pub(crate) struct Life<O> {
     pub(crate) outside: O,
     pub(crate) metrics: ExporterMetrics,
     pub(crate) config: Config,
+    pub(crate) tools: Tools,
 }
 
 impl<O: Outside> Life<O> {
+    pub(crate) fn new(outside: O, metrics: ExporterMetrics, config: Config) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self { outside, metrics, config, tools: Tools::new(cores) }
+    }
+
     /// Lives it from where its events say that it is. Run again after its end it does nothing.
     pub(crate) async fn live(&self, request: &ReportRequest) -> Result<(), JournalError> {
         let mut state = match self.outside.known(request.report_id) {
@@ -74,8 +82,9 @@ impl<O: Outside> Life<O> {
         let writer = WriteFile {
             outside: &self.outside,
             metrics: &self.metrics,
-            slice_rows: self.config.slice_rows,
+            stretch_rows: self.config.stretch_rows,
             retry_max: self.config.retry_max,
+            tools: &self.tools,
         };
         let (mut failing_since, mut backoff) = (None, Backoff::default());
         loop {
@@ -155,7 +164,7 @@ impl<O: Outside> Life<O> {
             Ok(slices) => slices,
             Err(error) => return Ok(Err(error.into())),
         };
-        let expected = signed(slices.iter().map(|slice| slice.rows).sum());
+        let expected = signed(slices.iter().map(Slice::rows).sum());
         let started = ReportEvent {
             attempt: Some(state.attempt + 1),
             rows_expected: Some(expected),

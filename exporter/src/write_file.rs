@@ -1,22 +1,28 @@
-//! Rows to a file in the store: slice by slice, in bounded memory.
+//! Rows to a file in the store, in bounded memory: one task reads, a thread renders, cores pack, and what is ready is uploaded. Each
+//! waits for the next.
 
 use std::time::Duration;
 
 use clickhouse_io::report::{ReportQuery, Slice};
-use clickhouse_io::rows::ConnectionRow;
 use clickhouse_io::{NextStep, QueryError};
 use report_store::StoreError;
 use schemas::report_request::ReportRequest;
 use service_kit::retry::Backoff;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
-use crate::adapters::{FileBeingWritten, Outside};
+use crate::adapters::{FileBeingWritten, Outside, RowsBeingRead};
 use crate::error::FileError;
 use crate::metrics::ExporterMetrics;
-use crate::stages::compress::Compressor;
+use crate::pack::{PartQueue, packing};
+use crate::render::Renderer;
 use crate::stages::name_file::object_key;
-use crate::stages::render_csv::{HEADER, render_row};
+use crate::tools::Tools;
+
+/// Pieces of an answer, of some hundred KB, that wait to be rendered.
+const PIECES_WAITING: usize = 8;
+/// Parts, of a MB of text, that wait to be packed.
+const PARTS_WAITING: usize = 1;
 
 /// What has been written so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,18 +35,26 @@ pub(crate) struct Written {
 pub(crate) struct WriteFile<'a, O> {
     pub(crate) outside: &'a O,
     pub(crate) metrics: &'a ExporterMetrics,
-    pub(crate) slice_rows: u64,
+    /// Rows that are sorted at once.
+    pub(crate) stretch_rows: u64,
     /// How long a step is tried again.
     pub(crate) retry_max: Duration,
+    pub(crate) tools: &'a Tools,
 }
 
 impl<O: Outside> WriteFile<'_, O> {
     /// Cuts the range into slices; a server that is away is waited for.
     pub(crate) async fn plan(&self, query: &ReportQuery) -> Result<Vec<Slice>, QueryError> {
-        self.again(|| self.outside.plan(query, self.slice_rows)).await
+        let mut patience = Patience::new(self.retry_max);
+        loop {
+            match self.outside.plan(query, self.stretch_rows).await {
+                Err(error) => self.again(error, &mut patience).await?,
+                planned => return planned,
+            }
+        }
     }
 
-    /// Writes all slices. `progress` is told after each.
+    /// Writes all slices. `progress` is told after each stretch and part.
     pub(crate) async fn write(
         &self,
         request: &ReportRequest,
@@ -50,9 +64,9 @@ impl<O: Outside> WriteFile<'_, O> {
     ) -> Result<Written, FileError> {
         let mut upload = self.outside.begin_file(&object_key(request)).await?;
         match self.fill(&mut upload, request, query, slices, progress).await {
-            Ok(rows) => {
+            Ok(()) => {
                 let size_bytes = upload.finish().await?;
-                Ok(Written { rows, size_bytes })
+                Ok(Written { size_bytes, ..*progress.borrow() })
             }
             Err(error) => {
                 if let Err(error) = upload.abort().await {
@@ -70,62 +84,123 @@ impl<O: Outside> WriteFile<'_, O> {
         query: &ReportQuery,
         slices: &[Slice],
         progress: &watch::Sender<Written>,
-    ) -> Result<u64, FileError> {
-        let mut compressor = Compressor::new(request.compression);
-        let packed = compressor.push(HEADER.as_bytes()).map_err(|error| broken(&error))?;
-        upload.write(&packed).await?;
-        let mut rows = 0;
-        for slice in slices {
-            let read = self.again(|| self.outside.read_slice(query, slice)).await?;
-            rows += read.len() as u64;
-            self.metrics.rows.inc_by(read.len() as u64);
-            // Rendering and compressing a slice takes a while: not on the threads that wait for sockets.
-            let rendered = tokio::task::spawn_blocking(move || {
-                let packed = render(read).map(|text| compressor.push(&text).map_err(|error| broken(&error)));
-                (compressor, packed)
-            });
-            let packed;
-            (compressor, packed) = rendered
-                .await
-                .map_err(|error| StoreError::Failed { action: "rendering", reason: error.to_string() })?;
-            let packed = packed??;
-            self.metrics.bytes.inc_by(packed.len() as u64);
-            upload.write(&packed).await?;
-            progress.send_replace(Written { rows, size_bytes: upload.size_bytes() });
-        }
-        upload.write(&compressor.finish().map_err(|error| broken(&error))?).await?;
-        Ok(rows)
+    ) -> Result<(), FileError> {
+        let (texts, received) = mpsc::channel(PARTS_WAITING);
+        let parts = PartQueue::new(packing(request.compression), self.tools.clone());
+        let renderer = Renderer::new(texts, self.tools.clone(), progress.clone(), self.metrics.rows.clone());
+        // Where one fails the other is dropped, and with it what it waits for.
+        tokio::try_join!(self.render(renderer, query, slices), self.upload(received, parts, upload, progress))?;
+        Ok(())
     }
 
-    /// Tries a question again while an answer may come, up to `retry_max`.
-    async fn again<T, F>(&self, ask: impl Fn() -> F) -> Result<T, QueryError>
-    where
-        F: Future<Output = Result<T, QueryError>>,
-    {
-        let (begin, mut backoff) = (Instant::now(), Backoff::default());
-        loop {
-            match ask().await {
-                Err(error) if error.next_step() == NextStep::Retry && begin.elapsed() < self.retry_max => {
-                    tracing::warn!(%error, "waiting for ClickHouse");
-                    self.metrics.retries.inc();
-                    tokio::time::sleep(backoff.next_wait()).await;
+    /// Reads and renders slice by slice; one that breaks off goes on behind the last stretch that was done.
+    async fn render(&self, mut renderer: Renderer, query: &ReportQuery, slices: &[Slice]) -> Result<(), FileError> {
+        for slice in slices {
+            let (mut rest, mut patience) = (slice.clone(), Patience::new(self.retry_max));
+            while !rest.stretches.is_empty() {
+                let (done, ended);
+                (renderer, done, ended) = self.render_slice(renderer, query, rest.clone()).await?;
+                rest = rest.rest(done);
+                if done > 0 {
+                    patience = Patience::new(self.retry_max);
                 }
-                answer => return answer,
+                if let Err(error) = ended {
+                    let is_cut = matches!(error, QueryError::Cut { .. });
+                    self.again(error, &mut patience).await?;
+                    if is_cut {
+                        rest = self.recount(query, rest, &mut patience).await?;
+                    }
+                }
+            }
+        }
+        renderer.finish().await;
+        Ok(())
+    }
+
+    /// Fewer rows than were planned may be all there are: copies may be deleted while a report is made.
+    async fn recount(&self, query: &ReportQuery, rest: Slice, patience: &mut Patience) -> Result<Slice, QueryError> {
+        loop {
+            match self.outside.recount(query, &rest).await {
+                Err(error) => self.again(error, patience).await?,
+                counted => return counted,
             }
         }
     }
-}
 
-fn render(rows: Vec<ConnectionRow>) -> Result<Vec<u8>, QueryError> {
-    let mut text = Vec::with_capacity(rows.len() * 300);
-    for row in rows {
-        // Openings lie in a table of their own: every row here has a status.
-        let status = row.status().ok_or_else(|| QueryError::Mismatch("an opening among connections".to_owned()))?;
-        render_row(&mut text, &row.into_event()?, status);
+    async fn render_slice(
+        &self,
+        mut renderer: Renderer,
+        query: &ReportQuery,
+        slice: Slice,
+    ) -> Result<(Renderer, usize, Result<(), QueryError>), StoreError> {
+        let mut rows = match self.outside.read_slice(query, &slice).await {
+            Ok(rows) => rows,
+            Err(error) => return Ok((renderer, 0, Err(error))),
+        };
+        let (pieces, mut received) = mpsc::channel(PIECES_WAITING);
+        // Rendering takes a while: not on the threads that wait for sockets.
+        let rendering = tokio::task::spawn_blocking(move || {
+            let given_up = || Err(QueryError::NoAnswer("reading was given up".to_owned()));
+            let (done, ended) = renderer.slice(&slice, || received.blocking_recv().unwrap_or_else(given_up));
+            (renderer, done, ended)
+        });
+        let reading = async move {
+            loop {
+                let piece = rows.next().await;
+                let is_last = !matches!(piece, Ok(Some(_)));
+                if pieces.send(piece).await.is_err() || is_last {
+                    return;
+                }
+            }
+        };
+        let (rendered, ()) = tokio::join!(rendering, reading);
+        rendered.map_err(|error| StoreError::Failed { action: "rendering", reason: error.to_string() })
     }
-    Ok(text)
+
+    async fn upload(
+        &self,
+        mut texts: mpsc::Receiver<Vec<u8>>,
+        mut parts: PartQueue,
+        upload: &mut O::File,
+        progress: &watch::Sender<Written>,
+    ) -> Result<(), FileError> {
+        loop {
+            let text = texts.recv().await;
+            let is_last = text.is_none();
+            if let Some(text) = text {
+                parts.push(text).await;
+            }
+            while is_last || parts.is_full() {
+                let Some(part) = parts.pop().await? else { return Ok(()) };
+                upload.write(&part).await?;
+                self.metrics.bytes.inc_by(part.len() as u64);
+                progress.send_modify(|written| written.size_bytes = upload.size_bytes());
+                self.tools.buffers.give(part);
+            }
+        }
+    }
+
+    /// Waits before a question is tried again; gives the error back where that is of no use, or it was tried long enough.
+    async fn again(&self, error: QueryError, patience: &mut Patience) -> Result<(), QueryError> {
+        if error.next_step() != NextStep::Retry || patience.begin.elapsed() >= patience.max {
+            return Err(error);
+        }
+        tracing::warn!(%error, "waiting for ClickHouse");
+        self.metrics.retries.inc();
+        tokio::time::sleep(patience.backoff.next_wait()).await;
+        Ok(())
+    }
 }
 
-fn broken(error: &std::io::Error) -> StoreError {
-    StoreError::Failed { action: "compressing", reason: error.to_string() }
+/// How long a question has been tried.
+struct Patience {
+    begin: Instant,
+    max: Duration,
+    backoff: Backoff,
+}
+
+impl Patience {
+    fn new(max: Duration) -> Self {
+        Self { begin: Instant::now(), max, backoff: Backoff::default() }
+    }
 }

@@ -11,7 +11,7 @@ const SERVICES: [&str; 5] = ["connector", "ingest", "aggregator", "exporter", "c
 /// Crates that may name a service: the binary that wires, and the journeys.
 const WIRING: [&str; 2] = ["flowledger", "tests"];
 /// Each technology and the crates that may use it, beside tests.
-const HOMES: [(&str, &[&str]); 8] = [
+const HOMES: [(&str, &[&str]); 10] = [
     // Beside its home only where an ordinary consumer is the peer of a measurement.
     ("rdkafka", &["kafka-io", "bench"]),
     ("rdkafka-sys", &["kafka-io"]),
@@ -19,6 +19,8 @@ const HOMES: [(&str, &[&str]); 8] = [
     ("apache-avro", &["event-columns", "schema-registry", "bench"]),
     ("object_store", &["report-store"]),
     ("lettre", &["exporter"]),
+    ("libdeflater", &["report-writer"]),
+    ("zstd", &["report-writer", "tests"]),
     ("libloading", &["embedded-clickhouse"]),
     ("axum", &["console", "embedded-clickhouse", "service-kit"]),
 ];

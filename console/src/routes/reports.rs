@@ -47,7 +47,7 @@ pub(crate) struct NewReport {
     /// Rows for denied attempts too.
     #[serde(default)]
     denied: bool,
-    /// `none` or `gzip`.
+    /// `none`, `gzip` or `zstd`.
     #[serde(default)]
     compression: FileCompression,
 }
@@ -58,6 +58,7 @@ enum FileCompression {
     #[default]
     None,
     Gzip,
+    Zstd,
 }
 
 /// How far a report is.
@@ -112,7 +113,8 @@ impl From<ReportState> for Report {
             denied: request.is_some_and(|it| it.filter.denied),
             compression: match request.map(|it| it.compression) {
                 Some(Compression::Gzip) => FileCompression::Gzip,
-                _ => FileCompression::None,
+                Some(Compression::Zstd) => FileCompression::Zstd,
+                Some(Compression::None | Compression::Unknown) | None => FileCompression::None,
             },
             events_behind: state.events_behind.filter(|_| state.phase == Phase::Waiting),
             rows: state.rows,
@@ -170,6 +172,7 @@ pub(crate) async fn ask(
             compression: match new.compression {
                 FileCompression::None => Compression::None,
                 FileCompression::Gzip => Compression::Gzip,
+                FileCompression::Zstd => Compression::Zstd,
             },
             range_from: range.from,
             range_to: range.to,
@@ -272,10 +275,7 @@ pub(crate) async fn download(
     let length = range.as_ref().map_or(size, |range| range.end - range.start);
     let mut response = Response::builder()
         .status(if range.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK })
-        .header(
-            header::CONTENT_TYPE,
-            if name.ends_with(".gz") { "application/gzip" } else { "text/csv; charset=utf-8" },
-        )
+        .header(header::CONTENT_TYPE, content_type(name))
         // The name is made of a slug and times: nothing in it needs quoting.
         .header(header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\""))
         .header(header::ACCEPT_RANGES, "bytes")
@@ -301,6 +301,15 @@ fn byte_range(text: &str, size: u64) -> Result<Option<std::ops::Range<u64>>, Ref
         _ => return Ok(None),
     };
     if range.is_empty() { Err(Refusal::OutsideOfFile) } else { Ok(Some(range)) }
+}
+
+/// By the end of a file's name.
+fn content_type(name: &str) -> &'static str {
+    match name.rsplit('.').next() {
+        Some("gz") => "application/gzip",
+        Some("zst") => "application/zstd",
+        _ => "text/csv; charset=utf-8",
+    }
 }
 
 #[cfg(test)]

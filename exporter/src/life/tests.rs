@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use clickhouse_io::QueryError;
 use report_store::StoreError;
+use report_writer::HEADER;
 use schemas::report_request::{BarrierOffset, ReportKind};
 
 use super::*;
@@ -12,7 +13,6 @@ use crate::fakes::Fake;
 use crate::metrics::FateLabel;
 use crate::stages::check_request::tests::request;
 use crate::stages::name_file::object_key;
-use crate::stages::render_csv::HEADER;
 
 /// Gives what was counted meanwhile.
 async fn live(fake: &Fake, request: &ReportRequest) -> ExporterMetrics {
@@ -69,7 +69,7 @@ async fn file_has_the_header_and_each_row_once_in_order_of_time() {
     let fake = Fake::default();
     live(&fake, &request()).await;
     let mut text = String::new();
-    flate2::read::GzDecoder::new(&file(&fake)[..]).read_to_string(&mut text).unwrap();
+    flate2::read::MultiGzDecoder::new(&file(&fake)[..]).read_to_string(&mut text).unwrap();
     let rows: Vec<_> = text.strip_prefix(HEADER).unwrap().lines().collect();
     assert_eq!(rows.len(), 6);
     // Times come first in a row, and all are different once they are cut to hundredths.
@@ -91,8 +91,8 @@ async fn outages_in_mid_file_change_no_byte() {
         (2, away()),
         (3, QueryError::Cut { expected: 2, found: 1 }),
     ]);
-    // The store fails in the middle of the first attempt: the second begins the file anew.
-    stormy.0.write_faults.lock().unwrap().insert(2, no_route());
+    // The store fails in the first attempt: the second begins the file anew.
+    stormy.0.write_faults.lock().unwrap().insert(0, no_route());
     let metrics = live(&stormy, &request()).await;
     assert!(!file(&calm).is_empty());
     assert_eq!(file(&stormy), file(&calm));
@@ -117,9 +117,9 @@ async fn outages_before_the_first_row_are_waited_out() {
 #[tokio::test(start_paused = true)]
 async fn only_an_outage_is_waited_for_no_longer_than_configured_not_the_report() {
     let fake = Fake::default();
-    // The first two slices alone take longer than an outage may.
+    // Each slice alone takes as long as an outage may.
     *fake.0.read_takes.lock().unwrap() = Config::default().retry_max;
-    fake.0.write_faults.lock().unwrap().insert(2, no_route());
+    fake.0.write_faults.lock().unwrap().insert(0, no_route());
     let metrics = live(&fake, &request()).await;
     assert_eq!((ends(&metrics), fake.0.calls("begin")), ((1, 0), 2));
 }
@@ -187,6 +187,17 @@ async fn what_no_retry_can_mend_fails_with_a_reason_and_a_mail() {
     assert!(fake.0.files.lock().unwrap().is_empty());
     assert_eq!((fake.0.aborted.load(Ordering::Relaxed), uploads_open(&fake)), (1, 0));
     assert_eq!(fake.0.calls("read"), 2, "the same again helps nobody");
+}
+
+#[tokio::test(start_paused = true)]
+async fn copies_that_are_deleted_while_a_report_is_made_are_not_waited_for() {
+    let (calm, deleting) = (Fake::default(), Fake::default());
+    deleting.0.deleted.store(3, Ordering::Relaxed);
+    for fake in [&calm, &deleting] {
+        live(fake, &request()).await;
+    }
+    assert_eq!(deleting.0.done(), calm.0.done());
+    assert_eq!(*deleting.0.files.lock().unwrap(), *calm.0.files.lock().unwrap());
 }
 
 /// Once, and not once more for the whole report.

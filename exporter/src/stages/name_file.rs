@@ -7,7 +7,11 @@ use schemas::times::Moment;
 
 /// `flowledger-acme-network-events-20261101T000000Z-20261102T000000Z.csv.gz`.
 pub(crate) fn file_name(request: &ReportRequest) -> String {
-    let ending = if request.compression == Compression::Gzip { "csv.gz" } else { "csv" };
+    let ending = match request.compression {
+        Compression::Gzip => "csv.gz",
+        Compression::Zstd => "csv.zst",
+        Compression::None | Compression::Unknown => "csv",
+    };
     let (from, to) = (stamp(request.range_from), stamp(request.range_to));
     format!("flowledger-{}-network-events-{from}-{to}.{ending}", request.tenant)
 }

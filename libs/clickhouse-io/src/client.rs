@@ -8,6 +8,7 @@ use secrecy::ExposeSecret;
 use service_kit::CancellationToken;
 use service_kit::retry::{Attempt, Backoff, until_stopped};
 
+use crate::answer::Answer;
 use crate::config::{ClickHouseConfig, Compression};
 use crate::error::{NextStep, QueryError};
 
@@ -96,6 +97,14 @@ impl ClickHouse {
             cursor.collect().await
         };
         self.within(collected).await
+    }
+
+    /// The same, piece by piece as it comes: for measurements.
+    ///
+    /// # Errors
+    /// When the statement cannot be sent.
+    pub fn stream(&self, sql: &str, format: &str) -> Result<Answer, QueryError> {
+        Answer::new(self.blocks.query_raw(sql), format, self.timeout)
     }
 
     /// The work of the client, within the deadline.

@@ -6,7 +6,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use service_kit::config::{RangeError, Validate, redacted, seconds, seconds_in_range};
 
-/// How blocks of ingest and of the aggregator are packed on their way to the server.
+/// How blocks of ingest, of the aggregator and of reports are packed on their way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Compression {
@@ -30,7 +30,7 @@ pub struct ClickHouseConfig {
     /// Its password.
     #[serde(serialize_with = "redacted")]
     pub password: Option<SecretString>,
-    /// How blocks of ingest are packed, `none` or `lz4`. Everything that is read is always LZ4.
+    /// How blocks of ingest and of reports are packed, `none` or `lz4`. Everything else that is read is always LZ4.
     pub compression: Compression,
     /// Longest wait for a statement, 1 to 3600 s.
     #[serde(with = "seconds")]

@@ -16,6 +16,7 @@ pub mod stored;
 pub mod traffic;
 pub mod write;
 
+mod answer;
 mod client;
 mod config;
 mod error;
@@ -26,6 +27,7 @@ mod refusal;
 mod table_block;
 mod texts;
 
+pub use answer::Answer;
 pub use client::ClickHouse;
 pub use config::{ClickHouseConfig, Compression};
 pub use error::{NextStep, QueryError};

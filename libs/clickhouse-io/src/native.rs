@@ -6,6 +6,11 @@
 //!
 //! Values are taken from columns in an order of rows: `order` names the rows of the block by their place in the column.
 
+mod block;
+pub mod read;
+
+pub use block::{Block, Ends, Optional, Texts};
+
 /// A value of fixed width, as the format has it: little endian, network order for addresses.
 pub trait Plain: Copy {
     /// Its bytes.

@@ -3,7 +3,6 @@
 
 mod engine_of_test;
 
-use clickhouse_io::report::{ReportQuery, plan, read_slice};
 use clickhouse_io::rows::{ConnectionRow, Source};
 use clickhouse_io::write::{EventTable, insert};
 use engine_of_test::engine;
@@ -12,7 +11,6 @@ use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 use schemas::connection_event::{ConnectionEvent, EventType};
 use schemas::examples::right_events;
-use schemas::times::Moment;
 
 #[tokio::test]
 async fn whatever_an_event_holds_comes_back_as_it_was() {
@@ -30,18 +28,7 @@ async fn whatever_an_event_holds_comes_back_as_it_was() {
     let rows = events.iter().cloned().zip(0..).map(|(event, offset)| ConnectionRow::from_event(event, source(offset)));
     insert(&clickhouse, EventTable::Connections, rows.collect(), "any").await.unwrap();
 
-    let query = ReportQuery {
-        tenant: "acme".parse().unwrap(),
-        from: Moment::FIRST,
-        to: Moment::END,
-        remote_networks: Vec::new(),
-        denied: true,
-    };
-    let mut read = Vec::new();
-    for slice in &plan(&clickhouse, &query, 1_000_000).await.unwrap() {
-        read.extend(read_slice(&clickhouse, &query, slice).await.unwrap());
-    }
-    let read: Vec<ConnectionEvent> = read.into_iter().map(|row| row.into_event().unwrap()).collect();
+    let read = engine.stored_events(&clickhouse).await;
     events.sort_by_key(|event| (event.end_time, event.event_id));
     assert_eq!(read.len(), events.len());
     for (read, event) in read.iter().zip(&events) {

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use futures_util::stream::{FuturesUnordered, StreamExt};
 use object_store::path::Path;
-use object_store::{MultipartUpload, ObjectStore, ObjectStoreExt, UploadPart};
+use object_store::{MultipartUpload, ObjectStore, ObjectStoreExt};
+use tokio::task::JoinSet;
 
 use crate::StoreError;
 
@@ -22,15 +22,15 @@ pub struct Upload {
     path: Path,
     upload: Box<dyn MultipartUpload>,
     waiting: BytesMut,
-    running: FuturesUnordered<UploadPart>,
+    /// Tasks, so that parts go on while nobody writes.
+    running: JoinSet<object_store::Result<()>>,
     parts: usize,
     size_bytes: u64,
 }
 
 impl Upload {
     pub(crate) fn new(store: Arc<dyn ObjectStore>, path: Path, upload: Box<dyn MultipartUpload>) -> Self {
-        let running = FuturesUnordered::new();
-        Self { store, path, upload, waiting: BytesMut::new(), running, parts: 0, size_bytes: 0 }
+        Self { store, path, upload, waiting: BytesMut::new(), running: JoinSet::new(), parts: 0, size_bytes: 0 }
     }
 
     fn part_size(&self) -> usize {
@@ -55,15 +55,17 @@ impl Upload {
         while self.running.len() >= PARTS_RUNNING {
             self.one_done().await?;
         }
-        self.running.push(self.upload.put_part(part.into()));
+        self.running.spawn(self.upload.put_part(part.into()));
         self.parts += 1;
         Ok(())
     }
 
     async fn one_done(&mut self) -> Result<(), StoreError> {
-        match self.running.next().await {
+        const ACTION: &str = "uploading a part";
+        match self.running.join_next().await {
             None => Ok(()),
-            Some(done) => done.map_err(StoreError::during("uploading a part")),
+            Some(Ok(done)) => done.map_err(StoreError::during(ACTION)),
+            Some(Err(lost)) => Err(StoreError::Failed { action: ACTION, reason: lost.to_string() }),
         }
     }
 
@@ -99,7 +101,7 @@ impl Upload {
     /// # Errors
     /// When the store does not answer; its clean-up rule does it then.
     pub async fn abort(mut self) -> Result<(), StoreError> {
-        self.running.clear();
+        self.running.shutdown().await;
         self.upload.abort().await.map_err(StoreError::during("aborting an upload"))
     }
 }

@@ -47,7 +47,13 @@ async fn twenty_seeds_of_both_versions_give_the_oracles_reports() {
         let networks = ["--network", "64894", "--network", "70019", "--denied"];
         let cut = serde_json::json!({ "from": "2026-11-01T00:20", "to": "2026-11-01T01:10", "zone": "Europe/Berlin",
             "remote_networks": ["64894", "70019"], "denied": true });
-        for (asked, arguments) in [(everything(), vec![]), (cut, range.into_iter().chain(networks).collect())] {
+        let packed = |compression: &str| {
+            let mut asked = everything();
+            asked["compression"] = compression.into();
+            (asked, vec![])
+        };
+        let cut = (cut, range.into_iter().chain(networks).collect());
+        for (asked, arguments) in [packed("none"), packed("gzip"), packed("zstd"), cut] {
             let id = session.ask(&asked).await;
             session.wait_completed(&id).await;
             let ours = session.download(&id).await;

@@ -1,13 +1,14 @@
 //! Parts and services for one journey: each service is a process of its own.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use clickhouse_io::ClickHouse;
+use flate2::read::MultiGzDecoder;
 use kafka_io::admin;
 use reqwest::{Client, Method, RequestBuilder};
 use schemas::topics;
@@ -137,7 +138,7 @@ impl Stack {
         let text = format!(
             "[telemetry]\nformat = \"json\"\nlisten = \"127.0.0.1:0\"\n{}[ingest]\nbatch_age = 0.2\nbatch_rows = 100\n\
              [aggregator]\nbatch_age = 0.2\nrefresh = 0.5\n\
-             [exporter]\nslice_rows = 1000\nconsole_url = \"http://127.0.0.1:{console_port}\"\n\
+             [exporter]\nstretch_rows = 1000\nconsole_url = \"http://127.0.0.1:{console_port}\"\n\
              [console]\nlisten = \"127.0.0.1:{console_port}\"\n{accounts}",
             parts.sections(),
         );
@@ -305,10 +306,19 @@ impl Session<'_> {
         }
     }
 
+    /// The text of a report's file, unpacked.
     pub(crate) async fn download(&self, id: &str) -> String {
         let answer = self.request(Method::GET, &format!("/reports/{id}/download")).send().await.unwrap();
         assert_eq!(answer.status(), 200);
-        answer.text().await.unwrap()
+        let content_type = answer.headers()["content-type"].to_str().unwrap().to_owned();
+        let file = answer.bytes().await.unwrap();
+        let mut text = Vec::new();
+        match content_type.as_str() {
+            "application/gzip" => drop(MultiGzDecoder::new(&file[..]).read_to_end(&mut text).unwrap()),
+            "application/zstd" => text = zstd::stream::decode_all(&file[..]).unwrap(),
+            _ => text.extend_from_slice(&file),
+        }
+        String::from_utf8(text).unwrap()
     }
 }
 

@@ -19,7 +19,11 @@ async fn asked_for(console: &Console, path: &str, cookie: &str, method: Method, 
 async fn file_comes_whole_and_is_noted_with_who_got_it() {
     let console = Console::new();
     let cookie = console.sign_in("acme").await;
-    for (name, content_type) in [("acme.csv", "text/csv; charset=utf-8"), ("acme.csv.gz", "application/gzip")] {
+    for (name, content_type) in [
+        ("acme.csv", "text/csv; charset=utf-8"),
+        ("acme.csv.gz", "application/gzip"),
+        ("acme.csv.zst", "application/zstd"),
+    ] {
         let report = console.completed("acme", name, Some(CONTENT)).await;
         let answer = console.get(&format!("/api/v1/reports/{report}/download"), &cookie).await;
         assert_eq!((answer.status, answer.text()), (200, CONTENT));
@@ -32,7 +36,7 @@ async fn file_comes_whole_and_is_noted_with_who_got_it() {
         assert_eq!(noted.event_type, ReportEventType::Downloaded);
         assert_eq!((noted.actor.as_deref(), noted.actor_address.as_deref()), (Some("admin"), Some("192.0.2.7")));
     }
-    assert_eq!(console.count("downloads_total"), 2);
+    assert_eq!(console.count("downloads_total"), 3);
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ export type ReportState =
   | 'cancelled'
   | 'expired';
 
-export type Compression = 'none' | 'gzip';
+export type Compression = 'none' | 'gzip' | 'zstd';
 
 export interface Report {
   id: string;

@@ -6,23 +6,18 @@ use schemas::times::Moment;
 use traffic_query::{AddressRange, Field, TrafficFilter};
 
 use super::parameters::Parameters;
+use crate::pieces::hours_of;
 
 /// In the order of their numbers in the tables, from 1.
 const PROTOCOLS: [Protocol; 3] = [Protocol::Tcp, Protocol::Udp, Protocol::Icmp];
 
 /// When an event was, in the tables of events.
 pub(super) const END_TIME: &str = "end_time";
-/// Seconds of an hour.
-const HOUR: i64 = 3_600;
-
-/// The hours of a range `[from, to)` of end times: what the key of the tables of events begins with, behind the tenant. The engine does
-/// not conclude them from the times, because an hour has 32 bits and could wrap; without them every month of the range is read whole.
+/// The hours of a range `[from, to)` of end times.
 pub(super) fn hours(from: Moment, to: Moment, parameters: &mut Parameters) -> String {
-    let mut hour_of = |moment: Moment| {
-        let seconds = moment.as_micros().div_euclid(1_000_000).clamp(0, u32::MAX.into());
-        format!("toDateTime({}, 'UTC')", parameters.number(seconds / HOUR * HOUR))
-    };
-    format!("toStartOfHour({END_TIME}) BETWEEN {} AND {}", hour_of(from), hour_of(to))
+    let (first, last) = hours_of(from, to);
+    let (first, last) = (parameters.number(first), parameters.number(last));
+    format!("toStartOfHour({END_TIME}) BETWEEN toDateTime({first}, 'UTC') AND toDateTime({last}, 'UTC')")
 }
 
 /// True where what was asked for is a name.

@@ -9,7 +9,7 @@ use clickhouse_io::write::{EventTable, insert};
 use clickhouse_io::{ClickHouse, ClickHouseConfig, migrate};
 use local_parts::given::GivenClickHouse;
 use local_parts::{ClickHouseProcess, Silent, SmallDisk, given};
-use schemas::connection_event::EventType;
+use schemas::connection_event::{ConnectionEvent, EventType};
 use schemas::examples::connection;
 use schemas::migrations;
 
@@ -60,6 +60,16 @@ impl Engine {
         assert_eq!(applied.len(), migrations::ALL.len());
         change(&mut config);
         ClickHouse::new(&config)
+    }
+
+    /// All events of `connections`, copies included, in order of end time, event id and offset.
+    pub(crate) async fn stored_events(&self, clickhouse: &ClickHouse) -> Vec<ConnectionEvent> {
+        let GivenClickHouse { url, user, password } = &self.given;
+        let client = clickhouse::Client::default().with_url(url).with_user(user).with_database(clickhouse.database());
+        let client = client.with_password(password.as_deref().unwrap_or_default());
+        let sql = "SELECT ?fields FROM connections ORDER BY end_time, event_id_tail, _kafka_offset";
+        let rows = client.query(sql).fetch_all::<ConnectionRow>().await.unwrap();
+        rows.into_iter().map(|row| row.into_event().unwrap()).collect()
     }
 
     /// Takes a database away.

@@ -128,6 +128,7 @@ export function NewReportForm({ networks, onRetryNetworks, onAsked, onCancel }: 
           data={[
             { value: 'none', label: 'None (.csv)' },
             { value: 'gzip', label: 'gzip (.csv.gz)' },
+            { value: 'zstd', label: 'Zstandard (.csv.zst)' },
           ]}
           value={form.compression}
           error={errors.compression}

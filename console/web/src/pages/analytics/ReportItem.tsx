@@ -34,7 +34,7 @@ export function ReportItem({ report, names, zone }: ReportItemProps) {
         <Text size="sm" component="div">
           <Networks ids={report.remote_networks} names={names} />
           {report.denied && ', with denied attempts'}
-          {report.compression === 'gzip' && ', gzip'}
+          {report.compression !== 'none' && `, ${report.compression}`}
         </Text>
         <Text size="sm" c="dimmed" component="div">
           Requested {requestedAt && <time dateTime={requestedAt}>{formatTime(requestedAt, zone, 'minute')}</time>} by{' '}

@@ -1,16 +1,10 @@
-//! The network events report as CSV: 26 columns, the contract's bytes.
+//! The network events report as CSV, the plain way: event by event, cell by cell. What the engine is held against.
 
 use std::io::Write;
 
 use schemas::addresses::Address;
 use schemas::connection_event::{ConnectionEvent, ConnectionStatus, asked_domain};
 use schemas::times::Moment;
-
-/// The header line.
-pub(crate) const HEADER: &str = "start_time,end_time,user,user_id,device_id,client_ip,connector,connector_id,resource_ip,\
-    resource_port,resource_domain,resource_id,protocol,status,bytes_transferred,bytes_received,remote_network,\
-    remote_network_id,applied_rule,relays,relay_ips,relay_ports,service_account,service_account_id,service_account_key,\
-    service_account_key_id\n";
 
 /// Appends one line to `out`. `status` is what became of the connection.
 pub(crate) fn render_row(out: &mut Vec<u8>, event: &ConnectionEvent, status: ConnectionStatus) {
@@ -145,62 +139,4 @@ fn civil_date(days: i64) -> (i64, i64, i64) {
     let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
     let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
     (year_of_era + era * 400 + i64::from(month <= 2), month, day)
-}
-
-#[cfg(test)]
-mod tests {
-    use jiff::Timestamp;
-    use jiff::tz::TimeZone;
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn cell(text: &str) -> String {
-        let mut out = Vec::new();
-        Row { out: &mut out, is_first: true }.text(text);
-        String::from_utf8(out).unwrap()
-    }
-
-    #[test]
-    fn cell_is_quoted_only_where_it_has_to_be() {
-        for (text, rendered) in [
-            ("plain", "plain"),
-            (" padded ", " padded "),
-            ("=SUM(A1)", "=SUM(A1)"),
-            ("tab\there", "tab\there"),
-            ("dc, frankfurt", "\"dc, frankfurt\""),
-            ("Lab \"B\"", "\"Lab \"\"B\"\"\""),
-            ("two\nlines", "\"two\nlines\""),
-            ("carriage\rreturn", "\"carriage\rreturn\""),
-            ("", ""),
-        ] {
-            assert_eq!(cell(text), rendered);
-        }
-    }
-
-    #[test]
-    fn header_has_twenty_six_columns() {
-        assert_eq!(HEADER.trim_end().split(',').count(), 26);
-    }
-
-    proptest! {
-        #[test]
-        fn time_is_truncated_to_two_decimals(micros in 0..Moment::END.as_micros()) {
-            let mut out = Vec::new();
-            append_time(&mut out, Moment::from_micros(micros));
-            let zoned = Timestamp::from_microsecond(micros).unwrap().to_zoned(TimeZone::UTC);
-            let expected = format!("{}.{:02} UTC", zoned.strftime("%Y-%m-%d %H:%M:%S"), micros / 10_000 % 100);
-            prop_assert_eq!(String::from_utf8(out).unwrap(), expected);
-        }
-
-        #[test]
-        fn cell_parses_back(text in any::<String>()) {
-            let rendered = cell(&text);
-            let parsed = match rendered.strip_prefix('"') {
-                Some(inner) => inner.strip_suffix('"').unwrap().replace("\"\"", "\""),
-                None => rendered,
-            };
-            prop_assert_eq!(parsed, text);
-        }
-    }
 }

@@ -1,0 +1,71 @@
+//! Reports: rows a CPU second of exporter and engine together, beside the engine's own CSV, and the exporter's memory.
+
+mod exporter;
+mod peers;
+mod rows;
+
+use schemas::report_request::Compression;
+
+use self::exporter::Exporter;
+use crate::figure::{Figure, Measured};
+use crate::ingest::stage::Stage;
+
+/// Rows that peers and short reports are given.
+const SHORT: f64 = 2e6;
+/// The most that the exporter may have in memory, MB.
+const RESIDENT_MAX: f64 = 256.0;
+/// Rows a CPU second that are the goal.
+const GOAL: f64 = 500_000.0;
+
+pub(crate) async fn measure(small: bool) -> anyhow::Result<Measured> {
+    let count: u32 = if small { 2_000_000 } else { 20_000_000 };
+    let stage = Stage::start(16).await?;
+    rows::fill(&stage.clickhouse, count.into()).await?;
+    let exporter = Exporter::start(&stage).await?;
+    let mut measured = Measured::default();
+    let (short, all) = (rows::range((SHORT / f64::from(count)).min(1.0)), rows::range(1.0));
+
+    // What is done once is done before: connections, code that was never run.
+    let warm = exporter.report(rows::range(0.02), Compression::Gzip).await?;
+    let plain_short = exporter.report(short, Compression::None).await?;
+    let packed_short = exporter.report(short, Compression::Gzip).await?;
+    let resident = (warm.rows, plain_short.rows, exporter.resident_mb()?);
+    let [csv, gz, zst] = [
+        exporter.report(all, Compression::None).await?,
+        exporter.report(all, Compression::Gzip).await?,
+        exporter.report(all, Compression::Zstd).await?,
+    ];
+    let resident_mb = exporter.resident_mb()?;
+
+    let mut push = |name: &str, value: f64, unit, peer, peer_value| {
+        measured.figures.push(Figure::new(name, value, unit, peer, peer_value));
+    };
+    let per_second = |cpu_s: f64| plain_short.rows / cpu_s;
+    let ours = csv.rows_per_cpu_second();
+    push("csv_rows_per_cpu_second", ours, "rows/s", "goal", GOAL);
+    let ordered = per_second(peers::csv(&stage, &exporter.store, short, peers::ORDERED).await?);
+    push("csv_…_beside_engine", ours, "rows/s", "FORMAT CSV", ordered);
+    let unordered = per_second(peers::csv(&stage, &exporter.store, short, "").await?);
+    push("csv_…_beside_engine_without_order", ours, "rows/s", "FORMAT CSV", unordered);
+
+    let ours = gz.rows_per_cpu_second();
+    for (name, order) in [("csv_gz_rows_per_cpu_second", peers::ORDERED), ("csv_gz_…_without_order", "")] {
+        let peer = per_second(peers::engine_gzip(&stage, &exporter.store, short, order).await?);
+        push(name, ours, "rows/s", "engine gz 6", peer);
+    }
+    let peer = per_second(peers::gzip(&stage, &exporter.store, short, peers::ORDERED).await?);
+    push("csv_gz_…_beside_gzip", ours, "rows/s", "gzip -6", peer);
+    let size = peers::gzip_size(&exporter.store, &plain_short.object_key).await?;
+    let bytes = (packed_short.size_bytes / packed_short.rows, size / plain_short.rows);
+    push("csv_gz_bytes_per_row", bytes.0, "bytes", "gzip -6", bytes.1);
+    push("csv_zst_rows_per_cpu_second", zst.rows_per_cpu_second(), "rows/s", "our csv.gz", ours);
+    push("csv_zst_bytes_per_row", zst.size_bytes / zst.rows, "bytes", "our csv.gz", gz.size_bytes / gz.rows);
+    push("exporter_resident_mb", resident_mb, "MB", "limit", RESIDENT_MAX);
+
+    measured.notes = vec![csv.note("csv"), gz.note("csv.gz"), zst.note("csv.zst")];
+    let (_, rows, mb) = resident;
+    measured
+        .notes
+        .push(format!("exporter_resident_mb was {mb:.0} after reports of {rows} rows; peers were given as many"));
+    Ok(measured)
+}

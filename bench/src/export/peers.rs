@@ -1,0 +1,175 @@
+//! The engine's own CSV, in the contract's forms, by the same uploader; plain and packed.
+
+use std::process::Stdio;
+
+use anyhow::Context;
+use report_store::ReportStore;
+use schemas::times::Moment;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::export::rows::TENANT;
+use crate::ingest::stage::Stage;
+use crate::process;
+
+/// Statements into which the range is cut: sorting all of it at once would only be dearer.
+const STATEMENTS: i64 = 2;
+/// Order of the report.
+pub(crate) const ORDERED: &str = "ORDER BY end_time, event_id_tail";
+
+/// The report's columns, as near as `FORMAT CSV` comes: it quotes every text.
+fn statement(range: (Moment, Moment), order: &str) -> String {
+    let (from, to) = (range.0.as_micros(), range.1.as_micros());
+    format!(
+        "SELECT left(toString(start_time), 22) || ' UTC', if(event_type = 'closed_connection', left(toString(end_time), 22) || ' UTC', ''),
+             user_email, user_id, device_id, replaceOne(ifNull(toString(client_ip), ''), '::ffff:', ''), connector_name, connector_id,
+             replaceOne(ifNull(toString(resource_ip), ''), '::ffff:', ''), nullIf(resource_port, 0),
+             if(isNull(toIPv6OrNull(resource_address)), resource_address, '') AS domain, resource_id, protocol,
+             multiIf(event_type = 'closed_connection', 'NORMAL', event_type = 'denied_access', 'ACCESS_DENIED',
+                 isNull(resource_ip) AND domain != '', 'DNS_ERROR', 'CONNECTION_FAILED'),
+             if(event_type = 'closed_connection', bytes_transferred, NULL), if(event_type = 'closed_connection', bytes_received, NULL),
+             remote_network_name, remote_network_id, applied_rule, arrayStringConcat(relay_names, ';'),
+             arrayStringConcat(arrayMap(ip -> replaceOne(ifNull(toString(ip), ''), '::ffff:', ''), relay_ips), ';'),
+             arrayStringConcat(arrayMap(port -> toString(port), relay_ports), ';'), service_account_name, service_account_id,
+             service_account_key, service_account_key_id
+         FROM connections
+         WHERE tenant = '{TENANT}' AND event_type != 'denied_access' AND end_time >= fromUnixTimestamp64Micro({from}, 'UTC')
+             AND end_time < fromUnixTimestamp64Micro({to}, 'UTC')
+         {order} SETTINGS format_csv_null_representation = '', output_format_compression_level = 6"
+    )
+}
+
+fn cut((from, to): (Moment, Moment)) -> impl Iterator<Item = (Moment, Moment)> {
+    let (from, to) = (from.as_micros(), to.as_micros());
+    let at = move |part: i64| Moment::from_micros(from + (to - from) / STATEMENTS * part);
+    (0..STATEMENTS)
+        .map(move |part| (at(part), if part + 1 == STATEMENTS { Moment::from_micros(to) } else { at(part + 1) }))
+}
+
+/// CPU seconds of the engine, of this process and of what it has started.
+fn used(stage: &Stage) -> anyhow::Result<f64> {
+    Ok(process::cpu_seconds(stage.engine.pid())?
+        + process::cpu_seconds(std::process::id())?
+        + process::ended_children_cpu_seconds()?)
+}
+
+/// CPU seconds of the engine's CSV, saved by our uploader.
+pub(crate) async fn csv(
+    stage: &Stage,
+    store: &ReportStore,
+    range: (Moment, Moment),
+    order: &str,
+) -> anyhow::Result<f64> {
+    let before = used(stage)?;
+    let mut upload = store.begin("peer.csv").await?;
+    for range in cut(range) {
+        let mut answer = stage.clickhouse.stream(&statement(range, order), "CSV")?;
+        while let Some(piece) = answer.next().await? {
+            upload.write(&piece).await?;
+        }
+    }
+    upload.finish().await?;
+    Ok(used(stage)? - before)
+}
+
+/// CPU seconds of the engine's CSV, packed by the engine, with gzip's level 6; through a file, which is then uploaded.
+pub(crate) async fn engine_gzip(
+    stage: &Stage,
+    store: &ReportStore,
+    range: (Moment, Moment),
+    order: &str,
+) -> anyhow::Result<f64> {
+    let before = used(stage)?;
+    let mut upload = store.begin("peer.csv.gz").await?;
+    for (number, range) in cut(range).enumerate() {
+        let path = stage.folder.path().join(format!("peer-{number}-{}.csv.gz", order.len()));
+        let sql = format!("INSERT INTO FUNCTION file('{}', 'CSV') {}", path.display(), statement(range, order));
+        stage.clickhouse.execute(&sql).await?;
+        upload_file(&path, &mut upload).await?;
+        std::fs::remove_file(&path)?;
+    }
+    upload.finish().await?;
+    Ok(used(stage)? - before)
+}
+
+async fn upload_file(path: &std::path::Path, upload: &mut report_store::Upload) -> anyhow::Result<()> {
+    let (mut file, mut piece) = (tokio::fs::File::open(path).await?, vec![0; 1 << 20]);
+    loop {
+        let read = file.read(&mut piece).await?;
+        if read == 0 {
+            return Ok(());
+        }
+        upload.write(&piece[..read]).await?;
+    }
+}
+
+/// CPU seconds of the engine's CSV, packed by `gzip -6`.
+pub(crate) async fn gzip(
+    stage: &Stage,
+    store: &ReportStore,
+    range: (Moment, Moment),
+    order: &str,
+) -> anyhow::Result<f64> {
+    let before = used(stage)?;
+    let (mut child, mut input, mut output) = start_gzip()?;
+    let mut upload = store.begin("peer.csv.gz").await?;
+    let reading = async move {
+        for range in cut(range) {
+            let mut answer = stage.clickhouse.stream(&statement(range, order), "CSV")?;
+            while let Some(piece) = answer.next().await? {
+                input.write_all(&piece).await?;
+            }
+        }
+        drop(input);
+        anyhow::Ok(())
+    };
+    let writing = async {
+        let mut piece = vec![0; 1 << 20];
+        loop {
+            let read = output.read(&mut piece).await?;
+            if read == 0 {
+                return anyhow::Ok(());
+            }
+            upload.write(&piece[..read]).await?;
+        }
+    };
+    tokio::try_join!(reading, writing)?;
+    child.wait().await?;
+    upload.finish().await?;
+    Ok(used(stage)? - before)
+}
+
+type Gzip = (tokio::process::Child, tokio::process::ChildStdin, tokio::process::ChildStdout);
+
+fn start_gzip() -> anyhow::Result<Gzip> {
+    let mut command = tokio::process::Command::new("gzip");
+    let mut child = command.arg("-6").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    let (input, output) = (child.stdin.take().context("no input")?, child.stdout.take().context("no output")?);
+    Ok((child, input, output))
+}
+
+/// Bytes that `gzip -6` makes of a file of the store.
+pub(crate) async fn gzip_size(store: &ReportStore, key: &str) -> anyhow::Result<f64> {
+    let (mut child, mut input, mut output) = start_gzip()?;
+    let mut file = store.read(key, None).await?;
+    let writing = async move {
+        while let Some(piece) = futures_util::StreamExt::next(&mut file).await {
+            input.write_all(&piece?).await?;
+        }
+        drop(input);
+        anyhow::Ok(())
+    };
+    let counting = async {
+        let (mut size, mut piece) = (0, vec![0; 1 << 20]);
+        loop {
+            let read = output.read(&mut piece).await?;
+            if read == 0 {
+                return anyhow::Ok(size);
+            }
+            size += read;
+        }
+    };
+    let ((), size) = tokio::try_join!(writing, counting)?;
+    child.wait().await?;
+    #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+    Ok(size as f64)
+}

@@ -1,0 +1,83 @@
+//! Slices that come whole, broken, short, and out of order.
+
+use clickhouse_io::report::Stretch;
+use clickhouse_io::report::examples::native_block;
+use schemas::times::Moment;
+
+use super::*;
+use crate::fakes::row;
+
+const BEGIN: i64 = 1_793_491_200_000_000;
+const HOUR: i64 = 3_600_000_000;
+
+/// Three hours, of which each has two rows.
+fn slice() -> Slice {
+    let at = |hour: i64| Moment::from_micros(BEGIN + hour * HOUR);
+    Slice { stretches: (0..3).map(|hour| Stretch { from: at(hour), to: at(hour + 1), rows: 2 }).collect() }
+}
+
+/// The rows of some hours, in no order within an hour.
+fn block(hours: &[i64]) -> Result<Option<Bytes>, QueryError> {
+    let rows: Vec<_> =
+        hours.iter().flat_map(|hour| [2, 1].map(|number| row(BEGIN + hour * HOUR + number * 10_000))).collect();
+    Ok(Some(native_block(&rows).into()))
+}
+
+fn away() -> Result<Option<Bytes>, QueryError> {
+    Err(QueryError::NoAnswer("connection reset".to_owned()))
+}
+
+type Pieces = Vec<Result<Option<Bytes>, QueryError>>;
+
+/// Reads one answer after the other, each as from the first stretch that is not done. Gives how each ended, and the text.
+async fn rendered(answers: Vec<Pieces>) -> (Vec<(usize, Result<(), QueryError>)>, String) {
+    let (parts, mut received) = mpsc::channel(10);
+    let (progress, progressed) = watch::channel(Written::default());
+    let mut renderer = Renderer::new(parts, Tools::new(2), progress, Counter::default());
+    let (mut done, mut ends) = (0, Vec::new());
+    for pieces in answers {
+        let mut pieces = pieces.into_iter();
+        let (more, ended) = renderer.slice(&slice().rest(done), || pieces.next().unwrap_or(Ok(None)));
+        done += more;
+        ends.push((more, ended));
+    }
+    renderer.finish().await;
+    let text = String::from_utf8(received.recv().await.unwrap()).unwrap();
+    assert_eq!(progressed.borrow().rows, done as u64 * 2);
+    (ends, text)
+}
+
+#[tokio::test]
+async fn answer_that_breaks_off_goes_on_behind_what_is_done_and_changes_no_byte() {
+    let (ends, whole) = rendered(vec![vec![block(&[0, 1]), block(&[2])]]).await;
+    assert_eq!(ends, [(3, Ok(()))]);
+    let lines: Vec<_> = whole.strip_prefix(HEADER).unwrap().lines().collect();
+    assert!(lines.len() == 6 && lines.is_sorted(), "{lines:#?}");
+    // Rows of the second hour have come: the first one is done, the second may lack some.
+    let (ends, broken) = rendered(vec![vec![block(&[0, 1]), away()], vec![block(&[1]), block(&[2])]]).await;
+    assert_eq!((ends[0].0, ends[1].0), (1, 2));
+    assert!(ends[0].1.is_err() && ends[1].1.is_ok());
+    assert_eq!(broken, whole);
+}
+
+#[tokio::test]
+async fn fewer_rows_than_were_planned_are_no_whole_stretch() {
+    let (ends, _) = rendered(vec![vec![block(&[0]), block(&[2])]]).await;
+    assert_eq!(ends, [(1, Err(QueryError::Cut { expected: 2, found: 0 }))]);
+    let (ends, text) = rendered(vec![vec![]]).await;
+    assert_eq!((ends, text.as_str()), (vec![(0, Err(QueryError::Cut { expected: 2, found: 0 }))], HEADER));
+}
+
+#[tokio::test]
+async fn bytes_of_an_error_behind_a_whole_block_are_no_end() {
+    let message = "Code: 241. DB::Exception: Memory limit exceeded".to_owned();
+    let (ends, _) = rendered(vec![vec![block(&[0, 1, 2]), Ok(Some(message.into()))]]).await;
+    assert_eq!(ends[0].0, 2);
+    assert!(matches!(ends[0].1, Err(QueryError::NoAnswer(_))), "{ends:?}");
+}
+
+#[tokio::test]
+async fn rows_that_do_not_come_hour_by_hour_are_refused() {
+    let (ends, _) = rendered(vec![vec![block(&[0]), block(&[1]), block(&[0])]]).await;
+    assert!(matches!(ends[0], (1, Err(QueryError::Mismatch(_)))), "{ends:?}");
+}

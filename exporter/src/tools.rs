@@ -1,0 +1,74 @@
+//! What reports are made with, one after the other: memory that was paid for once.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use report_writer::{LineSorter, Packer, Packing};
+use tokio::sync::Semaphore;
+
+/// Things that were used and will be again.
+pub(crate) struct Spare<T>(Arc<Mutex<Vec<T>>>);
+
+impl<T> Clone for Spare<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> Default for Spare<T> {
+    fn default() -> Self {
+        Self(Arc::default())
+    }
+}
+
+impl<T> Spare<T> {
+    pub(crate) fn take(&self) -> Option<T> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop()
+    }
+
+    pub(crate) fn give(&self, thing: T) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(thing);
+    }
+}
+
+/// Shared by all reports of the exporter. There are never more things than were in use at once.
+#[derive(Clone)]
+pub(crate) struct Tools {
+    /// One for each part that may be packed at this moment.
+    pub(crate) permits: Arc<Semaphore>,
+    /// Parts of a file that are packed ahead of the one that is uploaded.
+    pub(crate) parts_ahead: usize,
+    pub(crate) buffers: Spare<Vec<u8>>,
+    pub(crate) sorters: Spare<LineSorter>,
+    gzip: Spare<Packer>,
+    zstd: Spare<Packer>,
+}
+
+impl Tools {
+    /// For so many parts at once.
+    pub(crate) fn new(cores: usize) -> Self {
+        Self {
+            permits: Arc::new(Semaphore::new(cores)),
+            parts_ahead: cores,
+            buffers: Spare::default(),
+            sorters: Spare::default(),
+            gzip: Spare::default(),
+            zstd: Spare::default(),
+        }
+    }
+
+    /// An empty buffer.
+    pub(crate) fn buffer(&self) -> Vec<u8> {
+        let mut buffer = self.buffers.take().unwrap_or_default();
+        buffer.clear();
+        buffer
+    }
+
+    /// Packers of a kind; `None` where nothing is packed.
+    pub(crate) fn packers(&self, packing: Packing) -> Option<&Spare<Packer>> {
+        match packing {
+            Packing::Plain => None,
+            Packing::Gzip => Some(&self.gzip),
+            Packing::Zstd => Some(&self.zstd),
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! A report's range, cut so that what has to be sorted fits memory, and what is read at once is large.
+
+use clickhouse::Row;
+use schemas::times::Moment;
+use serde::Deserialize;
+
+use super::{ReportQuery, WHERE};
+use crate::client::ClickHouse;
+use crate::copies::deleted_within;
+use crate::error::QueryError;
+
+/// Widths of the buckets that are counted, microseconds: an hour, a minute, a second. Hours are what the table is sorted by.
+const WIDTHS: [i64; 3] = [3_600_000_000, 60_000_000, 1_000_000];
+
+/// Rows of a slice, where it can be cut. A slice reads up to a granule (8192 rows) too many of each part of the table, so it is large;
+/// what is done of it is done for good.
+const SLICE_ROWS: u64 = 5_000_000;
+
+/// What is sorted at once: `[from, to)`, rows in order of the report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stretch {
+    /// First end time.
+    pub from: Moment,
+    /// First end time after it.
+    pub to: Moment,
+    /// Rows in it when it was planned, copies included; later there may be more, and fewer only where copies were deleted.
+    pub rows: u64,
+}
+
+/// What is read by one statement: stretches in order of time. Several are made of whole hours, and come hour by hour.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Slice {
+    /// At least one.
+    pub stretches: Vec<Stretch>,
+}
+
+impl Slice {
+    /// Rows when it was planned.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.stretches.iter().map(|stretch| stretch.rows).sum()
+    }
+
+    /// What is left when the first `done` stretches are done with.
+    #[must_use]
+    pub fn rest(&self, done: usize) -> Self {
+        Self { stretches: self.stretches[done.min(self.stretches.len())..].to_vec() }
+    }
+
+    /// First end time, and first end time after it.
+    pub(crate) fn range(&self) -> Option<(Moment, Moment)> {
+        Some((self.stretches.first()?.from, self.stretches.last()?.to))
+    }
+}
+
+#[derive(Clone, Copy, Debug, Row, Deserialize)]
+struct Bucket {
+    from: i64,
+    rows: u64,
+}
+
+impl ReportQuery {
+    async fn counted(
+        &self,
+        clickhouse: &ClickHouse,
+        from: Moment,
+        to: Moment,
+        width: i64,
+    ) -> Result<Vec<Bucket>, QueryError> {
+        let sql = format!(
+            "SELECT intDiv(toUnixTimestamp64Micro(end_time), {width}) * {width} AS from, count() AS rows
+             FROM connections WHERE {WHERE} GROUP BY from ORDER BY from"
+        );
+        clickhouse.within(self.bound(&clickhouse.client, &sql, from, to).fetch_all()).await
+    }
+}
+
+/// The slice with the rows that are there now, where copies of it were deleted after it was planned; else as it is.
+///
+/// # Errors
+/// When ClickHouse refuses or does not answer.
+pub async fn recount(clickhouse: &ClickHouse, query: &ReportQuery, slice: &Slice) -> Result<Slice, QueryError> {
+    let Some(range) = slice.range() else { return Ok(slice.clone()) };
+    if deleted_within(clickhouse, &query.tenant, range).await? == 0 {
+        return Ok(slice.clone());
+    }
+    let sql = format!("SELECT count() FROM connections WHERE {WHERE}");
+    let mut stretches = Vec::with_capacity(slice.stretches.len());
+    for stretch in &slice.stretches {
+        let counted = query.bound(&clickhouse.client, &sql, stretch.from, stretch.to).fetch_one::<u64>();
+        let rows = clickhouse.within(counted).await?.min(stretch.rows);
+        stretches.push(Stretch { rows, ..*stretch });
+    }
+    Ok(Slice { stretches })
+}
+
+/// Cuts the range into stretches of at most `rows_max` rows, without those that are empty, and puts them together as slices. A
+/// single second with more rows than that is one stretch.
+///
+/// # Errors
+/// When ClickHouse refuses or does not answer.
+pub async fn plan(clickhouse: &ClickHouse, query: &ReportQuery, rows_max: u64) -> Result<Vec<Slice>, QueryError> {
+    let (mut hours, mut finer) = (Vec::new(), Vec::new());
+    // Hours that are too full are counted again in minutes, and minutes in seconds.
+    let mut open = vec![(query.from, query.to, 0)];
+    while let Some((from, to, level)) = open.pop() {
+        let width = WIDTHS[level];
+        for bucket in query.counted(clickhouse, from, to, width).await? {
+            let begin = Moment::from_micros(bucket.from.max(from.as_micros()));
+            let end = Moment::from_micros((bucket.from + width).min(to.as_micros()));
+            if bucket.rows > rows_max && level + 1 < WIDTHS.len() {
+                open.push((begin, end, level + 1));
+            } else {
+                let stretches = if level == 0 { &mut hours } else { &mut finer };
+                stretches.push(Stretch { from: begin, to: end, rows: bucket.rows });
+            }
+        }
+    }
+    finer.sort_unstable_by_key(|stretch: &Stretch| stretch.from);
+    Ok(slices(hours, finer, rows_max))
+}
+
+/// Hours that stand together are read together; each finer stretch is a slice of its own.
+fn slices(hours: Vec<Stretch>, finer: Vec<Stretch>, rows_max: u64) -> Vec<Slice> {
+    let mut slices: Vec<Slice> = Vec::new();
+    let mut hours = merged(hours, rows_max, &finer).into_iter().peekable();
+    let mut finer = merged(finer, rows_max, &[]).into_iter().peekable();
+    let mut is_open = false;
+    loop {
+        let before = match (hours.peek(), finer.peek()) {
+            (None, None) => return slices,
+            (Some(hour), Some(fine)) => hour.from < fine.from,
+            (hour, _) => hour.is_some(),
+        };
+        let Some(stretch) = (if before { hours.next() } else { finer.next() }) else { continue };
+        match slices.last_mut() {
+            Some(slice) if is_open && before && slice.rows() + stretch.rows <= SLICE_ROWS => {
+                slice.stretches.push(stretch);
+            }
+            _ => slices.push(Slice { stretches: vec![stretch] }),
+        }
+        is_open = before;
+    }
+}
+
+/// Neighbours together, as long as they fit and nothing of `between` lies between them.
+fn merged(stretches: Vec<Stretch>, rows_max: u64, between: &[Stretch]) -> Vec<Stretch> {
+    let mut merged: Vec<Stretch> = Vec::new();
+    for stretch in stretches {
+        let is_apart = |last: &Stretch| {
+            let next = between.partition_point(|it| it.from < last.to);
+            between.get(next).is_some_and(|it| it.from < stretch.from)
+        };
+        match merged.last_mut() {
+            Some(last) if last.rows + stretch.rows <= rows_max && !is_apart(last) => {
+                last.to = stretch.to;
+                last.rows += stretch.rows;
+            }
+            _ => merged.push(stretch),
+        }
+    }
+    merged
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stretch(from: i64, to: i64, rows: u64) -> Stretch {
+        Stretch { from: Moment::from_micros(from), to: Moment::from_micros(to), rows }
+    }
+
+    #[test]
+    fn neighbours_are_sorted_together_while_they_fit() {
+        let stretches = vec![stretch(0, 1, 40), stretch(5, 6, 60), stretch(6, 7, 1), stretch(9, 10, 500)];
+        assert_eq!(merged(stretches, 100, &[]), [stretch(0, 6, 100), stretch(6, 7, 1), stretch(9, 10, 500)]);
+    }
+
+    #[test]
+    fn hours_are_read_together_and_what_is_finer_by_itself() {
+        let hours = vec![stretch(0, 10, 60), stretch(10, 20, 60), stretch(30, 40, 10), stretch(40, 50, 20)];
+        let finer = vec![stretch(20, 21, 90), stretch(21, 22, 70)];
+        let planned = slices(hours, finer, 100);
+        let expected = [
+            vec![stretch(0, 10, 60), stretch(10, 20, 60)],
+            vec![stretch(20, 21, 90)],
+            vec![stretch(21, 22, 70)],
+            vec![stretch(30, 50, 30)],
+        ];
+        assert_eq!(planned, expected.map(|stretches| Slice { stretches }));
+        assert_eq!(planned[0].rest(1), Slice { stretches: vec![stretch(10, 20, 60)] });
+    }
+
+    #[test]
+    fn hours_on_both_sides_of_a_full_one_are_not_put_together() {
+        let planned = slices(vec![stretch(0, 10, 1), stretch(20, 30, 1)], vec![stretch(10, 11, 90)], 100);
+        assert_eq!(planned.iter().map(|slice| slice.stretches[0].from.as_micros()).collect::<Vec<_>>(), [0, 10, 20]);
+    }
+
+    #[test]
+    fn slice_ends_where_it_is_large_enough() {
+        let hours = (0..12).map(|hour| stretch(hour, hour + 1, 1_000_000)).collect();
+        let planned = slices(hours, Vec::new(), 1_000_000);
+        assert_eq!(planned.iter().map(|slice| slice.stretches.len()).collect::<Vec<_>>(), [5, 5, 2]);
+    }
+}

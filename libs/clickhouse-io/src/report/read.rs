@@ -1,0 +1,23 @@
+//! The rows of a slice as Native blocks, piece by piece as they come.
+
+use super::columns::NAMES;
+use super::{ReportQuery, Slice, WHERE};
+use crate::answer::Answer;
+use crate::client::ClickHouse;
+use crate::error::QueryError;
+
+/// One thread of the server for one reader: a report is to be bound by its exporter, and pages come first. Blocks of some MB keep what
+/// is held beside the rows small. What nobody reads any more is broken off.
+const SETTINGS: &str = "max_threads = 1, max_block_size = 16384, cancel_http_readonly_queries_on_client_close = 1";
+
+/// Asks for the rows of a slice; [`super::ConnectionColumns`] are their columns. Several stretches come hour by hour, which the table's
+/// key makes cheap; within an hour, and within a single stretch, rows are in no order, and copies are among them.
+///
+/// # Errors
+/// When the statement cannot be sent.
+pub fn read(clickhouse: &ClickHouse, query: &ReportQuery, slice: &Slice) -> Result<Answer, QueryError> {
+    let (from, to) = slice.range().unwrap_or((query.from, query.from));
+    let order = if slice.stretches.len() > 1 { "ORDER BY tenant, toStartOfHour(end_time)" } else { "" };
+    let sql = format!("SELECT {} FROM connections WHERE {WHERE} {order} SETTINGS {SETTINGS}", NAMES.join(", "));
+    Answer::new(query.bound(&clickhouse.blocks, &sql, from, to), "Native", clickhouse.timeout)
+}

@@ -1,0 +1,127 @@
+//! A real engine's answer, over many hours and parts, becomes the same lines as the plain way, however it is cut.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod plain;
+
+use clickhouse_io::native::read::BlockReader;
+use clickhouse_io::report::{ConnectionColumns, ReportQuery, plan, read};
+use clickhouse_io::rows::{ConnectionRow, Source};
+use clickhouse_io::write::{EventTable, insert};
+use clickhouse_io::{ClickHouse, ClickHouseConfig, migrate};
+use local_parts::{ClickHouseProcess, Silent, given};
+use report_writer::{CsvOptions, CsvWriter, LineSorter};
+use schemas::connection_event::{ConnectionEvent, EventType, Relay};
+use schemas::examples::connection;
+use schemas::ids::RemoteNetworkId;
+use schemas::migrations;
+use schemas::times::Moment;
+
+const HOUR_MS: u64 = 3_600_000;
+const BEGIN_MS: u64 = 1_793_491_200_000;
+
+/// Events over two days, one hour of them full; of every network and kind.
+fn events() -> Vec<ConnectionEvent> {
+    let events = (0..6_000_u64).map(|number| {
+        let event_type = match number % 10 {
+            0 => EventType::FailedToConnect,
+            1 => EventType::DeniedAccess,
+            _ => EventType::ClosedConnection,
+        };
+        let spread =
+            if number % 3 == 0 { 20 * HOUR_MS + number * 599 } else { number * 7_919 % 48 * HOUR_MS + number * 7 };
+        let mut event = connection(event_type, &format!("{number:x}-1"), BEGIN_MS + spread);
+        event.remote_network_id = RemoteNetworkId::new(number % 37).unwrap();
+        event.remote_network_name = format!("network, {}", number % 37);
+        event.user.as_mut().unwrap().email = format!("person{}@acme.example", number * 31 % 1_009);
+        event.relays = vec![Relay { name: "ams".to_owned(), ip: None, port: 1 }; (number % 4 / 2) as usize];
+        event
+    });
+    events.collect()
+}
+
+async fn lines(clickhouse: &ClickHouse, query: &ReportQuery, rows_max: u64) -> (usize, usize, String) {
+    let slices = plan(clickhouse, query, rows_max).await.unwrap();
+    let (mut text, mut sorter, mut csv) = (Vec::new(), LineSorter::default(), CsvWriter::new(CsvOptions::default()));
+    for slice in &slices {
+        let (mut answer, mut pieces) = (read(clickhouse, query, slice).unwrap(), Vec::new());
+        while let Some(piece) = answer.next().await.unwrap() {
+            pieces.push(piece);
+        }
+        let mut pieces = pieces.into_iter();
+        let mut reader = BlockReader::new(|| Ok(pieces.next()), Vec::new());
+        let (mut done, mut take) = (0, |line: &[u8]| {
+            text.extend_from_slice(line);
+            true
+        });
+        while let Some(block) = reader.next_block().unwrap() {
+            let columns = ConnectionColumns::of(&block).unwrap();
+            let mut block = csv.block(&columns);
+            for row in 0..columns.rows {
+                while slice.stretches.get(done + 1).is_some_and(|it| it.from.as_micros() <= columns.end_micros(row)) {
+                    assert_eq!(sorter.len() as u64, slice.stretches[done].rows);
+                    sorter.drain(&mut take);
+                    done += 1;
+                }
+                sorter.hold(&columns, row, block.line(row).unwrap());
+            }
+        }
+        sorter.drain(take);
+        assert_eq!(done + 1, slice.stretches.len());
+    }
+    (slices.len(), slices.iter().map(|slice| slice.stretches.len()).sum(), String::from_utf8(text).unwrap())
+}
+
+#[tokio::test]
+async fn lines_are_the_same_however_the_range_is_cut() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = format!("test_lines_{}", std::process::id());
+    let own;
+    let config = match given::clickhouse() {
+        Some(given) => ClickHouseConfig {
+            url: given.url,
+            user: given.user,
+            password: given.password.map(Into::into),
+            database,
+            ..ClickHouseConfig::default()
+        },
+        None => {
+            let binary = local_parts::flowledger_binary().unwrap();
+            own = ClickHouseProcess::start(&binary, folder.path(), None, &Silent).await.unwrap();
+            ClickHouseConfig { url: own.url(), database, ..ClickHouseConfig::default() }
+        }
+    };
+    let clickhouse = ClickHouse::new(&config);
+    migrate::migrate(&clickhouse, migrations::ALL).await.unwrap();
+    let events = events();
+    let row = |event: &ConnectionEvent, offset| {
+        ConnectionRow::from_event(event.clone(), Source { name: "main", partition: 3, offset })
+    };
+    // Several parts, and copies in another one than what they are copies of.
+    for (first, events) in (0..).step_by(1_000).zip(events.chunks(1_000)) {
+        let rows = (first..).zip(events).map(|(offset, event)| row(event, offset)).collect();
+        insert(&clickhouse, EventTable::Connections, rows, &format!("main/{first}")).await.unwrap();
+    }
+    let copies = (6_000..).zip(events.iter().step_by(11)).map(|(offset, event)| row(event, offset)).collect();
+    insert(&clickhouse, EventTable::Connections, copies, "main/copies").await.unwrap();
+
+    let mut sorted: Vec<_> = events.iter().filter(|event| event.event_type != EventType::DeniedAccess).collect();
+    sorted.sort_by_key(|event| (event.end_time, event.event_id));
+    let mut expected = Vec::new();
+    for event in sorted {
+        plain::render_row(&mut expected, event, row(event, 0).status().unwrap());
+    }
+    let expected = String::from_utf8(expected).unwrap();
+    let query = ReportQuery {
+        tenant: "acme".parse().unwrap(),
+        from: Moment::FIRST,
+        to: Moment::END,
+        remote_networks: Vec::new(),
+        denied: false,
+    };
+    for (rows_max, slices_min, stretches_min) in [(1_000_000, 1, 1), (3_000, 1, 2), (500, 5, 10), (60, 20, 80)] {
+        let (slices, stretches, text) = lines(&clickhouse, &query, rows_max).await;
+        assert!(text == expected, "stretches of {rows_max} give other lines");
+        assert!(slices >= slices_min && stretches >= stretches_min, "{slices} slices, {stretches} stretches");
+    }
+    clickhouse.execute(&format!("DROP DATABASE {}", clickhouse.database())).await.unwrap();
+}
