@@ -15,6 +15,8 @@ use crate::rows::{Counting, RollupRows};
 
 /// Most records' memory that is kept for the next range: what the largest range needed stays its own, used or not.
 const SPARE_ROWS_MAX: usize = 8;
+/// Memory of a range beyond this, bytes, is given back: a range of few records that got it would count as a large one.
+const SPARE_BYTES_MAX: usize = 16 << 20;
 /// Most buffers of blocks that are kept.
 const SPARE_BUFFERS_MAX: usize = 4;
 
@@ -137,7 +139,7 @@ impl Drop for RollupBlock {
     fn drop(&mut self) {
         self.pool.closed_bytes.fetch_sub(self.held_bytes, Ordering::Relaxed);
         let mut spare = lock(&self.pool.rows);
-        if spare.len() < SPARE_ROWS_MAX {
+        if spare.len() < SPARE_ROWS_MAX && self.held_bytes <= SPARE_BYTES_MAX {
             spare.extend(self.rows.take());
         }
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use clickhouse::error::Error;
 use clickhouse::query::{BytesCursor, Query};
 
 use crate::error::QueryError;
@@ -26,7 +27,11 @@ impl Answer {
     /// those of an error message: what is read of them has to be held against what was expected.
     pub async fn next(&mut self) -> Result<Option<Bytes>, QueryError> {
         match tokio::time::timeout(self.timeout, self.cursor.next()).await {
-            Ok(piece) => piece.map_err(|error| QueryError::from_client(&error)),
+            Ok(piece) => piece.map_err(|error| match (&error, QueryError::from_client(&error)) {
+                // The message of a server that broke off may itself be cut: what it said is not known, and it may be asked again.
+                (Error::Other(_), QueryError::Mismatch(text)) => QueryError::NoAnswer(text),
+                (_, told) => told,
+            }),
             Err(_) => Err(QueryError::NoAnswer(format!("none within {} s", self.timeout.as_secs_f64()))),
         }
     }

@@ -40,7 +40,7 @@ pub struct Copy {
     pub offset: i64,
 }
 
-/// How many copies lie in the hours that `[from, to)` touches, and those of them that come first in time, at most `limit`. Hours that are
+/// How many copies lie in the hours that `[from, to)` touches, and the first of them, those of `connections` before openings, at most `limit`. Hours that are
 /// not over are left out.
 ///
 /// # Errors
@@ -129,7 +129,7 @@ pub(crate) async fn deleted_within(
     (from, to): (Moment, Moment),
 ) -> Result<u64, QueryError> {
     let sql = format!(
-        "SELECT count() FROM {DELETED_TABLE} WHERE event_table = 'connections' AND tenant = {{tenant:String}}
+        "SELECT uniqExact(_kafka_source, _kafka_partition, _kafka_offset) FROM {DELETED_TABLE} WHERE event_table = 'connections' AND tenant = {{tenant:String}}
              AND end_time >= fromUnixTimestamp64Micro({{from:Int64}}, 'UTC') AND end_time < fromUnixTimestamp64Micro({{to:Int64}}, 'UTC')"
     );
     let query = clickhouse.client.query_raw(&sql).param("tenant", tenant.as_str());

@@ -12,11 +12,12 @@ use clickhouse_io::rollup::{MinuteColumns, MinuteCounts, MinuteKey};
 use clickhouse_io::rows::{ConnectionRow, Source};
 use clickhouse_io::traffic::{self, Line, Searched};
 use clickhouse_io::write::{EventTable, insert};
-use clickhouse_io::{ClickHouse, rollup};
+use clickhouse_io::{ClickHouse, QueryError, rollup};
 use engine_of_test::engine;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use schemas::connection_event::{ConnectionEvent, ConnectionStatus, EventType, Protocol, TunnelPath};
+use schemas::examples::connection;
 use schemas::ids::Tenant;
 use schemas::times::Moment;
 use traffic_of_test::plain::{self, Stored};
@@ -306,5 +307,38 @@ async fn page_stays_what_it_was_while_events_arrive() {
     store(&clickhouse, &tenant, &late).await;
     assert_eq!(traffic::recent(&clickhouse, &tenant, &filter, first.next, 10).await.unwrap(), before);
     assert_ne!(traffic::recent(&clickhouse, &tenant, &filter, None, 10).await.unwrap(), first);
+    engine.drop(&clickhouse).await;
+}
+
+/// Days tell of 60 events, and since then there were more than a step may sort: hours are enough for a page, and none is left out.
+#[tokio::test]
+async fn user_who_does_far_more_than_days_know_of_has_a_page_too() {
+    let engine = engine().await;
+    let clickhouse = engine.database("traffic_burst").await;
+    let (before, burst) = (1_793_400_000_000_u64, 1_793_487_602_000_u64);
+    let ends = (0..60).map(|at| before + at * 60_000).chain((0..70_000).map(|at| burst + at * 10));
+    let events: Vec<ConnectionEvent> =
+        ends.map(|end_ms| connection(EventType::ClosedConnection, &format!("{end_ms:x}-1"), end_ms)).collect();
+    let (tenant, to) = (events[0].tenant.clone(), Moment::from_millis(1_793_491_000_000));
+    let rows = events.iter().cloned().zip(0..);
+    let row = |(event, offset)| ConnectionRow::from_event(event, Source { name: "main", partition: 0, offset });
+    insert(&clickhouse, EventTable::Connections, rows.map(row).collect::<Vec<_>>(), "burst").await.unwrap();
+    let known = &events[..60];
+    let hour = |it: &ConnectionEvent| rollup::HourOfNetwork::of(tenant.clone(), it.end_time, it.remote_network_id);
+    let day = |it: &ConnectionEvent| rollup::DayOfNetwork::of(tenant.clone(), it.end_time, it.remote_network_id);
+    rollup::count_again(&clickhouse, &known.iter().map(hour).collect()).await.unwrap();
+    rollup::count_days(&clickhouse, &known.iter().map(day).collect::<BTreeSet<_>>()).await.unwrap();
+    let too_many = "SELECT * FROM connections ORDER BY event_id_tail LIMIT 1 BY event_id_tail LIMIT 51 FORMAT Null
+        SETTINGS max_rows_to_sort = 65536";
+    let refused = clickhouse.execute(too_many).await.unwrap_err();
+    assert!(matches!(refused, QueryError::Refused { code: 396, .. }), "{refused}");
+
+    let users = events[0].user.iter().map(|user| user.id).collect();
+    let filter = TrafficFilter { users, to, ..TrafficFilter::default() };
+    let mut newest: Vec<ConnectionEvent> = events.into_iter().rev().take(100).collect();
+    newest.sort_by_key(|event| std::cmp::Reverse(event.event_id));
+    let first = traffic::recent(&clickhouse, &tenant, &filter, None, 50).await.unwrap();
+    let second = traffic::recent(&clickhouse, &tenant, &filter, first.next, 50).await.unwrap();
+    assert_eq!([first.connections, second.connections].concat(), newest);
     engine.drop(&clickhouse).await;
 }

@@ -120,7 +120,10 @@ impl CsvBlock<'_> {
         let (columns, texts) = (self.columns, &self.writer.texts);
         let relays = relays(columns, row);
         let line = &mut self.writer.line;
-        line.begin(texts.room + relays.len() * (RELAY_MAX + 2 * texts.relay.longest() + 4));
+        // Of these names alone: the longest of a block, times the most relays of a row, might be more than there is memory.
+        let names = &columns.relay_names.1;
+        let of_relay = |relay| RELAY_MAX + 2 * texts.relay.span(names.place(relay)).1 + 4;
+        line.begin(texts.room + relays.clone().map(of_relay).sum::<usize>());
         let status = status(columns, texts, row)?;
         let (start, end) = moments(columns, row)?;
         line.time(&mut self.writer.start_date, start);

@@ -9,8 +9,8 @@ use crate::stack::{Stack, tenant};
 
 /// Within so long a query has begun, or has ended.
 const SOON: Duration = Duration::from_secs(10);
-/// Within so long after its client it is gone.
-const GONE_MAX: Duration = Duration::from_secs(3);
+/// Within so long after its client it is gone, on a machine that has much else to do; by itself it would run for hours.
+const GONE_MAX: Duration = Duration::from_secs(30);
 
 /// Makes every query over `connections` wait ten milliseconds for each of its many blocks: for hours.
 const SLOW: [&str; 2] = [

@@ -75,7 +75,7 @@ impl ReportQuery {
     }
 }
 
-/// The slice with the rows that are there now, where copies of it were deleted after it was planned; else as it is.
+/// The slice with the rows that are there now, where no more of a stretch are missing than copies of it were deleted; else as it is.
 ///
 /// # Errors
 /// When ClickHouse refuses or does not answer.
@@ -88,8 +88,10 @@ pub async fn recount(clickhouse: &ClickHouse, query: &ReportQuery, slice: &Slice
     let mut stretches = Vec::with_capacity(slice.stretches.len());
     for stretch in &slice.stretches {
         let counted = query.bound(&clickhouse.client, &sql, stretch.from, stretch.to).fetch_one::<u64>();
-        let rows = clickhouse.within(counted).await?.min(stretch.rows);
-        stretches.push(Stretch { rows, ..*stretch });
+        let counted = clickhouse.within(counted).await?;
+        let deleted = deleted_within(clickhouse, &query.tenant, (stretch.from, stretch.to)).await?;
+        let is_told = stretch.rows.saturating_sub(counted) <= deleted;
+        stretches.push(Stretch { rows: if is_told { stretch.rows.min(counted) } else { stretch.rows }, ..*stretch });
     }
     Ok(Slice { stretches })
 }
@@ -123,8 +125,9 @@ pub async fn plan(clickhouse: &ClickHouse, query: &ReportQuery, rows_max: u64) -
 /// Hours that stand together are read together; each finer stretch is a slice of its own.
 fn slices(hours: Vec<Stretch>, finer: Vec<Stretch>, rows_max: u64) -> Vec<Slice> {
     let mut slices: Vec<Slice> = Vec::new();
+    let fine = merged(finer.clone(), rows_max, &hours);
     let mut hours = merged(hours, rows_max, &finer).into_iter().peekable();
-    let mut finer = merged(finer, rows_max, &[]).into_iter().peekable();
+    let mut finer = fine.into_iter().peekable();
     let mut is_open = false;
     loop {
         let before = match (hours.peek(), finer.peek()) {
@@ -195,6 +198,44 @@ mod tests {
     fn hours_on_both_sides_of_a_full_one_are_not_put_together() {
         let planned = slices(vec![stretch(0, 10, 1), stretch(20, 30, 1)], vec![stretch(10, 11, 90)], 100);
         assert_eq!(planned.iter().map(|slice| slice.stretches[0].from.as_micros()).collect::<Vec<_>>(), [0, 10, 20]);
+    }
+
+    #[test]
+    fn full_hours_on_both_sides_of_one_that_is_not_are_not_put_together() {
+        let finer = vec![stretch(0, 1, 90), stretch(9, 10, 1), stretch(20, 21, 1)];
+        let planned = slices(vec![stretch(10, 20, 5)], finer, 100);
+        let expected = [stretch(0, 10, 91), stretch(10, 20, 5), stretch(20, 21, 1)];
+        assert_eq!(planned, expected.map(|it| Slice { stretches: vec![it] }));
+    }
+
+    proptest::proptest! {
+        /// Hours of ten units; a full one is cut into its units.
+        #[test]
+        fn each_row_is_planned_once_and_in_order(
+            hours in proptest::collection::vec(proptest::collection::vec(0_u64..40, 10), 0..12),
+        ) {
+            let (mut whole, mut finer, mut there) = (Vec::new(), Vec::new(), Vec::new());
+            for (hour, units) in (0_i64..).zip(&hours) {
+                let begin = hour * 10;
+                let of_units = (0..).zip(units).filter(|(_, rows)| **rows > 0);
+                let of_units = of_units.map(|(unit, rows)| stretch(begin + unit, begin + unit + 1, *rows));
+                let rows: u64 = units.iter().sum();
+                there.extend(of_units.clone());
+                if rows > 100 {
+                    finer.extend(of_units);
+                } else if rows > 0 {
+                    whole.push(stretch(begin, begin + 10, rows));
+                }
+            }
+            let planned: Vec<Stretch> = slices(whole, finer, 100).into_iter().flat_map(|it| it.stretches).collect();
+            proptest::prop_assert!(planned.windows(2).all(|two| two[0].to <= two[1].from));
+            for it in &planned {
+                let within = there.iter().filter(|unit| it.from <= unit.from && unit.to <= it.to);
+                proptest::prop_assert_eq!(within.map(|unit| unit.rows).sum::<u64>(), it.rows);
+            }
+            let rows = |stretches: &[Stretch]| stretches.iter().map(|it| it.rows).sum::<u64>();
+            proptest::prop_assert_eq!(rows(&planned), rows(&there));
+        }
     }
 
     #[test]

@@ -6,9 +6,8 @@ use crate::answer::Answer;
 use crate::client::ClickHouse;
 use crate::error::QueryError;
 
-/// One thread of the server for one reader: a report is to be bound by its exporter, and pages come first. Blocks of some MB keep what
-/// is held beside the rows small. What nobody reads any more is broken off.
-const SETTINGS: &str = "max_threads = 1, max_block_size = 16384, cancel_http_readonly_queries_on_client_close = 1";
+/// Blocks of some MB keep what is held beside the rows small.
+const BLOCK_ROWS: &str = "16384";
 
 /// Asks for the rows of a slice; [`super::ConnectionColumns`] are their columns. Several stretches come hour by hour, which the table's
 /// key makes cheap; within an hour, and within a single stretch, rows are in no order, and copies are among them.
@@ -18,6 +17,12 @@ const SETTINGS: &str = "max_threads = 1, max_block_size = 16384, cancel_http_rea
 pub fn read(clickhouse: &ClickHouse, query: &ReportQuery, slice: &Slice) -> Result<Answer, QueryError> {
     let (from, to) = slice.range().unwrap_or((query.from, query.from));
     let order = if slice.stretches.len() > 1 { "ORDER BY tenant, toStartOfHour(end_time)" } else { "" };
-    let sql = format!("SELECT {} FROM connections WHERE {WHERE} {order} SETTINGS {SETTINGS}", NAMES.join(", "));
-    Answer::new(query.bound(&clickhouse.blocks, &sql, from, to), "Native", clickhouse.timeout)
+    let sql = format!("SELECT {} FROM connections WHERE {WHERE} {order}", NAMES.join(", "));
+    let mut asked = query.bound(&clickhouse.blocks, &sql, from, to).with_setting("max_block_size", BLOCK_ROWS);
+    if query.remote_networks.is_empty() {
+        // One thread of the server for one reader: a report is to be bound by its exporter, and pages come first. Not where it has to look
+        // at much to find little.
+        asked = asked.with_setting("max_threads", "1");
+    }
+    Answer::new(asked, "Native", clickhouse.timeout)
 }

@@ -33,9 +33,15 @@ pub async fn rebuild(
         Ok(hours)
     };
     let done = done.await;
-    rebuild.end().await?;
-    done
+    let ended = rebuild.end().await;
+    // What went wrong first says more.
+    let hours = done?;
+    ended?;
+    Ok(hours)
 }
+
+/// Days of one statement that looks for groups that are gone.
+const DAYS_AT_ONCE: i64 = 31;
 
 /// A rebuild in its steps: [`begin`](Self::begin), [`build`](Self::build), [`swap`](Self::swap), [`end`](Self::end).
 pub struct Rebuild<'a> {
@@ -57,7 +63,7 @@ impl<'a> Rebuild<'a> {
         tenant: &'a Tenant,
         (from, to): (Moment, Moment),
     ) -> Result<Self, QueryError> {
-        let left = "SELECT name FROM system.tables WHERE database = currentDatabase() AND startsWith(name, 'rebuild_')
+        let left = "SELECT name FROM system.tables WHERE database = currentDatabase() AND match(name, '^rebuild_(hour|day)_[0-9]+$')
             AND metadata_modification_time < now() - toIntervalWeek(1)";
         let left: Vec<String> = clickhouse.within(clickhouse.client.query_raw(left).fetch_all()).await?;
         for table in left {
@@ -90,7 +96,13 @@ impl<'a> Rebuild<'a> {
         for day in self.days_of_hours(&self.hours_to_be()).await? {
             self.run(&count, (day, day + DAY)).await?;
         }
-        self.run(&gone, self.days).await?;
+        // The keys of what was built are held in memory: a month at once.
+        let (mut begin, end) = self.days;
+        while begin < end {
+            let next = (begin + DAYS_AT_ONCE * DAY).min(end);
+            self.run(&gone, (begin, next)).await?;
+            begin = next;
+        }
         progress(done, hours.len());
         Ok(done)
     }

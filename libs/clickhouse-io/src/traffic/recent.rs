@@ -26,8 +26,12 @@ const DAY_MICROS: i64 = 24 * HOUR_MICROS;
 const GROWTH: i64 = 4;
 /// So many days back the roll-up by day is asked how far a page reaches, one after the other.
 const DAYS_BACK: [i64; 2] = [64, 1024];
-/// Most events of a step whose length is told by days.
+/// Most events that days tell of for a step.
 const STEP_EVENTS_MAX: u64 = 4_096;
+/// Most rows that such a step sorts, with all their columns.
+const STEP_ROWS_MAX: u64 = 65_536;
+/// The engine's code where there are more.
+const TOO_MANY_ROWS: i32 = 396;
 
 /// Fields that leave little of a tenant's traffic.
 const SPARSE: [Field; 4] = [Field::Users, Field::ServiceAccounts, Field::Resources, Field::Connectors];
@@ -61,9 +65,9 @@ pub async fn recent(
         end = end.min(after_its_millisecond);
     }
     let first = filter.from.as_micros();
-    let step = async |begin: i64, end: i64, wanted: usize| {
+    let step = async |begin: i64, end: i64, wanted: usize, rows_max: Option<u64>| {
         let window = filter.within(Moment::from_micros(begin.clamp(first, end.max(first))), Moment::from_micros(end));
-        newest(clickhouse, tenant, &window, before, wanted).await
+        newest(clickhouse, tenant, &window, before, wanted, rows_max).await
     };
     // Each step reads all columns of what it finds. Of most Users and Resources there is so little that one step is enough, if it is known
     // how far it has to go.
@@ -74,10 +78,21 @@ pub async fn recent(
     };
     // Of all else there is much: the key begins with the hour, and most pages are full after a few.
     let mut begin = reach.unwrap_or(whole_hour(end.min(now) - HOUR_MICROS));
+    let mut is_reach = reach.is_some();
     let mut connections: Vec<ConnectionEvent> = Vec::new();
     while end > first && connections.len() <= limit {
-        connections.extend(step(begin, end, limit + 1 - connections.len()).await?);
-        let width = (end - begin) * GROWTH;
+        let wanted = limit + 1 - connections.len();
+        match step(begin, end, wanted, is_reach.then_some(STEP_ROWS_MAX)).await {
+            Ok(found) => connections.extend(found),
+            // What days did not know of: today's, or what the aggregator has not counted.
+            Err(QueryError::Refused { code: TOO_MANY_ROWS, .. }) if is_reach => {
+                (is_reach, begin) = (false, whole_hour(end.min(now) - HOUR_MICROS));
+                continue;
+            }
+            Err(error) => return Err(error),
+        }
+        is_reach = false;
+        let width = (end.min(now) - begin) * GROWTH;
         end = begin;
         begin = whole_hour(end - width);
     }
@@ -123,16 +138,21 @@ async fn reach(
                 return Ok(reached);
             }
         }
+        if first <= filter.from.as_micros() {
+            break;
+        }
     }
     Ok(reached)
 }
 
+/// The newest rows of a step; refused with [`TOO_MANY_ROWS`] where more than `rows_max` would have to be sorted.
 async fn newest(
     clickhouse: &ClickHouse,
     tenant: &Tenant,
     filter: &TrafficFilter,
     before: Option<EventId>,
     limit: usize,
+    rows_max: Option<u64>,
 ) -> Result<Vec<ConnectionEvent>, QueryError> {
     let mut parameters = Parameters::default();
     let condition = condition(tenant, filter, END_TIME, &mut parameters);
@@ -147,7 +167,11 @@ async fn newest(
          LIMIT 1 BY toUnixTimestamp64Milli(end_time), event_id_tail LIMIT {limit}",
         ConnectionRow::COLUMN_NAMES.join(", ")
     );
-    let rows: Vec<ConnectionRow> = clickhouse.within(parameters.query(clickhouse, &sql).fetch_all()).await?;
+    let mut query = parameters.query(clickhouse, &sql);
+    if let Some(rows_max) = rows_max {
+        query = query.with_setting("max_rows_to_sort", rows_max.to_string());
+    }
+    let rows: Vec<ConnectionRow> = clickhouse.within(query.fetch_all()).await?;
     rows.into_iter().map(ConnectionRow::into_event).collect()
 }
 
