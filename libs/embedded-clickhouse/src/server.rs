@@ -105,18 +105,18 @@ impl Drop for Running {
             return;
         }
         let (engine, mark, is_done) = (self.engine.clone(), self.mark.clone(), Arc::clone(&self.is_done));
-        // Asynchronous, because a synchronous KILL hangs while the victim's session is open; again and again, because the
+        // Asynchronous, because a synchronous KILL hangs while the victim's session is open; again and again until it has ended, because the
         // statement may not have begun yet.
         std::thread::spawn(move || {
             let kill = format!("KILL QUERY WHERE Settings['log_comment'] = {} ASYNC", literal(&mark));
-            for _ in 0..50 {
+            for attempt in 0_u32.. {
                 if is_done.load(Ordering::Acquire) {
                     return;
                 }
                 if let Err(exception) = engine.connect().and_then(|connection| connection.query(&kill, "Null", &[])) {
                     tracing::debug!(error = exception.0, "a query could not be killed");
                 }
-                std::thread::sleep(Duration::from_millis(100));
+                std::thread::sleep(Duration::from_millis(if attempt < 50 { 100 } else { 1_000 }));
             }
         });
     }
