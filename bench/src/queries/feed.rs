@@ -13,8 +13,10 @@ use crate::traffic::Traffic;
 
 /// Events that are made before, and sent again and again.
 const EVENTS: usize = 200_000;
-/// Until ingest has its partitions and stores what comes.
-const SETTLED: Duration = Duration::from_secs(10);
+/// Within so long ingest has its partitions and stores what comes.
+const STORED_MAX: Duration = Duration::from_secs(60);
+/// So long after it does the group is at rest.
+const SETTLED: Duration = Duration::from_secs(5);
 
 /// Sends so many events a second of another tenant until the guard is dropped.
 pub(super) async fn start(stage: &Stage, per_second: f64) -> anyhow::Result<DropGuard> {
@@ -40,9 +42,11 @@ pub(super) async fn start(stage: &Stage, per_second: f64) -> anyhow::Result<Drop
             drop(producer.enqueue(out).await);
         }
     }));
+    let sent = Instant::now();
+    while stage.clickhouse.text("SELECT count() FROM connections WHERE tenant = 'acme'").await?.trim() == "0" {
+        anyhow::ensure!(sent.elapsed() < STORED_MAX, "ingest stores nothing");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
     tokio::time::sleep(SETTLED).await;
-    let stored: u64 =
-        stage.clickhouse.text("SELECT count() FROM connections WHERE tenant = 'acme'").await?.trim().parse()?;
-    anyhow::ensure!(stored > 0, "ingest stores nothing");
     Ok(stopped.drop_guard())
 }

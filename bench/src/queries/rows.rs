@@ -60,7 +60,7 @@ fn insert(first: u64, count: u64, of: u64, size: &str) -> String {
              tenant_number * 10000 + resource, 'app' || toString(resource) || '.corp.example', '*.corp.example',
              toIPv6('10.0.' || toString(resource % 8) || '.' || toString(resource % 250)), 443, 'tcp', path,
              toIPv6('192.0.2.' || toString(user % 250)), rand(part * 100 + 13) % 1000000, rand(part * 100 + 14) % 100000, user * 3, tenant_number * 100000 + user,
-             'person' || toString(user) || '@corp.example', true, 'DE', 'main', network % 16, session * 100 + part
+             'person' || toString(user) || '@corp.example', true, 'DE', 'made-up', network % 16, session * 100 + part
          FROM (
              WITH if(rand(1) % 3 = 0, 0, 1 + rand(2) % 199) AS tenant_number,
                  1 + toUInt64(floor(pow(rand(3) / 4294967296, 2) * {USERS})) AS user,
