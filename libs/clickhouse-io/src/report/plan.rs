@@ -119,14 +119,14 @@ pub async fn plan(clickhouse: &ClickHouse, query: &ReportQuery, rows_max: u64) -
         }
     }
     finer.sort_unstable_by_key(|stretch: &Stretch| stretch.from);
-    Ok(slices(hours, finer, rows_max))
+    Ok(slices(&hours, &finer, rows_max))
 }
 
 /// Hours that stand together are read together; each finer stretch is a slice of its own.
-fn slices(hours: Vec<Stretch>, finer: Vec<Stretch>, rows_max: u64) -> Vec<Slice> {
+fn slices(hours: &[Stretch], finer: &[Stretch], rows_max: u64) -> Vec<Slice> {
     let mut slices: Vec<Slice> = Vec::new();
-    let fine = merged(finer.clone(), rows_max, &hours);
-    let mut hours = merged(hours, rows_max, &finer).into_iter().peekable();
+    let fine = merged(finer, rows_max, hours);
+    let mut hours = merged(hours, rows_max, finer).into_iter().peekable();
     let mut finer = fine.into_iter().peekable();
     let mut is_open = false;
     loop {
@@ -147,9 +147,9 @@ fn slices(hours: Vec<Stretch>, finer: Vec<Stretch>, rows_max: u64) -> Vec<Slice>
 }
 
 /// Neighbours together, as long as they fit and nothing of `between` lies between them.
-fn merged(stretches: Vec<Stretch>, rows_max: u64, between: &[Stretch]) -> Vec<Stretch> {
+fn merged(stretches: &[Stretch], rows_max: u64, between: &[Stretch]) -> Vec<Stretch> {
     let mut merged: Vec<Stretch> = Vec::new();
-    for stretch in stretches {
+    for stretch in stretches.iter().copied() {
         let is_apart = |last: &Stretch| {
             let next = between.partition_point(|it| it.from < last.to);
             between.get(next).is_some_and(|it| it.from < stretch.from)
@@ -175,15 +175,15 @@ mod tests {
 
     #[test]
     fn neighbours_are_sorted_together_while_they_fit() {
-        let stretches = vec![stretch(0, 1, 40), stretch(5, 6, 60), stretch(6, 7, 1), stretch(9, 10, 500)];
-        assert_eq!(merged(stretches, 100, &[]), [stretch(0, 6, 100), stretch(6, 7, 1), stretch(9, 10, 500)]);
+        let stretches = [stretch(0, 1, 40), stretch(5, 6, 60), stretch(6, 7, 1), stretch(9, 10, 500)];
+        assert_eq!(merged(&stretches, 100, &[]), [stretch(0, 6, 100), stretch(6, 7, 1), stretch(9, 10, 500)]);
     }
 
     #[test]
     fn hours_are_read_together_and_what_is_finer_by_itself() {
-        let hours = vec![stretch(0, 10, 60), stretch(10, 20, 60), stretch(30, 40, 10), stretch(40, 50, 20)];
-        let finer = vec![stretch(20, 21, 90), stretch(21, 22, 70)];
-        let planned = slices(hours, finer, 100);
+        let hours = [stretch(0, 10, 60), stretch(10, 20, 60), stretch(30, 40, 10), stretch(40, 50, 20)];
+        let finer = [stretch(20, 21, 90), stretch(21, 22, 70)];
+        let planned = slices(&hours, &finer, 100);
         let expected = [
             vec![stretch(0, 10, 60), stretch(10, 20, 60)],
             vec![stretch(20, 21, 90)],
@@ -196,14 +196,14 @@ mod tests {
 
     #[test]
     fn hours_on_both_sides_of_a_full_one_are_not_put_together() {
-        let planned = slices(vec![stretch(0, 10, 1), stretch(20, 30, 1)], vec![stretch(10, 11, 90)], 100);
+        let planned = slices(&[stretch(0, 10, 1), stretch(20, 30, 1)], &[stretch(10, 11, 90)], 100);
         assert_eq!(planned.iter().map(|slice| slice.stretches[0].from.as_micros()).collect::<Vec<_>>(), [0, 10, 20]);
     }
 
     #[test]
     fn full_hours_on_both_sides_of_one_that_is_not_are_not_put_together() {
-        let finer = vec![stretch(0, 1, 90), stretch(9, 10, 1), stretch(20, 21, 1)];
-        let planned = slices(vec![stretch(10, 20, 5)], finer, 100);
+        let finer = [stretch(0, 1, 90), stretch(9, 10, 1), stretch(20, 21, 1)];
+        let planned = slices(&[stretch(10, 20, 5)], &finer, 100);
         let expected = [stretch(0, 10, 91), stretch(10, 20, 5), stretch(20, 21, 1)];
         assert_eq!(planned, expected.map(|it| Slice { stretches: vec![it] }));
     }
@@ -227,7 +227,7 @@ mod tests {
                     whole.push(stretch(begin, begin + 10, rows));
                 }
             }
-            let planned: Vec<Stretch> = slices(whole, finer, 100).into_iter().flat_map(|it| it.stretches).collect();
+            let planned: Vec<Stretch> = slices(&whole, &finer, 100).into_iter().flat_map(|it| it.stretches).collect();
             proptest::prop_assert!(planned.windows(2).all(|two| two[0].to <= two[1].from));
             for it in &planned {
                 let within = there.iter().filter(|unit| it.from <= unit.from && unit.to <= it.to);
@@ -240,8 +240,8 @@ mod tests {
 
     #[test]
     fn slice_ends_where_it_is_large_enough() {
-        let hours = (0..12).map(|hour| stretch(hour, hour + 1, 1_000_000)).collect();
-        let planned = slices(hours, Vec::new(), 1_000_000);
+        let hours: Vec<Stretch> = (0..12).map(|hour| stretch(hour, hour + 1, 1_000_000)).collect();
+        let planned = slices(&hours, &[], 1_000_000);
         assert_eq!(planned.iter().map(|slice| slice.stretches.len()).collect::<Vec<_>>(), [5, 5, 2]);
     }
 }
