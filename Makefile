@@ -68,6 +68,7 @@ bench: ## Print the measurements
 	./target/release/flowledger-bench ingest
 	./target/release/flowledger-bench aggregator
 	./target/release/flowledger-bench queries
+	./target/release/flowledger-bench open_connections
 	./target/release/flowledger-bench connector
 	./target/release/flowledger-bench export
 
