@@ -19,7 +19,7 @@ use schemas::times::Moment;
 const HOUR_MS: u64 = 3_600_000;
 const BEGIN_MS: u64 = 1_793_491_200_000;
 
-/// Events over two days, one hour of them full; of every network and kind.
+/// Events over two days, two hours of them full and one between these that is not; of every network and kind.
 fn events() -> Vec<ConnectionEvent> {
     let events = (0..6_000_u64).map(|number| {
         let event_type = match number % 10 {
@@ -27,8 +27,11 @@ fn events() -> Vec<ConnectionEvent> {
             1 => EventType::DeniedAccess,
             _ => EventType::ClosedConnection,
         };
-        let spread =
-            if number % 3 == 0 { 20 * HOUR_MS + number * 599 } else { number * 7_919 % 48 * HOUR_MS + number * 7 };
+        let spread = match number % 6 {
+            0 => 20 * HOUR_MS + number * 599,
+            3 => 22 * HOUR_MS + number * 599,
+            _ => number * 7_919 % 48 * HOUR_MS + number * 7,
+        };
         let mut event = connection(event_type, &format!("{number:x}-1"), BEGIN_MS + spread);
         event.remote_network_id = RemoteNetworkId::new(number % 37).unwrap();
         event.remote_network_name = format!("network, {}", number % 37);
