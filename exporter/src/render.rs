@@ -67,7 +67,7 @@ impl Renderer {
 
     /// True where what is counted has grown beyond what may be held.
     pub(crate) fn is_too_large(&self) -> bool {
-        matches!(&self.writer, Writer::Groups(groups) if groups.size_bytes() > GROUPS_BYTES_MAX)
+        is_too_large(&self.writer)
     }
 
     /// The text that is left, after the last slice.
@@ -94,6 +94,10 @@ impl Renderer {
         self.file.rows.inc_by(rows);
         self.file.progress.send_modify(|written| written.rows = rows);
     }
+}
+
+fn is_too_large(writer: &Writer) -> bool {
+    matches!(writer, Writer::Groups(groups) if groups.size_bytes() > GROUPS_BYTES_MAX)
 }
 
 fn read_all(
@@ -161,7 +165,8 @@ impl Stretches<'_> {
         };
         self.file.progress.send_modify(|written| written.rows += rows);
         self.done += 1;
-        Ok(())
+        // Not a stretch more; who reads on asks whether it is this.
+        if is_too_large(writer) { Err(QueryError::Mismatch("there is too much to count".to_owned())) } else { Ok(()) }
     }
 }
 

@@ -1,7 +1,8 @@
 //! Slices that come whole, broken, short, and out of order.
 
-use clickhouse_io::report::Stretch;
 use clickhouse_io::report::examples::native_block;
+use clickhouse_io::report::{ColumnSet, Stretch};
+use report_writer::{GroupWriter, LineWriter, OddValue};
 use schemas::times::Moment;
 
 use super::*;
@@ -90,4 +91,40 @@ async fn bytes_of_an_error_behind_a_whole_block_are_no_end() {
 async fn rows_that_do_not_come_hour_by_hour_are_refused() {
     let (ends, _) = rendered(vec![vec![block(&[0]), block(&[1]), block(&[0])]]).await;
     assert!(matches!(ends[0], (1, Err(QueryError::Mismatch(_)))), "{ends:?}");
+}
+
+/// Counts more than may be held from the first row on.
+struct Greedy;
+
+impl LineWriter for Greedy {
+    fn columns(&self) -> ColumnSet {
+        writer().rows().columns()
+    }
+
+    fn block(&mut self, _: &ConnectionColumns<'_>) {}
+
+    fn line(&mut self, _: &ConnectionColumns<'_>, _: usize) -> Result<&[u8], OddValue> {
+        Ok(b"")
+    }
+}
+
+impl GroupWriter for Greedy {
+    fn add(&mut self, _: &[u8]) {}
+
+    fn size_bytes(&self) -> usize {
+        GROUPS_BYTES_MAX + 1
+    }
+
+    fn lines(&self, _: &mut dyn FnMut(&[u8]) -> bool) {}
+}
+
+#[test]
+fn what_is_counted_beyond_memory_ends_after_the_stretch_that_it_grew_in() {
+    let (parts, _received) = mpsc::channel(10);
+    let (progress, _) = watch::channel(Written::default());
+    let greedy = Writer::Groups(Box::new(Greedy));
+    let mut renderer = Renderer::new(greedy, parts, Tools::new(2), progress, Counter::default());
+    let mut pieces = vec![block(&[0, 1]), block(&[2])].into_iter();
+    let (done, ended) = renderer.slice(&slice(), || pieces.next().unwrap_or(Ok(None)));
+    assert!(done == 1 && ended.is_err() && renderer.is_too_large());
 }
