@@ -95,7 +95,7 @@ impl<O: Outside> Life<O> {
             tracing::warn!(%error, report = %request.report_id, attempt = state.attempt, "an attempt at a report failed");
             let may_work_later = match &error {
                 // Each question has waited as long as it may, or waiting is of no use.
-                FileError::Rows(_) => false,
+                FileError::Rows(_) | FileError::TooManyValues => false,
                 // Not since the report began: a long one would have no second attempt.
                 FileError::Store(_) => failing_since.get_or_insert_with(Instant::now).elapsed() < self.config.retry_max,
             };

@@ -16,6 +16,7 @@ use crate::error::FileError;
 use crate::metrics::ExporterMetrics;
 use crate::pack::{PartQueue, packing};
 use crate::render::Renderer;
+use crate::stages::choose_writer::choose_writer;
 use crate::stages::name_file::object_key;
 use crate::tools::Tools;
 
@@ -87,7 +88,9 @@ impl<O: Outside> WriteFile<'_, O> {
     ) -> Result<(), FileError> {
         let (texts, received) = mpsc::channel(PARTS_WAITING);
         let parts = PartQueue::new(packing(request.compression), self.tools.clone());
-        let renderer = Renderer::new(texts, self.tools.clone(), progress.clone(), self.metrics.rows.clone());
+        // What cannot be made was refused before.
+        let writer = choose_writer(request).map_err(QueryError::Mismatch)?;
+        let renderer = Renderer::new(writer, texts, self.tools.clone(), progress.clone(), self.metrics.rows.clone());
         // Where one fails the other is dropped, and with it what it waits for.
         tokio::try_join!(self.render(renderer, query, slices), self.upload(received, parts, upload, progress))?;
         Ok(())
@@ -101,6 +104,9 @@ impl<O: Outside> WriteFile<'_, O> {
                 let (done, ended);
                 (renderer, done, ended) = self.render_slice(renderer, query, rest.clone()).await?;
                 rest = rest.rest(done);
+                if renderer.is_too_large() {
+                    return Err(FileError::TooManyValues);
+                }
                 if done > 0 {
                     patience = Patience::new(self.retry_max);
                 }
@@ -113,8 +119,7 @@ impl<O: Outside> WriteFile<'_, O> {
                 }
             }
         }
-        renderer.finish().await;
-        Ok(())
+        Ok(renderer.finish().await?)
     }
 
     /// Fewer rows than were planned may be all there are: copies may be deleted while a report is made.
