@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use clickhouse_io::QueryError;
 use kafka_io::KafkaError;
-use report_life::JournalError;
+use report_life::{JournalError, NotNow};
 use report_store::StoreError;
 use schema_registry::RegistryError;
 use serde::Serialize;
@@ -59,6 +59,10 @@ pub(crate) enum Refusal {
     TooLarge,
     /// The report has no file.
     NotCompleted,
+    /// The report is not where this can be done with it; in words.
+    NotNow(String),
+    /// The tenant follows its reports on as many pages as it may.
+    TooManyStreams,
     /// The range of a download lies outside of the file.
     OutsideOfFile,
     /// A part is away.
@@ -107,6 +111,13 @@ impl IntoResponse for Refusal {
             Self::Unreadable(problem) => (StatusCode::BAD_REQUEST, "unreadable", problem, None),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large", said("the body is too large"), None),
             Self::NotCompleted => (StatusCode::CONFLICT, "not_completed", said("the report has no file (yet)"), None),
+            Self::NotNow(problem) => (StatusCode::CONFLICT, "not_now", problem, None),
+            Self::TooManyStreams => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "too_many_streams",
+                said("reports are followed on too many pages; close some"),
+                None,
+            ),
             Self::OutsideOfFile => {
                 (StatusCode::RANGE_NOT_SATISFIABLE, "outside_of_file", said("the range lies outside of the file"), None)
             }
@@ -152,6 +163,12 @@ impl From<JournalError> for Refusal {
     fn from(error: JournalError) -> Self {
         tracing::warn!(%error, "a request could not be taken");
         Self::Away("the event log")
+    }
+}
+
+impl From<NotNow> for Refusal {
+    fn from(refused: NotNow) -> Self {
+        Self::NotNow(refused.to_string())
     }
 }
 

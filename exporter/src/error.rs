@@ -55,6 +55,9 @@ pub(crate) enum FileError {
     /// The file could not be written.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Nobody wants it any more.
+    #[error("the report was cancelled")]
+    Cancelled,
 }
 
 impl FileError {
@@ -68,6 +71,7 @@ impl FileError {
             Self::Store(_) => {
                 "the file could not be written to the object store; please ask for the report again later"
             }
+            Self::Cancelled => "the report was cancelled",
         }
     }
 }

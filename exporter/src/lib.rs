@@ -4,17 +4,20 @@
 //! its range is read as columns, made into lines, sorted in stretches that fit memory, packed, and uploaded in parts; then its
 //! receivers get a mail. Each step is an event on `report-events`; the request's offset is committed after the last of them.
 //!
-//! Guarantee: every request ends as `completed` or `failed` with a reason, or in the dead-letter topic. A crash at any point
-//! leaves the request uncommitted, and the next exporter goes on from what the events say. The file is visible only when it is
-//! whole; neither memory nor disk ever holds it. A mail may be sent twice where a crash came between sending and noting it.
+//! Guarantee: every request ends as `completed`, as `cancelled` or as `failed` with a reason, or in the dead-letter topic. A crash at any
+//! point leaves the request uncommitted, and the next exporter goes on from what the events say. The file is visible only when it is
+//! whole; neither memory nor disk ever holds it. A file that no report names is deleted. A mail may be sent twice where a crash came
+//! between sending and noting it.
 
 mod adapters;
 mod config;
 mod error;
 #[cfg(test)]
 mod fakes;
+mod lanes;
 mod life;
 mod mail;
+mod make;
 mod metrics;
 mod pack;
 mod pipeline;
@@ -81,7 +84,7 @@ pub async fn run(
     let life = Life::new(outside, ExporterMetrics::new(&context.metrics), config.clone());
     let decoder = Decoder::new(&avro_schemas::REPORT_REQUEST)?;
     ready.set(true);
-    let pipeline = Pipeline::new(config.concurrency, decoder, registry, life, context.stop.clone());
+    let pipeline = Pipeline::new(decoder, registry, life, context.stop.clone());
     tasks.spawn("reports", pipeline.run(consumer));
     let ended = tasks.join(config.drain_max).await;
     ready.set(false);

@@ -72,6 +72,18 @@ impl SharedBook {
         self.changes.subscribe()
     }
 
+    /// Waits until the report is as is wanted; gives it as it is then.
+    pub async fn wait_for(&self, id: ReportId, wanted: impl Fn(&ReportState) -> bool) -> ReportState {
+        let mut changes = self.changes();
+        loop {
+            if let Some(state) = self.of_any_tenant(id).filter(&wanted) {
+                return state;
+            }
+            // Changes that were missed are looked after as well; the sender lives as long as `self`.
+            while matches!(changes.recv().await, Ok((_, changed)) if changed != id) {}
+        }
+    }
+
     /// Waits until everything that lay on the topic at the start is in the book.
     pub async fn caught_up(&self) {
         // The sender lives as long as `self`.
@@ -148,6 +160,23 @@ mod tests {
     use schemas::times::Moment;
 
     use super::*;
+
+    #[tokio::test]
+    async fn change_that_is_waited_for_is_seen_among_any_number_of_others() {
+        let (book, id, tenant) = (SharedBook::default(), ReportId::generate(), "acme".parse::<Tenant>().unwrap());
+        let event = |id, event_type| ReportEvent::new(id, tenant.clone(), event_type, Moment::FIRST);
+        book.apply(&event(id, ReportEventType::Requested));
+        let waiting = book.wait_for(id, |state| state.cancel_requested);
+        let changing = async {
+            for _ in 0..2 * CHANGES_WAITING {
+                book.apply(&event(ReportId::generate(), ReportEventType::Requested));
+            }
+            tokio::task::yield_now().await;
+            book.apply(&event(id, ReportEventType::CancelRequested));
+        };
+        assert!(tokio::join!(waiting, changing).0.cancel_requested);
+        assert_eq!(book.wait_for(id, |state| state.cancel_requested).await.id, id, "it is so already");
+    }
 
     #[test]
     fn tenant_sees_its_own_reports_only() {

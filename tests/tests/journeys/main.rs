@@ -12,4 +12,5 @@ mod isolation;
 mod kept;
 mod oracle;
 mod parts;
+mod report_life;
 mod stack;
