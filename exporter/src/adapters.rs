@@ -7,10 +7,12 @@ use clickhouse_io::report::{self, ReportQuery, Slice};
 use clickhouse_io::{Answer, ClickHouse, QueryError};
 use kafka_io::batches::CommitFailure;
 use kafka_io::{Committer, KafkaConfig, KafkaError, OutRecord, Partition, ProduceError, Producer, Record, admin};
-use report_life::{Journal, JournalError, ReportState, SharedBook};
+use report_life::{Journal, JournalError, ReportState, SharedBook, Usage};
 use report_store::{ReportStore, StoreError, Upload};
 use schemas::ids::ReportId;
 use schemas::report_event::ReportEvent;
+use schemas::report_request::ReportRequest;
+use schemas::times::Moment;
 use schemas::topics::{CONNECTION_EVENTS, REPORT_REQUESTS_DEAD_LETTER, headers};
 
 use crate::mail::{MailError, Mailer};
@@ -26,6 +28,10 @@ pub(crate) trait Outside: Send + Sync + 'static {
 
     /// What a report's events say so far.
     fn known(&self, report: ReportId) -> Option<ReportState>;
+    /// What the report's tenant has used of its limits beside it.
+    fn usage(&self, request: &ReportRequest) -> Usage;
+    /// Reports whose files are to be deleted by now.
+    fn due(&self) -> Vec<ReportState>;
     /// Waits until a report's events say what is wanted; gives what they say then.
     fn until(
         &self,
@@ -116,6 +122,14 @@ impl Outside for Parts {
 
     fn known(&self, report: ReportId) -> Option<ReportState> {
         self.book.of_any_tenant(report)
+    }
+
+    fn usage(&self, request: &ReportRequest) -> Usage {
+        self.book.usage(&request.tenant, Some(request.report_id), Moment::now())
+    }
+
+    fn due(&self) -> Vec<ReportState> {
+        self.book.due(Moment::now())
     }
 
     async fn until(&self, report: ReportId, wanted: impl Fn(&ReportState) -> bool + Send + Sync) -> ReportState {

@@ -25,6 +25,8 @@ pub struct Config {
     /// How long a mail is tried before it is given up, 1 to 86 400 s.
     #[serde(with = "seconds")]
     pub notify_max: Duration,
+    /// How long files are kept, to 3 650 days; 0: for good.
+    pub keep_days: u32,
     /// How long stopping may take, 0 to 300 s.
     #[serde(with = "seconds")]
     pub drain_max: Duration,
@@ -80,6 +82,7 @@ impl Default for Config {
             stretch_rows: 200_000,
             retry_max: Duration::from_secs(900),
             notify_max: Duration::from_secs(3600),
+            keep_days: 0,
             drain_max: Duration::from_secs(20),
             console_url: "http://127.0.0.1:8080".to_owned(),
             mail: MailConfig::default(),
@@ -110,6 +113,7 @@ impl Validate for Config {
         in_range("stretch_rows", self.stretch_rows, 1_000..=1_000_000)?;
         seconds_in_range("retry_max", self.retry_max, 1.0..=86_400.0)?;
         seconds_in_range("notify_max", self.notify_max, 1.0..=86_400.0)?;
+        in_range("keep_days", self.keep_days, 0..=3_650)?;
         seconds_in_range("drain_max", self.drain_max, 0.0..=300.0)?;
         if self.mail.from.parse::<Mailbox>().is_err() {
             return Err(RangeError::new("mail.from", "is not an address such as `Flowledger <reports@example.com>`"));

@@ -3,7 +3,7 @@
 use clickhouse_io::QueryError;
 use kafka_io::batches::CommitFailure;
 use kafka_io::{ConsumeError, KafkaError, ProduceError};
-use report_life::JournalError;
+use report_life::{JournalError, OverLimit};
 use report_store::StoreError;
 use schema_registry::{DecodeError, RegistryError};
 use service_kit::tasks::GroupError;
@@ -55,6 +55,9 @@ pub(crate) enum FileError {
     /// The file could not be written.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// More than its tenant may have.
+    #[error(transparent)]
+    OverLimit(#[from] OverLimit),
     /// Nobody wants it any more.
     #[error("the report was cancelled")]
     Cancelled,
@@ -63,7 +66,7 @@ pub(crate) enum FileError {
 impl FileError {
     /// In words that help an admin; details are in the exporter's log.
     #[must_use]
-    pub(crate) fn for_an_admin(&self) -> &'static str {
+    pub(crate) fn for_an_admin(&self) -> &str {
         match self {
             Self::Rows(_) => {
                 "the connections could not be read from the database; please ask for the report again later"
@@ -71,6 +74,7 @@ impl FileError {
             Self::Store(_) => {
                 "the file could not be written to the object store; please ask for the report again later"
             }
+            Self::OverLimit(over) => &over.message,
             Self::Cancelled => "the report was cancelled",
         }
     }

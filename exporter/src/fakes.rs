@@ -12,12 +12,13 @@ use clickhouse_io::report::{ReportQuery, Slice, Stretch};
 use clickhouse_io::rows::{ConnectionRow, Source};
 use kafka_io::batches::CommitFailure;
 use kafka_io::{KafkaError, Partition, ProduceError, Record};
-use report_life::{JournalError, ReportState};
+use report_life::{JournalError, ReportState, Usage};
 use report_store::StoreError;
 use schemas::connection_event::EventType;
 use schemas::examples::connection;
 use schemas::ids::ReportId;
 use schemas::report_event::ReportEvent;
+use schemas::report_request::ReportRequest;
 use schemas::times::Moment;
 use service_kit::metrics::Metrics;
 
@@ -94,7 +95,11 @@ impl World {
 
 impl Fake {
     pub(crate) fn life(&self) -> Life<Self> {
-        Life::new(self.clone(), ExporterMetrics::new(&Metrics::default()), Config::default())
+        self.life_with(Config::default())
+    }
+
+    pub(crate) fn life_with(&self, config: Config) -> Life<Self> {
+        Life::new(self.clone(), ExporterMetrics::new(&Metrics::default()), config)
     }
 }
 
@@ -161,6 +166,16 @@ impl Outside for Fake {
 
     fn known(&self, report: ReportId) -> Option<ReportState> {
         self.0.book.lock().unwrap().get(&report).cloned()
+    }
+
+    fn usage(&self, request: &ReportRequest) -> Usage {
+        let book = self.0.book.lock().unwrap();
+        let own = book.values().filter(|state| state.tenant == request.tenant);
+        Usage::of(own, Some(request.report_id), Moment::now())
+    }
+
+    fn due(&self) -> Vec<ReportState> {
+        self.0.book.lock().unwrap().values().filter(|state| state.is_due(Moment::now())).cloned().collect()
     }
 
     async fn until(&self, report: ReportId, wanted: impl Fn(&ReportState) -> bool + Send + Sync) -> ReportState {

@@ -12,6 +12,7 @@
 mod adapters;
 mod config;
 mod error;
+mod expire;
 #[cfg(test)]
 mod fakes;
 mod lanes;
@@ -25,6 +26,8 @@ mod render;
 mod stages;
 mod tools;
 mod write_file;
+
+use std::sync::Arc;
 
 use clickhouse_io::{ClickHouse, ClickHouseConfig};
 use kafka_io::{GroupConsumer, GroupOptions, KafkaConfig, Producer};
@@ -81,9 +84,14 @@ pub async fn run(
         producer,
         committer: consumer.committer(),
     };
-    let life = Life::new(outside, ExporterMetrics::new(&context.metrics), config.clone());
+    let life = Arc::new(Life::new(outside, ExporterMetrics::new(&context.metrics), config.clone()));
     let decoder = Decoder::new(&avro_schemas::REPORT_REQUEST)?;
     ready.set(true);
+    let (stop, expiring) = (context.stop.clone(), Arc::clone(&life));
+    tasks.spawn("expiry", async move {
+        // Broken off at any point, it is done again.
+        stop.run_until_cancelled(expire::expire(&expiring)).await.unwrap_or(Ok(()))
+    });
     let pipeline = Pipeline::new(decoder, registry, life, context.stop.clone());
     tasks.spawn("reports", pipeline.run(consumer));
     let ended = tasks.join(config.drain_max).await;

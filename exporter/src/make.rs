@@ -7,6 +7,7 @@ use report_life::{JournalError, ReportState};
 use report_store::StoreError;
 use schemas::report_event::{ReportEvent, ReportEventType};
 use schemas::report_request::ReportRequest;
+use schemas::times::Moment;
 use service_kit::CancellationToken;
 use service_kit::retry::Backoff;
 use tokio::sync::watch;
@@ -25,6 +26,8 @@ use crate::write_file::{WriteFile, Written};
 pub(crate) const BARRIER_EVERY: Duration = Duration::from_millis(500);
 /// How often waiting and progress are told.
 pub(crate) const TELL_EVERY: Duration = Duration::from_secs(2);
+/// Microseconds of a day.
+const MICROS_A_DAY: i64 = 86_400_000_000;
 
 impl<O: Outside> Life<O> {
     /// Up to its end, and what the events say of it then: another exporter, or an admin, may have been first.
@@ -71,6 +74,10 @@ impl<O: Outside> Life<O> {
             Ok(query) => query,
             Err(reason) => return Ok(Self::failed(state, reason)),
         };
+        // Whoever put it on the topic.
+        if let Err(over) = self.config.limits.check(&self.outside.usage(request), Moment::now()) {
+            return Ok(Self::failed(state, over.message));
+        }
         match cancelled.run_until_cancelled(self.wait_for_ingest(request, state)).await {
             Some(waited) => waited?,
             None => return Ok(Self::event(state, ReportEventType::Cancelled)),
@@ -86,14 +93,14 @@ impl<O: Outside> Life<O> {
         let (mut failing_since, mut backoff) = (None, Backoff::default());
         loop {
             let error = match self.attempt(&writer, request, &query, state).await? {
-                Ok(written) => return Ok(Self::completed(request, state, written)),
+                Ok(written) => return Ok(self.completed(request, state, written)),
                 Err(error) => error,
             };
             tracing::warn!(%error, report = %state.id, attempt = state.attempt, "an attempt at a report failed");
             let may_work_later = match &error {
                 FileError::Cancelled => return Ok(Self::event(state, ReportEventType::Cancelled)),
                 // Each question has waited as long as it may, or waiting is of no use.
-                FileError::Rows(_) => false,
+                FileError::Rows(_) | FileError::OverLimit(_) => false,
                 // Not since the report began: a long one would have no second attempt.
                 FileError::Store(_) => failing_since.get_or_insert_with(Instant::now).elapsed() < self.config.retry_max,
             };
@@ -110,11 +117,14 @@ impl<O: Outside> Life<O> {
         ReportEvent { reason: Some(reason), ..Self::event(state, ReportEventType::Failed) }
     }
 
-    fn completed(request: &ReportRequest, state: &ReportState, written: Written) -> ReportEvent {
+    fn completed(&self, request: &ReportRequest, state: &ReportState, written: Written) -> ReportEvent {
+        let told = Self::told(state, written, ReportEventType::Completed);
+        let kept = i64::from(self.config.keep_days) * MICROS_A_DAY;
         ReportEvent {
             object_key: Some(object_key(request, state.attempt)),
             file_name: Some(file_name(request)),
-            ..Self::told(state, written, ReportEventType::Completed)
+            expires_at: (kept > 0).then(|| Moment::from_micros(told.at.as_micros() + kept)),
+            ..told
         }
     }
 
@@ -175,7 +185,12 @@ impl<O: Outside> Life<O> {
         let slices = writer.plan(query).await?;
         drop(planning);
         let rows = slices.iter().map(Slice::rows).sum();
-        Ok((slices, rows, self.lanes.take(&request.tenant, rows).await))
+        let check = || self.config.limits.check_planned(&self.outside.usage(request), rows, Moment::now());
+        check()?;
+        let lane = self.lanes.take(&request.tenant, rows).await;
+        // Others of the tenant's were made while it waited.
+        check()?;
+        Ok((slices, rows, lane))
     }
 
     async fn attempt(
@@ -231,7 +246,7 @@ impl<O: Outside> Life<O> {
     }
 
     /// Tries as long as an outage is waited for; what is left then stays.
-    async fn patiently<T, F: Future<Output = Result<T, StoreError>>>(
+    pub(crate) async fn patiently<T, F: Future<Output = Result<T, StoreError>>>(
         &self,
         action: &'static str,
         work: impl Fn() -> F,

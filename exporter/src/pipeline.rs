@@ -59,10 +59,10 @@ impl<O: Outside> Pipeline<O> {
     pub(crate) fn new(
         decoder: Decoder<ReportRequest>,
         registry: Registry,
-        life: Life<O>,
+        life: Arc<Life<O>>,
         stop: CancellationToken,
     ) -> Self {
-        Self { decoder, registry, life: Arc::new(life), stop, taken: HashMap::new(), running: JoinSet::new() }
+        Self { decoder, registry, life, stop, taken: HashMap::new(), running: JoinSet::new() }
     }
 
     pub(crate) async fn run(mut self, mut consumer: GroupConsumer) -> Result<(), Error> {

@@ -98,6 +98,7 @@ pub(crate) async fn run(service: Service, options: CommonOptions) -> anyhow::Res
             tasks.spawn("exporter", exporter::run(config.exporter, kafka, registry, clickhouse, store, context));
         }
         Service::Console => {
+            config.console.limits = config.limits;
             tasks.spawn("console", console::run(config.console, kafka, registry, clickhouse, store, context));
         }
     }

@@ -4,6 +4,7 @@ use std::io::Read;
 use std::sync::atomic::Ordering;
 
 use clickhouse_io::QueryError;
+use report_life::Limits;
 use report_store::StoreError;
 use report_writer::HEADER;
 use schemas::report_request::{BarrierOffset, ReportKind};
@@ -456,4 +457,33 @@ async fn request_with_the_id_of_another_tenants_report_is_refused() {
     let lived = fake.life().live(&forged).await.unwrap();
     assert!(matches!(lived, Lived::Refused(reason) if reason.contains("another tenant")));
     assert_eq!((fake.0.done(), self::file(&fake)), (done, file));
+}
+
+#[tokio::test(start_paused = true)]
+async fn report_beyond_its_tenants_limits_fails_in_words_before_anything_is_read() {
+    let with = |limits| Config { limits, ..Config::default() };
+    let none = Limits::default();
+    for (limits, said) in [
+        (Limits { rows_a_day: 5, ..none }, "it has 6 rows, and reports may have 5 a day"),
+        (Limits { rows_a_day: 11, ..none }, "it has 6 rows, and reports of today have 6 of 11 a day"),
+        (Limits { bytes_a_day: 1, ..none }, "of 1 bytes a day"),
+        (Limits { open: 1, ..none }, "1 reports wait or are made"),
+    ] {
+        let fake = Fake::default();
+        if limits.rows_a_day != 5 {
+            let first = "0193a0b0-0000-7000-8000-000000000000".parse().unwrap();
+            fake.life().live(&ReportRequest { report_id: first, ..request() }).await.unwrap();
+            let open = "0193a0a0-0000-7000-8000-000000000000".parse().unwrap();
+            fake.append(&Journal::requested(&ReportRequest { report_id: open, ..request() })).await.unwrap();
+            // Another tenant's count nowhere.
+            let (report_id, tenant) =
+                ("0193a090-0000-7000-8000-000000000000".parse().unwrap(), "globex".parse().unwrap());
+            fake.append(&Journal::requested(&ReportRequest { report_id, tenant, ..request() })).await.unwrap();
+        }
+        let reads = fake.0.calls("read");
+        let life = fake.life_with(with(limits));
+        life.live(&request()).await.unwrap();
+        assert!(reason(&fake).contains(said), "{}", reason(&fake));
+        assert_eq!((ends(&life.metrics), fake.0.calls("read")), ((0, 1), reads));
+    }
 }

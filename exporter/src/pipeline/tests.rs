@@ -23,7 +23,7 @@ async fn pipeline(fake: &Fake) -> Pipeline<Fake> {
     let mut decoder = Decoder::new(&REPORT_REQUEST).unwrap();
     decoder.learn(SchemaId::new(7), &WriterSchema(REPORT_REQUEST.schema.to_owned())).unwrap();
     let registry = Registry::new(&RegistryConfig::default()).unwrap();
-    let mut pipeline = Pipeline::new(decoder, registry, fake.life(), CancellationToken::new());
+    let mut pipeline = Pipeline::new(decoder, registry, Arc::new(fake.life()), CancellationToken::new());
     pipeline.arrived(Arrival::Assigned { epoch: 1, partitions: vec![partition()] }).await.unwrap();
     pipeline
 }

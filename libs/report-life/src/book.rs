@@ -7,11 +7,13 @@ use kafka_io::{ConsumeError, Followed, KafkaConfig, KafkaError, TopicFollower};
 use schema_registry::{Decoder, Registry, RegistryError};
 use schemas::ids::{ReportId, Tenant};
 use schemas::report_event::ReportEvent;
+use schemas::times::Moment;
 use schemas::{avro_schemas, topics};
 use service_kit::CancellationToken;
 use service_kit::retry::{Attempt, Backoff, until_stopped};
 use tokio::sync::{broadcast, watch};
 
+use crate::limits::Usage;
 use crate::state::ReportState;
 
 /// Changes that wait for a listener; one that is slower misses some and reads the book again.
@@ -64,6 +66,20 @@ impl SharedBook {
     pub fn list(&self, tenant: &Tenant, limit: usize) -> Vec<ReportState> {
         let reports = self.reports.read().unwrap_or_else(PoisonError::into_inner);
         reports.values().rev().filter(|state| state.tenant == *tenant).take(limit).cloned().collect()
+    }
+
+    /// What a tenant has used of its limits, beside `report` and what came after it.
+    #[must_use]
+    pub fn usage(&self, tenant: &Tenant, report: Option<ReportId>, now: Moment) -> Usage {
+        let reports = self.reports.read().unwrap_or_else(PoisonError::into_inner);
+        Usage::of(reports.values().filter(|state| state.tenant == *tenant), report, now)
+    }
+
+    /// Reports whose files are to be deleted by now.
+    #[must_use]
+    pub fn due(&self, now: Moment) -> Vec<ReportState> {
+        let reports = self.reports.read().unwrap_or_else(PoisonError::into_inner);
+        reports.values().filter(|state| state.is_due(now)).cloned().collect()
     }
 
     /// Tells of every change from now on.
@@ -157,7 +173,6 @@ pub async fn follow(
 #[cfg(test)]
 mod tests {
     use schemas::report_event::ReportEventType;
-    use schemas::times::Moment;
 
     use super::*;
 

@@ -11,9 +11,9 @@ mod pace;
 mod state;
 mod wish;
 
-pub use book::{SharedBook, follow};
+pub use book::{FollowError, SharedBook, follow};
 pub use journal::{Journal, JournalError};
-pub use limits::Limits;
+pub use limits::{Limits, OverLimit, Usage};
 pub use pace::Pace;
 pub use state::{Phase, ReportState};
 pub use wish::{Actor, NotNow};

@@ -137,6 +137,12 @@ impl ReportState {
         state
     }
 
+    /// True when its file is to be deleted by now.
+    #[must_use]
+    pub fn is_due(&self, now: Moment) -> bool {
+        self.phase == Phase::Completed && self.expires_at.is_some_and(|at| at <= now)
+    }
+
     /// Takes one more event, whatever it is and in whatever order they come. A report that came to its end stays there until it
     /// is asked for again; an attempt that another one has taken the place of has nothing to say any more.
     pub fn apply(&mut self, event: &ReportEvent) {

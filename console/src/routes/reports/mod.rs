@@ -2,7 +2,7 @@
 
 pub(crate) mod changes;
 pub(crate) mod download;
-mod shown;
+pub(crate) mod shown;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -66,7 +66,8 @@ fn fifty() -> usize {
 /// Ask for a report.
 #[utoipa::path(post, path = "/api/v1/reports", request_body = NewReport, responses(
     (status = 201, body = Report), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
-    (status = 403, body = ErrorBody), (status = 413, body = ErrorBody), (status = 503, body = ErrorBody)))]
+    (status = 403, body = ErrorBody), (status = 413, body = ErrorBody), (status = 429, body = ErrorBody),
+    (status = 503, body = ErrorBody)))]
 pub(crate) async fn ask(
     State(app): State<App>,
     signed_in: SignedIn,
@@ -79,6 +80,7 @@ pub(crate) async fn ask(
     let networks = new.remote_networks.iter().map(|id| id.parse::<RemoteNetworkId>().map(i64::from));
     let remote_networks =
         networks.collect::<Result<_, _>>().map_err(|_| Refusal::field("remote_networks", "holds what is no id"))?;
+    within_limits(&app, &signed_in)?;
     let asking = async {
         let ends = app.outside.stable_ends().await?;
         let request = ReportRequest {
@@ -121,6 +123,12 @@ pub(crate) async fn list(
     Json(Reports { reports: found.into_iter().map(Report::from).collect() })
 }
 
+/// Whether the tenant may ask for one more. The exporter looks again: what was asked for a moment ago may not be in the book yet.
+fn within_limits(app: &App, signed_in: &SignedIn) -> Result<(), Refusal> {
+    let now = Moment::now();
+    Ok(app.config.limits.check(&app.book.usage(&signed_in.tenant, None, now), now)?)
+}
+
 /// The tenant's own report of this id.
 fn found(app: &App, signed_in: &SignedIn, id: &str) -> Result<ReportState, Refusal> {
     let id: ReportId = id.parse().map_err(|_| Refusal::NotFound)?;
@@ -160,10 +168,12 @@ pub(crate) async fn cancel(
 /// Ask again for a report that failed, was cancelled or has expired: the same range, and what was on Kafka when it was asked for first.
 #[utoipa::path(post, path = "/api/v1/reports/{id}/retry", params(("id" = String, Path)), responses(
     (status = 202, body = Report), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
-    (status = 404, body = ErrorBody), (status = 409, body = ErrorBody), (status = 503, body = ErrorBody)))]
+    (status = 404, body = ErrorBody), (status = 409, body = ErrorBody), (status = 429, body = ErrorBody),
+    (status = 503, body = ErrorBody)))]
 pub(crate) async fn retry(State(app): State<App>, signed_in: SignedIn, UrlId(id): UrlId) -> Result<Response, Refusal> {
     let mut state = found(&app, &signed_in, &id)?;
-    let request = state.ask_again(signed_in.account, Moment::now())?;
+    let request = state.ask_again(signed_in.account.clone(), Moment::now())?;
+    within_limits(&app, &signed_in)?;
     let asked = tokio::time::timeout(ASK_MAX, app.outside.request_again(&request)).await;
     asked.map_err(|_| Refusal::Away("the event log"))??;
     state.apply(&Journal::retried(&request));

@@ -15,6 +15,12 @@ pub(crate) enum FileCompression {
     Zstd,
 }
 
+/// A report as the API shows it.
+#[must_use]
+pub fn report_json(state: ReportState) -> serde_json::Value {
+    serde_json::json!(Report::from(state))
+}
+
 /// How far a report is.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Report {

@@ -74,3 +74,26 @@ async fn report_is_asked_for_again_with_its_own_range_and_barrier() {
     assert_eq!((refused.status, refused.message().as_str()), (409, "the report is completed: download it"));
     assert!(console.world.requests.lock().unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn tenant_at_its_limit_is_told_which_and_when_it_ends() {
+    let console = Console::new();
+    let (acme, globex) = (console.sign_in("acme").await, console.sign_in("globex").await);
+    let new = json!({ "from": "2026-11-01T00:00", "to": "2026-11-02T00:00", "zone": "UTC" });
+    let huge = ReportId::generate();
+    let rows = Some(10_000_000_000);
+    console.apply(ReportEvent { rows, at: Moment::now(), ..event(huge, ReportEventType::Failed) });
+    let answer = console.post("/api/v1/reports", &acme, &new).await;
+    assert_eq!((answer.status, answer.code().as_str()), (429, "over_limit"));
+    assert_eq!(answer.json()["error"]["field"], json!("limits.rows_a_day"));
+    assert!(answer.json()["error"]["again_at"].as_str().unwrap().ends_with("T00:00:00Z"), "{answer:?}");
+    assert_eq!(console.post("/api/v1/reports", &globex, &new).await.status, 201);
+    console.world.requests.lock().unwrap().clear();
+
+    for _ in 0..50 {
+        console.report_of("globex");
+    }
+    let answer = console.post("/api/v1/reports", &globex, &new).await;
+    assert_eq!((answer.status, &answer.json()["error"]["field"]), (429, &json!("limits.open")));
+    assert!(console.world.requests.lock().unwrap().is_empty());
+}
