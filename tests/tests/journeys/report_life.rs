@@ -109,3 +109,75 @@ async fn report_is_cancelled_in_mid_flight_and_made_when_it_is_asked_for_again()
     stack.exporter.assert_running();
     stack.end().await;
 }
+
+/// Standard output, standard error and whether it went well.
+fn flowledger(stack: &Stack, arguments: &[&str]) -> (String, String, bool) {
+    let output = stack.command(arguments).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (text(output.stdout), text(output.stderr), output.status.success())
+}
+
+#[tokio::test]
+async fn operator_asks_for_reports_at_a_terminal() {
+    let (acme, globex) = (&tenant("acme"), &tenant("globex"));
+    let mut stack = Stack::start(&[(acme, Some("v2")), (globex, None)]).await;
+    let lines = traffic(6, 60, "v2");
+    stack.append(acme, &lines);
+    let all = report(acme, "v2", &["--denied", "--format", "ndjson"], &lines).lines().count() as u64;
+    stack.wait_stored(acme, all).await;
+    let folder = tempfile::tempdir().unwrap();
+    let ask = |more: &[&str]| {
+        let range =
+            ["report", "new", "--from", "1970-01-01T00:00", "--to", "2100-01-01T00:00", "--tenant", acme, "--by", "jo"];
+        flowledger(&stack, &[&range[..], more].concat())
+    };
+    let (id, beside, went_well) = ask(&["--follow"]);
+    assert!(went_well, "{beside}");
+    assert!(beside.trim_end().lines().last().unwrap().starts_with("flowledger: completed, "), "{beside}");
+    let id = id.trim();
+    let file = folder.path().join("out.csv");
+    let download = |more: &[&str]| {
+        let into = ["report", "download", id, "--tenant", acme, "--output", file.to_str().unwrap()];
+        flowledger(&stack, &[&into[..], more].concat())
+    };
+    let (_, beside, went_well) = download(&[]);
+    assert!(went_well, "{beside}");
+    assert_same(&std::fs::read_to_string(&file).unwrap(), &report(acme, "v2", &[], &lines), "by command line");
+    let (_, beside, went_well) = download(&[]);
+    assert!(!went_well && beside.contains("--force replaces it"), "{beside}");
+    assert!(download(&["--force"]).2);
+
+    let (shown, ..) = flowledger(&stack, &["report", "show", id, "--tenant", acme, "--json"]);
+    let shown: Value = serde_json::from_str(&shown).unwrap();
+    let found = (&shown["state"], &shown["requested_by"], &shown["downloads"]);
+    assert_eq!(found, (&"completed".into(), &"jo".into(), &2.into()));
+    for (verb, said) in [("cancel", "nothing to cancel"), ("retry", "download it")] {
+        let (_, beside, went_well) = flowledger(&stack, &["report", verb, id, "--tenant", acme]);
+        assert!(!went_well && beside.contains(said), "{beside}");
+    }
+    let (list, ..) = flowledger(&stack, &["report", "list", "--tenant", acme]);
+    assert!(list.lines().count() == 2 && list.contains(id) && list.contains("completed"), "{list}");
+    let (_, beside, went_well) = flowledger(&stack, &["report", "show", id, "--tenant", globex]);
+    assert!(!went_well && beside.contains("has no report"), "{beside}");
+    assert_eq!(flowledger(&stack, &["report", "list", "--tenant", globex]).0.lines().count(), 1);
+    let (_, beside, went_well) = ask(&["--zone", "Mars/Base"]);
+    assert!(!went_well && beside.contains("--zone is not an IANA zone name"), "{beside}");
+
+    // One that would take hours.
+    for statement in SLOW {
+        stack.execute(statement).await;
+    }
+    let (id, beside, went_well) = ask(&[]);
+    assert!(went_well, "{beside}");
+    let id = id.trim();
+    assert!(flowledger(&stack, &["report", "cancel", id, "--tenant", acme]).2);
+    let (shown, beside, went_well) = flowledger(&stack, &["report", "show", id, "--tenant", acme, "--follow"]);
+    assert!(!went_well && beside.contains("the report is cancelled"), "{beside}");
+    assert!(shown.contains("cancelled"), "{shown}");
+    for statement in FAST_AGAIN {
+        stack.execute(statement).await;
+    }
+    let (_, beside, went_well) = flowledger(&stack, &["report", "retry", id, "--tenant", acme, "--follow"]);
+    assert!(went_well && beside.contains("completed"), "{beside}");
+    stack.end().await;
+}
