@@ -10,6 +10,7 @@ use service_kit::context::ServiceContext;
 use crate::adapters::Outside;
 use crate::config::Config;
 use crate::metrics::ConsoleMetrics;
+use crate::routes::reports::changes::Streams;
 use crate::session::Sessions;
 
 /// Cheap to clone.
@@ -20,6 +21,7 @@ pub(crate) struct App {
     pub(crate) store: ReportStore,
     pub(crate) book: SharedBook,
     pub(crate) sessions: Arc<Sessions>,
+    pub(crate) streams: Streams,
     pub(crate) metrics: ConsoleMetrics,
     pub(crate) stop: CancellationToken,
 }
@@ -39,6 +41,7 @@ impl App {
             store,
             book,
             sessions: Arc::new(sessions),
+            streams: Streams::default(),
             metrics: ConsoleMetrics::new(&context.metrics),
             stop: context.stop.clone(),
         }

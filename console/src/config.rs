@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use report_life::Limits;
 use schemas::ids::Tenant;
 use serde::{Deserialize, Serialize};
 use service_kit::config::{RangeError, Validate, seconds, seconds_in_range};
@@ -24,6 +25,9 @@ pub struct Config {
     /// How long stopping may take, 0 to 300 s.
     #[serde(with = "seconds")]
     pub drain_max: Duration,
+    /// Limits of a tenant: a section of their own, which the exporter has too.
+    #[serde(skip)]
+    pub limits: Limits,
 }
 
 /// One account of a tenant.
@@ -57,6 +61,7 @@ impl Default for Config {
             accounts: Vec::new(),
             session_max: Duration::from_secs(12 * 3600),
             drain_max: Duration::from_secs(10),
+            limits: Limits::default(),
         }
     }
 }

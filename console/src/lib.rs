@@ -29,6 +29,7 @@ use tokio::net::TcpListener;
 pub use config::{Account, Config};
 pub use error::Error;
 pub use openapi::openapi_json;
+pub use routes::reports::shown::report_json;
 pub use routes::traffic::insights::findings_json;
 pub use routes::traffic::{connection_json, open_json};
 pub use session::{HashError, hash_password};

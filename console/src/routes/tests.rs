@@ -1,5 +1,6 @@
 //! The whole router, with Kafka and ClickHouse in memory, and reports in a folder.
 
+mod changes;
 mod downloads;
 mod fixture;
 mod pages;
@@ -7,6 +8,7 @@ mod parts_away;
 mod refusals;
 mod sessions;
 mod tenants;
+mod wishes;
 mod world;
 
 #[test]

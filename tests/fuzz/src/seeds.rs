@@ -8,6 +8,7 @@ use clickhouse_io::report::examples::native_block;
 use clickhouse_io::rows::{ConnectionRow, Source};
 // What counts branches is called here too, and has to be there.
 use libfuzzer_sys as _;
+use report_writer::{CsvOptions, CsvWriter, EventColumn, LineWriter, NdjsonWriter, SummaryWriter, UsersWriter};
 use schema_registry::{Encoder, SchemaId};
 use schemas::avro_schemas::{CONNECTION_EVENT, REPORT_REQUEST};
 use schemas::connection_event::{ConnectionEvent, EventType, Relay};
@@ -47,10 +48,23 @@ fn main() {
     write(&folder, "filter", filters.map(|filter| filter.as_bytes().to_vec()));
     let ids = events.iter().map(|event| event.event_id).map(|id: EventId| id.to_string());
     write(&folder, "cursor", ids.chain([ReportId::generate().to_string()]).map(String::into_bytes));
-    let rows = (0..).zip(&events).map(|(offset, event)| {
-        ConnectionRow::from_event(event.clone(), Source { name: "main", partition: 0, offset })
-    });
-    write(&folder, "native-block", [native_block(&rows.collect::<Vec<_>>())]);
+    let rows = (0..)
+        .zip(&events)
+        .map(|(offset, event)| ConnectionRow::from_event(event.clone(), Source { name: "main", partition: 0, offset }));
+    let rows: Vec<ConnectionRow> = rows.collect();
+    let options = CsvOptions { formula_guard: true };
+    let writers: [&dyn LineWriter; 4] = [
+        &CsvWriter::new(options, EventColumn::ALL),
+        &NdjsonWriter::default(),
+        &SummaryWriter::new(options),
+        &UsersWriter::new(options),
+    ];
+    let block = |(kind, writer): (u8, &dyn LineWriter)| {
+        let mut seed = vec![kind];
+        seed.extend(native_block(&rows, writer.columns()));
+        seed
+    };
+    write(&folder, "native-block", (0..).zip(writers).map(block));
 }
 
 fn event(number: u64) -> ConnectionEvent {

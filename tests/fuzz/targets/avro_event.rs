@@ -16,7 +16,8 @@ fuzz_target!(|body: &[u8]| {
     let mut columns = EventColumns::new("main", 0);
     let stored = columns.append(&PROGRAM, body, 7, KAFKA_TIME);
     let mut reader = EventReader::default();
-    let read = reader.read(&PROGRAM, body, KAFKA_TIME).map(|event| (event.event_id(), event.end_micros(), event.status()));
+    let read =
+        reader.read(&PROGRAM, body, KAFKA_TIME).map(|event| (event.event_id(), event.end_micros(), event.status()));
     assert_eq!(stored.as_ref().err().map(ToString::to_string), read.as_ref().err().map(ToString::to_string));
     assert_eq!(columns.rows(), usize::from(stored.is_ok()));
     let blocks = columns.blocks(None, &mut BlockWriter::default());

@@ -84,6 +84,10 @@ impl Outside for std::sync::Arc<World> {
         self.write(move || world.requests.lock().unwrap().push(request))
     }
 
+    fn request_again<'a>(&'a self, request: &'a ReportRequest) -> Later<'a, (), JournalError> {
+        self.request(request)
+    }
+
     fn append<'a>(&'a self, event: &'a ReportEvent) -> Later<'a, (), JournalError> {
         let (world, event) = (Self::clone(self), event.clone());
         self.write(move || world.events.lock().unwrap().push(event))

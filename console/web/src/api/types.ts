@@ -23,6 +23,8 @@ export type Compression = 'none' | 'gzip' | 'zstd';
 export interface Report {
   id: string;
   state: ReportState;
+  /** Somebody wants it no more; it ends in a moment. */
+  cancel_requested?: boolean;
   /** This and what was asked for is null where the request itself is not known. */
   requested_at: string | null;
   requested_by: string | null;
@@ -38,11 +40,15 @@ export interface Report {
   events_behind?: number | null;
   rows: number;
   rows_expected?: number | null;
+  /** While it runs, and once it has run for a few seconds: when it will be completed, by what is known now. */
+  ends_at?: string | null;
   size_bytes: number;
   file_name?: string | null;
   /** Why it failed, in words for an admin. */
   reason?: string | null;
   completed_at?: string | null;
+  /** When the file will be deleted; null where it stays. */
+  expires_at?: string | null;
   /** Receivers whose e-mail was sent. */
   notified: number;
   downloads: number;
