@@ -10,6 +10,7 @@ use service_kit::context::ServiceContext;
 use crate::adapters::Outside;
 use crate::config::Config;
 use crate::metrics::ConsoleMetrics;
+use crate::networks::Networks;
 use crate::session::Sessions;
 
 /// Cheap to clone.
@@ -18,6 +19,7 @@ pub(crate) struct App {
     pub(crate) config: Arc<Config>,
     pub(crate) outside: Arc<dyn Outside>,
     pub(crate) store: ReportStore,
+    pub(crate) networks: Arc<Networks>,
     pub(crate) book: SharedBook,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) metrics: ConsoleMetrics,
@@ -29,6 +31,7 @@ impl App {
         config: Config,
         outside: Arc<dyn Outside>,
         store: ReportStore,
+        networks: Networks,
         book: SharedBook,
         context: &ServiceContext,
     ) -> Self {
@@ -37,6 +40,7 @@ impl App {
             config: Arc::new(config),
             outside,
             store,
+            networks: Arc::new(networks),
             book,
             sessions: Arc::new(sessions),
             metrics: ConsoleMetrics::new(&context.metrics),

@@ -2,6 +2,7 @@
 
 mod downloads;
 mod fixture;
+mod networks;
 mod pages;
 mod parts_away;
 mod refusals;
