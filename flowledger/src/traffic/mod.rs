@@ -45,14 +45,14 @@ pub(crate) async fn run(command: TrafficCommand) -> anyhow::Result<()> {
             let (clickhouse, tenant) = asked(&select)?;
             let series = traffic::series(&clickhouse, tenant, &query, Moment::now()).await?;
             print::series(&query, &series, select.json)?;
-            said(&format!("from {}", series.source.name()));
+            said(&from(series.source));
         }
         TrafficCommand::Top { select, filter, by, groups } => {
             let query = TopQuery::new(filter.0, &by, groups.measures(), groups.limit)?;
             let (clickhouse, tenant) = asked(&select)?;
             let top = traffic::top(&clickhouse, tenant, &query, Moment::now()).await?;
             print::top(&query, &top, select.json)?;
-            said(&format!("from {}", top.source.name()));
+            said(&from(top.source));
         }
         TrafficCommand::Facets { select, filter, of, limit } => {
             let (clickhouse, tenant) = asked(&select)?;
@@ -87,6 +87,14 @@ fn asked(select: &SelectOptions) -> anyhow::Result<(ClickHouse, &Tenant)> {
     let options = CommonOptions { config: select.config.clone(), ..CommonOptions::default() };
     let config = crate::services::loaded(&options, |_| Ok(()))?.context("no config")?;
     Ok((ClickHouse::new(&config.clickhouse), &select.tenant))
+}
+
+/// Where an answer comes from, and how exact it is.
+fn from(source: traffic::Source) -> String {
+    match source.duration_error_percent() {
+        None => format!("from {}", source.name()),
+        Some(error) => format!("from {}, durations within {error:.1} %", source.name()),
+    }
 }
 
 #[expect(clippy::print_stderr, reason = "what is no answer goes beside it")]

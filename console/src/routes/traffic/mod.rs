@@ -74,8 +74,11 @@ pub(crate) struct Groups {
     measures: Vec<&'static str>,
     /// Most of the first measure first; all others last.
     groups: Vec<Group>,
-    /// `raw` or `rollup`.
+    /// `raw`, `rollup` or `sketches`.
     source: &'static str,
+    /// By how many hundredths of itself a duration may be wrong; absent where all are exact.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    duration_error_percent: Option<f64>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -95,8 +98,11 @@ pub(crate) struct Series {
     /// Beginnings of the buckets; the first may lie before the range.
     starts: Vec<String>,
     series: Vec<Line>,
-    /// `raw` or `rollup`.
+    /// `raw`, `rollup` or `sketches`.
     source: &'static str,
+    /// By how many hundredths of itself a duration may be wrong; absent where all are exact.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    duration_error_percent: Option<f64>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -225,6 +231,7 @@ pub(crate) async fn series(
         starts: found.starts.into_iter().map(rfc3339).collect(),
         series: found.lines.into_iter().map(|line| Line { keys: line.keys, values: line.values }).collect(),
         source: found.source.name(),
+        duration_error_percent: found.source.duration_error_percent(),
     }))
 }
 
@@ -280,5 +287,6 @@ async fn groups(app: &App, signed_in: &SignedIn, query: &TopQuery) -> Result<Gro
         measures: query.measures().iter().map(|it| it.name()).collect(),
         groups: groups.chain(others).collect(),
         source: source.name(),
+        duration_error_percent: source.duration_error_percent(),
     })
 }

@@ -5,6 +5,7 @@
 mod condition;
 mod facts;
 mod insight;
+mod measures;
 mod one;
 mod open;
 mod parameters;
