@@ -12,7 +12,7 @@ CREATE TABLE IF NOT EXISTS network_days
     -- Of connections that succeeded or failed, each value once, in order; where there are more than 4096, those with the lowest cityHash64.
     devices Array(UInt64) CODEC(T64, ZSTD(9)),
     client_addresses Array(IPv6) CODEC(ZSTD(1)),
-    addresses Array(LowCardinality(String)) CODEC(ZSTD(1)),
+    addresses Array(LowCardinality(String)) CODEC(ZSTD(9)),
     -- Nanoseconds at which the query that counted began.
     version UInt64 CODEC(Delta, ZSTD(1))
 )
@@ -20,6 +20,8 @@ ENGINE = ReplacingMergeTree(version)
 PARTITION BY toYYYYMM(day)
 ORDER BY (tenant, remote_network_id, day)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
+-- Without notes days of the last weeks are counted anew, so that they are in it too; `rebuild` counts older ones.
+TRUNCATE TABLE IF EXISTS days_sealed;
 -- More than half of what the roll-ups by hour and day take are the counters of bytes; packed harder they make room for it.
 ALTER TABLE connections_by_hour MODIFY COLUMN bytes_received UInt128 CODEC(ZSTD(9)), MODIFY COLUMN bytes_transferred UInt128 CODEC(ZSTD(9));
 ALTER TABLE connections_by_day MODIFY COLUMN bytes_received UInt128 CODEC(ZSTD(9)), MODIFY COLUMN bytes_transferred UInt128 CODEC(ZSTD(9));

@@ -4,12 +4,12 @@
 use schemas::ids::Tenant;
 
 use super::days::DayOfNetwork;
-use super::{HOUR, HOURS_AT_ONCE, Unit, count_from_raw};
+use super::{DAY, HOUR, HOURS_AT_ONCE, Unit, count_from_raw};
 use crate::client::ClickHouse;
 use crate::error::QueryError;
 
-/// A duration that is told by its step is wrong by no more than this part of it.
-pub const DURATION_ERROR: f64 = 0.5 / STEPS as f64;
+/// A duration that is told by the middle of its step is wrong by no more than this part of it.
+pub const DURATION_ERROR: f64 = 1.0 / 32.0;
 /// Values of a set; of more, those whose hashes are lowest. A number of distinct values is exact where no set is full; else its standard error
 /// is a 64th of it, one by the root of this.
 pub const SET_MAX: u32 = 4_096;
@@ -20,8 +20,8 @@ const STEPS: u32 = 16;
 const REST: u32 = 52 - STEPS.ilog2();
 /// The first bits of the first step but one, which begins at a microsecond; nothing lies between it and zero, which is the first.
 const FIRST: u32 = 1_023 * STEPS;
-/// Hours of a day.
-const HOURS: i64 = 24;
+/// Days of one statement: no more hours than others have.
+const DAYS_AT_ONCE: usize = HOURS_AT_ONCE / 24;
 
 pub(super) const COUNTS: &str = "durations, devices, client_addresses, addresses";
 
@@ -66,10 +66,10 @@ pub(crate) fn distinct(sets: &str) -> String {
 
 /// Counts days of one tenant anew from the raw rows.
 pub(super) async fn count(clickhouse: &ClickHouse, tenant: &Tenant, days: &[&DayOfNetwork]) -> Result<(), QueryError> {
-    for some in days.chunks(HOURS_AT_ONCE / HOURS as usize) {
+    for some in days.chunks(DAYS_AT_ONCE) {
         let hours = |it: &&DayOfNetwork| {
             let (day, network) = (it.day, it.remote_network.get());
-            (0..HOURS).map(move |hour| (day + hour * HOUR, network))
+            (0..DAY / HOUR).map(move |hour| (day + hour * HOUR, network))
         };
         count_from_raw(clickhouse, Unit::NetworkDay, tenant, some.iter().flat_map(hours).collect()).await?;
     }
