@@ -93,7 +93,7 @@ fn asked(select: &SelectOptions) -> anyhow::Result<(ClickHouse, &Tenant)> {
 fn from(source: traffic::Source) -> String {
     match source.duration_error_percent() {
         None => format!("from {}", source.name()),
-        Some(error) => format!("from {}, durations within {error:.1} %", source.name()),
+        Some(error) => format!("from {}, durations within {error} %", source.name()),
     }
 }
 
