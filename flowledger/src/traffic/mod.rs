@@ -48,14 +48,14 @@ pub(crate) async fn run(command: TrafficCommand) -> anyhow::Result<()> {
             let asked @ Asked { clickhouse, tenant, .. } = &Asked::of(&select)?;
             let series = traffic::series(clickhouse, tenant, &query, Moment::now()).await?;
             print::series(&query, &series, &asked.networks(shows(query.groups().by()))?, select.json)?;
-            said(&format!("from {}", series.source.name()));
+            said(&from(series.source));
         }
         TrafficCommand::Top { select, filter, by, groups } => {
             let query = TopQuery::new(filter.0, &by, groups.measures(), groups.limit)?;
             let asked @ Asked { clickhouse, tenant, .. } = &Asked::of(&select)?;
             let top = traffic::top(clickhouse, tenant, &query, Moment::now()).await?;
             print::top(&query, &top, &asked.networks(shows(query.by()))?, select.json)?;
-            said(&format!("from {}", top.source.name()));
+            said(&from(top.source));
         }
         TrafficCommand::Facets { select, filter, of, limit } => {
             let asked @ Asked { clickhouse, tenant, .. } = &Asked::of(&select)?;
@@ -117,6 +117,14 @@ impl<'a> Asked<'a> {
 /// True where groups by these dimensions show addresses of clients.
 fn shows(dimensions: &[Dimension]) -> bool {
     dimensions.contains(&Dimension::ClientAddress)
+}
+
+/// Where an answer comes from, and how exact it is.
+fn from(source: traffic::Source) -> String {
+    match source.duration_error_percent() {
+        None => format!("from {}", source.name()),
+        Some(error) => format!("from {}, durations within {error} %", source.name()),
+    }
 }
 
 #[expect(clippy::print_stderr, reason = "what is no answer goes beside it")]

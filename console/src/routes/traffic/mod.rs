@@ -83,11 +83,14 @@ pub(crate) struct Groups {
     measures: Vec<&'static str>,
     /// Most of the first measure first; all others last.
     groups: Vec<Group>,
-    /// `raw` or `rollup`.
+    /// `raw`, `rollup` or `sketches`.
     source: &'static str,
     /// Where networks of clients come from.
     #[serde(skip_serializing_if = "Option::is_none")]
     client_networks: Option<NetworkEdition>,
+    /// By how many hundredths of itself a duration may be wrong; absent where all are exact.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    duration_error_percent: Option<f64>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -109,11 +112,14 @@ pub(crate) struct Series {
     /// Beginnings of the buckets; the first may lie before the range.
     starts: Vec<String>,
     series: Vec<Line>,
-    /// `raw` or `rollup`.
+    /// `raw`, `rollup` or `sketches`.
     source: &'static str,
     /// Where networks of clients come from.
     #[serde(skip_serializing_if = "Option::is_none")]
     client_networks: Option<NetworkEdition>,
+    /// By how many hundredths of itself a duration may be wrong; absent where all are exact.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    duration_error_percent: Option<f64>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -250,6 +256,7 @@ pub(crate) async fn series(
         measures: query.groups().measures().iter().map(|it| it.name()).collect(),
         starts: found.starts.into_iter().map(rfc3339).collect(),
         source: found.source.name(),
+        duration_error_percent: found.source.duration_error_percent(),
     }))
 }
 
@@ -310,5 +317,6 @@ async fn groups(app: &App, signed_in: &SignedIn, query: &TopQuery) -> Result<Gro
         groups: groups.chain(others).collect(),
         client_networks: app.networks.source_for(query.by()),
         source: source.name(),
+        duration_error_percent: source.duration_error_percent(),
     })
 }
