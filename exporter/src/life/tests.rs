@@ -2,13 +2,13 @@
 
 use std::io::Read;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use clickhouse_io::QueryError;
+use prometheus_client::metrics::gauge::Gauge;
 use report_life::Limits;
 use report_store::StoreError;
 use schemas::report_request::{BarrierOffset, ReportKind};
-
-use std::time::Duration;
 
 use super::*;
 use crate::fakes::Fake;
@@ -337,8 +337,7 @@ async fn report_that_waits_is_cancelled_too() {
         let (metrics, took) = cancel_after(&fake, &request, Duration::from_secs(60)).await;
         assert!(took < Duration::from_secs(1), "{took:?}");
         assert_eq!((cancelled(&metrics), uploads_open(&fake)), (1, 0));
-        let idle =
-            [&metrics.waiting, &metrics.queued, &metrics.running].map(prometheus_client::metrics::gauge::Gauge::get);
+        let idle = [&metrics.waiting, &metrics.queued, &metrics.running].map(Gauge::get);
         assert_eq!(idle, [0, 0, 0]);
         assert_eq!(fake.0.done().last().unwrap(), "Cancelled");
     }
