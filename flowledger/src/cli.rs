@@ -9,6 +9,7 @@ use schemas::times::Moment;
 
 use crate::aggregate::AggregateCommand;
 use crate::dead_letter::DeadLetterCommand;
+use crate::report::ReportCommand;
 use crate::traffic::TrafficCommand;
 
 /// Event-sourced analytics of zero-trust network traffic: from Connectors' log lines through Kafka and ClickHouse to reports.
@@ -42,6 +43,9 @@ pub(crate) enum Command {
     /// Ask for a tenant's traffic: connections, measures over time, groups with most, names.
     #[command(subcommand)]
     Traffic(Box<TrafficCommand>),
+    /// Ask for a tenant's reports, follow, cancel and download them.
+    #[command(subcommand)]
+    Report(Box<ReportCommand>),
     /// Serve ClickHouse's HTTP interface from the embedded engine; for a look and for tests.
     Clickhouse(ClickhouseOptions),
     /// Read a password from standard input and print its hash for `console.accounts`.

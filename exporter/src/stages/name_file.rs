@@ -26,9 +26,19 @@ pub(crate) fn file_name(request: &ReportRequest) -> String {
     format!("flowledger-{}-{kind}-{from}-{to}.{format}{packing}", request.tenant)
 }
 
-/// The same for every attempt, so that a second one replaces the first.
-pub(crate) fn object_key(request: &ReportRequest) -> String {
-    format!("reports/{}/{}/{}", request.tenant, request.report_id, file_name(request))
+/// Where everything of a report lies.
+pub(crate) fn folder(request: &ReportRequest) -> String {
+    format!("reports/{}/{}", request.tenant, request.report_id)
+}
+
+/// One for each attempt: what an earlier one leaves or deletes is never what a later one has made.
+pub(crate) fn object_key(request: &ReportRequest, attempt: i32) -> String {
+    format!("{}/{attempt}/{}", folder(request), file_name(request))
+}
+
+/// The attempt that a file of this request was made by; `None` where the key is none of ours.
+pub(crate) fn attempt_of(request: &ReportRequest, key: &str) -> Option<i32> {
+    key.strip_prefix(&folder(request))?.strip_prefix('/')?.split_once('/')?.0.parse().ok()
 }
 
 fn stamp(moment: Moment) -> String {
@@ -61,10 +71,16 @@ mod tests {
 
     #[test]
     fn name_says_tenant_kind_and_range() {
+        let key = object_key(&request(), 3);
         assert_eq!(
-            object_key(&request()),
-            "reports/acme/0193a0b0-0000-7000-8000-000000000001/\
+            key,
+            "reports/acme/0193a0b0-0000-7000-8000-000000000001/3/\
              flowledger-acme-network-events-20261101T000000Z-20261102T000000Z.csv.gz"
         );
+        assert_eq!(attempt_of(&request(), &key), Some(3));
+        let others = key.replace("acme", "globex");
+        for foreign in [others.as_str(), &folder(&request()), &key.replace("/3/", "/x/"), &key.replace("/3/", "/")] {
+            assert_eq!(attempt_of(&request(), foreign), None, "{foreign}");
+        }
     }
 }

@@ -12,7 +12,7 @@ pub(crate) struct MailText {
     pub(crate) subject: String,
     pub(crate) text: String,
     pub(crate) html: String,
-    /// The same for every attempt at this report and receiver, so that a mail that came twice can be known.
+    /// The same for every mail about this end of the report to this receiver, so that one that came twice can be known.
     pub(crate) message_id: String,
 }
 
@@ -54,7 +54,7 @@ pub(crate) fn write_mail(state: &ReportState, request: &ReportRequest, receiver:
         escaped(&link),
     );
     let safe: String = receiver.chars().map(|char| if char.is_ascii_alphanumeric() { char } else { '.' }).collect();
-    let message_id = format!("<{}.{safe}@reports.flowledger>", request.report_id);
+    let message_id = format!("<{}.{}.{safe}@reports.flowledger>", request.report_id, state.attempt);
     MailText { subject: format!("{subject}: {what}, {range}"), text, html, message_id }
 }
 

@@ -13,4 +13,5 @@ mod kept;
 mod kinds;
 mod oracle;
 mod parts;
+mod report_life;
 mod stack;

@@ -6,6 +6,7 @@ use clickhouse_io::{ClickHouse, ClickHouseConfig};
 use kafka_io::{KafkaConfig, Producer};
 use local_parts::given::{GivenClickHouse, GivenS3, GivenSmtp};
 use local_parts::{ClickHouseProcess, Kafka, Mail, MailServer, S3, SchemaRegistry, Silent, given};
+use report_store::{ReportStore, StoreConfig};
 use schema_registry::{Registry, RegistryConfig};
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -135,13 +136,8 @@ impl Parts {
         ClickHouse::new(&self.clickhouse_config())
     }
 
-    /// The sections of `flowledger.toml` that say where the parts are.
-    pub(crate) fn sections(&self) -> String {
-        let registry = match &self.registry {
-            Part::Own(registry) => registry.url(),
-            Part::Given(url) => url.clone(),
-        };
-        let s3 = match &self.s3 {
+    fn s3_given(&self) -> GivenS3 {
+        match &self.s3 {
             Part::Own(s3) => GivenS3 {
                 endpoint: s3.endpoint(),
                 access_key: s3.access_key().to_owned(),
@@ -149,7 +145,30 @@ impl Parts {
                 bucket: s3.bucket().to_owned(),
             },
             Part::Given(given) => given.clone(),
+        }
+    }
+
+    /// The store of the journey's reports.
+    pub(crate) fn store(&self) -> ReportStore {
+        let s3 = self.s3_given();
+        let config = StoreConfig {
+            url: format!("s3://{}/{}", s3.bucket, self.prefix),
+            endpoint: Some(s3.endpoint),
+            access_key: Some(s3.access_key),
+            secret_key: Some(s3.secret_key.into()),
+            allow_http: true,
+            ..StoreConfig::default()
         };
+        ReportStore::open(&config).unwrap()
+    }
+
+    /// The sections of `flowledger.toml` that say where the parts are.
+    pub(crate) fn sections(&self) -> String {
+        let registry = match &self.registry {
+            Part::Own(registry) => registry.url(),
+            Part::Given(url) => url.clone(),
+        };
+        let s3 = self.s3_given();
         let smtp = match &self.mail {
             Part::Own(mail) => GivenSmtp {
                 host: "localhost".to_owned(),

@@ -5,6 +5,7 @@
 pub(crate) mod condition;
 mod facts;
 mod insight;
+mod measures;
 mod one;
 mod open;
 pub(crate) mod parameters;
