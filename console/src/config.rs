@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use report_life::Limits;
@@ -19,6 +20,9 @@ pub struct Config {
     pub public_url: String,
     /// Accounts; one a tenant at this stage.
     pub accounts: Vec<Account>,
+    /// Database in MaxMind's format of AS numbers, from which networks of shown addresses come; none by default. Read at the start, by
+    /// `flowledger traffic` too.
+    pub asn_database: Option<PathBuf>,
     /// How long a session lasts, 60 to 604 800 s.
     #[serde(with = "seconds")]
     pub session_max: Duration,
@@ -59,6 +63,7 @@ impl Default for Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             public_url: "http://127.0.0.1:8080".to_owned(),
             accounts: Vec::new(),
+            asn_database: None,
             session_max: Duration::from_secs(12 * 3600),
             drain_max: Duration::from_secs(10),
             limits: Limits::default(),
@@ -160,6 +165,7 @@ mod tests {
           "listen": "127.0.0.1:8080",
           "public_url": "http://127.0.0.1:8080",
           "accounts": [],
+          "asn_database": null,
           "session_max": 43200.0,
           "drain_max": 10.0
         }

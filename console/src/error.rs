@@ -20,6 +20,9 @@ pub enum Error {
     /// The address cannot be listened on.
     #[error("cannot listen: {0}")]
     Listen(#[from] std::io::Error),
+    /// Networks of addresses cannot be looked up.
+    #[error("console.asn_database: {0}")]
+    Networks(#[from] address_lookup::OpenError),
     /// Kafka cannot be used as it is.
     #[error(transparent)]
     Kafka(#[from] KafkaError),

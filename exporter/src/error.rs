@@ -8,6 +8,8 @@ use report_store::StoreError;
 use schema_registry::{DecodeError, RegistryError};
 use service_kit::tasks::GroupError;
 
+use crate::render::GROUPS_BYTES_MAX;
+
 /// Why the exporter ended.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -55,6 +57,9 @@ pub(crate) enum FileError {
     /// The file could not be written.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// What is counted does not fit memory.
+    #[error("groups and their values take more than {GROUPS_BYTES_MAX} bytes")]
+    TooManyValues,
     /// More than its tenant may have.
     #[error(transparent)]
     OverLimit(#[from] OverLimit),
@@ -73,6 +78,10 @@ impl FileError {
             }
             Self::Store(_) => {
                 "the file could not be written to the object store; please ask for the report again later"
+            }
+            Self::TooManyValues => {
+                "the connections have more different addresses than can be counted at once; please ask for a shorter range or \
+                 for fewer Resources or Users"
             }
             Self::OverLimit(over) => &over.message,
             Self::Cancelled => "the report was cancelled",

@@ -204,20 +204,20 @@ impl Outside for Fake {
 
     async fn plan(&self, query: &ReportQuery, _: u64) -> Result<Vec<Slice>, QueryError> {
         self.0.fault("plan", &self.0.plan_faults)?;
-        let at = |slice: i64| Moment::from_micros(query.from.as_micros() + slice * 1_000_000);
+        let at = |slice: i64| Moment::from_micros(query.filter.from.as_micros() + slice * 1_000_000);
         let rows = 2 + self.0.deleted.load(Ordering::Relaxed);
         let stretch = |slice: i64| Stretch { from: at(slice), to: at(slice + 1), rows };
         Ok((0..SLICES).map(|slice| Slice { stretches: vec![stretch(slice)] }).collect())
     }
 
-    async fn read_slice(&self, _: &ReportQuery, slice: &Slice) -> Result<FakeRows, QueryError> {
+    async fn read_slice(&self, query: &ReportQuery, slice: &Slice) -> Result<FakeRows, QueryError> {
         let takes = *self.0.read_takes.lock().unwrap();
         let reading = Reading::begin(&self.0);
         tokio::time::sleep(takes).await;
         drop(reading);
         self.0.fault("read", &self.0.read_faults)?;
         let rows = [1, 2].map(|number| row(slice.stretches[0].from.as_micros() + number * 100_000));
-        Ok(FakeRows(Some(native_block(&rows).into())))
+        Ok(FakeRows(Some(native_block(&rows, query.columns).into())))
     }
 
     async fn recount(&self, _: &ReportQuery, slice: &Slice) -> Result<Slice, QueryError> {

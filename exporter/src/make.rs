@@ -100,7 +100,7 @@ impl<O: Outside> Life<O> {
             let may_work_later = match &error {
                 FileError::Cancelled => return Ok(Self::event(state, ReportEventType::Cancelled)),
                 // Each question has waited as long as it may, or waiting is of no use.
-                FileError::Rows(_) | FileError::OverLimit(_) => false,
+                FileError::Rows(_) | FileError::OverLimit(_) | FileError::TooManyValues => false,
                 // Not since the report began: a long one would have no second attempt.
                 FileError::Store(_) => failing_since.get_or_insert_with(Instant::now).elapsed() < self.config.retry_max,
             };

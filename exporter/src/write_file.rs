@@ -17,6 +17,7 @@ use crate::error::FileError;
 use crate::metrics::ExporterMetrics;
 use crate::pack::{PartQueue, packing};
 use crate::render::Renderer;
+use crate::stages::choose_writer::choose_writer;
 use crate::tools::Tools;
 
 /// Pieces of an answer, of some hundred KB, that wait to be rendered.
@@ -93,7 +94,9 @@ impl<O: Outside> WriteFile<'_, O> {
     ) -> Result<(), FileError> {
         let (texts, received) = mpsc::channel(PARTS_WAITING);
         let parts = PartQueue::new(packing(request.compression), self.tools.clone());
-        let renderer = Renderer::new(texts, self.tools.clone(), progress.clone(), self.metrics.rows.clone());
+        // What cannot be made was refused before.
+        let writer = choose_writer(request).map_err(QueryError::Mismatch)?;
+        let renderer = Renderer::new(writer, texts, self.tools.clone(), progress.clone(), self.metrics.rows.clone());
         // Where one fails the other is dropped, and with it what it waits for.
         tokio::try_join!(
             self.render(renderer, query, slices, progress),
@@ -116,6 +119,9 @@ impl<O: Outside> WriteFile<'_, O> {
                 let (done, ended);
                 (renderer, done, ended) = self.render_slice(renderer, query, rest.clone()).await?;
                 rest = rest.rest(done);
+                if renderer.is_too_large() {
+                    return Err(FileError::TooManyValues);
+                }
                 if done > 0 {
                     patience = Patience::new(self.retry_max);
                 }
@@ -129,8 +135,7 @@ impl<O: Outside> WriteFile<'_, O> {
             }
             progress.send_modify(|written| written.slices += 1);
         }
-        renderer.finish().await;
-        Ok(())
+        Ok(renderer.finish().await?)
     }
 
     /// Fewer rows than were planned may be all there are: copies may be deleted while a report is made.

@@ -49,6 +49,8 @@ pub(crate) enum Unit {
     Hour,
     /// `connections_by_day`.
     Day,
+    /// `network_days`: durations by steps, and what was seen.
+    NetworkDay,
 }
 
 impl From<Unit> for rollup::Unit {
@@ -57,6 +59,7 @@ impl From<Unit> for rollup::Unit {
             Unit::Minute => Self::Minute,
             Unit::Hour => Self::Hour,
             Unit::Day => Self::Day,
+            Unit::NetworkDay => Self::NetworkDay,
         }
     }
 }
@@ -109,7 +112,12 @@ pub(crate) async fn run(command: AggregateCommand) -> anyhow::Result<()> {
                 said("roll-up and raw rows are the same");
                 return Ok(());
             }
-            let keys = "USER, SERVICE ACCOUNT, RESOURCE, CONNECTOR, PROTOCOL, TUNNEL PATH, COUNTRY";
+            let keys = match by {
+                Unit::Minute | Unit::Hour | Unit::Day => {
+                    "USER, SERVICE ACCOUNT, RESOURCE, CONNECTOR, PROTOCOL, TUNNEL PATH, COUNTRY"
+                }
+                Unit::NetworkDay => "",
+            };
             let head = ["TIME", "NETWORK", keys, "ROLL-UP", "RAW ROWS"];
             let rows = found.iter().map(|it| {
                 let time = rfc3339(Moment::from_micros(it.time * 1_000_000));
@@ -119,7 +127,7 @@ pub(crate) async fn run(command: AggregateCommand) -> anyhow::Result<()> {
             line(&table(&head.map(str::to_owned), rows))?;
             let more = if found.len() as u64 == u64::from(SHOWN_MAX) { " or more" } else { "" };
             match by {
-                Unit::Hour | Unit::Day => {
+                Unit::Hour | Unit::Day | Unit::NetworkDay => {
                     bail!("{}{more} groups differ; `flowledger aggregate rebuild` counts them anew", found.len())
                 }
                 Unit::Minute => {

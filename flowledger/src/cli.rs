@@ -100,6 +100,40 @@ pub(crate) enum LogVersion {
     V3,
 }
 
+/// What the report of a log lists.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kind {
+    /// Network events, a line each.
+    #[default]
+    Events,
+    /// A line a Resource.
+    Summary,
+    /// A line a User.
+    Users,
+}
+
+/// Format of the report.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Comma-separated values.
+    #[default]
+    Csv,
+    /// Network events as JSON, one a line.
+    Ndjson,
+}
+
+/// How the report is packed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Packing {
+    /// Not at all.
+    #[default]
+    None,
+    /// gzip.
+    Gzip,
+    /// Zstandard.
+    Zstd,
+}
+
 #[derive(Clone, Debug, Args)]
 pub(crate) struct DemoOptions {
     /// Keep the data in this folder, and go on with what lies there.
@@ -112,8 +146,20 @@ pub(crate) struct DemoOptions {
     #[arg(long, value_name = "FILE", requires = "report")]
     pub(crate) input: Option<PathBuf>,
     /// Where the report goes.
-    #[arg(long, value_name = "OUT.csv", requires = "input")]
+    #[arg(long, value_name = "OUT", requires = "input")]
     pub(crate) report: Option<PathBuf>,
+    /// What it lists.
+    #[arg(long, value_enum, default_value_t, requires = "input")]
+    pub(crate) kind: Kind,
+    /// Its format.
+    #[arg(long, value_enum, default_value_t, requires = "input")]
+    pub(crate) format: Format,
+    /// How it is packed.
+    #[arg(long, value_enum, default_value_t, requires = "input")]
+    pub(crate) compression: Packing,
+    /// Its columns in this order, joined with commas, instead of the contract's.
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', requires = "input")]
+    pub(crate) columns: Vec<String>,
     /// Version of the log.
     #[arg(long, value_enum, default_value_t, requires = "input")]
     pub(crate) log_version: LogVersion,

@@ -35,6 +35,7 @@ pub const ALL: &[Migration] = migrations! {
     9 "009_connections_by_day";
     10 "010_days_sealed";
     11 "011_copies_deleted";
+    12 "012_network_days";
 };
 
 #[cfg(test)]

@@ -33,8 +33,10 @@ const DAY_MICROS: i64 = 86_400_000_000;
 const LARGE: &str = "tenant-0";
 const USERS: u64 = 5_000;
 const RESOURCES: u64 = 2_000;
-/// A tenth of what ingest does a second of its CPU time.
-const INGEST_PER_SECOND: f64 = 78_000.0;
+/// Remote Networks of a tenant.
+const NETWORKS: u64 = 40;
+/// A tenth of what ingest and engine together do a second on two cores; `freshness` is measured at half of it.
+const INGEST_PER_SECOND: f64 = 36_000.0;
 
 /// Who asks, and what goes on meanwhile.
 #[derive(Clone, Copy)]
@@ -73,7 +75,7 @@ pub(crate) async fn measure(small: bool) -> anyhow::Result<Measured> {
     if stage.is_some() {
         // Fewer rows, of which each is a session of its own: little comes twice.
         clickhouse.execute("TRUNCATE TABLE connections SYNC").await?;
-        for table in [rollup::HOURS_TABLE, rollup::DAYS_TABLE] {
+        for table in [rollup::HOURS_TABLE, rollup::DAYS_TABLE, rollup::NETWORK_DAYS_TABLE] {
             clickhouse.execute(&format!("TRUNCATE TABLE {table} SYNC")).await?;
         }
         fill(&clickhouse, 2_000_000, Rows::Thin).await?;
@@ -105,20 +107,23 @@ async fn sizes(clickhouse: &ClickHouse, rows: Rows, measured: &mut Measured) -> 
          SELECT sumIf(bytes_on_disk, table = 'connections') / sumIf(rows, table = 'connections') AS raw,
              100 * sumIf(bytes_on_disk, table != 'connections') / (raw * large) AS share,
              sumIf(rows, table = 'connections_by_hour'), sumIf(bytes_on_disk, table = 'connections_by_hour'),
-             sumIf(rows, table = 'connections_by_day'), sumIf(bytes_on_disk, table = 'connections_by_day'), large
+             sumIf(rows, table = 'connections_by_day'), sumIf(bytes_on_disk, table = 'connections_by_day'),
+             sumIf(rows, table = 'network_days'), sumIf(bytes_on_disk, table = 'network_days'), large
          FROM system.parts WHERE active AND database = currentDatabase()
-             AND table IN ('connections', 'connections_by_hour', 'connections_by_day')"
+             AND table IN ('connections', 'connections_by_hour', 'connections_by_day', 'network_days')"
     );
     let text = clickhouse.text(&sql).await?;
     let numbers: Vec<f64> = text.split_whitespace().map(str::parse).collect::<Result<_, _>>()?;
-    let [raw, share, hour_rows, hour_bytes, day_rows, day_bytes, large] = numbers[..] else {
+    let [raw, share, hour_rows, hour_bytes, day_rows, day_bytes, network_rows, network_bytes, large] = numbers[..]
+    else {
         anyhow::bail!("sizes are not as asked: {text}");
     };
     let suffix = rows.suffix();
     measured.figures.push(Figure::new(format!("raw_bytes_per_row{suffix}"), raw, "bytes", "goal", 52.0));
     measured.figures.push(Figure::new(format!("rollups_share_of_raw_percent{suffix}"), share, "%", "goal", 10.0));
     let note = format!(
-        "{large} rows of the large tenant{suffix}; by hour {hour_rows}, {hour_bytes} bytes; by day {day_rows}, {day_bytes} bytes"
+        "{large} rows of the large tenant{suffix}; by hour {hour_rows}, {hour_bytes} bytes; by day {day_rows}, {day_bytes} bytes; by day \
+         and Remote Network {network_rows}, {network_bytes} bytes"
     );
     measured.notes.push(note);
     Ok(())
@@ -151,6 +156,15 @@ impl<'a> Questions<'a> {
         traffic::series(self.store, &self.tenant, &self.by_day, *END).await.map(|series| series.lines.len())
     }
 
+    /// How long connections in a Remote Network took, by day of the year.
+    async fn durations(&self, filter: TrafficFilter) -> Result<usize, QueryError> {
+        let measures = [Measure::DurationP50, Measure::DurationP95];
+        let query = SeriesQuery::new(filter.within(year().0, year().1), Some(Bucket::Day), &[], &measures, 10);
+        let query = query.map_err(|error| QueryError::Mismatch(error.to_string()))?;
+        let series = traffic::series(self.store, &self.tenant, &query, *END).await?;
+        Ok(series.lines.iter().flat_map(|line| &line.values).filter(|values| values[0] > 0).count())
+    }
+
     async fn top(&self, filter: TrafficFilter, measures: &[Measure]) -> Result<usize, QueryError> {
         let query = TopQuery::new(filter, &[Dimension::Resource], measures, 10);
         let query = query.map_err(|error| QueryError::Mismatch(error.to_string()))?;
@@ -174,6 +188,12 @@ fn of_resource(random: &mut StdRng) -> TrafficFilter {
     TrafficFilter { resources: resource.into_iter().collect(), ..TrafficFilter::default() }
 }
 
+/// Some Remote Network of the tenant, whose number is 0.
+fn of_network(random: &mut StdRng) -> TrafficFilter {
+    let network = random.random_range(1..NETWORKS).to_string().parse();
+    TrafficFilter { remote_networks: network.into_iter().collect(), ..TrafficFilter::default() }
+}
+
 /// Thirty days of a User with half of the Resources.
 fn of_month(random: &mut StdRng) -> TrafficFilter {
     let from = END.as_micros() - random.random_range(30..365) * DAY_MICROS;
@@ -194,6 +214,7 @@ impl Bench<'_> {
         self.ask(scene, "user_page", 100.0, of_user, async |it| questions.page(it).await).await?;
         self.ask(scene, "resource_page", 100.0, of_resource, async |it| questions.page(it).await).await?;
         self.ask(scene, "year_by_day", 150.0, |_| (), async |()| questions.by_day().await).await?;
+        self.ask(scene, "year_durations", 150.0, of_network, async |it| questions.durations(it).await).await?;
         self.ask(scene, "top_10", 150.0, of_month, async |it| questions.top(it, counts).await).await?;
         self.ask(scene, "top_10_raw", 150.0, of_month, async |it| questions.top(it, exact).await).await?;
         let some_id = |random: &mut StdRng| ids[random.random_range(0..ids.len())];

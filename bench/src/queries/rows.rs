@@ -1,6 +1,6 @@
 //! A year of made-up traffic, made by the engine itself.
 
-use super::{DAY_MICROS, END, RESOURCES, USERS};
+use super::{DAY_MICROS, END, NETWORKS, RESOURCES, USERS};
 
 /// Resources that a User goes to.
 const USUAL: u64 = 20;
@@ -66,7 +66,7 @@ fn insert(first: u64, count: u64, of: u64, size: &str) -> String {
                  1 + toUInt64(floor(pow(rand(3) / 4294967296, 2) * {USERS})) AS user,
                  intHash64(user * {USUAL} + toUInt64(floor(pow(rand(4) / 4294967296, 2) * {USUAL}))) AS choice,
                  1 + toUInt64(floor(pow((choice % 1000000) / 1000000, 2) * {RESOURCES})) AS resource,
-                 tenant_number * 100 + resource % 40 AS network,
+                 tenant_number * 100 + resource % {NETWORKS} AS network,
                  {begin} + toInt64(number) * {step} AS at, intDiv(at, {DAY_MICROS}) * {DAY_MICROS} AS day
              SELECT number AS session, tenant_number, user, resource, network, network * 10 + rand(10) % 3 AS connector,
                  if(rand(12) % 3 = 0, 'relay', 'direct') AS path,

@@ -3,6 +3,7 @@
 mod changes;
 mod downloads;
 mod fixture;
+mod networks;
 mod pages;
 mod parts_away;
 mod refusals;

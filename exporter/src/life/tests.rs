@@ -8,7 +8,6 @@ use clickhouse_io::QueryError;
 use prometheus_client::metrics::gauge::Gauge;
 use report_life::Limits;
 use report_store::StoreError;
-use report_writer::HEADER;
 use schemas::report_request::{BarrierOffset, ReportKind};
 
 use super::*;
@@ -16,6 +15,7 @@ use crate::fakes::Fake;
 use crate::make::{BARRIER_EVERY, TELL_EVERY};
 use crate::metrics::FateLabel;
 use crate::stages::check_request::tests::request;
+use crate::stages::choose_writer::choose_writer;
 use crate::stages::name_file::object_key;
 
 /// Gives what was counted meanwhile.
@@ -35,6 +35,11 @@ fn ends(metrics: &ExporterMetrics) -> (u64, u64) {
 fn mails(metrics: &ExporterMetrics) -> (u64, u64) {
     let of = |fate| metrics.mails.get_or_create(&FateLabel { fate }).get();
     (of("sent"), of("given_up"))
+}
+
+fn header() -> String {
+    let mut writer = choose_writer(&request()).unwrap_or_else(|refused| panic!("{refused}"));
+    String::from_utf8(writer.rows().header()).unwrap()
 }
 
 /// Reports that were cancelled.
@@ -100,7 +105,7 @@ async fn file_has_the_header_and_each_row_once_in_order_of_time() {
     live(&fake, &request()).await;
     let mut text = String::new();
     flate2::read::MultiGzDecoder::new(&file(&fake)[..]).read_to_string(&mut text).unwrap();
-    let rows: Vec<_> = text.strip_prefix(HEADER).unwrap().lines().collect();
+    let rows: Vec<_> = text.strip_prefix(&header()).unwrap().lines().collect();
     assert_eq!(rows.len(), 6);
     // Times come first in a row, and all are different once they are cut to hundredths.
     assert!(rows.is_sorted_by(|one, next| one < next), "{rows:#?}");
@@ -261,9 +266,9 @@ async fn outage_without_an_end_fails_the_report_after_the_configured_wait() {
 #[tokio::test(start_paused = true)]
 async fn request_that_cannot_be_made_fails_before_anything_is_read() {
     let fake = Fake::default();
-    live(&fake, &ReportRequest { kind: ReportKind::Summary, ..request() }).await;
+    live(&fake, &ReportRequest { kind: ReportKind::Unknown, ..request() }).await;
     assert_eq!(fake.0.calls("plan") + fake.0.calls("write"), 0);
-    assert!(reason(&fake).contains("this kind of report"));
+    assert!(reason(&fake).starts_with("kind is not known"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,18 +2,28 @@
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use schemas::report_request::{Compression, ReportRequest};
+use schemas::report_request::{Compression, ReportFormat, ReportKind, ReportRequest};
 use schemas::times::Moment;
 
 /// `flowledger-acme-network-events-20261101T000000Z-20261102T000000Z.csv.gz`.
 pub(crate) fn file_name(request: &ReportRequest) -> String {
-    let ending = match request.compression {
-        Compression::Gzip => "csv.gz",
-        Compression::Zstd => "csv.zst",
-        Compression::None | Compression::Unknown => "csv",
+    let kind = match request.kind {
+        ReportKind::Summary => "summary",
+        ReportKind::UserActivity => "user-activity",
+        ReportKind::Events | ReportKind::Unknown => "network-events",
+    };
+    let format = match request.format {
+        ReportFormat::Ndjson => "ndjson",
+        ReportFormat::Parquet => "parquet",
+        ReportFormat::Csv | ReportFormat::Unknown => "csv",
+    };
+    let packing = match request.compression {
+        Compression::Gzip => ".gz",
+        Compression::Zstd => ".zst",
+        Compression::None | Compression::Unknown => "",
     };
     let (from, to) = (stamp(request.range_from), stamp(request.range_to));
-    format!("flowledger-{}-network-events-{from}-{to}.{ending}", request.tenant)
+    format!("flowledger-{}-{kind}-{from}-{to}.{format}{packing}", request.tenant)
 }
 
 /// Where everything of a report lies.
@@ -40,6 +50,24 @@ fn stamp(moment: Moment) -> String {
 mod tests {
     use super::*;
     use crate::stages::check_request::tests::request;
+
+    #[test]
+    fn name_says_kind_and_ends_as_what_it_is() {
+        let named = |kind, format, compression| file_name(&ReportRequest { kind, format, compression, ..request() });
+        for (name, end) in [
+            (
+                named(ReportKind::Summary, ReportFormat::Csv, Compression::None),
+                "-summary-20261101T000000Z-20261102T000000Z.csv",
+            ),
+            (named(ReportKind::UserActivity, ReportFormat::Csv, Compression::Zstd), "000000Z.csv.zst"),
+            (named(ReportKind::Events, ReportFormat::Ndjson, Compression::Gzip), "000000Z.ndjson.gz"),
+            (named(ReportKind::Events, ReportFormat::Ndjson, Compression::Zstd), "000000Z.ndjson.zst"),
+        ] {
+            assert!(name.ends_with(end), "{name}");
+        }
+        let name = named(ReportKind::UserActivity, ReportFormat::Csv, Compression::None);
+        assert!(name.starts_with("flowledger-acme-user-activity-"), "{name}");
+    }
 
     #[test]
     fn name_says_tenant_kind_and_range() {

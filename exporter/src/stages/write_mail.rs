@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use report_life::{Phase, ReportState};
-use schemas::report_request::ReportRequest;
+use schemas::report_request::{ReportKind, ReportRequest};
 use schemas::times::Moment;
 
 /// Subject and bodies.
@@ -32,7 +32,11 @@ pub(crate) fn write_mail(state: &ReportState, request: &ReportRequest, receiver:
         let reason = state.reason.as_deref().unwrap_or("no reason was given");
         ("Your report failed", format!("The report that you asked for could not be made: {reason}."))
     };
-    let what = "Network events";
+    let what = match request.kind {
+        ReportKind::Summary => "Summary",
+        ReportKind::UserActivity => "User activity",
+        ReportKind::Events | ReportKind::Unknown => "Network events",
+    };
     let text = format!(
         "{opening}\n\nReport:  {what}\nTenant:  {}\nRange:   {range}{utc_text}\nReport id: {}\n\n\
          See it on the Analytics page (sign-in needed):\n{link}\n",

@@ -1,10 +1,11 @@
-//! The roll-ups: hours that are counted from the raw rows, days that are put together from hours, and minutes that name the offsets they
-//! were counted from.
+//! The roll-ups: hours that are counted from the raw rows, days that are put together from hours, minutes that name the offsets they
+//! were counted from, and days of Remote Networks with what merges but is no sum.
 
 mod check;
 mod days;
 mod minute_columns;
 mod minutes;
+mod network_days;
 mod rebuild;
 mod seal;
 
@@ -22,12 +23,16 @@ pub use self::seal::{IN_FLIGHT, Reach, UnsealedHour, seal, server_time, unsealed
 pub use check::{Difference, verify};
 pub use minute_columns::{MinuteColumns, MinuteCounts, MinuteKey};
 pub use minutes::{MINUTES_TABLE, counted_offsets, highest_counted, insert_minutes};
+pub use network_days::{DURATION_ERROR, SET_MAX};
+pub(crate) use network_days::{counted as counted_of_network, distinct, quantile};
 pub use rebuild::{Rebuild, rebuild};
 
 /// The roll-up by hour.
 pub const HOURS_TABLE: &str = "connections_by_hour";
 /// The roll-up by day.
 pub const DAYS_TABLE: &str = "connections_by_day";
+/// The roll-up by day and Remote Network alone.
+pub const NETWORK_DAYS_TABLE: &str = "network_days";
 
 /// What a roll-up counts by. All begin at whole units of UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +43,8 @@ pub enum Unit {
     Hour,
     /// `connections_by_day`.
     Day,
+    /// `network_days`.
+    NetworkDay,
 }
 
 impl Unit {
@@ -47,6 +54,7 @@ impl Unit {
             Self::Minute => (MINUTES_TABLE, "minute"),
             Self::Hour => (HOURS_TABLE, "hour"),
             Self::Day => (DAYS_TABLE, "day"),
+            Self::NetworkDay => (NETWORK_DAYS_TABLE, "day"),
         }
     }
 
@@ -54,7 +62,7 @@ impl Unit {
         match self {
             Self::Minute => 60,
             Self::Hour => HOUR,
-            Self::Day => DAY,
+            Self::Day | Self::NetworkDay => DAY,
         }
     }
 
@@ -63,13 +71,49 @@ impl Unit {
         match self {
             Self::Minute => format!("toStartOfMinute({time})"),
             Self::Hour => format!("toStartOfHour({time})"),
-            Self::Day => format!("toStartOfDay({time})"),
+            Self::Day | Self::NetworkDay => format!("toStartOfDay({time})"),
         }
     }
 
     /// What names a group.
     fn keys(self) -> String {
-        format!("tenant, {}, remote_network_id, {NAMES}", self.table().1)
+        let (_, time) = self.table();
+        match self.names() {
+            "" => format!("tenant, {time}, remote_network_id"),
+            names => format!("tenant, {time}, remote_network_id, {names}"),
+        }
+    }
+
+    /// What names a group, beside tenant, time and Remote Network.
+    const fn names(self) -> &'static str {
+        match self {
+            Self::Minute | Self::Hour | Self::Day => NAMES,
+            Self::NetworkDay => "",
+        }
+    }
+
+    /// What is counted of it.
+    const fn counts(self) -> &'static str {
+        match self {
+            Self::Minute | Self::Hour | Self::Day => COUNTS,
+            Self::NetworkDay => network_days::COUNTS,
+        }
+    }
+
+    /// The counts of a group that nothing is left of,
+    const fn nothing(self) -> &'static str {
+        match self {
+            Self::Minute | Self::Hour | Self::Day => "0, 0, 0, 0, 0, 0",
+            Self::NetworkDay => "[], [], [], []",
+        }
+    }
+
+    /// and what is true of all others.
+    const fn is_something(self) -> &'static str {
+        match self {
+            Self::Minute | Self::Hour | Self::Day => "succeeded + failed_dns + failed_other + denied > 0",
+            Self::NetworkDay => "notEmpty(addresses)",
+        }
     }
 }
 
@@ -112,12 +156,22 @@ pub async fn count_again(clickhouse: &ClickHouse, hours: &BTreeSet<HourOfNetwork
 
 /// Counts hours of one tenant.
 async fn count_some(clickhouse: &ClickHouse, tenant: &Tenant, hours: &[&HourOfNetwork]) -> Result<(), QueryError> {
-    let keys: Vec<(i64, u64)> = hours.iter().map(|it| (it.hour, it.remote_network.get())).collect();
+    let keys = hours.iter().map(|it| (it.hour, it.remote_network.get())).collect();
+    count_from_raw(clickhouse, Unit::Hour, tenant, keys).await
+}
+
+/// Counts groups of one tenant that lie in these hours of Remote Networks, whole units of them.
+async fn count_from_raw(
+    clickhouse: &ClickHouse,
+    unit: Unit,
+    tenant: &Tenant,
+    keys: Vec<(i64, u64)>,
+) -> Result<(), QueryError> {
     // The keys are a set over the table's own key and partition: only what they name is read.
     let sql = insert_counted(
-        Unit::Hour,
+        unit,
         &counted(
-            Unit::Hour,
+            unit,
             "tenant = {tenant:String}
              AND (toStartOfHour(end_time), remote_network_id) IN {keys:Array(Tuple(DateTime('UTC'), UInt64))}",
         ),
@@ -131,33 +185,35 @@ async fn count_some(clickhouse: &ClickHouse, tenant: &Tenant, hours: &[&HourOfNe
     clickhouse.within(query.execute()).await
 }
 
-/// What names a group, beside tenant, time and Remote Network.
+/// What names a group of a roll-up of sums.
 const NAMES: &str = "user_id, service_account_id, resource_id, connector_id, protocol, tunnel_path, country";
 /// What is counted of it.
 const COUNTS: &str = "succeeded, failed_dns, failed_other, denied, bytes_received, bytes_transferred";
 
 /// Writes groups with a version: a constant of the query, taken when it begins, so that who began later has seen at least as much.
 fn insert_counted(unit: Unit, groups: &str) -> String {
-    let (table, _) = unit.table();
-    let keys = unit.keys();
+    let ((table, _), keys, counts) = (unit.table(), unit.keys(), unit.counts());
     format!(
-        "INSERT INTO {table} ({keys}, {COUNTS}, version)
-         SELECT {keys}, {COUNTS}, toUInt64(toUnixTimestamp64Nano(now64(9))) FROM ({groups})"
+        "INSERT INTO {table} ({keys}, {counts}, version)
+         SELECT {keys}, {counts}, toUInt64(toUnixTimestamp64Nano(now64(9))) FROM ({groups})"
     )
 }
 
 /// The groups of raw rows, each fact once.
 fn counted(unit: Unit, condition: &str) -> String {
     let (keys, time) = (unit.keys(), format!("{} AS {}", unit.begin("end_time"), unit.table().1));
-    format!(
-        "SELECT {keys}, countIf(event_type = 'closed_connection') AS succeeded, countIf(is_dns) AS failed_dns,
+    let counts = match unit {
+        Unit::Minute | Unit::Hour | Unit::Day => {
+            "countIf(event_type = 'closed_connection') AS succeeded, countIf(is_dns) AS failed_dns,
              countIf(event_type = 'failed_to_connect' AND NOT is_dns) AS failed_other,
              countIf(event_type = 'denied_access') AS denied,
              sumIf(toUInt128(received), event_type = 'closed_connection') AS bytes_received,
-             sumIf(toUInt128(transferred), event_type = 'closed_connection') AS bytes_transferred
-         FROM ({}) GROUP BY {keys}",
-        facts(&time, condition)
-    )
+             sumIf(toUInt128(transferred), event_type = 'closed_connection') AS bytes_transferred"
+                .to_owned()
+        }
+        Unit::NetworkDay => network_days::counted(),
+    };
+    format!("SELECT {keys}, {counts} FROM ({}) GROUP BY {keys}", facts(&time, condition))
 }
 
 /// The same groups put together from rows of a finer roll-up; `rows` is what stands behind FROM, with its condition.
@@ -177,6 +233,7 @@ fn facts(time: &str, condition: &str) -> String {
     format!(
         "SELECT tenant, {time}, remote_network_id, user_id, service_account_id, resource_id, connector_id, protocol,
              tunnel_path, country, event_type, bytes_received AS received, bytes_transferred AS transferred, end_time,
+             duration_us, device_id, client_ip, resource_address,
              event_type = 'failed_to_connect' AND resource_ip IS NULL AND resource_address != ''
                  AND NOT isIPv4String(resource_address) AND NOT isIPv6String(resource_address) AS is_dns
          FROM connections WHERE {condition}

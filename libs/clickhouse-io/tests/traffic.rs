@@ -8,6 +8,8 @@ mod traffic_of_test;
 
 use std::collections::BTreeSet;
 
+use clickhouse_io::native::read::BlockReader;
+use clickhouse_io::report::{self, ColumnSet, ConnectionColumns, ReportQuery};
 use clickhouse_io::rollup::{MinuteColumns, MinuteCounts, MinuteKey};
 use clickhouse_io::rows::{ConnectionRow, Source};
 use clickhouse_io::traffic::{self, Line, Searched};
@@ -17,6 +19,7 @@ use engine_of_test::engine;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use schemas::connection_event::{ConnectionEvent, ConnectionStatus, EventType, Protocol, TunnelPath};
+use schemas::event_id::EventId;
 use schemas::examples::connection;
 use schemas::ids::Tenant;
 use schemas::times::Moment;
@@ -91,6 +94,37 @@ fn push_minute(columns: &mut MinuteColumns, event: &ConnectionEvent, offset: i64
     columns.push(&key, &counts, &[offset]);
 }
 
+/// Facts that a report reads, of each its id.
+async fn reported(
+    clickhouse: &ClickHouse,
+    tenant: &Tenant,
+    filter: &TrafficFilter,
+    denied: bool,
+    rows_max: u64,
+) -> BTreeSet<EventId> {
+    let (filter, columns) = (filter.clone(), ColumnSet::ORDER);
+    let query = ReportQuery { tenant: tenant.clone(), filter, denied, columns };
+    let mut ids = BTreeSet::new();
+    for slice in report::plan(clickhouse, &query, rows_max).await.unwrap() {
+        let (mut answer, mut pieces) = (report::read(clickhouse, &query, &slice).unwrap(), Vec::new());
+        while let Some(piece) = answer.next().await.unwrap() {
+            pieces.push(piece);
+        }
+        let (mut pieces, mut rows) = (pieces.into_iter(), 0);
+        let mut reader = BlockReader::new(|| Ok(pieces.next()), Vec::new());
+        while let Some(block) = reader.next_block().unwrap() {
+            let columns = ConnectionColumns::of(&block, columns).unwrap();
+            rows += columns.rows as u64;
+            ids.extend((0..columns.rows).map(|row| {
+                let millis = columns.end_micros(row).div_euclid(1_000);
+                EventId::from_parts(millis.unsigned_abs(), columns.event_id_tail[row])
+            }));
+        }
+        assert_eq!(rows, slice.rows());
+    }
+    ids
+}
+
 #[tokio::test]
 async fn every_answer_is_that_of_a_plain_evaluation() {
     let engine = engine().await;
@@ -113,14 +147,23 @@ async fn every_answer_is_that_of_a_plain_evaluation() {
             let limit = random.random_range(2..9);
             assert_eq!(pages(&clickhouse, &tenant, &filter, limit).await, plain::newest_first(&facts), "{at}");
 
+            let with_denied = random.random_bool(0.5);
+            let is_shown = |event: &&ConnectionEvent| with_denied || event.event_type != EventType::DeniedAccess;
+            let expected: BTreeSet<_> = facts.iter().copied().filter(is_shown).map(|event| event.event_id).collect();
+            let rows_max = random.random_range(20..200);
+            assert_eq!(reported(&clickhouse, &tenant, &filter, with_denied, rows_max).await, expected, "{at}: report");
+
             let query = groups(&mut random, &filter);
             let found = traffic::top(&clickhouse, &tenant, &query, now).await.unwrap();
             from_rollup += u64::from(found.source == traffic::Source::Rollup);
             with_others += u64::from(found.others.is_some());
-            let (expected, others) = plain::top(&facts, &query);
-            let found_groups: Vec<_> = found.groups.into_iter().map(|it| (it.keys, it.values)).collect();
-            assert_eq!(found_groups, expected, "{at}: {query:?}");
-            assert_eq!(found.others, others, "{at}: {query:?}");
+            // What is not exact gives no exact order: asked below.
+            if found.source != traffic::Source::Sketches {
+                let (expected, others) = plain::top(&facts, &query);
+                let found_groups: Vec<_> = found.groups.into_iter().map(|it| (it.keys, it.values)).collect();
+                assert_eq!(found_groups, expected, "{at}: {query:?}");
+                assert_eq!(found.others, others, "{at}: {query:?}");
+            }
 
             let bucket = [None, Some(Bucket::Day), Some(Bucket::Hour), Some(Bucket::Minute)][random.random_range(0..4)];
             let split = &query.by()[..random.random_range(0..=query.by().len())];
@@ -130,6 +173,9 @@ async fn every_answer_is_that_of_a_plain_evaluation() {
             };
             let found = traffic::series(&clickhouse, &tenant, &series, now).await.unwrap();
             from_rollup += u64::from(found.source == traffic::Source::Rollup);
+            if found.source == traffic::Source::Sketches {
+                continue;
+            }
             let facts = plain::facts(&all, &narrow);
             let expected: Vec<Line> = plain::series(&facts, &series);
             assert_eq!(found.lines, expected, "{at}: {series:?}");
@@ -138,6 +184,83 @@ async fn every_answer_is_that_of_a_plain_evaluation() {
     // A test of nothing would pass too.
     let enough = from_rollup > sets && with_others > sets && shown > 150 * sets as usize;
     assert!(enough, "{from_rollup} {with_others} {shown}");
+    engine.drop(&clickhouse).await;
+}
+
+/// Values are equal, but durations, which lie within the stated part of what they are.
+fn assert_within(measures: &[Measure], found: &[u128], exact: &[u128], at: &str) {
+    assert_eq!((found.len(), exact.len()), (measures.len(), measures.len()), "{at}");
+    for ((measure, found), exact) in measures.iter().zip(found).zip(exact) {
+        match measure {
+            Measure::DurationP50 | Measure::DurationP95 => {
+                #[expect(clippy::cast_precision_loss, reason = "a duration")]
+                let (found, exact) = (*found as f64, *exact as f64);
+                assert!((found - exact).abs() <= exact * rollup::DURATION_ERROR, "{at}: {found} for {exact}");
+            }
+            _ => assert_eq!(found, exact, "{at}: {}", measure.name()),
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_merges_is_within_its_error_and_all_else_is_exact() {
+    let engine = engine().await;
+    let clickhouse = engine.database("traffic_sketches").await;
+    let (mut merged, mut with_durations) = (0, 0);
+    let sets = std::env::var("FLOWLEDGER_TRAFFIC_SETS").map_or(SETS, |text| text.parse().unwrap());
+    for seed in 0..sets {
+        let tenant: Tenant = format!("tenant-{seed}").parse().unwrap();
+        let mut random = StdRng::seed_from_u64(200 + seed);
+        let all = events(&mut random, &tenant);
+        store(&clickhouse, &tenant, &all).await;
+        for question in 0..2 * QUESTIONS {
+            // What days of Remote Networks know; a first measure that is exact gives an order that is.
+            let drawn = filter(&mut random);
+            let mut filter = drawn.within(drawn.from.max(FIRST), drawn.to.min(LAST));
+            let others = Field::ALL
+                .into_iter()
+                .filter(|it| !matches!(it, Field::From | Field::To | Field::Zone | Field::RemoteNetworks));
+            filter = others.fold(filter, TrafficFilter::without);
+            let now = Moment::from_micros(random.random_range(FIRST.as_micros()..LAST.as_micros() + 86_400_000_000));
+            let by = [Dimension::RemoteNetwork];
+            let exact = Measure::ALL[random.random_range(0..10)];
+            let any = Measure::ALL[random.random_range(10..Measure::ALL.len())];
+            let measures = [exact, any, Measure::DurationP50, Measure::DurationP95];
+            let at = format!("seed {seed}, question {question}, now {now:?}: {:?}", filter.to_pairs());
+            let facts = plain::facts(&all, &filter);
+
+            let query = TopQuery::new(filter.clone(), &by, &measures, random.random_range(1..4)).unwrap();
+            let found = traffic::top(&clickhouse, &tenant, &query, now).await.unwrap();
+            let (expected, others) = plain::top(&facts, &query);
+            merged += u64::from(found.source == traffic::Source::Sketches);
+            let names: Vec<_> = expected.iter().map(|it| &it.0).collect();
+            assert_eq!(found.groups.iter().map(|it| &it.keys).collect::<Vec<_>>(), names, "{at}");
+            for (found, expected) in found.groups.iter().zip(&expected) {
+                assert_within(&measures, &found.values, &expected.1, &at);
+                with_durations += u64::from(expected.1[2] > 0);
+            }
+            assert_eq!(found.others.is_some(), others.is_some(), "{at}");
+            if let (Some(found), Some(exact)) = (found.others, others) {
+                assert_within(&measures, &found, &exact, &at);
+            }
+
+            let bucket = [Bucket::Day, Bucket::Hour][random.random_range(0..2)];
+            let split = &by[..random.random_range(0..=by.len())];
+            let series = SeriesQuery::new(filter.clone(), Some(bucket), split, &measures, query.limit()).unwrap();
+            let found = traffic::series(&clickhouse, &tenant, &series, now).await.unwrap();
+            merged += u64::from(found.source == traffic::Source::Sketches);
+            let expected = plain::series(&facts, &series);
+            assert_eq!(found.lines.len(), expected.len(), "{at}");
+            for (found, expected) in found.lines.iter().zip(&expected) {
+                assert_eq!(found.keys, expected.keys, "{at}");
+                for (found, expected) in found.values.iter().zip(&expected.values) {
+                    assert_within(&measures, found, expected, &at);
+                }
+            }
+        }
+    }
+    let enough = merged > sets * 4 && with_durations > sets * 20;
+    assert!(enough, "{merged} {with_durations}");
     engine.drop(&clickhouse).await;
 }
 

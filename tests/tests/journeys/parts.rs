@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use clickhouse_io::{ClickHouse, ClickHouseConfig};
-use kafka_io::KafkaConfig;
+use kafka_io::{KafkaConfig, Producer};
 use local_parts::given::{GivenClickHouse, GivenS3, GivenSmtp};
 use local_parts::{ClickHouseProcess, Kafka, Mail, MailServer, S3, SchemaRegistry, Silent, given};
 use report_store::{ReportStore, StoreConfig};
+use schema_registry::{Registry, RegistryConfig};
 use tokio::sync::{Mutex, MutexGuard};
 
 /// Consumer groups and topics of a given Kafka are shared: one journey at a time.
@@ -105,6 +106,16 @@ impl Parts {
             Part::Given(servers) => servers.clone(),
         };
         KafkaConfig { bootstrap_servers, ..KafkaConfig::default() }
+    }
+
+    /// What a journal of reports is opened with.
+    pub(crate) fn journal_parts(&self) -> (Producer, Registry) {
+        let url = match &self.registry {
+            Part::Own(registry) => registry.url(),
+            Part::Given(url) => url.clone(),
+        };
+        let registry = Registry::new(&RegistryConfig { url, ..RegistryConfig::default() }).unwrap();
+        (Producer::new(&self.kafka_config(), "flowledger-test").unwrap(), registry)
     }
 
     fn clickhouse_config(&self) -> ClickHouseConfig {

@@ -77,6 +77,12 @@ export interface Relay {
   port?: number | null;
 }
 
+/** A network of the Internet, by its AS number. */
+export interface Network {
+  asn: number;
+  organisation?: string | null;
+}
+
 export interface Connection {
   event_id: string;
   start_time: string;
@@ -87,6 +93,8 @@ export interface Connection {
   service_account?: { id: string; name: string; key?: string | null; key_id?: string | null } | null;
   device_id?: string | null;
   client_ip?: string | null;
+  /** Only where the console has a database of networks. */
+  client_network?: Network | null;
   connector: Named;
   remote_network: Named;
   resource: { id: string; address: string; applied_rule?: string | null };

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { formatBytes, formatCountOf } from './bytes';
-import { formatAddress, formatRelay } from './connections';
+import { formatAddress, formatNetwork, formatRelay } from './connections';
 import { formatDuration } from './durations';
 import { PRESETS } from './presets';
 import { visibleText } from './names';
@@ -140,6 +140,11 @@ describe('addresses', () => {
     expect(formatRelay({ name: 'relay-ams', ip: '198.51.100.7', port: 30501 })).toBe('relay-ams (198.51.100.7:30501)');
     expect(formatRelay({ ip: '198.51.100.7' })).toBe('198.51.100.7');
     expect(formatRelay({ name: 'relay-ams' })).toBe('relay-ams');
+  });
+
+  it('a network is its number, and who runs it where that is known', () => {
+    expect(formatNetwork({ asn: 64496, organisation: 'Example Net' })).toBe('AS64496 Example Net');
+    expect(formatNetwork({ asn: 64496 })).toBe('AS64496');
   });
 });
 

@@ -5,7 +5,7 @@ use schemas::ids::Tenant;
 use schemas::times::Moment;
 use serde::Deserialize;
 
-use super::{COUNTS, NAMES, Unit, counted, put_together};
+use super::{Unit, counted, put_together};
 use crate::client::ClickHouse;
 use crate::error::QueryError;
 use crate::pieces::{bound, whole, within};
@@ -41,28 +41,29 @@ pub async fn verify(
     let ((from, to), (table, time)) = (whole(from, to, unit.seconds()), unit.table());
     let rolled_up = match unit {
         Unit::Minute => put_together(unit, time, &format!("{table} WHERE {}", within(time))),
-        Unit::Hour | Unit::Day => format!("{table} FINAL WHERE {}", within(time)),
+        Unit::Hour | Unit::Day | Unit::NetworkDay => format!("{table} FINAL WHERE {}", within(time)),
     };
     let rolled_up = match unit {
         Unit::Minute => format!("({rolled_up})"),
-        Unit::Hour | Unit::Day => rolled_up,
+        Unit::Hour | Unit::Day | Unit::NetworkDay => rolled_up,
     };
-    let keys = unit.keys();
-    let rolled_up = format!("SELECT {keys}, {COUNTS} FROM {rolled_up}");
-    let raw = format!("SELECT {keys}, {COUNTS} FROM ({})", counted(unit, &within("end_time")));
-    let sql = differences(time, &rolled_up, &raw, limit);
+    let (keys, counts) = (unit.keys(), unit.counts());
+    let rolled_up = format!("SELECT {keys}, {counts} FROM {rolled_up}");
+    let raw = format!("SELECT {keys}, {counts} FROM ({})", counted(unit, &within("end_time")));
+    let sql = differences(unit, &rolled_up, &raw, limit);
     clickhouse.within(bound(clickhouse, &sql, tenant, from, to).fetch_all()).await
 }
 
 /// Groups of two queries that differ; a group without any connection is the same as none.
-fn differences(time: &str, rolled_up: &str, raw: &str, limit: u32) -> String {
+fn differences(unit: Unit, rolled_up: &str, raw: &str, limit: u32) -> String {
+    let (time, names, counts, is_something) = (unit.table().1, unit.names(), unit.counts(), unit.is_something());
     format!(
         "SELECT time, remote_network_id, keys, anyIf(counts, is_rolled_up) AS rolled_up, anyIf(counts, NOT is_rolled_up) AS raw
          FROM (
-             SELECT toInt64(toUnixTimestamp({time})) AS time, remote_network_id, toString(({NAMES})) AS keys,
-                 toString(({COUNTS})) AS counts, is_rolled_up
+             SELECT toInt64(toUnixTimestamp({time})) AS time, remote_network_id, toString(tuple({names})) AS keys,
+                 toString(({counts})) AS counts, is_rolled_up
              FROM (SELECT *, true AS is_rolled_up FROM ({rolled_up}) UNION ALL SELECT *, false FROM ({raw}))
-             WHERE succeeded + failed_dns + failed_other + denied > 0)
+             WHERE {is_something})
          GROUP BY time, remote_network_id, keys HAVING rolled_up != raw
          ORDER BY time, remote_network_id, keys LIMIT {limit}"
     )

@@ -11,7 +11,7 @@ use schemas::ids::{RemoteNetworkId, Tenant};
 use schemas::times::Moment;
 use serde::{Deserialize, Serialize};
 
-use super::{DAY, HOURS_TABLE, Unit, insert_counted, put_together};
+use super::{DAY, HOURS_TABLE, Unit, insert_counted, network_days, put_together};
 use crate::client::ClickHouse;
 use crate::error::QueryError;
 use crate::write::insert_block;
@@ -24,8 +24,8 @@ const DAYS_AT_ONCE: usize = 500;
 pub struct DayOfNetwork {
     tenant: Tenant,
     /// Unix time of its beginning, seconds.
-    day: i64,
-    remote_network: RemoteNetworkId,
+    pub(super) day: i64,
+    pub(super) remote_network: RemoteNetworkId,
 }
 
 impl DayOfNetwork {
@@ -105,7 +105,8 @@ pub async fn unsealed_days(
     Ok(found.into_iter().filter_map(day).collect())
 }
 
-/// Puts these days together from their hours anew. Done again, or by two at once, it gives the same.
+/// Puts these days together from their hours anew, and counts what is no sum from the raw rows. Done again, or by two at once, it gives
+/// the same.
 ///
 /// # Errors
 /// When ClickHouse refuses or does not answer; then it may have been done, or some of it.
@@ -131,6 +132,7 @@ pub async fn count_days<'a>(
                 .param("keys", keys);
             clickhouse.within(query.execute()).await?;
         }
+        network_days::count(clickhouse, &of_tenant[0].tenant, of_tenant).await?;
     }
     Ok(())
 }

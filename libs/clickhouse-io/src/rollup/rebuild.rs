@@ -8,7 +8,7 @@
 use schemas::ids::Tenant;
 use schemas::times::Moment;
 
-use super::{COUNTS, DAY, DAYS_TABLE, HOURS_TABLE, Unit, counted, insert_counted, put_together, server_time};
+use super::{DAY, HOURS_TABLE, Unit, counted, insert_counted, put_together, server_time};
 use crate::client::ClickHouse;
 use crate::error::QueryError;
 use crate::pieces::{HOUR, bound, hours_with_rows, together, whole, within};
@@ -40,6 +40,8 @@ pub async fn rebuild(
     Ok(hours)
 }
 
+/// What is built, in the order in which it is put in place.
+const BUILT: [Unit; 3] = [Unit::Hour, Unit::Day, Unit::NetworkDay];
 /// Days of one statement that looks for groups that are gone.
 const DAYS_AT_ONCE: i64 = 31;
 
@@ -63,7 +65,8 @@ impl<'a> Rebuild<'a> {
         tenant: &'a Tenant,
         (from, to): (Moment, Moment),
     ) -> Result<Self, QueryError> {
-        let left = "SELECT name FROM system.tables WHERE database = currentDatabase() AND match(name, '^rebuild_(hour|day)_[0-9]+$')
+        let left =
+            "SELECT name FROM system.tables WHERE database = currentDatabase() AND match(name, '^rebuild_.+_[0-9]+$')
             AND metadata_modification_time < now() - toIntervalWeek(1)";
         let left: Vec<String> = clickhouse.within(clickhouse.client.query_raw(left).fetch_all()).await?;
         for table in left {
@@ -96,13 +99,13 @@ impl<'a> Rebuild<'a> {
         for day in self.days_of_hours(&self.hours_to_be()).await? {
             self.run(&count, (day, day + DAY)).await?;
         }
-        // The keys of what was built are held in memory: a month at once.
-        let (mut begin, end) = self.days;
-        while begin < end {
-            let next = (begin + DAYS_AT_ONCE * DAY).min(end);
-            self.run(&gone, (begin, next)).await?;
-            begin = next;
+        self.run_by_month(&gone).await?;
+        let [count, gone] = self.statements(Unit::NetworkDay, &counted(Unit::NetworkDay, &within("end_time")));
+        let hours_of_days = hours_with_rows(self.clickhouse, "connections", self.tenant, self.days).await?;
+        for some in together(&days_of(&hours_of_days)) {
+            self.run(&count, (some[0].0, some[some.len() - 1].0 + DAY)).await?;
         }
+        self.run_by_month(&gone).await?;
         progress(done, hours.len());
         Ok(done)
     }
@@ -145,22 +148,23 @@ impl<'a> Rebuild<'a> {
     }
 
     /// Live tables, and what is built of them.
-    fn tables(&self) -> [(&'static str, String); 2] {
-        [(HOURS_TABLE, self.built(Unit::Hour)), (DAYS_TABLE, self.built(Unit::Day))]
+    fn tables(&self) -> [(&'static str, String); BUILT.len()] {
+        BUILT.map(|unit| (unit.table().0, self.built(unit)))
     }
 
     fn built(&self, unit: Unit) -> String {
-        format!("rebuild_{}_{}", unit.table().1, self.began)
+        format!("rebuild_{}_{}", unit.table().0, self.began)
     }
 
     /// Writes these groups; and zeros for groups that are live and not among what was written.
     fn statements(&self, unit: Unit, groups: &str) -> [String; 2] {
         let ((live, time), keys, built, began) = (unit.table(), unit.keys(), self.built(unit), self.began);
-        let head = format!("INSERT INTO {built} ({keys}, {COUNTS}, version)");
-        let count = format!("{head} SELECT {keys}, {COUNTS}, toUInt64({began}) FROM ({groups})");
+        let (counts, nothing, is_something) = (unit.counts(), unit.nothing(), unit.is_something());
+        let head = format!("INSERT INTO {built} ({keys}, {counts}, version)");
+        let count = format!("{head} SELECT {keys}, {counts}, toUInt64({began}) FROM ({groups})");
         let gone = format!(
-            "{head} SELECT {keys}, 0, 0, 0, 0, 0, 0, toUInt64({began}) FROM {live} FINAL
-             WHERE {} AND succeeded + failed_dns + failed_other + denied > 0
+            "{head} SELECT {keys}, {nothing}, toUInt64({began}) FROM {live} FINAL
+             WHERE {} AND {is_something}
                  AND ({keys}) NOT IN (SELECT {keys} FROM {built} WHERE {})",
             within(time),
             within(time)
@@ -185,6 +189,17 @@ impl<'a> Rebuild<'a> {
         self.clickhouse.within(query.fetch_all()).await
     }
 
+    /// What holds the keys of what was built in memory, a month at once.
+    async fn run_by_month(&self, sql: &str) -> Result<(), QueryError> {
+        let (mut begin, end) = self.days;
+        while begin < end {
+            let next = (begin + DAYS_AT_ONCE * DAY).min(end);
+            self.run(sql, (begin, next)).await?;
+            begin = next;
+        }
+        Ok(())
+    }
+
     async fn run(&self, sql: &str, (from, to): (i64, i64)) -> Result<(), QueryError> {
         let query = bound(self.clickhouse, sql, self.tenant, from, to)
             .with_setting("max_partitions_per_insert_block", "0")
@@ -207,9 +222,22 @@ fn stretches(pieces: &[&[(i64, u64)]], (from, to): (i64, i64)) -> Vec<(usize, (i
     stretches
 }
 
+/// Days with rows, and how many, from hours.
+fn days_of(hours: &[(i64, u64)]) -> Vec<(i64, u64)> {
+    let day = |hour: i64| hour.div_euclid(DAY) * DAY;
+    let of_days = hours.chunk_by(|(left, _), (right, _)| day(*left) == day(*right));
+    of_days.map(|hours| (day(hours[0].0), hours.iter().map(|(_, rows)| rows).sum())).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn days_have_the_rows_of_their_hours() {
+        let hours = [(DAY, 2), (DAY + 23 * HOUR, 3), (2 * DAY, 5), (9 * DAY + HOUR, 1)];
+        assert_eq!(days_of(&hours), [(DAY, 5), (2 * DAY, 5), (9 * DAY, 1)]);
+    }
 
     #[test]
     fn stretches_are_the_whole_range_cut_behind_each_piece() {

@@ -1,4 +1,4 @@
-//! Rows to count: facts from the raw table, sums of them from the roll-ups, or all together.
+//! Rows to count: facts from the raw table, sums of them from the roll-ups, what merges of days of Remote Networks, or all together.
 
 use schemas::connection_event::ConnectionStatus;
 use schemas::ids::Tenant;
@@ -6,8 +6,9 @@ use schemas::times::Moment;
 use traffic_query::{Dimension, Field, Measure, TrafficFilter};
 
 use super::condition::{END_TIME, condition, is_dns_error};
+use super::measures::{of_merging, of_rows, of_sums};
 use super::parameters::Parameters;
-use crate::rollup::Unit;
+use crate::rollup::{DURATION_ERROR, Unit, counted_of_network};
 
 const MINUTE_MICROS: i64 = 60_000_000;
 const HOUR_MICROS: i64 = 60 * MINUTE_MICROS;
@@ -24,6 +25,8 @@ pub enum Source {
     Raw,
     /// The roll-ups by day, by hour and, where hours are too new, by minute; and raw rows for pieces of them at the ends of the range.
     Rollup,
+    /// The same for what is a sum; for what is none days of Remote Networks, and raw rows around them.
+    Sketches,
 }
 
 impl Source {
@@ -33,6 +36,16 @@ impl Source {
         match self {
             Self::Raw => "raw",
             Self::Rollup => "rollup",
+            Self::Sketches => "sketches",
+        }
+    }
+
+    /// By how much of itself a duration may be wrong, in hundredths; `None` where it is exact.
+    #[must_use]
+    pub fn duration_error_percent(self) -> Option<f64> {
+        match self {
+            Self::Raw | Self::Rollup => None,
+            Self::Sketches => Some(100.0 * DURATION_ERROR),
         }
     }
 }
@@ -52,12 +65,34 @@ pub(super) struct Wanted<'a> {
 /// Rows of one kind in a part of the range, microseconds. `None`: raw rows.
 type Piece = (Option<Unit>, i64, i64);
 
+/// Columns of raw rows: what is a sum, or what it is counted from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Columns {
+    Sums,
+    Rows,
+}
+
 impl Wanted<'_> {
-    /// What each part of the range is read from, in order; `None` where the roll-ups cannot answer at all.
-    fn rolled_up(&self) -> Option<Vec<Piece>> {
-        let knows_all = self.keys.iter().all(|key| knows_key(*key))
-            && self.measures.iter().all(|measure| of_sums(*measure).is_some())
-            && Field::ALL.into_iter().all(|field| knows_field(field) || !self.filter.narrows(field));
+    /// What each part of the range is read from, in order, where all of it is known to the roll-ups, and where they are.
+    fn rolled_up(&self) -> Option<(Vec<Piece>, Source)> {
+        let knows = |key: fn(Dimension) -> bool, field: fn(Field) -> bool| {
+            self.keys.iter().all(|it| key(*it))
+                && Field::ALL.into_iter().all(|it| field(it) || !self.filter.narrows(it))
+        };
+        let of_sums_only = self.measures.iter().all(|measure| of_sums(*measure).is_some());
+        let pieces = self.pieces()?;
+        let has_days = || pieces.iter().any(|(unit, _, _)| *unit == Some(Unit::Day));
+        if of_sums_only && knows(knows_key, knows_field) {
+            Some((pieces, Source::Rollup))
+        } else if !of_sums_only && knows(is_of_network, narrows_networks) && has_days() {
+            Some((pieces, Source::Sketches))
+        } else {
+            None
+        }
+    }
+
+    /// What each part of the range would be read from; `None` where no roll-up has any of it.
+    fn pieces(&self) -> Option<Vec<Piece>> {
         let are_whole = |unit: i64| self.starts.iter().all(|start| start.as_micros() % unit == 0);
         let (from, to, now) = (self.filter.from.as_micros(), self.filter.to.as_micros(), self.now.as_micros());
         let counted = down(now - COUNTED_AFTER_MICROS, HOUR_MICROS);
@@ -66,7 +101,7 @@ impl Wanted<'_> {
         let first = if are_whole(HOUR_MICROS) { up(from, HOUR_MICROS).min(newest) } else { newest };
         let middle = down(to, HOUR_MICROS).min(counted).max(first);
         let last = if to > counted { down(to, MINUTE_MICROS).max(middle) } else { middle };
-        if !knows_all || !are_whole(MINUTE_MICROS) || first >= last {
+        if !are_whole(MINUTE_MICROS) || first >= last {
             return None;
         }
         let mut pieces = vec![(None, from, first)];
@@ -99,25 +134,74 @@ impl Wanted<'_> {
 
     /// A query of rows with `at` (microseconds), `key_0` and so on, and what [`values`] needs; and where it reads.
     pub(super) fn facts(&self, parameters: &mut Parameters) -> (String, Source) {
-        let Some(pieces) = self.rolled_up() else {
-            return (self.raw(self.filter, parameters), Source::Raw);
-        };
-        let rows = |(unit, begin, end): Piece| {
-            let filter = self.filter.within(Moment::from_micros(begin), Moment::from_micros(end));
+        match self.rolled_up() {
+            None if self.measures.iter().all(|measure| of_sums(*measure).is_some()) => {
+                (self.raw(self.filter, Columns::Sums, parameters), Source::Raw)
+            }
+            None => (self.raw(self.filter, Columns::Rows, parameters), Source::Raw),
+            Some((pieces, source @ (Source::Raw | Source::Rollup))) => (self.sums(&pieces, parameters), source),
+            Some((pieces, source @ Source::Sketches)) => {
+                let (sums, merging) = (self.sums(&pieces, parameters), self.merging(&pieces, parameters));
+                let nothing = "emptyArrayUInt64() AS durations, emptyArrayUInt64() AS devices,
+                     CAST([], 'Array(IPv6)') AS client_addresses, emptyArrayString() AS addresses";
+                (format!("(SELECT *, {nothing} FROM ({sums})) UNION ALL {merging}"), source)
+            }
+        }
+    }
+
+    /// Rows of sums.
+    fn sums(&self, pieces: &[Piece], parameters: &mut Parameters) -> String {
+        let rows = |(unit, begin, end): &Piece| {
+            let filter = self.filter.within(Moment::from_micros(*begin), Moment::from_micros(*end));
             match unit {
-                Some(unit) => self.rollup(unit, &filter, parameters),
-                None => self.raw(&filter, parameters),
+                Some(unit) => self.rollup(*unit, &filter, parameters),
+                None => self.raw(&filter, Columns::Sums, parameters),
             }
         };
-        let pieces: Vec<String> = pieces.into_iter().map(rows).collect();
         // Each in brackets: what stands at the end of one belongs to it alone.
-        (format!("({})", pieces.join(") UNION ALL (")), Source::Rollup)
+        format!("({})", pieces.iter().map(rows).collect::<Vec<_>>().join(") UNION ALL ("))
+    }
+
+    /// Rows of what merges, all sums zero: whole days, and around them raw rows that are counted as a day is.
+    fn merging(&self, pieces: &[Piece], parameters: &mut Parameters) -> String {
+        let is_day = |piece: &Piece| piece.0 == Some(Unit::Day);
+        let names = self.keys.iter().enumerate().map(|(at, _)| format!("key_{at},")).collect::<String>();
+        let rows = |some: &[Piece]| {
+            let (begin, end) = (some[0].1, some[some.len() - 1].2);
+            let filter = self.filter.within(Moment::from_micros(begin), Moment::from_micros(end));
+            let rows = if is_day(&some[0]) {
+                let (table, time) = Unit::NetworkDay.table();
+                let condition = condition(self.tenant, &filter, time, parameters);
+                format!(
+                    "SELECT toInt64(toUnixTimestamp({time})) * 1000000 AS at, {} durations, devices, client_addresses, addresses
+                     FROM {table} FINAL WHERE {condition}",
+                    self.key_columns(key_expression)
+                )
+            } else {
+                let raw = self.raw(&filter, Columns::Rows, parameters);
+                let bucket = match self.starts {
+                    [] => "toInt64(0)".to_owned(),
+                    starts => format!("roundDown(at, {})", parameters.moments(starts)),
+                };
+                let counted = counted_of_network();
+                format!("SELECT {bucket} AS at, {names} {counted} FROM ({raw}) GROUP BY {names} at")
+            };
+            // What is empty may be of a group that is not there any more. Sums know all groups.
+            format!(
+                "(SELECT at, {names} toUInt64(0) AS normal, toUInt64(0) AS dns, toUInt64(0) AS other, toUInt64(0) AS refused,
+                     toUInt128(0) AS received, toUInt128(0) AS transferred, CAST(NULL, 'Nullable(UInt64)') AS who,
+                     durations, devices, client_addresses, addresses
+                 FROM ({rows}) WHERE notEmpty(addresses))"
+            )
+        };
+        let some = pieces.chunk_by(|left, right| is_day(left) == is_day(right));
+        some.map(rows).collect::<Vec<_>>().join(" UNION ALL ")
     }
 
     /// Raw rows, of copies the one with the lowest partition and offset.
-    fn raw(&self, filter: &TrafficFilter, parameters: &mut Parameters) -> String {
+    fn raw(&self, filter: &TrafficFilter, columns: Columns, parameters: &mut Parameters) -> String {
         let condition = condition(self.tenant, filter, END_TIME, parameters);
-        let sums = if self.measures.iter().all(|measure| of_sums(*measure).is_some()) {
+        let columns = if columns == Columns::Sums {
             let is = |condition: &str| format!("toUInt64({condition})");
             let bytes = |column: &str| format!("if(event_type = 'closed_connection', toUInt128({column}), 0)");
             let dns = is_dns_error();
@@ -134,12 +218,13 @@ impl Wanted<'_> {
         } else {
             format!(
                 "event_type = 'closed_connection' AS has_succeeded, event_type = 'denied_access' AS is_denied,
-                 {} AS is_dns, bytes_received, bytes_transferred, user_id, device_id, client_ip, resource_address, duration_us",
+                 {} AS is_dns, event_type, bytes_received, bytes_transferred, user_id, device_id, client_ip, resource_address,
+                 duration_us",
                 is_dns_error()
             )
         };
         format!(
-            "SELECT toUnixTimestamp64Micro(end_time) AS at, {} {sums} FROM connections WHERE {condition}
+            "SELECT toUnixTimestamp64Micro(end_time) AS at, {} {columns} FROM connections WHERE {condition}
              ORDER BY _kafka_source, _kafka_partition, _kafka_offset
              LIMIT 1 BY intDiv(at, 1000), event_id_tail",
             self.key_columns(key_expression)
@@ -230,8 +315,13 @@ impl Wanted<'_> {
     /// What is measured, over rows of [`Self::facts`], as an array.
     pub(super) fn values(&self) -> String {
         let of_sums_only = self.measures.iter().all(|measure| of_sums(*measure).is_some());
+        let merges = self.rolled_up().is_some();
         let value = |measure: &Measure| {
-            let value = if of_sums_only { of_sums(*measure).unwrap_or("0") } else { of_rows(*measure) };
+            let value = match of_sums(*measure) {
+                Some(sum) if of_sums_only => sum.to_owned(),
+                Some(_) | None if merges => of_merging(*measure),
+                Some(_) | None => of_rows(*measure).to_owned(),
+            };
             format!("toUInt128({value})")
         };
         format!("[{}]", self.measures.iter().map(value).collect::<Vec<_>>().join(", "))
@@ -286,8 +376,19 @@ pub(super) fn knows_field(field: Field) -> bool {
         | Field::Ports
         | Field::ClientAddresses
         | Field::ResourceAddresses
+        | Field::Addresses
         | Field::Domain => false,
     }
+}
+
+/// Whether days of Remote Networks are told apart by it.
+fn is_of_network(key: Dimension) -> bool {
+    key == Dimension::RemoteNetwork
+}
+
+/// Whether days of Remote Networks know what the field chooses by.
+fn narrows_networks(field: Field) -> bool {
+    matches!(field, Field::From | Field::To | Field::Zone | Field::RemoteNetworks)
 }
 
 /// Whether a key is an id, a number; else it is text.
@@ -327,48 +428,5 @@ fn key_expression(key: Dimension) -> String {
             "replaceRegexpOne(ifNull(toString(client_ip), ''), '^::ffff:([0-9]+[.][0-9.]+)$', '\\\\1')".to_owned()
         }
         Dimension::Address => "toString(resource_address)".to_owned(),
-    }
-}
-
-/// A measure over what the roll-ups have too; `None` where it needs the rows themselves.
-fn of_sums(measure: Measure) -> Option<&'static str> {
-    match measure {
-        Measure::Events => Some("sum(normal + dns + other + refused)"),
-        Measure::Connections => Some("sum(normal + dns + other)"),
-        Measure::Succeeded => Some("sum(normal)"),
-        Measure::FailedDns => Some("sum(dns)"),
-        Measure::FailedOther => Some("sum(other)"),
-        Measure::Denied => Some("sum(refused)"),
-        Measure::Bytes => Some("sum(received + transferred)"),
-        Measure::BytesReceived => Some("sum(received)"),
-        Measure::BytesTransferred => Some("sum(transferred)"),
-        Measure::Users => Some("uniqExact(who)"),
-        Measure::Devices
-        | Measure::ClientAddresses
-        | Measure::Addresses
-        | Measure::DurationP50
-        | Measure::DurationP95 => None,
-    }
-}
-
-/// A measure over facts.
-fn of_rows(measure: Measure) -> &'static str {
-    match measure {
-        Measure::Events => "count()",
-        Measure::Connections => "countIf(NOT is_denied)",
-        Measure::Succeeded => "countIf(has_succeeded)",
-        Measure::FailedDns => "countIf(is_dns)",
-        Measure::FailedOther => "countIf(NOT has_succeeded AND NOT is_denied AND NOT is_dns)",
-        Measure::Denied => "countIf(is_denied)",
-        Measure::Bytes => "sumIf(toUInt128(bytes_received) + toUInt128(bytes_transferred), has_succeeded)",
-        Measure::BytesReceived => "sumIf(toUInt128(bytes_received), has_succeeded)",
-        Measure::BytesTransferred => "sumIf(toUInt128(bytes_transferred), has_succeeded)",
-        Measure::Users => "uniqExactIf(user_id, NOT is_denied)",
-        Measure::Devices => "uniqExactIf(device_id, NOT is_denied)",
-        Measure::ClientAddresses => "uniqExactIf(client_ip, NOT is_denied)",
-        Measure::Addresses => "uniqExactIf(resource_address, NOT is_denied)",
-        // 0 where none succeeded.
-        Measure::DurationP50 => "quantileExactIf(0.5)(duration_us, has_succeeded)",
-        Measure::DurationP95 => "quantileExactIf(0.95)(duration_us, has_succeeded)",
     }
 }
