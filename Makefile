@@ -1,6 +1,6 @@
 # The project's commands. `make help` lists them.
 
-.PHONY: help demo test test-web test-rust test-journeys test-a-to-d test-e-to-z web bench fmt lint compose alerts chaos simulate
+.PHONY: help demo test test-web test-rust test-journeys test-a-to-d test-e-to-z web bench fmt lint compose alerts chaos simulate fuzz
 
 help: ## List the commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
@@ -20,6 +20,7 @@ test: ## Run everything that must pass
 	cargo fmt --all --check
 	$(MAKE) --no-print-directory compose alerts web
 	$(MAKE) --no-print-directory --jobs 2 test-web test-rust
+	$(MAKE) --no-print-directory fuzz SECONDS=60
 
 test-web: # Of the pages that `web` has checked and made
 	cd console/web && npm run --silent test && npm run --silent e2e
@@ -48,6 +49,11 @@ chaos: ## Kill and freeze ingest, broker and engine under load, ROUNDS times (SE
 	cargo test --workspace --locked --test chaos --no-run
 	@FLOWLEDGER_CHAOS_ROUNDS=$(ROUNDS) $(if $(SEED),FLOWLEDGER_CHAOS_SEED=$(SEED)) $(if $(PROTOCOL),FLOWLEDGER_CHAOS_PROTOCOL=$(PROTOCOL)) \
 	  cargo test --quiet --workspace --locked --test chaos
+
+SECONDS ?= 3600
+
+fuzz: ## Fuzz every parser of outside bytes, or TARGETS, for SECONDS each
+	@tests/fuzz/run $(SECONDS) $(TARGETS)
 
 compose: ## Check the model of docker-compose.yml
 	@deploy/check-compose

@@ -47,6 +47,9 @@ pub struct Config {
     pub in_flight_bytes_max: usize,
     /// Give each event headers with its line's file and offset, so that a later dead letter can name the line.
     pub position_headers: bool,
+    /// Database in MaxMind's format, of cities or countries, where clients are looked up whose lines give no location; none by default. Read
+    /// at the start.
+    pub geoip_database: Option<PathBuf>,
     /// Wait between two looks at files that did not grow, 0.01 to 60 s.
     #[serde(with = "seconds")]
     pub poll_interval: Duration,
@@ -76,6 +79,7 @@ impl Default for Config {
             in_flight_max: 10_000,
             in_flight_bytes_max: 64 << 20,
             position_headers: false,
+            geoip_database: None,
             poll_interval: Duration::from_millis(200),
             rotated_wait: Duration::from_secs(5),
             drain_max: Duration::from_secs(20),

@@ -28,6 +28,7 @@ use crate::metrics::TenantMetrics;
 use crate::pending::{Pending, State};
 use crate::pipeline::{Fate, LineReader};
 use crate::record_writer::RecordWriter;
+use crate::stages::encode_event::Looked;
 
 /// Positions are written to the state folder at most this often.
 const SAVE_INTERVAL: Duration = Duration::from_secs(1);
@@ -266,7 +267,11 @@ impl<W: RecordWriter> Delivery<W> {
             Fate::PassedOver => Found::PassedOver,
             Fate::Unreadable(reason) => Found::Unreadable(reason),
             Fate::Event(event) => {
-                writer.encode(&event, payload);
+                match writer.encode(&event, payload) {
+                    Looked::Not => {}
+                    Looked::Found => _ = self.metrics.places_found.inc(),
+                    Looked::NotFound => _ = self.metrics.places_not_found.inc(),
+                }
                 Found::Event(event.remote_network_id)
             }
         };

@@ -9,6 +9,7 @@ use crate::adapters::positions::{Fingerprint, PositionStore};
 use crate::keep::Ledger;
 use crate::line::Content;
 use crate::metrics::ConnectorMetrics;
+use crate::stages::encode_event::Looked;
 use crate::stages::read_event::EventFields;
 
 const GOOD: &str = r#"ANALYTICS {"event_type":"denied_access","timestamp":5,"connection":{"id":"c","protocol":"tcp"},"connector":{"id":"1","name":""},"remote_network":{"id":"77","name":""},"resource":{"id":"3","address":""},"user":{"id":"4","email":""}}"#;
@@ -53,8 +54,9 @@ impl Future for FakeAcknowledgement {
 impl RecordWriter for FakeKafka {
     type Acknowledgement = FakeAcknowledgement;
 
-    fn encode(&mut self, event: &EventFields<'_>, out: &mut Vec<u8>) {
+    fn encode(&mut self, event: &EventFields<'_>, out: &mut Vec<u8>) -> Looked {
         out.extend_from_slice(event.connection_id.as_bytes());
+        Looked::Not
     }
 
     async fn write(

@@ -81,6 +81,9 @@ pub enum Error {
     /// The config cannot be used.
     #[error("connector.{0}")]
     Config(#[from] RangeError),
+    /// Places of addresses cannot be looked up.
+    #[error("connector.geoip_database: {0}")]
+    Places(#[from] address_lookup::OpenError),
     /// Positions cannot be kept, or not be read.
     #[error("positions in {path}: {reason}")]
     Positions {

@@ -9,15 +9,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use kafka_io::{KafkaConfig, KafkaError, TransactionalProducer, newest_by_key};
-use schema_registry::{Decoder, Registry};
+use schema_registry::{Decoder, Registry, SchemaId};
 use schemas::avro_schemas::CONNECTOR_POSITION;
-use schemas::ids::Tenant;
 use schemas::topics::CONNECTOR_POSITIONS;
 use service_kit::context::ServiceContext;
 
 use crate::adapters::position_record::ConnectorPosition;
 use crate::adapters::positions::{PositionStore, SavedPosition};
-use crate::adapters::publish::{Publisher, SchemaIds};
+use crate::adapters::publish::Publisher;
 use crate::config::Config;
 use crate::deliver::Summary;
 use crate::error::{Error, WriteError};
@@ -25,19 +24,20 @@ use crate::keep::{Carried, Keeper, Ledger};
 use crate::metrics::ConnectorMetrics;
 use crate::record_writer::RecordWriter;
 use crate::run::{Begin, run_with};
+use crate::stages::encode_event::EventEncoder;
 
 /// How long transactions of other connectors are waited for beyond their own time-out.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Between a transaction that failed and the next.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// [`crate::run`] for `delivery = "exactly_once"`.
+/// [`crate::run`] for `delivery = "exactly_once"`. `position` is what the registry calls the schema of positions.
 pub(crate) async fn run(
     config: Config,
-    tenant: Tenant,
     kafka: &KafkaConfig,
     registry: &Registry,
-    schemas: SchemaIds,
+    events: EventEncoder,
+    position: SchemaId,
     metrics: &ConnectorMetrics,
     context: ServiceContext,
 ) -> Result<Summary, Error> {
@@ -50,7 +50,7 @@ pub(crate) async fn run(
         let before = carried.committed();
         // Before the positions are read: from now on nobody else can move them.
         let Some(producer) = take_over(&instance, &config, kafka, &context).await? else { return Ok(before) };
-        let mut publisher = Publisher::transactional(producer.clone(), schemas, tenant.clone())?;
+        let mut publisher = Publisher::transactional(producer.clone(), position, events.clone())?;
         if let Some(files) = &in_folder {
             tracing::info!(files = files.len(), "positions of the state folder are taken over to Kafka");
             let kept = topic.read().await?.unwrap_or_default();

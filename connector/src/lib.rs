@@ -12,6 +12,9 @@
 //! Outages of Kafka are waited out with bounded memory: when enough is in flight, reading stops. Standard input cannot be read
 //! again: what was in flight is lost with the process. So is what a writer truncates before it was acknowledged.
 //!
+//! **Places.** Where a line gives no location, and a database is configured, the place of its client is published as the event's own. Read again
+//! by a connector with another edition, a line may give another place: a copy with the same `event_id`, of which the first counts.
+//!
 //! **Never.** It never guesses the version of the log, never stops at a line, and never changes one.
 
 pub mod adapters;
@@ -34,8 +37,10 @@ pub use deliver::Summary;
 pub use error::{Error, Unreadable, WriteError};
 pub use metrics::ConnectorMetrics;
 
+use std::path::Path;
 use std::sync::Arc;
 
+use address_lookup::PlaceDatabase;
 use kafka_io::KafkaConfig;
 use schema_registry::{Registry, RegistryConfig};
 use schemas::avro_schemas::{CONNECTION_EVENT, CONNECTOR_POSITION};
@@ -43,9 +48,11 @@ use service_kit::config::{RangeError, Validate};
 use service_kit::context::ServiceContext;
 
 use adapters::positions::PositionStore;
-use adapters::publish::{Publisher, SchemaIds};
+use adapters::publish::Publisher;
 use keep::{Carried, Keeper};
 use run::Begin;
+use stages::encode_event::EventEncoder;
+use stages::look_up_place::PlaceLookup;
 
 /// Reads what `config` names until it is told to stop, or everything is read (`once`, or standard input alone). May run more
 /// than once in a process, with a state folder for each.
@@ -63,24 +70,30 @@ pub async fn run(
 ) -> Result<Summary, Error> {
     config.validate()?;
     let tenant = config.tenant.clone().ok_or_else(|| RangeError::new("tenant", "is missing"))?;
+    let places = config.geoip_database.as_deref().map(open_places).transpose()?;
     let registry = Registry::new(&registry)?;
     let Some(event) = registry.ensure_patiently(&CONNECTION_EVENT, &context.stop).await else {
         return Ok(Summary::default());
     };
-    let event = event?;
+    let events = EventEncoder::new(event?, tenant).with_lookup(places);
     match config.delivery {
         DeliveryMode::AtLeastOnce => {
             let (store, kept) = PositionStore::open(&config.state_dir)?;
             let keeper = Keeper::Folder(Arc::new(store));
             let begin = Begin { kept, keeper, carried: Carried::default() };
-            run::run_with(config, Publisher::new(&kafka, event, tenant)?, begin, &metrics, context).await
+            run::run_with(config, Publisher::new(&kafka, events)?, begin, &metrics, context).await
         }
         DeliveryMode::ExactlyOnce => {
             let Some(position) = registry.ensure_patiently(&CONNECTOR_POSITION, &context.stop).await else {
                 return Ok(Summary::default());
             };
-            let schemas = SchemaIds { event, position: position? };
-            exactly_once::run(config, tenant, &kafka, &registry, schemas, &metrics, context).await
+            exactly_once::run(config, &kafka, &registry, events, position?, &metrics, context).await
         }
     }
+}
+
+fn open_places(path: &Path) -> Result<PlaceLookup, Error> {
+    let database = PlaceDatabase::open(path)?;
+    tracing::info!(edition = %database.edition(), "clients whose lines give no location are looked up");
+    Ok(PlaceLookup::new(Arc::new(database)))
 }

@@ -18,6 +18,8 @@ pub struct ConnectorMetrics {
     passed_over: Family<Labels, Counter>,
     input_errors: Family<Labels, Counter>,
     aborted: Family<Labels, Counter>,
+    places_found: Family<Labels, Counter>,
+    places_not_found: Family<Labels, Counter>,
     in_flight: Family<Labels, Gauge>,
     followed: Family<Labels, Gauge>,
 }
@@ -44,6 +46,11 @@ impl ConnectorMetrics {
             passed_over: counter("passed_over_lines", "Lines that report no connection"),
             input_errors: counter("input_errors", "Failed tries to open or read an input"),
             aborted: counter("aborted_transactions", "Transactions that were aborted, and whose lines were read again"),
+            places_found: counter(
+                "places_found",
+                "Clients without a location that were looked up, and whose place is the event's now",
+            ),
+            places_not_found: counter("places_not_found", "Clients without a location that were looked up in vain"),
             in_flight: gauge("in_flight_records", "Records that Kafka has not acknowledged yet"),
             followed: gauge("followed_files", "Files that are followed"),
         }
@@ -66,6 +73,8 @@ impl ConnectorMetrics {
             unreadable: self.unreadable.get_or_create_owned(&labels),
             passed_over: self.passed_over.get_or_create_owned(&labels),
             input_errors: self.input_errors.get_or_create_owned(&labels),
+            places_found: self.places_found.get_or_create_owned(&labels),
+            places_not_found: self.places_not_found.get_or_create_owned(&labels),
             in_flight: self.in_flight.get_or_create_owned(&labels),
             followed: self.followed.get_or_create_owned(&labels),
         }
@@ -81,6 +90,8 @@ pub(crate) struct TenantMetrics {
     pub(crate) unreadable: Counter,
     pub(crate) passed_over: Counter,
     pub(crate) input_errors: Counter,
+    pub(crate) places_found: Counter,
+    pub(crate) places_not_found: Counter,
     pub(crate) in_flight: Gauge,
     pub(crate) followed: Gauge,
 }

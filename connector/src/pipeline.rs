@@ -1,7 +1,8 @@
 //! The order of the stages; the only file that names them all.
 //!
 //! Bytes of a source → [`split_lines`] → [`unwrap_container_line`] → [`join_split_lines`](crate::stages::join_split_lines) →
-//! a [`Line`] → [`find_analytics`] → [`read_event`] → a [`Fate`] → [`encode_event`](crate::stages::encode_event) where it is an event.
+//! a [`Line`] → [`find_analytics`] → [`read_event`] → a [`Fate`] → [`encode_event`](crate::stages::encode_event) where it is an event,
+//! with [`look_up_place`](crate::stages::look_up_place) where its line gives no location.
 //!
 //! [`split_lines`]: crate::stages::split_lines
 

@@ -4,6 +4,7 @@ use std::future::Future;
 
 use crate::adapters::positions::SavedPosition;
 use crate::error::WriteError;
+use crate::stages::encode_event::Looked;
 use crate::stages::read_event::EventFields;
 
 /// Writes records to Kafka. The real one is [`crate::adapters::publish::Publisher`].
@@ -12,7 +13,7 @@ pub(crate) trait RecordWriter: Send + Sync {
     type Acknowledgement: Future<Output = Result<(), WriteError>> + Send + Unpin;
 
     /// Appends the bytes of an event as they go to Kafka.
-    fn encode(&mut self, event: &EventFields<'_>, out: &mut Vec<u8>);
+    fn encode(&mut self, event: &EventFields<'_>, out: &mut Vec<u8>) -> Looked;
 
     /// Takes a record, and waits while there is no room for it. It may be held back until [`Self::hand_over`].
     fn write(

@@ -10,6 +10,7 @@ use service_kit::metrics::Metrics;
 use super::*;
 use crate::adapters::positions::PositionStore;
 use crate::error::WriteError;
+use crate::stages::encode_event::Looked;
 use crate::stages::read_event::EventFields;
 
 /// Kafka that acknowledges at once, until it has as many records as it takes; then it is away.
@@ -28,8 +29,9 @@ impl FakeKafka {
 impl RecordWriter for FakeKafka {
     type Acknowledgement = Ready<Result<(), WriteError>>;
 
-    fn encode(&mut self, event: &EventFields<'_>, out: &mut Vec<u8>) {
+    fn encode(&mut self, event: &EventFields<'_>, out: &mut Vec<u8>) -> Looked {
         out.extend_from_slice(event.connection_id.as_bytes());
+        Looked::Not
     }
 
     async fn write(

@@ -7,9 +7,10 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use address_lookup::examples;
 use connector::line::Content;
 use connector::pipeline::{Fate, LineReader};
-use connector::{Config, ConnectorMetrics, LogVersion, Summary};
+use connector::{Config, ConnectorMetrics, DeliveryMode, Error, LogVersion, Summary};
 use kafka_io::{Followed, KafkaConfig, Record, TopicFollower, admin};
 use local_parts::{Kafka, SchemaRegistry, Silent};
 use schema_registry::{DecodeError, Decoder, Registry, RegistryConfig};
@@ -64,8 +65,12 @@ async fn event_of(decoder: &mut Decoder<ConnectionEvent>, registry: &Registry, v
 }
 
 fn published(context: &ServiceContext) -> u64 {
+    counted(context, "published_events")
+}
+
+fn counted(context: &ServiceContext, counter: &str) -> u64 {
     let text = context.metrics.render();
-    let line = text.lines().find(|line| line.starts_with("flowledger_connector_published_events_total"));
+    let line = text.lines().find(|line| line.starts_with(&format!("flowledger_connector_{counter}_total")));
     line.and_then(|line| line.rsplit(' ').next()?.parse().ok()).unwrap_or_default()
 }
 
@@ -128,4 +133,69 @@ async fn broker_that_is_killed_in_mid_run_costs_no_event_and_no_dead_letter() {
     assert_eq!(found, reasons);
     let offsets: BTreeSet<_> = letters.iter().map(|letter| letter.header(headers::FILE_OFFSET)).collect();
     assert_eq!(offsets.len(), letters.len(), "each names its line");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn client_without_location_is_published_with_its_place_in_either_delivery() {
+    let dir = tempfile::tempdir().unwrap();
+    let line = |number: u32, client: &str, location: &str| {
+        format!(
+            r#"ANALYTICS {{"event_type":"denied_access","timestamp":5,"connection":{{"id":"c{number}","protocol":"tcp","client_ip":"{client}"}},"connector":{{"id":"1","name":""}},"remote_network":{{"id":"77","name":""}},"resource":{{"id":"3","address":""}},"user":{{"id":"4","email":""}}{location}}}"#
+        )
+    };
+    let own = r#","location":{"geoip":{"country":"US"}}"#;
+    let lines = [line(1, "192.0.2.4", ""), line(2, "192.0.2.4", own), line(3, "10.0.0.7", ""), line(4, "", "")];
+    std::fs::write(dir.path().join("a.log"), lines.join("\n") + "\n").unwrap();
+    std::fs::write(dir.path().join("places.mmdb"), examples::places()).unwrap();
+    let broker = Kafka::start(&dir.path().join("kafka"), None, &Silent).await.unwrap();
+    let registry = SchemaRegistry::start(&dir.path().join("registry"), None, &Silent).await.unwrap();
+    let kafka = KafkaConfig { bootstrap_servers: broker.bootstrap_servers(), ..KafkaConfig::default() };
+    let registry = RegistryConfig { url: registry.url(), ..RegistryConfig::default() };
+    admin::ensure_topics(&kafka, topics::ALL, 1).await.unwrap();
+
+    for delivery in [DeliveryMode::AtLeastOnce, DeliveryMode::ExactlyOnce] {
+        let context = ServiceContext::new(CancellationToken::new());
+        let config = Config {
+            tenant: "acme".parse().ok(),
+            inputs: vec![dir.path().join("a.log").to_string_lossy().into_owned()],
+            state_dir: dir.path().join(format!("{delivery:?}")),
+            once: true,
+            delivery,
+            instance: Some("a".to_owned()),
+            geoip_database: Some(dir.path().join("places.mmdb")),
+            ..Config::default()
+        };
+        let metrics = ConnectorMetrics::new(&context.metrics);
+        connector::run(config, kafka.clone(), registry.clone(), metrics, context.clone()).await.unwrap();
+        assert_eq!((counted(&context, "places_found"), counted(&context, "places_not_found")), (1, 1), "{delivery:?}");
+    }
+    let (registry, mut decoder) = (Registry::new(&registry).unwrap(), Decoder::new(&CONNECTION_EVENT).unwrap());
+    let mut countries = BTreeMap::<String, Vec<Option<String>>>::new();
+    for record in records(&kafka, topics::CONNECTION_EVENTS.name).await {
+        let event = event_of(&mut decoder, &registry, record.payload.as_deref().unwrap()).await;
+        countries.entry(event.connection_id).or_default().push(event.location.and_then(|it| it.country));
+    }
+    let twice = |country: Option<&str>| vec![country.map(str::to_owned); 2];
+    let expected = [("c1", twice(Some("DE"))), ("c2", twice(Some("US"))), ("c3", twice(None)), ("c4", twice(None))];
+    assert_eq!(countries, expected.map(|(id, country)| (id.to_owned(), country)).into());
+}
+
+#[tokio::test]
+async fn database_that_cannot_be_used_ends_the_connector_before_anything_is_read() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("networks.mmdb"), examples::networks()).unwrap();
+    for (file, said) in [("none.mmdb", "cannot be read"), ("networks.mmdb", "is of type \"GeoLite2-ASN\"")] {
+        let context = ServiceContext::new(CancellationToken::new());
+        let config = Config {
+            tenant: "acme".parse().ok(),
+            stdin: true,
+            geoip_database: Some(dir.path().join(file)),
+            ..Config::default()
+        };
+        let metrics = ConnectorMetrics::new(&context.metrics);
+        let ended = connector::run(config, KafkaConfig::default(), RegistryConfig::default(), metrics, context).await;
+        let Err(error @ Error::Places(_)) = ended else { panic!("{file}: {ended:?}") };
+        let error = error.to_string();
+        assert!(error.starts_with("connector.geoip_database: ") && error.contains(said), "{error}");
+    }
 }

@@ -4,13 +4,18 @@
 
 mod tree;
 
+use std::sync::Arc;
+
+use address_lookup::{PlaceDatabase, examples};
 use connector::LogVersion;
 use connector::stages::encode_event::EventEncoder;
+use connector::stages::look_up_place::PlaceLookup;
 use connector::stages::read_event::read_event;
 use proptest::prelude::*;
 use schema_registry::{Decoder, SchemaId, WriterSchema};
+use schemas::addresses::Address;
 use schemas::avro_schemas::CONNECTION_EVENT;
-use schemas::connection_event::ConnectionEvent;
+use schemas::connection_event::{ConnectionEvent, Location};
 
 /// What stands where a value is expected: right, wrong, and no JSON at all.
 const VALUES: [&str; 47] = [
@@ -164,6 +169,9 @@ fn text_of(changes: &[(usize, usize)], turn: usize, blank: &str) -> String {
 struct Both {
     encoder: EventEncoder,
     decoder: Decoder<ConnectionEvent>,
+    places: Arc<PlaceDatabase>,
+    /// Another one, which looks clients up there.
+    looking: EventEncoder,
 }
 
 impl Both {
@@ -171,7 +179,12 @@ impl Both {
         let schema = SchemaId::new(7);
         let mut decoder = Decoder::new(&CONNECTION_EVENT).unwrap();
         decoder.learn(schema, &WriterSchema(CONNECTION_EVENT.schema.to_owned())).unwrap();
-        Self { encoder: EventEncoder::new(schema, "acme".parse().unwrap()), decoder }
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), examples::places()).unwrap();
+        let places = Arc::new(PlaceDatabase::open(file.path()).unwrap());
+        let encoder = EventEncoder::new(schema, "acme".parse().unwrap());
+        let looking = encoder.clone().with_lookup(Some(PlaceLookup::new(Arc::clone(&places))));
+        Self { encoder, decoder, places, looking }
     }
 
     fn agree(&mut self, text: &str, version: LogVersion) -> Result<(), TestCaseError> {
@@ -182,8 +195,20 @@ impl Both {
             self.encoder.encode(&fields, &mut value);
             self.decoder.decode(&value).unwrap()
         });
-        prop_assert_eq!(found, expected, "{}", text);
+        prop_assert_eq!(&found, &expected, "{}", text);
+        let (Ok(expected), Ok(fields)) = (expected, read_event(text, &tenant, version)) else { return Ok(()) };
+        let mut value = Vec::new();
+        let _looked = self.looking.encode(&fields, &mut value);
+        let location = expected.location.clone().or_else(|| self.place_of(expected.client_ip?));
+        prop_assert_eq!(self.decoder.decode(&value).unwrap(), ConnectionEvent { location, ..expected }, "{}", text);
         Ok(())
+    }
+
+    fn place_of(&self, client: Address) -> Option<Location> {
+        let place = self.places.place_of(client)?;
+        let text = |name: Option<&str>| name.map(str::to_owned);
+        let (city, country, region) = (text(place.city), text(place.country), text(place.region));
+        Some(Location { city, country, region, latitude: None, longitude: None })
     }
 }
 

@@ -25,6 +25,8 @@ pub(crate) trait Outside: Send + Sync + 'static {
     /// For each partition of the connection events its last stable offset.
     fn stable_ends(&self) -> Later<'_, BTreeMap<i32, i64>, KafkaError>;
     fn request<'a>(&'a self, request: &'a ReportRequest) -> Later<'a, (), JournalError>;
+    /// Asks for a report again.
+    fn request_again<'a>(&'a self, request: &'a ReportRequest) -> Later<'a, (), JournalError>;
     fn append<'a>(&'a self, event: &'a ReportEvent) -> Later<'a, (), JournalError>;
     fn search<'a>(
         &'a self,
@@ -61,6 +63,10 @@ impl Outside for Parts {
 
     fn request<'a>(&'a self, request: &'a ReportRequest) -> Later<'a, (), JournalError> {
         self.journal.request(request).boxed()
+    }
+
+    fn request_again<'a>(&'a self, request: &'a ReportRequest) -> Later<'a, (), JournalError> {
+        self.journal.request_again(request).boxed()
     }
 
     fn append<'a>(&'a self, event: &'a ReportEvent) -> Later<'a, (), JournalError> {

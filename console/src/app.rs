@@ -10,6 +10,8 @@ use service_kit::context::ServiceContext;
 use crate::adapters::Outside;
 use crate::config::Config;
 use crate::metrics::ConsoleMetrics;
+use crate::networks::Networks;
+use crate::routes::reports::changes::Streams;
 use crate::session::Sessions;
 
 /// Cheap to clone.
@@ -18,8 +20,10 @@ pub(crate) struct App {
     pub(crate) config: Arc<Config>,
     pub(crate) outside: Arc<dyn Outside>,
     pub(crate) store: ReportStore,
+    pub(crate) networks: Arc<Networks>,
     pub(crate) book: SharedBook,
     pub(crate) sessions: Arc<Sessions>,
+    pub(crate) streams: Streams,
     pub(crate) metrics: ConsoleMetrics,
     pub(crate) stop: CancellationToken,
 }
@@ -29,6 +33,7 @@ impl App {
         config: Config,
         outside: Arc<dyn Outside>,
         store: ReportStore,
+        networks: Networks,
         book: SharedBook,
         context: &ServiceContext,
     ) -> Self {
@@ -37,8 +42,10 @@ impl App {
             config: Arc::new(config),
             outside,
             store,
+            networks: Arc::new(networks),
             book,
             sessions: Arc::new(sessions),
+            streams: Streams::default(),
             metrics: ConsoleMetrics::new(&context.metrics),
             stop: context.stop.clone(),
         }

@@ -2,8 +2,10 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
+use report_life::Limits;
 use schemas::ids::Tenant;
 use serde::{Deserialize, Serialize};
 use service_kit::config::{RangeError, Validate, seconds, seconds_in_range};
@@ -18,12 +20,18 @@ pub struct Config {
     pub public_url: String,
     /// Accounts; one a tenant at this stage.
     pub accounts: Vec<Account>,
+    /// Database in MaxMind's format of AS numbers, from which networks of shown addresses come; none by default. Read at the start, by
+    /// `flowledger traffic` too.
+    pub asn_database: Option<PathBuf>,
     /// How long a session lasts, 60 to 604 800 s.
     #[serde(with = "seconds")]
     pub session_max: Duration,
     /// How long stopping may take, 0 to 300 s.
     #[serde(with = "seconds")]
     pub drain_max: Duration,
+    /// Limits of a tenant: a section of their own, which the exporter has too.
+    #[serde(skip)]
+    pub limits: Limits,
 }
 
 /// One account of a tenant.
@@ -55,8 +63,10 @@ impl Default for Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             public_url: "http://127.0.0.1:8080".to_owned(),
             accounts: Vec::new(),
+            asn_database: None,
             session_max: Duration::from_secs(12 * 3600),
             drain_max: Duration::from_secs(10),
+            limits: Limits::default(),
         }
     }
 }
@@ -155,6 +165,7 @@ mod tests {
           "listen": "127.0.0.1:8080",
           "public_url": "http://127.0.0.1:8080",
           "accounts": [],
+          "asn_database": null,
           "session_max": 43200.0,
           "drain_max": 10.0
         }

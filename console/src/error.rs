@@ -5,12 +5,13 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use clickhouse_io::QueryError;
 use kafka_io::KafkaError;
-use report_life::JournalError;
+use report_life::{JournalError, NotNow, OverLimit};
 use report_store::StoreError;
 use schema_registry::RegistryError;
 use serde::Serialize;
 use service_kit::tasks::GroupError;
 use traffic_query::FilterError;
+use traffic_query::time_range::rfc3339;
 use utoipa::ToSchema;
 
 /// Why the console ended.
@@ -19,6 +20,9 @@ pub enum Error {
     /// The address cannot be listened on.
     #[error("cannot listen: {0}")]
     Listen(#[from] std::io::Error),
+    /// Networks of addresses cannot be looked up.
+    #[error("console.asn_database: {0}")]
+    Networks(#[from] address_lookup::OpenError),
     /// Kafka cannot be used as it is.
     #[error(transparent)]
     Kafka(#[from] KafkaError),
@@ -59,6 +63,12 @@ pub(crate) enum Refusal {
     TooLarge,
     /// The report has no file.
     NotCompleted,
+    /// The report is not where this can be done with it; in words.
+    NotNow(String),
+    /// More than the tenant may have.
+    OverLimit(OverLimit),
+    /// The tenant follows its reports on as many pages as it may.
+    TooManyStreams,
     /// The range of a download lies outside of the file.
     OutsideOfFile,
     /// A part is away.
@@ -80,11 +90,18 @@ struct ErrorDetail {
     /// The field that is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<String>,
+    /// When it will work, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    again_at: Option<String>,
 }
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let said = str::to_owned;
+        let again_at = match &self {
+            Self::OverLimit(over) => over.again_at.map(rfc3339),
+            _ => None,
+        };
         let (status, code, message, field) = match self {
             Self::NotSignedIn => (StatusCode::UNAUTHORIZED, "not_signed_in", said("sign in first"), None),
             Self::Forged => (StatusCode::FORBIDDEN, "forged", said("the header X-Flowledger: 1 is missing"), None),
@@ -107,6 +124,16 @@ impl IntoResponse for Refusal {
             Self::Unreadable(problem) => (StatusCode::BAD_REQUEST, "unreadable", problem, None),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large", said("the body is too large"), None),
             Self::NotCompleted => (StatusCode::CONFLICT, "not_completed", said("the report has no file (yet)"), None),
+            Self::NotNow(problem) => (StatusCode::CONFLICT, "not_now", problem, None),
+            Self::OverLimit(over) => {
+                (StatusCode::TOO_MANY_REQUESTS, "over_limit", over.message, Some(over.limit.to_owned()))
+            }
+            Self::TooManyStreams => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "too_many_streams",
+                said("reports are followed on too many pages; close some"),
+                None,
+            ),
             Self::OutsideOfFile => {
                 (StatusCode::RANGE_NOT_SATISFIABLE, "outside_of_file", said("the range lies outside of the file"), None)
             }
@@ -117,7 +144,7 @@ impl IntoResponse for Refusal {
                 None,
             ),
         };
-        (status, Json(ErrorBody { error: ErrorDetail { code, message, field } })).into_response()
+        (status, Json(ErrorBody { error: ErrorDetail { code, message, field, again_at } })).into_response()
     }
 }
 
@@ -152,6 +179,18 @@ impl From<JournalError> for Refusal {
     fn from(error: JournalError) -> Self {
         tracing::warn!(%error, "a request could not be taken");
         Self::Away("the event log")
+    }
+}
+
+impl From<OverLimit> for Refusal {
+    fn from(over: OverLimit) -> Self {
+        Self::OverLimit(over)
+    }
+}
+
+impl From<NotNow> for Refusal {
+    fn from(refused: NotNow) -> Self {
+        Self::NotNow(refused.to_string())
     }
 }
 

@@ -3,6 +3,8 @@
 //! A request's life: its session is looked up by the cookie, the tenant comes from the session and from nowhere else, the handler
 //! asks ClickHouse or the book of reports for that tenant, and what another tenant has is as if it were not there.
 //!
+//! Networks of shown addresses are looked up on the way out ([`Networks`]).
+//!
 //! Guarantee: no request names its tenant. What changes something needs a header that a foreign page cannot send.
 
 mod adapters;
@@ -10,6 +12,7 @@ mod app;
 mod config;
 mod error;
 mod metrics;
+mod networks;
 mod openapi;
 mod routes;
 mod session;
@@ -28,7 +31,9 @@ use tokio::net::TcpListener;
 
 pub use config::{Account, Config};
 pub use error::Error;
+pub use networks::{Network, Networks};
 pub use openapi::openapi_json;
+pub use routes::reports::shown::report_json;
 pub use routes::traffic::insights::findings_json;
 pub use routes::traffic::{connection_json, open_json};
 pub use session::{HashError, hash_password};
@@ -66,6 +71,10 @@ pub async fn serve(
     context: ServiceContext,
 ) -> Result<(), Error> {
     let ready = context.readiness.part("console");
+    let networks = Networks::open(config.asn_database.as_deref())?;
+    if let Some(edition) = networks.edition() {
+        tracing::info!(edition, "networks of addresses are shown");
+    }
     let registry = Registry::new(&registry)?;
     let producer = Producer::new(&kafka, "flowledger-console")?;
     let Some(journal) = Journal::open(producer, &registry, &context.stop).await else { return Ok(()) };
@@ -74,6 +83,7 @@ pub async fn serve(
         config,
         Arc::new(Parts { kafka: kafka.clone(), clickhouse: ClickHouse::new(&clickhouse), journal: journal? }),
         ReportStore::open(&store)?,
+        networks,
         book.clone(),
         &context,
     );

@@ -7,10 +7,12 @@ use clickhouse_io::report::{self, ReportQuery, Slice};
 use clickhouse_io::{Answer, ClickHouse, QueryError};
 use kafka_io::batches::CommitFailure;
 use kafka_io::{Committer, KafkaConfig, KafkaError, OutRecord, Partition, ProduceError, Producer, Record, admin};
-use report_life::{Journal, JournalError, ReportState, SharedBook};
+use report_life::{Journal, JournalError, ReportState, SharedBook, Usage};
 use report_store::{ReportStore, StoreError, Upload};
 use schemas::ids::ReportId;
 use schemas::report_event::ReportEvent;
+use schemas::report_request::ReportRequest;
+use schemas::times::Moment;
 use schemas::topics::{CONNECTION_EVENTS, REPORT_REQUESTS_DEAD_LETTER, headers};
 
 use crate::mail::{MailError, Mailer};
@@ -26,6 +28,16 @@ pub(crate) trait Outside: Send + Sync + 'static {
 
     /// What a report's events say so far.
     fn known(&self, report: ReportId) -> Option<ReportState>;
+    /// What the report's tenant has used of its limits beside it.
+    fn usage(&self, request: &ReportRequest) -> Usage;
+    /// Reports whose files are to be deleted by now.
+    fn due(&self) -> Vec<ReportState>;
+    /// Waits until a report's events say what is wanted; gives what they say then.
+    fn until(
+        &self,
+        report: ReportId,
+        wanted: impl Fn(&ReportState) -> bool + Send + Sync,
+    ) -> impl Future<Output = ReportState> + Send;
     fn append(&self, event: &ReportEvent) -> impl Future<Output = Result<(), JournalError>> + Send;
     /// For each partition of the connection events the offset before which everything is stored, or gone from the topic.
     fn stored_until(&self) -> impl Future<Output = Result<BTreeMap<i32, i64>, KafkaError>> + Send;
@@ -38,6 +50,10 @@ pub(crate) trait Outside: Send + Sync + 'static {
     /// The slice with what is there now, where copies of it were deleted after it was planned.
     fn recount(&self, query: &ReportQuery, slice: &Slice) -> impl Future<Output = Result<Slice, QueryError>> + Send;
     fn begin_file(&self, key: &str) -> impl Future<Output = Result<Self::File, StoreError>> + Send;
+    /// Keys of the files below a folder.
+    fn files(&self, folder: &str) -> impl Future<Output = Result<Vec<String>, StoreError>> + Send;
+    /// A file that is not there is deleted already.
+    fn delete_file(&self, key: &str) -> impl Future<Output = Result<(), StoreError>> + Send;
     fn mail(&self, receiver: &str, mail: &MailText) -> impl Future<Output = Result<(), MailError>> + Send;
     /// Keeps a request that cannot be read.
     fn refuse(&self, request: &Record, reason: &str) -> impl Future<Output = Result<(), ProduceError>> + Send;
@@ -108,6 +124,18 @@ impl Outside for Parts {
         self.book.of_any_tenant(report)
     }
 
+    fn usage(&self, request: &ReportRequest) -> Usage {
+        self.book.usage(&request.tenant, Some(request.report_id), Moment::now())
+    }
+
+    fn due(&self) -> Vec<ReportState> {
+        self.book.due(Moment::now())
+    }
+
+    async fn until(&self, report: ReportId, wanted: impl Fn(&ReportState) -> bool + Send + Sync) -> ReportState {
+        self.book.wait_for(report, wanted).await
+    }
+
     async fn append(&self, event: &ReportEvent) -> Result<(), JournalError> {
         self.journal.append(event).await
     }
@@ -136,6 +164,14 @@ impl Outside for Parts {
 
     async fn begin_file(&self, key: &str) -> Result<Upload, StoreError> {
         self.store.begin(key).await
+    }
+
+    async fn files(&self, folder: &str) -> Result<Vec<String>, StoreError> {
+        self.store.list(folder).await
+    }
+
+    async fn delete_file(&self, key: &str) -> Result<(), StoreError> {
+        self.store.delete(key).await
     }
 
     async fn mail(&self, receiver: &str, mail: &MailText) -> Result<(), MailError> {

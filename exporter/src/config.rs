@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use lettre::message::Mailbox;
+use report_life::Limits;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use service_kit::config::{RangeError, Validate, in_range, redacted, seconds, seconds_in_range};
@@ -12,8 +13,10 @@ use service_kit::config::{RangeError, Validate, in_range, redacted, seconds, sec
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Reports that are made at once, 1 to 64.
+    /// Reports that are made at once, 1 to 64; a small one may be made beside them.
     pub concurrency: usize,
+    /// Rows of a small report, 1 or more.
+    pub small_rows: u64,
     /// Rows that are sorted at once for one report, and held until then, 1 000 to 1 000 000.
     pub stretch_rows: u64,
     /// How long a part that is away is waited for before a report is `failed`, 1 to 86 400 s.
@@ -22,6 +25,8 @@ pub struct Config {
     /// How long a mail is tried before it is given up, 1 to 86 400 s.
     #[serde(with = "seconds")]
     pub notify_max: Duration,
+    /// How long files are kept, to 3 650 days; 0: for good.
+    pub keep_days: u32,
     /// How long stopping may take, 0 to 300 s.
     #[serde(with = "seconds")]
     pub drain_max: Duration,
@@ -29,6 +34,9 @@ pub struct Config {
     pub console_url: String,
     /// Mail.
     pub mail: MailConfig,
+    /// Limits of a tenant: a section of their own, which the console has too.
+    #[serde(skip)]
+    pub limits: Limits,
 }
 
 /// Section `exporter.mail`.
@@ -70,12 +78,15 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             concurrency: 2,
+            small_rows: 1_000_000,
             stretch_rows: 200_000,
             retry_max: Duration::from_secs(900),
             notify_max: Duration::from_secs(3600),
+            keep_days: 0,
             drain_max: Duration::from_secs(20),
             console_url: "http://127.0.0.1:8080".to_owned(),
             mail: MailConfig::default(),
+            limits: Limits::default(),
         }
     }
 }
@@ -98,9 +109,11 @@ impl Default for MailConfig {
 impl Validate for Config {
     fn validate(&self) -> Result<(), RangeError> {
         in_range("concurrency", self.concurrency, 1..=64)?;
+        in_range("small_rows", self.small_rows, 1..=u64::MAX)?;
         in_range("stretch_rows", self.stretch_rows, 1_000..=1_000_000)?;
         seconds_in_range("retry_max", self.retry_max, 1.0..=86_400.0)?;
         seconds_in_range("notify_max", self.notify_max, 1.0..=86_400.0)?;
+        in_range("keep_days", self.keep_days, 0..=3_650)?;
         seconds_in_range("drain_max", self.drain_max, 0.0..=300.0)?;
         if self.mail.from.parse::<Mailbox>().is_err() {
             return Err(RangeError::new("mail.from", "is not an address such as `Flowledger <reports@example.com>`"));

@@ -3,10 +3,12 @@
 use clickhouse_io::QueryError;
 use kafka_io::batches::CommitFailure;
 use kafka_io::{ConsumeError, KafkaError, ProduceError};
-use report_life::JournalError;
+use report_life::{JournalError, OverLimit};
 use report_store::StoreError;
 use schema_registry::{DecodeError, RegistryError};
 use service_kit::tasks::GroupError;
+
+use crate::render::GROUPS_BYTES_MAX;
 
 /// Why the exporter ended.
 #[derive(Debug, thiserror::Error)]
@@ -55,12 +57,21 @@ pub(crate) enum FileError {
     /// The file could not be written.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// What is counted does not fit memory.
+    #[error("groups and their values take more than {GROUPS_BYTES_MAX} bytes")]
+    TooManyValues,
+    /// More than its tenant may have.
+    #[error(transparent)]
+    OverLimit(#[from] OverLimit),
+    /// Nobody wants it any more.
+    #[error("the report was cancelled")]
+    Cancelled,
 }
 
 impl FileError {
     /// In words that help an admin; details are in the exporter's log.
     #[must_use]
-    pub(crate) fn for_an_admin(&self) -> &'static str {
+    pub(crate) fn for_an_admin(&self) -> &str {
         match self {
             Self::Rows(_) => {
                 "the connections could not be read from the database; please ask for the report again later"
@@ -68,6 +79,12 @@ impl FileError {
             Self::Store(_) => {
                 "the file could not be written to the object store; please ask for the report again later"
             }
+            Self::TooManyValues => {
+                "the connections have more different addresses than can be counted at once; please ask for a shorter range or \
+                 for fewer Resources or Users"
+            }
+            Self::OverLimit(over) => &over.message,
+            Self::Cancelled => "the report was cancelled",
         }
     }
 }

@@ -12,12 +12,13 @@ use clickhouse_io::report::{ReportQuery, Slice, Stretch};
 use clickhouse_io::rows::{ConnectionRow, Source};
 use kafka_io::batches::CommitFailure;
 use kafka_io::{KafkaError, Partition, ProduceError, Record};
-use report_life::{JournalError, ReportState};
+use report_life::{JournalError, ReportState, Usage};
 use report_store::StoreError;
 use schemas::connection_event::EventType;
 use schemas::examples::connection;
 use schemas::ids::ReportId;
 use schemas::report_event::ReportEvent;
+use schemas::report_request::ReportRequest;
 use schemas::times::Moment;
 use service_kit::metrics::Metrics;
 
@@ -31,6 +32,9 @@ use crate::stages::write_mail::MailText;
 /// Slices of every report, of two rows each.
 const SLICES: i64 = 3;
 
+/// How often who waits for a change looks.
+const LOOKS_EVERY: Duration = Duration::from_millis(50);
+
 /// What happens at the calls of one kind: call number, from 0, to its error.
 type Faults<E> = Mutex<HashMap<usize, E>>;
 
@@ -39,6 +43,8 @@ pub(crate) struct World {
     pub(crate) book: Mutex<HashMap<ReportId, ReportState>>,
     pub(crate) files: Mutex<BTreeMap<String, Vec<u8>>>,
     pub(crate) aborted: AtomicUsize,
+    /// Statements that run.
+    pub(crate) reading: AtomicUsize,
     /// So many copies of each slice are deleted after it is planned.
     pub(crate) deleted: AtomicU64,
     /// Uploads that were begun and neither finished nor aborted.
@@ -49,6 +55,8 @@ pub(crate) struct World {
     pub(crate) begin_faults: Faults<StoreError>,
     pub(crate) read_faults: Faults<QueryError>,
     pub(crate) write_faults: Faults<StoreError>,
+    /// Of listing and of deleting.
+    pub(crate) delete_faults: Faults<StoreError>,
     pub(crate) mail_faults: Faults<MailError>,
     pub(crate) commit_faults: Faults<CommitFailure>,
     /// What ingest's position of partition 0 is, one answer a question; the last one stays.
@@ -87,7 +95,11 @@ impl World {
 
 impl Fake {
     pub(crate) fn life(&self) -> Life<Self> {
-        Life::new(self.clone(), ExporterMetrics::new(&Metrics::default()), Config::default())
+        self.life_with(Config::default())
+    }
+
+    pub(crate) fn life_with(&self, config: Config) -> Life<Self> {
+        Life::new(self.clone(), ExporterMetrics::new(&Metrics::default()), config)
     }
 }
 
@@ -123,6 +135,22 @@ impl FileBeingWritten for FakeFile {
     }
 }
 
+/// A statement that runs until this is dropped.
+struct Reading(Arc<World>);
+
+impl Reading {
+    fn begin(world: &Arc<World>) -> Self {
+        world.reading.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(world))
+    }
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        self.0.reading.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// An answer that is there already.
 pub(crate) struct FakeRows(Option<Bytes>);
 
@@ -138,6 +166,25 @@ impl Outside for Fake {
 
     fn known(&self, report: ReportId) -> Option<ReportState> {
         self.0.book.lock().unwrap().get(&report).cloned()
+    }
+
+    fn usage(&self, request: &ReportRequest) -> Usage {
+        let book = self.0.book.lock().unwrap();
+        let own = book.values().filter(|state| state.tenant == request.tenant);
+        Usage::of(own, Some(request.report_id), Moment::now())
+    }
+
+    fn due(&self) -> Vec<ReportState> {
+        self.0.book.lock().unwrap().values().filter(|state| state.is_due(Moment::now())).cloned().collect()
+    }
+
+    async fn until(&self, report: ReportId, wanted: impl Fn(&ReportState) -> bool + Send + Sync) -> ReportState {
+        loop {
+            if let Some(state) = self.known(report).filter(&wanted) {
+                return state;
+            }
+            tokio::time::sleep(LOOKS_EVERY).await;
+        }
     }
 
     async fn append(&self, event: &ReportEvent) -> Result<(), JournalError> {
@@ -157,18 +204,20 @@ impl Outside for Fake {
 
     async fn plan(&self, query: &ReportQuery, _: u64) -> Result<Vec<Slice>, QueryError> {
         self.0.fault("plan", &self.0.plan_faults)?;
-        let at = |slice: i64| Moment::from_micros(query.from.as_micros() + slice * 1_000_000);
+        let at = |slice: i64| Moment::from_micros(query.filter.from.as_micros() + slice * 1_000_000);
         let rows = 2 + self.0.deleted.load(Ordering::Relaxed);
         let stretch = |slice: i64| Stretch { from: at(slice), to: at(slice + 1), rows };
         Ok((0..SLICES).map(|slice| Slice { stretches: vec![stretch(slice)] }).collect())
     }
 
-    async fn read_slice(&self, _: &ReportQuery, slice: &Slice) -> Result<FakeRows, QueryError> {
+    async fn read_slice(&self, query: &ReportQuery, slice: &Slice) -> Result<FakeRows, QueryError> {
         let takes = *self.0.read_takes.lock().unwrap();
+        let reading = Reading::begin(&self.0);
         tokio::time::sleep(takes).await;
+        drop(reading);
         self.0.fault("read", &self.0.read_faults)?;
         let rows = [1, 2].map(|number| row(slice.stretches[0].from.as_micros() + number * 100_000));
-        Ok(FakeRows(Some(native_block(&rows).into())))
+        Ok(FakeRows(Some(native_block(&rows, query.columns).into())))
     }
 
     async fn recount(&self, _: &ReportQuery, slice: &Slice) -> Result<Slice, QueryError> {
@@ -181,6 +230,18 @@ impl Outside for Fake {
         self.0.fault("begin", &self.0.begin_faults)?;
         self.0.uploads_open.fetch_add(1, Ordering::Relaxed);
         Ok(FakeFile { world: Arc::clone(&self.0), key: key.to_owned(), bytes: Vec::new() })
+    }
+
+    async fn files(&self, folder: &str) -> Result<Vec<String>, StoreError> {
+        self.0.fault("files", &self.0.delete_faults)?;
+        let files = self.0.files.lock().unwrap();
+        Ok(files.keys().filter(|key| key.starts_with(&format!("{folder}/"))).cloned().collect())
+    }
+
+    async fn delete_file(&self, key: &str) -> Result<(), StoreError> {
+        self.0.fault("delete", &self.0.delete_faults)?;
+        self.0.files.lock().unwrap().remove(key);
+        Ok(())
     }
 
     async fn mail(&self, receiver: &str, mail: &MailText) -> Result<(), MailError> {

@@ -4,17 +4,21 @@
 //! its range is read as columns, made into lines, sorted in stretches that fit memory, packed, and uploaded in parts; then its
 //! receivers get a mail. Each step is an event on `report-events`; the request's offset is committed after the last of them.
 //!
-//! Guarantee: every request ends as `completed` or `failed` with a reason, or in the dead-letter topic. A crash at any point
-//! leaves the request uncommitted, and the next exporter goes on from what the events say. The file is visible only when it is
-//! whole; neither memory nor disk ever holds it. A mail may be sent twice where a crash came between sending and noting it.
+//! Guarantee: every request ends as `completed`, as `cancelled` or as `failed` with a reason, or in the dead-letter topic. A crash at any
+//! point leaves the request uncommitted, and the next exporter goes on from what the events say. The file is visible only when it is
+//! whole; neither memory nor disk ever holds it. A file that no report names is deleted. A mail may be sent twice where a crash came
+//! between sending and noting it.
 
 mod adapters;
 mod config;
 mod error;
+mod expire;
 #[cfg(test)]
 mod fakes;
+mod lanes;
 mod life;
 mod mail;
+mod make;
 mod metrics;
 mod pack;
 mod pipeline;
@@ -22,6 +26,8 @@ mod render;
 mod stages;
 mod tools;
 mod write_file;
+
+use std::sync::Arc;
 
 use clickhouse_io::{ClickHouse, ClickHouseConfig};
 use kafka_io::{GroupConsumer, GroupOptions, KafkaConfig, Producer};
@@ -78,10 +84,15 @@ pub async fn run(
         producer,
         committer: consumer.committer(),
     };
-    let life = Life::new(outside, ExporterMetrics::new(&context.metrics), config.clone());
+    let life = Arc::new(Life::new(outside, ExporterMetrics::new(&context.metrics), config.clone()));
     let decoder = Decoder::new(&avro_schemas::REPORT_REQUEST)?;
     ready.set(true);
-    let pipeline = Pipeline::new(config.concurrency, decoder, registry, life, context.stop.clone());
+    let (stop, expiring) = (context.stop.clone(), Arc::clone(&life));
+    tasks.spawn("expiry", async move {
+        // Broken off at any point, it is done again.
+        stop.run_until_cancelled(expire::expire(&expiring)).await.unwrap_or(Ok(()))
+    });
+    let pipeline = Pipeline::new(decoder, registry, life, context.stop.clone());
     tasks.spawn("reports", pipeline.run(consumer));
     let ended = tasks.join(config.drain_max).await;
     ready.set(false);

@@ -20,6 +20,8 @@ pub(crate) struct ExporterMetrics {
     pub(crate) rows: Counter,
     pub(crate) bytes: Counter,
     pub(crate) retries: Counter,
+    pub(crate) expired: Counter,
+    pub(crate) queued: Gauge,
     pub(crate) running: Gauge,
     pub(crate) waiting: Gauge,
 }
@@ -32,12 +34,14 @@ impl ExporterMetrics {
         metrics.register("flowledger_exporter_rows", "Rows that were written to files", own.rows.clone());
         metrics.register("flowledger_exporter_bytes", "Bytes that were handed to the store", own.bytes.clone());
         metrics.register("flowledger_exporter_retries", "Steps that were tried again", own.retries.clone());
+        metrics.register("flowledger_exporter_expired", "Files that were kept long enough", own.expired.clone());
+        metrics.register("flowledger_exporter_queued", "Reports that wait for their turn", own.queued.clone());
         metrics.register("flowledger_exporter_running", "Reports that are being made", own.running.clone());
         metrics.register("flowledger_exporter_waiting", "Reports that wait for ingest", own.waiting.clone());
         own
     }
 
-    /// One of `completed`, `failed`, `dead_letter`.
+    /// One of `completed`, `failed`, `cancelled`, `dead_letter`.
     pub(crate) fn request(&self, fate: &'static str) {
         self.requests.get_or_create(&FateLabel { fate }).inc();
     }

@@ -1,4 +1,5 @@
-//! Takes requests, lives several at once, and commits each partition's offsets in their order.
+//! Takes requests, lives them all at once, and commits each partition's offsets in their order. Whose report is made first is not
+//! decided here: one that waits for its turn holds up no other, and can be cancelled.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -13,10 +14,13 @@ use tokio::task::{JoinError, JoinSet};
 
 use crate::adapters::Outside;
 use crate::error::Error;
-use crate::life::Life;
+use crate::life::{Life, Lived};
+
+/// Requests that are taken at once; each is little more than a task.
+const TAKEN_MAX: usize = 1_000;
 
 /// Partition, assignment and offset of a request, and how its life went; `None` where its partition went away first.
-type Lived = (i32, u64, i64, Option<Result<(), Error>>);
+type Ended = (i32, u64, i64, Option<Result<(), Error>>);
 
 /// Requests of one partition: offsets that were taken, and whether they are done with.
 struct Taken {
@@ -43,32 +47,22 @@ impl Taken {
 }
 
 pub(crate) struct Pipeline<O> {
-    concurrency: usize,
     decoder: Decoder<ReportRequest>,
     registry: Registry,
     life: Arc<Life<O>>,
     stop: CancellationToken,
     taken: HashMap<i32, Taken>,
-    running: JoinSet<Lived>,
+    running: JoinSet<Ended>,
 }
 
 impl<O: Outside> Pipeline<O> {
     pub(crate) fn new(
-        concurrency: usize,
         decoder: Decoder<ReportRequest>,
         registry: Registry,
-        life: Life<O>,
+        life: Arc<Life<O>>,
         stop: CancellationToken,
     ) -> Self {
-        Self {
-            concurrency,
-            decoder,
-            registry,
-            life: Arc::new(life),
-            stop,
-            taken: HashMap::new(),
-            running: JoinSet::new(),
-        }
+        Self { decoder, registry, life, stop, taken: HashMap::new(), running: JoinSet::new() }
     }
 
     pub(crate) async fn run(mut self, mut consumer: GroupConsumer) -> Result<(), Error> {
@@ -84,7 +78,7 @@ impl<O: Outside> Pipeline<O> {
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
                 Some(ended) = self.running.join_next() => self.ended(ended).await?,
-                arrival = consumer.next(), if self.running.len() < self.concurrency => {
+                arrival = consumer.next(), if self.running.len() < TAKEN_MAX => {
                     self.arrived(arrival?).await?;
                 }
             }
@@ -92,7 +86,7 @@ impl<O: Outside> Pipeline<O> {
     }
 
     /// A life has ended, and its request is done with; a panic in it must not be taken for its end: the process starts again.
-    async fn ended(&mut self, ended: Result<Lived, JoinError>) -> Result<(), Error> {
+    async fn ended(&mut self, ended: Result<Ended, JoinError>) -> Result<(), Error> {
         let (number, epoch, offset, outcome) =
             ended.map_err(|error| Error::Lost(format!("a report's task was lost: {error}")))?;
         if let Some(outcome) = outcome {
@@ -138,16 +132,19 @@ impl<O: Outside> Pipeline<O> {
                 Ok(request) => {
                     let life = Arc::clone(&self.life);
                     self.running.spawn(async move {
-                        let lived = ours.run_until_cancelled(life.live(&request)).await;
-                        (number, epoch, offset, lived.map(|lived| lived.map_err(Error::from)))
+                        let living = async {
+                            match life.live(&request).await? {
+                                Lived::Done => Ok(()),
+                                Lived::Refused(reason) => Ok(life.refuse(&record, &reason).await?),
+                            }
+                        };
+                        let lived = ours.run_until_cancelled(living).await;
+                        (number, epoch, offset, lived)
                     });
                     Ok(())
                 }
                 Err(error) => {
-                    let reason = error.to_string();
-                    tracing::warn!(partition = %record.partition, offset, reason, "a request cannot be read");
-                    self.life.outside.refuse(&record, &reason).await?;
-                    self.life.metrics.request("dead_letter");
+                    self.life.refuse(&record, &error.to_string()).await?;
                     self.done(number, epoch, offset).await
                 }
             },

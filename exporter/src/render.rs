@@ -5,15 +5,20 @@ use clickhouse_io::QueryError;
 use clickhouse_io::native::read::BlockReader;
 use clickhouse_io::report::{ConnectionColumns, Slice};
 use prometheus_client::metrics::counter::Counter;
-use report_writer::{CsvOptions, CsvWriter, HEADER, LineSorter, PART_TEXT_BYTES};
+use report_store::StoreError;
+use report_writer::{LineSorter, PART_TEXT_BYTES};
 use tokio::sync::{mpsc, watch};
 
+use crate::stages::choose_writer::Writer;
 use crate::tools::Tools;
 use crate::write_file::Written;
 
+/// The most that groups and their values may take in memory.
+pub(crate) const GROUPS_BYTES_MAX: usize = 256 << 20;
+
 /// What of a file is done, and what it is made with; goes from slice to slice.
 pub(crate) struct Renderer {
-    csv: CsvWriter,
+    writer: Writer,
     sorter: LineSorter,
     block: Vec<u8>,
     file: FileText,
@@ -31,15 +36,16 @@ struct FileText {
 impl Renderer {
     /// Begins a file.
     pub(crate) fn new(
+        mut writer: Writer,
         parts: mpsc::Sender<Vec<u8>>,
         tools: Tools,
         progress: watch::Sender<Written>,
         rows: Counter,
     ) -> Self {
         let (sorter, block, mut part) = (tools.sorters.take().unwrap_or_default(), tools.buffer(), tools.buffer());
-        part.extend_from_slice(HEADER.as_bytes());
+        part.extend_from_slice(&writer.rows().header());
         let file = FileText { part, parts, tools, progress, rows };
-        Self { csv: CsvWriter::new(CsvOptions::default()), sorter, block, file }
+        Self { writer, sorter, block, file }
     }
 
     /// Renders what `source` gives of a slice. Gives how many of its stretches are done, and how it ended. A stretch is done when a row
@@ -52,37 +58,64 @@ impl Renderer {
     ) -> (usize, Result<(), QueryError>) {
         let mut reader = BlockReader::new(source, std::mem::take(&mut self.block));
         let mut stretches = Stretches { slice, done: 0, sorter: &mut self.sorter, file: &mut self.file };
-        let ended = read_all(&mut reader, &mut self.csv, &mut stretches);
+        let ended = read_all(&mut reader, &mut self.writer, &mut stretches);
         let done = stretches.done;
         self.sorter.clear();
         self.block = reader.into_buffer();
         (done, ended)
     }
 
-    /// The text that is left, after the last slice.
-    pub(crate) async fn finish(self) {
-        // Who takes no more text has its own reason.
-        let _ = self.file.parts.send(self.file.part).await;
-        self.file.tools.sorters.give(self.sorter);
-        self.file.tools.buffers.give(self.block);
+    /// True where what is counted has grown beyond what may be held.
+    pub(crate) fn is_too_large(&self) -> bool {
+        is_too_large(&self.writer)
     }
+
+    /// The text that is left, after the last slice.
+    pub(crate) async fn finish(mut self) -> Result<(), StoreError> {
+        // Lines of groups may be many parts: not on the threads that wait for sockets.
+        let ended = tokio::task::spawn_blocking(move || {
+            self.end();
+            // Who takes no more text has its own reason.
+            let _ = self.file.parts.blocking_send(self.file.part);
+            self.file.tools.sorters.give(self.sorter);
+            self.file.tools.buffers.give(self.block);
+        });
+        ended.await.map_err(|error| StoreError::Failed { action: "rendering", reason: error.to_string() })
+    }
+
+    /// Groups become lines, which are the report's rows from now on.
+    fn end(&mut self) {
+        let Writer::Groups(groups) = &self.writer else { return };
+        let mut rows = 0;
+        groups.lines(&mut |line| {
+            rows += 1;
+            self.file.line(line)
+        });
+        self.file.rows.inc_by(rows);
+        self.file.progress.send_modify(|written| written.rows = rows);
+    }
+}
+
+fn is_too_large(writer: &Writer) -> bool {
+    matches!(writer, Writer::Groups(groups) if groups.size_bytes() > GROUPS_BYTES_MAX)
 }
 
 fn read_all(
     reader: &mut BlockReader<impl FnMut() -> Result<Option<Bytes>, QueryError>>,
-    csv: &mut CsvWriter,
+    writer: &mut Writer,
     stretches: &mut Stretches<'_>,
 ) -> Result<(), QueryError> {
+    let read = writer.rows().columns();
     while let Some(block) = reader.next_block()? {
-        let columns = ConnectionColumns::of(&block)?;
-        let mut lines = csv.block(&columns);
+        let columns = ConnectionColumns::of(&block, read)?;
+        writer.rows().block(&columns);
         for row in 0..columns.rows {
-            stretches.reach(columns.end_micros(row))?;
-            let line = lines.line(row).map_err(|odd| QueryError::Mismatch(odd.to_string()))?;
+            stretches.reach(columns.end_micros(row), writer)?;
+            let line = writer.rows().line(&columns, row).map_err(|odd| QueryError::Mismatch(odd.to_string()))?;
             stretches.sorter.hold(&columns, row, line);
         }
     }
-    stretches.close_all()
+    stretches.close_all(writer)
 }
 
 /// The stretches of a slice, of which one after the other is filled.
@@ -96,34 +129,44 @@ struct Stretches<'a> {
 impl Stretches<'_> {
     /// A row of this end time comes: all stretches before it are complete.
     #[inline]
-    fn reach(&mut self, end_micros: i64) -> Result<(), QueryError> {
+    fn reach(&mut self, end_micros: i64, writer: &mut Writer) -> Result<(), QueryError> {
         let begins = |place: usize| self.slice.stretches.get(place).map(|stretch| stretch.from.as_micros());
         if begins(self.done).is_none_or(|begin| end_micros < begin) {
             return Err(QueryError::Mismatch("rows do not come hour by hour".to_owned()));
         }
         while self.slice.stretches.get(self.done + 1).is_some_and(|next| next.from.as_micros() <= end_micros) {
-            self.close()?;
+            self.close(writer)?;
         }
         Ok(())
     }
 
-    fn close_all(&mut self) -> Result<(), QueryError> {
+    fn close_all(&mut self, writer: &mut Writer) -> Result<(), QueryError> {
         while self.done < self.slice.stretches.len() {
-            self.close()?;
+            self.close(writer)?;
         }
         Ok(())
     }
 
-    fn close(&mut self) -> Result<(), QueryError> {
+    fn close(&mut self, writer: &mut Writer) -> Result<(), QueryError> {
         let (expected, found) = (self.slice.stretches[self.done].rows, self.sorter.len() as u64);
         if found < expected {
             return Err(QueryError::Cut { expected, found });
         }
-        let rows = self.sorter.drain(|line| self.file.line(line));
-        self.file.rows.inc_by(rows);
+        let rows = match writer {
+            Writer::Lines(_) => {
+                let rows = self.sorter.drain(|line| self.file.line(line));
+                self.file.rows.inc_by(rows);
+                rows
+            }
+            Writer::Groups(groups) => self.sorter.drain(|record| {
+                groups.add(record);
+                true
+            }),
+        };
         self.file.progress.send_modify(|written| written.rows += rows);
         self.done += 1;
-        Ok(())
+        // Not a stretch more; who reads on asks whether it is this.
+        if is_too_large(writer) { Err(QueryError::Mismatch("there is too much to count".to_owned())) } else { Ok(()) }
     }
 }
 

@@ -7,6 +7,7 @@ use clickhouse_io::report::{ReportQuery, Slice};
 use clickhouse_io::{NextStep, QueryError};
 use report_store::StoreError;
 use schemas::report_request::ReportRequest;
+use service_kit::CancellationToken;
 use service_kit::retry::Backoff;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
@@ -16,7 +17,7 @@ use crate::error::FileError;
 use crate::metrics::ExporterMetrics;
 use crate::pack::{PartQueue, packing};
 use crate::render::Renderer;
-use crate::stages::name_file::object_key;
+use crate::stages::choose_writer::choose_writer;
 use crate::tools::Tools;
 
 /// Pieces of an answer, of some hundred KB, that wait to be rendered.
@@ -28,6 +29,7 @@ const PARTS_WAITING: usize = 1;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Written {
     pub(crate) rows: u64,
+    pub(crate) slices: u64,
     pub(crate) size_bytes: u64,
 }
 
@@ -40,6 +42,8 @@ pub(crate) struct WriteFile<'a, O> {
     /// How long a step is tried again.
     pub(crate) retry_max: Duration,
     pub(crate) tools: &'a Tools,
+    /// Nobody wants the file any more.
+    pub(crate) cancelled: &'a CancellationToken,
 }
 
 impl<O: Outside> WriteFile<'_, O> {
@@ -54,16 +58,19 @@ impl<O: Outside> WriteFile<'_, O> {
         }
     }
 
-    /// Writes all slices. `progress` is told after each stretch and part.
+    /// Writes all slices to the file `key`. `progress` is told after each stretch and part. Once all is uploaded it is too late to cancel.
     pub(crate) async fn write(
         &self,
+        key: &str,
         request: &ReportRequest,
         query: &ReportQuery,
         slices: &[Slice],
         progress: &watch::Sender<Written>,
     ) -> Result<Written, FileError> {
-        let mut upload = self.outside.begin_file(&object_key(request)).await?;
-        match self.fill(&mut upload, request, query, slices, progress).await {
+        let mut upload = self.outside.begin_file(key).await?;
+        // Dropped where it is cancelled, and with it each statement that runs: ClickHouse ends what nobody reads.
+        let filling = self.cancelled.run_until_cancelled(self.fill(&mut upload, request, query, slices, progress));
+        match filling.await.unwrap_or(Err(FileError::Cancelled)) {
             Ok(()) => {
                 let size_bytes = upload.finish().await?;
                 Ok(Written { size_bytes, ..*progress.borrow() })
@@ -87,20 +94,34 @@ impl<O: Outside> WriteFile<'_, O> {
     ) -> Result<(), FileError> {
         let (texts, received) = mpsc::channel(PARTS_WAITING);
         let parts = PartQueue::new(packing(request.compression), self.tools.clone());
-        let renderer = Renderer::new(texts, self.tools.clone(), progress.clone(), self.metrics.rows.clone());
+        // What cannot be made was refused before.
+        let writer = choose_writer(request).map_err(QueryError::Mismatch)?;
+        let renderer = Renderer::new(writer, texts, self.tools.clone(), progress.clone(), self.metrics.rows.clone());
         // Where one fails the other is dropped, and with it what it waits for.
-        tokio::try_join!(self.render(renderer, query, slices), self.upload(received, parts, upload, progress))?;
+        tokio::try_join!(
+            self.render(renderer, query, slices, progress),
+            self.upload(received, parts, upload, progress)
+        )?;
         Ok(())
     }
 
     /// Reads and renders slice by slice; one that breaks off goes on behind the last stretch that was done.
-    async fn render(&self, mut renderer: Renderer, query: &ReportQuery, slices: &[Slice]) -> Result<(), FileError> {
+    async fn render(
+        &self,
+        mut renderer: Renderer,
+        query: &ReportQuery,
+        slices: &[Slice],
+        progress: &watch::Sender<Written>,
+    ) -> Result<(), FileError> {
         for slice in slices {
             let (mut rest, mut patience) = (slice.clone(), Patience::new(self.retry_max));
             while !rest.stretches.is_empty() {
                 let (done, ended);
                 (renderer, done, ended) = self.render_slice(renderer, query, rest.clone()).await?;
                 rest = rest.rest(done);
+                if renderer.is_too_large() {
+                    return Err(FileError::TooManyValues);
+                }
                 if done > 0 {
                     patience = Patience::new(self.retry_max);
                 }
@@ -112,9 +133,9 @@ impl<O: Outside> WriteFile<'_, O> {
                     }
                 }
             }
+            progress.send_modify(|written| written.slices += 1);
         }
-        renderer.finish().await;
-        Ok(())
+        Ok(renderer.finish().await?)
     }
 
     /// Fewer rows than were planned may be all there are: copies may be deleted while a report is made.

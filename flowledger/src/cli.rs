@@ -9,6 +9,7 @@ use schemas::times::Moment;
 
 use crate::aggregate::AggregateCommand;
 use crate::dead_letter::DeadLetterCommand;
+use crate::report::ReportCommand;
 use crate::traffic::TrafficCommand;
 
 /// Event-sourced analytics of zero-trust network traffic: from Connectors' log lines through Kafka and ClickHouse to reports.
@@ -42,6 +43,9 @@ pub(crate) enum Command {
     /// Ask for a tenant's traffic: connections, measures over time, groups with most, names.
     #[command(subcommand)]
     Traffic(Box<TrafficCommand>),
+    /// Ask for a tenant's reports, follow, cancel and download them.
+    #[command(subcommand)]
+    Report(Box<ReportCommand>),
     /// Serve ClickHouse's HTTP interface from the embedded engine; for a look and for tests.
     Clickhouse(ClickhouseOptions),
     /// Read a password from standard input and print its hash for `console.accounts`.
@@ -96,6 +100,40 @@ pub(crate) enum LogVersion {
     V3,
 }
 
+/// What the report of a log lists.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kind {
+    /// Network events, a line each.
+    #[default]
+    Events,
+    /// A line a Resource.
+    Summary,
+    /// A line a User.
+    Users,
+}
+
+/// Format of the report.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Comma-separated values.
+    #[default]
+    Csv,
+    /// Network events as JSON, one a line.
+    Ndjson,
+}
+
+/// How the report is packed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Packing {
+    /// Not at all.
+    #[default]
+    None,
+    /// gzip.
+    Gzip,
+    /// Zstandard.
+    Zstd,
+}
+
 #[derive(Clone, Debug, Args)]
 pub(crate) struct DemoOptions {
     /// Keep the data in this folder, and go on with what lies there.
@@ -108,8 +146,20 @@ pub(crate) struct DemoOptions {
     #[arg(long, value_name = "FILE", requires = "report")]
     pub(crate) input: Option<PathBuf>,
     /// Where the report goes.
-    #[arg(long, value_name = "OUT.csv", requires = "input")]
+    #[arg(long, value_name = "OUT", requires = "input")]
     pub(crate) report: Option<PathBuf>,
+    /// What it lists.
+    #[arg(long, value_enum, default_value_t, requires = "input")]
+    pub(crate) kind: Kind,
+    /// Its format.
+    #[arg(long, value_enum, default_value_t, requires = "input")]
+    pub(crate) format: Format,
+    /// How it is packed.
+    #[arg(long, value_enum, default_value_t, requires = "input")]
+    pub(crate) compression: Packing,
+    /// Its columns in this order, joined with commas, instead of the contract's.
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', requires = "input")]
+    pub(crate) columns: Vec<String>,
     /// Version of the log.
     #[arg(long, value_enum, default_value_t, requires = "input")]
     pub(crate) log_version: LogVersion,

@@ -20,6 +20,8 @@ pub(crate) struct Config {
     pub(crate) clickhouse: clickhouse_io::ClickHouseConfig,
     /// Object store of the reports.
     pub(crate) store: report_store::StoreConfig,
+    /// Limits of a tenant's reports.
+    pub(crate) limits: report_life::Limits,
     /// Connector.
     pub(crate) connector: connector::Config,
     /// Ingest.
@@ -68,6 +70,7 @@ impl Validate for Config {
         self.topics.validate().map_err(|error| error.at("topics"))?;
         self.registry.validate().map_err(|error| error.at("registry"))?;
         self.clickhouse.validate().map_err(|error| error.at("clickhouse"))?;
-        self.store.validate().map_err(|error| error.at("store"))
+        self.store.validate().map_err(|error| error.at("store"))?;
+        self.limits.validate().map_err(|error| error.at("limits"))
     }
 }

@@ -8,6 +8,7 @@ mod dead_letter;
 mod demo;
 mod migrate;
 mod output;
+mod report;
 mod services;
 mod stop;
 mod traffic;
@@ -51,6 +52,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::DeadLetter(command) => dead_letter::run(command).await,
         Command::Aggregate(command) => aggregate::run(command).await,
         Command::Traffic(command) => traffic::run(*command).await,
+        Command::Report(command) => report::run(*command).await,
         Command::Clickhouse(options) => services::run_engine(options).await,
         Command::PasswordHash => services::print_password_hash(),
         Command::Demo(options) => demo::run(options).await,

@@ -94,9 +94,11 @@ pub(crate) async fn run(service: Service, options: CommonOptions) -> anyhow::Res
             tasks.spawn("aggregator", aggregator::run(config.aggregator, kafka, registry, clickhouse, context));
         }
         Service::Exporter => {
+            config.exporter.limits = config.limits;
             tasks.spawn("exporter", exporter::run(config.exporter, kafka, registry, clickhouse, store, context));
         }
         Service::Console => {
+            config.console.limits = config.limits;
             tasks.spawn("console", console::run(config.console, kafka, registry, clickhouse, store, context));
         }
     }

@@ -1,19 +1,22 @@
 //! `flowledger traffic` on the real engine: what it prints and what it refuses.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use clickhouse_io::rows::{ConnectionRow, Source};
 use clickhouse_io::write::{EventTable, insert};
 use clickhouse_io::{ClickHouse, ClickHouseConfig, migrate};
 use local_parts::{ClickHouseProcess, Silent};
+use schemas::addresses::parse_bare_address;
 use schemas::connection_event::{ConnectionEvent, EventType};
 use schemas::examples::connection;
 use schemas::migrations;
 
 struct Stand {
     engine: ClickHouseProcess,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
+    asn_database: Option<PathBuf>,
 }
 
 /// An engine with an opened and closed connection, a failure and a denied attempt of `acme`.
@@ -28,13 +31,17 @@ async fn stand() -> Stand {
     let closed = connection(EventType::ClosedConnection, "7f-1", begin + 61_250);
     let closed = ConnectionEvent { start_time: opened.end_time, bytes_received: 9_000_000_000, ..closed };
     let failed = connection(EventType::FailedToConnect, "7f-2", begin + 86_400_000);
-    let failed = ConnectionEvent { remote_network_name: "two\nlines".to_owned(), ..failed };
+    let failed = ConnectionEvent {
+        remote_network_name: "two\nlines".to_owned(),
+        client_ip: parse_bare_address("192.0.2.4"),
+        ..failed
+    };
     let denied = connection(EventType::DeniedAccess, "7f-3", begin + 86_400_500);
     let row = |(event, offset)| ConnectionRow::from_event(event, Source { name: "main", partition: 0, offset });
     let ended = [closed, failed, denied].into_iter().zip(1..).map(row).collect();
     insert(&clickhouse, EventTable::ConnectionOpenings, vec![row((opened, 0))], "openings").await.unwrap();
     insert(&clickhouse, EventTable::Connections, ended, "ended").await.unwrap();
-    Stand { engine, _folder: folder }
+    Stand { engine, folder, asn_database: None }
 }
 
 impl Stand {
@@ -45,6 +52,7 @@ impl Stand {
             .args(arguments)
             .env_clear()
             .env("FLOWLEDGER__CLICKHOUSE__URL", self.engine.url())
+            .envs(self.asn_database.as_ref().map(|path| ("FLOWLEDGER__CONSOLE__ASN_DATABASE", path)))
             .stdin(Stdio::null())
             .output()
             .unwrap();
@@ -115,6 +123,28 @@ async fn questions_are_answered_for_one_tenant() {
     ];
     let printed: String = answers.iter().map(|question| stand.gives(question)).collect();
     insta::assert_snapshot!("traffic", printed);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn addresses_are_shown_with_their_networks_from_a_database_that_is_named() {
+    let mut stand = stand().await;
+    let database = stand.folder.path().join("networks.mmdb");
+    std::fs::write(&database, address_lookup::examples::networks()).unwrap();
+    stand.asn_database = Some(database.clone());
+    let answers = [
+        "top --tenant acme --by client_address --measure events",
+        "top --tenant acme --by client_address --measure events --json",
+        "top --tenant acme --by protocol --measure events",
+        "recent --tenant acme --statuses DNS_ERROR --json",
+        "insight --tenant acme new_client_addresses --from 2026-11-01T00:00 --to 2026-11-03T00:00",
+    ];
+    let printed: String = answers.into_iter().map(|question| stand.gives(question)).collect();
+    insta::assert_snapshot!("traffic-networks", printed);
+
+    std::fs::write(&database, address_lookup::examples::places()).unwrap();
+    let (said, error, went_well) = stand.run("traffic", &["open", "--tenant", "acme"]);
+    assert!(!went_well && said.is_empty());
+    assert!(error.starts_with("flowledger: console.asn_database: ") && error.contains("has ASN or"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

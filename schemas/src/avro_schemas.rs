@@ -37,7 +37,10 @@ pub const REPORT_EVENT: Subject = Subject {
     name: "report-events-value",
     topic: topics::REPORT_EVENTS,
     schema: include_str!("../avsc/report-event.avsc"),
-    published: &[include_str!("../avsc/published/report-event.1.avsc")],
+    published: &[
+        include_str!("../avsc/published/report-event.1.avsc"),
+        include_str!("../avsc/published/report-event.2.avsc"),
+    ],
 };
 /// Values of `connector-positions`.
 pub const CONNECTOR_POSITION: Subject = Subject {

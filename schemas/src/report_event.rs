@@ -18,7 +18,7 @@ pub enum ReportEventType {
     Waiting,
     /// An exporter began, or began again; `attempt` is there.
     Started,
-    /// Rows were written; `rows`, `rows_expected` and `size_bytes` are there.
+    /// Rows were written; `rows`, `size_bytes` and `slices` are there, and what is expected of them.
     Progressed,
     /// Somebody wants it no more; `actor` is there.
     CancelRequested,
@@ -30,7 +30,8 @@ pub enum ReportEventType {
     Cancelled,
     /// A mail was taken by the mail server; `receiver` is there.
     Notified,
-    /// Somebody asked for it again after a failure; `actor` is there.
+    /// Somebody asked again for one that failed, was cancelled or has expired; `actor` and `request` are there, the latter with the
+    /// time at which it was asked for again.
     Retried,
     /// The file was given out; `actor` and `actor_address` are there.
     Downloaded,
@@ -50,9 +51,9 @@ pub struct ReportEvent {
     pub event_type: ReportEventType,
     /// When, by the writer's clock.
     pub at: Moment,
-    /// The request, on `Requested`.
+    /// The request, on `Requested` and `Retried`.
     pub request: Option<ReportRequest>,
-    /// Which attempt, from 1.
+    /// Which attempt, rising from 1. What an earlier one says later is not taken.
     pub attempt: Option<i32>,
     /// Events between ingest's position and the barrier.
     pub events_behind: Option<i64>,
@@ -74,6 +75,12 @@ pub struct ReportEvent {
     pub actor: Option<String>,
     /// Address that the account came from.
     pub actor_address: Option<String>,
+    /// Slices written so far.
+    pub slices: Option<i64>,
+    /// Slices of the plan.
+    pub slices_expected: Option<i64>,
+    /// When the file will be deleted, on `Completed`.
+    pub expires_at: Option<Moment>,
 }
 
 impl ReportEvent {
@@ -97,6 +104,9 @@ impl ReportEvent {
             receiver: None,
             actor: None,
             actor_address: None,
+            slices: None,
+            slices_expected: None,
+            expires_at: None,
         }
     }
 }

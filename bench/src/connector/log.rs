@@ -11,13 +11,22 @@ use serde_json::{Value, json};
 
 use crate::traffic::Traffic;
 
+/// What lines say of where their clients are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Locations {
+    Most,
+    None,
+}
+
 /// Writes a log of so many lines, each an event; gives their mean length in bytes.
-pub(crate) fn write(path: &Path, lines: u32) -> anyhow::Result<f64> {
+pub(crate) fn write(path: &Path, lines: u32, locations: Locations) -> anyhow::Result<f64> {
     let mut file = BufWriter::new(File::create(path)?);
     let mut traffic = Traffic::new(StdRng::seed_from_u64(7), 2_000.0)?;
     let mut bytes = 0_u64;
     for _ in 0..lines {
-        let line = line_of(&traffic.next_event()?);
+        let mut event = traffic.next_event()?;
+        event.location = event.location.filter(|_| locations == Locations::Most);
+        let line = line_of(&event);
         bytes += line.len() as u64;
         file.write_all(line.as_bytes())?;
     }

@@ -2,6 +2,7 @@
 
 pub(crate) mod log;
 pub(crate) mod obvious;
+mod places;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use local_parts::{Kafka, SchemaRegistry, Silent};
 use schemas::topics::{ALL, CONNECTION_EVENTS};
 use tempfile::TempDir;
 
+use crate::connector::log::Locations;
 use crate::figure::{Figure, Measured};
 use crate::process;
 
@@ -49,14 +51,14 @@ pub(crate) async fn measure(small: bool) -> anyhow::Result<Measured> {
     let stage = Stage::start().await?;
     let mut measured = Measured::default();
     let (all, fewer) = (stage.at("all.log"), stage.at("fewer.log"));
-    let bytes = log::write(&all, lines)?;
+    let bytes = log::write(&all, lines, Locations::Most)?;
     // The peer takes several times as long: a share of the lines tells as much.
-    log::write(&fewer, lines / 4)?;
+    log::write(&fewer, lines / 4, Locations::Most)?;
     measured.notes.push(format!("{lines} lines of {bytes:.0} bytes, {} partitions", CONNECTION_EVENTS.partitions));
 
-    let once = stage.connector(&all, "at_least_once", lines).await?;
+    let once = stage.connector(&all, "at_least_once", "", lines).await?;
     note(&mut measured, "connector, at least once", &once);
-    let exactly = stage.connector(&all, "exactly_once", lines).await?;
+    let exactly = stage.connector(&all, "exactly_once", "", lines).await?;
     note(&mut measured, "connector, exactly once", &exactly);
     let mut command = Command::new(std::env::current_exe()?);
     command.arg("peer_obvious_connector");
@@ -64,6 +66,15 @@ pub(crate) async fn measure(small: bool) -> anyhow::Result<Measured> {
     command.envs(PEER_PARTS.into_iter().zip([stage.kafka.bootstrap_servers(), stage.registry.url(), log]));
     let peer = stage.run(command, "peer", lines / 4).await?;
     note(&mut measured, "serde_json to apache-avro", &peer);
+
+    let without = stage.at("without.log");
+    log::write(&without, lines, Locations::None)?;
+    places::write(&stage.at("places.mmdb"))?;
+    let not_looked_up = stage.connector(&without, "at_least_once", "", lines).await?;
+    note(&mut measured, "lines without location, no database", &not_looked_up);
+    let database = format!("geoip_database = '{}'\n", stage.at("places.mmdb").display());
+    let looked_up = stage.connector(&without, "at_least_once", &database, lines).await?;
+    note(&mut measured, "lines without location, clients looked up", &looked_up);
 
     let (value, beside) = (once.lines_per_cpu_second(), peer.lines_per_cpu_second());
     let figure = |name: &str, value, peer, beside| Figure::new(name, value, "lines/s", peer, beside);
@@ -75,6 +86,12 @@ pub(crate) async fn measure(small: bool) -> anyhow::Result<Measured> {
             exactly.lines_per_cpu_second(),
             "serde_json to apache-avro",
             beside,
+        ),
+        figure(
+            "connector_lines_per_cpu_second_looked_up",
+            looked_up.lines_per_cpu_second(),
+            "the same lines, no database",
+            not_looked_up.lines_per_cpu_second(),
         ),
     ]);
     Ok(measured)
@@ -109,16 +126,18 @@ impl Stage {
         KafkaConfig { bootstrap_servers: self.kafka.bootstrap_servers(), ..KafkaConfig::default() }
     }
 
-    /// Runs `flowledger connector --once` over a log.
-    async fn connector(&self, log: &Path, delivery: &str, lines: u32) -> anyhow::Result<Used> {
+    /// Runs `flowledger connector --once` over a log, with more settings.
+    async fn connector(&self, log: &Path, delivery: &str, settings: &str, lines: u32) -> anyhow::Result<Used> {
         let config = self.at(&format!("{delivery}.toml"));
+        // Where no run before has kept positions.
+        let state_dir = tempfile::tempdir_in(self.folder.path())?;
         let text = format!(
             "[telemetry]\nformat = \"json\"\nlisten = \"127.0.0.1:0\"\n[kafka]\nbootstrap_servers = '{}'\n[registry]\nurl = '{}'\n\
-             [connector]\ntenant = 'acme'\ninputs = ['{}']\nstate_dir = '{}'\ndelivery = '{delivery}'\ninstance = 'bench'\n",
+             [connector]\ntenant = 'acme'\ninputs = ['{}']\nstate_dir = '{}'\ndelivery = '{delivery}'\ninstance = 'bench'\n{settings}",
             self.kafka.bootstrap_servers(),
             self.registry.url(),
             log.display(),
-            self.at(delivery).display(),
+            state_dir.path().display(),
         );
         std::fs::write(&config, text)?;
         let mut command = Command::new(local_parts::flowledger_binary()?);

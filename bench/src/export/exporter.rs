@@ -31,6 +31,30 @@ pub(crate) struct Exporter<'a> {
     _s3: S3,
 }
 
+/// What is asked for.
+#[derive(Clone, Copy)]
+pub(crate) struct Asked {
+    pub(crate) kind: ReportKind,
+    pub(crate) format: ReportFormat,
+    pub(crate) compression: Compression,
+}
+
+impl Asked {
+    /// Network events as CSV.
+    pub(crate) const fn csv(compression: Compression) -> Self {
+        Self { kind: ReportKind::Events, format: ReportFormat::Csv, compression }
+    }
+
+    /// Network events as envelopes.
+    pub(crate) const NDJSON: Self =
+        Self { kind: ReportKind::Events, format: ReportFormat::Ndjson, compression: Compression::None };
+
+    /// A report of groups.
+    pub(crate) const fn groups(kind: ReportKind) -> Self {
+        Self { kind, format: ReportFormat::Csv, compression: Compression::None }
+    }
+}
+
 /// What a report took.
 pub(crate) struct Made {
     pub(crate) rows: f64,
@@ -42,8 +66,12 @@ pub(crate) struct Made {
 }
 
 impl Made {
+    pub(crate) fn cpu_s(&self) -> f64 {
+        self.exporter_cpu_s + self.engine_cpu_s
+    }
+
     pub(crate) fn rows_per_cpu_second(&self) -> f64 {
-        self.rows / (self.exporter_cpu_s + self.engine_cpu_s)
+        self.rows / self.cpu_s()
     }
 
     pub(crate) fn note(&self, name: &str) -> String {
@@ -100,12 +128,13 @@ impl<'a> Exporter<'a> {
     }
 
     /// Asks for a report and waits for its end.
-    pub(crate) async fn report(&self, range: (Moment, Moment), compression: Compression) -> anyhow::Result<Made> {
+    pub(crate) async fn report(&self, range: (Moment, Moment), asked: Asked) -> anyhow::Result<Made> {
+        let Asked { kind, format, compression } = asked;
         let request = ReportRequest {
             report_id: ReportId::generate(),
             tenant: TENANT.parse()?,
-            kind: ReportKind::Events,
-            format: ReportFormat::Csv,
+            kind,
+            format,
             compression,
             range_from: range.0,
             range_to: range.1,

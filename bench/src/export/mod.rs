@@ -4,9 +4,9 @@ mod exporter;
 mod peers;
 mod rows;
 
-use schemas::report_request::Compression;
+use schemas::report_request::{Compression, ReportKind};
 
-use self::exporter::Exporter;
+use self::exporter::{Asked, Exporter};
 use crate::figure::{Figure, Measured};
 use crate::ingest::stage::Stage;
 
@@ -26,14 +26,19 @@ pub(crate) async fn measure(small: bool) -> anyhow::Result<Measured> {
     let (short, all) = (rows::range((SHORT / f64::from(count)).min(1.0)), rows::range(1.0));
 
     // What is done once is done before: connections, code that was never run.
-    let warm = exporter.report(rows::range(0.02), Compression::Gzip).await?;
-    let plain_short = exporter.report(short, Compression::None).await?;
-    let packed_short = exporter.report(short, Compression::Gzip).await?;
+    let warm = exporter.report(rows::range(0.02), Asked::csv(Compression::Gzip)).await?;
+    let plain_short = exporter.report(short, Asked::csv(Compression::None)).await?;
+    let packed_short = exporter.report(short, Asked::csv(Compression::Gzip)).await?;
     let resident = (warm.rows, plain_short.rows, exporter.resident_mb()?);
     let [csv, gz, zst] = [
-        exporter.report(all, Compression::None).await?,
-        exporter.report(all, Compression::Gzip).await?,
-        exporter.report(all, Compression::Zstd).await?,
+        exporter.report(all, Asked::csv(Compression::None)).await?,
+        exporter.report(all, Asked::csv(Compression::Gzip)).await?,
+        exporter.report(all, Asked::csv(Compression::Zstd)).await?,
+    ];
+    let ndjson = exporter.report(all, Asked::NDJSON).await?;
+    let groups = [
+        exporter.report(all, Asked::groups(ReportKind::Summary)).await?,
+        exporter.report(all, Asked::groups(ReportKind::UserActivity)).await?,
     ];
     let resident_mb = exporter.resident_mb()?;
 
@@ -60,9 +65,17 @@ pub(crate) async fn measure(small: bool) -> anyhow::Result<Measured> {
     push("csv_gz_bytes_per_row", bytes.0, "bytes", "gzip -6", bytes.1);
     push("csv_zst_rows_per_cpu_second", zst.rows_per_cpu_second(), "rows/s", "our csv.gz", ours);
     push("csv_zst_bytes_per_row", zst.size_bytes / zst.rows, "bytes", "our csv.gz", gz.size_bytes / gz.rows);
+    let peer = per_second(peers::json(&stage, &exporter.store, short).await?);
+    push("ndjson_rows_per_cpu_second", ndjson.rows_per_cpu_second(), "rows/s", "JSONEachRow", peer);
+    let [summary, users] = groups.each_ref().map(|made| csv.rows / made.cpu_s());
+    for (name, each_once) in [("summary_rows_per_cpu_second", true), ("summary_…_beside_engine_with_copies", false)] {
+        let peer = per_second(peers::summary(&stage, short, each_once).await?);
+        push(name, summary, "rows/s", "GROUP BY", peer);
+    }
+    push("users_rows_per_cpu_second", users, "rows/s", "our Summary", summary);
     push("exporter_resident_mb", resident_mb, "MB", "limit", RESIDENT_MAX);
 
-    measured.notes = vec![csv.note("csv"), gz.note("csv.gz"), zst.note("csv.zst")];
+    measured.notes = vec![csv.note("csv"), gz.note("csv.gz"), zst.note("csv.zst"), ndjson.note("ndjson")];
     let (_, rows, mb) = resident;
     measured
         .notes

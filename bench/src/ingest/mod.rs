@@ -15,6 +15,8 @@ pub(crate) mod obvious;
 mod server;
 pub(crate) mod stage;
 
+use std::collections::BTreeMap;
+
 use crate::figure::{Figure, Measured};
 use crate::ingest::kafka_engine::Target;
 use crate::ingest::obvious::Form;
@@ -22,6 +24,8 @@ use crate::ingest::stage::{Backlog, Stage, Used};
 
 const PARTITIONS: i32 = 16;
 const NETWORKS: u32 = 300;
+/// Times that each number of partitions is measured.
+const FLATNESS_ROUNDS: u32 = 2;
 /// Ingest's group.
 const GROUP: &str = "ingest";
 
@@ -126,19 +130,23 @@ fn note(measured: &mut Measured, who: &str, used: &Used) {
     ));
 }
 
-/// The same on topics of 1 to 64 partitions: slowest over fastest.
+/// The same on topics of 1 to 64 partitions: slowest over fastest. By turns, and the best of each: the same settings differ by a quarter
+/// from one minute to the next.
 async fn flatness(events: u32, measured: &mut Measured) -> anyhow::Result<()> {
-    let mut speeds = Vec::new();
-    for partitions in [1, 4, 16, 64] {
-        let stage = Stage::start(partitions).await?;
-        stage.fill(events, NETWORKS).await?;
-        let mut program = stage.ingest("")?;
-        let used = stage.drained(&mut program, GROUP, events).await?;
-        note(measured, &format!("ingest, {partitions} partitions"), &used);
-        speeds.push(used.events_per_cpu_second());
+    let mut best = BTreeMap::new();
+    for round in 1..=FLATNESS_ROUNDS {
+        for partitions in [1, 4, 16, 64] {
+            let stage = Stage::start(partitions).await?;
+            stage.fill(events, NETWORKS).await?;
+            let mut program = stage.ingest("")?;
+            let used = stage.drained(&mut program, GROUP, events).await?;
+            note(measured, &format!("ingest, {partitions} partitions, round {round}"), &used);
+            let fastest: &mut f64 = best.entry(partitions).or_default();
+            *fastest = fastest.max(used.events_per_cpu_second());
+        }
     }
-    let slowest = speeds.iter().copied().fold(f64::INFINITY, f64::min);
-    let fastest = speeds.iter().copied().fold(0.0, f64::max);
+    let slowest = best.values().copied().fold(f64::INFINITY, f64::min);
+    let fastest = best.values().copied().fold(0.0, f64::max);
     measured.figures.push(Figure::new("catch_up_flatness_ratio", slowest / fastest, "", "goal", 0.9));
     Ok(())
 }

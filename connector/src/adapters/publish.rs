@@ -9,25 +9,17 @@ use std::task::{Context, Poll};
 use kafka_io::{BatchProducer, KafkaConfig, OutRecord, ProduceError, Receipt, TransactionError, TransactionalProducer};
 use schema_registry::{Encoder, SchemaId};
 use schemas::avro_schemas::CONNECTOR_POSITION;
-use schemas::ids::Tenant;
 use schemas::topics::{CONNECTION_EVENTS, CONNECTOR_POSITIONS};
 
 use super::position_record::ConnectorPosition;
 use super::positions::SavedPosition;
 use crate::error::{Error, WriteError};
 use crate::record_writer::RecordWriter;
-use crate::stages::encode_event::EventEncoder;
+use crate::stages::encode_event::{EventEncoder, Looked};
 use crate::stages::read_event::EventFields;
 
 /// Name of the client on the broker.
 const CLIENT_ID: &str = "flowledger-connector";
-
-/// What the registry calls the schemas of what is written.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct SchemaIds {
-    pub(crate) event: SchemaId,
-    pub(crate) position: SchemaId,
-}
 
 /// The producer and the encoders; cheap to clone.
 #[derive(Clone)]
@@ -45,14 +37,14 @@ struct Transactions {
 }
 
 impl Publisher {
-    /// Connects in the background. `schema` is what the registry calls the schema of `connection-events`; events are those of `tenant`.
+    /// Connects in the background.
     ///
     /// # Errors
     /// A setting that the client refuses.
-    pub(crate) fn new(kafka: &KafkaConfig, schema: SchemaId, tenant: Tenant) -> Result<Self, Error> {
+    pub(crate) fn new(kafka: &KafkaConfig, events: EventEncoder) -> Result<Self, Error> {
         let broken = |error: kafka_io::KafkaError| WriteError::Broken(error.to_string());
         let records = BatchProducer::new(kafka, CLIENT_ID, CONNECTION_EVENTS.name).map_err(broken)?;
-        Ok(Self { records, transactions: None, events: EventEncoder::new(schema, tenant) })
+        Ok(Self { records, transactions: None, events })
     }
 
     /// Writes in transactions of `producer`.
@@ -61,13 +53,12 @@ impl Publisher {
     /// A schema that is broken.
     pub(crate) fn transactional(
         producer: TransactionalProducer,
-        schemas: SchemaIds,
-        tenant: Tenant,
+        position: SchemaId,
+        events: EventEncoder,
     ) -> Result<Self, Error> {
         let broken = |error: kafka_io::KafkaError| WriteError::Broken(error.to_string());
         let records = producer.records(CONNECTION_EVENTS.name).map_err(broken)?;
-        let positions = Arc::new(Encoder::new(schemas.position, &CONNECTOR_POSITION)?);
-        let events = EventEncoder::new(schemas.event, tenant);
+        let positions = Arc::new(Encoder::new(position, &CONNECTOR_POSITION)?);
         Ok(Self { records, transactions: Some(Transactions { producer, positions }), events })
     }
 
@@ -79,8 +70,8 @@ impl Publisher {
 impl RecordWriter for Publisher {
     type Acknowledgement = Written;
 
-    fn encode(&mut self, event: &EventFields<'_>, out: &mut Vec<u8>) {
-        self.events.encode(event, out);
+    fn encode(&mut self, event: &EventFields<'_>, out: &mut Vec<u8>) -> Looked {
+        self.events.encode(event, out)
     }
 
     async fn write(

@@ -7,6 +7,7 @@ use schemas::connection_event::{EventType, Protocol, TunnelPath};
 use schemas::ids::Tenant;
 
 use super::known_places::KnownPlaces;
+use super::look_up_place::PlaceLookup;
 use super::read_event::EventFields;
 use super::read_location::LocationFields;
 
@@ -16,17 +17,38 @@ pub struct EventEncoder {
     prefix: [u8; 5],
     tenant: Tenant,
     places: KnownPlaces,
+    lookup: Option<PlaceLookup>,
 }
+
+/// Whether the client of an event was looked for in a database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Looked {
+    /// No: its line gives a location, there is no address, or no database.
+    Not,
+    /// Yes, and its place is the event's location now.
+    Found,
+    /// Yes, in vain.
+    NotFound,
+}
+
+/// A location that is absent.
+const NO_LOCATION: [u8; 1] = [symbol(0)];
 
 impl EventEncoder {
     /// An encoder for today's schema, which the registry calls `schema`.
     #[must_use]
     pub fn new(schema: SchemaId, tenant: Tenant) -> Self {
-        Self { prefix: schema.prefix(), tenant, places: KnownPlaces::default() }
+        Self { prefix: schema.prefix(), tenant, places: KnownPlaces::default(), lookup: None }
+    }
+
+    /// The same, which looks clients up where their lines give no location.
+    #[must_use]
+    pub fn with_lookup(self, lookup: Option<PlaceLookup>) -> Self {
+        Self { lookup, ..self }
     }
 
     /// Appends the value of an event.
-    pub fn encode(&mut self, event: &EventFields<'_>, out: &mut Vec<u8>) {
+    pub fn encode(&mut self, event: &EventFields<'_>, out: &mut Vec<u8>) -> Looked {
         out.extend_from_slice(&self.prefix);
         out.extend_from_slice(event.event_id.as_bytes());
         text(out, self.tenant.as_str());
@@ -77,7 +99,15 @@ impl EventEncoder {
             optional(out, account.key_id, |out, id| long(out, id.into()));
         });
         relays(out, event);
+        let location = out.len();
         self.places.encode(event.location, out);
+        match (&mut self.lookup, event.client_ip) {
+            (Some(lookup), Some(client)) if out[location..] == NO_LOCATION => {
+                out.truncate(location);
+                if lookup.encode(client, out) { Looked::Found } else { Looked::NotFound }
+            }
+            _ => Looked::Not,
+        }
     }
 }
 
@@ -157,14 +187,25 @@ pub(crate) mod tests {
 
     use super::*;
 
+    const SCHEMA: SchemaId = SchemaId::new(258);
+
+    /// An encoder of tenant `acme`'s events.
+    pub(crate) fn encoder() -> EventEncoder {
+        EventEncoder::new(SCHEMA, "acme".parse().unwrap())
+    }
+
+    /// What a reader makes of a value.
+    pub(crate) fn decode(value: &[u8]) -> ConnectionEvent {
+        let mut decoder = Decoder::new(&CONNECTION_EVENT).unwrap();
+        decoder.learn(SCHEMA, &WriterSchema(CONNECTION_EVENT.schema.to_owned())).unwrap();
+        decoder.decode(value).unwrap()
+    }
+
     /// What a reader makes of an event of tenant `acme`.
     pub(crate) fn decoded(event: &EventFields<'_>) -> ConnectionEvent {
-        let id = SchemaId::new(258);
-        let mut decoder = Decoder::new(&CONNECTION_EVENT).unwrap();
-        decoder.learn(id, &WriterSchema(CONNECTION_EVENT.schema.to_owned())).unwrap();
         let mut value = Vec::new();
-        EventEncoder::new(id, "acme".parse().unwrap()).encode(event, &mut value);
-        decoder.decode(&value).unwrap()
+        encoder().encode(event, &mut value);
+        decode(&value)
     }
 
     #[test]

@@ -4,6 +4,7 @@ pub mod encode_event;
 pub mod find_analytics;
 pub mod join_split_lines;
 pub mod known_places;
+pub mod look_up_place;
 pub mod read_event;
 pub mod read_location;
 pub mod scan_json;

@@ -1,12 +1,15 @@
 //! The whole router, with Kafka and ClickHouse in memory, and reports in a folder.
 
+mod changes;
 mod downloads;
 mod fixture;
+mod networks;
 mod pages;
 mod parts_away;
 mod refusals;
 mod sessions;
 mod tenants;
+mod wishes;
 mod world;
 
 #[test]

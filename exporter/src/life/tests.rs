@@ -2,22 +2,26 @@
 
 use std::io::Read;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use clickhouse_io::QueryError;
+use prometheus_client::metrics::gauge::Gauge;
+use report_life::Limits;
 use report_store::StoreError;
-use report_writer::HEADER;
 use schemas::report_request::{BarrierOffset, ReportKind};
 
 use super::*;
 use crate::fakes::Fake;
+use crate::make::{BARRIER_EVERY, TELL_EVERY};
 use crate::metrics::FateLabel;
 use crate::stages::check_request::tests::request;
+use crate::stages::choose_writer::choose_writer;
 use crate::stages::name_file::object_key;
 
 /// Gives what was counted meanwhile.
 async fn live(fake: &Fake, request: &ReportRequest) -> ExporterMetrics {
     let life = fake.life();
-    life.live(request).await.unwrap();
+    assert_eq!(life.live(request).await.unwrap(), Lived::Done);
     life.metrics
 }
 
@@ -33,6 +37,35 @@ fn mails(metrics: &ExporterMetrics) -> (u64, u64) {
     (of("sent"), of("given_up"))
 }
 
+fn header() -> String {
+    let mut writer = choose_writer(&request()).unwrap_or_else(|refused| panic!("{refused}"));
+    String::from_utf8(writer.rows().header()).unwrap()
+}
+
+/// Reports that were cancelled.
+fn cancelled(metrics: &ExporterMetrics) -> u64 {
+    metrics.requests.get_or_create(&FateLabel { fate: "cancelled" }).get()
+}
+
+fn state(fake: &Fake) -> ReportState {
+    fake.0.book.lock().unwrap()[&request().report_id].clone()
+}
+
+fn said(event_type: ReportEventType) -> ReportEvent {
+    ReportEvent::new(request().report_id, request().tenant, event_type, Moment::FIRST)
+}
+
+/// Lives a report, and cancels it when it has been lived for so long; gives how long it took to end.
+async fn cancel_after(fake: &Fake, request: &ReportRequest, lived_for: Duration) -> (ExporterMetrics, Duration) {
+    let cancelling = async {
+        tokio::time::sleep(lived_for).await;
+        fake.append(&said(ReportEventType::CancelRequested)).await.unwrap();
+        Instant::now()
+    };
+    let (metrics, asked_at) = tokio::join!(live(fake, request), cancelling);
+    (metrics, asked_at.elapsed())
+}
+
 fn uploads_open(fake: &Fake) -> usize {
     fake.0.uploads_open.load(Ordering::Relaxed)
 }
@@ -46,7 +79,9 @@ fn two_receivers() -> ReportRequest {
 }
 
 fn file(fake: &Fake) -> Vec<u8> {
-    fake.0.files.lock().unwrap()[&object_key(&request())].clone()
+    let files = fake.0.files.lock().unwrap();
+    assert_eq!(files.len(), 1, "{:?}", files.keys());
+    files.values().next().unwrap().clone()
 }
 
 fn reason(fake: &Fake) -> String {
@@ -70,13 +105,14 @@ async fn file_has_the_header_and_each_row_once_in_order_of_time() {
     live(&fake, &request()).await;
     let mut text = String::new();
     flate2::read::MultiGzDecoder::new(&file(&fake)[..]).read_to_string(&mut text).unwrap();
-    let rows: Vec<_> = text.strip_prefix(HEADER).unwrap().lines().collect();
+    let rows: Vec<_> = text.strip_prefix(&header()).unwrap().lines().collect();
     assert_eq!(rows.len(), 6);
     // Times come first in a row, and all are different once they are cut to hundredths.
     assert!(rows.is_sorted_by(|one, next| one < next), "{rows:#?}");
     let state = fake.0.book.lock().unwrap()[&request().report_id].clone();
-    assert_eq!((state.rows, state.size_bytes), (6, signed(file(&fake).len() as u64)));
-    assert_eq!(state.object_key, Some(object_key(&request())));
+    assert_eq!((state.rows, state.size_bytes), (6, i64::try_from(file(&fake).len()).unwrap()));
+    assert_eq!(state.object_key, Some(object_key(&request(), 1)));
+    assert_eq!((state.slices, state.slices_expected, state.rows_expected), (3, Some(3), Some(6)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -230,9 +266,9 @@ async fn outage_without_an_end_fails_the_report_after_the_configured_wait() {
 #[tokio::test(start_paused = true)]
 async fn request_that_cannot_be_made_fails_before_anything_is_read() {
     let fake = Fake::default();
-    live(&fake, &ReportRequest { kind: ReportKind::Summary, ..request() }).await;
+    live(&fake, &ReportRequest { kind: ReportKind::Unknown, ..request() }).await;
     assert_eq!(fake.0.calls("plan") + fake.0.calls("write"), 0);
-    assert!(reason(&fake).contains("this kind of report"));
+    assert!(reason(&fake).starts_with("kind is not known"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -266,4 +302,193 @@ async fn mail_is_tried_while_the_server_is_away_and_given_up_when_it_is_refused(
     let state = fake.0.book.lock().unwrap()[&request().report_id].clone();
     assert_eq!(state.phase, Phase::Completed);
     assert_eq!(state.notified, ["a@acme.example".to_owned()].into());
+}
+
+#[tokio::test(start_paused = true)]
+async fn cancelled_in_mid_file_its_statement_and_its_upload_end_at_once() {
+    let fake = Fake::default();
+    *fake.0.read_takes.lock().unwrap() = Duration::from_secs(60);
+    let reading = async {
+        tokio::time::sleep(Duration::from_secs(89)).await;
+        (fake.0.reading.load(Ordering::Relaxed), uploads_open(&fake))
+    };
+    let request = request();
+    let ((metrics, took), before) = tokio::join!(cancel_after(&fake, &request, Duration::from_secs(90)), reading);
+    assert_eq!(before, (1, 1), "in mid-flight");
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    assert_eq!((fake.0.reading.load(Ordering::Relaxed), uploads_open(&fake)), (0, 0));
+    assert_eq!((cancelled(&metrics), ends(&metrics), mails(&metrics)), (1, (0, 0), (0, 0)), "and no mail");
+    assert_eq!((metrics.running.get(), metrics.queued.get()), (0, 0));
+    assert_eq!(fake.0.done(), ["Requested", "Started", "Progressed", "CancelRequested", "Cancelled"]);
+    assert!(fake.0.files.lock().unwrap().is_empty());
+    // Once more: nothing is left to do.
+    live(&fake, &request).await;
+    assert_eq!(fake.0.done().last().unwrap(), "Cancelled");
+}
+
+#[tokio::test(start_paused = true)]
+async fn report_that_waits_is_cancelled_too() {
+    let waits_for_ingest = ReportRequest { barrier: vec![BarrierOffset { partition: 0, offset: 10 }], ..request() };
+    let away = QueryError::NoAnswer("connection refused".to_owned());
+    let (ingest, plan, store) = (Fake::default(), Fake::default(), Fake::default());
+    plan.0.plan_faults.lock().unwrap().extend((0..1_000).map(|call| (call, away.clone())));
+    store.0.write_faults.lock().unwrap().extend((0..1_000).map(|call| (call, no_route())));
+    for (fake, request) in [(ingest, waits_for_ingest), (plan, request()), (store, request())] {
+        let (metrics, took) = cancel_after(&fake, &request, Duration::from_secs(60)).await;
+        assert!(took < Duration::from_secs(1), "{took:?}");
+        assert_eq!((cancelled(&metrics), uploads_open(&fake)), (1, 0));
+        let idle = [&metrics.waiting, &metrics.queued, &metrics.running].map(Gauge::get);
+        assert_eq!(idle, [0, 0, 0]);
+        assert_eq!(fake.0.done().last().unwrap(), "Cancelled");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn report_that_waits_for_its_turn_is_cancelled_and_holds_up_no_other() {
+    let fake = Fake::default();
+    let life = fake.life();
+    let request = request();
+    let tenant = &request.tenant;
+    let held = (life.lanes.take(tenant, u64::MAX).await, life.lanes.take(tenant, u64::MAX).await);
+    let cancelling = async {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        assert_eq!((life.metrics.queued.get(), life.metrics.running.get()), (1, 0));
+        fake.append(&said(ReportEventType::CancelRequested)).await.unwrap();
+    };
+    let (lived, ()) = tokio::join!(life.live(&request), cancelling);
+    assert_eq!(lived.unwrap(), Lived::Done);
+    assert_eq!(fake.0.done(), ["Requested", "CancelRequested", "Cancelled"]);
+    drop(held);
+}
+
+#[tokio::test(start_paused = true)]
+async fn cancelled_before_an_exporter_came_it_is_not_begun() {
+    let fake = Fake::default();
+    fake.append(&Journal::requested(&request())).await.unwrap();
+    fake.append(&said(ReportEventType::CancelRequested)).await.unwrap();
+    live(&fake, &request()).await;
+    assert_eq!(fake.0.done()[2..], ["Cancelled"]);
+    assert_eq!(fake.0.calls("begin"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whole_file_of_an_exporter_that_died_goes_with_the_cancelling() {
+    let fake = Fake::default();
+    fake.append(&Journal::requested(&request())).await.unwrap();
+    fake.append(&ReportEvent { attempt: Some(1), ..said(ReportEventType::Started) }).await.unwrap();
+    // It was killed when the file was there, and before it was said.
+    fake.0.files.lock().unwrap().insert(object_key(&request(), 1), b"whole".to_vec());
+    fake.append(&said(ReportEventType::CancelRequested)).await.unwrap();
+    // The store is away for a moment.
+    fake.0.delete_faults.lock().unwrap().extend([(0, no_route()), (1, no_route())]);
+    live(&fake, &request()).await;
+    assert_eq!(state(&fake).phase, Phase::Cancelled);
+    assert!(fake.0.files.lock().unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn file_of_an_attempt_that_was_taken_over_goes_and_the_reports_own_stays() {
+    for (first, stays) in
+        [(ReportEventType::Completed, 1), (ReportEventType::Cancelled, 0), (ReportEventType::Failed, 0)]
+    {
+        let fake = Fake::default();
+        *fake.0.read_takes.lock().unwrap() = Duration::from_secs(60);
+        let other = async {
+            tokio::time::sleep(Duration::from_secs(90)).await;
+            // Another exporter thought that this one was dead, and was faster.
+            let key = object_key(&request(), 2);
+            fake.append(&ReportEvent { attempt: Some(2), ..said(ReportEventType::Started) }).await.unwrap();
+            if first == ReportEventType::Completed {
+                fake.0.files.lock().unwrap().insert(key.clone(), b"theirs".to_vec());
+            }
+            let ended = ReportEvent { attempt: Some(2), object_key: Some(key), ..said(first) };
+            fake.append(&ended).await.unwrap();
+        };
+        let request = ReportRequest { receivers: Vec::new(), ..request() };
+        tokio::join!(live(&fake, &request), other);
+        let kept: Vec<_> = fake.0.files.lock().unwrap().values().cloned().collect();
+        assert_eq!(kept, vec![b"theirs".to_vec(); stays], "{first:?}");
+        assert_eq!(fake.0.calls("begin"), 1, "it had its own file whole");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn failed_report_that_is_asked_for_again_is_made_and_mailed_once_more() {
+    let fake = Fake::default();
+    fake.0.plan_faults.lock().unwrap().insert(0, QueryError::Refused { code: 60, reason: "no table".to_owned() });
+    live(&fake, &request()).await;
+    let again = state(&fake).ask_again("other".to_owned(), Moment::now()).unwrap();
+    // Who asked again died before that was noted.
+    let before = fake.0.done().len();
+    let metrics = live(&fake, &again).await;
+    let mail = "mail to admin@acme.example: Your report is ready";
+    assert_eq!(fake.0.done()[before..], ["Retried", "Started", "file", "Completed", mail, "Notified"]);
+    assert_eq!((ends(&metrics), state(&fake).notified.len()), ((1, 0), 1));
+    // Both requests come again: nothing is left to do.
+    let (done, file) = (fake.0.done(), file(&fake));
+    for request in [request(), again] {
+        live(&fake, &request).await;
+        assert_eq!(fake.0.done(), done);
+    }
+    assert_eq!(fake.0.files.lock().unwrap().values().next(), Some(&file));
+}
+
+#[tokio::test(start_paused = true)]
+async fn mail_about_a_failure_does_not_hold_up_the_report_that_is_asked_for_again() {
+    let fake = Fake::default();
+    fake.0.plan_faults.lock().unwrap().insert(0, QueryError::Refused { code: 60, reason: "no table".to_owned() });
+    fake.0.mail_faults.lock().unwrap().extend((0..6).map(|call| (call, MailError::Away("timeout".to_owned()))));
+    let life = fake.life();
+    let asking_again = async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let again = state(&fake).ask_again("other".to_owned(), Moment::now()).unwrap();
+        fake.append(&Journal::retried(&again)).await.unwrap();
+        life.live(&again).await.unwrap()
+    };
+    let first = request();
+    let (lived, again) = tokio::join!(life.live(&first), asking_again);
+    assert_eq!((lived.unwrap(), again), (Lived::Done, Lived::Done));
+    let mails: Vec<_> = fake.0.done().into_iter().filter(|it| it.starts_with("mail")).collect();
+    assert_eq!(mails, ["mail to admin@acme.example: Your report is ready"], "the other one is out of date");
+    assert_eq!(state(&fake).phase, Phase::Completed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn request_with_the_id_of_another_tenants_report_is_refused() {
+    let fake = Fake::default();
+    live(&fake, &request()).await;
+    let (done, file) = (fake.0.done(), file(&fake));
+    let forged = ReportRequest { tenant: "globex".parse().unwrap(), requested_at: Moment::END, ..request() };
+    let lived = fake.life().live(&forged).await.unwrap();
+    assert!(matches!(lived, Lived::Refused(reason) if reason.contains("another tenant")));
+    assert_eq!((fake.0.done(), self::file(&fake)), (done, file));
+}
+
+#[tokio::test(start_paused = true)]
+async fn report_beyond_its_tenants_limits_fails_in_words_before_anything_is_read() {
+    let with = |limits| Config { limits, ..Config::default() };
+    let none = Limits::default();
+    for (limits, said) in [
+        (Limits { rows_a_day: 5, ..none }, "it has 6 rows, and reports may have 5 a day"),
+        (Limits { rows_a_day: 11, ..none }, "it has 6 rows, and reports of today have 6 of 11 a day"),
+        (Limits { bytes_a_day: 1, ..none }, "of 1 bytes a day"),
+        (Limits { open: 1, ..none }, "1 reports wait or are made"),
+    ] {
+        let fake = Fake::default();
+        if limits.rows_a_day != 5 {
+            let first = "0193a0b0-0000-7000-8000-000000000000".parse().unwrap();
+            fake.life().live(&ReportRequest { report_id: first, ..request() }).await.unwrap();
+            let open = "0193a0a0-0000-7000-8000-000000000000".parse().unwrap();
+            fake.append(&Journal::requested(&ReportRequest { report_id: open, ..request() })).await.unwrap();
+            // Another tenant's count nowhere.
+            let (report_id, tenant) =
+                ("0193a090-0000-7000-8000-000000000000".parse().unwrap(), "globex".parse().unwrap());
+            fake.append(&Journal::requested(&ReportRequest { report_id, tenant, ..request() })).await.unwrap();
+        }
+        let reads = fake.0.calls("read");
+        let life = fake.life_with(with(limits));
+        life.live(&request()).await.unwrap();
+        assert!(reason(&fake).contains(said), "{}", reason(&fake));
+        assert_eq!((ends(&life.metrics), fake.0.calls("read")), ((0, 1), reads));
+    }
 }

@@ -23,7 +23,7 @@ async fn pipeline(fake: &Fake) -> Pipeline<Fake> {
     let mut decoder = Decoder::new(&REPORT_REQUEST).unwrap();
     decoder.learn(SchemaId::new(7), &WriterSchema(REPORT_REQUEST.schema.to_owned())).unwrap();
     let registry = Registry::new(&RegistryConfig::default()).unwrap();
-    let mut pipeline = Pipeline::new(2, decoder, registry, fake.life(), CancellationToken::new());
+    let mut pipeline = Pipeline::new(decoder, registry, Arc::new(fake.life()), CancellationToken::new());
     pipeline.arrived(Arrival::Assigned { epoch: 1, partitions: vec![partition()] }).await.unwrap();
     pipeline
 }
@@ -165,6 +165,23 @@ async fn request_that_cannot_be_read_is_not_committed_past_a_report_that_lives()
     assert!(!has_committed(&fake));
     end_of_one(&mut pipeline).await;
     assert_eq!(fake.0.done().last().unwrap(), "commit 6");
+}
+
+#[tokio::test(start_paused = true)]
+async fn request_that_is_not_allowed_is_kept_with_its_reason() {
+    let fake = Fake::default();
+    let mut pipeline = pipeline(&fake).await;
+    pipeline.arrived(asked(4, 1, 0)).await.unwrap();
+    end_of_one(&mut pipeline).await;
+    let forged = ReportRequest {
+        report_id: "0193a0b0-0000-7000-8000-000000000001".parse().unwrap(),
+        tenant: "globex".parse().unwrap(),
+        ..request()
+    };
+    pipeline.arrived(encoded(5, &forged)).await.unwrap();
+    end_of_one(&mut pipeline).await;
+    assert_eq!(fake.0.done()[5..], ["refused 5: the report id is that of another tenant's report", "commit 6"]);
+    assert_eq!(dead_letters(&pipeline), 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,14 +1,25 @@
 //! Slices that come whole, broken, short, and out of order.
 
-use clickhouse_io::report::Stretch;
 use clickhouse_io::report::examples::native_block;
+use clickhouse_io::report::{ColumnSet, Stretch};
+use report_writer::{GroupWriter, LineWriter, OddValue};
 use schemas::times::Moment;
 
 use super::*;
 use crate::fakes::row;
+use crate::stages::check_request::tests::request;
+use crate::stages::choose_writer::choose_writer;
 
 const BEGIN: i64 = 1_793_491_200_000_000;
 const HOUR: i64 = 3_600_000_000;
+
+fn writer() -> Writer {
+    choose_writer(&request()).unwrap_or_else(|refused| panic!("{refused}"))
+}
+
+fn header() -> String {
+    String::from_utf8(writer().rows().header()).unwrap()
+}
 
 /// Three hours, of which each has two rows.
 fn slice() -> Slice {
@@ -20,7 +31,7 @@ fn slice() -> Slice {
 fn block(hours: &[i64]) -> Result<Option<Bytes>, QueryError> {
     let rows: Vec<_> =
         hours.iter().flat_map(|hour| [2, 1].map(|number| row(BEGIN + hour * HOUR + number * 10_000))).collect();
-    Ok(Some(native_block(&rows).into()))
+    Ok(Some(native_block(&rows, writer().rows().columns()).into()))
 }
 
 fn away() -> Result<Option<Bytes>, QueryError> {
@@ -33,7 +44,7 @@ type Pieces = Vec<Result<Option<Bytes>, QueryError>>;
 async fn rendered(answers: Vec<Pieces>) -> (Vec<(usize, Result<(), QueryError>)>, String) {
     let (parts, mut received) = mpsc::channel(10);
     let (progress, progressed) = watch::channel(Written::default());
-    let mut renderer = Renderer::new(parts, Tools::new(2), progress, Counter::default());
+    let mut renderer = Renderer::new(writer(), parts, Tools::new(2), progress, Counter::default());
     let (mut done, mut ends) = (0, Vec::new());
     for pieces in answers {
         let mut pieces = pieces.into_iter();
@@ -41,7 +52,7 @@ async fn rendered(answers: Vec<Pieces>) -> (Vec<(usize, Result<(), QueryError>)>
         done += more;
         ends.push((more, ended));
     }
-    renderer.finish().await;
+    renderer.finish().await.unwrap();
     let text = String::from_utf8(received.recv().await.unwrap()).unwrap();
     assert_eq!(progressed.borrow().rows, done as u64 * 2);
     (ends, text)
@@ -51,7 +62,7 @@ async fn rendered(answers: Vec<Pieces>) -> (Vec<(usize, Result<(), QueryError>)>
 async fn answer_that_breaks_off_goes_on_behind_what_is_done_and_changes_no_byte() {
     let (ends, whole) = rendered(vec![vec![block(&[0, 1]), block(&[2])]]).await;
     assert_eq!(ends, [(3, Ok(()))]);
-    let lines: Vec<_> = whole.strip_prefix(HEADER).unwrap().lines().collect();
+    let lines: Vec<_> = whole.strip_prefix(&header()).unwrap().lines().collect();
     assert!(lines.len() == 6 && lines.is_sorted(), "{lines:#?}");
     // Rows of the second hour have come: the first one is done, the second may lack some.
     let (ends, broken) = rendered(vec![vec![block(&[0, 1]), away()], vec![block(&[1]), block(&[2])]]).await;
@@ -65,7 +76,7 @@ async fn fewer_rows_than_were_planned_are_no_whole_stretch() {
     let (ends, _) = rendered(vec![vec![block(&[0]), block(&[2])]]).await;
     assert_eq!(ends, [(1, Err(QueryError::Cut { expected: 2, found: 0 }))]);
     let (ends, text) = rendered(vec![vec![]]).await;
-    assert_eq!((ends, text.as_str()), (vec![(0, Err(QueryError::Cut { expected: 2, found: 0 }))], HEADER));
+    assert_eq!((ends, text.as_str()), (vec![(0, Err(QueryError::Cut { expected: 2, found: 0 }))], &*header()));
 }
 
 #[tokio::test]
@@ -80,4 +91,40 @@ async fn bytes_of_an_error_behind_a_whole_block_are_no_end() {
 async fn rows_that_do_not_come_hour_by_hour_are_refused() {
     let (ends, _) = rendered(vec![vec![block(&[0]), block(&[1]), block(&[0])]]).await;
     assert!(matches!(ends[0], (1, Err(QueryError::Mismatch(_)))), "{ends:?}");
+}
+
+/// Counts more than may be held from the first row on.
+struct Greedy;
+
+impl LineWriter for Greedy {
+    fn columns(&self) -> ColumnSet {
+        writer().rows().columns()
+    }
+
+    fn block(&mut self, _: &ConnectionColumns<'_>) {}
+
+    fn line(&mut self, _: &ConnectionColumns<'_>, _: usize) -> Result<&[u8], OddValue> {
+        Ok(b"")
+    }
+}
+
+impl GroupWriter for Greedy {
+    fn add(&mut self, _: &[u8]) {}
+
+    fn size_bytes(&self) -> usize {
+        GROUPS_BYTES_MAX + 1
+    }
+
+    fn lines(&self, _: &mut dyn FnMut(&[u8]) -> bool) {}
+}
+
+#[test]
+fn what_is_counted_beyond_memory_ends_after_the_stretch_that_it_grew_in() {
+    let (parts, _received) = mpsc::channel(10);
+    let (progress, _) = watch::channel(Written::default());
+    let greedy = Writer::Groups(Box::new(Greedy));
+    let mut renderer = Renderer::new(greedy, parts, Tools::new(2), progress, Counter::default());
+    let mut pieces = vec![block(&[0, 1]), block(&[2])].into_iter();
+    let (done, ended) = renderer.slice(&slice(), || pieces.next().unwrap_or(Ok(None)));
+    assert!(done == 1 && ended.is_err() && renderer.is_too_large());
 }

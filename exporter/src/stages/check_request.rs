@@ -1,50 +1,64 @@
 //! Holds a request against what this exporter can make.
 
 use clickhouse_io::report::ReportQuery;
-use schemas::ids::RemoteNetworkId;
-use schemas::report_request::{Compression, ReportFilter, ReportFormat, ReportKind, ReportRequest};
+use schemas::connection_event::ConnectionStatus;
+use schemas::report_request::{Compression, ReportFilter, ReportKind, ReportRequest};
 use schemas::times::Moment;
+use traffic_query::{Field, FilterError, FilterForm, TrafficFilter};
+
+use super::choose_writer::choose_writer;
 
 /// The query of a request.
 ///
 /// # Errors
-/// In words for an admin: what of the request cannot be made.
+/// In words for an admin, with the field's name: what of the request cannot be made.
 pub(crate) fn check_request(request: &ReportRequest) -> Result<ReportQuery, String> {
-    if request.kind != ReportKind::Events {
-        return Err("this kind of report is not made yet; network events are".to_owned());
-    }
-    if request.format != ReportFormat::Csv {
-        return Err("this format is not made yet; CSV is".to_owned());
-    }
+    let columns = choose_writer(request)?.rows().columns();
     if request.compression == Compression::Unknown {
-        return Err("this compression is not made yet; gzip and zstd are".to_owned());
-    }
-    if !request.columns.is_empty() {
-        return Err("columns cannot be chosen yet".to_owned());
-    }
-    let ReportFilter { remote_networks, denied, .. } = &request.filter;
-    let of_what_is_made =
-        ReportFilter { remote_networks: remote_networks.clone(), denied: *denied, ..ReportFilter::default() };
-    if request.filter != of_what_is_made {
-        return Err("this filter is not made yet; Remote Networks and denied attempts are".to_owned());
+        return Err("compression is not known to this exporter".to_owned());
     }
     if request.range_from >= request.range_to || request.range_from < Moment::FIRST || request.range_to > Moment::END {
         return Err("the range is empty or outside of 1970 to 2100".to_owned());
     }
-    let networks = remote_networks.iter().map(|id| RemoteNetworkId::try_from(*id));
+    let filter = filter(&request.filter).map_err(|error| error.to_string())?;
+    // Who names the status asks for them; in counts of connections they never are.
+    let is_named = filter.statuses.contains(&ConnectionStatus::AccessDenied);
+    let denied = request.kind == ReportKind::Events && (request.filter.denied || is_named);
     Ok(ReportQuery {
         tenant: request.tenant.clone(),
-        from: request.range_from,
-        to: request.range_to,
-        remote_networks: networks
-            .collect::<Result<_, _>>()
-            .map_err(|_| "a Remote Network id is negative".to_owned())?,
-        denied: *denied,
+        filter: filter.within(request.range_from, request.range_to),
+        denied,
+        columns,
     })
+}
+
+/// The filter of the query layer. Where statuses are named, denied attempts that are asked for are one more.
+fn filter(asked: &ReportFilter) -> Result<TrafficFilter, FilterError> {
+    let ids = |ids: &[i64]| ids.iter().map(i64::to_string).collect::<Vec<_>>();
+    let mut form = FilterForm::default();
+    for (field, values) in [
+        (Field::RemoteNetworks, ids(&asked.remote_networks)),
+        (Field::Users, ids(&asked.users)),
+        (Field::Resources, ids(&asked.resources)),
+        (Field::Connectors, ids(&asked.connectors)),
+        (Field::Devices, ids(&asked.devices)),
+        (Field::Protocols, asked.protocols.clone()),
+        (Field::Statuses, asked.statuses.clone()),
+        (Field::Addresses, asked.address_ranges.clone()),
+    ] {
+        values.into_iter().try_for_each(|value| form.add(field.name(), value))?;
+    }
+    let mut filter = form.build()?;
+    if asked.denied && filter.narrows(Field::Statuses) {
+        filter.statuses.insert(ConnectionStatus::AccessDenied);
+    }
+    Ok(filter)
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use schemas::report_request::ReportFormat;
+
     use super::*;
 
     pub(crate) fn request() -> ReportRequest {
@@ -66,21 +80,66 @@ pub(crate) mod tests {
         }
     }
 
+    fn filtered(filter: ReportFilter) -> ReportRequest {
+        ReportRequest { filter, ..request() }
+    }
+
     #[test]
-    fn what_cannot_be_made_is_refused_in_words() {
-        assert!(check_request(&request()).is_ok());
-        for wrong in [
-            ReportRequest { kind: ReportKind::Summary, ..request() },
-            ReportRequest { format: ReportFormat::Parquet, ..request() },
-            ReportRequest { compression: Compression::Unknown, ..request() },
-            ReportRequest { range_to: request().range_from, ..request() },
-            ReportRequest { filter: ReportFilter { users: vec![1], ..ReportFilter::default() }, ..request() },
-            ReportRequest {
-                filter: ReportFilter { remote_networks: vec![-1], ..ReportFilter::default() },
-                ..request()
-            },
+    fn what_cannot_be_made_is_refused_with_the_name_of_its_field() {
+        let all = ReportFilter::default;
+        let (events, summary, users) = (ReportKind::Events, ReportKind::Summary, ReportKind::UserActivity);
+        let made = |kind, format| ReportRequest { kind, format, ..request() };
+        let of_columns = |names: &[&str]| ReportRequest {
+            columns: names.iter().map(|name| (*name).to_owned()).collect(),
+            ..request()
+        };
+        for (wrong, named) in [
+            (made(ReportKind::Unknown, ReportFormat::Csv), "kind "),
+            (made(events, ReportFormat::Unknown), "format "),
+            (made(events, ReportFormat::Parquet), "format Parquet "),
+            (made(summary, ReportFormat::Ndjson), "format NDJSON "),
+            (made(users, ReportFormat::Ndjson), "format NDJSON "),
+            (ReportRequest { compression: Compression::Unknown, ..request() }, "compression "),
+            (ReportRequest { range_to: request().range_from, ..request() }, "the range "),
+            (of_columns(&["user", "nobody"]), "columns has one that there is not: nobody"),
+            (of_columns(&["user", "user"]), "columns has one twice: user"),
+            (ReportRequest { kind: summary, ..of_columns(&["user"]) }, "columns "),
+            (ReportRequest { format: ReportFormat::Ndjson, ..of_columns(&["user"]) }, "columns "),
+            (filtered(ReportFilter { remote_networks: vec![-1], ..all() }), "remote_networks "),
+            (filtered(ReportFilter { users: vec![-7], ..all() }), "users "),
+            (filtered(ReportFilter { protocols: vec!["sctp".to_owned()], ..all() }), "protocols "),
+            (filtered(ReportFilter { statuses: vec!["FINE".to_owned()], ..all() }), "statuses "),
+            (filtered(ReportFilter { address_ranges: vec!["10.0.0.0/33".to_owned()], ..all() }), "addresses "),
         ] {
-            assert!(check_request(&wrong).is_err(), "{wrong:?}");
+            let refused = check_request(&wrong).unwrap_err();
+            assert!(refused.starts_with(named), "{refused}");
         }
+        for (kind, format) in [
+            (events, ReportFormat::Csv),
+            (events, ReportFormat::Ndjson),
+            (summary, ReportFormat::Csv),
+            (users, ReportFormat::Csv),
+        ] {
+            assert!(check_request(&made(kind, format)).is_ok());
+        }
+        assert!(check_request(&of_columns(&["event_id", "user"])).is_ok());
+    }
+
+    #[test]
+    fn denied_attempts_are_there_where_they_are_asked_for_and_never_counted() {
+        let asked = |kind, statuses: &[&str], denied| {
+            let statuses = statuses.iter().map(|status| (*status).to_owned()).collect();
+            let filter = ReportFilter { statuses, denied, ..ReportFilter::default() };
+            let query = check_request(&ReportRequest { kind, ..filtered(filter) }).unwrap();
+            (query.denied, query.filter.statuses.len())
+        };
+        let events = ReportKind::Events;
+        assert_eq!(asked(events, &[], false), (false, 0));
+        assert_eq!(asked(events, &[], true), (true, 0));
+        assert_eq!(asked(events, &["NORMAL"], false), (false, 1));
+        assert_eq!(asked(events, &["NORMAL"], true), (true, 2));
+        assert_eq!(asked(events, &["ACCESS_DENIED"], false), (true, 1));
+        assert!(!asked(ReportKind::Summary, &["ACCESS_DENIED"], true).0);
+        assert!(!asked(ReportKind::UserActivity, &[], true).0);
     }
 }

@@ -2,23 +2,43 @@
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use schemas::report_request::{Compression, ReportRequest};
+use schemas::report_request::{Compression, ReportFormat, ReportKind, ReportRequest};
 use schemas::times::Moment;
 
 /// `flowledger-acme-network-events-20261101T000000Z-20261102T000000Z.csv.gz`.
 pub(crate) fn file_name(request: &ReportRequest) -> String {
-    let ending = match request.compression {
-        Compression::Gzip => "csv.gz",
-        Compression::Zstd => "csv.zst",
-        Compression::None | Compression::Unknown => "csv",
+    let kind = match request.kind {
+        ReportKind::Summary => "summary",
+        ReportKind::UserActivity => "user-activity",
+        ReportKind::Events | ReportKind::Unknown => "network-events",
+    };
+    let format = match request.format {
+        ReportFormat::Ndjson => "ndjson",
+        ReportFormat::Parquet => "parquet",
+        ReportFormat::Csv | ReportFormat::Unknown => "csv",
+    };
+    let packing = match request.compression {
+        Compression::Gzip => ".gz",
+        Compression::Zstd => ".zst",
+        Compression::None | Compression::Unknown => "",
     };
     let (from, to) = (stamp(request.range_from), stamp(request.range_to));
-    format!("flowledger-{}-network-events-{from}-{to}.{ending}", request.tenant)
+    format!("flowledger-{}-{kind}-{from}-{to}.{format}{packing}", request.tenant)
 }
 
-/// The same for every attempt, so that a second one replaces the first.
-pub(crate) fn object_key(request: &ReportRequest) -> String {
-    format!("reports/{}/{}/{}", request.tenant, request.report_id, file_name(request))
+/// Where everything of a report lies.
+pub(crate) fn folder(request: &ReportRequest) -> String {
+    format!("reports/{}/{}", request.tenant, request.report_id)
+}
+
+/// One for each attempt: what an earlier one leaves or deletes is never what a later one has made.
+pub(crate) fn object_key(request: &ReportRequest, attempt: i32) -> String {
+    format!("{}/{attempt}/{}", folder(request), file_name(request))
+}
+
+/// The attempt that a file of this request was made by; `None` where the key is none of ours.
+pub(crate) fn attempt_of(request: &ReportRequest, key: &str) -> Option<i32> {
+    key.strip_prefix(&folder(request))?.strip_prefix('/')?.split_once('/')?.0.parse().ok()
 }
 
 fn stamp(moment: Moment) -> String {
@@ -32,11 +52,35 @@ mod tests {
     use crate::stages::check_request::tests::request;
 
     #[test]
+    fn name_says_kind_and_ends_as_what_it_is() {
+        let named = |kind, format, compression| file_name(&ReportRequest { kind, format, compression, ..request() });
+        for (name, end) in [
+            (
+                named(ReportKind::Summary, ReportFormat::Csv, Compression::None),
+                "-summary-20261101T000000Z-20261102T000000Z.csv",
+            ),
+            (named(ReportKind::UserActivity, ReportFormat::Csv, Compression::Zstd), "000000Z.csv.zst"),
+            (named(ReportKind::Events, ReportFormat::Ndjson, Compression::Gzip), "000000Z.ndjson.gz"),
+            (named(ReportKind::Events, ReportFormat::Ndjson, Compression::Zstd), "000000Z.ndjson.zst"),
+        ] {
+            assert!(name.ends_with(end), "{name}");
+        }
+        let name = named(ReportKind::UserActivity, ReportFormat::Csv, Compression::None);
+        assert!(name.starts_with("flowledger-acme-user-activity-"), "{name}");
+    }
+
+    #[test]
     fn name_says_tenant_kind_and_range() {
+        let key = object_key(&request(), 3);
         assert_eq!(
-            object_key(&request()),
-            "reports/acme/0193a0b0-0000-7000-8000-000000000001/\
+            key,
+            "reports/acme/0193a0b0-0000-7000-8000-000000000001/3/\
              flowledger-acme-network-events-20261101T000000Z-20261102T000000Z.csv.gz"
         );
+        assert_eq!(attempt_of(&request(), &key), Some(3));
+        let others = key.replace("acme", "globex");
+        for foreign in [others.as_str(), &folder(&request()), &key.replace("/3/", "/x/"), &key.replace("/3/", "/")] {
+            assert_eq!(attempt_of(&request(), foreign), None, "{foreign}");
+        }
     }
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use report_life::{Phase, ReportState};
-use schemas::report_request::ReportRequest;
+use schemas::report_request::{ReportKind, ReportRequest};
 use schemas::times::Moment;
 
 /// Subject and bodies.
@@ -12,7 +12,7 @@ pub(crate) struct MailText {
     pub(crate) subject: String,
     pub(crate) text: String,
     pub(crate) html: String,
-    /// The same for every attempt at this report and receiver, so that a mail that came twice can be known.
+    /// The same for every mail about this end of the report to this receiver, so that one that came twice can be known.
     pub(crate) message_id: String,
 }
 
@@ -32,7 +32,11 @@ pub(crate) fn write_mail(state: &ReportState, request: &ReportRequest, receiver:
         let reason = state.reason.as_deref().unwrap_or("no reason was given");
         ("Your report failed", format!("The report that you asked for could not be made: {reason}."))
     };
-    let what = "Network events";
+    let what = match request.kind {
+        ReportKind::Summary => "Summary",
+        ReportKind::UserActivity => "User activity",
+        ReportKind::Events | ReportKind::Unknown => "Network events",
+    };
     let text = format!(
         "{opening}\n\nReport:  {what}\nTenant:  {}\nRange:   {range}{utc_text}\nReport id: {}\n\n\
          See it on the Analytics page (sign-in needed):\n{link}\n",
@@ -50,7 +54,7 @@ pub(crate) fn write_mail(state: &ReportState, request: &ReportRequest, receiver:
         escaped(&link),
     );
     let safe: String = receiver.chars().map(|char| if char.is_ascii_alphanumeric() { char } else { '.' }).collect();
-    let message_id = format!("<{}.{safe}@reports.flowledger>", request.report_id);
+    let message_id = format!("<{}.{}.{safe}@reports.flowledger>", request.report_id, state.attempt);
     MailText { subject: format!("{subject}: {what}, {range}"), text, html, message_id }
 }
 

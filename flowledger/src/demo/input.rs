@@ -116,9 +116,20 @@ fn request(options: &DemoOptions, barrier: impl Iterator<Item = BarrierOffset>) 
     ReportRequest {
         report_id: ReportId::generate(),
         tenant: options.tenant.clone(),
-        kind: ReportKind::Events,
-        format: ReportFormat::Csv,
-        compression: Compression::None,
+        kind: match options.kind {
+            cli::Kind::Events => ReportKind::Events,
+            cli::Kind::Summary => ReportKind::Summary,
+            cli::Kind::Users => ReportKind::UserActivity,
+        },
+        format: match options.format {
+            cli::Format::Csv => ReportFormat::Csv,
+            cli::Format::Ndjson => ReportFormat::Ndjson,
+        },
+        compression: match options.compression {
+            cli::Packing::None => Compression::None,
+            cli::Packing::Gzip => Compression::Gzip,
+            cli::Packing::Zstd => Compression::Zstd,
+        },
         range_from: options.from.unwrap_or(Moment::FIRST),
         range_to: options.to.unwrap_or(Moment::END),
         zone: "UTC".to_owned(),
@@ -127,7 +138,7 @@ fn request(options: &DemoOptions, barrier: impl Iterator<Item = BarrierOffset>) 
             denied: options.denied,
             ..ReportFilter::default()
         },
-        columns: Vec::new(),
+        columns: options.columns.clone(),
         requested_by: "demo".to_owned(),
         requested_at: Moment::now(),
         receivers: Vec::new(),

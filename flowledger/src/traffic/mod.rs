@@ -4,13 +4,16 @@
 mod options;
 mod print;
 
+use std::path::PathBuf;
+
 use anyhow::{Context, ensure};
 use clickhouse_io::ClickHouse;
 use clickhouse_io::traffic::{self, Searched};
+use console::Networks;
 use schemas::ids::Tenant;
 use schemas::times::Moment;
 use traffic_query::time_range::rfc3339;
-use traffic_query::{InsightQuery, SeriesQuery, TopQuery};
+use traffic_query::{Dimension, InsightQuery, SeriesQuery, TopQuery};
 
 pub(crate) use self::options::TrafficCommand;
 use self::options::{SearchedOption, SelectOptions};
@@ -19,74 +22,101 @@ use crate::cli::CommonOptions;
 pub(crate) async fn run(command: TrafficCommand) -> anyhow::Result<()> {
     match command {
         TrafficCommand::Recent { select, filter, before, limit } => {
-            let (clickhouse, tenant) = asked(&select)?;
-            let page = traffic::recent(&clickhouse, tenant, &filter.0, before, limit).await?;
-            print::connections(page.connections, select.json)?;
+            let asked @ Asked { clickhouse, tenant, .. } = &Asked::of(&select)?;
+            let page = traffic::recent(clickhouse, tenant, &filter.0, before, limit).await?;
+            print::connections(page.connections, &asked.networks(select.json)?, select.json)?;
             if let Some(next) = page.next {
                 said(&format!("there are more: --before {next}"));
             }
         }
         TrafficCommand::Connection { select, event } => {
-            let (clickhouse, tenant) = asked(&select)?;
-            let events = traffic::connection(&clickhouse, tenant, event).await?;
+            let asked @ Asked { clickhouse, tenant, .. } = &Asked::of(&select)?;
+            let events = traffic::connection(clickhouse, tenant, event).await?;
             ensure!(!events.is_empty(), "{tenant} has no such event");
-            print::connections(events, select.json)?;
+            print::connections(events, &asked.networks(select.json)?, select.json)?;
         }
         TrafficCommand::Open { select, filter, limit } => {
             traffic::check_open(&filter.0)?;
-            let (clickhouse, tenant) = asked(&select)?;
-            let open = traffic::open(&clickhouse, tenant, &filter.0, limit).await?;
+            let asked @ Asked { clickhouse, tenant, .. } = &Asked::of(&select)?;
+            let open = traffic::open(clickhouse, tenant, &filter.0, limit).await?;
             let (shown, total) = (open.connections.len(), open.total);
-            print::open(open, select.json)?;
+            print::open(open, &asked.networks(true)?, select.json)?;
             said(&format!("{shown} of {total} open connections"));
         }
         TrafficCommand::Series { select, filter, bucket, split, groups } => {
             let query = SeriesQuery::new(filter.0, bucket, &split, groups.measures(), groups.limit)?;
-            let (clickhouse, tenant) = asked(&select)?;
-            let series = traffic::series(&clickhouse, tenant, &query, Moment::now()).await?;
-            print::series(&query, &series, select.json)?;
+            let asked @ Asked { clickhouse, tenant, .. } = &Asked::of(&select)?;
+            let series = traffic::series(clickhouse, tenant, &query, Moment::now()).await?;
+            print::series(&query, &series, &asked.networks(shows(query.groups().by()))?, select.json)?;
             said(&from(series.source));
         }
         TrafficCommand::Top { select, filter, by, groups } => {
             let query = TopQuery::new(filter.0, &by, groups.measures(), groups.limit)?;
-            let (clickhouse, tenant) = asked(&select)?;
-            let top = traffic::top(&clickhouse, tenant, &query, Moment::now()).await?;
-            print::top(&query, &top, select.json)?;
+            let asked @ Asked { clickhouse, tenant, .. } = &Asked::of(&select)?;
+            let top = traffic::top(clickhouse, tenant, &query, Moment::now()).await?;
+            print::top(&query, &top, &asked.networks(shows(query.by()))?, select.json)?;
             said(&from(top.source));
         }
         TrafficCommand::Facets { select, filter, of, limit } => {
-            let (clickhouse, tenant) = asked(&select)?;
+            let asked @ Asked { clickhouse, tenant, .. } = &Asked::of(&select)?;
+            let networks = asked.networks(shows(&of))?;
             for dimension in of {
                 let query = TopQuery::facet(&filter.0, dimension, limit)?;
-                print::top(&query, &traffic::top(&clickhouse, tenant, &query, Moment::now()).await?, select.json)?;
+                let top = traffic::top(clickhouse, tenant, &query, Moment::now()).await?;
+                print::top(&query, &top, &networks, select.json)?;
             }
         }
         TrafficCommand::Insight { select, filter, insight, limit } => {
             let now = Moment::now();
             let query = InsightQuery::new(insight, &filter.0, now, limit)?;
-            let (clickhouse, tenant) = asked(&select)?;
-            print::findings(&query, traffic::insight(&clickhouse, tenant, &query, now).await?, select.json)?;
+            let asked @ Asked { clickhouse, tenant, .. } = &Asked::of(&select)?;
+            let found = traffic::insight(clickhouse, tenant, &query, now).await?;
+            print::findings(&query, found, &asked.networks(shows(insight.subject()))?, select.json)?;
             said(&format!("from {} to {}", rfc3339(query.filter().from), rfc3339(query.filter().to)));
         }
         TrafficCommand::Search { select, what, text, limit } => {
-            let (clickhouse, tenant) = asked(&select)?;
+            let Asked { clickhouse, tenant, .. } = &Asked::of(&select)?;
             let searched = match what {
                 SearchedOption::RemoteNetworks => Searched::RemoteNetworks,
                 SearchedOption::Users => Searched::Users,
                 SearchedOption::Resources => Searched::Resources,
                 SearchedOption::Addresses => Searched::Addresses,
             };
-            print::names(&traffic::search(&clickhouse, tenant, searched, &text, limit).await?, select.json)?;
+            print::names(&traffic::search(clickhouse, tenant, searched, &text, limit).await?, select.json)?;
         }
     }
     Ok(())
 }
 
 /// Where it is asked, and whose traffic is meant.
-fn asked(select: &SelectOptions) -> anyhow::Result<(ClickHouse, &Tenant)> {
-    let options = CommonOptions { config: select.config.clone(), ..CommonOptions::default() };
-    let config = crate::services::loaded(&options, |_| Ok(()))?.context("no config")?;
-    Ok((ClickHouse::new(&config.clickhouse), &select.tenant))
+struct Asked<'a> {
+    clickhouse: ClickHouse,
+    tenant: &'a Tenant,
+    asn_database: Option<PathBuf>,
+}
+
+impl<'a> Asked<'a> {
+    fn of(select: &'a SelectOptions) -> anyhow::Result<Self> {
+        let options = CommonOptions { config: select.config.clone(), ..CommonOptions::default() };
+        let config = crate::services::loaded(&options, |_| Ok(()))?.context("no config")?;
+        let clickhouse = ClickHouse::new(&config.clickhouse);
+        Ok(Self { clickhouse, tenant: &select.tenant, asn_database: config.console.asn_database })
+    }
+
+    /// What tells the networks of addresses, where the answer shows any.
+    fn networks(&self, shows_addresses: bool) -> anyhow::Result<Networks> {
+        let path = self.asn_database.as_deref().filter(|_| shows_addresses);
+        let networks = Networks::open(path).context("console.asn_database")?;
+        if let Some(edition) = networks.edition() {
+            said(&format!("networks of addresses are those of {edition}"));
+        }
+        Ok(networks)
+    }
+}
+
+/// True where groups by these dimensions show addresses of clients.
+fn shows(dimensions: &[Dimension]) -> bool {
+    dimensions.contains(&Dimension::ClientAddress)
 }
 
 /// Where an answer comes from, and how exact it is.

@@ -1,19 +1,20 @@
 //! Answers as tables for people, and as one JSON object a line. Names may hold anything: control characters are shown escaped.
 
 use clickhouse_io::traffic::{Finding, Group, Named, Open, Series, Top};
+use console::Networks;
 use schemas::connection_event::ConnectionEvent;
 use serde_json::{Map, Value, json};
 use traffic_query::time_range::rfc3339;
-use traffic_query::{InsightQuery, SeriesQuery, TopQuery};
+use traffic_query::{Dimension, InsightQuery, SeriesQuery, TopQuery};
 
 use crate::output::{line, plain, table};
 
 /// What stands for the groups that are not named.
 const OTHERS: &str = "(others)";
 
-pub(super) fn connections(events: Vec<ConnectionEvent>, as_json: bool) -> std::io::Result<()> {
+pub(super) fn connections(events: Vec<ConnectionEvent>, networks: &Networks, as_json: bool) -> std::io::Result<()> {
     if as_json {
-        return events.into_iter().try_for_each(|event| line(&console::connection_json(event).to_string()));
+        return events.into_iter().try_for_each(|event| line(&console::connection_json(event, networks).to_string()));
     }
     let head = ["END", "STATUS", "WHO", "RESOURCE", "NETWORK", "CONNECTOR", "VIA", "SENT", "RECEIVED", "EVENT"];
     let rows = events.iter().map(|event| {
@@ -36,9 +37,9 @@ pub(super) fn connections(events: Vec<ConnectionEvent>, as_json: bool) -> std::i
     line(&table(&head.map(str::to_owned), rows))
 }
 
-pub(super) fn open(open: Open, as_json: bool) -> anyhow::Result<()> {
+pub(super) fn open(open: Open, networks: &Networks, as_json: bool) -> anyhow::Result<()> {
     if as_json {
-        let connections = console::open_json(open)["connections"].take();
+        let connections = console::open_json(open, networks)["connections"].take();
         let each = connections.as_array().into_iter().flatten();
         return Ok(each.map(ToString::to_string).try_for_each(|text| line(&text))?);
     }
@@ -52,44 +53,50 @@ pub(super) fn open(open: Open, as_json: bool) -> anyhow::Result<()> {
             plain(&it.remote_network.1),
             it.connector.to_string(),
             it.protocol.name().to_owned(),
-            it.client_ip.map(|ip| ip.to_string()).unwrap_or_default(),
+            it.client_ip.map(|ip| plain(&networks.described(ip))).unwrap_or_default(),
             plain(&it.connection_id),
         ]
     });
     Ok(line(&table(&head.map(str::to_owned), rows))?)
 }
 
-pub(super) fn top(query: &TopQuery, top: &Top, as_json: bool) -> std::io::Result<()> {
+pub(super) fn top(query: &TopQuery, top: &Top, networks: &Networks, as_json: bool) -> std::io::Result<()> {
     let others = top.others.iter().map(|values| (None, values));
     let groups = top.groups.iter().map(|Group { keys, values }| (Some(keys), values)).chain(others);
     if as_json {
-        return groups.into_iter().try_for_each(|(keys, values)| line(&object(query, keys, values, None).to_string()));
+        let mut objects = groups.map(|(keys, values)| object(query, keys, values, None, networks));
+        return objects.try_for_each(|object| line(&object.to_string()));
     }
-    let rows = groups.map(|(keys, values)| keys_of(query, keys).into_iter().chain(texts(values)).collect());
+    let rows = groups.map(|(keys, values)| keys_of(query, keys, networks).into_iter().chain(texts(values)).collect());
     line(&table(&head(query, None), rows))
 }
 
-pub(super) fn series(query: &SeriesQuery, series: &Series, as_json: bool) -> std::io::Result<()> {
+pub(super) fn series(query: &SeriesQuery, series: &Series, networks: &Networks, as_json: bool) -> std::io::Result<()> {
     let groups = query.groups();
     let points = series.lines.iter().flat_map(|it| {
         let values = series.starts.iter().zip(&it.values);
         values.map(move |(start, values)| (rfc3339(*start), it.keys.as_ref(), values))
     });
     if as_json {
-        let mut objects = points.map(|(start, keys, values)| object(groups, keys, values, Some(start)));
+        let mut objects = points.map(|(start, keys, values)| object(groups, keys, values, Some(start), networks));
         return objects.try_for_each(|object| line(&object.to_string()));
     }
     // Zeros say nothing to a reader of lines.
     let points = points.filter(|(_, _, values)| values.iter().any(|value| *value != 0));
     let rows = points.map(|(start, keys, values)| {
-        std::iter::once(start).chain(keys_of(groups, keys)).chain(texts(values)).collect()
+        std::iter::once(start).chain(keys_of(groups, keys, networks)).chain(texts(values)).collect()
     });
     line(&table(&head(groups, Some("START")), rows))
 }
 
-pub(super) fn findings(query: &InsightQuery, found: Vec<Finding>, as_json: bool) -> std::io::Result<()> {
+pub(super) fn findings(
+    query: &InsightQuery,
+    found: Vec<Finding>,
+    networks: &Networks,
+    as_json: bool,
+) -> std::io::Result<()> {
     if as_json {
-        let findings = console::findings_json(query, found)["findings"].take();
+        let findings = console::findings_json(query, found, networks)["findings"].take();
         let each = findings.as_array().into_iter().flatten();
         return each.map(ToString::to_string).try_for_each(|text| line(&text));
     }
@@ -97,7 +104,8 @@ pub(super) fn findings(query: &InsightQuery, found: Vec<Finding>, as_json: bool)
     let dimensions = insight.subject().iter().map(|it| it.name());
     let names = dimensions.chain(insight.values().iter().copied()).chain(["seen_at", "examples"]);
     let rows = found.into_iter().map(|it| {
-        let subject = it.subject.iter().map(|key| plain(key));
+        let subject = insight.subject().iter().zip(&it.subject);
+        let subject = subject.map(|(dimension, key)| plain(&networks.described_key(*dimension, key)));
         let values = it.values.iter().map(ToString::to_string);
         let rest = [it.seen_at.map(rfc3339).unwrap_or_default(), plain(&it.examples.join(", "))];
         subject.chain(values).chain(rest).collect()
@@ -119,9 +127,11 @@ fn head(query: &TopQuery, first: Option<&str>) -> Vec<String> {
     first.into_iter().chain(keys).chain(values).map(str::to_uppercase).collect()
 }
 
-fn keys_of(query: &TopQuery, keys: Option<&Vec<String>>) -> Vec<String> {
-    let named =
-        |keys: &Vec<String>| keys.iter().map(|key| if key.is_empty() { "-".to_owned() } else { plain(key) }).collect();
+fn keys_of(query: &TopQuery, keys: Option<&Vec<String>>, networks: &Networks) -> Vec<String> {
+    let key_of = |(dimension, key): (&Dimension, &String)| {
+        if key.is_empty() { "-".to_owned() } else { plain(&networks.described_key(*dimension, key)) }
+    };
+    let named = |keys: &Vec<String>| query.by().iter().zip(keys).map(key_of).collect();
     keys.map_or_else(|| query.by().iter().map(|_| OTHERS.to_owned()).collect(), named)
 }
 
@@ -130,9 +140,17 @@ fn texts(values: &[u128]) -> impl Iterator<Item = String> {
 }
 
 /// An object of start, keys and values by their names; without keys it is that of all other groups.
-fn object(query: &TopQuery, keys: Option<&Vec<String>>, values: &[u128], start: Option<String>) -> Value {
+fn object(
+    query: &TopQuery,
+    keys: Option<&Vec<String>>,
+    values: &[u128],
+    start: Option<String>,
+    networks: &Networks,
+) -> Value {
     let mut object = Map::new();
     object.extend(start.map(|start| ("start".to_owned(), Value::from(start))));
+    let network = keys.and_then(|keys| networks.of_keys(query.by(), keys));
+    object.extend(network.map(|network| ("client_network".to_owned(), json!(network))));
     let keys = query.by().iter().zip(keys.into_iter().flatten());
     object.extend(keys.map(|(dimension, key)| (dimension.name().to_owned(), Value::from(key.as_str()))));
     let values = query.measures().iter().zip(values);

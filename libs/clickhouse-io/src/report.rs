@@ -11,51 +11,44 @@ mod read;
 
 use clickhouse::Client;
 use clickhouse::query::Query;
-use schemas::ids::{RemoteNetworkId, Tenant};
+use schemas::ids::Tenant;
 use schemas::times::Moment;
+use traffic_query::{Field, TrafficFilter};
 
-pub use columns::ConnectionColumns;
+pub use columns::{Column, ColumnSet, ConnectionColumns};
 pub use plan::{Slice, Stretch, plan, recount};
 pub use read::read;
 
-use crate::pieces::hours_of;
+use crate::traffic::condition::{END_TIME, condition};
+use crate::traffic::parameters::Parameters;
 
 /// What a report asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReportQuery {
     /// Whose traffic.
     pub tenant: Tenant,
-    /// First end time.
-    pub from: Moment,
-    /// First end time after it.
-    pub to: Moment,
-    /// Remote Networks; empty means all.
-    pub remote_networks: Vec<RemoteNetworkId>,
-    /// Denied attempts too.
+    /// Which connections; its range is the report's.
+    pub filter: TrafficFilter,
+    /// Denied attempts too, where the filter lets them through.
     pub denied: bool,
+    /// What is read of each.
+    pub columns: ColumnSet,
 }
 
-const WHERE: &str = "tenant = {tenant:String}
-    AND end_time >= fromUnixTimestamp64Micro({from:Int64}, 'UTC') AND end_time < fromUnixTimestamp64Micro({to:Int64}, 'UTC')
-    AND toStartOfHour(end_time) BETWEEN toDateTime({first_hour:Int64}, 'UTC') AND toDateTime({last_hour:Int64}, 'UTC')
-    AND (empty({networks:Array(UInt64)}) OR remote_network_id IN {networks:Array(UInt64)})
-    AND ({denied:Bool} OR event_type != 'denied_access')";
-
 impl ReportQuery {
-    fn bound(&self, client: &Client, sql: &str, from: Moment, to: Moment) -> Query {
-        let (first_hour, last_hour) = hours_of(from, to);
-        let networks: Vec<u64> = self.remote_networks.iter().map(|it| it.get()).collect();
-        client
-            .query_raw(sql)
-            // What nobody reads any more is broken off: a server looks after its client only where a statement cannot write.
-            .with_setting("readonly", "2")
-            .with_setting("cancel_http_readonly_queries_on_client_close", "1")
-            .param("tenant", self.tenant.as_str())
-            .param("from", from.as_micros())
-            .param("to", to.as_micros())
-            .param("first_hour", first_hour)
-            .param("last_hour", last_hour)
-            .param("networks", networks)
-            .param("denied", self.denied)
+    /// A statement over `[from, to)`, made with the condition of its rows.
+    fn statement(&self, client: &Client, (from, to): (Moment, Moment), sql: impl FnOnce(&str) -> String) -> Query {
+        let mut parameters = Parameters::default();
+        let mut rows = condition(&self.tenant, &self.filter.within(from, to), END_TIME, &mut parameters);
+        if !self.denied {
+            rows.push_str(" AND event_type != 'denied_access'");
+        }
+        parameters.query_on(client, &sql(&rows))
+    }
+
+    /// True where the range alone says which rows are meant.
+    fn is_of_all(&self) -> bool {
+        let is_range = |field: &Field| matches!(field, Field::From | Field::To | Field::Zone);
+        Field::ALL.iter().all(|field| is_range(field) || !self.filter.narrows(*field))
     }
 }

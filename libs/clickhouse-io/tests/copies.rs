@@ -6,7 +6,7 @@ mod engine_of_test;
 
 use clickhouse_io::ClickHouse;
 use clickhouse_io::copies::{self, Copy};
-use clickhouse_io::report::{ReportQuery, plan, recount};
+use clickhouse_io::report::{ColumnSet, ReportQuery, plan, recount};
 use clickhouse_io::rollup::{self, Unit};
 use clickhouse_io::rows::{ConnectionRow, Source};
 use clickhouse_io::stored::{self, Stretch, Within};
@@ -16,6 +16,7 @@ use schemas::connection_event::EventType;
 use schemas::examples::connection;
 use schemas::ids::Tenant;
 use schemas::times::Moment;
+use traffic_query::TrafficFilter;
 
 /// The fact of this number, as it lies at an offset of a partition.
 fn at(fact: i64, partition: i32, offset: i64) -> ConnectionRow {
@@ -74,10 +75,9 @@ async fn of_each_fact_the_first_row_stays_and_the_others_are_noted() {
     // A report that was planned before, and a roll-up that was counted before.
     let query = ReportQuery {
         tenant: acme(),
-        from: everything().0,
-        to: everything().1,
-        remote_networks: Vec::new(),
+        filter: TrafficFilter::default().within(everything().0, everything().1),
         denied: true,
+        columns: ColumnSet::ORDER,
     };
     let slices = plan(&clickhouse, &query, 1_000).await.unwrap();
     assert_eq!(recount(&clickhouse, &query, &slices[0]).await.unwrap(), slices[0], "nothing was deleted");

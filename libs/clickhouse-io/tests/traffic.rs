@@ -8,6 +8,8 @@ mod traffic_of_test;
 
 use std::collections::BTreeSet;
 
+use clickhouse_io::native::read::BlockReader;
+use clickhouse_io::report::{self, ColumnSet, ConnectionColumns, ReportQuery};
 use clickhouse_io::rollup::{MinuteColumns, MinuteCounts, MinuteKey};
 use clickhouse_io::rows::{ConnectionRow, Source};
 use clickhouse_io::traffic::{self, Line, Searched};
@@ -17,6 +19,7 @@ use engine_of_test::engine;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use schemas::connection_event::{ConnectionEvent, ConnectionStatus, EventType, Protocol, TunnelPath};
+use schemas::event_id::EventId;
 use schemas::examples::connection;
 use schemas::ids::Tenant;
 use schemas::times::Moment;
@@ -91,6 +94,37 @@ fn push_minute(columns: &mut MinuteColumns, event: &ConnectionEvent, offset: i64
     columns.push(&key, &counts, &[offset]);
 }
 
+/// Facts that a report reads, of each its id.
+async fn reported(
+    clickhouse: &ClickHouse,
+    tenant: &Tenant,
+    filter: &TrafficFilter,
+    denied: bool,
+    rows_max: u64,
+) -> BTreeSet<EventId> {
+    let (filter, columns) = (filter.clone(), ColumnSet::ORDER);
+    let query = ReportQuery { tenant: tenant.clone(), filter, denied, columns };
+    let mut ids = BTreeSet::new();
+    for slice in report::plan(clickhouse, &query, rows_max).await.unwrap() {
+        let (mut answer, mut pieces) = (report::read(clickhouse, &query, &slice).unwrap(), Vec::new());
+        while let Some(piece) = answer.next().await.unwrap() {
+            pieces.push(piece);
+        }
+        let (mut pieces, mut rows) = (pieces.into_iter(), 0);
+        let mut reader = BlockReader::new(|| Ok(pieces.next()), Vec::new());
+        while let Some(block) = reader.next_block().unwrap() {
+            let columns = ConnectionColumns::of(&block, columns).unwrap();
+            rows += columns.rows as u64;
+            ids.extend((0..columns.rows).map(|row| {
+                let millis = columns.end_micros(row).div_euclid(1_000);
+                EventId::from_parts(millis.unsigned_abs(), columns.event_id_tail[row])
+            }));
+        }
+        assert_eq!(rows, slice.rows());
+    }
+    ids
+}
+
 #[tokio::test]
 async fn every_answer_is_that_of_a_plain_evaluation() {
     let engine = engine().await;
@@ -112,6 +146,12 @@ async fn every_answer_is_that_of_a_plain_evaluation() {
 
             let limit = random.random_range(2..9);
             assert_eq!(pages(&clickhouse, &tenant, &filter, limit).await, plain::newest_first(&facts), "{at}");
+
+            let with_denied = random.random_bool(0.5);
+            let is_shown = |event: &&ConnectionEvent| with_denied || event.event_type != EventType::DeniedAccess;
+            let expected: BTreeSet<_> = facts.iter().copied().filter(is_shown).map(|event| event.event_id).collect();
+            let rows_max = random.random_range(20..200);
+            assert_eq!(reported(&clickhouse, &tenant, &filter, with_denied, rows_max).await, expected, "{at}: report");
 
             let query = groups(&mut random, &filter);
             let found = traffic::top(&clickhouse, &tenant, &query, now).await.unwrap();

@@ -20,6 +20,10 @@ const DESERTED_MAX: Duration = Duration::from_secs(90);
 
 /// A range is closed at so many times its age where there is a backlog.
 const BACKLOG_AGES: u32 = 4;
+/// And at so many where it is small and there are many like it.
+const SMALL_AGES: u32 = 2;
+/// A range with fewer records is small: what its insert costs is mostly the same for one record.
+const SMALL_RECORDS: u64 = 4_096;
 
 /// A closed range that is not done yet.
 #[derive(Clone, Copy, Debug)]
@@ -141,10 +145,15 @@ impl<J: Job> Lane<J> {
 
     /// Closes the open range where it is old enough. While the writer has the next one waiting already it would not be written any
     /// sooner: it grows on, so that a store that is slow gets fewer and larger inserts. So it does over a backlog, whose events are old
-    /// whatever is done, but no longer than [`BACKLOG_AGES`].
-    pub(crate) fn close_if_due(&mut self, now: Instant) {
+    /// whatever is done, but no longer than [`BACKLOG_AGES`]; and where it is small and one of many, but no longer than [`SMALL_AGES`].
+    pub(crate) fn close_if_due(&mut self, now: Instant, is_one_of_many: bool) {
         let has_next = self.ranges.capacity() < self.ranges.max_capacity() || self.is_behind();
-        let ages = if self.is_caught_up { 1 } else { BACKLOG_AGES };
+        let is_small = || is_one_of_many && self.filler.records() < SMALL_RECORDS;
+        let ages = match self.is_caught_up {
+            false => BACKLOG_AGES,
+            true if is_small() => SMALL_AGES,
+            true => 1,
+        };
         if self.filler.is_full() || (!has_next && self.filler.is_due(now, ages)) {
             self.close();
         }
@@ -211,15 +220,15 @@ mod tests {
         let now = Instant::now();
         let (mut lane, mut closed) = lane();
         add(&mut lane, 0, now);
-        lane.close_if_due(now + 3 * AGE);
+        lane.close_if_due(now + 3 * AGE, false);
         assert!(closed.try_recv().is_err());
-        lane.close_if_due(now + BACKLOG_AGES * AGE);
+        lane.close_if_due(now + BACKLOG_AGES * AGE, false);
         assert_eq!(closed.try_recv().unwrap().cut.last(), 0);
         add(&mut lane, 1, now);
         lane.is_caught_up = true;
-        lane.close_if_due(now + AGE / 2);
+        lane.close_if_due(now + AGE / 2, false);
         assert!(closed.try_recv().is_err());
-        lane.close_if_due(now + AGE);
+        lane.close_if_due(now + AGE, false);
         assert_eq!(closed.try_recv().unwrap().cut.last(), 1);
         assert!(!lane.is_caught_up, "the next range begins behind the end");
     }
@@ -231,8 +240,22 @@ mod tests {
         for (timestamp_ms, is_closed) in [(9_999, false), (10_000, true)] {
             add(&mut lane, timestamp_ms, now);
             lane.came(timestamp_ms, 10_000);
-            lane.close_if_due(now + AGE);
+            lane.close_if_due(now + AGE, false);
             assert_eq!(closed.try_recv().is_ok(), is_closed, "{timestamp_ms}");
+        }
+    }
+
+    #[tokio::test]
+    async fn small_range_that_is_one_of_many_waits_twice_its_age() {
+        let now = Instant::now();
+        for (is_one_of_many, due) in [(false, AGE), (true, SMALL_AGES * AGE)] {
+            let (mut lane, mut closed) = lane();
+            add(&mut lane, 0, now);
+            lane.is_caught_up = true;
+            lane.close_if_due(now + due - AGE / 10, is_one_of_many);
+            assert!(closed.try_recv().is_err());
+            lane.close_if_due(now + due, is_one_of_many);
+            assert_eq!(closed.try_recv().unwrap().cut.last(), 0);
         }
     }
 
@@ -242,11 +265,11 @@ mod tests {
         let (mut lane, mut closed) = lane();
         for offset in 0..2 {
             add(&mut lane, offset, now);
-            lane.close_if_due(now + BACKLOG_AGES * AGE);
+            lane.close_if_due(now + BACKLOG_AGES * AGE, false);
         }
         assert_eq!(closed.try_recv().unwrap().cut.last(), 0);
         assert!(closed.try_recv().is_err());
-        lane.close_if_due(now + BACKLOG_AGES * AGE);
+        lane.close_if_due(now + BACKLOG_AGES * AGE, false);
         assert_eq!(closed.try_recv().unwrap().cut.last(), 1);
     }
 }

@@ -26,7 +26,7 @@ use crate::know_schemas::{Reading, WriterSchemas};
 use crate::lag::Lag;
 use crate::lane::Lane;
 use crate::metrics::RangeMetrics;
-use crate::settings::Settings;
+use crate::settings::{PARTITIONS_USUAL, Settings};
 
 /// Most records that are taken at once.
 const RECORDS_MAX: usize = 10_000;
@@ -117,8 +117,9 @@ impl<J: Job> Pipeline<J> {
             let records_max = if self.takes_more() { RECORDS_MAX } else { 0 };
             self.step(records_max)?;
             let now = self.context.clock.monotonic();
+            let filling = self.lanes.values().filter(|lane| lane.filler.records() > 0).count();
             for (partition, lane) in &mut self.lanes {
-                lane.close_if_due(now);
+                lane.close_if_due(now, filling > PARTITIONS_USUAL);
                 if lane.is_deserted(now) {
                     let reason = format!("partition {partition} is not ours any more, and the client does not notice");
                     return Err(FetchError::MakeAnew(reason).into());

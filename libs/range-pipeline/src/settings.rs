@@ -8,8 +8,8 @@ use kafka_io::batches::Protocol;
 /// How long partitions that are to go are held at most, within what a group waits for.
 const REVOKE_WAIT_MAX: Duration = Duration::from_secs(20);
 /// Members with fewer partitions fill ranges as large as those of so many together: where a topic has few partitions, each range
-/// touches many of the store's, and a part of each would be small.
-const PARTITIONS_USUAL: usize = 8;
+/// touches many of the store's, and a part of each would be small. And those that fill more at once let small ones wait.
+pub(crate) const PARTITIONS_USUAL: usize = 8;
 /// Multiples of it, of 2^32, lie apart from each other, however many there are (the golden ratio's share).
 const SPREAD: u32 = 0x9E37_79B9;
 

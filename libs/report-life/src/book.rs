@@ -7,11 +7,13 @@ use kafka_io::{ConsumeError, Followed, KafkaConfig, KafkaError, TopicFollower};
 use schema_registry::{Decoder, Registry, RegistryError};
 use schemas::ids::{ReportId, Tenant};
 use schemas::report_event::ReportEvent;
+use schemas::times::Moment;
 use schemas::{avro_schemas, topics};
 use service_kit::CancellationToken;
 use service_kit::retry::{Attempt, Backoff, until_stopped};
 use tokio::sync::{broadcast, watch};
 
+use crate::limits::Usage;
 use crate::state::ReportState;
 
 /// Changes that wait for a listener; one that is slower misses some and reads the book again.
@@ -66,10 +68,36 @@ impl SharedBook {
         reports.values().rev().filter(|state| state.tenant == *tenant).take(limit).cloned().collect()
     }
 
+    /// What a tenant has used of its limits, beside `report` and what came after it.
+    #[must_use]
+    pub fn usage(&self, tenant: &Tenant, report: Option<ReportId>, now: Moment) -> Usage {
+        let reports = self.reports.read().unwrap_or_else(PoisonError::into_inner);
+        Usage::of(reports.values().filter(|state| state.tenant == *tenant), report, now)
+    }
+
+    /// Reports whose files are to be deleted by now.
+    #[must_use]
+    pub fn due(&self, now: Moment) -> Vec<ReportState> {
+        let reports = self.reports.read().unwrap_or_else(PoisonError::into_inner);
+        reports.values().filter(|state| state.is_due(now)).cloned().collect()
+    }
+
     /// Tells of every change from now on.
     #[must_use]
     pub fn changes(&self) -> broadcast::Receiver<(Tenant, ReportId)> {
         self.changes.subscribe()
+    }
+
+    /// Waits until the report is as is wanted; gives it as it is then.
+    pub async fn wait_for(&self, id: ReportId, wanted: impl Fn(&ReportState) -> bool) -> ReportState {
+        let mut changes = self.changes();
+        loop {
+            if let Some(state) = self.of_any_tenant(id).filter(&wanted) {
+                return state;
+            }
+            // Changes that were missed are looked after as well; the sender lives as long as `self`.
+            while matches!(changes.recv().await, Ok((_, changed)) if changed != id) {}
+        }
     }
 
     /// Waits until everything that lay on the topic at the start is in the book.
@@ -145,9 +173,25 @@ pub async fn follow(
 #[cfg(test)]
 mod tests {
     use schemas::report_event::ReportEventType;
-    use schemas::times::Moment;
 
     use super::*;
+
+    #[tokio::test]
+    async fn change_that_is_waited_for_is_seen_among_any_number_of_others() {
+        let (book, id, tenant) = (SharedBook::default(), ReportId::generate(), "acme".parse::<Tenant>().unwrap());
+        let event = |id, event_type| ReportEvent::new(id, tenant.clone(), event_type, Moment::FIRST);
+        book.apply(&event(id, ReportEventType::Requested));
+        let waiting = book.wait_for(id, |state| state.cancel_requested);
+        let changing = async {
+            for _ in 0..2 * CHANGES_WAITING {
+                book.apply(&event(ReportId::generate(), ReportEventType::Requested));
+            }
+            tokio::task::yield_now().await;
+            book.apply(&event(id, ReportEventType::CancelRequested));
+        };
+        assert!(tokio::join!(waiting, changing).0.cancel_requested);
+        assert_eq!(book.wait_for(id, |state| state.cancel_requested).await.id, id, "it is so already");
+    }
 
     #[test]
     fn tenant_sees_its_own_reports_only() {

@@ -74,9 +74,17 @@ impl Journal {
     /// # Errors
     /// When it is refused.
     pub async fn request(&self, request: &ReportRequest) -> Result<(), JournalError> {
-        let (key, value) = (request.report_id.to_string(), self.requests.encode(request)?);
-        self.send(topics::REPORT_REQUESTS.name, &key, &value).await?;
+        self.put(request).await?;
         self.append(&Self::requested(request)).await
+    }
+
+    /// The same for a report that is asked for again.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub async fn request_again(&self, request: &ReportRequest) -> Result<(), JournalError> {
+        self.put(request).await?;
+        self.append(&Self::retried(request)).await
     }
 
     /// The event that a request leaves.
@@ -91,6 +99,21 @@ impl Journal {
                 request.requested_at,
             )
         }
+    }
+
+    /// The event that a request leaves when its report is asked for again.
+    #[must_use]
+    pub fn retried(request: &ReportRequest) -> ReportEvent {
+        ReportEvent {
+            event_type: ReportEventType::Retried,
+            actor: Some(request.requested_by.clone()),
+            ..Self::requested(request)
+        }
+    }
+
+    async fn put(&self, request: &ReportRequest) -> Result<(), JournalError> {
+        let (key, value) = (request.report_id.to_string(), self.requests.encode(request)?);
+        self.send(topics::REPORT_REQUESTS.name, &key, &value).await
     }
 
     async fn send(&self, topic: &str, key: &str, value: &[u8]) -> Result<(), JournalError> {

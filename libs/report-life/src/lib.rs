@@ -3,9 +3,17 @@
 //! State is nothing but the fold. Who wants to change it appends an event; who wants to know it reads the book.
 
 mod book;
+#[cfg(test)]
+mod examples;
 mod journal;
+mod limits;
+mod pace;
 mod state;
+mod wish;
 
-pub use book::{SharedBook, follow};
+pub use book::{FollowError, SharedBook, follow};
 pub use journal::{Journal, JournalError};
+pub use limits::{Limits, OverLimit, Usage};
+pub use pace::Pace;
 pub use state::{Phase, ReportState};
+pub use wish::{Actor, NotNow};

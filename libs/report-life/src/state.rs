@@ -7,6 +7,8 @@ use schemas::report_event::{ReportEvent, ReportEventType};
 use schemas::report_request::ReportRequest;
 use schemas::times::Moment;
 
+use crate::pace::Pace;
+
 /// How far a report is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Phase {
@@ -35,6 +37,29 @@ impl Phase {
             Self::Completed | Self::Failed | Self::Cancelled | Self::Expired => true,
         }
     }
+
+    /// True where it has no file, and may be asked for again.
+    #[must_use]
+    pub const fn may_begin_again(self) -> bool {
+        match self {
+            Self::Requested | Self::Waiting | Self::Running | Self::Completed => false,
+            Self::Failed | Self::Cancelled | Self::Expired => true,
+        }
+    }
+
+    /// Its name, for people and programs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Requested => "requested",
+            Self::Waiting => "waiting",
+            Self::Running => "running",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::Expired => "expired",
+        }
+    }
 }
 
 /// What is known of a report.
@@ -44,18 +69,26 @@ pub struct ReportState {
     pub id: ReportId,
     /// Its tenant: that of its first event. Events that name another one are not taken.
     pub tenant: Tenant,
-    /// The request, once it was seen.
+    /// The request, once it was seen; the last one, where it was asked for again.
     pub request: Option<ReportRequest>,
     /// How far it is.
     pub phase: Phase,
-    /// Attempts that were begun.
+    /// Number of the attempt that counts: what an earlier one tells is not taken.
     pub attempt: i32,
+    /// Somebody wants it no more, and no exporter has ended it yet.
+    pub cancel_requested: bool,
     /// Events that ingest was behind when it was last told.
     pub events_behind: Option<i64>,
     /// Rows written so far.
     pub rows: i64,
     /// Rows that the plan expects.
     pub rows_expected: Option<i64>,
+    /// Slices written so far.
+    pub slices: i64,
+    /// Slices of the plan.
+    pub slices_expected: Option<i64>,
+    /// How fast rows are written.
+    pub pace: Pace,
     /// Bytes handed to the store so far.
     pub size_bytes: i64,
     /// Key in the store, once it is completed.
@@ -70,6 +103,8 @@ pub struct ReportState {
     pub downloads: u64,
     /// When it came to its end.
     pub ended_at: Option<Moment>,
+    /// When its file will be deleted.
+    pub expires_at: Option<Moment>,
 }
 
 impl ReportState {
@@ -82,9 +117,13 @@ impl ReportState {
             request: None,
             phase: Phase::Requested,
             attempt: 0,
+            cancel_requested: false,
             events_behind: None,
             rows: 0,
             rows_expected: None,
+            slices: 0,
+            slices_expected: None,
+            pace: Pace::default(),
             size_bytes: 0,
             object_key: None,
             file_name: None,
@@ -92,19 +131,28 @@ impl ReportState {
             notified: BTreeSet::new(),
             downloads: 0,
             ended_at: None,
+            expires_at: None,
         };
         state.apply(event);
         state
     }
 
+    /// True when its file is to be deleted by now.
+    #[must_use]
+    pub fn is_due(&self, now: Moment) -> bool {
+        self.phase == Phase::Completed && self.expires_at.is_some_and(|at| at <= now)
+    }
+
     /// Takes one more event, whatever it is and in whatever order they come. A report that came to its end stays there until it
-    /// is asked for again.
+    /// is asked for again; an attempt that another one has taken the place of has nothing to say any more.
     pub fn apply(&mut self, event: &ReportEvent) {
-        if event.tenant != self.tenant || event.report_id != self.id {
+        let is_foreign = event.tenant != self.tenant || event.report_id != self.id;
+        if is_foreign || event.attempt.is_some_and(|attempt| attempt < self.attempt) {
             return;
         }
         match event.event_type {
-            ReportEventType::Unknown | ReportEventType::CancelRequested => {}
+            ReportEventType::Unknown => {}
+            ReportEventType::CancelRequested => self.cancel_requested = !self.phase.is_final(),
             ReportEventType::Requested => {
                 if self.request.is_none() {
                     self.request.clone_from(&event.request);
@@ -112,30 +160,44 @@ impl ReportState {
             }
             ReportEventType::Waiting => self.goes_on(Phase::Waiting, |state| state.events_behind = event.events_behind),
             ReportEventType::Started => self.goes_on(Phase::Running, |state| {
-                state.attempt = event.attempt.unwrap_or(state.attempt + 1);
-                (state.rows, state.size_bytes) = (0, 0);
-                state.rows_expected = event.rows_expected;
+                state.attempt = event.attempt.unwrap_or(state.attempt.saturating_add(1));
+                (state.rows, state.slices, state.size_bytes) = (0, 0, 0);
+                (state.rows_expected, state.slices_expected) = (event.rows_expected, event.slices_expected);
+                state.pace = Pace::begun(event.at);
             }),
-            ReportEventType::Progressed => self.goes_on(Phase::Running, |state| state.count(event)),
+            ReportEventType::Progressed => self.goes_on(Phase::Running, |state| {
+                state.count(event);
+                state.pace.tell(event.at, state.rows);
+            }),
             ReportEventType::Completed => self.ends(Phase::Completed, event),
             ReportEventType::Failed => self.ends(Phase::Failed, event),
             ReportEventType::Cancelled => self.ends(Phase::Cancelled, event),
             ReportEventType::Expired => {
                 if self.phase == Phase::Completed {
                     self.phase = Phase::Expired;
-                    self.object_key = None;
+                    (self.object_key, self.expires_at) = (None, None);
                 }
             }
             ReportEventType::Notified => self.notified.extend(event.receiver.clone()),
             ReportEventType::Downloaded => self.downloads += 1,
-            ReportEventType::Retried => {
-                if self.phase.is_final() {
-                    self.phase = Phase::Requested;
-                    (self.reason, self.ended_at, self.object_key) = (None, None, None);
-                    self.notified.clear();
-                }
-            }
+            ReportEventType::Retried => self.begins_again(event),
         }
+    }
+
+    /// Only by a request that is newer than the last one: a request, and the word that it was asked for, may come twice.
+    fn begins_again(&mut self, event: &ReportEvent) {
+        let Some(request) = &event.request else { return };
+        let is_newer = self.request.as_ref().is_none_or(|last| last.requested_at < request.requested_at);
+        if !self.phase.may_begin_again() || !is_newer {
+            return;
+        }
+        self.request = Some(request.clone());
+        self.phase = Phase::Requested;
+        self.attempt = self.attempt.saturating_add(1);
+        (self.rows, self.slices, self.size_bytes) = (0, 0, 0);
+        (self.rows_expected, self.slices_expected, self.events_behind) = (None, None, None);
+        (self.reason, self.ended_at, self.pace) = (None, None, Pace::default());
+        self.notified.clear();
     }
 
     fn goes_on(&mut self, phase: Phase, change: impl FnOnce(&mut Self)) {
@@ -147,21 +209,24 @@ impl ReportState {
 
     fn count(&mut self, event: &ReportEvent) {
         self.rows = event.rows.unwrap_or(self.rows);
+        self.slices = event.slices.unwrap_or(self.slices);
         self.size_bytes = event.size_bytes.unwrap_or(self.size_bytes);
         self.rows_expected = event.rows_expected.or(self.rows_expected);
+        self.slices_expected = event.slices_expected.or(self.slices_expected);
     }
 
     fn ends(&mut self, phase: Phase, event: &ReportEvent) {
         if self.phase.is_final() {
             return;
         }
-        self.phase = phase;
+        (self.phase, self.cancel_requested) = (phase, false);
         self.count(event);
         self.ended_at = Some(event.at);
         self.reason.clone_from(&event.reason);
         if phase == Phase::Completed {
             self.object_key.clone_from(&event.object_key);
             self.file_name.clone_from(&event.file_name);
+            self.expires_at = event.expires_at;
         }
     }
 }
@@ -171,16 +236,22 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::examples::request;
+    use crate::journal::Journal;
 
     fn event(event_type: ReportEventType) -> ReportEvent {
-        let id = "0193a0b0-0000-7000-8000-000000000001".parse().unwrap();
+        let request = request();
         ReportEvent {
             rows: Some(7),
             object_key: Some("reports/acme/1/x.csv".to_owned()),
             receiver: Some("admin@acme.example".to_owned()),
             reason: Some("no space".to_owned()),
-            ..ReportEvent::new(id, "acme".parse().unwrap(), event_type, Moment::FIRST)
+            ..ReportEvent::new(request.report_id, request.tenant, event_type, Moment::FIRST)
         }
+    }
+
+    fn retried(millis: i64) -> ReportEvent {
+        Journal::retried(&ReportRequest { requested_at: Moment::from_millis(millis), ..request() })
     }
 
     fn folded(types: &[ReportEventType]) -> ReportState {
@@ -191,12 +262,64 @@ mod tests {
 
     #[test]
     fn report_that_ended_stays_ended_until_it_is_asked_for_again() {
-        use ReportEventType::{Completed, Failed, Progressed, Retried, Started};
-        assert_eq!(folded(&[Started, Completed, Failed, Progressed]).phase, Phase::Completed);
+        use ReportEventType::{Completed, Expired, Failed, Progressed, Started};
+        let completed = folded(&[Started, Completed, Failed, Progressed]);
+        assert_eq!(completed.phase, Phase::Completed);
         let failed = folded(&[Started, Failed]);
-        assert_eq!((failed.phase, failed.object_key), (Phase::Failed, None));
-        let again = folded(&[Started, Failed, Retried]);
-        assert_eq!((again.phase, again.reason), (Phase::Requested, None));
+        assert_eq!((failed.phase, &failed.object_key), (Phase::Failed, &None));
+        for (mut ended, begins) in [(failed, true), (completed, false), (folded(&[Completed, Expired]), true)] {
+            let before = ended.clone();
+            ended.apply(&retried(1));
+            assert_eq!(ended.phase == Phase::Requested, begins, "{before:?}");
+            assert_eq!(ended == before, !begins);
+        }
+    }
+
+    #[test]
+    fn request_that_comes_twice_begins_once() {
+        let mut state = folded(&[ReportEventType::Failed]);
+        state.apply(&retried(1));
+        state.apply(&event(ReportEventType::Failed));
+        for again in [retried(1), retried(0), event(ReportEventType::Retried)] {
+            state.apply(&again);
+            assert_eq!(state.phase, Phase::Failed, "{again:?}");
+        }
+        state.apply(&retried(2));
+        assert_eq!((state.phase, state.reason), (Phase::Requested, None));
+    }
+
+    #[test]
+    fn attempt_that_was_taken_over_says_nothing_any_more() {
+        let by = |attempt, event_type| ReportEvent { attempt: Some(attempt), ..event(event_type) };
+        let mut state = folded(&[]);
+        state.apply(&by(1, ReportEventType::Started));
+        state.apply(&by(2, ReportEventType::Started));
+        for late in [ReportEventType::Completed, ReportEventType::Failed, ReportEventType::Notified] {
+            state.apply(&by(1, late));
+            assert_eq!((state.phase, state.notified.len()), (Phase::Running, 0), "{late:?}");
+        }
+        state.apply(&by(2, ReportEventType::Failed));
+        state.apply(&retried(1));
+        state.apply(&by(2, ReportEventType::Notified));
+        assert_eq!((state.phase, state.notified.len()), (Phase::Requested, 0), "the mail was about the failure");
+        state.apply(&by(3, ReportEventType::Cancelled));
+        assert_eq!(state.phase, Phase::Cancelled);
+    }
+
+    #[test]
+    fn cancelling_and_completion_have_one_outcome_whichever_is_first() {
+        use ReportEventType::{CancelRequested, Cancelled, Completed, Started};
+        assert!(folded(&[Started, CancelRequested]).cancel_requested);
+        for (events, phase) in [
+            (&[Started, CancelRequested, Completed, Cancelled][..], Phase::Completed),
+            (&[Started, Completed, CancelRequested][..], Phase::Completed),
+            (&[Started, CancelRequested, Cancelled, Completed][..], Phase::Cancelled),
+            (&[CancelRequested, Cancelled][..], Phase::Cancelled),
+        ] {
+            let state = folded(events);
+            assert_eq!((state.phase, state.cancel_requested), (phase, false), "{events:?}");
+            assert_eq!(state.object_key.is_some(), phase == Phase::Completed, "{events:?}");
+        }
     }
 
     #[test]
@@ -228,8 +351,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_order_of_events_folds(types in prop::collection::vec(types(), 0..30)) {
-            let state = folded(&types);
+        fn any_order_of_events_folds(events in prop::collection::vec((types(), 0..4_i32), 0..30)) {
+            let mut state = folded(&[]);
+            for (event_type, number) in events {
+                let request = ReportRequest { requested_at: Moment::from_millis(number.into()), ..request() };
+                let attempt = Some(number).filter(|it| *it > 0);
+                state.apply(&ReportEvent { attempt, request: Some(request), ..event(event_type) });
+            }
+            prop_assert!(!state.cancel_requested || !state.phase.is_final());
             prop_assert_eq!(state.object_key.is_some(), state.phase == Phase::Completed);
             prop_assert_eq!(state.ended_at.is_some(), state.phase.is_final());
         }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::stream::{BoxStream, StreamExt};
+use futures_util::stream::{BoxStream, StreamExt, TryStreamExt};
 use object_store::aws::AmazonS3Builder;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
@@ -127,6 +127,28 @@ impl ReportStore {
     pub async fn size(&self, key: &str) -> Result<u64, StoreError> {
         let found = self.store.head(&self.path(key)?).await.map_err(StoreError::during("looking for a file"))?;
         Ok(found.size)
+    }
+
+    /// Keys of the files whose keys begin with `prefix` and a slash, in no order.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn list(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
+        let own = self.prefix.parts().count();
+        let listed = self.store.list(Some(&self.path(prefix)?));
+        let keys = listed.map_ok(|found| found.location.parts().skip(own).collect::<Path>().to_string());
+        keys.try_collect().await.map_err(StoreError::during("listing files"))
+    }
+
+    /// Deletes a file; one that is not there is deleted already.
+    ///
+    /// # Errors
+    /// When the store refuses or stays away.
+    pub async fn delete(&self, key: &str) -> Result<(), StoreError> {
+        match self.store.delete(&self.path(key)?).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(StoreError::during("deleting a file")(error)),
+        }
     }
 
     /// A file, or the bytes `range` of it.

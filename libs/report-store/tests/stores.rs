@@ -40,7 +40,20 @@ async fn assert_whole_or_not_there(store: &ReportStore) {
     let empty = store.begin("reports/acme/3/file.csv").await.unwrap();
     assert_eq!(empty.finish().await.unwrap(), 0);
     assert_eq!(read(store, "reports/acme/3/file.csv", None).await, b"");
+    let listed = |prefix: &'static str| async move {
+        let mut keys = store.list(prefix).await.unwrap();
+        keys.sort();
+        keys
+    };
+    assert_eq!(listed("reports/acme").await, [key, "reports/acme/3/file.csv"]);
+    assert_eq!(listed("reports/acme/1").await, [key]);
+    for _ in 0..2 {
+        store.delete(key).await.unwrap();
+        assert!(matches!(store.size(key).await, Err(StoreError::NotFound(_))));
+        assert!(listed("reports/acme/1").await.is_empty());
+    }
     for key in ["", "../secret", "a/../../b"] {
+        assert!(store.delete(key).await.is_err(), "{key}");
         assert!(store.size(key).await.is_err(), "{key}");
     }
 }

@@ -15,13 +15,16 @@ pub(crate) struct Cells {
 impl Cells {
     /// Takes the place of what was here before.
     pub(crate) fn fill(&mut self, texts: &Texts<'_>, guard: bool) {
-        self.fill_with(texts.keys(), b',', |out, key| push_cell(out, key, guard));
+        self.fill_with(texts.keys(), |out, key| {
+            push_cell(out, key, guard);
+            out.push(b',');
+        });
     }
 
+    /// Each text as `render` appends it, with what stands around it.
     pub(crate) fn fill_with<'a>(
         &mut self,
         keys: impl Iterator<Item = &'a [u8]>,
-        behind: u8,
         mut render: impl FnMut(&mut Vec<u8>, &'a [u8]),
     ) {
         self.bytes.clear();
@@ -30,10 +33,9 @@ impl Cells {
         for key in keys {
             let from = self.bytes.len();
             render(&mut self.bytes, key);
-            self.bytes.push(behind);
             let length = self.bytes.len() - from;
             self.longest = self.longest.max(length);
-            // A block has 256 MiB at most, and quoting no more than doubles it.
+            // A block has 256 MiB at most, and what is written of a byte has six at most.
             #[expect(clippy::cast_possible_truncation, reason = "below 2^32")]
             self.spans.push((from as u32, length as u32));
         }

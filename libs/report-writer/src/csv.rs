@@ -1,23 +1,23 @@
-//! The network events report as CSV: 26 columns, the contract's bytes.
+//! The network events report as CSV: the contract's 26 columns in the contract's bytes, or those that were chosen.
 
+use clickhouse_io::connection_id::PackedId;
 use clickhouse_io::native::Optional;
-use clickhouse_io::report::ConnectionColumns;
-use schemas::connection_event::{ConnectionStatus, asked_domain};
-use schemas::times::Moment;
+use clickhouse_io::report::{Column, ColumnSet, ConnectionColumns};
 
-use crate::OddValue;
 use crate::cells::{Cells, needs_quotes, push_cell};
+use crate::event_column::EventColumn;
 use crate::line::{ADDRESS_MAX, Date, Line, NUMBER_MAX, TIME};
+use crate::row::{self, AskedNames};
+use crate::{LineWriter, OddValue};
 
-/// The header line.
-pub const HEADER: &str = "start_time,end_time,user,user_id,device_id,client_ip,connector,connector_id,resource_ip,\
-    resource_port,resource_domain,resource_id,protocol,status,bytes_transferred,bytes_received,remote_network,\
-    remote_network_id,applied_rule,relays,relay_ips,relay_ports,service_account,service_account_id,service_account_key,\
-    service_account_key_id\n";
-
-/// What a line takes beside texts and relays: each with a comma.
-const FIXED_MAX: usize =
-    2 * (TIME + 1) + 11 * (NUMBER_MAX + 1) + 2 * (ADDRESS_MAX + 1) + "icmp,CONNECTION_FAILED,,,,,,\n".len();
+/// What a line takes beside texts and relays, with all columns: each with a comma.
+const FIXED_MAX: usize = 2 * (TIME + 1)
+    + 11 * (NUMBER_MAX + 1)
+    + 2 * (ADDRESS_MAX + 1)
+    + "icmp,CONNECTION_FAILED,,,,,,\n".len()
+    + FURTHER_MAX;
+/// Path, connection id of two numbers, event id.
+const FURTHER_MAX: usize = "direct,".len() + 2 * (NUMBER_MAX + 1) + 37;
 /// What a relay takes beside its name.
 const RELAY_MAX: usize = ADDRESS_MAX + 1 + NUMBER_MAX + 1;
 
@@ -29,9 +29,11 @@ pub struct CsvOptions {
 }
 
 /// Writes lines of blocks; keeps its buffers from block to block.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct CsvWriter {
     options: CsvOptions,
+    /// `None`: the contract's.
+    chosen: Option<Vec<EventColumn>>,
     line: Line,
     start_date: Date,
     end_date: Date,
@@ -49,11 +51,13 @@ struct CsvTexts {
     relay: Cells,
     service_account: Cells,
     service_account_key: Cells,
-    /// For each Resource address whether it is a name.
-    is_name: Vec<bool>,
+    country: Cells,
+    city: Cells,
+    error_message: Cells,
+    asked_names: AskedNames,
     /// False: names of relays can be joined as they are.
     joined_relays_need_care: bool,
-    /// Room that a line without relays needs.
+    /// Room that a line needs without relays and connection ids that are text.
     room: usize,
 }
 
@@ -65,16 +69,20 @@ impl CsvTexts {
         self.applied_rule.fill(&columns.applied_rule, guard);
         self.service_account.fill(&columns.service_account_name, guard);
         self.service_account_key.fill(&columns.service_account_key, guard);
-        self.is_name.clear();
-        self.resource_domain.fill_with(columns.resource_address.keys(), b',', |out, address| {
-            // What is not UTF-8 is no address.
-            let domain = std::str::from_utf8(address).map_or(address, |text| asked_domain(text).as_bytes());
-            self.is_name.push(!domain.is_empty());
-            push_cell(out, domain, guard);
+        self.country.fill(&columns.country, guard);
+        self.city.fill(&columns.city, guard);
+        self.error_message.fill(&columns.error_message, guard);
+        self.asked_names.fill(&columns.resource_address);
+        self.resource_domain.fill_with(columns.resource_address.keys(), |out, address| {
+            push_cell(out, row::domain(address), guard);
+            out.push(b',');
         });
         let relays = &columns.relay_names.1;
         self.joined_relays_need_care = guard || relays.keys().any(needs_quotes);
-        self.relay.fill_with(relays.keys(), b';', Vec::extend_from_slice);
+        self.relay.fill_with(relays.keys(), |out, name| {
+            out.extend_from_slice(name);
+            out.push(b';');
+        });
         let cells = [
             &self.user,
             &self.connector,
@@ -83,182 +91,296 @@ impl CsvTexts {
             &self.applied_rule,
             &self.service_account,
             &self.service_account_key,
+            &self.country,
+            &self.city,
+            &self.error_message,
         ];
         self.room = FIXED_MAX + cells.iter().map(|cells| cells.longest()).sum::<usize>();
     }
+
+    /// Room that the line of a row needs.
+    fn room(&self, columns: &ConnectionColumns<'_>, row: usize) -> usize {
+        // Of these names alone: the longest of a block, times the most relays of a row, might be more than there is memory.
+        let (ends, names) = &columns.relay_names;
+        let name_max = |relay| if ends.is_empty() { 0 } else { 2 * self.relay.span(names.place(relay)).1 + 4 };
+        let relays = row::relays(columns, row).map(|relay| RELAY_MAX + name_max(relay));
+        let ids = &columns.connection_id_text;
+        let id_max = if columns.connection_id_form.is_empty() { 0 } else { 2 * ids.get(row).len() + 4 };
+        self.room + relays.sum::<usize>() + id_max
+    }
+}
+
+/// Where the cells of a row go, and what they are made of.
+struct CsvRow<'a> {
+    line: &'a mut Line,
+    start_date: &'a mut Date,
+    end_date: &'a mut Date,
+    texts: &'a CsvTexts,
+    columns: &'a ConnectionColumns<'a>,
+    row: usize,
+    guard: bool,
 }
 
 impl CsvWriter {
-    /// A writer.
+    /// A writer of these columns in this order, each once; of the contract's, where there are none.
     #[must_use]
-    pub fn new(options: CsvOptions) -> Self {
-        Self { options, ..Self::default() }
+    pub fn new(options: CsvOptions, columns: &[EventColumn]) -> Self {
+        let chosen = if columns.is_empty() { None } else { Some(columns.to_vec()) };
+        Self {
+            options,
+            chosen,
+            line: Line::default(),
+            start_date: Date::default(),
+            end_date: Date::default(),
+            texts: CsvTexts::default(),
+        }
     }
 
-    /// Renders the texts of a block; its lines follow.
-    pub fn block<'a>(&'a mut self, columns: &'a ConnectionColumns<'a>) -> CsvBlock<'a> {
+    fn event_columns(&self) -> &[EventColumn] {
+        self.chosen.as_deref().unwrap_or(EventColumn::CONTRACT)
+    }
+}
+
+impl LineWriter for CsvWriter {
+    fn columns(&self) -> ColumnSet {
+        let read: Vec<Column> = self.event_columns().iter().flat_map(|column| column.reads()).copied().collect();
+        ColumnSet::of(&read)
+    }
+
+    fn header(&self) -> Vec<u8> {
+        let names: Vec<&str> = self.event_columns().iter().map(|column| column.name()).collect();
+        format!("{}\n", names.join(",")).into_bytes()
+    }
+
+    fn block(&mut self, columns: &ConnectionColumns<'_>) {
         self.texts.fill(columns, self.options.formula_guard);
-        CsvBlock { writer: self, columns }
+    }
+
+    fn line(&mut self, columns: &ConnectionColumns<'_>, row: usize) -> Result<&[u8], OddValue> {
+        self.line.begin(self.texts.room(columns, row));
+        let mut cells = CsvRow {
+            line: &mut self.line,
+            start_date: &mut self.start_date,
+            end_date: &mut self.end_date,
+            texts: &self.texts,
+            columns,
+            row,
+            guard: self.options.formula_guard,
+        };
+        match &self.chosen {
+            None => cells.of_contract()?,
+            Some(chosen) => chosen.iter().try_for_each(|column| cells.cell(*column))?,
+        }
+        self.line.replace_last(b'\n');
+        Ok(self.line.bytes())
     }
 }
 
-/// A block whose lines are written.
-pub struct CsvBlock<'a> {
-    writer: &'a mut CsvWriter,
-    columns: &'a ConnectionColumns<'a>,
-}
+impl CsvRow<'_> {
+    /// The cells of [`EventColumn::CONTRACT`]. Each is named, so that nothing is left to be chosen for a row.
+    fn of_contract(&mut self) -> Result<(), OddValue> {
+        macro_rules! cells {
+            ($($column:ident)*) => {{
+                $(self.cell(EventColumn::$column)?;)*
+            }};
+        }
+        cells! {
+            StartTime EndTime User UserId DeviceId ClientIp Connector ConnectorId ResourceIp ResourcePort ResourceDomain ResourceId
+            Protocol Status BytesTransferred BytesReceived RemoteNetwork RemoteNetworkId AppliedRule Relays RelayIps RelayPorts
+            ServiceAccount ServiceAccountId ServiceAccountKey ServiceAccountKeyId
+        }
+        Ok(())
+    }
 
-impl CsvBlock<'_> {
-    /// The line of a row.
-    ///
-    /// # Errors
-    /// When the row holds what no connection has.
-    ///
-    /// # Panics
-    /// When there is no such row.
-    pub fn line(&mut self, row: usize) -> Result<&[u8], OddValue> {
-        let (columns, texts) = (self.columns, &self.writer.texts);
-        let relays = relays(columns, row);
-        let line = &mut self.writer.line;
-        // Of these names alone: the longest of a block, times the most relays of a row, might be more than there is memory.
-        let names = &columns.relay_names.1;
-        let of_relay = |relay| RELAY_MAX + 2 * texts.relay.span(names.place(relay)).1 + 4;
-        line.begin(texts.room + relays.clone().map(of_relay).sum::<usize>());
-        let status = status(columns, texts, row)?;
-        let (start, end) = moments(columns, row)?;
-        line.time(&mut self.writer.start_date, start);
-        line.byte(b',');
-        if status == ConnectionStatus::Normal {
-            line.time(&mut self.writer.end_date, end);
+    /// One cell with a comma behind it.
+    #[expect(clippy::inline_always, reason = "where the cell is named, nothing is left of the choice")]
+    #[inline(always)]
+    fn cell(&mut self, column: EventColumn) -> Result<(), OddValue> {
+        let (columns, texts, row) = (self.columns, self.texts, self.row);
+        match column {
+            EventColumn::StartTime => {
+                let start = row::start(columns, row)?;
+                self.line.time(self.start_date, start);
+                self.line.byte(b',');
+            }
+            EventColumn::EndTime => {
+                if row::is_normal(columns, row) {
+                    self.line.time(self.end_date, row::end(columns, row)?);
+                }
+                self.line.byte(b',');
+            }
+            EventColumn::User => self.line.cell(&texts.user, columns.user_email.place(row)),
+            EventColumn::UserId => self.optional_number(columns.user_id),
+            EventColumn::DeviceId => self.optional_number(columns.device_id),
+            EventColumn::ClientIp => self.optional_address(columns.client_ip),
+            EventColumn::Connector => self.line.cell(&texts.connector, columns.connector_name.place(row)),
+            EventColumn::ConnectorId => self.number(columns.connector_id[row]),
+            EventColumn::ResourceIp => self.optional_address(columns.resource_ip),
+            EventColumn::ResourcePort => {
+                let port = u16::from_le_bytes(columns.resource_port[row]);
+                if port != 0 {
+                    self.line.number(port.into());
+                }
+                self.line.byte(b',');
+            }
+            EventColumn::ResourceDomain => {
+                self.line.cell(&texts.resource_domain, columns.resource_address.place(row));
+            }
+            EventColumn::ResourceId => self.number(columns.resource_id[row]),
+            EventColumn::Protocol => self.text(row::protocol(columns, row)?),
+            EventColumn::Status => self.text(row::status(columns, &texts.asked_names, row)?.report_name().as_bytes()),
+            EventColumn::BytesTransferred => self.number_where_normal(columns.bytes_transferred[row]),
+            EventColumn::BytesReceived => self.number_where_normal(columns.bytes_received[row]),
+            EventColumn::RemoteNetwork => {
+                self.line.cell(&texts.remote_network, columns.remote_network_name.place(row));
+            }
+            EventColumn::RemoteNetworkId => self.number(columns.remote_network_id[row]),
+            EventColumn::AppliedRule => self.line.cell(&texts.applied_rule, columns.applied_rule.place(row)),
+            EventColumn::Relays => self.relays(Self::relay_names),
+            EventColumn::RelayIps => self.relays(Self::relay_ips),
+            EventColumn::RelayPorts => self.relays(Self::relay_ports),
+            EventColumn::ServiceAccount => {
+                self.line.cell(&texts.service_account, columns.service_account_name.place(row));
+            }
+            EventColumn::ServiceAccountId => self.optional_number(columns.service_account_id),
+            EventColumn::ServiceAccountKey => {
+                self.line.cell(&texts.service_account_key, columns.service_account_key.place(row));
+            }
+            EventColumn::ServiceAccountKeyId => self.optional_number(columns.service_account_key_id),
+            EventColumn::Country => self.line.cell(&texts.country, columns.country.place(row)),
+            EventColumn::City => self.line.cell(&texts.city, columns.city.place(row)),
+            EventColumn::TunnelPath => self.text(row::tunnel_path(columns, row)?),
+            EventColumn::ErrorMessage => self.line.cell(&texts.error_message, columns.error_message.place(row)),
+            EventColumn::ConnectionId => self.connection_id()?,
+            EventColumn::EventId => self.event_id()?,
         }
-        line.byte(b',');
-        line.cell(&texts.user, columns.user_email.place(row));
-        optional_number(line, columns.user_id, row);
-        optional_number(line, columns.device_id, row);
-        optional_address(line, columns.client_ip, row);
-        line.byte(b',');
-        line.cell(&texts.connector, columns.connector_name.place(row));
-        number(line, columns.connector_id[row]);
-        optional_address(line, columns.resource_ip, row);
-        line.byte(b',');
-        let port = u16::from_le_bytes(columns.resource_port[row]);
-        if port != 0 {
-            line.number(port.into());
+        Ok(())
+    }
+
+    #[inline]
+    fn text(&mut self, text: &[u8]) {
+        self.line.text(text);
+        self.line.byte(b',');
+    }
+
+    #[inline]
+    fn number(&mut self, value: [u8; 8]) {
+        self.line.number(u64::from_le_bytes(value));
+        self.line.byte(b',');
+    }
+
+    #[inline]
+    fn number_where_normal(&mut self, value: [u8; 8]) {
+        if row::is_normal(self.columns, self.row) {
+            self.line.number(u64::from_le_bytes(value));
         }
-        line.byte(b',');
-        line.cell(&texts.resource_domain, columns.resource_address.place(row));
-        number(line, columns.resource_id[row]);
-        line.text(match columns.protocol[row] {
-            [1] => b"tcp,",
-            [2] => b"udp,",
-            [3] => b"icmp,",
-            _ => return Err(OddValue("protocol")),
-        });
-        line.text(status.report_name().as_bytes());
-        line.byte(b',');
-        if status == ConnectionStatus::Normal {
-            number(line, columns.bytes_transferred[row]);
-            number(line, columns.bytes_received[row]);
-        } else {
-            line.text(b",,");
+        self.line.byte(b',');
+    }
+
+    #[inline]
+    fn optional_number(&mut self, values: Optional<'_, 8>) {
+        if let Some(value) = values.get(self.row) {
+            self.line.number(u64::from_le_bytes(*value));
         }
-        line.cell(&texts.remote_network, columns.remote_network_name.place(row));
-        number(line, columns.remote_network_id[row]);
-        line.cell(&texts.applied_rule, columns.applied_rule.place(row));
+        self.line.byte(b',');
+    }
+
+    #[inline]
+    fn optional_address(&mut self, values: Optional<'_, 16>) {
+        if let Some(value) = values.get(self.row) {
+            self.line.address(value);
+        }
+        self.line.byte(b',');
+    }
+
+    /// A list of the relays, of which `write` writes each with what is to become a comma.
+    #[inline]
+    fn relays(&mut self, write: fn(&mut Self, std::ops::Range<usize>)) {
+        let relays = row::relays(self.columns, self.row);
         if relays.is_empty() {
-            line.text(b",,,");
+            return self.line.byte(b',');
+        }
+        write(self, relays);
+        self.line.replace_last(b',');
+    }
+
+    fn relay_names(&mut self, relays: std::ops::Range<usize>) {
+        let names = &self.columns.relay_names.1;
+        if self.texts.joined_relays_need_care {
+            let joined = relays.map(|relay| names.get(relay)).collect::<Vec<_>>().join(&b';');
+            self.careful_text(&joined);
         } else {
-            write_relays(line, columns, texts, relays, self.writer.options.formula_guard);
+            relays.for_each(|relay| self.line.cell(&self.texts.relay, names.place(relay)));
         }
-        line.cell(&texts.service_account, columns.service_account_name.place(row));
-        optional_number(line, columns.service_account_id, row);
-        line.cell(&texts.service_account_key, columns.service_account_key.place(row));
-        optional_number(line, columns.service_account_key_id, row);
-        line.replace_last(b'\n');
-        Ok(line.bytes())
     }
-}
 
-/// Items of the lists of a row.
-fn relays(columns: &ConnectionColumns<'_>, row: usize) -> std::ops::Range<usize> {
-    let ends = columns.relay_names.0;
-    let end = |row: usize| usize::try_from(u64::from_le_bytes(ends[row])).unwrap_or(usize::MAX);
-    if row == 0 { 0..end(0) } else { end(row - 1)..end(row) }
-}
-
-/// Start and end, microseconds.
-fn moments(columns: &ConnectionColumns<'_>, row: usize) -> Result<(u64, u64), OddValue> {
-    let end = u64::try_from(columns.end_micros(row)).ok().filter(|end| *end < Moment::END.as_micros().unsigned_abs());
-    let end = end.ok_or(OddValue("end_time"))?;
-    let start = end.checked_sub(u64::from_le_bytes(columns.duration[row])).ok_or(OddValue("duration_us"))?;
-    Ok((start, end))
-}
-
-/// What became of a connection. An opening is none: those lie in a table of their own.
-fn status(columns: &ConnectionColumns<'_>, texts: &CsvTexts, row: usize) -> Result<ConnectionStatus, OddValue> {
-    match columns.event_type[row] {
-        [2] => Ok(ConnectionStatus::Normal),
-        [3] if columns.resource_ip.get(row).is_none() && texts.is_name[columns.resource_address.place(row)] => {
-            Ok(ConnectionStatus::DnsError)
+    fn relay_ips(&mut self, relays: std::ops::Range<usize>) {
+        for relay in relays {
+            if let Some(address) = self.columns.relay_ips.1.get(relay) {
+                self.line.address(address);
+            }
+            self.line.byte(b';');
         }
-        [3] => Ok(ConnectionStatus::ConnectionFailed),
-        [4] => Ok(ConnectionStatus::AccessDenied),
-        _ => Err(OddValue("event_type")),
     }
-}
 
-#[inline]
-fn number(line: &mut Line, value: [u8; 8]) {
-    line.number(u64::from_le_bytes(value));
-    line.byte(b',');
-}
-
-#[inline]
-fn optional_number(line: &mut Line, values: Optional<'_, 8>, row: usize) {
-    if let Some(value) = values.get(row) {
-        line.number(u64::from_le_bytes(*value));
+    fn relay_ports(&mut self, relays: std::ops::Range<usize>) {
+        for relay in relays {
+            self.line.number(u16::from_le_bytes(self.columns.relay_ports.1[relay]).into());
+            self.line.byte(b';');
+        }
     }
-    line.byte(b',');
-}
 
-#[inline]
-fn optional_address(line: &mut Line, values: Optional<'_, 16>, row: usize) {
-    if let Some(value) = values.get(row) {
-        line.address(value);
-    }
-}
-
-/// The three columns of the relays; there is one at least.
-fn write_relays(
-    line: &mut Line,
-    columns: &ConnectionColumns<'_>,
-    texts: &CsvTexts,
-    relays: std::ops::Range<usize>,
-    guard: bool,
-) {
-    let (names, ips, ports) = (&columns.relay_names.1, columns.relay_ips.1, columns.relay_ports.1);
-    if texts.joined_relays_need_care {
-        let joined = relays.clone().map(|relay| names.get(relay)).collect::<Vec<_>>().join(&b';');
+    /// A text that no dictionary has.
+    fn careful_text(&mut self, text: &[u8]) {
         let mut cell = Vec::new();
-        push_cell(&mut cell, &joined, guard);
-        line.text(&cell);
-        line.byte(b',');
-    } else {
-        for relay in relays.clone() {
-            line.cell(&texts.relay, names.place(relay));
+        push_cell(&mut cell, text, self.guard);
+        self.text(&cell);
+    }
+
+    fn connection_id(&mut self) -> Result<(), OddValue> {
+        let (columns, row) = (self.columns, self.row);
+        let number = |bytes: [u8; 8]| u64::from_le_bytes(bytes);
+        let (high, low) = (number(columns.connection_id_high[row]), number(columns.connection_id_low[row]));
+        let [form] = columns.connection_id_form[row];
+        // What is not UTF-8 is no text of an event.
+        let text =
+            std::str::from_utf8(columns.connection_id_text.get(row)).map_err(|_| OddValue("connection_id_text"))?;
+        match PackedId::from_columns(form.cast_signed(), high, low, text) {
+            PackedId::Text(text) => self.careful_text(text.as_bytes()),
+            PackedId::HexHex(high, low) => {
+                self.line.hex(high, 1);
+                self.line.byte(b'-');
+                self.line.hex(low, 1);
+                self.line.byte(b',');
+            }
+            PackedId::Hex16Decimal(high, low) => {
+                self.line.hex(high, 16);
+                self.line.byte(b'-');
+                self.line.number(low);
+                self.line.byte(b',');
+            }
         }
-        line.replace_last(b',');
+        Ok(())
     }
-    for relay in relays.clone() {
-        optional_address(line, ips, relay);
-        line.byte(b';');
+
+    /// `0193a0b0-7e2a-8000-8000-000000000001`.
+    fn event_id(&mut self) -> Result<(), OddValue> {
+        let [a, b, c, d, rest @ ..] = self.columns.event_id_tail[self.row];
+        let millis = row::end(self.columns, self.row)? / 1_000;
+        self.line.hex(millis >> 16, 8);
+        self.line.byte(b'-');
+        self.line.hex(millis & 0xffff, 4);
+        self.line.byte(b'-');
+        self.line.hex(u16::from_be_bytes([a, b]).into(), 4);
+        self.line.byte(b'-');
+        self.line.hex(u16::from_be_bytes([c, d]).into(), 4);
+        self.line.byte(b'-');
+        let [high, low, four @ ..] = rest;
+        self.line.hex(u16::from_be_bytes([high, low]).into(), 4);
+        self.line.hex(u32::from_be_bytes(four).into(), 8);
+        self.line.byte(b',');
+        Ok(())
     }
-    line.replace_last(b',');
-    for relay in relays {
-        line.number(u16::from_le_bytes(ports[relay]).into());
-        line.byte(b';');
-    }
-    line.replace_last(b',');
 }
 
 #[cfg(test)]
@@ -266,7 +388,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn header_has_twenty_six_columns() {
-        assert_eq!(HEADER.trim_end().split(',').count(), 26);
+    fn header_is_that_of_the_contract_or_of_what_was_chosen() {
+        let header = |columns: &[EventColumn]| {
+            String::from_utf8(CsvWriter::new(CsvOptions::default(), columns).header()).unwrap()
+        };
+        assert_eq!(
+            header(&[]),
+            "start_time,end_time,user,user_id,device_id,client_ip,connector,connector_id,resource_ip,resource_port,\
+             resource_domain,resource_id,protocol,status,bytes_transferred,bytes_received,remote_network,\
+             remote_network_id,applied_rule,relays,relay_ips,relay_ports,service_account,service_account_id,\
+             service_account_key,service_account_key_id\n"
+        );
+        assert_eq!(header(&[EventColumn::EventId, EventColumn::User]), "event_id,user\n");
     }
 }

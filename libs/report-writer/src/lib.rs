@@ -8,12 +8,22 @@
 
 mod cells;
 mod csv;
+mod event_column;
+mod groups;
+mod json;
 mod line;
 mod line_sorter;
+mod ndjson;
 mod pack;
+mod row;
 
-pub use csv::{CsvBlock, CsvOptions, CsvWriter, HEADER};
+use clickhouse_io::report::{ColumnSet, ConnectionColumns};
+
+pub use csv::{CsvOptions, CsvWriter};
+pub use event_column::EventColumn;
+pub use groups::{GroupWriter, SummaryWriter, UsersWriter};
 pub use line_sorter::LineSorter;
+pub use ndjson::NdjsonWriter;
 pub use pack::{PackError, Packer, Packing};
 
 /// Text of a part before it is packed, bytes: it is full with the line that reaches this.
@@ -23,3 +33,26 @@ pub const PART_TEXT_BYTES: usize = 1 << 20;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("column {0}")]
 pub struct OddValue(pub &'static str);
+
+/// Makes lines of rows.
+pub trait LineWriter: Send {
+    /// What it reads of a row.
+    fn columns(&self) -> ColumnSet;
+
+    /// What stands before the lines.
+    fn header(&self) -> Vec<u8> {
+        Vec::new()
+    }
+
+    /// Renders the texts of a block, which has [`Self::columns`]; its lines follow.
+    fn block(&mut self, columns: &ConnectionColumns<'_>);
+
+    /// The line of a row of that block.
+    ///
+    /// # Errors
+    /// When the row holds what no connection has.
+    ///
+    /// # Panics
+    /// When there is no such row.
+    fn line(&mut self, columns: &ConnectionColumns<'_>, row: usize) -> Result<&[u8], OddValue>;
+}

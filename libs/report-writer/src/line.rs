@@ -87,6 +87,12 @@ impl Line {
         self.bytes[self.at - 1] = byte;
     }
 
+    /// The byte that was written last is taken back where it is this one.
+    #[inline]
+    pub(crate) fn drop_last(&mut self, byte: u8) {
+        self.at -= usize::from(self.bytes[self.at - 1] == byte);
+    }
+
     #[inline]
     pub(crate) fn text(&mut self, text: &[u8]) {
         self.bytes[self.at..self.at + text.len()].copy_from_slice(text);
@@ -123,6 +129,15 @@ impl Line {
         self.at += digits;
     }
 
+    /// Hexadecimal, lower case, with zeros before it up to so many digits.
+    pub(crate) fn hex(&mut self, number: u64, digits_min: usize) {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let digits = number.checked_ilog2().map_or(1, |bits| bits as usize / 4 + 1).max(digits_min);
+        for place in (0..digits).rev() {
+            self.byte(DIGITS[(number >> (4 * place) & 0xf) as usize]);
+        }
+    }
+
     /// `2024-02-20 20:16:05.92 UTC`: two decimals, truncated. `micros` are those of a moment before 2100.
     #[inline]
     pub(crate) fn time(&mut self, date: &mut Date, micros: u64) {
@@ -148,6 +163,22 @@ impl Line {
             hundredth[1],
         ]);
         self.text(b" UTC");
+    }
+
+    /// `2025-07-25T18:19:41.236000+00:00`, of a moment before 2100.
+    #[inline]
+    pub(crate) fn rfc3339_time(&mut self, date: &mut Date, micros: u64) {
+        let (day, in_day) = (micros / 86_400_000_000, micros % 86_400_000_000);
+        if date.day != day {
+            *date = Date::of(day);
+        }
+        let (seconds, micros) = ((in_day / 1_000_000) as usize, (in_day % 1_000_000) as usize);
+        let [hour, minute, second] = [PAIRS[seconds / 3_600], PAIRS[seconds / 60 % 60], PAIRS[seconds % 60]];
+        let [high, middle, low] = [PAIRS[micros / 10_000], PAIRS[micros / 100 % 100], PAIRS[micros % 100]];
+        self.text(&date.text[..10]);
+        self.text(&[b'T', hour[0], hour[1], b':', minute[0], minute[1], b':', second[0], second[1], b'.']);
+        self.text(&[high[0], high[1], middle[0], middle[1], low[0], low[1]]);
+        self.text(b"+00:00");
     }
 
     /// A dotted quad where it is IPv4, else as RFC 5952 has it.
@@ -232,10 +263,25 @@ mod tests {
         }
 
         #[test]
+        fn hexadecimal_number_is_its_digits(number: u64, shift in 0..64_u32) {
+            let number = number >> shift;
+            prop_assert_eq!(written(|line| line.hex(number, 1)), format!("{number:x}"));
+            prop_assert_eq!(written(|line| line.hex(number, 16)), format!("{number:016x}"));
+        }
+
+        #[test]
         fn time_is_truncated_to_two_decimals(micros in 0..Moment::END.as_micros()) {
             let zoned = Timestamp::from_microsecond(micros).unwrap().to_zoned(TimeZone::UTC);
             let expected = format!("{}.{:02} UTC", zoned.strftime("%Y-%m-%d %H:%M:%S"), micros / 10_000 % 100);
             prop_assert_eq!(written(|line| line.time(&mut Date::default(), micros.unsigned_abs())), expected);
+        }
+
+        #[test]
+        fn time_of_the_envelope_has_six_decimals(micros in 0..Moment::END.as_micros()) {
+            let zoned = Timestamp::from_microsecond(micros).unwrap().to_zoned(TimeZone::UTC);
+            let expected = zoned.strftime("%Y-%m-%dT%H:%M:%S.%6f+00:00").to_string();
+            let line = |line: &mut Line| line.rfc3339_time(&mut Date::default(), micros.unsigned_abs());
+            prop_assert_eq!(written(line), expected);
         }
 
         #[test]

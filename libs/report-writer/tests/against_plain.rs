@@ -12,10 +12,14 @@ use clickhouse_io::report::examples::native_block;
 use clickhouse_io::rows::{ConnectionRow, Source};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use report_writer::{CsvOptions, CsvWriter, LineSorter};
+use report_writer::{
+    CsvOptions, CsvWriter, EventColumn, GroupWriter, LineSorter, LineWriter, NdjsonWriter, SummaryWriter, UsersWriter,
+};
+use schemas::addresses::parse_bare_address;
 use schemas::connection_event::{ConnectionEvent, EventType, Relay};
 use schemas::event_id::EventId;
 use schemas::examples::right_events;
+use schemas::ids::{DeviceId, ResourceId, UserId};
 use schemas::times::Moment;
 
 /// A row of a report, and where it lay.
@@ -25,30 +29,49 @@ fn row((event, (name, partition, offset)): &Stored) -> ConnectionRow {
     ConnectionRow::from_event(event.clone(), Source { name, partition: *partition, offset: *offset })
 }
 
-fn by_engine(blocks: &[&[Stored]], piece: usize) -> String {
-    let answer: Vec<u8> =
-        blocks.iter().flat_map(|block| native_block(&block.iter().map(row).collect::<Vec<_>>())).collect();
-    let mut pieces = answer.chunks(piece).map(Bytes::copy_from_slice);
-    let mut reader = BlockReader::new(|| Ok(pieces.next()), Vec::new());
-    let (mut writer, mut sorter) = (CsvWriter::new(CsvOptions::default()), LineSorter::default());
-    while let Some(block) = reader.next_block().unwrap() {
-        let columns = ConnectionColumns::of(&block).unwrap();
-        let mut lines = writer.block(&columns);
-        for row in 0..columns.rows {
-            sorter.hold(&columns, row, lines.line(row).unwrap());
-        }
-    }
+fn by_engine(writer: &mut dyn LineWriter, blocks: &[&[Stored]], piece: usize) -> String {
     let mut text = Vec::new();
-    sorter.drain(|line| {
+    sorted(writer, blocks, piece).drain(|line| {
         text.extend_from_slice(line);
         true
     });
-    assert!(sorter.is_empty());
     String::from_utf8(text).unwrap()
 }
 
+/// The same of groups.
+fn groups_by_engine(writer: &mut dyn GroupWriter, blocks: &[&[Stored]], piece: usize) -> String {
+    let mut records = Vec::new();
+    sorted(writer, blocks, piece).drain(|record| {
+        records.push(record.to_vec());
+        true
+    });
+    records.iter().for_each(|record| writer.add(record));
+    let mut text = Vec::new();
+    writer.lines(&mut |line| {
+        text.extend_from_slice(line);
+        true
+    });
+    String::from_utf8(text).unwrap()
+}
+
+fn sorted(writer: &mut dyn LineWriter, blocks: &[&[Stored]], piece: usize) -> LineSorter {
+    let block = |block: &&[Stored]| native_block(&block.iter().map(row).collect::<Vec<_>>(), writer.columns());
+    let answer: Vec<u8> = blocks.iter().flat_map(block).collect();
+    let mut pieces = answer.chunks(piece).map(Bytes::copy_from_slice);
+    let mut reader = BlockReader::new(|| Ok(pieces.next()), Vec::new());
+    let mut sorter = LineSorter::default();
+    while let Some(block) = reader.next_block().unwrap() {
+        let columns = ConnectionColumns::of(&block, writer.columns()).unwrap();
+        writer.block(&columns);
+        for row in 0..columns.rows {
+            sorter.hold(&columns, row, writer.line(&columns, row).unwrap());
+        }
+    }
+    sorter
+}
+
 /// Of each fact the copy that lies lowest, in order of end time and event id, as sentences of the contract have it.
-fn the_plain_way(stored: &[Stored]) -> String {
+fn facts(stored: &[Stored]) -> Vec<&Stored> {
     let mut facts: BTreeMap<EventId, &Stored> = BTreeMap::new();
     for one in stored {
         let kept = facts.entry(one.0.event_id).or_insert(one);
@@ -58,9 +81,17 @@ fn the_plain_way(stored: &[Stored]) -> String {
     }
     let mut facts: Vec<_> = facts.into_values().collect();
     facts.sort_by_key(|(event, _)| (event.end_time, event.event_id));
+    facts
+}
+
+fn csv_the_plain_way(stored: &[Stored], columns: &[EventColumn]) -> String {
+    let names: Vec<&str> = columns.iter().map(|column| column.name()).collect();
     let mut text = Vec::new();
-    for one in facts {
-        plain::render_row(&mut text, &one.0, row(one).status().unwrap());
+    for one in facts(stored) {
+        match row(one).status().unwrap() {
+            status if names.is_empty() => plain::render_row(&mut text, &one.0, status),
+            status => plain::render_chosen(&mut text, &one.0, status, &names),
+        }
     }
     String::from_utf8(text).unwrap()
 }
@@ -73,7 +104,7 @@ prop_compose! {
     /// An event with names that need care and a time that others share.
     fn careful_events()(
         event in right_events(),
-        (user, network, asked, relay) in (names(), names(), names(), names()),
+        (user, network, asked, relay, error) in (names(), names(), names(), names(), names()),
         (close, id) in (0..4_i64, 0..3_u8),
     ) -> ConnectionEvent {
         let mut event = event;
@@ -94,7 +125,32 @@ prop_compose! {
         event.relays.extend(event.relays.first().cloned().map(|it| Relay { name: relay, ip: None, ..it }));
         event.remote_network_name = network;
         event.resource_address = asked;
+        event.error_message = error;
         event.tenant = "acme".parse().unwrap();
+        event
+    }
+}
+
+prop_compose! {
+    /// An event of few Resources and Users, with addresses that come again, and as many bytes as there may be.
+    fn group_events()(
+        event in careful_events(),
+        (resource, user, device, client) in (0..3_u64, 0..3_u64, 0..3_u64, 0..14_u8),
+        asked in prop::sample::select(vec!["", "a.example", "a, b.example", "é.example", "10.0.0.7", "2001:db8::7"]),
+        bytes in prop_oneof![0..10_u64, Just(i64::MAX.unsigned_abs())],
+    ) -> ConnectionEvent {
+        let mut event = event;
+        if event.event_type == EventType::DeniedAccess {
+            event.event_type = EventType::ClosedConnection;
+        }
+        event.resource_id = ResourceId::new(resource).unwrap();
+        event.resource_address = if client < 12 { asked.to_owned() } else { event.resource_address };
+        event.bytes_received = bytes;
+        if let Some(it) = &mut event.user {
+            it.id = UserId::new(user).unwrap();
+        }
+        event.device_id = DeviceId::new(device).filter(|it| it.get() > 0);
+        event.client_ip = parse_bare_address(&format!("192.0.2.{client}")).filter(|_| client > 0);
         event
     }
 }
@@ -105,6 +161,8 @@ proptest! {
         events in vec((careful_events(), prop::sample::select(vec!["b", "a"]), 0..2, 0..1_000_i64), 1..40),
         cut in 0..40_usize,
         piece in prop::sample::select(vec![1, 7, 100, 1 << 20]),
+        chosen in Just(EventColumn::ALL.to_vec()).prop_shuffle(),
+        chosen_count in 1..12_usize,
     ) {
         let mut stored: Vec<Stored> = Vec::new();
         for (event, source, partition, offset) in events {
@@ -117,6 +175,31 @@ proptest! {
         let (first, second) = stored.split_at(cut.min(stored.len()));
         // A server sends no block without rows.
         let blocks: Vec<_> = [first, second].into_iter().filter(|block| !block.is_empty()).collect();
-        prop_assert_eq!(by_engine(&blocks, piece), the_plain_way(&stored));
+        for columns in [&[][..], &chosen[..chosen_count]] {
+            let mut writer = CsvWriter::new(CsvOptions::default(), columns);
+            prop_assert_eq!(by_engine(&mut writer, &blocks, piece), csv_the_plain_way(&stored, columns));
+        }
+        let envelopes: String = facts(&stored).into_iter().map(|one| plain::envelope::render(&one.0)).collect();
+        prop_assert_eq!(by_engine(&mut NdjsonWriter::default(), &blocks, piece), envelopes);
+    }
+    #[test]
+    fn groups_are_what_the_contract_says(
+        events in vec((group_events(), 0..300_i64), 1..60),
+        cut in 0..60_usize,
+    ) {
+        let mut stored: Vec<Stored> = Vec::new();
+        for (event, offset) in events {
+            let place = ("a", 0, offset);
+            // Two events never lie in the same place.
+            if stored.iter().all(|it| it.1 != place) {
+                stored.push((event, place));
+            }
+        }
+        let (first, second) = stored.split_at(cut.min(stored.len()));
+        let blocks: Vec<_> = [first, second].into_iter().filter(|block| !block.is_empty()).collect();
+        let facts: Vec<_> = facts(&stored).into_iter().map(|one| (&one.0, row(one).status().unwrap())).collect();
+        let options = CsvOptions::default();
+        prop_assert_eq!(groups_by_engine(&mut SummaryWriter::new(options), &blocks, 1 << 20), plain::groups::summary(&facts));
+        prop_assert_eq!(groups_by_engine(&mut UsersWriter::new(options), &blocks, 1 << 20), plain::groups::users(&facts));
     }
 }

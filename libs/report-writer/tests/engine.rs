@@ -9,12 +9,15 @@ use clickhouse_io::rows::{ConnectionRow, Source};
 use clickhouse_io::write::{EventTable, insert};
 use clickhouse_io::{ClickHouse, ClickHouseConfig, migrate};
 use local_parts::{ClickHouseProcess, Silent, given};
-use report_writer::{CsvOptions, CsvWriter, LineSorter};
-use schemas::connection_event::{ConnectionEvent, EventType, Relay};
+use report_writer::{
+    CsvOptions, CsvWriter, EventColumn, GroupWriter, LineSorter, LineWriter, NdjsonWriter, SummaryWriter, UsersWriter,
+};
+use schemas::addresses::parse_bare_address;
+use schemas::connection_event::{ConnectionEvent, EventType, Location, Relay};
 use schemas::examples::connection;
-use schemas::ids::RemoteNetworkId;
+use schemas::ids::{RemoteNetworkId, ResourceId, UserId};
 use schemas::migrations;
-use schemas::times::Moment;
+use traffic_query::TrafficFilter;
 
 const HOUR_MS: u64 = 3_600_000;
 const BEGIN_MS: u64 = 1_793_491_200_000;
@@ -35,43 +38,65 @@ fn events() -> Vec<ConnectionEvent> {
         let mut event = connection(event_type, &format!("{number:x}-1"), BEGIN_MS + spread);
         event.remote_network_id = RemoteNetworkId::new(number % 37).unwrap();
         event.remote_network_name = format!("network, {}", number % 37);
+        event.resource_id = ResourceId::new(number % 11).unwrap();
+        event.resource_address = format!("host-{}.example", number * number % 97);
+        event.client_ip = parse_bare_address(&format!("192.0.2.{}", number * 7 % 29)).filter(|_| number % 9 > 0);
+        event.bytes_received = u64::MAX / 2 - number;
+        event.user.as_mut().unwrap().id = UserId::new(number * 31 % 101).unwrap();
         event.user.as_mut().unwrap().email = format!("person{}@acme.example", number * 31 % 1_009);
+        event.location = (number % 5 < 3).then(|| Location {
+            city: (number % 5 == 0).then(|| format!("city {}", number % 7)),
+            country: (number % 5 < 2).then(|| "DE".to_owned()),
+            region: None,
+            latitude: (number % 3 > 0).then_some(-0.5),
+            longitude: (number % 3 > 0).then_some(13.375_000_4),
+        });
+        if event_type != EventType::ClosedConnection {
+            event.error_message = format!("reason \"{}\"", number % 3);
+        }
         event.relays = vec![Relay { name: "ams".to_owned(), ip: None, port: 1 }; (number % 4 / 2) as usize];
         event
     });
     events.collect()
 }
 
-async fn lines(clickhouse: &ClickHouse, query: &ReportQuery, rows_max: u64) -> (usize, usize, String) {
-    let slices = plan(clickhouse, query, rows_max).await.unwrap();
-    let (mut text, mut sorter, mut csv) = (Vec::new(), LineSorter::default(), CsvWriter::new(CsvOptions::default()));
+/// Gives slices, stretches, and what the writer made of each row, in order.
+async fn records(clickhouse: &ClickHouse, writer: &mut dyn LineWriter, rows_max: u64) -> (usize, usize, Vec<Vec<u8>>) {
+    let query = ReportQuery {
+        tenant: "acme".parse().unwrap(),
+        filter: TrafficFilter::default(),
+        denied: false,
+        columns: writer.columns(),
+    };
+    let slices = plan(clickhouse, &query, rows_max).await.unwrap();
+    let (mut records, mut sorter) = (Vec::new(), LineSorter::default());
     for slice in &slices {
-        let (mut answer, mut pieces) = (read(clickhouse, query, slice).unwrap(), Vec::new());
+        let (mut answer, mut pieces) = (read(clickhouse, &query, slice).unwrap(), Vec::new());
         while let Some(piece) = answer.next().await.unwrap() {
             pieces.push(piece);
         }
         let mut pieces = pieces.into_iter();
         let mut reader = BlockReader::new(|| Ok(pieces.next()), Vec::new());
         let (mut done, mut take) = (0, |line: &[u8]| {
-            text.extend_from_slice(line);
+            records.push(line.to_vec());
             true
         });
         while let Some(block) = reader.next_block().unwrap() {
-            let columns = ConnectionColumns::of(&block).unwrap();
-            let mut block = csv.block(&columns);
+            let columns = ConnectionColumns::of(&block, writer.columns()).unwrap();
+            writer.block(&columns);
             for row in 0..columns.rows {
                 while slice.stretches.get(done + 1).is_some_and(|it| it.from.as_micros() <= columns.end_micros(row)) {
                     assert_eq!(sorter.len() as u64, slice.stretches[done].rows);
                     sorter.drain(&mut take);
                     done += 1;
                 }
-                sorter.hold(&columns, row, block.line(row).unwrap());
+                sorter.hold(&columns, row, writer.line(&columns, row).unwrap());
             }
         }
         sorter.drain(take);
         assert_eq!(done + 1, slice.stretches.len());
     }
-    (slices.len(), slices.iter().map(|slice| slice.stretches.len()).sum(), String::from_utf8(text).unwrap())
+    (slices.len(), slices.iter().map(|slice| slice.stretches.len()).sum(), records)
 }
 
 #[tokio::test]
@@ -109,22 +134,42 @@ async fn lines_are_the_same_however_the_range_is_cut() {
 
     let mut sorted: Vec<_> = events.iter().filter(|event| event.event_type != EventType::DeniedAccess).collect();
     sorted.sort_by_key(|event| (event.end_time, event.event_id));
-    let mut expected = Vec::new();
-    for event in sorted {
-        plain::render_row(&mut expected, event, row(event, 0).status().unwrap());
+    let names: Vec<&str> = EventColumn::ALL.iter().map(|column| column.name()).collect();
+    let (mut contract, mut all, mut envelopes) = (Vec::new(), Vec::new(), String::new());
+    for event in &sorted {
+        let status = row(event, 0).status().unwrap();
+        plain::render_row(&mut contract, event, status);
+        plain::render_chosen(&mut all, event, status, &names);
+        envelopes.push_str(&plain::envelope::render(event));
     }
-    let expected = String::from_utf8(expected).unwrap();
-    let query = ReportQuery {
-        tenant: "acme".parse().unwrap(),
-        from: Moment::FIRST,
-        to: Moment::END,
-        remote_networks: Vec::new(),
-        denied: false,
-    };
+    let connections: Vec<_> = sorted.iter().map(|event| (*event, row(event, 0).status().unwrap())).collect();
+    let (summary, users) = (plain::groups::summary(&connections), plain::groups::users(&connections));
+    let csv = |columns| CsvWriter::new(CsvOptions::default(), columns);
+    let mut writers: [(&str, &mut dyn LineWriter, String); 3] = [
+        ("the contract's columns", &mut csv(&[]), String::from_utf8(contract).unwrap()),
+        ("all columns", &mut csv(EventColumn::ALL), String::from_utf8(all).unwrap()),
+        ("envelopes", &mut NdjsonWriter::default(), envelopes),
+    ];
     for (rows_max, slices_min, stretches_min) in [(1_000_000, 1, 1), (3_000, 1, 2), (500, 5, 10), (60, 20, 80)] {
-        let (slices, stretches, text) = lines(&clickhouse, &query, rows_max).await;
-        assert!(text == expected, "stretches of {rows_max} give other lines");
-        assert!(slices >= slices_min && stretches >= stretches_min, "{slices} slices, {stretches} stretches");
+        for (what, writer, expected) in &mut writers {
+            let (slices, stretches, lines) = records(&clickhouse, *writer, rows_max).await;
+            assert!(lines.concat() == expected.as_bytes(), "{what}: stretches of {rows_max} give other lines");
+            assert!(slices >= slices_min && stretches >= stretches_min, "{slices} slices, {stretches} stretches");
+        }
+        let groups: [(&mut dyn GroupWriter, &String); 2] = [
+            (&mut SummaryWriter::new(CsvOptions::default()), &summary),
+            (&mut UsersWriter::new(CsvOptions::default()), &users),
+        ];
+        for (writer, expected) in groups {
+            let (_, _, records) = records(&clickhouse, writer, rows_max).await;
+            records.iter().for_each(|record| writer.add(record));
+            let mut text = Vec::new();
+            writer.lines(&mut |line| {
+                text.extend_from_slice(line);
+                true
+            });
+            assert!(text == expected.as_bytes(), "stretches of {rows_max} give other groups");
+        }
     }
     clickhouse.execute(&format!("DROP DATABASE {}", clickhouse.database())).await.unwrap();
 }

@@ -8,30 +8,41 @@ use clickhouse_io::report::ConnectionColumns;
 use clickhouse_io::report::examples::native_block;
 use clickhouse_io::rows::{ConnectionRow, Source};
 use proptest::prelude::*;
-use report_writer::{CsvOptions, CsvWriter};
+use report_writer::{CsvOptions, CsvWriter, EventColumn, LineWriter, NdjsonWriter};
 use schemas::connection_event::{EventType, Relay};
 use schemas::examples::connection;
 
-fn block(rows: i64) -> Vec<u8> {
-    let rows = (0..rows).map(|offset| {
+fn rows(count: i64) -> impl Iterator<Item = ConnectionRow> {
+    (0..count).map(|offset| {
         let mut event = connection(EventType::ClosedConnection, &format!("c-{offset}"), 1_793_491_200_000);
         event.relays =
             vec![Relay { name: "relay".to_owned(), ip: None, port: 7 }; usize::try_from(offset % 3).unwrap()];
         ConnectionRow::from_event(event, Source { name: "main", partition: 0, offset })
-    });
-    native_block(&rows.collect::<Vec<_>>())
+    })
+}
+
+fn block(count: i64) -> Vec<u8> {
+    native_block(&rows(count).collect::<Vec<_>>(), writer().columns())
+}
+
+/// A writer of every column.
+fn writer() -> CsvWriter {
+    CsvWriter::new(CsvOptions { formula_guard: true }, EventColumn::ALL)
 }
 
 /// Rows that were written, or why there are none; what was read of the bytes is never more than they are.
 fn read(bytes: &[u8]) -> Result<usize, QueryError> {
+    read_by(&mut writer(), bytes)
+}
+
+fn read_by(writer: &mut dyn LineWriter, bytes: &[u8]) -> Result<usize, QueryError> {
     let mut pieces = bytes.chunks(997).map(Bytes::copy_from_slice);
-    let mut reader = BlockReader::new(|| Ok(pieces.next()), Vec::new());
-    let (mut writer, mut rows) = (CsvWriter::new(CsvOptions { formula_guard: true }), 0);
+    let (mut reader, mut rows) = (BlockReader::new(|| Ok(pieces.next()), Vec::new()), 0);
     while let Some(block) = reader.next_block()? {
-        let columns = ConnectionColumns::of(&block)?;
-        let mut lines = writer.block(&columns);
+        let columns = ConnectionColumns::of(&block, writer.columns())?;
+        writer.block(&columns);
         for row in 0..columns.rows {
-            lines.line(row).map_err(|odd| QueryError::Mismatch(odd.to_string()))?;
+            writer.line(&columns, row).map_err(|odd| QueryError::Mismatch(odd.to_string()))?;
         }
         rows += columns.rows;
     }
@@ -81,12 +92,15 @@ fn block_of_other_columns_does_not_fit() {
 proptest! {
     #[test]
     fn changed_bytes_give_an_error_or_rows(changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8)) {
-        let mut answer = block(20);
-        for (place, byte) in changes {
-            let place = place.index(answer.len());
-            answer[place] = byte;
+        let rows: Vec<_> = rows(20).collect();
+        for writer in [&mut writer() as &mut dyn LineWriter, &mut NdjsonWriter::default()] {
+            let mut answer = native_block(&rows, writer.columns());
+            for (place, byte) in &changes {
+                let place = place.index(answer.len());
+                answer[place] = *byte;
+            }
+            let _ = read_by(writer, &answer);
         }
-        let _ = read(&answer);
     }
 
     #[test]

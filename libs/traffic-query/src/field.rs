@@ -37,13 +37,15 @@ pub enum Field {
     ClientAddresses,
     /// Addresses that the Resource was reached at.
     ResourceAddresses,
+    /// Addresses of the client, or that the Resource was reached at.
+    Addresses,
     /// Text in the name that was asked for.
     Domain,
 }
 
 impl Field {
     /// All, in the order in which they are written.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::From,
         Self::To,
         Self::Zone,
@@ -61,6 +63,7 @@ impl Field {
         Self::Countries,
         Self::ClientAddresses,
         Self::ResourceAddresses,
+        Self::Addresses,
         Self::Domain,
     ];
 
@@ -85,6 +88,7 @@ impl Field {
             Self::Countries => "countries",
             Self::ClientAddresses => "client_addresses",
             Self::ResourceAddresses => "resource_addresses",
+            Self::Addresses => "addresses",
             Self::Domain => "domain",
         }
     }
@@ -116,6 +120,7 @@ impl Field {
             Self::Countries => "Countries of the client, as events give them",
             Self::ClientAddresses => "Addresses of the client: 192.0.2.4, 10.0.0.0/8, 2001:db8::/32",
             Self::ResourceAddresses => "Addresses of the Resource, in the same form",
+            Self::Addresses => "Addresses of the client or of the Resource: either",
             Self::Domain => "Text in the name that was asked for, any case",
         }
     }

@@ -52,6 +52,8 @@ pub struct TrafficFilter {
     pub client_addresses: BTreeSet<AddressRange>,
     /// Addresses that the Resource was reached at.
     pub resource_addresses: BTreeSet<AddressRange>,
+    /// Addresses of either.
+    pub addresses: BTreeSet<AddressRange>,
     /// Text in the name that was asked for, in any case. Those asked for by address have no name.
     pub domain: Option<String>,
 }
@@ -77,6 +79,7 @@ impl Default for TrafficFilter {
             countries: BTreeSet::new(),
             client_addresses: BTreeSet::new(),
             resource_addresses: BTreeSet::new(),
+            addresses: BTreeSet::new(),
             domain: None,
         }
     }
@@ -104,6 +107,7 @@ impl TrafficFilter {
             Field::Countries => !self.countries.is_empty(),
             Field::ClientAddresses => !self.client_addresses.is_empty(),
             Field::ResourceAddresses => !self.resource_addresses.is_empty(),
+            Field::Addresses => !self.addresses.is_empty(),
             Field::Domain => self.domain.is_some(),
         }
     }
@@ -130,6 +134,7 @@ impl TrafficFilter {
             Field::Countries => self.countries.clear(),
             Field::ClientAddresses => self.client_addresses.clear(),
             Field::ResourceAddresses => self.resource_addresses.clear(),
+            Field::Addresses => self.addresses.clear(),
             Field::Domain => self.domain = None,
         }
         self

@@ -97,6 +97,7 @@ impl FilterForm {
             countries: self.texts(Field::Countries)?,
             client_addresses: self.parsed(Field::ClientAddresses)?,
             resource_addresses: self.parsed(Field::ResourceAddresses)?,
+            addresses: self.parsed(Field::Addresses)?,
             domain: self.texts(Field::Domain)?.pop_first(),
         })
     }
@@ -207,6 +208,7 @@ impl TrafficFilter {
             Field::Countries => texts(&self.countries),
             Field::ClientAddresses => texts(&self.client_addresses),
             Field::ResourceAddresses => texts(&self.resource_addresses),
+            Field::Addresses => texts(&self.addresses),
             Field::Domain => self.domain.iter().cloned().collect(),
         }
     }

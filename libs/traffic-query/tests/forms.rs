@@ -47,7 +47,7 @@ fn values(field: Field) -> BoxedStrategy<Vec<String>> {
                 .boxed()
         }
         Field::TunnelPaths => prop_oneof![Just("direct"), Just("relay")].prop_map(str::to_owned).boxed(),
-        Field::ClientAddresses | Field::ResourceAddresses => prop_oneof![
+        Field::ClientAddresses | Field::ResourceAddresses | Field::Addresses => prop_oneof![
             (any::<std::net::Ipv4Addr>(), 0..=32_u8).prop_map(|(address, bits)| format!("{address}/{bits}")),
             (any::<std::net::Ipv6Addr>(), 0..=128_u8).prop_map(|(address, bits)| format!("{address}/{bits}")),
         ]

@@ -1,6 +1,9 @@
 //! `flowledger demo --input`: a log file through the whole path, on the command line.
 
+use std::io::Read;
 use std::process::{Command, Output, Stdio};
+
+use flate2::read::MultiGzDecoder;
 
 use crate::oracle::{assert_same, sample};
 
@@ -20,7 +23,7 @@ fn assert_sample(version: &str, expected: &str, arguments: &[&str]) {
     let output = demo(&all);
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{}: {said}", output.status);
-    let (ours, expected) = (std::fs::read_to_string(report).unwrap(), std::fs::read_to_string(expected).unwrap());
+    let (ours, expected) = (unpacked(&std::fs::read(report).unwrap()), std::fs::read_to_string(expected).unwrap());
     assert_same(&ours, &expected, version);
     // Only the number has to be the same, and that each line has its reason.
     let (rejects, expected) =
@@ -39,6 +42,17 @@ fn assert_sample(version: &str, expected: &str, arguments: &[&str]) {
             String::from_utf8_lossy(reject)
         );
     }
+}
+
+/// The text of a report, by the bytes that it begins with.
+fn unpacked(file: &[u8]) -> String {
+    let mut text = Vec::new();
+    match file {
+        [0x1f, 0x8b, ..] => drop(MultiGzDecoder::new(file).read_to_end(&mut text).unwrap()),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => text = zstd::stream::decode_all(file).unwrap(),
+        _ => text.extend_from_slice(file),
+    }
+    String::from_utf8(text).unwrap()
 }
 
 const HALF_HOUR: [&str; 11] = [
@@ -69,6 +83,24 @@ fn sample_of_version_3_gives_its_report() {
 fn half_hour_of_three_networks_with_denied_attempts_gives_its_report() {
     assert_sample("v2", "traffic-v2.half-hour-three-networks-denied.csv", &HALF_HOUR);
     assert_sample("v3", "traffic-v3.half-hour-three-networks-denied.csv", &HALF_HOUR);
+}
+
+#[test]
+fn samples_give_their_summary() {
+    assert_sample("v2", "traffic-v2.summary.csv", &["--kind", "summary"]);
+    assert_sample("v3", "traffic-v3.summary.csv", &["--kind", "summary", "--compression", "gzip"]);
+}
+
+#[test]
+fn samples_give_their_user_activity() {
+    assert_sample("v2", "traffic-v2.users.csv", &["--kind", "users", "--compression", "zstd"]);
+    assert_sample("v3", "traffic-v3.users.csv", &["--kind", "users"]);
+}
+
+#[test]
+fn samples_give_their_envelopes() {
+    assert_sample("v2", "traffic-v2.denied.ndjson", &["--format", "ndjson", "--denied"]);
+    assert_sample("v3", "traffic-v3.denied.ndjson", &["--format", "ndjson", "--denied", "--compression", "gzip"]);
 }
 
 #[test]

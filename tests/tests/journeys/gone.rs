@@ -8,12 +8,12 @@ use reqwest::Method;
 use crate::stack::{Stack, tenant};
 
 /// Within so long a query has begun, or has ended.
-const SOON: Duration = Duration::from_secs(10);
+pub(crate) const SOON: Duration = Duration::from_secs(10);
 /// Within so long after its client it is gone, on a machine that has much else to do; by itself it would run for hours.
-const GONE_MAX: Duration = Duration::from_secs(30);
+pub(crate) const GONE_MAX: Duration = Duration::from_secs(30);
 
 /// Makes every query over `connections` wait ten milliseconds for each of its many blocks: for hours.
-const SLOW: [&str; 2] = [
+pub(crate) const SLOW: [&str; 2] = [
     "RENAME TABLE connections TO connections_kept",
     "CREATE VIEW connections AS SELECT * FROM connections_kept WHERE resource_id NOT IN (
          SELECT number + 1000000000000 FROM numbers(100000000000) WHERE sleep(0.01) = 0)
@@ -24,7 +24,8 @@ const SLOW: [&str; 2] = [
 const RUNNING: &str = "SELECT query FROM system.processes WHERE current_database = currentDatabase()
     AND query LIKE '%FROM connections %' AND query NOT LIKE '%system.processes%' AND query NOT LIKE 'INSERT%'";
 
-async fn wait_running(stack: &Stack, is_wanted: bool, longest: Duration) -> Duration {
+/// Waits until such questions run, or none does; gives how long it took.
+pub(crate) async fn wait_running(stack: &Stack, is_wanted: bool, longest: Duration) -> Duration {
     let begin = Instant::now();
     loop {
         let running = stack.sql(RUNNING).await;

@@ -75,6 +75,18 @@ async fn no_endpoint_shows_another_tenants_data() {
                     checked.insert(format!("{method} {path}"));
                     continue;
                 }
+                ("post", "/reports/{id}/cancel" | "/reports/{id}/retry") => {
+                    let asked = path.replace("{id}", &report);
+                    let answer = globex.request(Method::POST, &asked).send().await.unwrap();
+                    assert_eq!(answer.status(), 404, "{asked}");
+                    let untouched = acme.get(&format!("/reports/{report}")).await;
+                    assert_eq!(
+                        (&untouched["state"], &untouched["cancel_requested"]),
+                        (&"completed".into(), &false.into())
+                    );
+                    checked.insert(format!("{method} {path}"));
+                    continue;
+                }
                 // What it makes is globex's own, whatever the body says: a tenant in it is refused.
                 ("post", "/reports") => {
                     let mut forged = everything();

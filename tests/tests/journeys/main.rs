@@ -10,6 +10,8 @@ mod faults;
 mod gone;
 mod isolation;
 mod kept;
+mod kinds;
 mod oracle;
 mod parts;
+mod report_life;
 mod stack;

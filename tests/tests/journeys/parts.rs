@@ -3,9 +3,11 @@
 use std::path::Path;
 
 use clickhouse_io::{ClickHouse, ClickHouseConfig};
-use kafka_io::KafkaConfig;
+use kafka_io::{KafkaConfig, Producer};
 use local_parts::given::{GivenClickHouse, GivenS3, GivenSmtp};
 use local_parts::{ClickHouseProcess, Kafka, Mail, MailServer, S3, SchemaRegistry, Silent, given};
+use report_store::{ReportStore, StoreConfig};
+use schema_registry::{Registry, RegistryConfig};
 use tokio::sync::{Mutex, MutexGuard};
 
 /// Consumer groups and topics of a given Kafka are shared: one journey at a time.
@@ -106,6 +108,16 @@ impl Parts {
         KafkaConfig { bootstrap_servers, ..KafkaConfig::default() }
     }
 
+    /// What a journal of reports is opened with.
+    pub(crate) fn journal_parts(&self) -> (Producer, Registry) {
+        let url = match &self.registry {
+            Part::Own(registry) => registry.url(),
+            Part::Given(url) => url.clone(),
+        };
+        let registry = Registry::new(&RegistryConfig { url, ..RegistryConfig::default() }).unwrap();
+        (Producer::new(&self.kafka_config(), "flowledger-test").unwrap(), registry)
+    }
+
     fn clickhouse_config(&self) -> ClickHouseConfig {
         let account = match &self.clickhouse {
             Part::Own(engine) => GivenClickHouse { url: engine.url(), user: "default".to_owned(), password: None },
@@ -124,13 +136,8 @@ impl Parts {
         ClickHouse::new(&self.clickhouse_config())
     }
 
-    /// The sections of `flowledger.toml` that say where the parts are.
-    pub(crate) fn sections(&self) -> String {
-        let registry = match &self.registry {
-            Part::Own(registry) => registry.url(),
-            Part::Given(url) => url.clone(),
-        };
-        let s3 = match &self.s3 {
+    fn s3_given(&self) -> GivenS3 {
+        match &self.s3 {
             Part::Own(s3) => GivenS3 {
                 endpoint: s3.endpoint(),
                 access_key: s3.access_key().to_owned(),
@@ -138,7 +145,30 @@ impl Parts {
                 bucket: s3.bucket().to_owned(),
             },
             Part::Given(given) => given.clone(),
+        }
+    }
+
+    /// The store of the journey's reports.
+    pub(crate) fn store(&self) -> ReportStore {
+        let s3 = self.s3_given();
+        let config = StoreConfig {
+            url: format!("s3://{}/{}", s3.bucket, self.prefix),
+            endpoint: Some(s3.endpoint),
+            access_key: Some(s3.access_key),
+            secret_key: Some(s3.secret_key.into()),
+            allow_http: true,
+            ..StoreConfig::default()
         };
+        ReportStore::open(&config).unwrap()
+    }
+
+    /// The sections of `flowledger.toml` that say where the parts are.
+    pub(crate) fn sections(&self) -> String {
+        let registry = match &self.registry {
+            Part::Own(registry) => registry.url(),
+            Part::Given(url) => url.clone(),
+        };
+        let s3 = self.s3_given();
         let smtp = match &self.mail {
             Part::Own(mail) => GivenSmtp {
                 host: "localhost".to_owned(),

@@ -24,6 +24,7 @@ use tower::ServiceExt;
 use super::world::World;
 use crate::app::App;
 use crate::config::{Account, Config};
+use crate::networks::Networks;
 use crate::routes::router;
 use crate::session::hash_password;
 
@@ -89,6 +90,10 @@ impl Console {
     }
 
     pub(super) fn at(public_url: &str) -> Self {
+        Self::with(public_url, Networks::default())
+    }
+
+    pub(super) fn with(public_url: &str, networks: Networks) -> Self {
         // Hashing takes its time on purpose; one salt does for all tests.
         static HASH: OnceLock<String> = OnceLock::new();
         let hash = HASH.get_or_init(|| hash_password(PASSWORD).unwrap());
@@ -107,7 +112,7 @@ impl Console {
         let clock = Arc::new(ManualClock::at(SystemTime::UNIX_EPOCH));
         let own_clock = Arc::clone(&clock) as Arc<dyn Clock>;
         let context = ServiceContext { clock: own_clock, ..ServiceContext::new(CancellationToken::new()) };
-        let app = App::new(config, Arc::new(Arc::clone(&world)), store.clone(), book.clone(), &context);
+        let app = App::new(config, Arc::new(Arc::clone(&world)), store.clone(), networks, book.clone(), &context);
         let metrics = context.metrics;
         Self { router: router(app), book, world, store, clock, metrics, _folder: folder }
     }

@@ -2,7 +2,6 @@
 
 use axum::body::Body;
 use axum::http::Method;
-use futures_util::StreamExt;
 use schemas::ids::ReportId;
 use schemas::report_request::{BarrierOffset, Compression, ReportFormat, ReportKind};
 use serde_json::json;
@@ -183,24 +182,13 @@ async fn another_tenants_report_is_as_if_it_were_not_there() {
             |answer: &super::fixture::Answer| answer.headers.keys().map(ToString::to_string).collect::<Vec<_>>();
         assert_eq!(names(&hidden), names(&missing));
     }
-    assert!(!console.world.was_touched(), "no download is noted");
+    for ending in ["/cancel", "/retry"] {
+        let missing = console.post(&format!("/api/v1/reports/{nobodys}{ending}"), &cookie, &json!({})).await;
+        let hidden = console.post(&format!("/api/v1/reports/{others}{ending}"), &cookie, &json!({})).await;
+        assert_eq!((hidden.status, hidden.code().as_str(), &hidden.body), (404, "not_found", &missing.body));
+    }
+    assert!(!console.world.was_touched(), "no download is noted, and no wish");
     let globex = console.sign_in("globex").await;
     let answer = console.get(&format!("/api/v1/reports/{others}/download"), &globex).await;
     assert_eq!((answer.status, answer.text()), (200, "secret"), "it is there for its own");
-}
-
-#[tokio::test]
-async fn changes_are_streamed_to_their_own_tenant_only() {
-    let console = Console::new();
-    let cookie = console.sign_in("acme").await;
-    let response = console.answer(request(Method::GET, "/api/v1/reports/changes", &cookie, Body::empty())).await;
-    assert_eq!(response.headers()["content-type"], "text/event-stream");
-    let mut stream = response.into_body().into_data_stream();
-    let (others, own) = (console.report_of("globex"), console.report_of("acme"));
-    let mut said = String::new();
-    while !said.contains("\n\n") {
-        said.push_str(std::str::from_utf8(&stream.next().await.unwrap().unwrap()).unwrap());
-    }
-    assert!(said.starts_with("event: changed\n") && said.contains(&own.to_string()), "{said}");
-    assert!(!said.contains(&others.to_string()), "{said}");
 }

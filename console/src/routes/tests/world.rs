@@ -8,15 +8,19 @@ use clickhouse_io::traffic::{Finding, Group, Line, Named, Open, OpenConnection, 
 use futures_util::FutureExt;
 use kafka_io::{KafkaError, ProduceError};
 use report_life::JournalError;
+use schemas::addresses::parse_bare_address;
 use schemas::connection_event::{ConnectionEvent, EventType};
 use schemas::event_id::EventId;
 use schemas::examples::connection;
 use schemas::ids::Tenant;
 use schemas::report_event::ReportEvent;
 use schemas::report_request::ReportRequest;
-use traffic_query::{InsightQuery, SeriesQuery, TopQuery, TrafficFilter};
+use traffic_query::{Dimension, InsightQuery, SeriesQuery, TopQuery, TrafficFilter};
 
 use crate::adapters::{Later, Outside};
+
+/// From where everybody connects.
+const CLIENT: &str = "192.0.2.4";
 
 /// What is wrong with a part.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -84,6 +88,10 @@ impl Outside for std::sync::Arc<World> {
         self.write(move || world.requests.lock().unwrap().push(request))
     }
 
+    fn request_again<'a>(&'a self, request: &'a ReportRequest) -> Later<'a, (), JournalError> {
+        self.request(request)
+    }
+
     fn append<'a>(&'a self, event: &'a ReportEvent) -> Later<'a, (), JournalError> {
         let (world, event) = (Self::clone(self), event.clone());
         self.write(move || world.events.lock().unwrap().push(event))
@@ -136,13 +144,15 @@ impl Outside for std::sync::Arc<World> {
     fn series<'a>(&'a self, tenant: &'a Tenant, query: &'a SeriesQuery) -> Later<'a, Series, QueryError> {
         let starts = query.starts().to_vec();
         let line = |keys, value| Line { keys, values: vec![vec![value]; starts.len()] };
-        let lines = vec![line(Some(vec![format!("Lab of {tenant}")]), 7), line(None, u128::MAX >> 64)];
+        let keys = query.groups().by().iter().map(|it| key_of(*it, tenant)).collect();
+        let lines = vec![line(Some(keys), 7), line(None, u128::MAX >> 64)];
         let question = format!("series {} {:?} {}", written(query.filter()), starts, groups(query.groups()));
         self.ask(tenant, question, Series { starts, lines, source: Source::Raw })
     }
 
     fn top<'a>(&'a self, tenant: &'a Tenant, query: &'a TopQuery) -> Later<'a, Top, QueryError> {
-        let group = Group { keys: vec![format!("Lab of {tenant}")], values: vec![7] };
+        let keys = query.by().iter().map(|it| key_of(*it, tenant)).collect();
+        let group = Group { keys, values: vec![7] };
         let top = Top { groups: vec![group], others: Some(vec![1]), source: Source::Rollup };
         self.ask(tenant, format!("top {} {}", written(query.filter()), groups(query)), top)
     }
@@ -150,7 +160,7 @@ impl Outside for std::sync::Arc<World> {
     fn insight<'a>(&'a self, tenant: &'a Tenant, query: &'a InsightQuery) -> Later<'a, Vec<Finding>, QueryError> {
         let insight = query.insight();
         let finding = Finding {
-            subject: insight.subject().iter().map(|it| format!("{} of {tenant}", it.name())).collect(),
+            subject: insight.subject().iter().map(|it| key_of(*it, tenant)).collect(),
             values: vec![7; insight.values().len()],
             seen_at: None,
             examples: Vec::new(),
@@ -162,7 +172,12 @@ impl Outside for std::sync::Arc<World> {
 
 fn event_of(tenant: &Tenant) -> ConnectionEvent {
     let event = connection(EventType::ClosedConnection, "c-1", 1_793_500_000_123);
-    ConnectionEvent { remote_network_name: format!("Lab of {tenant}"), ..event }
+    let client_ip = parse_bare_address(CLIENT);
+    ConnectionEvent { remote_network_name: format!("Lab of {tenant}"), client_ip, ..event }
+}
+
+fn key_of(dimension: Dimension, tenant: &Tenant) -> String {
+    if dimension == Dimension::ClientAddress { CLIENT.to_owned() } else { format!("{} of {tenant}", dimension.name()) }
 }
 
 fn written(filter: &TrafficFilter) -> String {

@@ -5,6 +5,7 @@ use serde::Serialize;
 use traffic_query::time_range::rfc3339;
 use utoipa::ToSchema;
 
+use crate::networks::{Network, Networks};
 use crate::routes::traffic::names::Name;
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -54,6 +55,8 @@ pub(crate) struct Connection {
     device_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     client_ip: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_network: Option<Network>,
     connector: Name,
     remote_network: Name,
     resource: Resource,
@@ -70,8 +73,8 @@ pub(crate) struct Connection {
     error_message: Option<String>,
 }
 
-impl From<ConnectionEvent> for Connection {
-    fn from(event: ConnectionEvent) -> Self {
+impl Connection {
+    pub(crate) fn new(event: ConnectionEvent, networks: &Networks) -> Self {
         let relay = |relay: schemas::connection_event::Relay| Relay {
             name: relay.name,
             ip: relay.ip.map(|ip| ip.to_string()),
@@ -93,6 +96,7 @@ impl From<ConnectionEvent> for Connection {
                 key_id: account.key_id.map(|id| id.to_string()),
             }),
             device_id: event.device_id.map(|id| id.to_string()),
+            client_network: networks.of(event.client_ip),
             client_ip: event.client_ip.map(|ip| ip.to_string()),
             connector: Name { id: event.connector_id.to_string(), name: event.connector_name },
             remote_network: Name { id: event.remote_network_id.to_string(), name: event.remote_network_name },

@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::error::{ErrorBody, Refusal};
+use crate::networks::{Network, NetworkEdition, Networks};
 use crate::routes::extract::UrlId;
 use crate::routes::traffic::url::TrafficUrl;
 use crate::session::SignedIn;
@@ -29,6 +30,9 @@ pub(crate) struct Findings {
     to: String,
     /// What stands out most first.
     findings: Vec<OneFinding>,
+    /// Where networks of clients come from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_networks: Option<NetworkEdition>,
 }
 
 /// One of them.
@@ -36,6 +40,8 @@ pub(crate) struct Findings {
 struct OneFinding {
     /// Of what: keys by dimension.
     subject: BTreeMap<&'static str, String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_network: Option<Network>,
     #[schema(value_type = BTreeMap<String, u64>)]
     values: BTreeMap<&'static str, u128>,
     /// When it was seen first, or last.
@@ -48,15 +54,16 @@ struct OneFinding {
 
 /// Findings as the API gives them.
 #[must_use]
-pub fn findings_json(query: &InsightQuery, found: Vec<Finding>) -> serde_json::Value {
+pub fn findings_json(query: &InsightQuery, found: Vec<Finding>, networks: &Networks) -> serde_json::Value {
     // Made of texts and numbers.
-    serde_json::to_value(Findings::new(query, found)).unwrap_or_default()
+    serde_json::to_value(Findings::new(query, found, networks)).unwrap_or_default()
 }
 
 impl Findings {
-    fn new(query: &InsightQuery, found: Vec<Finding>) -> Self {
+    fn new(query: &InsightQuery, found: Vec<Finding>, networks: &Networks) -> Self {
         let insight = query.insight();
         let finding = |it: Finding| OneFinding {
+            client_network: networks.of_keys(insight.subject(), &it.subject),
             subject: insight.subject().iter().map(|it| it.name()).zip(it.subject).collect(),
             values: insight.values().iter().copied().zip(it.values).collect(),
             seen_at: it.seen_at.map(rfc3339),
@@ -67,6 +74,7 @@ impl Findings {
             from: rfc3339(query.filter().from),
             to: rfc3339(query.filter().to),
             findings: found.into_iter().map(finding).collect(),
+            client_networks: networks.source_for(insight.subject()),
         }
     }
 }
@@ -86,5 +94,5 @@ pub(crate) async fn insight(
     let insight: Insight = insight.parse().map_err(|_| Refusal::NotFound)?;
     let query = InsightQuery::new(insight, &url.filter(&["limit"])?, Moment::now(), url.number("limit", FINDINGS)?)?;
     let found = app.outside.insight(&signed_in.tenant, &query).await?;
-    Ok(Json(Findings::new(&query, found)))
+    Ok(Json(Findings::new(&query, found, &app.networks)))
 }

@@ -17,6 +17,7 @@ use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::error::{ErrorBody, Refusal};
+use crate::networks::{Network, NetworkEdition, Networks};
 use crate::routes::extract::UrlId;
 use crate::routes::traffic::connection::Connection;
 use crate::routes::traffic::open_connections::OpenConnections;
@@ -25,15 +26,15 @@ use crate::session::SignedIn;
 
 /// An event as the API gives it.
 #[must_use]
-pub fn connection_json(event: ConnectionEvent) -> serde_json::Value {
+pub fn connection_json(event: ConnectionEvent, networks: &Networks) -> serde_json::Value {
     // Made of texts and numbers.
-    serde_json::to_value(Connection::from(event)).unwrap_or_default()
+    serde_json::to_value(Connection::new(event, networks)).unwrap_or_default()
 }
 
 /// Open connections as the API gives them.
 #[must_use]
-pub fn open_json(open: Open) -> serde_json::Value {
-    serde_json::to_value(OpenConnections::from(open)).unwrap_or_default()
+pub fn open_json(open: Open, networks: &Networks) -> serde_json::Value {
+    serde_json::to_value(OpenConnections::new(open, networks)).unwrap_or_default()
 }
 
 /// Connections of a page, where nothing else is said.
@@ -50,12 +51,18 @@ pub(crate) struct Connections {
     /// For `before` of the next page; absent at the end.
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,
+    /// Where networks of clients come from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_networks: Option<NetworkEdition>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Events {
     /// Of one connection, the oldest first.
     events: Vec<Connection>,
+    /// Where networks of clients come from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_networks: Option<NetworkEdition>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -63,6 +70,8 @@ struct Group {
     /// Absent for all other groups together.
     #[serde(skip_serializing_if = "Option::is_none")]
     keys: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_network: Option<Network>,
     /// By measure.
     #[schema(value_type = Vec<u64>)]
     values: Vec<u128>,
@@ -76,6 +85,9 @@ pub(crate) struct Groups {
     groups: Vec<Group>,
     /// `raw`, `rollup` or `sketches`.
     source: &'static str,
+    /// Where networks of clients come from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_networks: Option<NetworkEdition>,
     /// By how many hundredths of itself a duration may be wrong; absent where all are exact.
     #[serde(skip_serializing_if = "Option::is_none")]
     duration_error_percent: Option<f64>,
@@ -86,6 +98,8 @@ struct Line {
     /// Absent for all other groups together.
     #[serde(skip_serializing_if = "Option::is_none")]
     keys: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_network: Option<Network>,
     /// By bucket, then by measure.
     #[schema(value_type = Vec<Vec<u64>>)]
     values: Vec<Vec<u128>>,
@@ -100,6 +114,9 @@ pub(crate) struct Series {
     series: Vec<Line>,
     /// `raw`, `rollup` or `sketches`.
     source: &'static str,
+    /// Where networks of clients come from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_networks: Option<NetworkEdition>,
     /// By how many hundredths of itself a duration may be wrong; absent where all are exact.
     #[serde(skip_serializing_if = "Option::is_none")]
     duration_error_percent: Option<f64>,
@@ -167,8 +184,9 @@ async fn page(
     };
     let found = app.outside.recent(&signed_in.tenant, &filter, before, url.number("limit", PAGE)?).await?;
     Ok(Json(Connections {
-        connections: found.connections.into_iter().map(Connection::from).collect(),
+        connections: found.connections.into_iter().map(|it| Connection::new(it, &app.networks)).collect(),
         next: found.next.map(|next| next.to_string()),
+        client_networks: app.networks.source(),
     }))
 }
 
@@ -186,7 +204,8 @@ pub(crate) async fn connection(
     if events.is_empty() {
         return Err(Refusal::NotFound);
     }
-    Ok(Json(Events { events: events.into_iter().map(Connection::from).collect() }))
+    let events = events.into_iter().map(|it| Connection::new(it, &app.networks)).collect();
+    Ok(Json(Events { events, client_networks: app.networks.source() }))
 }
 
 /// Connections that are open now, those opened last first. Takes the fields of the filter that are known of a connection while it is
@@ -203,7 +222,7 @@ pub(crate) async fn open(
     let filter = url.filter(&["limit"])?;
     check_open(&filter)?;
     let found = app.outside.open(&signed_in.tenant, &filter, url.number("limit", PAGE)?).await?;
-    Ok(Json(found.into()))
+    Ok(Json(OpenConnections::new(found, &app.networks)))
 }
 
 /// Measures over time, split by up to two dimensions. Takes every field of the filter; days are those of its zone.
@@ -225,11 +244,17 @@ pub(crate) async fn series(
     let bucket = bucket.map_err(|reason| Refusal::field("bucket", reason))?;
     let query = SeriesQuery::new(filter, bucket, &split, &measures(&url)?, url.number("limit", GROUPS)?)?;
     let found = app.outside.series(&signed_in.tenant, &query).await?;
+    let line = |line: clickhouse_io::traffic::Line| Line {
+        client_network: line.keys.as_ref().and_then(|keys| app.networks.of_keys(&split, keys)),
+        keys: line.keys,
+        values: line.values,
+    };
     Ok(Json(Series {
+        client_networks: app.networks.source_for(&split),
+        series: found.lines.into_iter().map(line).collect(),
         split: split.into_iter().map(Dimension::name).collect(),
         measures: query.groups().measures().iter().map(|it| it.name()).collect(),
         starts: found.starts.into_iter().map(rfc3339).collect(),
-        series: found.lines.into_iter().map(|line| Line { keys: line.keys, values: line.values }).collect(),
         source: found.source.name(),
         duration_error_percent: found.source.duration_error_percent(),
     }))
@@ -280,12 +305,17 @@ fn measures(url: &TrafficUrl) -> Result<Vec<Measure>, Refusal> {
 async fn groups(app: &App, signed_in: &SignedIn, query: &TopQuery) -> Result<Groups, Refusal> {
     let found = app.outside.top(&signed_in.tenant, query).await?;
     let source: Source = found.source;
-    let groups = found.groups.into_iter().map(|group| Group { keys: Some(group.keys), values: group.values });
-    let others = found.others.map(|values| Group { keys: None, values });
+    let groups = found.groups.into_iter().map(|group| Group {
+        client_network: app.networks.of_keys(query.by(), &group.keys),
+        keys: Some(group.keys),
+        values: group.values,
+    });
+    let others = found.others.map(|values| Group { keys: None, client_network: None, values });
     Ok(Groups {
         by: query.by().iter().map(|it| it.name()).collect(),
         measures: query.measures().iter().map(|it| it.name()).collect(),
         groups: groups.chain(others).collect(),
+        client_networks: app.networks.source_for(query.by()),
         source: source.name(),
         duration_error_percent: source.duration_error_percent(),
     })

@@ -5,6 +5,7 @@ use serde::Serialize;
 use traffic_query::time_range::rfc3339;
 use utoipa::ToSchema;
 
+use crate::networks::{Network, NetworkEdition, Networks};
 use crate::routes::traffic::names::Name;
 
 /// Connections that are open.
@@ -13,6 +14,9 @@ pub(crate) struct OpenConnections {
     /// How many there are, also beyond the limit.
     total: u64,
     connections: Vec<OneOpen>,
+    /// Where networks of clients come from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_networks: Option<NetworkEdition>,
 }
 
 /// One of them. Times are UTC.
@@ -30,17 +34,20 @@ struct OneOpen {
     service_account: Option<Name>,
     #[serde(skip_serializing_if = "Option::is_none")]
     client_ip: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_network: Option<Network>,
     protocol: &'static str,
 }
 
-impl From<Open> for OpenConnections {
-    fn from(open: Open) -> Self {
-        Self { total: open.total, connections: open.connections.into_iter().map(OneOpen::from).collect() }
+impl OpenConnections {
+    pub(crate) fn new(open: Open, networks: &Networks) -> Self {
+        let connections = open.connections.into_iter().map(|it| OneOpen::new(it, networks)).collect();
+        Self { total: open.total, connections, client_networks: networks.source() }
     }
 }
 
-impl From<OpenConnection> for OneOpen {
-    fn from(connection: OpenConnection) -> Self {
+impl OneOpen {
+    fn new(connection: OpenConnection, networks: &Networks) -> Self {
         let name = |(id, name): (u64, String)| Name { id: id.to_string(), name };
         Self {
             opened_at: rfc3339(connection.opened_at),
@@ -50,6 +57,7 @@ impl From<OpenConnection> for OneOpen {
             resource: name(connection.resource),
             user: connection.user.map(name),
             service_account: connection.service_account.map(name),
+            client_network: networks.of(connection.client_ip),
             client_ip: connection.client_ip.map(|ip| ip.to_string()),
             protocol: connection.protocol.name(),
         }

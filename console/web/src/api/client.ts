@@ -79,6 +79,16 @@ export function askForReport(report: NewReport): Promise<Report> {
   return call('/reports', { method: 'POST', body: report });
 }
 
+/** Asks for a report's end; the answer is the report that ends in a moment. */
+export function cancelReport(id: string): Promise<Report> {
+  return call(`/reports/${encodeURIComponent(id)}/cancel`, { method: 'POST' });
+}
+
+/** Asks again for a report that has no file. */
+export function retryReport(id: string): Promise<Report> {
+  return call(`/reports/${encodeURIComponent(id)}/retry`, { method: 'POST' });
+}
+
 /** Newest first. */
 export async function listReports(signal?: AbortSignal): Promise<Report[]> {
   return (await call<{ reports: Report[] }>('/reports?limit=50', { signal })).reports;

@@ -23,6 +23,8 @@ export type Compression = 'none' | 'gzip' | 'zstd';
 export interface Report {
   id: string;
   state: ReportState;
+  /** Somebody wants it no more; it ends in a moment. */
+  cancel_requested?: boolean;
   /** This and what was asked for is null where the request itself is not known. */
   requested_at: string | null;
   requested_by: string | null;
@@ -38,11 +40,15 @@ export interface Report {
   events_behind?: number | null;
   rows: number;
   rows_expected?: number | null;
+  /** While it runs, and once it has run for a few seconds: when it will be completed, by what is known now. */
+  ends_at?: string | null;
   size_bytes: number;
   file_name?: string | null;
   /** Why it failed, in words for an admin. */
   reason?: string | null;
   completed_at?: string | null;
+  /** When the file will be deleted; null where it stays. */
+  expires_at?: string | null;
   /** Receivers whose e-mail was sent. */
   notified: number;
   downloads: number;
@@ -71,6 +77,12 @@ export interface Relay {
   port?: number | null;
 }
 
+/** A network of the Internet, by its AS number. */
+export interface Network {
+  asn: number;
+  organisation?: string | null;
+}
+
 export interface Connection {
   event_id: string;
   start_time: string;
@@ -81,6 +93,8 @@ export interface Connection {
   service_account?: { id: string; name: string; key?: string | null; key_id?: string | null } | null;
   device_id?: string | null;
   client_ip?: string | null;
+  /** Only where the console has a database of networks. */
+  client_network?: Network | null;
   connector: Named;
   remote_network: Named;
   resource: { id: string; address: string; applied_rule?: string | null };

@@ -1,5 +1,5 @@
 /// A connection's parts in words.
-import type { Connection, ConnectionStatus, Relay } from '../api/types';
+import type { Connection, ConnectionStatus, Network, Relay } from '../api/types';
 
 const STATUSES: Record<ConnectionStatus, string> = {
   NORMAL: 'Normal',
@@ -21,6 +21,11 @@ export function formatAddress(ip: string | null | undefined, port: number | null
   if (!ip) return port ? `port ${port}` : '';
   if (!port) return ip;
   return ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`;
+}
+
+/** `AS64496 Example`. */
+export function formatNetwork({ asn, organisation }: Network): string {
+  return organisation ? `AS${asn} ${organisation}` : `AS${asn}`;
 }
 
 export function formatRelay(relay: Relay): string {

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { formatBytes, formatCountOf } from './bytes';
-import { formatAddress, formatRelay } from './connections';
+import { formatAddress, formatNetwork, formatRelay } from './connections';
 import { formatDuration } from './durations';
 import { PRESETS } from './presets';
 import { visibleText } from './names';
-import { describeState, progressPercent } from './progress';
+import { describeState, progressPercent, stateDetail } from './progress';
 import { allZones, formatRange, formatTime, isZone, toLocal } from './times';
 import { aReport } from '../testing/builders';
 
@@ -113,6 +113,17 @@ describe('progress', () => {
     expect(told({ state: 'running', rows: 5 })).toBe('Running: 5 rows so far');
     expect(told({ state: 'completed', rows: 1, size_bytes: 420 })).toBe('Completed: 1 row, 420 B');
     expect(told({ state: 'failed', reason: 'the store is full' })).toBe('Failed: the store is full');
+    expect(told({ state: 'running', rows: 5, cancel_requested: true })).toBe('Running: It is being cancelled.');
+  });
+
+  it.each([
+    ['2026-11-24T12:00:20Z', 'less than a minute left'],
+    ['2026-11-24T11:00:00Z', 'less than a minute left'],
+    ['2026-11-24T12:03:10Z', 'about 3 min left'],
+    ['2026-11-24T15:10:00Z', 'about 3 h left'],
+  ])('until %s it is %s', (ends_at, left) => {
+    const report = aReport({ state: 'running', rows: 5, rows_expected: 10, ends_at });
+    expect(stateDetail(report, Date.parse('2026-11-24T12:00:00Z'))).toBe(`5 of 10 rows, ${left}`);
   });
 });
 
@@ -129,6 +140,11 @@ describe('addresses', () => {
     expect(formatRelay({ name: 'relay-ams', ip: '198.51.100.7', port: 30501 })).toBe('relay-ams (198.51.100.7:30501)');
     expect(formatRelay({ ip: '198.51.100.7' })).toBe('198.51.100.7');
     expect(formatRelay({ name: 'relay-ams' })).toBe('relay-ams');
+  });
+
+  it('a network is its number, and who runs it where that is known', () => {
+    expect(formatNetwork({ asn: 64496, organisation: 'Example Net' })).toBe('AS64496 Example Net');
+    expect(formatNetwork({ asn: 64496 })).toBe('AS64496');
   });
 });
 

@@ -25,18 +25,28 @@ export function stateLabel(state: ReportState): string {
   return LABELS[state] ?? state;
 }
 
+/** How long it takes until then, as one would say it. */
+function timeLeft(until: string, now: number): string {
+  const minutes = Math.round((Date.parse(until) - now) / 60_000);
+  if (minutes < 1) return 'less than a minute left';
+  return minutes < 120 ? `about ${minutes} min left` : `about ${Math.round(minutes / 60)} h left`;
+}
+
 /** What is to be said beside the state; empty when nothing is. */
-export function stateDetail(report: Report): string {
+export function stateDetail(report: Report, now: number = Date.now()): string {
+  if (report.cancel_requested) return 'It is being cancelled.';
   switch (report.state) {
     case 'requested':
     case 'cancelled':
       return '';
     case 'waiting':
       return report.events_behind ? `${formatCountOf(report.events_behind, 'event')} behind` : '';
-    case 'running':
-      return report.rows_expected
+    case 'running': {
+      const rows = report.rows_expected
         ? `${formatCount(report.rows)} of ${formatCountOf(report.rows_expected, 'row')}`
         : `${formatCountOf(report.rows, 'row')} so far`;
+      return report.ends_at ? `${rows}, ${timeLeft(report.ends_at, now)}` : rows;
+    }
     case 'completed':
       return `${formatCountOf(report.rows, 'row')}, ${formatBytes(report.size_bytes)}`;
     case 'failed':

@@ -25,6 +25,11 @@ pub(super) struct Layout {
 #[derive(Default)]
 pub(super) struct Dictionary {
     pub(super) keys: Vec<(usize, usize)>,
+    /// Bytes of one key; 0 where they are texts.
+    pub(super) key_width: usize,
+    /// Whether the first key stands for what is absent.
+    pub(super) absent: bool,
+    /// 0 where each row has its own key, in their order.
     pub(super) place_width: usize,
 }
 
@@ -40,6 +45,12 @@ impl<'a> Block<'a> {
     #[must_use]
     pub fn rows(&self) -> usize {
         self.rows
+    }
+
+    /// Columns.
+    #[must_use]
+    pub fn columns(&self) -> usize {
+        self.columns.len()
     }
 
     /// The column at this place, which has to have this name.
@@ -70,13 +81,24 @@ impl<'a> Block<'a> {
         if layout.array.is_some() { Err(odd(name)) } else { self.optional_values(layout, self.rows, name) }
     }
 
-    /// Texts by dictionary.
+    /// Texts by dictionary, or one a row. What is absent is empty.
     ///
     /// # Errors
     /// When the column is another.
     pub fn texts(&self, place: usize, name: &str) -> Result<Texts<'a>, QueryError> {
         let layout = self.column(place, name)?;
         if layout.array.is_some() { Err(odd(name)) } else { self.text_values(layout, self.rows, name) }
+    }
+
+    /// Numbers by dictionary, as their bytes; the first key stands for what is absent.
+    ///
+    /// # Errors
+    /// When the column is another.
+    pub fn numbers(&self, place: usize, name: &str) -> Result<Texts<'a>, QueryError> {
+        let layout = self.column(place, name)?;
+        let of_numbers = layout.dictionary.as_ref().filter(|it| it.key_width == 8 && it.absent);
+        let dictionary = of_numbers.filter(|_| layout.array.is_none()).ok_or_else(|| odd(name))?;
+        Ok(self.keyed(layout, dictionary, self.rows))
     }
 
     /// Lists of texts: where each list ends, and all their items.
@@ -148,9 +170,14 @@ impl<'a> Block<'a> {
     }
 
     fn text_values(&self, layout: &'a Layout, rows: usize, name: &str) -> Result<Texts<'a>, QueryError> {
-        let Dictionary { keys, place_width } = layout.dictionary.as_ref().ok_or_else(|| odd(name))?;
-        let places = &self.bytes[layout.values..layout.values + rows * place_width];
-        Ok(Texts { bytes: self.bytes, keys, places: Places::of(places, *place_width) })
+        let of_texts = layout.dictionary.as_ref().filter(|it| it.key_width == 0);
+        of_texts.map(|dictionary| self.keyed(layout, dictionary, rows)).ok_or_else(|| odd(name))
+    }
+
+    fn keyed(&self, layout: &Layout, dictionary: &'a Dictionary, rows: usize) -> Texts<'a> {
+        let width = dictionary.place_width;
+        let places = &self.bytes[layout.values..layout.values + rows * width];
+        Texts { bytes: self.bytes, keys: &dictionary.keys, places: Places::of(places, width) }
     }
 }
 
@@ -215,6 +242,7 @@ impl<'a> Texts<'a> {
 
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Places<'a> {
+    Own,
     One(&'a [u8]),
     Two(&'a [[u8; 2]]),
     Four(&'a [[u8; 4]]),
@@ -229,6 +257,7 @@ impl Default for Places<'_> {
 impl<'a> Places<'a> {
     pub(super) fn of(bytes: &'a [u8], width: usize) -> Self {
         match width {
+            0 => Self::Own,
             1 => Self::One(bytes),
             2 => Self::Two(bytes.as_chunks().0),
             _ => Self::Four(bytes.as_chunks().0),
@@ -238,6 +267,7 @@ impl<'a> Places<'a> {
     #[inline]
     fn get(&self, row: usize) -> usize {
         match self {
+            Self::Own => row,
             Self::One(places) => usize::from(places[row]),
             Self::Two(places) => usize::from(u16::from_le_bytes(places[row])),
             Self::Four(places) => u32::from_le_bytes(places[row]) as usize,
@@ -246,6 +276,7 @@ impl<'a> Places<'a> {
 
     pub(super) fn highest(&self) -> usize {
         match self {
+            Self::Own => 0,
             Self::One(places) => usize::from(places.iter().copied().max().unwrap_or(0)),
             Self::Two(places) => usize::from(places.iter().map(|it| u16::from_le_bytes(*it)).max().unwrap_or(0)),
             Self::Four(places) => places.iter().map(|it| u32::from_le_bytes(*it)).max().unwrap_or(0) as usize,

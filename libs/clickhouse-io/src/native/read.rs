@@ -25,9 +25,20 @@ pub struct BlockReader<F> {
 enum ColumnType<'a> {
     Plain(usize),
     Nullable(usize),
-    Dictionary,
+    Text,
+    Dictionary(Key, Absent),
     Array(&'a str),
 }
+
+/// What the keys of a dictionary are.
+#[derive(Clone, Copy)]
+enum Key {
+    Text,
+    Plain(usize),
+}
+
+/// Whether values of a dictionary may be absent: its first key stands for that then, and is a default itself.
+type Absent = bool;
 
 impl<'a> ColumnType<'a> {
     fn named(name: &'a str) -> Option<Self> {
@@ -37,10 +48,15 @@ impl<'a> ColumnType<'a> {
         if let Some(inner) = inside(name, "Nullable(") {
             return width(inner).map(Self::Nullable);
         }
-        if name == "LowCardinality(String)" {
-            return Some(Self::Dictionary);
+        if let Some(inner) = inside(name, "LowCardinality(") {
+            let value = inside(inner, "Nullable(");
+            let key = match value.unwrap_or(inner) {
+                "String" => Some(Key::Text),
+                plain => width(plain).map(Key::Plain),
+            };
+            return key.map(|key| Self::Dictionary(key, value.is_some()));
         }
-        width(name).map(Self::Plain)
+        if name == "String" { Some(Self::Text) } else { width(name).map(Self::Plain) }
     }
 }
 
@@ -53,7 +69,7 @@ fn width(name: &str) -> Option<usize> {
         "UInt8" => Some(1),
         "UInt16" => Some(2),
         "Int32" | "UInt32" => Some(4),
-        "Int64" | "UInt64" | "DateTime64(6, 'UTC')" => Some(8),
+        "Int64" | "UInt64" | "Float64" | "DateTime64(6, 'UTC')" => Some(8),
         "IPv6" => Some(16),
         _ if name.starts_with("Enum8(") => Some(1),
         _ => inside(name, "FixedString(")?.parse().ok().filter(|width| (1..=1024).contains(width)),
@@ -116,9 +132,13 @@ impl<F: FnMut() -> Result<Option<Bytes>, QueryError>> BlockReader<F> {
                 let nulls = Some(self.take(Some(rows))?);
                 Ok(Layout { width, nulls, values: self.take(rows.checked_mul(width))?, ..Layout::default() })
             }
-            ColumnType::Dictionary => {
+            ColumnType::Text => {
+                let keys = self.keys(Key::Text, rows)?;
+                Ok(Layout { dictionary: Some(Dictionary { keys, ..Dictionary::default() }), ..Layout::default() })
+            }
+            ColumnType::Dictionary(key, absent) => {
                 self.dictionary_version()?;
-                self.places(rows)
+                self.places(key, absent, rows)
             }
             ColumnType::Array(item) => self.array(item, rows),
         }
@@ -126,7 +146,7 @@ impl<F: FnMut() -> Result<Option<Bytes>, QueryError>> BlockReader<F> {
 
     fn array(&mut self, item: &str, rows: usize) -> Result<Layout, QueryError> {
         let of = ColumnType::named(item).ok_or_else(|| garbled("the type of an array's items is not known"))?;
-        if let ColumnType::Dictionary = of {
+        if let ColumnType::Dictionary(..) = of {
             self.dictionary_version()?;
         }
         let at = self.take(rows.checked_mul(8))?;
@@ -142,7 +162,7 @@ impl<F: FnMut() -> Result<Option<Bytes>, QueryError>> BlockReader<F> {
         let items = usize::try_from(items).map_err(|_| garbled("an array is too long"))?;
         let layout = match of {
             _ if items == 0 => Layout { width: width(item).unwrap_or_default(), ..Layout::default() },
-            ColumnType::Dictionary => self.places(items)?,
+            ColumnType::Dictionary(key, absent) => self.places(key, absent, items)?,
             ColumnType::Array(_) => return Err(garbled("an array of arrays")),
             other => self.column(other, items)?,
         };
@@ -153,7 +173,21 @@ impl<F: FnMut() -> Result<Option<Bytes>, QueryError>> BlockReader<F> {
         if self.number()? == 1 { Ok(()) } else { Err(garbled("a dictionary of an unknown version")) }
     }
 
-    fn places(&mut self, rows: usize) -> Result<Layout, QueryError> {
+    fn keys(&mut self, of: Key, count: usize) -> Result<Vec<(usize, usize)>, QueryError> {
+        let mut keys = Vec::new();
+        for _ in 0..count {
+            keys.push(match of {
+                Key::Text => self.text()?,
+                Key::Plain(width) => {
+                    let begin = self.take(Some(width))?;
+                    (begin, begin + width)
+                }
+            });
+        }
+        Ok(keys)
+    }
+
+    fn places(&mut self, key: Key, absent: Absent, rows: usize) -> Result<Layout, QueryError> {
         /// The block brings its own keys; keys of blocks before are not used.
         const OWN_KEYS: u64 = 0x200;
         const SHARED_KEYS: u64 = 0x100;
@@ -162,11 +196,12 @@ impl<F: FnMut() -> Result<Option<Bytes>, QueryError>> BlockReader<F> {
             return Err(garbled("a dictionary of an unknown form"));
         }
         let place_width = 1 << (form & 0xff);
-        let count = self.number()?;
-        let mut keys = Vec::new();
-        for _ in 0..count {
-            keys.push(self.text()?);
-        }
+        let count = usize::try_from(self.number()?).map_err(|_| garbled("a dictionary is too long"))?;
+        let keys = self.keys(key, count)?;
+        let key_width = match key {
+            Key::Text => 0,
+            Key::Plain(width) => width,
+        };
         if usize::try_from(self.number()?) != Ok(rows) {
             return Err(garbled("a dictionary's places are not as many as the rows"));
         }
@@ -175,7 +210,11 @@ impl<F: FnMut() -> Result<Option<Bytes>, QueryError>> BlockReader<F> {
         if highest >= keys.len() {
             return Err(garbled("a place outside of its dictionary"));
         }
-        Ok(Layout { values, dictionary: Some(Dictionary { keys, place_width }), ..Layout::default() })
+        Ok(Layout {
+            values,
+            dictionary: Some(Dictionary { keys, key_width, absent, place_width }),
+            ..Layout::default()
+        })
     }
 
     fn more(&mut self) -> Result<bool, QueryError> {

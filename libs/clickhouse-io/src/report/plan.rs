@@ -4,7 +4,7 @@ use clickhouse::Row;
 use schemas::times::Moment;
 use serde::Deserialize;
 
-use super::{ReportQuery, WHERE};
+use super::ReportQuery;
 use crate::client::ClickHouse;
 use crate::copies::deleted_within;
 use crate::error::QueryError;
@@ -67,11 +67,13 @@ impl ReportQuery {
         to: Moment,
         width: i64,
     ) -> Result<Vec<Bucket>, QueryError> {
-        let sql = format!(
-            "SELECT intDiv(toUnixTimestamp64Micro(end_time), {width}) * {width} AS from, count() AS rows
-             FROM connections WHERE {WHERE} GROUP BY from ORDER BY from"
-        );
-        clickhouse.within(self.bound(&clickhouse.client, &sql, from, to).fetch_all()).await
+        let counted = self.statement(&clickhouse.client, (from, to), |rows| {
+            format!(
+                "SELECT intDiv(toUnixTimestamp64Micro(end_time), {width}) * {width} AS from, count() AS rows
+                 FROM connections WHERE {rows} GROUP BY from ORDER BY from"
+            )
+        });
+        clickhouse.within(counted.fetch_all()).await
     }
 }
 
@@ -84,12 +86,13 @@ pub async fn recount(clickhouse: &ClickHouse, query: &ReportQuery, slice: &Slice
     if deleted_within(clickhouse, &query.tenant, range).await? == 0 {
         return Ok(slice.clone());
     }
-    let sql = format!("SELECT count() FROM connections WHERE {WHERE}");
     let mut stretches = Vec::with_capacity(slice.stretches.len());
     for stretch in &slice.stretches {
-        let counted = query.bound(&clickhouse.client, &sql, stretch.from, stretch.to).fetch_one::<u64>();
+        let range = (stretch.from, stretch.to);
+        let sql = |rows: &str| format!("SELECT count() FROM connections WHERE {rows}");
+        let counted = query.statement(&clickhouse.client, range, sql).fetch_one::<u64>();
         let counted = clickhouse.within(counted).await?;
-        let deleted = deleted_within(clickhouse, &query.tenant, (stretch.from, stretch.to)).await?;
+        let deleted = deleted_within(clickhouse, &query.tenant, range).await?;
         let is_told = stretch.rows.saturating_sub(counted) <= deleted;
         stretches.push(Stretch { rows: if is_told { stretch.rows.min(counted) } else { stretch.rows }, ..*stretch });
     }
@@ -104,7 +107,7 @@ pub async fn recount(clickhouse: &ClickHouse, query: &ReportQuery, slice: &Slice
 pub async fn plan(clickhouse: &ClickHouse, query: &ReportQuery, rows_max: u64) -> Result<Vec<Slice>, QueryError> {
     let (mut hours, mut finer) = (Vec::new(), Vec::new());
     // Hours that are too full are counted again in minutes, and minutes in seconds.
-    let mut open = vec![(query.from, query.to, 0)];
+    let mut open = vec![(query.filter.from, query.filter.to, 0)];
     while let Some((from, to, level)) = open.pop() {
         let width = WIDTHS[level];
         for bucket in query.counted(clickhouse, from, to, width).await? {

@@ -1,7 +1,6 @@
 //! The rows of a slice as Native blocks, piece by piece as they come.
 
-use super::columns::NAMES;
-use super::{ReportQuery, Slice, WHERE};
+use super::{ReportQuery, Slice};
 use crate::answer::Answer;
 use crate::client::ClickHouse;
 use crate::error::QueryError;
@@ -15,11 +14,13 @@ const BLOCK_ROWS: &str = "16384";
 /// # Errors
 /// When the statement cannot be sent.
 pub fn read(clickhouse: &ClickHouse, query: &ReportQuery, slice: &Slice) -> Result<Answer, QueryError> {
-    let (from, to) = slice.range().unwrap_or((query.from, query.from));
+    let range = slice.range().unwrap_or((query.filter.from, query.filter.from));
     let order = if slice.stretches.len() > 1 { "ORDER BY tenant, toStartOfHour(end_time)" } else { "" };
-    let sql = format!("SELECT {} FROM connections WHERE {WHERE} {order}", NAMES.join(", "));
-    let mut asked = query.bound(&clickhouse.blocks, &sql, from, to).with_setting("max_block_size", BLOCK_ROWS);
-    if query.remote_networks.is_empty() {
+    let columns = query.columns.names().join(", ");
+    let asked = query
+        .statement(&clickhouse.blocks, range, |rows| format!("SELECT {columns} FROM connections WHERE {rows} {order}"));
+    let mut asked = asked.with_setting("max_block_size", BLOCK_ROWS);
+    if query.is_of_all() {
         // One thread of the server for one reader: a report is to be bound by its exporter, and pages come first. Not where it has to look
         // at much to find little.
         asked = asked.with_setting("max_threads", "1");

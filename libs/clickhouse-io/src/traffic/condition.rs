@@ -12,7 +12,7 @@ use crate::pieces::hours_of;
 const PROTOCOLS: [Protocol; 3] = [Protocol::Tcp, Protocol::Udp, Protocol::Icmp];
 
 /// When an event was, in the tables of events.
-pub(super) const END_TIME: &str = "end_time";
+pub(crate) const END_TIME: &str = "end_time";
 /// The hours of a range `[from, to)` of end times.
 pub(super) fn hours(from: Moment, to: Moment, parameters: &mut Parameters) -> String {
     let (first, last) = hours_of(from, to);
@@ -30,7 +30,7 @@ pub(super) fn is_dns_error() -> String {
 }
 
 /// What of a tenant's traffic the filter lets through; `time` is the column that its range is over.
-pub(super) fn condition(tenant: &Tenant, filter: &TrafficFilter, time: &str, parameters: &mut Parameters) -> String {
+pub(crate) fn condition(tenant: &Tenant, filter: &TrafficFilter, time: &str, parameters: &mut Parameters) -> String {
     let mut all = vec![
         format!("tenant = {}", parameters.text(tenant.as_str())),
         format!("{time} >= {}", parameters.moment(filter.from)),
@@ -85,6 +85,11 @@ fn of_field(field: Field, filter: &TrafficFilter, parameters: &mut Parameters) -
         Field::ResourceAddresses => {
             any(filter.resource_addresses.iter().map(|it| between("resource_ip", *it, parameters)))
         }
+        Field::Addresses => any(filter
+            .addresses
+            .iter()
+            .flat_map(|it| ["client_ip", "resource_ip"].map(|column| (column, *it)))
+            .map(|(column, range)| between(column, range, parameters))),
         Field::Domain => {
             let text = parameters.text(filter.domain.as_deref().unwrap_or_default());
             format!("positionCaseInsensitiveUTF8(resource_address, {text}) > 0 AND {IS_NAME}")

@@ -376,6 +376,7 @@ pub(super) fn knows_field(field: Field) -> bool {
         | Field::Ports
         | Field::ClientAddresses
         | Field::ResourceAddresses
+        | Field::Addresses
         | Field::Domain => false,
     }
 }

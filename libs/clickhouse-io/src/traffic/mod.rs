@@ -2,13 +2,13 @@
 //!
 //! Each fact counts once. Everything that comes from outside is bound as a parameter; whose traffic it is comes first of all.
 
-mod condition;
+pub(crate) mod condition;
 mod facts;
 mod insight;
 mod measures;
 mod one;
 mod open;
-mod parameters;
+pub(crate) mod parameters;
 mod recent;
 mod search;
 mod series;

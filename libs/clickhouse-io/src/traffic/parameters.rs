@@ -1,5 +1,6 @@
 //! Values that travel beside a statement, never in it.
 
+use clickhouse::Client;
 use clickhouse::query::Query;
 use schemas::addresses::Address;
 use schemas::times::Moment;
@@ -35,7 +36,7 @@ impl Serialize for Value {
 
 /// Parameters of one statement. Each method takes a value and gives what stands for it in the text.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Parameters(Vec<Value>);
+pub(crate) struct Parameters(Vec<Value>);
 
 impl Parameters {
     fn bind(&mut self, kind: &str, value: Value) -> String {
@@ -43,52 +44,55 @@ impl Parameters {
         format!("{{p{}:{kind}}}", self.0.len() - 1)
     }
 
-    pub(super) fn text(&mut self, value: &str) -> String {
+    pub(crate) fn text(&mut self, value: &str) -> String {
         self.bind("String", Value::Text(value.to_owned()))
     }
 
-    pub(super) fn texts(&mut self, values: impl IntoIterator<Item = String>) -> String {
+    pub(crate) fn texts(&mut self, values: impl IntoIterator<Item = String>) -> String {
         self.bind("Array(String)", Value::Texts(values.into_iter().collect()))
     }
 
-    pub(super) fn lists(&mut self, values: Vec<Vec<String>>) -> String {
+    pub(crate) fn lists(&mut self, values: Vec<Vec<String>>) -> String {
         self.bind("Array(Array(String))", Value::Lists(values))
     }
 
-    pub(super) fn ids(&mut self, values: impl IntoIterator<Item = u64>) -> String {
+    pub(crate) fn ids(&mut self, values: impl IntoIterator<Item = u64>) -> String {
         self.bind("Array(UInt64)", Value::Ids(values.into_iter().collect()))
     }
 
-    pub(super) fn number(&mut self, value: i64) -> String {
+    pub(crate) fn number(&mut self, value: i64) -> String {
         self.bind("Int64", Value::Number(value))
     }
 
     /// Numbers behind the words of an enum.
-    pub(super) fn codes(&mut self, values: impl IntoIterator<Item = i8>) -> String {
+    pub(crate) fn codes(&mut self, values: impl IntoIterator<Item = i8>) -> String {
         self.bind("Array(Int8)", Value::Codes(values.into_iter().collect()))
     }
 
     /// Microseconds, as a list.
-    pub(super) fn moments(&mut self, values: &[Moment]) -> String {
+    pub(crate) fn moments(&mut self, values: &[Moment]) -> String {
         self.bind("Array(Int64)", Value::Moments(values.iter().map(|it| it.as_micros()).collect()))
     }
 
-    pub(super) fn moment(&mut self, value: Moment) -> String {
+    pub(crate) fn moment(&mut self, value: Moment) -> String {
         format!("fromUnixTimestamp64Micro({}, 'UTC')", self.number(value.as_micros()))
     }
 
-    pub(super) fn address(&mut self, value: Address) -> String {
+    pub(crate) fn address(&mut self, value: Address) -> String {
         self.bind("IPv6", Value::Text(std::net::Ipv6Addr::from(value.octets()).to_string()))
     }
 
     /// The statement with its values. It runs no longer than the client waits for it: to its deadline, or until its connection is
     /// closed, which is what happens when the future of the answer is dropped.
-    pub(super) fn query(self, clickhouse: &ClickHouse, sql: &str) -> Query {
+    pub(crate) fn query(self, clickhouse: &ClickHouse, sql: &str) -> Query {
         let seconds = clickhouse.timeout.as_secs().max(1).to_string();
-        let query = clickhouse
-            .client
+        self.query_on(&clickhouse.client, sql).with_setting("max_execution_time", seconds)
+    }
+
+    /// The same without a deadline: until its connection is closed.
+    pub(crate) fn query_on(self, client: &Client, sql: &str) -> Query {
+        let query = client
             .query_raw(sql)
-            .with_setting("max_execution_time", seconds)
             // A server looks after its client only where a statement cannot write.
             .with_setting("readonly", "2")
             .with_setting("cancel_http_readonly_queries_on_client_close", "1");

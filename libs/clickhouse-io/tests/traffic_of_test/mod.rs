@@ -176,8 +176,11 @@ pub(crate) fn filter(random: &mut StdRng) -> TrafficFilter {
             }
             13 => {
                 let range = one(random, &["192.0.2.0/25", "10.0.0.0/8", "2001:db8::/32", "::/0", "0.0.0.0/0", "::1"]);
-                let ranges =
-                    if random.random_bool(0.5) { &mut filter.client_addresses } else { &mut filter.resource_addresses };
+                let ranges = match random.random_range(0..3) {
+                    0 => &mut filter.client_addresses,
+                    1 => &mut filter.resource_addresses,
+                    _ => &mut filter.addresses,
+                };
                 ranges.insert(range.parse().unwrap());
             }
             _ => filter.domain = Some(one(random, &["wiki", "EXAMPLE", "10.", "MÜNCHEN", "'; --"]).to_owned()),

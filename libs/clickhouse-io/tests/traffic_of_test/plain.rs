@@ -44,6 +44,7 @@ fn passes(filter: &TrafficFilter, event: &ConnectionEvent) -> bool {
         && holds(&filter.countries, event.location.as_ref().and_then(|it| it.country.as_ref()))
         && in_any(&filter.client_addresses, event.client_ip)
         && in_any(&filter.resource_addresses, event.resource_ip)
+        && (in_any(&filter.addresses, event.client_ip) || in_any(&filter.addresses, event.resource_ip))
         && filter.domain.as_ref().is_none_or(|text| !domain.is_empty() && domain.contains(&text.to_lowercase()))
 }
 

@@ -1,9 +1,12 @@
 //! The network events report as CSV, the plain way: event by event, cell by cell. What the engine is held against.
 
+pub(crate) mod envelope;
+pub(crate) mod groups;
+
 use std::io::Write;
 
 use schemas::addresses::Address;
-use schemas::connection_event::{ConnectionEvent, ConnectionStatus, asked_domain};
+use schemas::connection_event::{ConnectionEvent, ConnectionStatus, TunnelPath, asked_domain};
 use schemas::times::Moment;
 
 /// Appends one line to `out`. `status` is what became of the connection.
@@ -42,6 +45,46 @@ pub(crate) fn render_row(out: &mut Vec<u8>, event: &ConnectionEvent, status: Con
     row.text(account.map_or("", |account| &account.key));
     row.number(account.and_then(|account| account.key_id).map(schemas::ids::ServiceAccountKeyId::get));
     row.out.push(b'\n');
+}
+
+/// The same with the columns of these names.
+pub(crate) fn render_chosen(out: &mut Vec<u8>, event: &ConnectionEvent, status: ConnectionStatus, names: &[&str]) {
+    const CONTRACT: &str = "start_time,end_time,user,user_id,device_id,client_ip,connector,connector_id,resource_ip,\
+        resource_port,resource_domain,resource_id,protocol,status,bytes_transferred,bytes_received,remote_network,\
+        remote_network_id,applied_rule,relays,relay_ips,relay_ports,service_account,service_account_id,\
+        service_account_key,service_account_key_id";
+    let mut line = Vec::new();
+    render_row(&mut line, event, status);
+    let of_contract = cells(&String::from_utf8_lossy(&line));
+    let location = event.location.clone().unwrap_or_default();
+    let mut row = Row { out, is_first: true };
+    for name in names {
+        row.text(&match *name {
+            "country" => location.country.clone().unwrap_or_default(),
+            "city" => location.city.clone().unwrap_or_default(),
+            "tunnel_path" => if event.tunnel_path == TunnelPath::Direct { "direct" } else { "relay" }.to_owned(),
+            "error_message" => event.error_message.clone(),
+            "connection_id" => event.connection_id.clone(),
+            "event_id" => event.event_id.to_string(),
+            name => of_contract[CONTRACT.split(',').position(|it| it == name).unwrap()].clone(),
+        });
+    }
+    row.out.push(b'\n');
+}
+
+/// The cells of a line.
+fn cells(line: &str) -> Vec<String> {
+    let (mut cells, mut is_quoted, mut chars) = (vec![String::new()], false, line.chars().peekable());
+    while let Some(char) = chars.next() {
+        match char {
+            '"' if is_quoted && chars.peek() == Some(&'"') => cells.last_mut().unwrap().extend(chars.next()),
+            '"' => is_quoted = !is_quoted,
+            ',' if !is_quoted => cells.push(String::new()),
+            '\n' if !is_quoted => {}
+            char => cells.last_mut().unwrap().push(char),
+        }
+    }
+    cells
 }
 
 struct Row<'out> {
@@ -100,6 +143,13 @@ impl Row<'_> {
 fn append(out: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
     // A vector takes everything.
     let _ = out.write_fmt(text);
+}
+
+/// A text as a cell.
+fn quoted(text: &str) -> String {
+    let mut cell = text.as_bytes().to_vec();
+    quote_where_needed(&mut cell, 0);
+    String::from_utf8(cell).unwrap()
 }
 
 /// Puts the cell that begins at `start` in quotes where it holds a comma, a quote, or a line end.

@@ -49,6 +49,7 @@ export function AnalyticsPage() {
             networks={networks.is === 'loaded' ? networks.value : []}
             zone={viewersZone()}
             asked={asked}
+            onChanged={add}
           />
         )}
         {reports !== null && !live && (

@@ -5,6 +5,7 @@ import type { Report, ReportState } from '../../api/types';
 import { Name } from '../../components/Name';
 import { progressPercent, stateDetail, stateLabel } from '../../format/progress';
 import { formatRange, formatTime } from '../../format/times';
+import { ReportWish } from './ReportWish';
 
 const COLORS: Record<ReportState, string> = {
   requested: 'gray.6',
@@ -20,9 +21,10 @@ interface ReportItemProps {
   report: Report;
   names: ReadonlyMap<string, string>;
   zone: string;
+  onChanged: (report: Report) => void;
 }
 
-export function ReportItem({ report, names, zone }: ReportItemProps) {
+export function ReportItem({ report, names, zone, onChanged }: ReportItemProps) {
   const { from, to, requested_at: requestedAt } = report;
   const range = from && to ? formatRange(from, to, report.zone ?? 'UTC') : 'Range not known';
   return (
@@ -42,6 +44,7 @@ export function ReportItem({ report, names, zone }: ReportItemProps) {
         </Text>
       </Stack>
       <Status report={report} />
+      <ReportWish report={report} range={range} onChanged={onChanged} />
       {report.state === 'completed' && (
         <Button
           component="a"

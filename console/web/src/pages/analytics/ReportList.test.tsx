@@ -1,15 +1,24 @@
-import { screen } from '@testing-library/react';
-import { expect, it } from 'vitest';
+import { fireEvent, screen, waitFor } from '@testing-library/react';
+import { expect, it, vi } from 'vitest';
 import type { Report } from '../../api/types';
 import { aReport } from '../../testing/builders';
 import { show } from '../../testing/render';
 import { serve } from '../../testing/server';
 import { ReportList } from './ReportList';
 
+const onChanged = vi.fn();
+
 function list(...changes: Partial<Report>[]) {
-  serve({ 'GET /session': { status: 401, body: {} } });
+  const message = 'the report is completed already: there is nothing to cancel';
+  const asked = serve({
+    'GET /session': { status: 401, body: {} },
+    'POST /reports/0/cancel': { status: 202, body: aReport({ id: '0', cancel_requested: true }) },
+    'POST /reports/1/cancel': { status: 409, body: { error: { code: 'not_now', message } } },
+    'POST /reports/0/retry': { status: 202, body: aReport({ id: '0' }) },
+  });
   const reports = changes.map((change, index) => aReport({ id: String(index), ...change }));
-  show(<ReportList reports={reports} networks={[{ id: '7', name: 'edge\n🦊' }]} zone="UTC" asked={null} />);
+  show(<ReportList reports={reports} networks={[{ id: '7', name: 'edge\n🦊' }]} zone="UTC" asked={null} onChanged={onChanged} />);
+  return asked;
 }
 
 it('a report that waits says how far ingest is behind', () => {
@@ -49,4 +58,29 @@ it('Remote Networks are shown by name, and by id where the name is not known', (
   list({ remote_networks: ['7', '8'] });
   expect(screen.getByText('edge 🦊').tagName).toBe('BDI');
   expect(screen.getByText('8').tagName).toBe('BDI');
+});
+
+it('a report that goes on can be cancelled, once', async () => {
+  const asked = list({ state: 'running', rows: 25, rows_expected: 100 });
+  fireEvent.click(screen.getByRole('button', { name: /^Cancel: report 2026-11-01 00:00/ }));
+  await waitFor(() => expect(onChanged).toHaveBeenCalledWith(aReport({ id: '0', cancel_requested: true })));
+  expect(asked.find(({ method }) => method === 'POST')?.headers.get('X-Flowledger')).toBe('1');
+});
+
+it('a report that is being cancelled says so, and has no button', () => {
+  list({ state: 'running', cancel_requested: true });
+  expect(screen.getByText('It is being cancelled.')).toBeDefined();
+  expect(screen.queryByRole('button')).toBeNull();
+});
+
+it('a wish that is refused says why', async () => {
+  list({ state: 'completed' }, { state: 'waiting' });
+  fireEvent.click(screen.getByRole('button'));
+  expect((await screen.findByRole('alert')).textContent).toContain('there is nothing to cancel');
+});
+
+it('a report without a file can be asked for again', async () => {
+  list({ state: 'failed', reason: 'no space' });
+  fireEvent.click(screen.getByRole('button', { name: /^Ask again: report/ }));
+  await waitFor(() => expect(onChanged).toHaveBeenCalledWith(aReport({ id: '0' })));
 });

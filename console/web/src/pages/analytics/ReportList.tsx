@@ -10,9 +10,11 @@ interface ReportListProps {
   zone: string;
   /** The report that was just asked for. */
   asked: string | null;
+  /** A report that was cancelled here, or asked for again. */
+  onChanged: (report: Report) => void;
 }
 
-export function ReportList({ reports, networks, zone, asked }: ReportListProps) {
+export function ReportList({ reports, networks, zone, asked, onChanged }: ReportListProps) {
   const names = new Map(networks.map(({ id, name }) => [id, name]));
   return (
     <Stack component="ul" gap="sm" m={0} p={0} aria-label="Reports" style={{ listStyle: 'none' }}>
@@ -24,7 +26,7 @@ export function ReportList({ reports, networks, zone, asked }: ReportListProps) 
           p="md"
           style={report.id === asked ? { borderColor: 'var(--mantine-primary-color-filled)' } : undefined}
         >
-          <ReportItem report={report} names={names} zone={zone} />
+          <ReportItem report={report} names={names} zone={zone} onChanged={onChanged} />
         </Paper>
       ))}
     </Stack>

@@ -4,7 +4,7 @@ import type { ReactNode } from 'react';
 import type { Connection } from '../../api/types';
 import { Name } from '../../components/Name';
 import { formatBytes, formatCount } from '../../format/bytes';
-import { describeType, formatAddress, formatRelay } from '../../format/connections';
+import { describeType, formatAddress, formatNetwork, formatRelay } from '../../format/connections';
 import { formatDuration } from '../../format/durations';
 import { formatTime } from '../../format/times';
 import { StatusText } from './StatusText';
@@ -32,7 +32,7 @@ export function ConnectionDetails({ connection, zone, onClose }: ConnectionDetai
 }
 
 function Facts({ connection, zone }: { connection: Connection; zone: string }) {
-  const { resource, connector, remote_network, user, service_account: account, relays } = connection;
+  const { resource, connector, remote_network, user, service_account: account, client_network: network, relays } = connection;
   const ended = connection.status === 'NORMAL';
   return (
     <dl className="details">
@@ -65,6 +65,9 @@ function Facts({ connection, zone }: { connection: Connection; zone: string }) {
       </Fact>
       <Fact name="Client IP address">
         <Name value={connection.client_ip} />
+      </Fact>
+      <Fact name="Client network" shown={Boolean(network)}>
+        <Name value={network && formatNetwork(network)} />
       </Fact>
       <Fact name="Resource">
         <NameAndId name={resource.address} id={resource.id} />

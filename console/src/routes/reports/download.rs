@@ -1,0 +1,106 @@
+//! Giving out files of reports.
+
+use std::net::SocketAddr;
+
+use axum::body::Body;
+use axum::extract::{ConnectInfo, State};
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::response::Response;
+use schemas::report_event::{ReportEvent, ReportEventType};
+use schemas::times::Moment;
+
+use super::{ASK_MAX, found};
+use crate::app::App;
+use crate::error::{ErrorBody, Refusal};
+use crate::routes::extract::UrlId;
+use crate::session::SignedIn;
+
+/// The file. One range of bytes may be asked for.
+#[utoipa::path(get, path = "/api/v1/reports/{id}/download", params(("id" = String, Path)), responses(
+    (status = 200, description = "The file"), (status = 206, description = "A range of it"),
+    (status = 401, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody),
+    (status = 416, body = ErrorBody), (status = 503, body = ErrorBody)))]
+pub(crate) async fn download(
+    State(app): State<App>,
+    signed_in: SignedIn,
+    ConnectInfo(address): ConnectInfo<SocketAddr>,
+    UrlId(id): UrlId,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    let state = found(&app, &signed_in, &id)?;
+    let (Some(key), Some(name)) = (&state.object_key, &state.file_name) else { return Err(Refusal::NotCompleted) };
+    let size = app.store.size(key).await?;
+    let asked = headers.get(header::RANGE).and_then(|value| value.to_str().ok());
+    let range = asked.map(|text| byte_range(text, size)).transpose()?.flatten();
+    // Who asks for the head only is given nothing.
+    let body = if method == Method::HEAD {
+        Body::empty()
+    } else {
+        let stream = app.store.read(key, range.clone()).await?;
+        let event = ReportEvent {
+            actor: Some(signed_in.account),
+            actor_address: Some(address.ip().to_string()),
+            ..ReportEvent::new(state.id, signed_in.tenant, ReportEventType::Downloaded, Moment::now())
+        };
+        // No file without its event.
+        let noted = tokio::time::timeout(ASK_MAX, app.outside.append(&event)).await;
+        noted.map_err(|_| Refusal::Away("the event log"))??;
+        app.metrics.downloads.inc();
+        Body::from_stream(stream)
+    };
+    let length = range.as_ref().map_or(size, |range| range.end - range.start);
+    let mut response = Response::builder()
+        .status(if range.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK })
+        .header(header::CONTENT_TYPE, content_type(name))
+        // The name is made of a slug and times: nothing in it needs quoting.
+        .header(header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\""))
+        .header(header::ACCEPT_RANGES, "bytes")
+        .header(header::CONTENT_LENGTH, length);
+    if let Some(range) = range {
+        response = response.header(header::CONTENT_RANGE, format!("bytes {}-{}/{size}", range.start, range.end - 1));
+    }
+    response.body(body).map_err(|_| Refusal::Away("the store"))
+}
+
+/// The one range that a `Range` header asks for; `None` where it asks for what is not served in part: then the whole file is.
+fn byte_range(text: &str, size: u64) -> Result<Option<std::ops::Range<u64>>, Refusal> {
+    let Some((first, last)) = text.strip_prefix("bytes=").and_then(|range| range.split_once('-')) else {
+        return Ok(None);
+    };
+    if last.contains(',') {
+        return Ok(None);
+    }
+    let range = match (first.parse::<u64>(), last.parse::<u64>()) {
+        (Ok(first), Ok(last)) => first..last.saturating_add(1).min(size),
+        (Ok(first), Err(_)) if last.is_empty() => first..size,
+        (Err(_), Ok(length)) if first.is_empty() => size.saturating_sub(length)..size,
+        _ => return Ok(None),
+    };
+    if range.is_empty() { Err(Refusal::OutsideOfFile) } else { Ok(Some(range)) }
+}
+
+/// By the end of a file's name.
+fn content_type(name: &str) -> &'static str {
+    match name.rsplit('.').next() {
+        Some("gz") => "application/gzip",
+        Some("zst") => "application/zstd",
+        _ => "text/csv; charset=utf-8",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_range_is_served_and_others_are_not() {
+        assert_eq!(byte_range("bytes=0-9", 100), Ok(Some(0..10)));
+        assert_eq!(byte_range("bytes=90-", 100), Ok(Some(90..100)));
+        assert_eq!(byte_range("bytes=-5", 100), Ok(Some(95..100)));
+        assert_eq!(byte_range("bytes=90-500", 100), Ok(Some(90..100)));
+        assert_eq!(byte_range("bytes=100-", 100), Err(Refusal::OutsideOfFile));
+        assert_eq!(byte_range("bytes=0-1,5-6", 100), Ok(None));
+        assert_eq!(byte_range("lines=0-1", 100), Ok(None));
+    }
+}

@@ -1,0 +1,181 @@
+//! Asking for reports, cancelling them and asking again.
+
+pub(crate) mod changes;
+pub(crate) mod download;
+pub(crate) mod shown;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::{ConnectInfo, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use report_life::{Actor, Journal, ReportState};
+use schemas::ids::{RemoteNetworkId, ReportId};
+use schemas::report_request::{BarrierOffset, Compression, ReportFilter, ReportFormat, ReportKind, ReportRequest};
+use schemas::times::Moment;
+use serde::Deserialize;
+use traffic_query::time_range::in_utc;
+use utoipa::{IntoParams, ToSchema};
+
+use self::shown::{FileCompression, Report, Reports};
+use crate::app::App;
+use crate::error::{ErrorBody, Refusal};
+use crate::routes::extract::{JsonBody, UrlId, UrlQuery};
+use crate::session::SignedIn;
+
+/// How long Kafka may take to take a request.
+const ASK_MAX: Duration = Duration::from_secs(10);
+/// Remote Networks that one report may name.
+const NETWORKS_MAX: usize = 1_000;
+
+/// What is asked for. Times are local in `zone`, or carry an offset.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewReport {
+    /// First end time, such as `2026-11-01T00:00`.
+    from: String,
+    /// First end time after it.
+    to: String,
+    /// IANA name.
+    zone: String,
+    /// Ids; empty means all.
+    #[serde(default)]
+    remote_networks: Vec<String>,
+    /// Rows for denied attempts too.
+    #[serde(default)]
+    denied: bool,
+    /// `none`, `gzip` or `zstd`.
+    #[serde(default)]
+    compression: FileCompression,
+}
+
+/// How many.
+#[derive(Debug, Deserialize, IntoParams)]
+pub(crate) struct Limit {
+    /// At most so many, up to 500.
+    #[serde(default = "fifty")]
+    limit: usize,
+}
+
+fn fifty() -> usize {
+    50
+}
+
+/// Ask for a report.
+#[utoipa::path(post, path = "/api/v1/reports", request_body = NewReport, responses(
+    (status = 201, body = Report), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
+    (status = 403, body = ErrorBody), (status = 413, body = ErrorBody), (status = 429, body = ErrorBody),
+    (status = 503, body = ErrorBody)))]
+pub(crate) async fn ask(
+    State(app): State<App>,
+    signed_in: SignedIn,
+    JsonBody(new): JsonBody<NewReport>,
+) -> Result<Response, Refusal> {
+    let range = in_utc(&new.from, &new.to, &new.zone)?;
+    if new.remote_networks.len() > NETWORKS_MAX {
+        return Err(Refusal::field("remote_networks", format!("has more than {NETWORKS_MAX} ids")));
+    }
+    let networks = new.remote_networks.iter().map(|id| id.parse::<RemoteNetworkId>().map(i64::from));
+    let remote_networks =
+        networks.collect::<Result<_, _>>().map_err(|_| Refusal::field("remote_networks", "holds what is no id"))?;
+    within_limits(&app, &signed_in)?;
+    let asking = async {
+        let ends = app.outside.stable_ends().await?;
+        let request = ReportRequest {
+            report_id: ReportId::generate(),
+            tenant: signed_in.tenant,
+            kind: ReportKind::Events,
+            format: ReportFormat::Csv,
+            compression: match new.compression {
+                FileCompression::None => Compression::None,
+                FileCompression::Gzip => Compression::Gzip,
+                FileCompression::Zstd => Compression::Zstd,
+            },
+            range_from: range.from,
+            range_to: range.to,
+            zone: new.zone,
+            filter: ReportFilter { remote_networks, denied: new.denied, ..ReportFilter::default() },
+            columns: Vec::new(),
+            requested_by: signed_in.account,
+            requested_at: Moment::now(),
+            receivers: vec![signed_in.email],
+            barrier: ends.into_iter().map(|(partition, offset)| BarrierOffset { partition, offset }).collect(),
+        };
+        app.outside.request(&request).await?;
+        Ok::<_, Refusal>(request)
+    };
+    let request = tokio::time::timeout(ASK_MAX, asking).await.map_err(|_| Refusal::Away("the event log"))??;
+    let state = ReportState::begun_by(&Journal::requested(&request));
+    Ok((StatusCode::CREATED, Json(Report::from(state))).into_response())
+}
+
+/// Reports, newest first.
+#[utoipa::path(get, path = "/api/v1/reports", params(Limit), responses(
+    (status = 200, body = Reports), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody)))]
+pub(crate) async fn list(
+    State(app): State<App>,
+    signed_in: SignedIn,
+    UrlQuery(limit): UrlQuery<Limit>,
+) -> Json<Reports> {
+    let found = app.book.list(&signed_in.tenant, limit.limit.min(500));
+    Json(Reports { reports: found.into_iter().map(Report::from).collect() })
+}
+
+/// Whether the tenant may ask for one more. The exporter looks again: what was asked for a moment ago may not be in the book yet.
+fn within_limits(app: &App, signed_in: &SignedIn) -> Result<(), Refusal> {
+    let now = Moment::now();
+    Ok(app.config.limits.check(&app.book.usage(&signed_in.tenant, None, now), now)?)
+}
+
+/// The tenant's own report of this id.
+fn found(app: &App, signed_in: &SignedIn, id: &str) -> Result<ReportState, Refusal> {
+    let id: ReportId = id.parse().map_err(|_| Refusal::NotFound)?;
+    app.book.get(&signed_in.tenant, id).ok_or(Refusal::NotFound)
+}
+
+/// One report.
+#[utoipa::path(get, path = "/api/v1/reports/{id}", params(("id" = String, Path)), responses(
+    (status = 200, body = Report), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody)))]
+pub(crate) async fn get(
+    State(app): State<App>,
+    signed_in: SignedIn,
+    UrlId(id): UrlId,
+) -> Result<Json<Report>, Refusal> {
+    found(&app, &signed_in, &id).map(|state| Json(state.into()))
+}
+
+/// Ask for a report's end. It comes within a moment, and nothing is left of the file; one that is completed first stays.
+#[utoipa::path(post, path = "/api/v1/reports/{id}/cancel", params(("id" = String, Path)), responses(
+    (status = 202, body = Report), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
+    (status = 404, body = ErrorBody), (status = 409, body = ErrorBody), (status = 503, body = ErrorBody)))]
+pub(crate) async fn cancel(
+    State(app): State<App>,
+    signed_in: SignedIn,
+    ConnectInfo(address): ConnectInfo<SocketAddr>,
+    UrlId(id): UrlId,
+) -> Result<Response, Refusal> {
+    let mut state = found(&app, &signed_in, &id)?;
+    let actor = Actor { account: signed_in.account, address: Some(address.ip().to_string()) };
+    let event = state.cancel(actor, Moment::now())?;
+    let noted = tokio::time::timeout(ASK_MAX, app.outside.append(&event)).await;
+    noted.map_err(|_| Refusal::Away("the event log"))??;
+    state.apply(&event);
+    Ok((StatusCode::ACCEPTED, Json(Report::from(state))).into_response())
+}
+
+/// Ask again for a report that failed, was cancelled or has expired: the same range, and what was on Kafka when it was asked for first.
+#[utoipa::path(post, path = "/api/v1/reports/{id}/retry", params(("id" = String, Path)), responses(
+    (status = 202, body = Report), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
+    (status = 404, body = ErrorBody), (status = 409, body = ErrorBody), (status = 429, body = ErrorBody),
+    (status = 503, body = ErrorBody)))]
+pub(crate) async fn retry(State(app): State<App>, signed_in: SignedIn, UrlId(id): UrlId) -> Result<Response, Refusal> {
+    let mut state = found(&app, &signed_in, &id)?;
+    let request = state.ask_again(signed_in.account.clone(), Moment::now())?;
+    within_limits(&app, &signed_in)?;
+    let asked = tokio::time::timeout(ASK_MAX, app.outside.request_again(&request)).await;
+    asked.map_err(|_| Refusal::Away("the event log"))??;
+    state.apply(&Journal::retried(&request));
+    Ok((StatusCode::ACCEPTED, Json(Report::from(state))).into_response())
+}

@@ -1,0 +1,105 @@
+//! A report as it is shown.
+
+use report_life::{Phase, ReportState};
+use schemas::report_request::Compression;
+use serde::{Deserialize, Serialize};
+use traffic_query::time_range::rfc3339;
+use utoipa::ToSchema;
+
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum FileCompression {
+    #[default]
+    None,
+    Gzip,
+    Zstd,
+}
+
+/// A report as the API shows it.
+#[must_use]
+pub fn report_json(state: ReportState) -> serde_json::Value {
+    serde_json::json!(Report::from(state))
+}
+
+/// How far a report is.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Report {
+    id: String,
+    /// `requested`, `waiting`, `running`, `completed`, `failed`, `cancelled`, `expired`.
+    state: &'static str,
+    /// Somebody wants it no more; it ends in a moment.
+    cancel_requested: bool,
+    requested_at: Option<String>,
+    requested_by: Option<String>,
+    /// UTC.
+    from: Option<String>,
+    /// UTC.
+    to: Option<String>,
+    zone: Option<String>,
+    remote_networks: Vec<String>,
+    denied: bool,
+    compression: FileCompression,
+    /// While it waits: events that are not stored yet, of those that it has to hold.
+    events_behind: Option<i64>,
+    rows: i64,
+    rows_expected: Option<i64>,
+    slices: i64,
+    slices_expected: Option<i64>,
+    /// While it runs, and once it has run for a few seconds.
+    rows_per_second: Option<i64>,
+    /// While it runs: when it will be completed, by what is known now.
+    ends_at: Option<String>,
+    size_bytes: i64,
+    file_name: Option<String>,
+    reason: Option<String>,
+    completed_at: Option<String>,
+    /// When the file will be deleted; absent where it stays.
+    expires_at: Option<String>,
+    notified: usize,
+    downloads: u64,
+}
+
+impl From<ReportState> for Report {
+    fn from(state: ReportState) -> Self {
+        let request = state.request.as_ref();
+        let pace = Some(state.pace).filter(|_| state.phase == Phase::Running);
+        Self {
+            id: state.id.to_string(),
+            state: state.phase.name(),
+            cancel_requested: state.cancel_requested,
+            requested_at: request.map(|it| rfc3339(it.requested_at)),
+            requested_by: request.map(|it| it.requested_by.clone()),
+            from: request.map(|it| rfc3339(it.range_from)),
+            to: request.map(|it| rfc3339(it.range_to)),
+            zone: request.map(|it| it.zone.clone()),
+            remote_networks: request
+                .map(|it| it.filter.remote_networks.iter().map(i64::to_string).collect())
+                .unwrap_or_default(),
+            denied: request.is_some_and(|it| it.filter.denied),
+            compression: match request.map(|it| it.compression) {
+                Some(Compression::Gzip) => FileCompression::Gzip,
+                Some(Compression::Zstd) => FileCompression::Zstd,
+                Some(Compression::None | Compression::Unknown) | None => FileCompression::None,
+            },
+            events_behind: state.events_behind.filter(|_| state.phase == Phase::Waiting),
+            rows: state.rows,
+            rows_expected: state.rows_expected,
+            slices: state.slices,
+            slices_expected: state.slices_expected,
+            rows_per_second: pace.and_then(|pace| pace.rows_per_second()),
+            ends_at: pace.and_then(|pace| pace.ends_at(state.rows_expected?)).map(rfc3339),
+            size_bytes: state.size_bytes,
+            file_name: state.file_name,
+            reason: state.reason,
+            completed_at: state.ended_at.map(rfc3339),
+            expires_at: state.expires_at.map(rfc3339),
+            notified: state.notified.len(),
+            downloads: state.downloads,
+        }
+    }
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Reports {
+    pub(crate) reports: Vec<Report>,
+}

@@ -1,0 +1,67 @@
+//! Files that were kept long enough: deleted, and then said to be. Every exporter looks after them; what two do is done once.
+
+use std::time::Duration;
+
+use report_life::JournalError;
+use schemas::report_event::{ReportEvent, ReportEventType};
+use schemas::times::Moment;
+
+use crate::adapters::Outside;
+use crate::life::Life;
+
+/// How often it is looked for them.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
+
+/// Goes on until it is dropped.
+pub(crate) async fn expire<O: Outside>(life: &Life<O>) -> Result<(), JournalError> {
+    loop {
+        for state in life.outside.due() {
+            let Some(key) = &state.object_key else { continue };
+            // One that cannot be deleted now is in the next round.
+            if life.patiently("deleting a file", || life.outside.delete_file(key)).await.is_some() {
+                let expired = ReportEventType::Expired;
+                life.outside.append(&ReportEvent::new(state.id, state.tenant.clone(), expired, Moment::now())).await?;
+                life.metrics.expired.inc();
+                tracing::info!(report = %state.id, "a file was kept long enough");
+            }
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use report_life::Phase;
+    use report_store::StoreError;
+
+    use super::*;
+    use crate::config::Config;
+    use crate::fakes::Fake;
+    use crate::stages::check_request::tests::request;
+
+    #[tokio::test(start_paused = true)]
+    async fn file_is_deleted_when_its_time_has_come_and_not_before() {
+        let fake = Fake::default();
+        let life = fake.life_with(Config { keep_days: 30, ..Config::default() });
+        life.live(&request()).await.unwrap();
+        let state = || fake.0.book.lock().unwrap()[&request().report_id].clone();
+        let kept = state().expires_at.unwrap().as_micros() - state().ended_at.unwrap().as_micros();
+        assert_eq!(kept, 30 * 86_400_000_000);
+        let rounds = || tokio::time::timeout(Duration::from_secs(200), expire(&life));
+        assert!(rounds().await.is_err());
+        assert_eq!((state().phase, fake.0.files.lock().unwrap().len()), (Phase::Completed, 1));
+
+        fake.0.book.lock().unwrap().get_mut(&request().report_id).unwrap().expires_at = Some(Moment::FIRST);
+        let away = StoreError::Failed { action: "deleting", reason: "no route".to_owned() };
+        let calls = fake.0.calls("delete");
+        fake.0.delete_faults.lock().unwrap().insert(calls, away);
+        assert!(rounds().await.is_err());
+        assert_eq!((state().phase, state().object_key, fake.0.files.lock().unwrap().len()), (Phase::Expired, None, 0));
+        assert_eq!(fake.0.done().iter().filter(|it| *it == "Expired").count(), 1);
+        assert_eq!(life.metrics.expired.get(), 1);
+        // Asked for again, it is made again.
+        let again = state().ask_again("admin".to_owned(), Moment::now()).unwrap();
+        life.live(&again).await.unwrap();
+        assert_eq!((state().phase, fake.0.files.lock().unwrap().len()), (Phase::Completed, 1));
+    }
+}

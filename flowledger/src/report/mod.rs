@@ -1,0 +1,238 @@
+//! `flowledger report`: reports for an operator at a terminal, beside the services. It reads and writes the same events as the console;
+//! the configuration is what lets it in, so the tenant is an option here.
+//!
+//! Answers go to standard output, progress and the last word to standard error. It went well when what was asked for came about: with
+//! `--follow`, when the report was completed.
+
+mod options;
+mod print;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, bail, ensure};
+use futures_util::TryStreamExt;
+use kafka_io::{Producer, admin};
+use report_life::{Actor, FollowError, Journal, Phase, ReportState, SharedBook, follow};
+use report_store::ReportStore;
+use schema_registry::Registry;
+use schemas::ids::ReportId;
+use schemas::report_event::{ReportEvent, ReportEventType};
+use schemas::report_request::{BarrierOffset, ReportFilter, ReportFormat, ReportKind, ReportRequest};
+use schemas::times::Moment;
+use schemas::topics::CONNECTION_EVENTS;
+use service_kit::CancellationToken;
+use tempfile::NamedTempFile;
+use tokio::io::AsyncWriteExt;
+use tokio::task::JoinHandle;
+use traffic_query::time_range::in_utc;
+
+pub(crate) use self::options::ReportCommand;
+use self::options::{NewOptions, SelectOptions};
+use crate::cli::CommonOptions;
+use crate::config::Config;
+
+/// How long Kafka and the registry may take until all events of reports are read, or something is written.
+const KAFKA_MAX: Duration = Duration::from_secs(60);
+
+pub(crate) async fn run(command: ReportCommand) -> anyhow::Result<()> {
+    match command {
+        ReportCommand::New { select, new, follow } => {
+            let desk = Desk::open(&select).await?;
+            let id = desk.ask(&select, new).await?;
+            let state = desk.until(id, |_| true).await?;
+            if select.json {
+                print::one(state, true)?;
+            } else {
+                crate::output::line(&id.to_string())?;
+            }
+            if follow { desk.follow(id).await } else { Ok(()) }
+        }
+        ReportCommand::List { select, limit } => {
+            let desk = Desk::open(&select).await?;
+            Ok(print::list(desk.book.list(&select.tenant, limit), select.json)?)
+        }
+        ReportCommand::Show { select, report, follow } => {
+            let desk = Desk::open(&select).await?;
+            let state = desk.found(&select, report)?;
+            if !follow {
+                return Ok(print::one(state, select.json)?);
+            }
+            let ended = desk.follow(report).await;
+            print::one(desk.found(&select, report)?, select.json)?;
+            ended
+        }
+        ReportCommand::Cancel { select, report } => {
+            let desk = Desk::open(&select).await?;
+            let actor = Actor { account: select.actor(), address: None };
+            let event = desk.found(&select, report)?.cancel(actor, Moment::now())?;
+            within(desk.journal().await?.append(&event)).await??;
+            said("it ends as soon as an exporter sees it");
+            Ok(())
+        }
+        ReportCommand::Retry { select, report, follow } => {
+            let desk = Desk::open(&select).await?;
+            let request = desk.found(&select, report)?.ask_again(select.actor(), Moment::now())?;
+            desk.within_limits(&select)?;
+            within(desk.journal().await?.request_again(&request)).await??;
+            // What is followed is not the end that it came to before.
+            let asked_at = request.requested_at;
+            desk.until(report, move |state| state.request.as_ref().is_some_and(|it| it.requested_at >= asked_at))
+                .await?;
+            if follow { desk.follow(report).await } else { Ok(()) }
+        }
+        ReportCommand::Download { select, report, output, force } => {
+            let desk = Desk::open(&select).await?;
+            desk.download(&select, report, output, force).await
+        }
+    }
+}
+
+/// Where reports are asked for and looked at.
+struct Desk {
+    config: Config,
+    registry: Registry,
+    book: SharedBook,
+    following: JoinHandle<Result<(), FollowError>>,
+}
+
+impl Desk {
+    /// Returns when all events are read.
+    async fn open(select: &SelectOptions) -> anyhow::Result<Self> {
+        let options = CommonOptions { config: select.config.clone(), ..CommonOptions::default() };
+        let config = crate::services::loaded(&options, |_| Ok(()))?.context("no config")?;
+        let (registry, book) = (Registry::new(&config.registry)?, SharedBook::default());
+        let stop = CancellationToken::new();
+        let mut following = tokio::spawn(follow(config.kafka.clone(), registry.clone(), book.clone(), stop));
+        tokio::select! {
+            read = within(book.caught_up()) => read?,
+            ended = &mut following => ended??,
+        }
+        Ok(Self { config, registry, book, following })
+    }
+
+    async fn journal(&self) -> anyhow::Result<Journal> {
+        let producer = Producer::new(&self.config.kafka, "flowledger-report")?;
+        let opened = within(Journal::open(producer, &self.registry, &CancellationToken::new())).await?;
+        Ok(opened.context("the registry does not answer")??)
+    }
+
+    fn found(&self, select: &SelectOptions, report: ReportId) -> anyhow::Result<ReportState> {
+        self.book.get(&select.tenant, report).with_context(|| format!("{} has no report {report}", select.tenant))
+    }
+
+    fn within_limits(&self, select: &SelectOptions) -> anyhow::Result<()> {
+        let now = Moment::now();
+        let over = self.config.limits.check(&self.book.usage(&select.tenant, None, now), now);
+        over.map_err(|over| anyhow::anyhow!("{}: {over}", over.limit))
+    }
+
+    async fn ask(&self, select: &SelectOptions, new: NewOptions) -> anyhow::Result<ReportId> {
+        let range = in_utc(&new.from, &new.to, &new.zone).map_err(|error| anyhow::anyhow!("--{error}"))?;
+        self.within_limits(select)?;
+        let ends = within(admin::stable_ends(&self.config.kafka, CONNECTION_EVENTS.name)).await??;
+        let request = ReportRequest {
+            report_id: ReportId::generate(),
+            tenant: select.tenant.clone(),
+            kind: ReportKind::Events,
+            format: ReportFormat::Csv,
+            compression: new.compression.into(),
+            range_from: range.from,
+            range_to: range.to,
+            zone: new.zone,
+            filter: ReportFilter {
+                remote_networks: new.networks.into_iter().map(i64::from).collect(),
+                denied: new.denied,
+                ..ReportFilter::default()
+            },
+            columns: Vec::new(),
+            requested_by: select.actor(),
+            requested_at: Moment::now(),
+            receivers: new.receivers,
+            barrier: ends.into_iter().map(|(partition, offset)| BarrierOffset { partition, offset }).collect(),
+        };
+        within(self.journal().await?.request(&request)).await??;
+        Ok(request.report_id)
+    }
+
+    /// Waits until a report is as is wanted.
+    async fn until(&self, report: ReportId, wanted: impl Fn(&ReportState) -> bool) -> anyhow::Result<ReportState> {
+        let ended = async {
+            while !self.following.is_finished() {
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+        };
+        tokio::select! {
+            state = self.book.wait_for(report, wanted) => Ok(state),
+            () = ended => bail!("the events of reports cannot be followed any more"),
+        }
+    }
+
+    /// Says how far a report is until it is at its end; an error where that is not its file.
+    async fn follow(&self, report: ReportId) -> anyhow::Result<()> {
+        let mut last = String::new();
+        loop {
+            let state = self.until(report, |state| print::progress(state) != last).await?;
+            last = print::progress(&state);
+            said(&last);
+            match state.phase {
+                Phase::Completed => return Ok(()),
+                phase if phase.is_final() => bail!("the report is {}", phase.name()),
+                _ => {}
+            }
+        }
+    }
+
+    async fn download(
+        &self,
+        select: &SelectOptions,
+        report: ReportId,
+        output: Option<PathBuf>,
+        force: bool,
+    ) -> anyhow::Result<()> {
+        let state = self.found(select, report)?;
+        let (Some(key), Some(name)) = (&state.object_key, &state.file_name) else {
+            bail!("the report is {}: it has no file", state.phase.name());
+        };
+        let output = output.unwrap_or_else(|| PathBuf::from(name));
+        ensure!(force || !output.exists(), "{} is there: --force replaces it", output.display());
+        let store = ReportStore::open(&self.config.store)?;
+        let mut stream = store.read(key, None).await?;
+        // No file without its event.
+        let event = ReportEvent {
+            actor: Some(select.actor()),
+            ..ReportEvent::new(state.id, state.tenant.clone(), ReportEventType::Downloaded, Moment::now())
+        };
+        within(self.journal().await?.append(&event)).await??;
+        let folder = output.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let file = NamedTempFile::new_in(folder).with_context(|| format!("{} cannot be written", folder.display()))?;
+        let mut writing = tokio::fs::File::from_std(file.reopen()?);
+        let mut size = 0_i64;
+        while let Some(piece) = stream.try_next().await? {
+            writing.write_all(&piece).await?;
+            size += i64::try_from(piece.len())?;
+        }
+        writing.sync_all().await?;
+        ensure!(size == state.size_bytes, "the store gave {size} bytes of {}", state.size_bytes);
+        // Nobody's file is replaced that came meanwhile.
+        let kept = if force { file.persist(&output) } else { file.persist_noclobber(&output) };
+        kept.map_err(|error| error.error).with_context(|| format!("{} cannot be written", output.display()))?;
+        said(&format!("{}: {size} bytes", output.display()));
+        Ok(())
+    }
+}
+
+impl Drop for Desk {
+    fn drop(&mut self) {
+        self.following.abort();
+    }
+}
+
+async fn within<T>(work: impl Future<Output = T>) -> anyhow::Result<T> {
+    tokio::time::timeout(KAFKA_MAX, work).await.context("Kafka or the registry does not answer")
+}
+
+#[expect(clippy::print_stderr, reason = "what is no answer goes beside it")]
+fn said(text: &str) {
+    eprintln!("flowledger: {text}");
+}

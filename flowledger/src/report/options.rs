@@ -1,0 +1,144 @@
+//! The command line of `flowledger report`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+use schemas::ids::{RemoteNetworkId, ReportId, Tenant};
+use schemas::report_request::Compression;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ReportCommand {
+    /// Ask for a report; prints its id.
+    New {
+        #[command(flatten)]
+        select: SelectOptions,
+        #[command(flatten)]
+        new: NewOptions,
+        /// Wait for its end, and say how far it is.
+        #[arg(long)]
+        follow: bool,
+    },
+    /// Reports, newest first.
+    List {
+        #[command(flatten)]
+        select: SelectOptions,
+        /// At most so many.
+        #[arg(long, default_value_t = 50, value_name = "N")]
+        limit: usize,
+    },
+    /// One report.
+    Show {
+        #[command(flatten)]
+        select: SelectOptions,
+        /// Its id.
+        #[arg(value_name = "REPORT")]
+        report: ReportId,
+        /// Wait for its end, and say how far it is.
+        #[arg(long)]
+        follow: bool,
+    },
+    /// End a report that waits or is made; nothing is left of its file.
+    Cancel {
+        #[command(flatten)]
+        select: SelectOptions,
+        /// Its id.
+        #[arg(value_name = "REPORT")]
+        report: ReportId,
+    },
+    /// Ask again for a report that failed, was cancelled or has expired.
+    Retry {
+        #[command(flatten)]
+        select: SelectOptions,
+        /// Its id.
+        #[arg(value_name = "REPORT")]
+        report: ReportId,
+        /// Wait for its end, and say how far it is.
+        #[arg(long)]
+        follow: bool,
+    },
+    /// Write a report's file; it is there only when it is whole.
+    Download {
+        #[command(flatten)]
+        select: SelectOptions,
+        /// Its id.
+        #[arg(value_name = "REPORT")]
+        report: ReportId,
+        /// Where it goes [default: its own name, in this folder].
+        #[arg(long, value_name = "FILE")]
+        output: Option<PathBuf>,
+        /// Replace a file that is there.
+        #[arg(long)]
+        force: bool,
+    },
+}
+
+/// Whose reports, who asks, and how it is shown.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct SelectOptions {
+    /// Configuration file; the environment (`FLOWLEDGER__SECTION__KEY`) wins over it.
+    #[arg(long, env = "FLOWLEDGER_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Tenant whose reports they are.
+    #[arg(long)]
+    pub(crate) tenant: Tenant,
+    /// Who asks, as the events of the report say [default: the account on this machine].
+    #[arg(long, value_name = "NAME")]
+    pub(crate) by: Option<String>,
+    /// One JSON object a line.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+impl SelectOptions {
+    pub(crate) fn actor(&self) -> String {
+        self.by.clone().or_else(|| std::env::var("USER").ok()).unwrap_or_else(|| "operator".to_owned())
+    }
+}
+
+/// What is asked for.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct NewOptions {
+    /// First end time: `2026-11-01T00:00` in the zone, or with an offset.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) from: String,
+    /// First end time after it.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) to: String,
+    /// IANA name of the zone that times are meant in.
+    #[arg(long, default_value = "UTC", value_name = "ZONE")]
+    pub(crate) zone: String,
+    /// Only this Remote Network; may be given more than once.
+    #[arg(long = "network", value_name = "ID")]
+    pub(crate) networks: Vec<RemoteNetworkId>,
+    /// Rows for denied attempts too.
+    #[arg(long)]
+    pub(crate) denied: bool,
+    /// How the file is packed.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) compression: CompressionOption,
+    /// Who gets a mail when it is ready; may be given more than once.
+    #[arg(long = "receiver", value_name = "E-MAIL")]
+    pub(crate) receivers: Vec<String>,
+}
+
+/// How the file is packed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CompressionOption {
+    /// As it is.
+    #[default]
+    None,
+    /// gzip.
+    Gzip,
+    /// Zstandard.
+    Zstd,
+}
+
+impl From<CompressionOption> for Compression {
+    fn from(option: CompressionOption) -> Self {
+        match option {
+            CompressionOption::None => Self::None,
+            CompressionOption::Gzip => Self::Gzip,
+            CompressionOption::Zstd => Self::Zstd,
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! Section `limits`: what one tenant may ask for. The exporter holds to it whoever asks; the console says it before.
+
+use schemas::ids::ReportId;
+use schemas::times::Moment;
+use serde::{Deserialize, Serialize};
+use service_kit::config::{RangeError, Validate, in_range};
+
+use crate::state::{Phase, ReportState};
+
+/// Microseconds of a day.
+const DAY: i64 = 86_400_000_000;
+
+/// Of each tenant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Reports that one exporter makes at once, 1 to 64; others wait.
+    pub running: usize,
+    /// Reports that wait or are made, 1 to 500; others are refused.
+    pub open: usize,
+    /// Rows of reports a day of UTC, 1 or more.
+    pub rows_a_day: u64,
+    /// Bytes of files a day of UTC, 1 or more.
+    pub bytes_a_day: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { running: 2, open: 50, rows_a_day: 10_000_000_000, bytes_a_day: 2_000_000_000_000 }
+    }
+}
+
+impl Validate for Limits {
+    fn validate(&self) -> Result<(), RangeError> {
+        in_range("running", self.running, 1..=64)?;
+        in_range("open", self.open, 1..=500)?;
+        in_range("rows_a_day", self.rows_a_day, 1..=u64::MAX)?;
+        in_range("bytes_a_day", self.bytes_a_day, 1..=u64::MAX)
+    }
+}
+
+/// What of its limits a tenant has used up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Reports that wait or are made.
+    pub open: usize,
+    /// Rows of today's reports: of those that ended, and that are expected of those that are made.
+    pub rows: u64,
+    /// Bytes of today's files.
+    pub bytes: u64,
+}
+
+/// More than a tenant may have.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct OverLimit {
+    /// The limit.
+    pub limit: &'static str,
+    /// In words for an admin.
+    pub message: String,
+    /// When it will work again, where that is known.
+    pub again_at: Option<Moment>,
+}
+
+impl Usage {
+    /// Of a tenant's reports, on the day of `now`; of those that are open, only such as were there before `report`, which itself counts nowhere.
+    pub fn of<'a>(reports: impl IntoIterator<Item = &'a ReportState>, report: Option<ReportId>, now: Moment) -> Self {
+        let today = day_of(now);
+        let mut usage = Self::default();
+        for it in reports.into_iter().filter(|it| report != Some(it.id)) {
+            usage.open += usize::from(!it.phase.is_final() && report.is_none_or(|report| it.id < report));
+            let expected = if it.phase == Phase::Running { it.rows_expected.unwrap_or(0) } else { 0 };
+            if it.ended_at.map_or(it.phase == Phase::Running, |at| day_of(at) == today) {
+                usage.rows = usage.rows.saturating_add(unsigned(it.rows.max(expected)));
+                usage.bytes = usage.bytes.saturating_add(unsigned(it.size_bytes));
+            }
+        }
+        usage
+    }
+}
+
+impl Limits {
+    /// Whether one more may be asked for.
+    ///
+    /// # Errors
+    /// The limit that is reached.
+    pub fn check(&self, usage: &Usage, now: Moment) -> Result<(), OverLimit> {
+        if usage.open >= self.open {
+            let message =
+                format!("{} reports wait or are made, as many as may; ask again when one has ended", usage.open);
+            return Err(OverLimit { limit: "limits.open", message, again_at: None });
+        }
+        let used_up = |limit, what: &str, used: u64, most: u64| {
+            let message = format!("reports of today have {used} of {most} {what} a day; ask again after midnight UTC");
+            Err(OverLimit { limit, message, again_at: Some(after(now)) })
+        };
+        if usage.rows >= self.rows_a_day {
+            return used_up("limits.rows_a_day", "rows", usage.rows, self.rows_a_day);
+        }
+        if usage.bytes >= self.bytes_a_day {
+            return used_up("limits.bytes_a_day", "bytes", usage.bytes, self.bytes_a_day);
+        }
+        Ok(())
+    }
+
+    /// Whether one with so many rows may be made.
+    ///
+    /// # Errors
+    /// The limit that would be passed.
+    pub fn check_planned(&self, usage: &Usage, rows: u64, now: Moment) -> Result<(), OverLimit> {
+        self.check(usage, now)?;
+        let (limit, most) = ("limits.rows_a_day", self.rows_a_day);
+        if rows > most {
+            let message = format!("it has {rows} rows, and reports may have {most} a day; choose a shorter range");
+            return Err(OverLimit { limit, message, again_at: None });
+        }
+        if usage.rows.saturating_add(rows) > most {
+            let message = format!(
+                "it has {rows} rows, and reports of today have {} of {most} a day; ask again after midnight UTC",
+                usage.rows
+            );
+            return Err(OverLimit { limit, message, again_at: Some(after(now)) });
+        }
+        Ok(())
+    }
+}
+
+fn day_of(moment: Moment) -> i64 {
+    moment.as_micros().div_euclid(DAY)
+}
+
+/// The next midnight.
+fn after(now: Moment) -> Moment {
+    Moment::from_micros((day_of(now) + 1).saturating_mul(DAY))
+}
+
+fn unsigned(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use schemas::report_event::{ReportEvent, ReportEventType};
+
+    use super::*;
+
+    const NOON: Moment = Moment::from_micros(10 * DAY + DAY / 2);
+
+    /// Reports of these numbers, each with 100 rows and 10 bytes.
+    fn reports(ends: &[(u8, ReportEventType, i64)]) -> Vec<ReportState> {
+        let report = |number: u8| format!("0193a0b0-0000-7000-8000-0000000000{number:02}").parse().unwrap();
+        let event = |number, event_type, at| ReportEvent {
+            rows: Some(100),
+            rows_expected: Some(300),
+            size_bytes: Some(10),
+            ..ReportEvent::new(report(number), "acme".parse().unwrap(), event_type, Moment::from_micros(at))
+        };
+        ends.iter().map(|(number, event_type, at)| ReportState::begun_by(&event(*number, *event_type, *at))).collect()
+    }
+
+    #[test]
+    fn todays_rows_and_those_that_are_on_their_way_count() {
+        use ReportEventType::{Completed, Failed, Progressed, Requested, Waiting};
+        let yesterday = 10 * DAY - 1;
+        let of = reports(&[
+            (1, Completed, yesterday),
+            (2, Completed, 10 * DAY),
+            (3, Failed, 11 * DAY - 1),
+            (4, Progressed, yesterday),
+            (5, Waiting, 10 * DAY),
+            (6, Requested, 10 * DAY),
+        ]);
+        assert_eq!(Usage::of(&of, None, NOON), Usage { open: 3, rows: 500, bytes: 30 });
+        assert_eq!(Usage::of(&of, Some(of[4].id), NOON).open, 1, "those that were there before");
+        assert_eq!(Usage::of(&of, Some(of[3].id), NOON), Usage { open: 0, rows: 200, bytes: 20 });
+    }
+
+    #[test]
+    fn limit_that_is_reached_is_told_with_when_it_ends() {
+        let limits = Limits { running: 1, open: 3, rows_a_day: 1_000, bytes_a_day: 50 };
+        let usage = |open, rows, bytes| Usage { open, rows, bytes };
+        let tomorrow = Some(Moment::from_micros(11 * DAY));
+        for (usage, rows, found) in [
+            (usage(2, 999, 49), 1, None),
+            (usage(3, 0, 0), 1, Some(("limits.open", None))),
+            (usage(0, 1_000, 0), 0, Some(("limits.rows_a_day", tomorrow))),
+            (usage(0, 0, 50), 0, Some(("limits.bytes_a_day", tomorrow))),
+            (usage(0, 600, 0), 401, Some(("limits.rows_a_day", tomorrow))),
+            (usage(0, 0, 0), 1_001, Some(("limits.rows_a_day", None))),
+        ] {
+            let checked = limits.check_planned(&usage, rows, NOON).err().map(|over| (over.limit, over.again_at));
+            assert_eq!(checked, found, "{usage:?} {rows}");
+        }
+    }
+}

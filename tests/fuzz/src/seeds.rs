@@ -1,0 +1,102 @@
+//! What fuzzing begins with: right values of each kind, one a file, in `<FOLDER>/<target>`.
+
+#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a program for developers")]
+
+use std::path::{Path, PathBuf};
+
+use clickhouse_io::report::examples::native_block;
+use clickhouse_io::rows::{ConnectionRow, Source};
+// What counts branches is called here too, and has to be there.
+use libfuzzer_sys as _;
+use report_writer::{CsvOptions, CsvWriter, EventColumn, LineWriter, NdjsonWriter, SummaryWriter, UsersWriter};
+use schema_registry::{Encoder, SchemaId};
+use schemas::avro_schemas::{CONNECTION_EVENT, REPORT_REQUEST};
+use schemas::connection_event::{ConnectionEvent, EventType, Relay};
+use schemas::event_id::EventId;
+use schemas::examples::connection;
+use schemas::ids::ReportId;
+use schemas::report_request::{BarrierOffset, Compression, ReportFilter, ReportFormat, ReportKind, ReportRequest};
+use schemas::times::Moment;
+
+/// Lines of the samples that are taken.
+const LINES: usize = 200;
+const KINDS: [EventType; 4] = [
+    EventType::EstablishedConnection,
+    EventType::ClosedConnection,
+    EventType::FailedToConnect,
+    EventType::DeniedAccess,
+];
+
+fn main() {
+    let mut arguments = std::env::args_os().skip(1).map(PathBuf::from);
+    let (Some(folder), Some(samples)) = (arguments.next(), arguments.next()) else {
+        eprintln!("usage: seeds <FOLDER> <SAMPLES>");
+        std::process::exit(2);
+    };
+    let log = std::fs::read(samples.join("traffic-v2.log")).unwrap();
+    write(&folder, "log-line", log.split(|byte| *byte == b'\n').take(LINES).map(<[u8]>::to_vec));
+    let events: Vec<ConnectionEvent> = (0..8).map(event).collect();
+    let encoder = Encoder::new(SchemaId::new(1), &CONNECTION_EVENT).unwrap();
+    write(&folder, "avro-event", events.iter().map(|event| encoder.encode(event).unwrap()[5..].to_vec()));
+    let encoder = Encoder::new(SchemaId::new(1), &REPORT_REQUEST).unwrap();
+    write(&folder, "report-request", [encoder.encode(&request()).unwrap()]);
+    let filters = [
+        r#"{"from":"2026-03-29T00:00","to":"2026-10-25T03:00","zone":"Europe/Berlin","remote_networks":["1","22"],"protocols":["tcp"],"statuses":["DNS_ERROR"]}"#,
+        r#"{"users":["7"],"ports":["1-1024"],"client_addresses":["192.0.2.0/24","2001:db8::/32"],"tunnel_paths":["relay"],"countries":["DE"],"domain":"corp"}"#,
+        "users=7&resources=9&ports=443&client_addresses=::1&from=2026-01-01T00:00:00Z",
+    ];
+    write(&folder, "filter", filters.map(|filter| filter.as_bytes().to_vec()));
+    let ids = events.iter().map(|event| event.event_id).map(|id: EventId| id.to_string());
+    write(&folder, "cursor", ids.chain([ReportId::generate().to_string()]).map(String::into_bytes));
+    let rows = (0..)
+        .zip(&events)
+        .map(|(offset, event)| ConnectionRow::from_event(event.clone(), Source { name: "main", partition: 0, offset }));
+    let rows: Vec<ConnectionRow> = rows.collect();
+    let options = CsvOptions { formula_guard: true };
+    let writers: [&dyn LineWriter; 4] = [
+        &CsvWriter::new(options, EventColumn::ALL),
+        &NdjsonWriter::default(),
+        &SummaryWriter::new(options),
+        &UsersWriter::new(options),
+    ];
+    let block = |(kind, writer): (u8, &dyn LineWriter)| {
+        let mut seed = vec![kind];
+        seed.extend(native_block(&rows, writer.columns()));
+        seed
+    };
+    write(&folder, "native-block", (0..).zip(writers).map(block));
+}
+
+fn event(number: u64) -> ConnectionEvent {
+    let kind = KINDS[usize::try_from(number).unwrap() % KINDS.len()];
+    let mut event = connection(kind, &format!("5c11932a63f77b97-{number}"), 1_793_491_200_000 + number);
+    event.relays = vec![Relay { name: "relay-ams".to_owned(), ip: None, port: 30_501 }; number as usize % 3];
+    event
+}
+
+fn request() -> ReportRequest {
+    ReportRequest {
+        report_id: ReportId::generate(),
+        tenant: "acme".parse().unwrap(),
+        kind: ReportKind::Events,
+        format: ReportFormat::Csv,
+        compression: Compression::Gzip,
+        range_from: Moment::FIRST,
+        range_to: Moment::END,
+        zone: "Europe/Berlin".to_owned(),
+        filter: ReportFilter { remote_networks: vec![64894], denied: true, ..ReportFilter::default() },
+        columns: vec!["end_time".to_owned()],
+        requested_by: "admin".to_owned(),
+        requested_at: Moment::from_millis(1_793_487_602_665),
+        receivers: vec!["admin@acme.example".to_owned()],
+        barrier: vec![BarrierOffset { partition: 3, offset: 17 }],
+    }
+}
+
+fn write(folder: &Path, target: &str, values: impl IntoIterator<Item = Vec<u8>>) {
+    let folder = folder.join(target);
+    std::fs::create_dir_all(&folder).unwrap();
+    for (number, value) in values.into_iter().enumerate() {
+        std::fs::write(folder.join(format!("seed-{number}")), value).unwrap();
+    }
+}
