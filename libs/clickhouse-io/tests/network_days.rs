@@ -99,7 +99,9 @@ async fn day_that_is_wrong_or_missing_is_found_and_built_anew() {
     let engine = engine().await;
     let clickhouse = engine.database("network_days_verify").await;
     let days = store(&clickhouse, (0..100).map(|number| number * 150), 0).await;
-    let range = (Moment::from_micros(0), Moment::from_millis(i64::try_from(BEGIN_MS + 3 * DAY_MS).unwrap()));
+    let [from, to] =
+        [BEGIN_MS, BEGIN_MS + 3 * DAY_MS].map(|millis| Moment::from_millis(i64::try_from(millis).unwrap()));
+    let range = (from, to);
     let differences = async || rollup::verify(&clickhouse, &acme(), Unit::NetworkDay, range, 10).await.unwrap();
     assert_eq!(differences().await.len(), 2, "none is counted");
     rollup::count_days(&clickhouse, &days).await.unwrap();
