@@ -85,6 +85,7 @@ fn content_type(name: &str) -> &'static str {
     match name.rsplit('.').next() {
         Some("gz") => "application/gzip",
         Some("zst") => "application/zstd",
+        Some("ndjson") => "application/x-ndjson",
         _ => "text/csv; charset=utf-8",
     }
 }
