@@ -9,9 +9,9 @@ use report_store::StoreError;
 use report_writer::{LineSorter, PART_TEXT_BYTES};
 use tokio::sync::{mpsc, watch};
 
-use crate::stages::choose_writer::Writer;
 use crate::tools::Tools;
 use crate::write_file::Written;
+use report_writer::Writer;
 
 /// The most that groups and their values may take in memory.
 pub(crate) const GROUPS_BYTES_MAX: usize = 256 << 20;

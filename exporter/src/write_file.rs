@@ -17,8 +17,8 @@ use crate::error::FileError;
 use crate::metrics::ExporterMetrics;
 use crate::pack::{PartQueue, packing};
 use crate::render::Renderer;
-use crate::stages::choose_writer::choose_writer;
 use crate::tools::Tools;
+use report_writer::choose_writer;
 
 /// Pieces of an answer, of some hundred KB, that wait to be rendered.
 const PIECES_WAITING: usize = 8;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use schemas::ids::{RemoteNetworkId, Tenant};
+use schemas::report_request::{Compression, ReportFormat, ReportKind};
 use schemas::times::Moment;
 
 use crate::aggregate::AggregateCommand;
@@ -120,6 +121,35 @@ pub(crate) enum Format {
     Csv,
     /// Network events as JSON, one a line.
     Ndjson,
+}
+
+impl From<Kind> for ReportKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Events => Self::Events,
+            Kind::Summary => Self::Summary,
+            Kind::Users => Self::UserActivity,
+        }
+    }
+}
+
+impl From<Format> for ReportFormat {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Csv => Self::Csv,
+            Format::Ndjson => Self::Ndjson,
+        }
+    }
+}
+
+impl From<Packing> for Compression {
+    fn from(packing: Packing) -> Self {
+        match packing {
+            Packing::None => Self::None,
+            Packing::Gzip => Self::Gzip,
+            Packing::Zstd => Self::Zstd,
+        }
+    }
 }
 
 /// How the report is packed.

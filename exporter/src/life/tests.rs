@@ -15,8 +15,8 @@ use crate::fakes::Fake;
 use crate::make::{BARRIER_EVERY, TELL_EVERY};
 use crate::metrics::FateLabel;
 use crate::stages::check_request::tests::request;
-use crate::stages::choose_writer::choose_writer;
 use crate::stages::name_file::object_key;
+use report_writer::choose_writer;
 
 /// Gives what was counted meanwhile.
 async fn live(fake: &Fake, request: &ReportRequest) -> ExporterMetrics {

@@ -8,7 +8,7 @@ use schemas::times::Moment;
 use super::*;
 use crate::fakes::row;
 use crate::stages::check_request::tests::request;
-use crate::stages::choose_writer::choose_writer;
+use report_writer::choose_writer;
 
 const BEGIN: i64 = 1_793_491_200_000_000;
 const HOUR: i64 = 3_600_000_000;

@@ -1,12 +1,11 @@
 //! Holds a request against what this exporter can make.
 
 use clickhouse_io::report::ReportQuery;
+use report_life::traffic_filter;
+use report_writer::choose_writer;
 use schemas::connection_event::ConnectionStatus;
-use schemas::report_request::{Compression, ReportFilter, ReportKind, ReportRequest};
+use schemas::report_request::{Compression, ReportKind, ReportRequest};
 use schemas::times::Moment;
-use traffic_query::{Field, FilterError, FilterForm, TrafficFilter};
-
-use super::choose_writer::choose_writer;
 
 /// The query of a request.
 ///
@@ -20,7 +19,7 @@ pub(crate) fn check_request(request: &ReportRequest) -> Result<ReportQuery, Stri
     if request.range_from >= request.range_to || request.range_from < Moment::FIRST || request.range_to > Moment::END {
         return Err("the range is empty or outside of 1970 to 2100".to_owned());
     }
-    let filter = filter(&request.filter).map_err(|error| error.to_string())?;
+    let filter = traffic_filter(&request.filter).map_err(|error| error.to_string())?;
     // Who names the status asks for them; in counts of connections they never are.
     let is_named = filter.statuses.contains(&ConnectionStatus::AccessDenied);
     let denied = request.kind == ReportKind::Events && (request.filter.denied || is_named);
@@ -32,32 +31,9 @@ pub(crate) fn check_request(request: &ReportRequest) -> Result<ReportQuery, Stri
     })
 }
 
-/// The filter of the query layer. Where statuses are named, denied attempts that are asked for are one more.
-fn filter(asked: &ReportFilter) -> Result<TrafficFilter, FilterError> {
-    let ids = |ids: &[i64]| ids.iter().map(i64::to_string).collect::<Vec<_>>();
-    let mut form = FilterForm::default();
-    for (field, values) in [
-        (Field::RemoteNetworks, ids(&asked.remote_networks)),
-        (Field::Users, ids(&asked.users)),
-        (Field::Resources, ids(&asked.resources)),
-        (Field::Connectors, ids(&asked.connectors)),
-        (Field::Devices, ids(&asked.devices)),
-        (Field::Protocols, asked.protocols.clone()),
-        (Field::Statuses, asked.statuses.clone()),
-        (Field::Addresses, asked.address_ranges.clone()),
-    ] {
-        values.into_iter().try_for_each(|value| form.add(field.name(), value))?;
-    }
-    let mut filter = form.build()?;
-    if asked.denied && filter.narrows(Field::Statuses) {
-        filter.statuses.insert(ConnectionStatus::AccessDenied);
-    }
-    Ok(filter)
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
-    use schemas::report_request::ReportFormat;
+    use schemas::report_request::{ReportFilter, ReportFormat};
 
     use super::*;
 

@@ -9,7 +9,7 @@ use kafka_io::admin;
 use report_life::Phase;
 use report_store::ReportStore;
 use schemas::ids::ReportId;
-use schemas::report_request::{BarrierOffset, Compression, ReportFilter, ReportFormat, ReportKind, ReportRequest};
+use schemas::report_request::{BarrierOffset, ReportFilter, ReportRequest};
 use schemas::times::Moment;
 use schemas::topics::CONNECTION_EVENTS;
 use service_kit::CancellationToken;
@@ -116,20 +116,9 @@ fn request(options: &DemoOptions, barrier: impl Iterator<Item = BarrierOffset>) 
     ReportRequest {
         report_id: ReportId::generate(),
         tenant: options.tenant.clone(),
-        kind: match options.kind {
-            cli::Kind::Events => ReportKind::Events,
-            cli::Kind::Summary => ReportKind::Summary,
-            cli::Kind::Users => ReportKind::UserActivity,
-        },
-        format: match options.format {
-            cli::Format::Csv => ReportFormat::Csv,
-            cli::Format::Ndjson => ReportFormat::Ndjson,
-        },
-        compression: match options.compression {
-            cli::Packing::None => Compression::None,
-            cli::Packing::Gzip => Compression::Gzip,
-            cli::Packing::Zstd => Compression::Zstd,
-        },
+        kind: options.kind.into(),
+        format: options.format.into(),
+        compression: options.compression.into(),
         range_from: options.from.unwrap_or(Moment::FIRST),
         range_to: options.to.unwrap_or(Moment::END),
         zone: "UTC".to_owned(),

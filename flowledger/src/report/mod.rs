@@ -13,19 +13,20 @@ use std::time::Duration;
 use anyhow::{Context, bail, ensure};
 use futures_util::TryStreamExt;
 use kafka_io::{Producer, admin};
-use report_life::{Actor, FollowError, Journal, Phase, ReportState, SharedBook, follow};
+use report_life::{Actor, FollowError, Journal, Phase, ReportState, SharedBook, follow, report_filter};
 use report_store::ReportStore;
+use report_writer::choose_writer;
 use schema_registry::Registry;
 use schemas::ids::ReportId;
 use schemas::report_event::{ReportEvent, ReportEventType};
-use schemas::report_request::{BarrierOffset, ReportFilter, ReportFormat, ReportKind, ReportRequest};
+use schemas::report_request::{BarrierOffset, ReportRequest};
 use schemas::times::Moment;
 use schemas::topics::CONNECTION_EVENTS;
 use service_kit::CancellationToken;
 use tempfile::NamedTempFile;
 use tokio::io::AsyncWriteExt;
 use tokio::task::JoinHandle;
-use traffic_query::time_range::in_utc;
+use traffic_query::FilterError;
 
 pub(crate) use self::options::ReportCommand;
 use self::options::{NewOptions, SelectOptions};
@@ -39,7 +40,7 @@ pub(crate) async fn run(command: ReportCommand) -> anyhow::Result<()> {
     match command {
         ReportCommand::New { select, new, follow } => {
             let desk = Desk::open(&select).await?;
-            let id = desk.ask(&select, new).await?;
+            let id = desk.ask(&select, *new).await?;
             let state = desk.until(id, |_| true).await?;
             if select.json {
                 print::one(state, true)?;
@@ -128,29 +129,28 @@ impl Desk {
     }
 
     async fn ask(&self, select: &SelectOptions, new: NewOptions) -> anyhow::Result<ReportId> {
-        let range = in_utc(&new.from, &new.to, &new.zone).map_err(|error| anyhow::anyhow!("--{error}"))?;
-        self.within_limits(select)?;
-        let ends = within(admin::stable_ends(&self.config.kafka, CONNECTION_EVENTS.name)).await??;
-        let request = ReportRequest {
+        let filter = &new.filter.0;
+        let wrong = |error: FilterError| anyhow::anyhow!("--{} {}", error.field.replace('_', "-"), error.reason);
+        let mut request = ReportRequest {
             report_id: ReportId::generate(),
             tenant: select.tenant.clone(),
-            kind: ReportKind::Events,
-            format: ReportFormat::Csv,
+            kind: new.kind.into(),
+            format: new.format.into(),
             compression: new.compression.into(),
-            range_from: range.from,
-            range_to: range.to,
-            zone: new.zone,
-            filter: ReportFilter {
-                remote_networks: new.networks.into_iter().map(i64::from).collect(),
-                denied: new.denied,
-                ..ReportFilter::default()
-            },
-            columns: Vec::new(),
+            range_from: filter.from,
+            range_to: filter.to,
+            zone: filter.zone.iana_name().unwrap_or("UTC").to_owned(),
+            filter: report_filter(filter, new.denied).map_err(wrong)?,
+            columns: new.columns,
             requested_by: select.actor(),
             requested_at: Moment::now(),
             receivers: new.receivers,
-            barrier: ends.into_iter().map(|(partition, offset)| BarrierOffset { partition, offset }).collect(),
+            barrier: Vec::new(),
         };
+        choose_writer(&request).map_err(|reason| anyhow::anyhow!("--{reason}"))?;
+        self.within_limits(select)?;
+        let ends = within(admin::stable_ends(&self.config.kafka, CONNECTION_EVENTS.name)).await??;
+        request.barrier = ends.into_iter().map(|(partition, offset)| BarrierOffset { partition, offset }).collect();
         within(self.journal().await?.request(&request)).await??;
         Ok(request.report_id)
     }

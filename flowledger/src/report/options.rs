@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand, ValueEnum};
-use schemas::ids::{RemoteNetworkId, ReportId, Tenant};
-use schemas::report_request::Compression;
+use clap::{Args, Subcommand};
+use schemas::ids::{ReportId, Tenant};
+
+use crate::cli::{Format, Kind, Packing};
+use crate::traffic::FilterOptions;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ReportCommand {
@@ -13,7 +15,7 @@ pub(crate) enum ReportCommand {
         #[command(flatten)]
         select: SelectOptions,
         #[command(flatten)]
-        new: NewOptions,
+        new: Box<NewOptions>,
         /// Wait for its end, and say how far it is.
         #[arg(long)]
         follow: bool,
@@ -98,47 +100,24 @@ impl SelectOptions {
 /// What is asked for.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct NewOptions {
-    /// First end time: `2026-11-01T00:00` in the zone, or with an offset.
-    #[arg(long, value_name = "TIME")]
-    pub(crate) from: String,
-    /// First end time after it.
-    #[arg(long, value_name = "TIME")]
-    pub(crate) to: String,
-    /// IANA name of the zone that times are meant in.
-    #[arg(long, default_value = "UTC", value_name = "ZONE")]
-    pub(crate) zone: String,
-    /// Only this Remote Network; may be given more than once.
-    #[arg(long = "network", value_name = "ID")]
-    pub(crate) networks: Vec<RemoteNetworkId>,
+    #[command(flatten)]
+    pub(crate) filter: FilterOptions,
+    /// What it lists.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) kind: Kind,
+    /// Its format.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+    /// Its columns in this order, joined with commas, instead of the usual 26.
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub(crate) columns: Vec<String>,
     /// Rows for denied attempts too.
     #[arg(long)]
     pub(crate) denied: bool,
     /// How the file is packed.
     #[arg(long, value_enum, default_value_t)]
-    pub(crate) compression: CompressionOption,
+    pub(crate) compression: Packing,
     /// Who gets a mail when it is ready; may be given more than once.
     #[arg(long = "receiver", value_name = "E-MAIL")]
     pub(crate) receivers: Vec<String>,
-}
-
-/// How the file is packed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum CompressionOption {
-    /// As it is.
-    #[default]
-    None,
-    /// gzip.
-    Gzip,
-    /// Zstandard.
-    Zstd,
-}
-
-impl From<CompressionOption> for Compression {
-    fn from(option: CompressionOption) -> Self {
-        match option {
-            CompressionOption::None => Self::None,
-            CompressionOption::Gzip => Self::Gzip,
-            CompressionOption::Zstd => Self::Zstd,
-        }
-    }
 }

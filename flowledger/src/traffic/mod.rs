@@ -15,7 +15,7 @@ use schemas::times::Moment;
 use traffic_query::time_range::rfc3339;
 use traffic_query::{Dimension, InsightQuery, SeriesQuery, TopQuery};
 
-pub(crate) use self::options::TrafficCommand;
+pub(crate) use self::options::{FilterOptions, TrafficCommand};
 use self::options::{SearchedOption, SelectOptions};
 use crate::cli::CommonOptions;
 

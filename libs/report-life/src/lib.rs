@@ -5,6 +5,7 @@
 mod book;
 #[cfg(test)]
 mod examples;
+mod filter;
 mod journal;
 mod limits;
 mod pace;
@@ -12,6 +13,7 @@ mod state;
 mod wish;
 
 pub use book::{FollowError, SharedBook, follow};
+pub use filter::{report_filter, traffic_filter};
 pub use journal::{Journal, JournalError};
 pub use limits::{Limits, OverLimit, Usage};
 pub use pace::Pace;

@@ -7,6 +7,7 @@
 //! Nothing is allocated for a row, and buffers are used again. No I/O, no clock, no threads.
 
 mod cells;
+mod choose_writer;
 mod csv;
 mod event_column;
 mod groups;
@@ -19,6 +20,7 @@ mod row;
 
 use clickhouse_io::report::{ColumnSet, ConnectionColumns};
 
+pub use choose_writer::{Writer, choose_writer};
 pub use csv::{CsvOptions, CsvWriter};
 pub use event_column::EventColumn;
 pub use groups::{GroupWriter, SummaryWriter, UsersWriter};

@@ -17,7 +17,7 @@ const SLOW_ADDRESSES: [&str; 2] = [
      ), '', resource_address) AS resource_address) FROM connections_kept
      SETTINGS allow_suspicious_low_cardinality_types = 1",
 ];
-const FAST_AGAIN: [&str; 2] = ["DROP VIEW connections SYNC", "RENAME TABLE connections_kept TO connections"];
+const FAST_AGAIN: [&str; 2] = ["DROP VIEW connections", "RENAME TABLE connections_kept TO connections"];
 
 /// What the stream tells of one report, until it is in this state.
 async fn states_until(stream: &mut Response, id: &str, wanted: &str) -> Vec<String> {

@@ -11,15 +11,17 @@ use axum::Json;
 use axum::extract::{ConnectInfo, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use report_life::{Actor, Journal, ReportState};
-use schemas::ids::{RemoteNetworkId, ReportId};
-use schemas::report_request::{BarrierOffset, Compression, ReportFilter, ReportFormat, ReportKind, ReportRequest};
+use report_life::{Actor, Journal, ReportState, report_filter};
+use report_writer::choose_writer;
+use schemas::ids::ReportId;
+use schemas::report_request::{BarrierOffset, ReportFilter, ReportRequest};
 use schemas::times::Moment;
 use serde::Deserialize;
 use traffic_query::time_range::in_utc;
+use traffic_query::{Field, FilterError, FilterForm};
 use utoipa::{IntoParams, ToSchema};
 
-use self::shown::{FileCompression, Report, Reports};
+use self::shown::{FileCompression, FileFormat, FileKind, Report, Reports};
 use crate::app::App;
 use crate::error::{ErrorBody, Refusal};
 use crate::routes::extract::{JsonBody, UrlId, UrlQuery};
@@ -27,8 +29,8 @@ use crate::session::SignedIn;
 
 /// How long Kafka may take to take a request.
 const ASK_MAX: Duration = Duration::from_secs(10);
-/// Remote Networks that one report may name.
-const NETWORKS_MAX: usize = 1_000;
+/// Columns that one report may name: each once, of fewer than these.
+const COLUMNS_MAX: usize = 100;
 
 /// What is asked for. Times are local in `zone`, or carry an offset.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -40,15 +42,65 @@ pub(crate) struct NewReport {
     to: String,
     /// IANA name.
     zone: String,
+    /// `events`, `summary` or `users`.
+    #[serde(default)]
+    kind: FileKind,
+    /// `csv` or `ndjson`; the latter of events.
+    #[serde(default)]
+    format: FileFormat,
+    /// Of events as CSV: which, in this order; empty means the usual 26.
+    #[serde(default)]
+    columns: Vec<String>,
     /// Ids; empty means all.
     #[serde(default)]
     remote_networks: Vec<String>,
+    /// User ids; empty means all.
+    #[serde(default)]
+    users: Vec<String>,
+    /// Resource ids; empty means all.
+    #[serde(default)]
+    resources: Vec<String>,
+    /// Connector ids; empty means all.
+    #[serde(default)]
+    connectors: Vec<String>,
+    /// Device ids; empty means all.
+    #[serde(default)]
+    devices: Vec<String>,
+    /// `tcp`, `udp`, `icmp`; empty means all.
+    #[serde(default)]
+    protocols: Vec<String>,
+    /// `NORMAL`, `DNS_ERROR`, `CONNECTION_FAILED`, `ACCESS_DENIED`; empty means all but the last.
+    #[serde(default)]
+    statuses: Vec<String>,
+    /// Addresses and CIDR ranges, of the client or of the Resource; empty means all.
+    #[serde(default)]
+    addresses: Vec<String>,
     /// Rows for denied attempts too.
     #[serde(default)]
     denied: bool,
     /// `none`, `gzip` or `zstd`.
     #[serde(default)]
     compression: FileCompression,
+}
+
+impl NewReport {
+    /// What of the traffic is wanted, held against the query layer's filter.
+    fn filter(&mut self) -> Result<ReportFilter, FilterError> {
+        let mut form = FilterForm::default();
+        for (field, values) in [
+            (Field::RemoteNetworks, &mut self.remote_networks),
+            (Field::Users, &mut self.users),
+            (Field::Resources, &mut self.resources),
+            (Field::Connectors, &mut self.connectors),
+            (Field::Devices, &mut self.devices),
+            (Field::Protocols, &mut self.protocols),
+            (Field::Statuses, &mut self.statuses),
+            (Field::Addresses, &mut self.addresses),
+        ] {
+            values.drain(..).try_for_each(|value| form.add(field.name(), value))?;
+        }
+        report_filter(&form.build()?, self.denied)
+    }
 }
 
 /// How many.
@@ -71,38 +123,37 @@ fn fifty() -> usize {
 pub(crate) async fn ask(
     State(app): State<App>,
     signed_in: SignedIn,
-    JsonBody(new): JsonBody<NewReport>,
+    JsonBody(mut new): JsonBody<NewReport>,
 ) -> Result<Response, Refusal> {
     let range = in_utc(&new.from, &new.to, &new.zone)?;
-    if new.remote_networks.len() > NETWORKS_MAX {
-        return Err(Refusal::field("remote_networks", format!("has more than {NETWORKS_MAX} ids")));
+    let filter = new.filter()?;
+    if new.columns.len() > COLUMNS_MAX {
+        return Err(Refusal::field("columns", format!("has more than {COLUMNS_MAX} names")));
     }
-    let networks = new.remote_networks.iter().map(|id| id.parse::<RemoteNetworkId>().map(i64::from));
-    let remote_networks =
-        networks.collect::<Result<_, _>>().map_err(|_| Refusal::field("remote_networks", "holds what is no id"))?;
     within_limits(&app, &signed_in)?;
+    let mut request = ReportRequest {
+        report_id: ReportId::generate(),
+        tenant: signed_in.tenant,
+        kind: new.kind.into(),
+        format: new.format.into(),
+        compression: new.compression.into(),
+        range_from: range.from,
+        range_to: range.to,
+        zone: new.zone,
+        filter,
+        columns: new.columns,
+        requested_by: signed_in.account,
+        requested_at: Moment::now(),
+        receivers: vec![signed_in.email],
+        barrier: Vec::new(),
+    };
+    if let Err(reason) = choose_writer(&request) {
+        let (field, reason) = reason.split_once(' ').unwrap_or(("kind", &reason));
+        return Err(Refusal::field(field, reason));
+    }
     let asking = async {
         let ends = app.outside.stable_ends().await?;
-        let request = ReportRequest {
-            report_id: ReportId::generate(),
-            tenant: signed_in.tenant,
-            kind: ReportKind::Events,
-            format: ReportFormat::Csv,
-            compression: match new.compression {
-                FileCompression::None => Compression::None,
-                FileCompression::Gzip => Compression::Gzip,
-                FileCompression::Zstd => Compression::Zstd,
-            },
-            range_from: range.from,
-            range_to: range.to,
-            zone: new.zone,
-            filter: ReportFilter { remote_networks, denied: new.denied, ..ReportFilter::default() },
-            columns: Vec::new(),
-            requested_by: signed_in.account,
-            requested_at: Moment::now(),
-            receivers: vec![signed_in.email],
-            barrier: ends.into_iter().map(|(partition, offset)| BarrierOffset { partition, offset }).collect(),
-        };
+        request.barrier = ends.into_iter().map(|(partition, offset)| BarrierOffset { partition, offset }).collect();
         app.outside.request(&request).await?;
         Ok::<_, Refusal>(request)
     };

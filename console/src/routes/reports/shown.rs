@@ -1,7 +1,7 @@
 //! A report as it is shown.
 
 use report_life::{Phase, ReportState};
-use schemas::report_request::Compression;
+use schemas::report_request::{Compression, ReportFormat, ReportKind};
 use serde::{Deserialize, Serialize};
 use traffic_query::time_range::rfc3339;
 use utoipa::ToSchema;
@@ -13,6 +13,56 @@ pub(crate) enum FileCompression {
     None,
     Gzip,
     Zstd,
+}
+
+impl From<FileCompression> for Compression {
+    fn from(compression: FileCompression) -> Self {
+        match compression {
+            FileCompression::None => Self::None,
+            FileCompression::Gzip => Self::Gzip,
+            FileCompression::Zstd => Self::Zstd,
+        }
+    }
+}
+
+/// What a report lists.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum FileKind {
+    /// A line a connection.
+    #[default]
+    Events,
+    /// A line a Resource.
+    Summary,
+    /// A line a User.
+    Users,
+}
+
+impl From<FileKind> for ReportKind {
+    fn from(kind: FileKind) -> Self {
+        match kind {
+            FileKind::Events => Self::Events,
+            FileKind::Summary => Self::Summary,
+            FileKind::Users => Self::UserActivity,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum FileFormat {
+    #[default]
+    Csv,
+    Ndjson,
+}
+
+impl From<FileFormat> for ReportFormat {
+    fn from(format: FileFormat) -> Self {
+        match format {
+            FileFormat::Csv => Self::Csv,
+            FileFormat::Ndjson => Self::Ndjson,
+        }
+    }
 }
 
 /// A report as the API shows it.
@@ -36,6 +86,8 @@ pub(crate) struct Report {
     /// UTC.
     to: Option<String>,
     zone: Option<String>,
+    kind: FileKind,
+    format: FileFormat,
     remote_networks: Vec<String>,
     denied: bool,
     compression: FileCompression,
@@ -72,6 +124,15 @@ impl From<ReportState> for Report {
             from: request.map(|it| rfc3339(it.range_from)),
             to: request.map(|it| rfc3339(it.range_to)),
             zone: request.map(|it| it.zone.clone()),
+            kind: match request.map(|it| it.kind) {
+                Some(ReportKind::Summary) => FileKind::Summary,
+                Some(ReportKind::UserActivity) => FileKind::Users,
+                _ => FileKind::Events,
+            },
+            format: match request.map(|it| it.format) {
+                Some(ReportFormat::Ndjson) => FileFormat::Ndjson,
+                _ => FileFormat::Csv,
+            },
             remote_networks: request
                 .map(|it| it.filter.remote_networks.iter().map(i64::to_string).collect())
                 .unwrap_or_default(),

@@ -29,6 +29,13 @@ async fn value_that_is_out_of_range_is_refused_with_its_field() {
         ("remote_networks", json!(["-1"])),
         ("remote_networks", json!(["9223372036854775808"])),
         ("remote_networks", json!(vec!["1"; 1001])),
+        ("users", json!(["jane"])),
+        ("protocols", json!(["sctp"])),
+        ("statuses", json!(["OK"])),
+        ("addresses", json!(["10.0.0.0/33"])),
+        ("columns", json!(["user", "nobody"])),
+        ("columns", json!(["user", "user"])),
+        ("columns", json!(vec!["user"; 1000])),
     ] {
         let mut wrong = right();
         wrong[field] = value.clone();
@@ -141,6 +148,24 @@ async fn body_is_read_up_to_its_limit() {
     assert!(!console.world.was_touched());
     let answer = console.send(request(Method::POST, "/api/v1/reports", &cookie, Body::from(sized(BODY_MAX)))).await;
     assert_eq!(answer.status, 201, "{answer:?}");
+}
+
+#[tokio::test]
+async fn what_is_not_made_of_a_kind_is_refused_with_the_name_of_its_field() {
+    let console = Console::new();
+    let cookie = console.sign_in("acme").await;
+    for (field, kind, format, columns) in [
+        ("format", "summary", "ndjson", json!([])),
+        ("format", "users", "ndjson", json!([])),
+        ("columns", "summary", "csv", json!(["user"])),
+        ("columns", "events", "ndjson", json!(["user"])),
+    ] {
+        let mut wrong = right();
+        (wrong["kind"], wrong["format"], wrong["columns"]) = (json!(kind), json!(format), columns);
+        let answer = console.post("/api/v1/reports", &cookie, &wrong).await;
+        assert_eq!((answer.status, &answer.json()["error"]["field"]), (400, &json!(field)), "{answer:?}");
+    }
+    assert!(!console.world.was_touched());
 }
 
 #[tokio::test]

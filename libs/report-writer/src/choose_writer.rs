@@ -1,20 +1,21 @@
 //! What makes a file's lines of rows, by kind and format.
 
-use report_writer::{
-    CsvOptions, CsvWriter, EventColumn, GroupWriter, LineWriter, NdjsonWriter, SummaryWriter, UsersWriter,
-};
 use schemas::report_request::{ReportFormat, ReportKind, ReportRequest};
 
+use crate::{CsvOptions, CsvWriter, EventColumn, GroupWriter, LineWriter, NdjsonWriter, SummaryWriter, UsersWriter};
+
 /// Makes lines of rows as they come, or of groups at the end.
-pub(crate) enum Writer {
+pub enum Writer {
+    /// Lines, in the order of the rows.
     Lines(Box<dyn LineWriter>),
+    /// Lines of groups, once all rows were seen.
     Groups(Box<dyn GroupWriter>),
 }
 
 impl Writer {
     /// What makes a line, or a record, of each row.
     #[inline]
-    pub(crate) fn rows(&mut self) -> &mut dyn LineWriter {
+    pub fn rows(&mut self) -> &mut dyn LineWriter {
         match self {
             Self::Lines(lines) => &mut **lines,
             Self::Groups(groups) => &mut **groups,
@@ -25,8 +26,8 @@ impl Writer {
 /// The writer of a request.
 ///
 /// # Errors
-/// In words for an admin, with the field's name: what of the request cannot be made.
-pub(crate) fn choose_writer(request: &ReportRequest) -> Result<Writer, String> {
+/// In words for an admin, which begin with the field's name: what of the request cannot be made.
+pub fn choose_writer(request: &ReportRequest) -> Result<Writer, String> {
     let options = CsvOptions::default();
     let columns = chosen_columns(request)?;
     match (request.kind, request.format) {
