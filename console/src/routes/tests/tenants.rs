@@ -139,7 +139,8 @@ async fn report_is_asked_for_in_the_name_of_the_session() {
     assert_eq!((asked.filter.remote_networks.as_slice(), asked.filter.denied), ([64894].as_slice(), true));
 
     let mut of_users = new.clone();
-    (of_users["kind"], of_users["users"], of_users["addresses"]) = (json!("users"), json!(["7"]), json!(["10.0.0.0/8"]));
+    (of_users["kind"], of_users["users"], of_users["addresses"]) =
+        (json!("users"), json!(["7"]), json!(["10.0.0.0/8"]));
     assert_eq!(console.post("/api/v1/reports", &cookie, &of_users).await.status, 201);
     let asked_last = console.world.requests.lock().unwrap().last().unwrap().clone();
     assert_eq!((asked_last.kind, asked_last.filter.users.as_slice()), (ReportKind::UserActivity, [7].as_slice()));
