@@ -40,7 +40,15 @@ pub const REPORT_EVENT: Subject = Subject {
     published: &[
         include_str!("../avsc/published/report-event.1.avsc"),
         include_str!("../avsc/published/report-event.2.avsc"),
+        include_str!("../avsc/published/report-event.3.avsc"),
     ],
+};
+/// Values of `report-slices`.
+pub const REPORT_SLICE: Subject = Subject {
+    name: "report-slices-value",
+    topic: topics::REPORT_SLICES,
+    schema: include_str!("../avsc/report-slice.avsc"),
+    published: &[include_str!("../avsc/published/report-slice.1.avsc")],
 };
 /// Values of `connector-positions`.
 pub const CONNECTOR_POSITION: Subject = Subject {
@@ -51,4 +59,4 @@ pub const CONNECTOR_POSITION: Subject = Subject {
 };
 
 /// All of them.
-pub const ALL: &[Subject] = &[CONNECTION_EVENT, REPORT_REQUEST, REPORT_EVENT, CONNECTOR_POSITION];
+pub const ALL: &[Subject] = &[CONNECTION_EVENT, REPORT_REQUEST, REPORT_EVENT, REPORT_SLICE, CONNECTOR_POSITION];

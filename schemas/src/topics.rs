@@ -29,7 +29,9 @@ pub const CONNECTION_EVENTS_DEAD_LETTER: Topic =
 pub const REPORT_REQUESTS: Topic = Topic { name: "report-requests", partitions: 4, settings: FOR_GOOD };
 /// What happened to reports. Key: report id. Value: `report-event`.
 pub const REPORT_EVENTS: Topic = Topic { name: "report-events", partitions: 4, settings: FOR_GOOD };
-/// Requests that the exporter could not read, as they were. Key: report id.
+/// Pieces of large reports, for whichever exporter takes them. Key: report id. Value: `report-slice`.
+pub const REPORT_SLICES: Topic = Topic { name: "report-slices", partitions: 16, settings: FOR_GOOD };
+/// Requests and slices that the exporter could not read, as they were. Key: report id.
 pub const REPORT_REQUESTS_DEAD_LETTER: Topic =
     Topic { name: "report-requests-dead-letter", partitions: 1, settings: WEEK };
 /// How far connectors that deliver exactly once have read. Key: the connector's instance and the file. Value: `connector-position`.
@@ -42,6 +44,7 @@ pub const ALL: &[Topic] = &[
     CONNECTION_EVENTS_DEAD_LETTER,
     REPORT_REQUESTS,
     REPORT_EVENTS,
+    REPORT_SLICES,
     REPORT_REQUESTS_DEAD_LETTER,
     CONNECTOR_POSITIONS,
 ];

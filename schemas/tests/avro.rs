@@ -13,8 +13,9 @@ use schemas::avro_schemas::{self, Subject};
 use schemas::connection_event::{ConnectionEvent, EventType};
 use schemas::examples::events;
 use schemas::ids::ReportId;
-use schemas::report_event::{ReportEvent, ReportEventType};
+use schemas::report_event::{ReportEvent, ReportEventType, UploadedPart};
 use schemas::report_request::{BarrierOffset, Compression, ReportFilter, ReportFormat, ReportKind, ReportRequest};
+use schemas::report_slice::{ReportSlice, SliceStretch};
 use schemas::times::Moment;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -83,11 +84,33 @@ fn report_event_and_its_schema_agree() {
         rows: Some(7),
         reason: Some("no space".to_owned()),
         receiver: Some("admin@acme.example".to_owned()),
+        slice: Some(3),
+        parts: Some(vec![UploadedPart { number: 31, etag: "\"9b66\"".to_owned(), size_bytes: 5 << 20 }]),
         ..bare.clone()
     };
     for event in [bare, full] {
         assert_eq!(round_trip(&avro_schemas::REPORT_EVENT, &event), event);
     }
+}
+
+#[test]
+fn report_slice_and_its_schema_agree() {
+    let asked = request();
+    let slice = ReportSlice {
+        report_id: asked.report_id,
+        tenant: asked.tenant.clone(),
+        attempt: 2,
+        upload_id: "upload".to_owned(),
+        object_key: "reports/acme/1/2/x.csv.gz".to_owned(),
+        encoder_version: 1,
+        slice: 3,
+        first_part: 31,
+        last_part: 40,
+        rows_expected: 1_000,
+        stretches: vec![SliceStretch { range_from: Moment::FIRST, range_to: Moment::END, rows: 7 }],
+        request: asked,
+    };
+    assert_eq!(round_trip(&avro_schemas::REPORT_SLICE, &slice), slice);
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod filter;
 mod journal;
 mod limits;
 mod pace;
+mod plan;
 mod state;
 mod wish;
 
@@ -17,5 +18,6 @@ pub use filter::{report_filter, traffic_filter};
 pub use journal::{Journal, JournalError};
 pub use limits::{Limits, OverLimit, Usage};
 pub use pace::Pace;
+pub use plan::{Plan, SliceDone};
 pub use state::{Phase, ReportState};
 pub use wish::{Actor, NotNow};
