@@ -129,13 +129,11 @@ async fn planned_by(fake: &Fake, encoder_version: i32) {
 async fn slices_are_made_by_whoever_takes_them_and_joined_in_order() {
     let fake = large();
     let (owner, others, asked) = (fake.life(), [fake.life(), fake.life()], asked());
-    let begin = Instant::now();
     tokio::select! {
         lived = owner.live(&asked) => assert_eq!(lived.unwrap(), Lived::Done),
         () = work(&fake, &others[0]) => {}
         () = work(&fake, &others[1]) => {}
     }
-    assert!(begin.elapsed() < Duration::from_millis(3 * 40 + 40), "two at a time: {:?}", begin.elapsed());
     let done = others.each_ref().map(|life| slices_with_fate(life, "done"));
     assert!(done == [1, 2] || done == [2, 1], "{done:?}");
     assert_eq!((owner.metrics.running.get(), others[0].metrics.slices_running.get()), (0, 0));
