@@ -19,6 +19,7 @@ use crate::routes::{reports, session, traffic};
         reports::retry,
         reports::changes::changes,
         reports::download::download,
+        reports::download::manifest,
         names::remote_networks,
         names::users,
         names::resources,

@@ -66,6 +66,10 @@ pub(crate) trait Outside: Send + Sync + 'static {
         upload_id: &str,
         slices: &[StoredSlice],
     ) -> impl Future<Output = Result<u64, StoreError>> + Send;
+    /// Size and SHA-256 of a file, read back.
+    fn digest(&self, key: &str) -> impl Future<Output = Result<(u64, String), StoreError>> + Send;
+    /// Writes a small file.
+    fn put_file(&self, key: &str, bytes: Bytes) -> impl Future<Output = Result<(), StoreError>> + Send;
     fn abort_upload(&self, key: &str, upload_id: &str) -> impl Future<Output = Result<(), StoreError>> + Send;
     /// Aborts all uploads of a file that have no end.
     fn abort_uploads(&self, key: &str) -> impl Future<Output = Result<(), StoreError>> + Send;
@@ -213,6 +217,14 @@ impl Outside for Parts {
 
     async fn join(&self, key: &str, upload_id: &str, slices: &[StoredSlice]) -> Result<u64, StoreError> {
         self.store.join(key, upload_id, slices).await
+    }
+
+    async fn digest(&self, key: &str) -> Result<(u64, String), StoreError> {
+        self.store.digest(key).await
+    }
+
+    async fn put_file(&self, key: &str, bytes: Bytes) -> Result<(), StoreError> {
+        self.store.put(key, bytes).await
     }
 
     async fn abort_upload(&self, key: &str, upload_id: &str) -> Result<(), StoreError> {

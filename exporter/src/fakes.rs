@@ -54,6 +54,9 @@ pub(crate) struct World {
     pub(crate) queue: Mutex<VecDeque<ReportSlice>>,
     /// Uploads of slices that have no end: key and name.
     pub(crate) uploads: Mutex<BTreeSet<(String, String)>>,
+    /// Manifests by their keys.
+    pub(crate) manifests: Mutex<BTreeMap<String, Bytes>>,
+    pub(crate) digest_faults: Faults<StoreError>,
     pub(crate) join_faults: Faults<StoreError>,
     /// The next answer that a file was joined is lost.
     pub(crate) loses_answer: AtomicBool,
@@ -321,6 +324,18 @@ impl Outside for Fake {
         Ok(size_bytes)
     }
 
+    async fn digest(&self, key: &str) -> Result<(u64, String), StoreError> {
+        self.0.fault("digest", &self.0.digest_faults)?;
+        let files = self.0.files.lock().unwrap();
+        let file = files.get(key).ok_or_else(|| StoreError::NotFound(key.to_owned()))?;
+        Ok((file.len() as u64, "of the file".to_owned()))
+    }
+
+    async fn put_file(&self, key: &str, bytes: Bytes) -> Result<(), StoreError> {
+        self.0.manifests.lock().unwrap().insert(key.to_owned(), bytes);
+        Ok(())
+    }
+
     async fn abort_upload(&self, key: &str, upload_id: &str) -> Result<(), StoreError> {
         self.0.uploads.lock().unwrap().remove(&(key.to_owned(), upload_id.to_owned()));
         Ok(())
@@ -334,12 +349,14 @@ impl Outside for Fake {
     async fn files(&self, folder: &str) -> Result<Vec<String>, StoreError> {
         self.0.fault("files", &self.0.delete_faults)?;
         let files = self.0.files.lock().unwrap();
-        Ok(files.keys().filter(|key| key.starts_with(&format!("{folder}/"))).cloned().collect())
+        let manifests = self.0.manifests.lock().unwrap();
+        Ok(files.keys().chain(manifests.keys()).filter(|key| key.starts_with(&format!("{folder}/"))).cloned().collect())
     }
 
     async fn delete_file(&self, key: &str) -> Result<(), StoreError> {
         self.0.fault("delete", &self.0.delete_faults)?;
         self.0.files.lock().unwrap().remove(key);
+        self.0.manifests.lock().unwrap().remove(key);
         Ok(())
     }
 

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use clickhouse_io::report::{Cut, ReportQuery, Slice};
-use report_life::{JournalError, ReportState};
+use report_life::{JournalError, Manifest, ManifestFile, ReportState, manifest_key};
 use report_store::{SLICES_MAX, StoreError};
 use report_writer::ENCODER_VERSION;
 use schemas::report_event::{ReportEvent, ReportEventType};
@@ -58,7 +59,9 @@ impl<O: Outside> Life<O> {
         let folded = self.outside.until(state.id, |it| it.phase.is_final() || it.attempt > attempt).await;
         if let Some(key) = ended.and_then(|it| it.object_key).filter(|key| folded.object_key.as_ref() != Some(key)) {
             tracing::warn!(report = %folded.id, phase = ?folded.phase, attempt, "the report had another end: its file goes");
-            self.patiently("deleting a file", || self.outside.delete_file(&key)).await;
+            for key in [manifest_key(&key), key] {
+                self.patiently("deleting a file", || self.outside.delete_file(&key)).await;
+            }
         }
         if folded.phase.is_final() {
             self.metrics.request(folded.phase.name());
@@ -110,7 +113,11 @@ impl<O: Outside> Life<O> {
                 Some(plan) => self.go_on(&writer, request, state, &plan.upload_id).await,
                 None => self.attempt(&writer, request, &query, state).await?,
             };
-            let error = match made {
+            let sealed = match made {
+                Ok(written) => self.seal(&writer, request, state, written).await.map(|()| written),
+                Err(error) => Err(error),
+            };
+            let error = match sealed {
                 Ok(written) => return Ok(Some(self.completed(request, state, written))),
                 Err(error) => error,
             };
@@ -129,6 +136,52 @@ impl<O: Outside> Life<O> {
             self.metrics.retries.inc();
             // Cancelled meanwhile, the next attempt ends at once.
             cancelled.run_until_cancelled(tokio::time::sleep(backoff.next_wait())).await;
+        }
+    }
+
+    /// Reads the file back, which proves that it is there, and writes beside it what it is.
+    async fn seal(
+        &self,
+        writer: &WriteFile<'_, O>,
+        request: &ReportRequest,
+        state: &ReportState,
+        written: Written,
+    ) -> Result<(), FileError> {
+        let key = object_key(request, state.attempt);
+        let (size_bytes, sha256) = self.persist(writer, "reading a file back", || self.outside.digest(&key)).await?;
+        if size_bytes != written.size_bytes {
+            let odd = format!("{size_bytes} bytes came back of {}", written.size_bytes);
+            return Err(StoreError::Broken(odd).into());
+        }
+        let files = vec![ManifestFile { name: file_name(request), size_bytes, sha256 }];
+        let manifest = Manifest::of(request, written.rows, files, Moment::now());
+        let mut text = serde_json::to_vec_pretty(&manifest).unwrap_or_default();
+        text.push(b'\n');
+        let (key, text) = (manifest_key(&key), Bytes::from(text));
+        self.persist(writer, "writing a manifest", || self.outside.put_file(&key, text.clone())).await
+    }
+
+    /// Does what a store that is away holds up; what is broken is not waited for.
+    pub(crate) async fn persist<T, F: Future<Output = Result<T, StoreError>>>(
+        &self,
+        writer: &WriteFile<'_, O>,
+        action: &'static str,
+        work: impl Fn() -> F,
+    ) -> Result<T, FileError> {
+        let (begin, mut backoff) = (Instant::now(), Backoff::default());
+        loop {
+            match work().await {
+                Ok(done) => return Ok(done),
+                Err(error @ (StoreError::Broken(_) | StoreError::NotFound(_))) => return Err(error.into()),
+                Err(error) if begin.elapsed() >= self.config.retry_max => {
+                    tracing::warn!(%error, action, "given up");
+                    return Err(FileError::Slices(FileError::Store(error).for_an_admin().to_owned()));
+                }
+                Err(error) => tracing::warn!(%error, action, "waiting for the store"),
+            }
+            self.metrics.retries.inc();
+            let wait = tokio::time::sleep(backoff.next_wait());
+            writer.cancelled.run_until_cancelled(wait).await.ok_or(FileError::Cancelled)?;
         }
     }
 
@@ -338,7 +391,8 @@ fn may_be_spread(request: &ReportRequest) -> bool {
 
 /// True for a file that will never be the report's: attempts only rise, and its own is named.
 fn is_left_over(state: &ReportState, request: &ReportRequest, key: &str) -> bool {
-    let is_ended = state.phase.is_final() && state.object_key.as_deref() != Some(key);
+    let is_own = |own: &str| own == key || manifest_key(own) == key;
+    let is_ended = state.phase.is_final() && !state.object_key.as_deref().is_some_and(is_own);
     attempt_of(request, key).is_some_and(|attempt| attempt < state.attempt || (attempt == state.attempt && is_ended))
 }
 

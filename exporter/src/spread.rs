@@ -4,13 +4,11 @@ use std::sync::Arc;
 
 use clickhouse_io::report::Slice;
 use report_life::{JournalError, Plan, ReportState};
-use report_store::{PartNumbers, StoreError};
+use report_store::PartNumbers;
 use report_writer::ENCODER_VERSION;
 use schemas::report_event::{ReportEvent, ReportEventType};
 use schemas::report_request::ReportRequest;
-use schemas::report_slice::{ReportSlice, SliceStretch, StoredSlice};
-use service_kit::retry::Backoff;
-use tokio::time::Instant;
+use schemas::report_slice::{ReportSlice, SliceStretch};
 
 use crate::adapters::Outside;
 use crate::error::FileError;
@@ -93,7 +91,9 @@ impl<O: Outside> Life<O> {
             if let Some(reason) = &plan.failed {
                 return Err(FileError::Slices(reason.clone()));
             }
-            let size_bytes = self.join(writer, &key, upload_id, &plan.stored().unwrap_or_default()).await?;
+            let slices = plan.stored().unwrap_or_default();
+            let join = || self.outside.join(&key, upload_id, &slices);
+            let size_bytes = self.persist(writer, "joining slices", join).await?;
             let rows = u64::try_from(plan.written().0).unwrap_or_default();
             Ok(Written { rows, slices: plan.slices as u64, size_bytes })
         }
@@ -104,31 +104,6 @@ impl<O: Outside> Life<O> {
             tracing::warn!(%error, report = %state.id, "an upload is left until the report has ended");
         }
         gathered
-    }
-
-    /// A store that is away is waited for; an upload that is broken is not.
-    async fn join(
-        &self,
-        writer: &WriteFile<'_, O>,
-        key: &str,
-        upload_id: &str,
-        slices: &[StoredSlice],
-    ) -> Result<u64, FileError> {
-        let (begin, mut backoff) = (Instant::now(), Backoff::default());
-        loop {
-            match self.outside.join(key, upload_id, slices).await {
-                Ok(size_bytes) => return Ok(size_bytes),
-                Err(error @ StoreError::Broken(_)) => return Err(error.into()),
-                Err(error) if begin.elapsed() >= self.config.retry_max => {
-                    tracing::warn!(%error, key, "slices were not joined");
-                    return Err(FileError::Slices(FileError::Store(error).for_an_admin().to_owned()));
-                }
-                Err(error) => tracing::warn!(%error, key, "waiting for the store"),
-            }
-            self.metrics.retries.inc();
-            let wait = tokio::time::sleep(backoff.next_wait());
-            writer.cancelled.run_until_cancelled(wait).await.ok_or(FileError::Cancelled)?;
-        }
     }
 }
 

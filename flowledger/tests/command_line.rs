@@ -44,7 +44,8 @@ fn help_of_every_command() {
     let dead_letter = ["list", "show", "replay", "discard"].map(|command| ("dead-letter", command));
     let traffic = ["recent", "connection", "open", "series", "top", "facets", "insight", "search"]
         .map(|command| ("traffic", command));
-    let report = ["new", "list", "show", "cancel", "retry", "download"].map(|command| ("report", command));
+    let report =
+        ["new", "list", "show", "cancel", "retry", "download", "manifest", "verify"].map(|command| ("report", command));
     let aggregate = ["verify", "rebuild", "dedupe"].map(|command| ("aggregate", command));
     for (command, verb) in dead_letter.into_iter().chain(traffic).chain(report).chain(aggregate) {
         let (help, _, went_well) = run(&[command, verb, "--help"], &[]);

@@ -38,6 +38,7 @@ pub(crate) fn router(app: App) -> Router {
         .route("/reports/{id}/cancel", post(reports::cancel))
         .route("/reports/{id}/retry", post(reports::retry))
         .route("/reports/{id}/download", get(reports::download::download))
+        .route("/reports/{id}/manifest", get(reports::download::manifest))
         .route("/remote-networks", get(names::remote_networks))
         .route("/users", get(names::users))
         .route("/resources", get(names::resources))

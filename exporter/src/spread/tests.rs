@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use clickhouse_io::QueryError;
 use report_life::{Journal, Phase};
+use report_store::StoreError;
 use schemas::times::Moment;
+use tokio::time::Instant;
 
 use super::*;
 use crate::adapters::Outside;

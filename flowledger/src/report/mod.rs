@@ -6,6 +6,7 @@
 
 mod options;
 mod print;
+mod verify;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,7 +14,7 @@ use std::time::Duration;
 use anyhow::{Context, bail, ensure};
 use futures_util::TryStreamExt;
 use kafka_io::{Producer, admin};
-use report_life::{Actor, FollowError, Journal, Phase, ReportState, SharedBook, follow, report_filter};
+use report_life::{Actor, FollowError, Journal, Phase, ReportState, SharedBook, follow, manifest_key, report_filter};
 use report_store::ReportStore;
 use report_writer::choose_writer;
 use schema_registry::Registry;
@@ -30,6 +31,7 @@ use traffic_query::FilterError;
 
 pub(crate) use self::options::ReportCommand;
 use self::options::{NewOptions, SelectOptions};
+use self::verify::verify;
 use crate::cli::CommonOptions;
 use crate::config::Config;
 
@@ -85,6 +87,13 @@ pub(crate) async fn run(command: ReportCommand) -> anyhow::Result<()> {
         ReportCommand::Download { select, report, output, force } => {
             let desk = Desk::open(&select).await?;
             desk.download(&select, report, output, force).await
+        }
+        ReportCommand::Manifest { select, report } => {
+            let desk = Desk::open(&select).await?;
+            desk.manifest(&select, report).await
+        }
+        ReportCommand::Verify { file, manifest } => {
+            tokio::task::spawn_blocking(move || verify(&file, &manifest)).await?
         }
     }
 }
@@ -181,6 +190,14 @@ impl Desk {
                 _ => {}
             }
         }
+    }
+
+    async fn manifest(&self, select: &SelectOptions, report: ReportId) -> anyhow::Result<()> {
+        let state = self.found(select, report)?;
+        let key = state.object_key.with_context(|| format!("the report is {}: it has no file", state.phase.name()))?;
+        let store = ReportStore::open(&self.config.store)?;
+        let pieces: Vec<_> = store.read(&manifest_key(&key), None).await?.try_collect().await?;
+        Ok(crate::output::line(String::from_utf8(pieces.concat())?.trim_end())?)
     }
 
     async fn download(

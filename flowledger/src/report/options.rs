@@ -72,6 +72,23 @@ pub(crate) enum ReportCommand {
         #[arg(long)]
         force: bool,
     },
+    /// Print what a report's file is, and how complete: the manifest that lies beside it.
+    Manifest {
+        #[command(flatten)]
+        select: SelectOptions,
+        /// Its id.
+        #[arg(value_name = "REPORT")]
+        report: ReportId,
+    },
+    /// Hold a file against its manifest: size, SHA-256 and rows. Needs nothing else.
+    Verify {
+        /// The file, as it was downloaded.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Its manifest.
+        #[arg(value_name = "MANIFEST")]
+        manifest: PathBuf,
+    },
 }
 
 /// Whose reports, who asks, and how it is shown.

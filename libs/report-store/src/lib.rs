@@ -22,6 +22,7 @@ use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt, RetryConfig};
 use secrecy::ExposeSecret;
+use sha2::{Digest, Sha256};
 
 pub use config::StoreConfig;
 pub use slices::{PartNumbers, SLICES_MAX, SliceUpload};
@@ -134,6 +135,28 @@ impl ReportStore {
         let path = self.path(key)?;
         let upload = self.store.put_multipart(&path).await.map_err(StoreError::during("beginning an upload"))?;
         Ok(Upload::new(Arc::clone(&self.store), path, upload))
+    }
+
+    /// Writes a small file, whole.
+    ///
+    /// # Errors
+    /// When the store refuses or stays away.
+    pub async fn put(&self, key: &str, bytes: Bytes) -> Result<(), StoreError> {
+        let path = self.path(key)?;
+        self.store.put(&path, bytes.into()).await.map(drop).map_err(StoreError::during("writing a file"))
+    }
+
+    /// Size, bytes, and SHA-256, hexadecimal, of what the store gives back.
+    ///
+    /// # Errors
+    /// When it is not there, or the store does not answer.
+    pub async fn digest(&self, key: &str) -> Result<(u64, String), StoreError> {
+        let (mut size_bytes, mut digest, mut pieces) = (0, Sha256::new(), self.read(key, None).await?);
+        while let Some(piece) = pieces.try_next().await? {
+            size_bytes += piece.len() as u64;
+            digest.update(&piece);
+        }
+        Ok((size_bytes, digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()))
     }
 
     /// Size of a file, bytes.

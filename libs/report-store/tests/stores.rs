@@ -53,6 +53,11 @@ async fn assert_whole_or_not_there(store: &ReportStore) {
         assert!(matches!(store.size(key).await, Err(StoreError::NotFound(_))));
         assert!(listed("reports/acme/1").await.is_empty());
     }
+    store.put(key, b"abc".to_vec().into()).await.unwrap();
+    let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    assert_eq!(store.digest(key).await.unwrap(), (3, abc.to_owned()));
+    store.delete(key).await.unwrap();
+    assert!(matches!(store.digest(key).await, Err(StoreError::NotFound(_))));
     for key in ["", "../secret", "a/../../b"] {
         assert!(store.delete(key).await.is_err(), "{key}");
         assert!(store.size(key).await.is_err(), "{key}");

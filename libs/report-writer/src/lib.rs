@@ -8,6 +8,7 @@
 
 mod cells;
 mod choose_writer;
+mod count_rows;
 mod csv;
 mod event_column;
 mod groups;
@@ -21,6 +22,7 @@ mod row;
 use clickhouse_io::report::{ColumnSet, ConnectionColumns};
 
 pub use choose_writer::{Writer, choose_writer};
+pub use count_rows::count_rows;
 pub use csv::{CsvOptions, CsvWriter};
 pub use event_column::EventColumn;
 pub use groups::{GroupWriter, SummaryWriter, UsersWriter};

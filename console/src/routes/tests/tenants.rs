@@ -37,7 +37,8 @@ async fn tenant_of_a_query_is_the_sessions_whatever_the_request_says() {
     let cookie = console.sign_in("acme").await;
     let mut checked = 0;
     for (method, path) in operations() {
-        if method != Method::GET || path == "/api/v1/reports/changes" || path.ends_with("/download") {
+        let is_of_file = path.ends_with("/download") || path.ends_with("/manifest");
+        if method != Method::GET || path == "/api/v1/reports/changes" || is_of_file {
             continue;
         }
         let (path, options) = asked(&path, &report.to_string());
@@ -181,7 +182,7 @@ async fn another_tenants_report_is_as_if_it_were_not_there() {
     let found = console.get(&format!("/api/v1/reports/{own}"), &cookie).await.json();
     assert_eq!((&found["id"], &found["state"]), (&json!(own.to_string()), &json!("running")));
     let nobodys = ReportId::generate();
-    for ending in ["", "/download"] {
+    for ending in ["", "/download", "/manifest"] {
         let missing = console.get(&format!("/api/v1/reports/{nobodys}{ending}"), &cookie).await;
         let hidden = console.get(&format!("/api/v1/reports/{others}{ending}"), &cookie).await;
         assert_eq!((missing.status, missing.code().as_str()), (404, "not_found"));
