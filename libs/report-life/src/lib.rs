@@ -17,7 +17,7 @@ mod wish;
 pub use book::{FollowError, SharedBook, follow};
 pub use filter::{report_filter, traffic_filter};
 pub use journal::{Journal, JournalError};
-pub use limits::{Limits, OverLimit, Usage};
+pub use limits::{Limits, OverLimit, Spent, Usage};
 pub use manifest::{Manifest, ManifestFile, ManifestRange, manifest_key};
 pub use pace::Pace;
 pub use plan::{Plan, SliceDone};
