@@ -93,7 +93,7 @@ impl<O: Outside> WriteFile<'_, O> {
         progress: &watch::Sender<Written>,
     ) -> Result<(), FileError> {
         let (texts, received) = mpsc::channel(PARTS_WAITING);
-        let parts = PartQueue::new(packing(request.compression), self.tools.clone());
+        let parts = PartQueue::new(packing(request), self.tools.clone());
         // What cannot be made was refused before.
         let writer = choose_writer(request).map_err(QueryError::Mismatch)?;
         let renderer = Renderer::new(writer, texts, self.tools.clone(), progress.clone(), self.metrics.rows.clone());

@@ -145,6 +145,8 @@ impl<'a> Exporter<'a> {
             requested_at: Moment::now(),
             receivers: Vec::new(),
             barrier: Vec::new(),
+            byte_order_mark: false,
+            formula_guard: false,
         };
         let (exporter, engine) = (self.program.0.id(), self.stage.engine.pid());
         let before = (process::cpu_seconds(exporter)?, process::cpu_seconds(engine)?);

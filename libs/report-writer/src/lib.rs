@@ -11,22 +11,27 @@ mod choose_writer;
 mod csv;
 mod event_column;
 mod groups;
+mod ids;
 mod json;
 mod line;
 mod line_sorter;
 mod ndjson;
 mod pack;
 mod row;
+mod table;
+mod writer;
 
 use clickhouse_io::report::{ColumnSet, ConnectionColumns};
 
-pub use choose_writer::{Writer, choose_writer};
+pub use choose_writer::choose_writer;
 pub use csv::{CsvOptions, CsvWriter};
 pub use event_column::EventColumn;
 pub use groups::{GroupWriter, SummaryWriter, UsersWriter};
 pub use line_sorter::LineSorter;
 pub use ndjson::NdjsonWriter;
 pub use pack::{PackError, Packer, Packing};
+pub use table::{Cell, CellType, TableColumn, TableError};
+pub use writer::Writer;
 
 /// Text of a part before it is packed, bytes: it is full with the line that reaches this.
 pub const PART_TEXT_BYTES: usize = 1 << 20;

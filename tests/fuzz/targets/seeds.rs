@@ -52,12 +52,12 @@ fn main() {
         .zip(&events)
         .map(|(offset, event)| ConnectionRow::from_event(event.clone(), Source { name: "main", partition: 0, offset }));
     let rows: Vec<ConnectionRow> = rows.collect();
-    let options = CsvOptions { formula_guard: true };
+    let options = CsvOptions { formula_guard: true, ..CsvOptions::default() };
     let writers: [&dyn LineWriter; 4] = [
         &CsvWriter::new(options, EventColumn::ALL),
         &NdjsonWriter::default(),
-        &SummaryWriter::new(options),
-        &UsersWriter::new(options),
+        &SummaryWriter::default(),
+        &UsersWriter::default(),
     ];
     let block = |(kind, writer): (u8, &dyn LineWriter)| {
         let mut seed = vec![kind];
@@ -90,6 +90,8 @@ fn request() -> ReportRequest {
         requested_at: Moment::from_millis(1_793_487_602_665),
         receivers: vec!["admin@acme.example".to_owned()],
         barrier: vec![BarrierOffset { partition: 3, offset: 17 }],
+        byte_order_mark: true,
+        formula_guard: true,
     }
 }
 

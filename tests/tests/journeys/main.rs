@@ -13,5 +13,6 @@ mod kept;
 mod kinds;
 mod oracle;
 mod parts;
+mod readers;
 mod report_life;
 mod stack;
