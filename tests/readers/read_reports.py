@@ -169,4 +169,5 @@ def main():
     read_ndjson(folder)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -12,9 +12,7 @@ use clickhouse_io::report::examples::native_block;
 use clickhouse_io::rows::{ConnectionRow, Source};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use report_writer::{
-    CsvOptions, CsvWriter, EventColumn, LineSorter, NdjsonWriter, SummaryWriter, UsersWriter, Writer, choose_writer,
-};
+use report_writer::{CsvOptions, CsvWriter, EventColumn, LineSorter, NdjsonWriter, Writer, choose_writer};
 use schemas::addresses::parse_bare_address;
 use schemas::connection_event::{ConnectionEvent, EventType, Relay};
 use schemas::event_id::EventId;
