@@ -49,6 +49,10 @@ impl Asked {
     pub(crate) const NDJSON: Self =
         Self { kind: ReportKind::Events, format: ReportFormat::Ndjson, compression: Compression::None };
 
+    /// Network events as Parquet.
+    pub(crate) const PARQUET: Self =
+        Self { kind: ReportKind::Events, format: ReportFormat::Parquet, compression: Compression::None };
+
     /// A report of groups.
     pub(crate) const fn groups(kind: ReportKind) -> Self {
         Self { kind, format: ReportFormat::Csv, compression: Compression::None }
