@@ -94,7 +94,7 @@ impl<O: Outside> WriteFile<'_, O> {
         progress: &watch::Sender<Written>,
     ) -> Result<(), FileError> {
         let (texts, received) = mpsc::channel(PARTS_WAITING);
-        let parts = PartQueue::new(packing(piece.request.compression), self.tools.clone());
+        let parts = PartQueue::new(packing(piece.request), self.tools.clone());
         // What cannot be made was refused before.
         let writer = choose_writer(piece.request).map_err(QueryError::Mismatch)?;
         let (tools, rows) = (self.tools.clone(), self.metrics.rows.clone());

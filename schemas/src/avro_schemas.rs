@@ -30,7 +30,10 @@ pub const REPORT_REQUEST: Subject = Subject {
     name: "report-requests-value",
     topic: topics::REPORT_REQUESTS,
     schema: include_str!("../avsc/report-request.avsc"),
-    published: &[include_str!("../avsc/published/report-request.1.avsc")],
+    published: &[
+        include_str!("../avsc/published/report-request.1.avsc"),
+        include_str!("../avsc/published/report-request.2.avsc"),
+    ],
 };
 /// Values of `report-events`.
 pub const REPORT_EVENT: Subject = Subject {

@@ -65,6 +65,8 @@ fn request() -> ReportRequest {
         requested_at: Moment::from_millis(1_793_487_602_665),
         receivers: vec!["admin@acme.example".to_owned()],
         barrier: vec![BarrierOffset { partition: 3, offset: 17 }],
+        byte_order_mark: true,
+        formula_guard: true,
     }
 }
 

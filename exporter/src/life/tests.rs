@@ -38,8 +38,8 @@ fn mails(metrics: &ExporterMetrics) -> (u64, u64) {
 }
 
 fn header() -> String {
-    let mut writer = choose_writer(&request()).unwrap_or_else(|refused| panic!("{refused}"));
-    String::from_utf8(writer.rows().header()).unwrap()
+    let writer = choose_writer(&request()).unwrap_or_else(|refused| panic!("{refused}"));
+    String::from_utf8(writer.begin()).unwrap()
 }
 
 /// Reports that were cancelled.

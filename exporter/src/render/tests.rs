@@ -2,7 +2,7 @@
 
 use clickhouse_io::report::examples::native_block;
 use clickhouse_io::report::{ColumnSet, Stretch};
-use report_writer::{GroupWriter, LineWriter, OddValue};
+use report_writer::{Cell, CsvOptions, GroupWriter, LineWriter, OddValue, TableColumn};
 use schemas::times::Moment;
 
 use super::*;
@@ -18,7 +18,7 @@ fn writer() -> Writer {
 }
 
 fn header() -> String {
-    String::from_utf8(writer().rows().header()).unwrap()
+    String::from_utf8(writer().begin()).unwrap()
 }
 
 /// Three hours, of which each has two rows.
@@ -115,14 +115,18 @@ impl GroupWriter for Greedy {
         GROUPS_BYTES_MAX + 1
     }
 
-    fn lines(&self, _: &mut dyn FnMut(&[u8]) -> bool) {}
+    fn table(&self) -> Vec<TableColumn> {
+        Vec::new()
+    }
+
+    fn rows(&self, _: &mut dyn FnMut(&[Cell<'_>]) -> bool) {}
 }
 
 #[test]
 fn what_is_counted_beyond_memory_ends_after_the_stretch_that_it_grew_in() {
     let (parts, _received) = mpsc::channel(10);
     let (progress, _) = watch::channel(Written::default());
-    let greedy = Writer::Groups(Box::new(Greedy));
+    let greedy = Writer::of_groups(Greedy, CsvOptions::default());
     let mut renderer = Renderer::new(greedy, true, parts, Tools::new(2), progress, Counter::default());
     let mut pieces = vec![block(&[0, 1]), block(&[2])].into_iter();
     let (done, ended) = renderer.slice(&slice(), || pieces.next().unwrap_or(Ok(None)));

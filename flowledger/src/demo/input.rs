@@ -132,6 +132,8 @@ fn request(options: &DemoOptions, barrier: impl Iterator<Item = BarrierOffset>) 
         requested_at: Moment::now(),
         receivers: Vec::new(),
         barrier: barrier.collect(),
+        byte_order_mark: options.spreadsheet.byte_order_mark,
+        formula_guard: options.spreadsheet.formula_guard,
     }
 }
 

@@ -158,6 +158,8 @@ impl Desk {
             requested_at: Moment::now(),
             receivers: new.receivers,
             barrier: Vec::new(),
+            byte_order_mark: new.spreadsheet.byte_order_mark,
+            formula_guard: new.spreadsheet.formula_guard,
         };
         choose_writer(&request).map_err(|reason| anyhow::anyhow!("--{reason}"))?;
         self.within_limits(select)?;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use schemas::ids::{ReportId, Tenant};
 
-use crate::cli::{Format, Kind, Packing};
+use crate::cli::{Format, Kind, Packing, SpreadsheetOptions};
 use crate::traffic::FilterOptions;
 
 #[derive(Debug, Subcommand)]
@@ -128,6 +128,8 @@ pub(crate) struct NewOptions {
     /// Its columns in this order, joined with commas, instead of the usual 26.
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub(crate) columns: Vec<String>,
+    #[command(flatten)]
+    pub(crate) spreadsheet: SpreadsheetOptions,
     /// Rows for denied attempts too.
     #[arg(long)]
     pub(crate) denied: bool,

@@ -13,6 +13,7 @@ mod kept;
 mod kinds;
 mod oracle;
 mod parts;
+mod readers;
 mod report_life;
 mod slices;
 mod stack;

@@ -326,22 +326,25 @@ impl Session<'_> {
 
     /// The bytes of a report's file.
     pub(crate) async fn file(&self, id: &str) -> Vec<u8> {
+        self.download_file(id).await.1
+    }
+
+    /// A report's file as it is, and its type.
+    pub(crate) async fn download_file(&self, id: &str) -> (String, Vec<u8>) {
         let answer = self.request(Method::GET, &format!("/reports/{id}/download")).send().await.unwrap();
         assert_eq!(answer.status(), 200);
-        answer.bytes().await.unwrap().to_vec()
+        let content_type = answer.headers()["content-type"].to_str().unwrap().to_owned();
+        (content_type, answer.bytes().await.unwrap().to_vec())
     }
 
     /// The text of a report's file, unpacked.
     pub(crate) async fn download(&self, id: &str) -> String {
-        let answer = self.request(Method::GET, &format!("/reports/{id}/download")).send().await.unwrap();
-        assert_eq!(answer.status(), 200);
-        let content_type = answer.headers()["content-type"].to_str().unwrap().to_owned();
-        let file = answer.bytes().await.unwrap();
+        let (content_type, file) = self.download_file(id).await;
         let mut text = Vec::new();
         match content_type.as_str() {
             "application/gzip" => drop(MultiGzDecoder::new(&file[..]).read_to_end(&mut text).unwrap()),
             "application/zstd" => text = zstd::stream::decode_all(&file[..]).unwrap(),
-            _ => text.extend_from_slice(&file),
+            _ => text = file,
         }
         String::from_utf8(text).unwrap()
     }

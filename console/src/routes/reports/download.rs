@@ -114,6 +114,7 @@ fn content_type(name: &str) -> &'static str {
         Some("gz") => "application/gzip",
         Some("zst") => "application/zstd",
         Some("ndjson") => "application/x-ndjson",
+        Some("parquet") => "application/vnd.apache.parquet",
         _ => "text/csv; charset=utf-8",
     }
 }

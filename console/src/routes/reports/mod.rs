@@ -45,10 +45,10 @@ pub(crate) struct NewReport {
     /// `events`, `summary` or `users`.
     #[serde(default)]
     kind: FileKind,
-    /// `csv` or `ndjson`; the latter of events.
+    /// `csv`, `parquet`, or `ndjson` of events.
     #[serde(default)]
     format: FileFormat,
-    /// Of events as CSV: which, in this order; empty means the usual 26.
+    /// Of events as CSV or Parquet: which, in this order; empty means the usual 26.
     #[serde(default)]
     columns: Vec<String>,
     /// Ids; empty means all.
@@ -78,9 +78,15 @@ pub(crate) struct NewReport {
     /// Rows for denied attempts too.
     #[serde(default)]
     denied: bool,
-    /// `none`, `gzip` or `zstd`.
+    /// `none`, `gzip` or `zstd`. Parquet is packed inside, always with zstd; `gzip` is refused.
     #[serde(default)]
     compression: FileCompression,
+    /// Of CSV: begin with the mark of UTF-8, by which Excel knows it.
+    #[serde(default)]
+    byte_order_mark: bool,
+    /// Of CSV: an apostrophe before what a spreadsheet would take for a formula.
+    #[serde(default)]
+    formula_guard: bool,
 }
 
 impl NewReport {
@@ -146,6 +152,8 @@ pub(crate) async fn ask(
         requested_at: Moment::now(),
         receivers: vec![signed_in.email],
         barrier: Vec::new(),
+        byte_order_mark: new.byte_order_mark,
+        formula_guard: new.formula_guard,
     };
     if let Err(reason) = choose_writer(&request) {
         let (field, reason) = reason.split_once(' ').unwrap_or(("kind", &reason));

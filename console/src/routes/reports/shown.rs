@@ -54,6 +54,7 @@ pub(crate) enum FileFormat {
     #[default]
     Csv,
     Ndjson,
+    Parquet,
 }
 
 impl From<FileFormat> for ReportFormat {
@@ -61,6 +62,7 @@ impl From<FileFormat> for ReportFormat {
         match format {
             FileFormat::Csv => Self::Csv,
             FileFormat::Ndjson => Self::Ndjson,
+            FileFormat::Parquet => Self::Parquet,
         }
     }
 }
@@ -131,6 +133,7 @@ impl From<ReportState> for Report {
             },
             format: match request.map(|it| it.format) {
                 Some(ReportFormat::Ndjson) => FileFormat::Ndjson,
+                Some(ReportFormat::Parquet) => FileFormat::Parquet,
                 _ => FileFormat::Csv,
             },
             remote_networks: request

@@ -23,6 +23,7 @@ async fn file_comes_whole_and_is_noted_with_who_got_it() {
         ("acme.csv", "text/csv; charset=utf-8"),
         ("acme.csv.gz", "application/gzip"),
         ("acme.csv.zst", "application/zstd"),
+        ("acme.parquet", "application/vnd.apache.parquet"),
     ] {
         let report = console.completed("acme", name, Some(CONTENT)).await;
         let answer = console.get(&format!("/api/v1/reports/{report}/download"), &cookie).await;
@@ -36,7 +37,7 @@ async fn file_comes_whole_and_is_noted_with_who_got_it() {
         assert_eq!(noted.event_type, ReportEventType::Downloaded);
         assert_eq!((noted.actor.as_deref(), noted.actor_address.as_deref()), (Some("admin"), Some("192.0.2.7")));
     }
-    assert_eq!(console.count("downloads_total"), 3);
+    assert_eq!(console.count("downloads_total"), 4);
 }
 
 #[tokio::test]
