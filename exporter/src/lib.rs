@@ -4,6 +4,8 @@
 //! its range is read as columns, made into lines, sorted in stretches that fit memory, packed, and uploaded in parts; then its
 //! receivers get a mail. Each step is an event on `report-events`; the request's offset is committed after the last of them.
 //!
+//! What schedules make by themselves is asked for here too ([`schedules`]), and is a report like every other then.
+//!
 //! Guarantee: every request ends as `completed`, as `cancelled` or as `failed` with a reason, or in the dead-letter topic. A crash at any
 //! point leaves the request uncommitted, and the next exporter goes on from what the events say. The file is visible only when it is
 //! whole; neither memory nor disk ever holds it. A file that no report names is deleted. A mail may be sent twice where a crash came
@@ -23,6 +25,7 @@ mod metrics;
 mod pack;
 mod pipeline;
 mod render;
+mod schedules;
 mod stages;
 mod tools;
 mod write_file;
@@ -44,8 +47,9 @@ pub use error::Error;
 use crate::adapters::Parts;
 use crate::life::Life;
 use crate::mail::Mailer;
-use crate::metrics::ExporterMetrics;
+use crate::metrics::{ExporterMetrics, ScheduleMetrics};
 use crate::pipeline::Pipeline;
+use crate::schedules::{KafkaDesk, Schedules};
 
 /// The group under which requests are committed.
 pub const GROUP: &str = "exporter";
@@ -74,9 +78,21 @@ pub async fn run(
     }
     let options = GroupOptions { waiting_records_max: 16, ..GroupOptions::new(GROUP, topics::REPORT_REQUESTS.name) };
     let consumer = GroupConsumer::new(&kafka, &options)?;
+    let journal = journal?;
+    let desk = KafkaDesk { book: book.clone(), journal: journal.clone(), kafka: kafka.clone() };
+    let schedules = Schedules::new(
+        desk,
+        (Decoder::new(&avro_schemas::REPORT_SCHEDULE)?, registry.clone()),
+        (config.owners.clone(), config.catch_up_max),
+        Arc::clone(&context.clock),
+        ScheduleMetrics::new(&context.metrics),
+        context.stop.clone(),
+    );
+    let due = GroupConsumer::new(&kafka, &GroupOptions::new(schedules::GROUP, topics::REPORT_SCHEDULES.name))?;
+    tasks.spawn("schedules", schedules.run(due));
     let outside = Parts {
         book,
-        journal: journal?,
+        journal,
         kafka,
         clickhouse: ClickHouse::new(&clickhouse),
         store: ReportStore::open(&store)?,

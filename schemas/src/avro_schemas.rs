@@ -42,6 +42,13 @@ pub const REPORT_EVENT: Subject = Subject {
         include_str!("../avsc/published/report-event.2.avsc"),
     ],
 };
+/// Values of `report-schedules`.
+pub const REPORT_SCHEDULE: Subject = Subject {
+    name: "report-schedules-value",
+    topic: topics::REPORT_SCHEDULES,
+    schema: include_str!("../avsc/report-schedule.avsc"),
+    published: &[include_str!("../avsc/published/report-schedule.1.avsc")],
+};
 /// Values of `connector-positions`.
 pub const CONNECTOR_POSITION: Subject = Subject {
     name: "connector-positions-value",
@@ -51,4 +58,4 @@ pub const CONNECTOR_POSITION: Subject = Subject {
 };
 
 /// All of them.
-pub const ALL: &[Subject] = &[CONNECTION_EVENT, REPORT_REQUEST, REPORT_EVENT, CONNECTOR_POSITION];
+pub const ALL: &[Subject] = &[CONNECTION_EVENT, REPORT_REQUEST, REPORT_EVENT, REPORT_SCHEDULE, CONNECTOR_POSITION];

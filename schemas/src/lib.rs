@@ -16,5 +16,6 @@ pub mod migrations;
 pub mod murmur2;
 pub mod report_event;
 pub mod report_request;
+pub mod report_schedule;
 pub mod times;
 pub mod topics;

@@ -32,6 +32,8 @@ pub const REPORT_EVENTS: Topic = Topic { name: "report-events", partitions: 4, s
 /// Requests that the exporter could not read, as they were. Key: report id.
 pub const REPORT_REQUESTS_DEAD_LETTER: Topic =
     Topic { name: "report-requests-dead-letter", partitions: 1, settings: WEEK };
+/// Reports that tenants keep, and when they are made. Key: schedule id. Value: `report-schedule`.
+pub const REPORT_SCHEDULES: Topic = Topic { name: "report-schedules", partitions: 4, settings: COMPACTED };
 /// How far connectors that deliver exactly once have read. Key: the connector's instance and the file. Value: `connector-position`.
 pub const CONNECTOR_POSITIONS: Topic = Topic { name: "connector-positions", partitions: 1, settings: COMPACTED };
 
@@ -43,6 +45,7 @@ pub const ALL: &[Topic] = &[
     REPORT_REQUESTS,
     REPORT_EVENTS,
     REPORT_REQUESTS_DEAD_LETTER,
+    REPORT_SCHEDULES,
     CONNECTOR_POSITIONS,
 ];
 

@@ -14,4 +14,5 @@ mod kinds;
 mod oracle;
 mod parts;
 mod report_life;
+mod schedules;
 mod stack;
