@@ -19,7 +19,7 @@ pub use book::{SharedBook, follow};
 pub use filter::{report_filter, traffic_filter};
 pub use follow::{FollowError, follow_topic};
 pub use journal::{Journal, JournalError};
-pub use limits::{Limits, OverLimit, Usage};
+pub use limits::{Limits, OverLimit, Spent, Usage};
 pub use pace::Pace;
 pub use state::{Phase, ReportState};
 pub use wish::{Actor, NotNow};
