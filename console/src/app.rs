@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use report_life::SharedBook;
+use report_schedules::{Owners, SharedSchedules};
 use report_store::ReportStore;
 use service_kit::CancellationToken;
 use service_kit::context::ServiceContext;
@@ -22,6 +23,8 @@ pub(crate) struct App {
     pub(crate) store: ReportStore,
     pub(crate) networks: Arc<Networks>,
     pub(crate) book: SharedBook,
+    pub(crate) schedules: SharedSchedules,
+    pub(crate) owners: Arc<Owners>,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) streams: Streams,
     pub(crate) metrics: ConsoleMetrics,
@@ -34,16 +37,18 @@ impl App {
         outside: Arc<dyn Outside>,
         store: ReportStore,
         networks: Networks,
-        book: SharedBook,
+        (book, schedules): (SharedBook, SharedSchedules),
         context: &ServiceContext,
     ) -> Self {
         let sessions = Sessions::new(config.accounts.clone(), config.session_max, Arc::clone(&context.clock));
         Self {
+            owners: Arc::new(config.owners()),
             config: Arc::new(config),
             outside,
             store,
             networks: Arc::new(networks),
             book,
+            schedules,
             sessions: Arc::new(sessions),
             streams: Streams::default(),
             metrics: ConsoleMetrics::new(&context.metrics),

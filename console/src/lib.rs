@@ -23,6 +23,7 @@ use std::sync::Arc;
 use clickhouse_io::{ClickHouse, ClickHouseConfig};
 use kafka_io::{KafkaConfig, Producer};
 use report_life::{Journal, SharedBook, follow};
+use report_schedules::{ScheduleJournal, SharedSchedules, follow_schedules};
 use report_store::{ReportStore, StoreConfig};
 use schema_registry::{Registry, RegistryConfig};
 use service_kit::context::ServiceContext;
@@ -34,6 +35,7 @@ pub use error::Error;
 pub use networks::{Network, Networks};
 pub use openapi::openapi_json;
 pub use routes::reports::shown::report_json;
+pub use routes::schedules::shown::{runs_json, schedule_json};
 pub use routes::traffic::insights::findings_json;
 pub use routes::traffic::{connection_json, open_json};
 pub use session::{HashError, hash_password};
@@ -77,19 +79,25 @@ pub async fn serve(
     }
     let registry = Registry::new(&registry)?;
     let producer = Producer::new(&kafka, "flowledger-console")?;
-    let Some(journal) = Journal::open(producer, &registry, &context.stop).await else { return Ok(()) };
-    let book = SharedBook::default();
+    let Some(journal) = Journal::open(producer.clone(), &registry, &context.stop).await else { return Ok(()) };
+    let Some(kept) = ScheduleJournal::open(producer, &registry, &context.stop).await else { return Ok(()) };
+    let (book, schedules) = (SharedBook::default(), SharedSchedules::default());
+    let parts =
+        Parts { kafka: kafka.clone(), clickhouse: ClickHouse::new(&clickhouse), journal: journal?, schedules: kept? };
     let app = App::new(
         config,
-        Arc::new(Parts { kafka: kafka.clone(), clickhouse: ClickHouse::new(&clickhouse), journal: journal? }),
+        Arc::new(parts),
         ReportStore::open(&store)?,
         networks,
-        book.clone(),
+        (book.clone(), schedules.clone()),
         &context,
     );
     let mut tasks = TaskGroup::new(context.stop.clone());
-    tasks.spawn("report events", follow(kafka, registry, book.clone(), context.stop.clone()));
-    if context.stop.run_until_cancelled(book.caught_up()).await.is_none() {
+    let (stop, of_schedules) = (context.stop.clone(), (kafka.clone(), registry.clone()));
+    tasks.spawn("report events", follow(kafka, registry, book.clone(), stop.clone()));
+    tasks.spawn("schedules", follow_schedules(of_schedules.0, of_schedules.1, schedules.clone(), stop.clone()));
+    let caught_up = async { tokio::join!(book.caught_up(), schedules.caught_up()) };
+    if stop.run_until_cancelled(caught_up).await.is_none() {
         return Ok(());
     }
     tracing::info!(address = %listener.local_addr()?, "the console answers");

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use lettre::message::Mailbox;
 use report_life::Limits;
+use report_schedules::Owners;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use service_kit::config::{RangeError, Validate, in_range, redacted, seconds, seconds_in_range};
@@ -29,6 +30,8 @@ pub struct Config {
     pub notify_max: Duration,
     /// How long files are kept, to 3 650 days; 0: for good.
     pub keep_days: u32,
+    /// Runs of one schedule that are made up for when nobody was there to make them, the last ones, 1 to 100.
+    pub catch_up_max: usize,
     /// How long stopping may take, 0 to 300 s.
     #[serde(with = "seconds")]
     pub drain_max: Duration,
@@ -39,6 +42,9 @@ pub struct Config {
     /// Limits of a tenant: a section of their own, which the console has too.
     #[serde(skip)]
     pub limits: Limits,
+    /// Who may own schedules: the accounts of the console.
+    #[serde(skip)]
+    pub owners: Owners,
 }
 
 /// Section `exporter.mail`.
@@ -86,10 +92,12 @@ impl Default for Config {
             retry_max: Duration::from_secs(900),
             notify_max: Duration::from_secs(3600),
             keep_days: 0,
+            catch_up_max: 3,
             drain_max: Duration::from_secs(20),
             console_url: "http://127.0.0.1:8080".to_owned(),
             mail: MailConfig::default(),
             limits: Limits::default(),
+            owners: Owners::default(),
         }
     }
 }
@@ -118,6 +126,7 @@ impl Validate for Config {
         seconds_in_range("retry_max", self.retry_max, 1.0..=86_400.0)?;
         seconds_in_range("notify_max", self.notify_max, 1.0..=86_400.0)?;
         in_range("keep_days", self.keep_days, 0..=3_650)?;
+        in_range("catch_up_max", self.catch_up_max, 1..=100)?;
         seconds_in_range("drain_max", self.drain_max, 0.0..=300.0)?;
         if self.mail.from.parse::<Mailbox>().is_err() {
             return Err(RangeError::new("mail.from", "is not an address such as `Flowledger <reports@example.com>`"));

@@ -6,6 +6,7 @@
 //!
 //! A large report is cut into slices, which all exporters take from a topic of their own; who has the request joins them
 //! (`docs/adr/0036-slices-of-a-report.md`).
+//! What schedules make by themselves is asked for here too ([`schedules`]), and is a report like every other then.
 //!
 //! Guarantee: every request ends as `completed`, as `cancelled` or as `failed` with a reason, or in the dead-letter topic. A crash at any
 //! point leaves the request uncommitted, and the next exporter goes on from what the events say. The file is visible only when it is
@@ -26,6 +27,7 @@ mod metrics;
 mod pack;
 mod pipeline;
 mod render;
+mod schedules;
 mod slice;
 mod slice_queue;
 mod spread;
@@ -52,8 +54,9 @@ pub use error::Error;
 use crate::adapters::Parts;
 use crate::life::Life;
 use crate::mail::Mailer;
-use crate::metrics::ExporterMetrics;
+use crate::metrics::{ExporterMetrics, ScheduleMetrics};
 use crate::pipeline::Pipeline;
+use crate::schedules::{KafkaDesk, Schedules};
 use crate::slice_queue::SliceQueue;
 
 /// The group under which requests are committed.
@@ -91,9 +94,21 @@ pub async fn run(
     };
     let requests = consumer(GROUP, topics::REPORT_REQUESTS)?;
     let slices = consumer(SLICES_GROUP, topics::REPORT_SLICES)?;
+    let journal = journal?;
+    let desk = KafkaDesk { book: book.clone(), journal: journal.clone(), kafka: kafka.clone() };
+    let schedules = Schedules::new(
+        desk,
+        (Decoder::new(&avro_schemas::REPORT_SCHEDULE)?, registry.clone()),
+        (config.owners.clone(), config.catch_up_max),
+        Arc::clone(&context.clock),
+        ScheduleMetrics::new(&context.metrics),
+        context.stop.clone(),
+    );
+    let due = GroupConsumer::new(&kafka, &GroupOptions::new(schedules::GROUP, topics::REPORT_SCHEDULES.name))?;
+    tasks.spawn("schedules", schedules.run(due));
     let outside = Parts {
         book,
-        journal: journal?,
+        journal,
         slice_queue: SliceQueue::new(producer.clone(), schema?)?,
         kafka,
         clickhouse: ClickHouse::new(&clickhouse),

@@ -4,6 +4,7 @@ use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
+use report_schedules::Standing;
 use service_kit::metrics::Metrics;
 
 /// Label `fate`.
@@ -61,6 +62,53 @@ impl ExporterMetrics {
     /// One of `sent`, `given_up`.
     pub(crate) fn mail(&self, fate: &'static str) {
         self.mails.get_or_create(&FateLabel { fate }).inc();
+    }
+}
+
+/// Label `standing`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct StandingLabel {
+    pub(crate) standing: &'static str,
+}
+
+/// Schedules, and the runs that were due.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ScheduleMetrics {
+    pub(crate) runs: Family<FateLabel, Counter>,
+    pub(crate) schedules: Family<StandingLabel, Gauge>,
+    pub(crate) lag_seconds: Gauge,
+}
+
+impl ScheduleMetrics {
+    pub(crate) fn new(metrics: &Metrics) -> Self {
+        let own = Self::default();
+        metrics.register("flowledger_exporter_runs", "Runs of schedules that were due, by fate", own.runs.clone());
+        metrics.register("flowledger_exporter_schedules", "Schedules that this one looks after", own.schedules.clone());
+        let lag = "How long a run has been due that could not be asked for";
+        metrics.register("flowledger_exporter_run_lag_seconds", lag, own.lag_seconds.clone());
+        own
+    }
+
+    /// One of `asked`, `failed`; one that failed is tried again.
+    pub(crate) fn run(&self, fate: &'static str) {
+        self.runs.get_or_create(&FateLabel { fate }).inc();
+    }
+
+    /// Of all that are held, how each stands.
+    pub(crate) fn held(&self, standings: impl Iterator<Item = Standing>) {
+        let mut counts = [("active", 0), ("by_hand", 0), ("paused", 0), ("owner_gone", 0)];
+        for standing in standings {
+            let place = match standing {
+                Standing::Active => 0,
+                Standing::ByHand => 1,
+                Standing::Paused => 2,
+                Standing::OwnerGone => 3,
+            };
+            counts[place].1 += 1;
+        }
+        for (standing, count) in counts {
+            self.schedules.get_or_create(&StandingLabel { standing }).set(count);
+        }
     }
 }
 

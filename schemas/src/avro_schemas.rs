@@ -53,6 +53,13 @@ pub const REPORT_SLICE: Subject = Subject {
     schema: include_str!("../avsc/report-slice.avsc"),
     published: &[include_str!("../avsc/published/report-slice.1.avsc")],
 };
+/// Values of `report-schedules`.
+pub const REPORT_SCHEDULE: Subject = Subject {
+    name: "report-schedules-value",
+    topic: topics::REPORT_SCHEDULES,
+    schema: include_str!("../avsc/report-schedule.avsc"),
+    published: &[include_str!("../avsc/published/report-schedule.1.avsc")],
+};
 /// Values of `connector-positions`.
 pub const CONNECTOR_POSITION: Subject = Subject {
     name: "connector-positions-value",
@@ -62,4 +69,5 @@ pub const CONNECTOR_POSITION: Subject = Subject {
 };
 
 /// All of them.
-pub const ALL: &[Subject] = &[CONNECTION_EVENT, REPORT_REQUEST, REPORT_EVENT, REPORT_SLICE, CONNECTOR_POSITION];
+pub const ALL: &[Subject] =
+    &[CONNECTION_EVENT, REPORT_REQUEST, REPORT_EVENT, REPORT_SLICE, REPORT_SCHEDULE, CONNECTOR_POSITION];

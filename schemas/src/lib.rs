@@ -16,6 +16,7 @@ pub mod migrations;
 pub mod murmur2;
 pub mod report_event;
 pub mod report_request;
+pub mod report_schedule;
 pub mod report_slice;
 pub mod times;
 pub mod topics;

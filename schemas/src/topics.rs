@@ -34,6 +34,8 @@ pub const REPORT_SLICES: Topic = Topic { name: "report-slices", partitions: 16, 
 /// Requests and slices that the exporter could not read, as they were. Key: report id.
 pub const REPORT_REQUESTS_DEAD_LETTER: Topic =
     Topic { name: "report-requests-dead-letter", partitions: 1, settings: WEEK };
+/// Reports that tenants keep, and when they are made. Key: schedule id. Value: `report-schedule`.
+pub const REPORT_SCHEDULES: Topic = Topic { name: "report-schedules", partitions: 4, settings: COMPACTED };
 /// How far connectors that deliver exactly once have read. Key: the connector's instance and the file. Value: `connector-position`.
 pub const CONNECTOR_POSITIONS: Topic = Topic { name: "connector-positions", partitions: 1, settings: COMPACTED };
 
@@ -46,6 +48,7 @@ pub const ALL: &[Topic] = &[
     REPORT_EVENTS,
     REPORT_SLICES,
     REPORT_REQUESTS_DEAD_LETTER,
+    REPORT_SCHEDULES,
     CONNECTOR_POSITIONS,
 ];
 

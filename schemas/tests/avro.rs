@@ -12,9 +12,10 @@ use proptest::strategy::ValueTree;
 use schemas::avro_schemas::{self, Subject};
 use schemas::connection_event::{ConnectionEvent, EventType};
 use schemas::examples::events;
-use schemas::ids::ReportId;
+use schemas::ids::{ReportId, ScheduleId};
 use schemas::report_event::{ReportEvent, ReportEventType, UploadedPart};
 use schemas::report_request::{BarrierOffset, Compression, ReportFilter, ReportFormat, ReportKind, ReportRequest};
+use schemas::report_schedule::{ReportSchedule, ScheduleState};
 use schemas::report_slice::{ReportSlice, SliceStretch};
 use schemas::times::Moment;
 use serde::Serialize;
@@ -74,6 +75,25 @@ fn request() -> ReportRequest {
 fn report_request_and_its_schema_agree() {
     let asked = request();
     assert_eq!(round_trip(&avro_schemas::REPORT_REQUEST, &asked), asked);
+}
+
+#[test]
+fn report_schedule_and_its_schema_agree() {
+    let saved = ReportSchedule {
+        schedule_id: ScheduleId::generate(),
+        tenant: "acme".parse().unwrap(),
+        name: "Every week".to_owned(),
+        state: ScheduleState::Active,
+        request: request(),
+        range: "last week".to_owned(),
+        when: Some("weekly on monday at 06:00".to_owned()),
+        runs_after: Moment::FIRST,
+        changed_at: Moment::from_millis(1_793_487_602_665),
+        changed_by: "admin".to_owned(),
+    };
+    assert_eq!(round_trip(&avro_schemas::REPORT_SCHEDULE, &saved), saved);
+    let without = ReportSchedule { when: None, state: ScheduleState::Paused, ..saved };
+    assert_eq!(round_trip(&avro_schemas::REPORT_SCHEDULE, &without), without);
 }
 
 #[test]

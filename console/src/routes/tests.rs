@@ -7,6 +7,7 @@ mod networks;
 mod pages;
 mod parts_away;
 mod refusals;
+mod schedules;
 mod sessions;
 mod tenants;
 mod wishes;

@@ -6,6 +6,7 @@
 
 mod options;
 mod print;
+mod schedule;
 mod verify;
 
 use std::path::{Path, PathBuf};
@@ -13,16 +14,17 @@ use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use futures_util::TryStreamExt;
-use kafka_io::{Producer, admin};
-use report_life::{Actor, FollowError, Journal, Phase, ReportState, SharedBook, follow, manifest_key, report_filter};
+use kafka_io::Producer;
+use report_life::{
+    Actor, FollowError, Journal, Phase, ReportState, SharedBook, barrier, follow, manifest_key, report_filter,
+};
 use report_store::ReportStore;
 use report_writer::choose_writer;
 use schema_registry::Registry;
 use schemas::ids::ReportId;
 use schemas::report_event::{ReportEvent, ReportEventType};
-use schemas::report_request::{BarrierOffset, ReportRequest};
+use schemas::report_request::ReportRequest;
 use schemas::times::Moment;
-use schemas::topics::CONNECTION_EVENTS;
 use service_kit::CancellationToken;
 use tempfile::NamedTempFile;
 use tokio::io::AsyncWriteExt;
@@ -87,6 +89,7 @@ pub(crate) async fn run(command: ReportCommand) -> anyhow::Result<()> {
             desk.until(report, is_noted).await?;
             if follow { desk.follow(report).await } else { Ok(()) }
         }
+        ReportCommand::Schedule(command) => schedule::run(*command).await,
         ReportCommand::Download { select, report, output, force } => {
             let desk = Desk::open(&select).await?;
             desk.download(&select, report, output, force).await
@@ -141,30 +144,9 @@ impl Desk {
     }
 
     async fn ask(&self, select: &SelectOptions, new: NewOptions) -> anyhow::Result<ReportId> {
-        let filter = &new.filter.0;
-        let wrong = |error: FilterError| anyhow::anyhow!("--{} {}", error.field.replace('_', "-"), error.reason);
-        let mut request = ReportRequest {
-            report_id: ReportId::generate(),
-            tenant: select.tenant.clone(),
-            kind: new.kind.into(),
-            format: new.format.into(),
-            compression: new.compression.into(),
-            range_from: filter.from,
-            range_to: filter.to,
-            zone: filter.zone.iana_name().unwrap_or("UTC").to_owned(),
-            filter: report_filter(filter, new.denied).map_err(wrong)?,
-            columns: new.columns,
-            requested_by: select.actor(),
-            requested_at: Moment::now(),
-            receivers: new.receivers,
-            barrier: Vec::new(),
-            byte_order_mark: new.spreadsheet.byte_order_mark,
-            formula_guard: new.spreadsheet.formula_guard,
-        };
-        choose_writer(&request).map_err(|reason| anyhow::anyhow!("--{reason}"))?;
+        let mut request = request(select, new)?;
         self.within_limits(select)?;
-        let ends = within(admin::stable_ends(&self.config.kafka, CONNECTION_EVENTS.name)).await??;
-        request.barrier = ends.into_iter().map(|(partition, offset)| BarrierOffset { partition, offset }).collect();
+        request.barrier = within(barrier(&self.config.kafka)).await??;
         within(self.journal().await?.request(&request)).await??;
         Ok(request.report_id)
     }
@@ -244,6 +226,36 @@ impl Desk {
         said(&format!("{}: {size} bytes", output.display()));
         Ok(())
     }
+}
+
+/// What is asked for, without its barrier.
+fn request(select: &SelectOptions, new: NewOptions) -> anyhow::Result<ReportRequest> {
+    let filter = &new.filter.0;
+    let request = ReportRequest {
+        report_id: ReportId::generate(),
+        tenant: select.tenant.clone(),
+        kind: new.kind.into(),
+        format: new.format.into(),
+        compression: new.compression.into(),
+        range_from: filter.from,
+        range_to: filter.to,
+        zone: filter.zone.iana_name().unwrap_or("UTC").to_owned(),
+        filter: report_filter(filter, new.denied).map_err(wrong)?,
+        columns: new.columns,
+        requested_by: select.actor(),
+        requested_at: Moment::now(),
+        receivers: new.receivers,
+        barrier: Vec::new(),
+        byte_order_mark: new.spreadsheet.byte_order_mark,
+        formula_guard: new.spreadsheet.formula_guard,
+    };
+    choose_writer(&request).map_err(|reason| anyhow::anyhow!("--{reason}"))?;
+    Ok(request)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is mapped over errors")]
+fn wrong(error: FilterError) -> anyhow::Error {
+    anyhow::anyhow!("--{} {}", error.field.replace('_', "-"), error.reason)
 }
 
 impl Drop for Desk {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use schemas::ids::{ReportId, Tenant};
 
+use super::schedule::ScheduleCommand;
 use crate::cli::{Format, Kind, Packing, SpreadsheetOptions};
 use crate::traffic::FilterOptions;
 
@@ -58,6 +59,9 @@ pub(crate) enum ReportCommand {
         #[arg(long)]
         follow: bool,
     },
+    /// Keep reports, and have them made by themselves.
+    #[command(subcommand)]
+    Schedule(Box<ScheduleCommand>),
     /// Write a report's file; it is there only when it is whole.
     Download {
         #[command(flatten)]

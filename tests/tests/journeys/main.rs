@@ -15,5 +15,6 @@ mod oracle;
 mod parts;
 mod readers;
 mod report_life;
+mod schedules;
 mod slices;
 mod stack;

@@ -10,6 +10,7 @@ use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Method, Request};
 use axum::response::Response;
 use report_life::SharedBook;
+use report_schedules::SharedSchedules;
 use report_store::{ReportStore, StoreConfig};
 use schemas::ids::ReportId;
 use schemas::report_event::{ReportEvent, ReportEventType};
@@ -34,6 +35,7 @@ pub(super) const WRONG: &str = "wrong horse battery";
 pub(super) struct Console {
     router: Router,
     pub(super) book: SharedBook,
+    pub(super) schedules: SharedSchedules,
     pub(super) world: Arc<World>,
     pub(super) store: ReportStore,
     pub(super) clock: Arc<ManualClock>,
@@ -108,13 +110,14 @@ impl Console {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("file://{}", folder.path().display());
         let store = ReportStore::open(&StoreConfig { url, ..StoreConfig::default() }).unwrap();
-        let (world, book) = (Arc::<World>::default(), SharedBook::default());
+        let (world, book, schedules) = (Arc::<World>::default(), SharedBook::default(), SharedSchedules::default());
         let clock = Arc::new(ManualClock::at(SystemTime::UNIX_EPOCH));
         let own_clock = Arc::clone(&clock) as Arc<dyn Clock>;
         let context = ServiceContext { clock: own_clock, ..ServiceContext::new(CancellationToken::new()) };
-        let app = App::new(config, Arc::new(Arc::clone(&world)), store.clone(), networks, book.clone(), &context);
+        let books = (book.clone(), schedules.clone());
+        let app = App::new(config, Arc::new(Arc::clone(&world)), store.clone(), networks, books, &context);
         let metrics = context.metrics;
-        Self { router: router(app), book, world, store, clock, metrics, _folder: folder }
+        Self { router: router(app), book, schedules, world, store, clock, metrics, _folder: folder }
     }
 
     /// The answer as it comes, for streams. Fails when the description of the API does not know its status.
