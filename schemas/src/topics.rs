@@ -34,6 +34,8 @@ pub const REPORT_REQUESTS_DEAD_LETTER: Topic =
     Topic { name: "report-requests-dead-letter", partitions: 1, settings: WEEK };
 /// How far connectors that deliver exactly once have read. Key: the connector's instance and the file. Value: `connector-position`.
 pub const CONNECTOR_POSITIONS: Topic = Topic { name: "connector-positions", partitions: 1, settings: COMPACTED };
+/// What accounts did, in chains of hashes. One partition, never more: its order is part of what is checked. Key: chain. Value: `audit-event`.
+pub const AUDIT_EVENTS: Topic = Topic { name: "audit-events", partitions: 1, settings: FOR_GOOD };
 
 /// All of them.
 pub const ALL: &[Topic] = &[
@@ -44,6 +46,7 @@ pub const ALL: &[Topic] = &[
     REPORT_EVENTS,
     REPORT_REQUESTS_DEAD_LETTER,
     CONNECTOR_POSITIONS,
+    AUDIT_EVENTS,
 ];
 
 /// The setting that every topic carries: Kafka's time is the broker's.
