@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use audit_log::{Act, Trail, TrailError};
 use clickhouse_io::traffic::{self, Finding, Named, Open, Page, Searched, Series, Top};
 use clickhouse_io::{ClickHouse, QueryError};
 use futures_util::FutureExt;
@@ -28,6 +29,8 @@ pub(crate) trait Outside: Send + Sync + 'static {
     /// Asks for a report again.
     fn request_again<'a>(&'a self, request: &'a ReportRequest) -> Later<'a, (), JournalError>;
     fn append<'a>(&'a self, event: &'a ReportEvent) -> Later<'a, (), JournalError>;
+    /// Puts what an account does on the audit log.
+    fn note(&self, act: Act) -> Later<'_, (), TrailError>;
     fn search<'a>(
         &'a self,
         tenant: &'a Tenant,
@@ -54,6 +57,7 @@ pub(crate) struct Parts {
     pub(crate) kafka: KafkaConfig,
     pub(crate) clickhouse: ClickHouse,
     pub(crate) journal: Journal,
+    pub(crate) trail: Trail,
 }
 
 impl Outside for Parts {
@@ -71,6 +75,11 @@ impl Outside for Parts {
 
     fn append<'a>(&'a self, event: &'a ReportEvent) -> Later<'a, (), JournalError> {
         self.journal.append(event).boxed()
+    }
+
+    fn note(&self, act: Act) -> Later<'_, (), TrailError> {
+        let trail = self.trail.clone();
+        async move { trail.note(act).await }.boxed()
     }
 
     fn search<'a>(

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use audit_log::AuditBook;
 use report_life::SharedBook;
 use report_store::ReportStore;
 use service_kit::CancellationToken;
@@ -22,6 +23,7 @@ pub(crate) struct App {
     pub(crate) store: ReportStore,
     pub(crate) networks: Arc<Networks>,
     pub(crate) book: SharedBook,
+    pub(crate) audit: AuditBook,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) streams: Streams,
     pub(crate) metrics: ConsoleMetrics,
@@ -35,6 +37,7 @@ impl App {
         store: ReportStore,
         networks: Networks,
         book: SharedBook,
+        audit: AuditBook,
         context: &ServiceContext,
     ) -> Self {
         let sessions = Sessions::new(config.accounts.clone(), config.session_max, Arc::clone(&context.clock));
@@ -44,6 +47,7 @@ impl App {
             store,
             networks: Arc::new(networks),
             book,
+            audit,
             sessions: Arc::new(sessions),
             streams: Streams::default(),
             metrics: ConsoleMetrics::new(&context.metrics),

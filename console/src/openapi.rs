@@ -3,7 +3,7 @@
 use utoipa::OpenApi;
 
 use crate::routes::traffic::{insights, names};
-use crate::routes::{reports, session, traffic};
+use crate::routes::{audit, reports, session, traffic};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -19,6 +19,7 @@ use crate::routes::{reports, session, traffic};
         reports::retry,
         reports::changes::changes,
         reports::download::download,
+        audit::list,
         names::remote_networks,
         names::users,
         names::resources,

@@ -32,6 +32,7 @@ fn help_of_every_command() {
         "aggregate",
         "traffic",
         "report",
+        "audit",
         "clickhouse",
         "demo",
     ];
@@ -46,7 +47,8 @@ fn help_of_every_command() {
         .map(|command| ("traffic", command));
     let report = ["new", "list", "show", "cancel", "retry", "download"].map(|command| ("report", command));
     let aggregate = ["verify", "rebuild", "dedupe"].map(|command| ("aggregate", command));
-    for (command, verb) in dead_letter.into_iter().chain(traffic).chain(report).chain(aggregate) {
+    let audit = ["verify", "list"].map(|command| ("audit", command));
+    for (command, verb) in dead_letter.into_iter().chain(traffic).chain(report).chain(aggregate).chain(audit) {
         let (help, _, went_well) = run(&[command, verb, "--help"], &[]);
         assert!(went_well, "{command} {verb}");
         insta::assert_snapshot!(format!("help-{command}-{verb}"), help);

@@ -47,10 +47,26 @@ pub enum AuditAction {
 }
 
 impl AuditAction {
-    /// True for what accounts do; false for what a writer notes about chains.
+    /// What accounts do, beside what a writer notes about chains.
+    pub const OF_ACCOUNTS: [Self; 12] = [
+        Self::SignedIn,
+        Self::SignInRefused,
+        Self::SignedOut,
+        Self::ReportRequested,
+        Self::ReportCancelled,
+        Self::ReportRetried,
+        Self::ReportDownloaded,
+        Self::ScheduleCreated,
+        Self::ScheduleChanged,
+        Self::SchedulePaused,
+        Self::ScheduleResumed,
+        Self::ScheduleDeleted,
+    ];
+
+    /// True for one of them.
     #[must_use]
-    pub const fn is_of_an_account(self) -> bool {
-        !matches!(self, Self::Unknown | Self::ChainBegun | Self::Checkpoint)
+    pub fn is_of_an_account(self) -> bool {
+        Self::OF_ACCOUNTS.contains(&self)
     }
 }
 

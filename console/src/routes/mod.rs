@@ -1,5 +1,6 @@
 //! The routes, and what holds for all of them.
 
+pub(crate) mod audit;
 mod extract;
 pub(crate) mod reports;
 pub(crate) mod session;
@@ -38,6 +39,7 @@ pub(crate) fn router(app: App) -> Router {
         .route("/reports/{id}/cancel", post(reports::cancel))
         .route("/reports/{id}/retry", post(reports::retry))
         .route("/reports/{id}/download", get(reports::download::download))
+        .route("/audit", get(audit::list))
         .route("/remote-networks", get(names::remote_networks))
         .route("/users", get(names::users))
         .route("/resources", get(names::resources))

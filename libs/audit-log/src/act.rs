@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use schemas::audit_event::{AuditAction, AuditDoor, AuditOutcome};
 use schemas::ids::Tenant;
 use schemas::report_request::ReportRequest;
-use serde_json::Value;
 use traffic_query::time_range::rfc3339;
+
+use crate::names::name;
 
 /// The longest text of an event, bytes: what is longer is cut.
 const TEXT_MAX: usize = 256;
@@ -14,14 +15,22 @@ const TEXT_MAX: usize = 256;
 /// One act of an account. What it is done to and details are added with the methods below.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Act {
-    pub(crate) tenant: Option<Tenant>,
-    pub(crate) account: Option<String>,
-    pub(crate) address: Option<String>,
-    pub(crate) door: AuditDoor,
-    pub(crate) action: AuditAction,
-    pub(crate) subject: Option<String>,
-    pub(crate) outcome: AuditOutcome,
-    pub(crate) details: BTreeMap<String, String>,
+    /// Whose account it is; `None` for what a writer notes about chains.
+    pub tenant: Option<Tenant>,
+    /// Account that acts.
+    pub account: Option<String>,
+    /// Address that it comes from.
+    pub address: Option<String>,
+    /// The way it comes.
+    pub door: AuditDoor,
+    /// What is done.
+    pub action: AuditAction,
+    /// What it is done to.
+    pub subject: Option<String>,
+    /// What is answered.
+    pub outcome: AuditOutcome,
+    /// More in words.
+    pub details: BTreeMap<String, String>,
 }
 
 impl Act {
@@ -73,12 +82,9 @@ impl Act {
     /// The report that is asked for; all of its request stands on its own topic.
     #[must_use]
     pub fn of_request(self, request: &ReportRequest) -> Self {
-        let symbol = |value: serde_json::Result<Value>| value.ok().and_then(|it| it.as_str().map(str::to_owned));
-        let kind = symbol(serde_json::to_value(request.kind)).unwrap_or_default();
-        let format = symbol(serde_json::to_value(request.format)).unwrap_or_default();
         self.to(request.report_id)
-            .with("kind", &kind)
-            .with("format", &format)
+            .with("kind", &name(request.kind))
+            .with("format", &name(request.format))
             .with("from", &rfc3339(request.range_from))
             .with("to", &rfc3339(request.range_to))
     }

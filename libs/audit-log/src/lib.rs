@@ -14,6 +14,7 @@ mod checker;
 #[cfg(test)]
 mod examples;
 mod finding;
+mod names;
 mod reader;
 mod trail;
 
@@ -22,5 +23,6 @@ pub use book::{AuditBook, AuditPage, AuditQuestion, follow};
 pub use canonical::{canonical, hash_of};
 pub use checker::{ChainSeen, Checker};
 pub use finding::{Finding, Problem};
-pub use reader::{AuditReader, Read, ReadError, Taken};
+pub use names::{action_named, name};
+pub use reader::{ReadError, Taken, read_all};
 pub use trail::{Trail, TrailError};

@@ -30,7 +30,7 @@ pub enum ReadError {
 impl ReadError {
     /// True where the same may work later.
     #[must_use]
-    pub fn is_passing(&self) -> bool {
+    pub(crate) fn is_passing(&self) -> bool {
         match self {
             // The topic may not be made yet.
             Self::Kafka(_) => true,
@@ -52,15 +52,35 @@ pub struct Taken {
 
 /// What comes next.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Read {
+pub(crate) enum Read {
     /// A record.
     Taken(Taken),
     /// Once: all that lay there at the beginning was given.
     CaughtUp,
 }
 
+/// Reads all that lies on a topic now.
+///
+/// # Errors
+/// When it cannot be read.
+pub async fn read_all(
+    kafka: &KafkaConfig,
+    registry: &Registry,
+    topic: &str,
+    mut each: impl FnMut(Taken),
+) -> Result<(), ReadError> {
+    let (mut reader, never) = (AuditReader::open(kafka, registry, topic).await?, CancellationToken::new());
+    while let Some(read) = reader.next(&never).await {
+        match read? {
+            Read::Taken(taken) => each(taken),
+            Read::CaughtUp => break,
+        }
+    }
+    Ok(())
+}
+
 /// Reads the topic, and goes on.
-pub struct AuditReader {
+pub(crate) struct AuditReader {
     follower: TopicFollower,
     decoder: Decoder<AuditEvent>,
     registry: Registry,
@@ -71,7 +91,7 @@ impl AuditReader {
     ///
     /// # Errors
     /// When it is not there, or is not of one partition.
-    pub async fn open(kafka: &KafkaConfig, registry: &Registry, topic: &str) -> Result<Self, ReadError> {
+    pub(crate) async fn open(kafka: &KafkaConfig, registry: &Registry, topic: &str) -> Result<Self, ReadError> {
         match admin::partition_count(kafka, topic).await? {
             1 => {}
             more => return Err(ReadError::Partitions(topic.to_owned(), more)),
@@ -81,7 +101,7 @@ impl AuditReader {
     }
 
     /// What comes next; waits for it. `None`: told to stop first.
-    pub async fn next(&mut self, stop: &CancellationToken) -> Option<Result<Read, ReadError>> {
+    pub(crate) async fn next(&mut self, stop: &CancellationToken) -> Option<Result<Read, ReadError>> {
         let record = match stop.run_until_cancelled(self.follower.next()).await? {
             Ok(Followed::Record(record)) => record,
             Ok(Followed::CaughtUp) => return Some(Ok(Read::CaughtUp)),

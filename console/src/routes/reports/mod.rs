@@ -13,6 +13,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use report_life::{Actor, Journal, ReportState, report_filter};
 use report_writer::choose_writer;
+use schemas::audit_event::AuditAction;
 use schemas::ids::ReportId;
 use schemas::report_request::{BarrierOffset, ReportFilter, ReportRequest};
 use schemas::times::Moment;
@@ -123,6 +124,7 @@ fn fifty() -> usize {
 pub(crate) async fn ask(
     State(app): State<App>,
     signed_in: SignedIn,
+    ConnectInfo(address): ConnectInfo<SocketAddr>,
     JsonBody(mut new): JsonBody<NewReport>,
 ) -> Result<Response, Refusal> {
     let range = in_utc(&new.from, &new.to, &new.zone)?;
@@ -133,7 +135,7 @@ pub(crate) async fn ask(
     within_limits(&app, &signed_in)?;
     let mut request = ReportRequest {
         report_id: ReportId::generate(),
-        tenant: signed_in.tenant,
+        tenant: signed_in.tenant.clone(),
         kind: new.kind.into(),
         format: new.format.into(),
         compression: new.compression.into(),
@@ -142,15 +144,16 @@ pub(crate) async fn ask(
         zone: new.zone,
         filter,
         columns: new.columns,
-        requested_by: signed_in.account,
+        requested_by: signed_in.account.clone(),
         requested_at: Moment::now(),
-        receivers: vec![signed_in.email],
+        receivers: vec![signed_in.email.clone()],
         barrier: Vec::new(),
     };
     if let Err(reason) = choose_writer(&request) {
         let (field, reason) = reason.split_once(' ').unwrap_or(("kind", &reason));
         return Err(Refusal::field(field, reason));
     }
+    app.note(signed_in.does(AuditAction::ReportRequested, address).of_request(&request)).await?;
     let asking = async {
         let ends = app.outside.stable_ends().await?;
         request.barrier = ends.into_iter().map(|(partition, offset)| BarrierOffset { partition, offset }).collect();
@@ -208,8 +211,9 @@ pub(crate) async fn cancel(
     UrlId(id): UrlId,
 ) -> Result<Response, Refusal> {
     let mut state = found(&app, &signed_in, &id)?;
-    let actor = Actor { account: signed_in.account, address: Some(address.ip().to_string()) };
+    let actor = Actor { account: signed_in.account.clone(), address: Some(address.ip().to_string()) };
     let event = state.cancel(actor, Moment::now())?;
+    app.note(signed_in.does(AuditAction::ReportCancelled, address).to(state.id)).await?;
     let noted = tokio::time::timeout(ASK_MAX, app.outside.append(&event)).await;
     noted.map_err(|_| Refusal::Away("the event log"))??;
     state.apply(&event);
@@ -221,10 +225,16 @@ pub(crate) async fn cancel(
     (status = 202, body = Report), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
     (status = 404, body = ErrorBody), (status = 409, body = ErrorBody), (status = 429, body = ErrorBody),
     (status = 503, body = ErrorBody)))]
-pub(crate) async fn retry(State(app): State<App>, signed_in: SignedIn, UrlId(id): UrlId) -> Result<Response, Refusal> {
+pub(crate) async fn retry(
+    State(app): State<App>,
+    signed_in: SignedIn,
+    ConnectInfo(address): ConnectInfo<SocketAddr>,
+    UrlId(id): UrlId,
+) -> Result<Response, Refusal> {
     let mut state = found(&app, &signed_in, &id)?;
     let request = state.ask_again(signed_in.account.clone(), Moment::now())?;
     within_limits(&app, &signed_in)?;
+    app.note(signed_in.does(AuditAction::ReportRetried, address).to(state.id)).await?;
     let asked = tokio::time::timeout(ASK_MAX, app.outside.request_again(&request)).await;
     asked.map_err(|_| Refusal::Away("the event log"))??;
     state.apply(&Journal::retried(&request));

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
+use audit_log::{Act, TrailError};
 use clickhouse_io::QueryError;
 use clickhouse_io::traffic::{Finding, Group, Line, Named, Open, OpenConnection, Page, Searched, Series, Source, Top};
 use futures_util::FutureExt;
@@ -35,6 +36,8 @@ pub(super) struct World {
     pub(super) clickhouse_fault: Mutex<Option<Fault>>,
     pub(super) requests: Mutex<Vec<ReportRequest>>,
     pub(super) events: Mutex<Vec<ReportEvent>>,
+    /// What was put on the audit log.
+    pub(super) acts: Mutex<Vec<Act>>,
     /// Tenant and question.
     pub(super) queries: Mutex<Vec<(String, String)>>,
 }
@@ -95,6 +98,18 @@ impl Outside for std::sync::Arc<World> {
     fn append<'a>(&'a self, event: &'a ReportEvent) -> Later<'a, (), JournalError> {
         let (world, event) = (Self::clone(self), event.clone());
         self.write(move || world.events.lock().unwrap().push(event))
+    }
+
+    fn note(&self, act: Act) -> Later<'_, (), TrailError> {
+        match *self.kafka_fault.lock().unwrap() {
+            Some(Fault::Hangs) => return std::future::pending().boxed(),
+            Some(Fault::Fails) => {
+                let error = ProduceError::Fatal("broker-7.internal said no".to_owned());
+                return std::future::ready(Err(error.into())).boxed();
+            }
+            None => self.acts.lock().unwrap().push(act),
+        }
+        std::future::ready(Ok(())).boxed()
     }
 
     fn search<'a>(
