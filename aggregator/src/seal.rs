@@ -71,9 +71,7 @@ impl Outside for Parts {
 
     async fn count_and_seal_days(&self, reach: NotesReach) -> Result<usize, QueryError> {
         let days = rollup::unsealed_days(&self.clickhouse, reach).await?;
-        rollup::count_days(&self.clickhouse, days.keys()).await?;
-        rollup::seal_days(&self.clickhouse, &days).await?;
-        Ok(days.len())
+        rollup::count_and_seal_days(&self.clickhouse, &days).await
     }
 
     async fn end_silent(&self, silence: Duration) -> Result<(), QueryError> {

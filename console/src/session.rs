@@ -32,6 +32,8 @@ const CLOSED_FOR: Duration = Duration::from_secs(60);
 const REMEMBERED_MAX: usize = 10_000;
 /// Passwords that are checked at once: each check takes 19 MiB and a core for a while.
 const CHECKS_MAX: usize = 4;
+/// How often it is looked whether a session goes on, for what outlasts a request.
+pub(crate) const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// How long a sign-in waits for its turn.
 const TURN_MAX: Duration = Duration::from_secs(10);
 
@@ -153,6 +155,13 @@ impl Sessions {
 
     pub(crate) fn sign_out(&self, token: &str) {
         self.state().sessions.remove(&key(token));
+    }
+
+    /// Returns when a session has ended, a moment later.
+    pub(crate) async fn until_ended(self: Arc<Self>, token: String) {
+        while self.find(&token).is_some() {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
     }
 
     /// How long a session lasts.

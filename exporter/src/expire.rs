@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use report_life::JournalError;
-use schemas::report_event::{ReportEvent, ReportEventType};
-use schemas::times::Moment;
+use schemas::report_event::ReportEventType;
 
 use crate::adapters::Outside;
 use crate::life::Life;
@@ -19,8 +18,8 @@ pub(crate) async fn expire<O: Outside>(life: &Life<O>) -> Result<(), JournalErro
             let Some(key) = &state.object_key else { continue };
             // One that cannot be deleted now is in the next round.
             if life.patiently("deleting a file", || life.outside.delete_file(key)).await.is_some() {
-                let expired = ReportEventType::Expired;
-                life.outside.append(&ReportEvent::new(state.id, state.tenant.clone(), expired, Moment::now())).await?;
+                // Of this attempt: one that was made meanwhile has a file of its own.
+                life.outside.append(&Life::<O>::event(&state, ReportEventType::Expired)).await?;
                 life.metrics.expired.inc();
                 tracing::info!(report = %state.id, "a file was kept long enough");
             }
@@ -33,6 +32,7 @@ pub(crate) async fn expire<O: Outside>(life: &Life<O>) -> Result<(), JournalErro
 mod tests {
     use report_life::Phase;
     use report_store::StoreError;
+    use schemas::times::Moment;
 
     use super::*;
     use crate::config::Config;
@@ -62,6 +62,30 @@ mod tests {
         // Asked for again, it is made again.
         let again = state().ask_again("admin".to_owned(), Moment::now()).unwrap();
         life.live(&again).await.unwrap();
+        assert_eq!((state().phase, fake.0.files.lock().unwrap().len()), (Phase::Completed, 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn exporter_that_is_late_does_not_end_what_was_made_anew() {
+        let fake = Fake::default();
+        let life = fake.life_with(Config { keep_days: 30, ..Config::default() });
+        life.live(&request()).await.unwrap();
+        let state = || fake.0.book.lock().unwrap()[&request().report_id].clone();
+        fake.0.book.lock().unwrap().get_mut(&request().report_id).unwrap().expires_at = Some(Moment::FIRST);
+        // Two find it; the store does not let one of them delete it until it was made anew.
+        let away = StoreError::Failed { action: "deleting", reason: "no route".to_owned() };
+        let calls = fake.0.calls("delete");
+        fake.0.delete_faults.lock().unwrap().insert(calls, away);
+        let late = async { _ = tokio::time::timeout(Duration::from_secs(30), expire(&life)).await };
+        let first = async {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            _ = tokio::time::timeout(Duration::from_millis(1), expire(&life)).await;
+            assert_eq!(state().phase, Phase::Expired);
+            let again = state().ask_again("admin".to_owned(), Moment::now()).unwrap();
+            life.live(&again).await.unwrap();
+        };
+        tokio::join!(late, first);
+        assert_eq!(fake.0.done().iter().filter(|it| *it == "Expired").count(), 2, "both say it");
         assert_eq!((state().phase, fake.0.files.lock().unwrap().len()), (Phase::Completed, 1));
     }
 }

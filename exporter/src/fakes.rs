@@ -61,6 +61,8 @@ pub(crate) struct World {
     pub(crate) commit_faults: Faults<CommitFailure>,
     /// What ingest's position of partition 0 is, one answer a question; the last one stays.
     pub(crate) positions: Mutex<Vec<i64>>,
+    /// How long what was appended takes to be in the book.
+    pub(crate) book_is_behind: Mutex<Duration>,
     /// How long one slice takes.
     pub(crate) read_takes: Mutex<Duration>,
     calls: Mutex<HashMap<&'static str, usize>>,
@@ -190,9 +192,19 @@ impl Outside for Fake {
     async fn append(&self, event: &ReportEvent) -> Result<(), JournalError> {
         self.0.fault("append", &self.0.append_faults)?;
         self.0.note(format!("{:?}", event.event_type));
-        let mut book = self.0.book.lock().unwrap();
-        let state = book.entry(event.report_id).or_insert_with(|| ReportState::begun_by(event));
-        state.apply(event);
+        let (world, event, behind) = (Arc::clone(&self.0), event.clone(), *self.0.book_is_behind.lock().unwrap());
+        let fold = move || {
+            let mut book = world.book.lock().unwrap();
+            book.entry(event.report_id).or_insert_with(|| ReportState::begun_by(&event)).apply(&event);
+        };
+        if behind.is_zero() {
+            fold();
+        } else {
+            tokio::spawn(async move {
+                tokio::time::sleep(behind).await;
+                fold();
+            });
+        }
         Ok(())
     }
 

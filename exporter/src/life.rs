@@ -126,7 +126,12 @@ impl<O: Outside> Life<O> {
             return Ok(state);
         }
         self.outside.append(&retried).await?;
-        Ok(begun)
+        // Not before it is in the book: the end that it came to before would be taken for the one that comes.
+        let is_noted = |it: &ReportState| {
+            let last = it.request.as_ref().map(|last| last.requested_at);
+            last >= Some(request.requested_at) || !it.phase.may_begin_again()
+        };
+        Ok(self.outside.until(request.report_id, is_noted).await)
     }
 
     /// An event of the attempt that `state` is at.

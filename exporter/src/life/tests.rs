@@ -492,3 +492,42 @@ async fn report_beyond_its_tenants_limits_fails_in_words_before_anything_is_read
         assert_eq!((ends(&life.metrics), fake.0.calls("read")), ((0, 1), reads));
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn end_before_it_was_asked_for_again_is_not_taken_for_the_new_one() {
+    let fake = Fake::default();
+    fake.append(&Journal::requested(&request())).await.unwrap();
+    fake.append(&ReportEvent { reason: Some("no space".to_owned()), ..said(ReportEventType::Failed) }).await.unwrap();
+    fake.append(&ReportEvent { receiver: Some(request().receivers[0].clone()), ..said(ReportEventType::Notified) })
+        .await
+        .unwrap();
+    // The whole report is made before the book has its first event.
+    *fake.0.book_is_behind.lock().unwrap() = Duration::from_secs(30);
+    let again = state(&fake).ask_again("admin".to_owned(), Moment::now()).unwrap();
+    live(&fake, &again).await;
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!((state(&fake).phase, fake.0.files.lock().unwrap().len()), (Phase::Completed, 1));
+    assert_eq!(fake.0.done().iter().filter(|it| it.starts_with("mail to")).count(), 1, "of the new one");
+}
+
+#[tokio::test(start_paused = true)]
+async fn wish_that_was_there_twice_does_not_bring_a_cancelled_report_back() {
+    let fake = Fake::default();
+    fake.append(&Journal::requested(&request())).await.unwrap();
+    fake.append(&said(ReportEventType::Failed)).await.unwrap();
+    let failed = state(&fake);
+    let (first, second) = (
+        failed.ask_again("a".to_owned(), Moment::from_millis(2)).unwrap(),
+        failed.ask_again("b".to_owned(), Moment::from_millis(3)).unwrap(),
+    );
+    fake.append(&Journal::retried(&first)).await.unwrap();
+    fake.append(&Journal::retried(&second)).await.unwrap();
+    fake.append(&said(ReportEventType::CancelRequested)).await.unwrap();
+    live(&fake, &first).await;
+    assert_eq!(state(&fake).phase, Phase::Cancelled);
+    live(&fake, &second).await;
+    assert_eq!((state(&fake).phase, fake.0.files.lock().unwrap().len()), (Phase::Cancelled, 0));
+    // A third one, of somebody who has seen that, does.
+    live(&fake, &state(&fake).ask_again("c".to_owned(), Moment::from_millis(4)).unwrap()).await;
+    assert_eq!(state(&fake).phase, Phase::Completed);
+}

@@ -83,8 +83,11 @@ pub(crate) async fn run(command: ReportCommand) -> anyhow::Result<()> {
             within(desk.journal().await?.request_again(&request)).await??;
             // What is followed is not the end that it came to before.
             let asked_at = request.requested_at;
-            desk.until(report, move |state| state.request.as_ref().is_some_and(|it| it.requested_at >= asked_at))
-                .await?;
+            let is_noted = move |state: &ReportState| {
+                // Somebody else's wish may have been first.
+                !state.phase.may_begin_again() || state.request.as_ref().is_some_and(|it| it.requested_at >= asked_at)
+            };
+            desk.until(report, is_noted).await?;
             if follow { desk.follow(report).await } else { Ok(()) }
         }
         ReportCommand::Download { select, report, output, force } => {
@@ -206,6 +209,8 @@ impl Desk {
         let (Some(key), Some(name)) = (&state.object_key, &state.file_name) else {
             bail!("the report is {}: it has no file", state.phase.name());
         };
+        // A name, whatever whoever wrote the event has put before it.
+        let name = Path::new(name).file_name().context("the report's file has no name: --output gives it one")?;
         let output = output.unwrap_or_else(|| PathBuf::from(name));
         ensure!(force || !output.exists(), "{} is there: --force replaces it", output.display());
         let store = ReportStore::open(&self.config.store)?;

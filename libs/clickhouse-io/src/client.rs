@@ -107,6 +107,12 @@ impl ClickHouse {
         Answer::new(self.blocks.query_raw(sql), format, self.timeout)
     }
 
+    /// `max_execution_time` of a statement that may take long: what nobody waits for any more should not go on. Only what reads ends when
+    /// its client goes away.
+    pub(crate) fn seconds_max(&self) -> String {
+        self.timeout.as_secs().max(1).to_string()
+    }
+
     /// The work of the client, within the deadline.
     pub(crate) async fn within<T>(
         &self,

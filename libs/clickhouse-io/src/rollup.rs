@@ -18,7 +18,7 @@ use crate::client::ClickHouse;
 use crate::error::QueryError;
 use crate::pieces::HOUR;
 
-pub use self::days::{DayOfNetwork, NotesReach, count_days, seal_days, unsealed_days};
+pub use self::days::{DayOfNetwork, NotesReach, count_and_seal_days, count_days, seal_days, unsealed_days};
 pub use self::seal::{IN_FLIGHT, Reach, UnsealedHour, seal, server_time, unsealed};
 pub use check::{Difference, verify};
 pub use minute_columns::{MinuteColumns, MinuteCounts, MinuteKey};
@@ -180,6 +180,7 @@ async fn count_from_raw(
         .client
         .query_raw(&sql)
         .with_setting("max_partitions_per_insert_block", "0")
+        .with_setting("max_execution_time", clickhouse.seconds_max())
         .param("tenant", tenant.as_str())
         .param("keys", keys);
     clickhouse.within(query.execute()).await

@@ -162,7 +162,7 @@ async fn day_is_unsealed_until_it_is_counted_from_the_notes_that_its_hours_have(
         rollup::seal(&clickhouse, &[hour(again, "8")].into(), asked_at).await.unwrap();
         let behind = found(everything).await;
         assert_eq!(behind.keys().collect::<Vec<_>>(), [&day(0, "8")]);
-        rollup::seal_days(&clickhouse, &behind).await.unwrap();
+        assert_eq!(rollup::count_and_seal_days(&clickhouse, &behind).await.unwrap(), 1);
         assert_eq!(names(everything).await, []);
     }
     engine.drop(&clickhouse).await;

@@ -7,7 +7,7 @@ mod engine_of_test;
 use std::collections::BTreeSet;
 
 use clickhouse_io::ClickHouse;
-use clickhouse_io::rollup::{self, DayOfNetwork, SET_MAX, Unit};
+use clickhouse_io::rollup::{self, DayOfNetwork, HourOfNetwork, SET_MAX, Unit};
 use clickhouse_io::rows::{ConnectionRow, Source};
 use clickhouse_io::traffic::{self, Source as AnswerSource};
 use clickhouse_io::write::{EventTable, insert};
@@ -118,5 +118,40 @@ async fn day_that_is_wrong_or_missing_is_found_and_built_anew() {
     }
     let other: Tenant = "globex".parse().unwrap();
     assert_eq!(rollup::verify(&clickhouse, &other, Unit::NetworkDay, range, 10).await.unwrap(), []);
+    engine.drop(&clickhouse).await;
+}
+
+/// Names that were asked for on each of three days, and where the answer came from.
+async fn names_by_day(clickhouse: &ClickHouse) -> (Vec<u128>, AnswerSource) {
+    let [from, to] =
+        [BEGIN_MS, BEGIN_MS + 3 * DAY_MS].map(|millis| Moment::from_millis(i64::try_from(millis).unwrap()));
+    let later = Moment::from_micros(to.as_micros() + 86_400_000_000);
+    let filter = TrafficFilter::default().within(from, to);
+    let series = SeriesQuery::new(filter, Some(Bucket::Day), &[], &[Measure::Addresses], 10).unwrap();
+    let found = traffic::series(clickhouse, &acme(), &series, later).await.unwrap();
+    (found.lines[0].values.iter().map(|values| values[0]).collect(), found.source)
+}
+
+#[tokio::test]
+async fn day_that_is_not_counted_yet_is_answered_from_raw_rows() {
+    let engine = engine().await;
+    let clickhouse = engine.database("network_days_uncounted").await;
+    // Ten, twenty and thirty names a day.
+    let per_day = DAY_MS / 10_000;
+    let numbers = (0..3_u64).flat_map(|day| (0..10 * (day + 1)).map(move |at| day * per_day + at));
+    let events: Vec<ConnectionEvent> = numbers.clone().map(event).collect();
+    let days = store(&clickhouse, numbers, 0).await;
+    let hours = events.iter().map(|it| HourOfNetwork::of(acme(), it.end_time, it.remote_network_id)).collect();
+    rollup::count_again(&clickhouse, &hours).await.unwrap();
+    rollup::count_days(&clickhouse, &days).await.unwrap();
+    assert_eq!(names_by_day(&clickhouse).await, (vec![10, 20, 30], AnswerSource::Sketches));
+    // As before an upgrade: the sums are there, and what merges is not; of some days, then of all.
+    for (missing, source) in [("2026-11-01", AnswerSource::Sketches), ("2026-10-31", AnswerSource::Sketches)] {
+        let sql = format!("DELETE FROM network_days WHERE day = '{missing} 00:00:00'");
+        clickhouse.execute(&sql).await.unwrap();
+        assert_eq!(names_by_day(&clickhouse).await, (vec![10, 20, 30], source), "{missing}");
+    }
+    clickhouse.execute("TRUNCATE TABLE network_days").await.unwrap();
+    assert_eq!(names_by_day(&clickhouse).await, (vec![10, 20, 30], AnswerSource::Raw));
     engine.drop(&clickhouse).await;
 }

@@ -183,11 +183,11 @@ mod tests {
         book.apply(&event(id, ReportEventType::Requested));
         let waiting = book.wait_for(id, |state| state.cancel_requested);
         let changing = async {
+            // First, so that it is among those that were missed.
+            book.apply(&event(id, ReportEventType::CancelRequested));
             for _ in 0..2 * CHANGES_WAITING {
                 book.apply(&event(ReportId::generate(), ReportEventType::Requested));
             }
-            tokio::task::yield_now().await;
-            book.apply(&event(id, ReportEventType::CancelRequested));
         };
         assert!(tokio::join!(waiting, changing).0.cancel_requested);
         assert_eq!(book.wait_for(id, |state| state.cancel_requested).await.id, id, "it is so already");

@@ -15,7 +15,7 @@ mod wish;
 pub use book::{FollowError, SharedBook, follow};
 pub use filter::{report_filter, traffic_filter};
 pub use journal::{Journal, JournalError};
-pub use limits::{Limits, OverLimit, Usage};
+pub use limits::{Limits, OverLimit, Spent, Usage};
 pub use pace::Pace;
 pub use state::{Phase, ReportState};
 pub use wish::{Actor, NotNow};

@@ -44,7 +44,7 @@ impl Validate for Limits {
 pub struct Usage {
     /// Reports that wait or are made.
     pub open: usize,
-    /// Rows of today's reports: of those that ended, and that are expected of those that are made.
+    /// Rows that were read for today's reports: of those that ended, and that are expected of those that are made.
     pub rows: u64,
     /// Bytes of today's files.
     pub bytes: u64,
@@ -67,15 +67,52 @@ impl Usage {
     pub fn of<'a>(reports: impl IntoIterator<Item = &'a ReportState>, report: Option<ReportId>, now: Moment) -> Self {
         let today = day_of(now);
         let mut usage = Self::default();
-        for it in reports.into_iter().filter(|it| report != Some(it.id)) {
-            usage.open += usize::from(!it.phase.is_final() && report.is_none_or(|report| it.id < report));
-            let expected = if it.phase == Phase::Running { it.rows_expected.unwrap_or(0) } else { 0 };
-            if it.ended_at.map_or(it.phase == Phase::Running, |at| day_of(at) == today) {
-                usage.rows = usage.rows.saturating_add(unsigned(it.rows.max(expected)));
-                usage.bytes = usage.bytes.saturating_add(unsigned(it.size_bytes));
+        for it in reports {
+            let is_other = report != Some(it.id);
+            usage.open += usize::from(is_other && !it.phase.is_final() && report.is_none_or(|report| it.id < report));
+            if is_other && it.ended_at.map_or(it.phase == Phase::Running, |at| day_of(at) == today) {
+                usage.add(rows_of(it), it.size_bytes);
+            }
+            if it.spent.day == today {
+                usage.add(it.spent.rows, it.spent.bytes);
             }
         }
         usage
+    }
+
+    fn add(&mut self, rows: i64, bytes: i64) {
+        self.rows = self.rows.saturating_add(unsigned(rows));
+        self.bytes = self.bytes.saturating_add(unsigned(bytes));
+    }
+}
+
+/// What a report took on one day before it was asked for again: asking again does not make it undone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Spent {
+    /// The last day of an end.
+    day: i64,
+    rows: i64,
+    bytes: i64,
+}
+
+impl Spent {
+    /// What it has taken until the end that it is at.
+    pub(crate) fn with(state: &ReportState) -> Self {
+        let Some(day) = state.ended_at.map(day_of) else { return state.spent };
+        let before = if state.spent.day == day { state.spent } else { Self::default() };
+        Self {
+            day,
+            rows: before.rows.saturating_add(rows_of(state)),
+            bytes: before.bytes.saturating_add(state.size_bytes),
+        }
+    }
+}
+
+/// Rows that are read for a report: more than it has itself, where it counts them.
+fn rows_of(state: &ReportState) -> i64 {
+    match state.phase {
+        Phase::Running | Phase::Completed | Phase::Expired => state.rows.max(state.rows_expected.unwrap_or(0)),
+        Phase::Requested | Phase::Waiting | Phase::Failed | Phase::Cancelled => state.rows,
     }
 }
 
@@ -141,8 +178,11 @@ fn unsigned(number: i64) -> u64 {
 #[cfg(test)]
 mod tests {
     use schemas::report_event::{ReportEvent, ReportEventType};
+    use schemas::report_request::ReportRequest;
 
     use super::*;
+    use crate::examples::request;
+    use crate::journal::Journal;
 
     const NOON: Moment = Moment::from_micros(10 * DAY + DAY / 2);
 
@@ -170,9 +210,35 @@ mod tests {
             (5, Waiting, 10 * DAY),
             (6, Requested, 10 * DAY),
         ]);
-        assert_eq!(Usage::of(&of, None, NOON), Usage { open: 3, rows: 500, bytes: 30 });
+        assert_eq!(Usage::of(&of, None, NOON), Usage { open: 3, rows: 700, bytes: 30 });
         assert_eq!(Usage::of(&of, Some(of[4].id), NOON).open, 1, "those that were there before");
-        assert_eq!(Usage::of(&of, Some(of[3].id), NOON), Usage { open: 0, rows: 200, bytes: 20 });
+        assert_eq!(Usage::of(&of, Some(of[3].id), NOON), Usage { open: 0, rows: 400, bytes: 20 });
+    }
+
+    #[test]
+    fn asking_again_makes_nothing_undone() {
+        use ReportEventType::{Cancelled, Completed, Expired, Failed};
+        let mut state = reports(&[(1, Failed, 10 * DAY)]).remove(0);
+        let used = |state: &ReportState| Usage::of([state], None, NOON);
+        let mut rows = 100;
+        for (end, more) in [(Cancelled, 100), (Completed, 300), (Failed, 100)] {
+            let (report, tenant) = (state.id, state.tenant.clone());
+            let at = Moment::from_micros(state.ended_at.unwrap().as_micros() + 1);
+            if state.phase == Phase::Completed {
+                state.apply(&ReportEvent::new(report, tenant.clone(), Expired, at));
+            }
+            state.apply(&Journal::retried(&ReportRequest { report_id: report, requested_at: at, ..request() }));
+            assert_eq!((state.phase, used(&state).rows), (Phase::Requested, rows), "{end:?}");
+            assert_eq!(Usage::of([&state], Some(report), NOON).rows, rows, "its own attempts, too");
+            let (rows_now, rows_expected, size_bytes) = (Some(100), Some(300), Some(10));
+            let end =
+                ReportEvent { rows: rows_now, rows_expected, size_bytes, ..ReportEvent::new(report, tenant, end, at) };
+            state.apply(&end);
+            rows += more;
+            assert_eq!(used(&state).rows, rows, "{end:?}");
+        }
+        assert_eq!(used(&state).bytes, 40);
+        assert_eq!(Usage::of([&state], None, Moment::from_micros(11 * DAY)), Usage::default(), "tomorrow");
     }
 
     #[test]

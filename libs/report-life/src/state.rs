@@ -7,6 +7,7 @@ use schemas::report_event::{ReportEvent, ReportEventType};
 use schemas::report_request::ReportRequest;
 use schemas::times::Moment;
 
+use crate::limits::Spent;
 use crate::pace::Pace;
 
 /// How far a report is.
@@ -105,6 +106,8 @@ pub struct ReportState {
     pub ended_at: Option<Moment>,
     /// When its file will be deleted.
     pub expires_at: Option<Moment>,
+    /// What it took before it was asked for again.
+    pub spent: Spent,
 }
 
 impl ReportState {
@@ -132,6 +135,7 @@ impl ReportState {
             downloads: 0,
             ended_at: None,
             expires_at: None,
+            spent: Spent::default(),
         };
         state.apply(event);
         state
@@ -184,13 +188,15 @@ impl ReportState {
         }
     }
 
-    /// Only by a request that is newer than the last one: a request, and the word that it was asked for, may come twice.
+    /// Only by a request that is newer than the last one, which may come twice, and than the end: of two wishes one is enough.
     fn begins_again(&mut self, event: &ReportEvent) {
         let Some(request) = &event.request else { return };
-        let is_newer = self.request.as_ref().is_none_or(|last| last.requested_at < request.requested_at);
+        let is_newer = self.request.as_ref().is_none_or(|last| last.requested_at < request.requested_at)
+            && self.ended_at.is_none_or(|ended_at| ended_at < request.requested_at);
         if !self.phase.may_begin_again() || !is_newer {
             return;
         }
+        self.spent = Spent::with(self);
         self.request = Some(request.clone());
         self.phase = Phase::Requested;
         self.attempt = self.attempt.saturating_add(1);

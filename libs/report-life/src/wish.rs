@@ -58,8 +58,9 @@ impl ReportState {
             phase if !phase.may_begin_again() => Err(NotNow::GoesOn(phase)),
             _ => {
                 let last = self.request.clone().ok_or(NotNow::NoRequest)?;
-                // The time tells requests apart, so it rises whatever clocks say.
-                let after = Moment::from_micros(last.requested_at.as_micros().saturating_add(1));
+                // The time tells requests apart, so it rises whatever clocks say, and lies behind the end.
+                let before = self.ended_at.map_or(last.requested_at, |ended_at| ended_at.max(last.requested_at));
+                let after = Moment::from_micros(before.as_micros().saturating_add(1));
                 Ok(ReportRequest { requested_by: account, requested_at: at.max(after), ..last })
             }
         }

@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::extract::State;
+use axum::http::request::Parts;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::Stream;
 use futures_util::stream::{self, StreamExt};
@@ -15,9 +16,9 @@ use tokio_stream::wrappers::BroadcastStream;
 use super::shown::Report;
 use crate::app::App;
 use crate::error::{ErrorBody, Refusal};
-use crate::session::SignedIn;
+use crate::session::{SignedIn, token};
 
-/// Reports that a stream begins with: as many as the list of a page.
+/// Reports that a stream begins with, beside those that are open: as many as the list of a page.
 const FIRST: usize = 50;
 /// Streams of one tenant at once.
 pub(crate) const STREAMS_MAX: usize = 32;
@@ -58,7 +59,7 @@ impl Drop for Held {
     }
 }
 
-/// Server-sent events: `changed` with a report, first for the newest ones as they are, then each time that one of the tenant's changes.
+/// Server-sent events: `changed` with a report, first for those that are open and the newest ones as they are, then each time that one of the tenant's changes.
 /// Who comes again, or was too slow, is told everything anew: no place has to be remembered.
 #[utoipa::path(get, path = "/api/v1/reports/changes", responses(
     (status = 200, body = Report, content_type = "text/event-stream"), (status = 401, body = ErrorBody),
@@ -66,6 +67,7 @@ impl Drop for Held {
 pub(crate) async fn changes(
     State(app): State<App>,
     signed_in: SignedIn,
+    parts: Parts,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Refusal> {
     let (book, tenant) = (app.book.clone(), signed_in.tenant);
     let held = app.streams.open(&tenant).ok_or(Refusal::TooManyStreams)?;
@@ -87,13 +89,23 @@ pub(crate) async fn changes(
         let event = Event::default().event("changed").json_data(Report::from(state));
         std::future::ready(event.ok().map(Ok))
     });
-    let stop = app.stop.clone();
-    Ok(Sse::new(events.take_until(stop.cancelled_owned())).keep_alive(KeepAlive::default()))
+    let (stop, sessions) = (app.stop.clone(), Arc::clone(&app.sessions));
+    // No longer than who asked is signed in.
+    let ends = async move {
+        let token = token(&parts).unwrap_or_default();
+        stop.run_until_cancelled(sessions.until_ended(token)).await;
+    };
+    Ok(Sse::new(events.take_until(Box::pin(ends))).keep_alive(KeepAlive::default()))
 }
 
-/// Oldest first, as they have come about.
+/// Those that are open and the newest others, oldest first, as they have come about.
 fn newest(book: &SharedBook, tenant: &Tenant) -> Vec<ReportState> {
-    let mut reports = book.list(tenant, FIRST);
+    let mut reports = book.list(tenant, usize::MAX);
+    let mut place = 0;
+    reports.retain(|state| {
+        place += 1;
+        place <= FIRST || !state.phase.is_final()
+    });
     reports.reverse();
     reports
 }

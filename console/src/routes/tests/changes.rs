@@ -1,5 +1,7 @@
 //! Reports that are followed.
 
+use std::time::Duration;
+
 use axum::body::{Body, BodyDataStream};
 use axum::http::Method;
 use futures_util::StreamExt;
@@ -9,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::fixture::{Answer, Console, request};
 use crate::routes::reports::changes::STREAMS_MAX;
+use crate::session::LOOK_EVERY;
 
 const PATH: &str = "/api/v1/reports/changes";
 
@@ -101,10 +104,11 @@ async fn stream_that_was_too_slow_is_told_everything_anew() {
     let report = console.report_of("acme");
     let mut followed = Followed::begin(&console, &cookie).await;
     assert_eq!(followed.next().await["rows"], json!(0));
+    // First of all, so that it is among those that were missed.
+    console.apply(ReportEvent { rows: Some(7), ..of_acme(ReportEventType::Progressed, report, 1) });
     for _ in 0..1_000 {
         console.report_of("globex");
     }
-    console.apply(ReportEvent { rows: Some(7), ..of_acme(ReportEventType::Progressed, report, 1) });
     let told = followed.next().await;
     assert_eq!((&told["id"], &told["rows"]), (&json!(report.to_string()), &json!(7)));
 }
@@ -123,4 +127,39 @@ async fn tenant_has_so_many_streams_and_takes_none_of_anothers() {
     Followed::begin(&console, &globex).await;
     streams.pop();
     Followed::begin(&console, &acme).await;
+}
+
+#[tokio::test]
+async fn report_that_is_open_is_told_however_many_are_newer() {
+    let console = Console::new();
+    let cookie = console.sign_in("acme").await;
+    let (open, ended) = (console.report_of("acme"), console.report_of("acme"));
+    console.apply(of_acme(ReportEventType::Failed, ended, 1));
+    for _ in 0..50 {
+        let report = console.report_of("acme");
+        console.apply(of_acme(ReportEventType::Failed, report, 1));
+    }
+    let mut followed = Followed::begin(&console, &cookie).await;
+    assert_eq!(followed.next().await["id"], json!(open.to_string()));
+    assert_ne!(followed.next().await["id"], json!(ended.to_string()), "beyond the newest");
+}
+
+#[tokio::test(start_paused = true)]
+async fn stream_ends_with_its_session() {
+    let console = Console::new();
+    let cookie = console.sign_in("acme").await;
+    console.report_of("acme");
+    for signs_out in [true, false] {
+        let cookie = if signs_out { cookie.clone() } else { console.sign_in("acme").await };
+        let mut followed = Followed::begin(&console, &cookie).await;
+        followed.next().await;
+        if signs_out {
+            let answer = console.answer(request(Method::DELETE, "/api/v1/session", &cookie, Body::empty())).await;
+            assert_eq!(answer.status(), 204);
+        } else {
+            console.clock.advance(Duration::from_secs(365 * 86_400));
+        }
+        let ended = async { while followed.stream.next().await.is_some() {} };
+        tokio::time::timeout(2 * LOOK_EVERY, ended).await.unwrap();
+    }
 }

@@ -66,9 +66,11 @@ async fn report_is_asked_for_again_with_its_own_range_and_barrier() {
     );
     let again = console.world.requests.lock().unwrap().pop().unwrap();
     assert!(again.requested_at > first.requested_at);
-    assert_eq!(ReportRequest { requested_at: first.requested_at, ..again }, first);
+    assert_eq!(ReportRequest { requested_at: first.requested_at, ..again.clone() }, first);
 
-    console.apply(event(first.report_id, ReportEventType::Retried));
+    console.apply(Journal::retried(&again));
+    let refused = console.post(&path, &cookie, &json!({})).await;
+    assert_eq!((refused.status, refused.code().as_str()), (409, "not_now"), "it is asked for already");
     let completed = console.completed("acme", "acme.csv", Some("a")).await;
     let refused = console.post(&format!("/api/v1/reports/{completed}/retry"), &cookie, &json!({})).await;
     assert_eq!((refused.status, refused.message().as_str()), (409, "the report is completed: download it"));

@@ -16,6 +16,8 @@ use crate::client::ClickHouse;
 use crate::error::QueryError;
 use crate::write::insert_block;
 
+/// Days that are noted together: some statements' worth of days of Remote Networks.
+const DAYS_SEALED_AT_ONCE: usize = 100;
 /// Days of one statement, as with hours.
 const DAYS_AT_ONCE: usize = 500;
 
@@ -128,6 +130,7 @@ pub async fn count_days<'a>(
                 .client
                 .query_raw(&sql)
                 .with_setting("max_partitions_per_insert_block", "0")
+                .with_setting("max_execution_time", clickhouse.seconds_max())
                 .param("tenant", some[0].tenant.as_str())
                 .param("keys", keys);
             clickhouse.within(query.execute()).await?;
@@ -135,6 +138,32 @@ pub async fn count_days<'a>(
         network_days::count(clickhouse, &of_tenant[0].tenant, of_tenant).await?;
     }
     Ok(())
+}
+
+/// [`count_days`] and [`seal_days`], a few at a time: what is done stays done, and a day that cannot be counted holds up no other.
+/// Gives how many.
+///
+/// # Errors
+/// When ClickHouse does not answer, or refuses some of them.
+pub async fn count_and_seal_days(
+    clickhouse: &ClickHouse,
+    days: &BTreeMap<DayOfNetwork, u64>,
+) -> Result<usize, QueryError> {
+    let days: Vec<_> = days.iter().collect();
+    let mut refused = None;
+    for some in days.chunks(DAYS_SEALED_AT_ONCE) {
+        let counted = async {
+            count_days(clickhouse, some.iter().map(|(day, _)| *day)).await?;
+            let notes = some.iter().map(|(day, notes)| ((*day).clone(), **notes)).collect();
+            seal_days(clickhouse, &notes).await
+        };
+        match counted.await {
+            Ok(()) => {}
+            Err(error @ QueryError::NoAnswer(_)) => return Err(error),
+            Err(error) => refused = Some(error),
+        }
+    }
+    refused.map_or(Ok(days.len()), Err)
 }
 
 /// Notes from which notes of their hours these days were counted. After the count, never before.

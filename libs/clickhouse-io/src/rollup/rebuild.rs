@@ -203,6 +203,7 @@ impl<'a> Rebuild<'a> {
     async fn run(&self, sql: &str, (from, to): (i64, i64)) -> Result<(), QueryError> {
         let query = bound(self.clickhouse, sql, self.tenant, from, to)
             .with_setting("max_partitions_per_insert_block", "0")
+            .with_setting("max_execution_time", self.clickhouse.seconds_max())
             .with_setting("transform_null_in", "1");
         self.clickhouse.within(query.execute()).await
     }

@@ -82,7 +82,9 @@ fn columns(values: &[&str], seen_at: &str, examples: &str) -> String {
 impl Asked<'_> {
     fn facts(&mut self, filter: &TrafficFilter, keys: &[Dimension], measure: Measure) -> String {
         let measures = [measure];
-        let wanted = Wanted { tenant: self.tenant, filter, keys, measures: &measures, starts: &[], now: self.now };
+        let (tenant, now) = (self.tenant, self.now);
+        // Of sums only: days of Remote Networks are not asked.
+        let wanted = Wanted { tenant, filter, keys, measures: &measures, starts: &[], now, uncounted: None };
         let facts = wanted.facts(&mut self.parameters).0;
         format!("SELECT {} AS keys, * FROM ({facts})", wanted.key_texts("key"))
     }

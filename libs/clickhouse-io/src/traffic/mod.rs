@@ -5,6 +5,7 @@
 pub(crate) mod condition;
 mod facts;
 mod insight;
+mod keys;
 mod measures;
 mod one;
 mod open;
@@ -12,13 +13,14 @@ pub(crate) mod parameters;
 mod recent;
 mod search;
 mod series;
+mod sources;
 mod top;
 
-pub use facts::Source;
 pub use insight::{CONNECTIONS_MIN, FEW_ADDRESSES, Finding, insight};
 pub use one::connection;
 pub use open::{OPEN_MAX, Open, OpenConnection, check_open, open};
 pub use recent::{PAGE_MAX, Page, recent};
 pub use search::{NAMES_MAX, Named, Searched, search};
 pub use series::{Line, Series, series};
+pub use sources::Source;
 pub use top::{Group, Top, top};

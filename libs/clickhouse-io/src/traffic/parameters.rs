@@ -85,8 +85,7 @@ impl Parameters {
     /// The statement with its values. It runs no longer than the client waits for it: to its deadline, or until its connection is
     /// closed, which is what happens when the future of the answer is dropped.
     pub(crate) fn query(self, clickhouse: &ClickHouse, sql: &str) -> Query {
-        let seconds = clickhouse.timeout.as_secs().max(1).to_string();
-        self.query_on(&clickhouse.client, sql).with_setting("max_execution_time", seconds)
+        self.query_on(&clickhouse.client, sql).with_setting("max_execution_time", clickhouse.seconds_max())
     }
 
     /// The same without a deadline: until its connection is closed.

@@ -8,8 +8,8 @@ use schemas::times::Moment;
 use traffic_query::{Field, TrafficFilter};
 
 use super::condition::{END_TIME, condition};
-use super::facts::knows_field;
 use super::parameters::Parameters;
+use super::sources::knows_field;
 use crate::client::ClickHouse;
 use crate::error::QueryError;
 use crate::rollup::Unit;

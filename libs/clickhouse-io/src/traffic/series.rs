@@ -8,8 +8,9 @@ use schemas::times::Moment;
 use serde::Deserialize;
 use traffic_query::SeriesQuery;
 
-use super::facts::{Source, Wanted};
+use super::facts::Wanted;
 use super::parameters::Parameters;
+use super::sources::Source;
 use super::top::most;
 use crate::client::ClickHouse;
 use crate::error::QueryError;
@@ -54,8 +55,9 @@ pub async fn series(
 ) -> Result<Series, QueryError> {
     let groups = query.groups();
     let starts = query.starts().to_vec();
-    let wanted =
-        Wanted { tenant, filter: query.filter(), keys: groups.by(), measures: groups.measures(), starts: &starts, now };
+    let (filter, keys, measures) = (query.filter(), groups.by(), groups.measures());
+    let wanted = Wanted { tenant, filter, keys, measures, starts: &starts, now, uncounted: None };
+    let wanted = wanted.looked_at(clickhouse).await?;
     let width = groups.by().len();
     let chosen = if width == 0 { Vec::new() } else { most(clickhouse, &wanted, groups.limit()).await?.0 };
     let mut parameters = Parameters::default();

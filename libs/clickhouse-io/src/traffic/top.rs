@@ -6,8 +6,9 @@ use schemas::times::Moment;
 use serde::Deserialize;
 use traffic_query::TopQuery;
 
-use super::facts::{Source, Wanted};
+use super::facts::Wanted;
 use super::parameters::Parameters;
+use super::sources::Source;
 use crate::client::ClickHouse;
 use crate::error::QueryError;
 
@@ -41,8 +42,9 @@ struct Rest {
 /// # Errors
 /// When ClickHouse refuses or does not answer in time.
 pub async fn top(clickhouse: &ClickHouse, tenant: &Tenant, query: &TopQuery, now: Moment) -> Result<Top, QueryError> {
-    let wanted =
-        Wanted { tenant, filter: query.filter(), keys: query.by(), measures: query.measures(), starts: &[], now };
+    let (filter, keys, measures) = (query.filter(), query.by(), query.measures());
+    let wanted = Wanted { tenant, filter, keys, measures, starts: &[], now, uncounted: None };
+    let wanted = wanted.looked_at(clickhouse).await?;
     let limit = usize::try_from(query.limit()).unwrap_or(usize::MAX);
     let (mut groups, source) = most(clickhouse, &wanted, query.limit() + 1).await?;
     let others = if groups.len() > limit {
