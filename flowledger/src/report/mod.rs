@@ -216,7 +216,7 @@ impl Desk {
         let store = ReportStore::open(&self.config.store)?;
         let mut stream = store.read(key, None).await?;
         let act = audit::act(&select.tenant, &select.actor(), AuditAction::ReportDownloaded);
-        self.note(act.to(report).with("file", name)).await?;
+        self.note(act.to(report).with("file", &name.to_string_lossy())).await?;
         // No file without its event.
         let event = ReportEvent {
             actor: Some(select.actor()),
