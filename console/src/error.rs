@@ -1,5 +1,6 @@
 //! What ends the service, and what a request is answered when it cannot be done.
 
+use audit_log::{ReadError, TrailError};
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -32,6 +33,12 @@ pub enum Error {
     /// Report events cannot be written.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// The audit log cannot be written.
+    #[error(transparent)]
+    Trail(#[from] TrailError),
+    /// The audit log cannot be read.
+    #[error(transparent)]
+    Audit(#[from] ReadError),
     /// The store is not configured.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -178,6 +185,13 @@ impl From<KafkaError> for Refusal {
 impl From<JournalError> for Refusal {
     fn from(error: JournalError) -> Self {
         tracing::warn!(%error, "a request could not be taken");
+        Self::Away("the event log")
+    }
+}
+
+impl From<TrailError> for Refusal {
+    fn from(error: TrailError) -> Self {
+        tracing::warn!(%error, "an act could not be noted");
         Self::Away("the event log")
     }
 }

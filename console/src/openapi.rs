@@ -3,7 +3,7 @@
 use utoipa::OpenApi;
 
 use crate::routes::traffic::{insights, names};
-use crate::routes::{reports, schedules, session, traffic};
+use crate::routes::{audit, reports, schedules, session, traffic};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -29,6 +29,7 @@ use crate::routes::{reports, schedules, session, traffic};
         schedules::pause,
         schedules::resume,
         schedules::run,
+        audit::list,
         names::remote_networks,
         names::users,
         names::resources,

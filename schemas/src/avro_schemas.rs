@@ -67,7 +67,14 @@ pub const CONNECTOR_POSITION: Subject = Subject {
     schema: include_str!("../avsc/connector-position.avsc"),
     published: &[include_str!("../avsc/published/connector-position.1.avsc")],
 };
+/// Values of `audit-events`.
+pub const AUDIT_EVENT: Subject = Subject {
+    name: "audit-events-value",
+    topic: topics::AUDIT_EVENTS,
+    schema: include_str!("../avsc/audit-event.avsc"),
+    published: &[include_str!("../avsc/published/audit-event.1.avsc")],
+};
 
 /// All of them.
 pub const ALL: &[Subject] =
-    &[CONNECTION_EVENT, REPORT_REQUEST, REPORT_EVENT, REPORT_SLICE, REPORT_SCHEDULE, CONNECTOR_POSITION];
+    &[CONNECTION_EVENT, REPORT_REQUEST, REPORT_EVENT, REPORT_SLICE, REPORT_SCHEDULE, CONNECTOR_POSITION, AUDIT_EVENT];

@@ -5,6 +5,7 @@
 
 pub mod addresses;
 mod as_long;
+pub mod audit_event;
 pub mod avro_schemas;
 pub mod connection_event;
 pub mod event_id;

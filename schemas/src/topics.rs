@@ -38,6 +38,8 @@ pub const REPORT_REQUESTS_DEAD_LETTER: Topic =
 pub const REPORT_SCHEDULES: Topic = Topic { name: "report-schedules", partitions: 4, settings: COMPACTED };
 /// How far connectors that deliver exactly once have read. Key: the connector's instance and the file. Value: `connector-position`.
 pub const CONNECTOR_POSITIONS: Topic = Topic { name: "connector-positions", partitions: 1, settings: COMPACTED };
+/// What accounts did, in chains of hashes. One partition, never more: its order is part of what is checked. Key: chain. Value: `audit-event`.
+pub const AUDIT_EVENTS: Topic = Topic { name: "audit-events", partitions: 1, settings: FOR_GOOD };
 
 /// All of them.
 pub const ALL: &[Topic] = &[
@@ -50,6 +52,7 @@ pub const ALL: &[Topic] = &[
     REPORT_REQUESTS_DEAD_LETTER,
     REPORT_SCHEDULES,
     CONNECTOR_POSITIONS,
+    AUDIT_EVENTS,
 ];
 
 /// The setting that every topic carries: Kafka's time is the broker's.

@@ -9,6 +9,9 @@ use apache_avro::writer::datum::GenericDatumWriter;
 use apache_avro::{Schema, from_value};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
+use schemas::audit_event::{
+    AuditAction, AuditDoor, AuditEvent, AuditEventId, AuditHash, AuditOutcome, ChainHead, ChainId,
+};
 use schemas::avro_schemas::{self, Subject};
 use schemas::connection_event::{ConnectionEvent, EventType};
 use schemas::examples::events;
@@ -133,6 +136,42 @@ fn report_slice_and_its_schema_agree() {
         request: asked,
     };
     assert_eq!(round_trip(&avro_schemas::REPORT_SLICE, &slice), slice);
+}
+
+#[test]
+fn audit_event_and_its_schema_agree() {
+    let bare = AuditEvent {
+        event_id: AuditEventId::generate(),
+        tenant: None,
+        at: Moment::END,
+        account: None,
+        address: None,
+        door: AuditDoor::CommandLine,
+        action: AuditAction::ChainBegun,
+        subject: None,
+        outcome: AuditOutcome::Allowed,
+        details: [("version".to_owned(), "1".to_owned())].into(),
+        heads: vec![ChainHead { chain: ChainId::generate(), sequence: 3, hash: AuditHash::from_bytes([7; 32]) }],
+        chain: ChainId::generate(),
+        sequence: 0,
+        previous: None,
+        hash: AuditHash::from_bytes([0xfe; 32]),
+    };
+    let full = AuditEvent {
+        tenant: Some("acme".parse().unwrap()),
+        account: Some("admin".to_owned()),
+        address: Some("192.0.2.7".to_owned()),
+        action: AuditAction::ScheduleDeleted,
+        subject: Some(ReportId::generate().to_string()),
+        details: [].into(),
+        heads: Vec::new(),
+        sequence: i64::MAX,
+        previous: Some(bare.hash),
+        ..bare.clone()
+    };
+    for event in [bare, full] {
+        assert_eq!(round_trip(&avro_schemas::AUDIT_EVENT, &event), event);
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The routes, and what holds for all of them.
 
+pub(crate) mod audit;
 mod extract;
 pub(crate) mod reports;
 pub(crate) mod schedules;
@@ -46,6 +47,7 @@ pub(crate) fn router(app: App) -> Router {
         .route("/report-schedules/{id}/pause", post(schedules::pause))
         .route("/report-schedules/{id}/resume", post(schedules::resume))
         .route("/report-schedules/{id}/run", post(schedules::run))
+        .route("/audit", get(audit::list))
         .route("/remote-networks", get(names::remote_networks))
         .route("/users", get(names::users))
         .route("/resources", get(names::resources))

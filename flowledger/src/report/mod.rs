@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
+use audit_log::Act;
 use futures_util::TryStreamExt;
 use kafka_io::Producer;
 use report_life::{
@@ -21,6 +22,7 @@ use report_life::{
 use report_store::ReportStore;
 use report_writer::choose_writer;
 use schema_registry::Registry;
+use schemas::audit_event::AuditAction;
 use schemas::ids::ReportId;
 use schemas::report_event::{ReportEvent, ReportEventType};
 use schemas::report_request::ReportRequest;
@@ -34,6 +36,7 @@ use traffic_query::FilterError;
 pub(crate) use self::options::ReportCommand;
 use self::options::{NewOptions, SelectOptions};
 use self::verify::verify;
+use crate::audit;
 use crate::cli::CommonOptions;
 use crate::config::Config;
 
@@ -71,6 +74,7 @@ pub(crate) async fn run(command: ReportCommand) -> anyhow::Result<()> {
             let desk = Desk::open(&select).await?;
             let actor = Actor { account: select.actor(), address: None };
             let event = desk.found(&select, report)?.cancel(actor, Moment::now())?;
+            desk.note(audit::act(&select.tenant, &select.actor(), AuditAction::ReportCancelled).to(report)).await?;
             within(desk.journal().await?.append(&event)).await??;
             said("it ends as soon as an exporter sees it");
             Ok(())
@@ -79,6 +83,7 @@ pub(crate) async fn run(command: ReportCommand) -> anyhow::Result<()> {
             let desk = Desk::open(&select).await?;
             let request = desk.found(&select, report)?.ask_again(select.actor(), Moment::now())?;
             desk.within_limits(&select)?;
+            desk.note(audit::act(&select.tenant, &select.actor(), AuditAction::ReportRetried).to(report)).await?;
             within(desk.journal().await?.request_again(&request)).await??;
             // What is followed is not the end that it came to before.
             let asked_at = request.requested_at;
@@ -133,6 +138,11 @@ impl Desk {
         Ok(opened.context("the registry does not answer")??)
     }
 
+    /// Before it is done.
+    async fn note(&self, act: Act) -> anyhow::Result<()> {
+        audit::note(&self.config, &self.registry, act).await
+    }
+
     fn found(&self, select: &SelectOptions, report: ReportId) -> anyhow::Result<ReportState> {
         self.book.get(&select.tenant, report).with_context(|| format!("{} has no report {report}", select.tenant))
     }
@@ -147,6 +157,8 @@ impl Desk {
         let mut request = request(select, new)?;
         self.within_limits(select)?;
         request.barrier = within(barrier(&self.config.kafka)).await??;
+        let act = audit::act(&select.tenant, &select.actor(), AuditAction::ReportRequested);
+        self.note(act.of_request(&request)).await?;
         within(self.journal().await?.request(&request)).await??;
         Ok(request.report_id)
     }
@@ -204,6 +216,8 @@ impl Desk {
         ensure!(force || !output.exists(), "{} is there: --force replaces it", output.display());
         let store = ReportStore::open(&self.config.store)?;
         let mut stream = store.read(key, None).await?;
+        let act = audit::act(&select.tenant, &select.actor(), AuditAction::ReportDownloaded);
+        self.note(act.to(report).with("file", &name.to_string_lossy())).await?;
         // No file without its event.
         let event = ReportEvent {
             actor: Some(select.actor()),

@@ -63,6 +63,7 @@ async fn no_endpoint_shows_another_tenants_data() {
                     | "/users"
                     | "/resources"
                     | "/addresses"
+                    | "/audit"
                     | "/traffic/connections"
                     | "/traffic/open",
                 ) => path.to_owned(),

@@ -17,7 +17,7 @@ const SLOW_ADDRESSES: [&str; 2] = [
      ), '', resource_address) AS resource_address) FROM connections_kept
      SETTINGS allow_suspicious_low_cardinality_types = 1",
 ];
-const FAST_AGAIN: [&str; 2] = ["DROP VIEW connections", "RENAME TABLE connections_kept TO connections"];
+pub(crate) const FAST_AGAIN: [&str; 2] = ["DROP VIEW connections", "RENAME TABLE connections_kept TO connections"];
 
 /// What the stream tells of one report, until it is in this state.
 async fn states_until(stream: &mut Response, id: &str, wanted: &str) -> Vec<String> {
@@ -111,7 +111,7 @@ async fn report_is_cancelled_in_mid_flight_and_made_when_it_is_asked_for_again()
 }
 
 /// Standard output, standard error and whether it went well.
-fn flowledger(stack: &Stack, arguments: &[&str]) -> (String, String, bool) {
+pub(crate) fn flowledger(stack: &Stack, arguments: &[&str]) -> (String, String, bool) {
     let output = stack.command(arguments).output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (text(output.stdout), text(output.stderr), output.status.success())

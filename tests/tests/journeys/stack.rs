@@ -200,6 +200,21 @@ impl Stack {
         self.exporters.push(Service::start(&name, &self.folder.path().join("flowledger.toml"), Vec::new()));
     }
 
+    /// Another console beside the first, and its URL.
+    pub(crate) async fn start_second_console(&self) -> (Service, String) {
+        let address = format!("127.0.0.1:{}", free_port());
+        let (config, url) = (self.folder.path().join("flowledger.toml"), format!("http://{address}"));
+        let environment = vec![("FLOWLEDGER__CONSOLE__LISTEN".to_owned(), address)];
+        let mut console = Service::start("console-second", &config, environment);
+        let begin = Instant::now();
+        while self.client.get(format!("{url}/api/v1/session")).send().await.is_err() {
+            console.assert_running();
+            assert!(begin.elapsed() < WAIT_MAX, "the second console does not answer");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        (console, url)
+    }
+
     pub(crate) async fn wait_for_console(&mut self) {
         let begin = Instant::now();
         while self.client.get(self.url("/session")).send().await.is_err() {

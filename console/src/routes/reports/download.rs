@@ -7,6 +7,7 @@ use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::Response;
 use report_life::manifest_key;
+use schemas::audit_event::AuditAction;
 use schemas::report_event::{ReportEvent, ReportEventType};
 use schemas::times::Moment;
 
@@ -39,6 +40,11 @@ pub(crate) async fn download(
         Body::empty()
     } else {
         let stream = app.store.read(key, range.clone()).await?;
+        let mut act = signed_in.does(AuditAction::ReportDownloaded, address).to(state.id).with("file", name);
+        if let Some(range) = &range {
+            act = act.with("bytes", &format!("{}-{}", range.start, range.end - 1));
+        }
+        app.note(act).await?;
         let event = ReportEvent {
             actor: Some(signed_in.account),
             actor_address: Some(address.ip().to_string()),
