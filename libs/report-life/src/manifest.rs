@@ -28,6 +28,10 @@ pub struct Manifest {
     pub compression: Compression,
     /// Columns, where they were chosen.
     pub columns: Vec<String>,
+    /// Values that a spreadsheet would take for a formula are guarded.
+    pub formula_guard: bool,
+    /// The file begins with a byte order mark.
+    pub byte_order_mark: bool,
     /// What of the traffic is in it; an empty list means all.
     pub filter: ReportFilter,
     /// Which end times are in it.
@@ -93,6 +97,8 @@ impl Manifest {
             format: request.format,
             compression: request.compression,
             columns: request.columns.clone(),
+            formula_guard: request.formula_guard,
+            byte_order_mark: request.byte_order_mark,
             filter: request.filter.clone(),
             range: ManifestRange {
                 from: utc(request.range_from),
