@@ -1,20 +1,20 @@
 //! The world outside, behind one trait: the seam where fakes take its place in tests.
 
-use std::collections::BTreeMap;
-
+use audit_log::{Act, Trail, TrailError};
 use clickhouse_io::traffic::{self, Finding, Named, Open, Page, Searched, Series, Top};
 use clickhouse_io::{ClickHouse, QueryError};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use kafka_io::{KafkaConfig, KafkaError, admin};
-use report_life::{Journal, JournalError};
+use kafka_io::{KafkaConfig, KafkaError};
+use report_life::{Journal, JournalError, barrier};
+use report_schedules::ScheduleJournal;
 use schemas::connection_event::ConnectionEvent;
 use schemas::event_id::EventId;
 use schemas::ids::Tenant;
 use schemas::report_event::ReportEvent;
-use schemas::report_request::ReportRequest;
+use schemas::report_request::{BarrierOffset, ReportRequest};
+use schemas::report_schedule::ReportSchedule;
 use schemas::times::Moment;
-use schemas::topics::CONNECTION_EVENTS;
 use traffic_query::{InsightQuery, SeriesQuery, TopQuery, TrafficFilter};
 
 /// What comes later.
@@ -22,12 +22,16 @@ pub(crate) type Later<'a, T, E> = BoxFuture<'a, Result<T, E>>;
 
 /// What requests ask of Kafka and ClickHouse. What writes returns when it is acknowledged.
 pub(crate) trait Outside: Send + Sync + 'static {
-    /// For each partition of the connection events its last stable offset.
-    fn stable_ends(&self) -> Later<'_, BTreeMap<i32, i64>, KafkaError>;
+    /// That of a report that is asked for now.
+    fn barrier(&self) -> Later<'_, Vec<BarrierOffset>, KafkaError>;
     fn request<'a>(&'a self, request: &'a ReportRequest) -> Later<'a, (), JournalError>;
     /// Asks for a report again.
     fn request_again<'a>(&'a self, request: &'a ReportRequest) -> Later<'a, (), JournalError>;
     fn append<'a>(&'a self, event: &'a ReportEvent) -> Later<'a, (), JournalError>;
+    /// Keeps a schedule as it is now.
+    fn keep<'a>(&'a self, schedule: &'a ReportSchedule) -> Later<'a, (), JournalError>;
+    /// Puts what an account does on the audit log.
+    fn note(&self, act: Act) -> Later<'_, (), TrailError>;
     fn search<'a>(
         &'a self,
         tenant: &'a Tenant,
@@ -54,11 +58,13 @@ pub(crate) struct Parts {
     pub(crate) kafka: KafkaConfig,
     pub(crate) clickhouse: ClickHouse,
     pub(crate) journal: Journal,
+    pub(crate) schedules: ScheduleJournal,
+    pub(crate) trail: Trail,
 }
 
 impl Outside for Parts {
-    fn stable_ends(&self) -> Later<'_, BTreeMap<i32, i64>, KafkaError> {
-        admin::stable_ends(&self.kafka, CONNECTION_EVENTS.name).boxed()
+    fn barrier(&self) -> Later<'_, Vec<BarrierOffset>, KafkaError> {
+        barrier(&self.kafka).boxed()
     }
 
     fn request<'a>(&'a self, request: &'a ReportRequest) -> Later<'a, (), JournalError> {
@@ -71,6 +77,15 @@ impl Outside for Parts {
 
     fn append<'a>(&'a self, event: &'a ReportEvent) -> Later<'a, (), JournalError> {
         self.journal.append(event).boxed()
+    }
+
+    fn keep<'a>(&'a self, schedule: &'a ReportSchedule) -> Later<'a, (), JournalError> {
+        self.schedules.keep(schedule).boxed()
+    }
+
+    fn note(&self, act: Act) -> Later<'_, (), TrailError> {
+        let trail = self.trail.clone();
+        async move { trail.note(act).await }.boxed()
     }
 
     fn search<'a>(

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use audit_log::AuditBook;
 use report_life::SharedBook;
+use report_schedules::{Owners, SharedSchedules};
 use report_store::ReportStore;
 use service_kit::CancellationToken;
 use service_kit::context::ServiceContext;
@@ -22,6 +24,9 @@ pub(crate) struct App {
     pub(crate) store: ReportStore,
     pub(crate) networks: Arc<Networks>,
     pub(crate) book: SharedBook,
+    pub(crate) schedules: SharedSchedules,
+    pub(crate) owners: Arc<Owners>,
+    pub(crate) audit: AuditBook,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) streams: Streams,
     pub(crate) metrics: ConsoleMetrics,
@@ -34,16 +39,19 @@ impl App {
         outside: Arc<dyn Outside>,
         store: ReportStore,
         networks: Networks,
-        book: SharedBook,
+        (book, schedules, audit): (SharedBook, SharedSchedules, AuditBook),
         context: &ServiceContext,
     ) -> Self {
         let sessions = Sessions::new(config.accounts.clone(), config.session_max, Arc::clone(&context.clock));
         Self {
+            owners: Arc::new(config.owners()),
             config: Arc::new(config),
             outside,
             store,
             networks: Arc::new(networks),
             book,
+            schedules,
+            audit,
             sessions: Arc::new(sessions),
             streams: Streams::default(),
             metrics: ConsoleMetrics::new(&context.metrics),

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use report_life::Limits;
+use report_schedules::Owners;
 use schemas::ids::Tenant;
 use serde::{Deserialize, Serialize};
 use service_kit::config::{RangeError, Validate, seconds, seconds_in_range};
@@ -32,6 +33,14 @@ pub struct Config {
     /// Limits of a tenant: a section of their own, which the exporter has too.
     #[serde(skip)]
     pub limits: Limits,
+}
+
+impl Config {
+    /// Who may own schedules of reports.
+    #[must_use]
+    pub fn owners(&self) -> Owners {
+        self.accounts.iter().map(|account| (account.tenant.clone(), account.name.clone())).collect()
+    }
 }
 
 /// One account of a tenant.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use lettre::message::Mailbox;
 use report_life::Limits;
+use report_schedules::Owners;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use service_kit::config::{RangeError, Validate, in_range, redacted, seconds, seconds_in_range};
@@ -19,6 +20,8 @@ pub struct Config {
     pub small_rows: u64,
     /// Rows that are sorted at once for one report, and held until then, 1 000 to 1 000 000.
     pub stretch_rows: u64,
+    /// Rows of a slice, which one exporter makes of a large report, 1 000 to 100 000 000.
+    pub slice_rows: u64,
     /// How long a part that is away is waited for before a report is `failed`, 1 to 86 400 s.
     #[serde(with = "seconds")]
     pub retry_max: Duration,
@@ -27,6 +30,8 @@ pub struct Config {
     pub notify_max: Duration,
     /// How long files are kept, to 3 650 days; 0: for good.
     pub keep_days: u32,
+    /// Runs of one schedule that are made up for when nobody was there to make them, the last ones, 1 to 100.
+    pub catch_up_max: usize,
     /// How long stopping may take, 0 to 300 s.
     #[serde(with = "seconds")]
     pub drain_max: Duration,
@@ -37,6 +42,9 @@ pub struct Config {
     /// Limits of a tenant: a section of their own, which the console has too.
     #[serde(skip)]
     pub limits: Limits,
+    /// Who may own schedules: the accounts of the console.
+    #[serde(skip)]
+    pub owners: Owners,
 }
 
 /// Section `exporter.mail`.
@@ -80,13 +88,16 @@ impl Default for Config {
             concurrency: 2,
             small_rows: 1_000_000,
             stretch_rows: 200_000,
+            slice_rows: 5_000_000,
             retry_max: Duration::from_secs(900),
             notify_max: Duration::from_secs(3600),
             keep_days: 0,
+            catch_up_max: 3,
             drain_max: Duration::from_secs(20),
             console_url: "http://127.0.0.1:8080".to_owned(),
             mail: MailConfig::default(),
             limits: Limits::default(),
+            owners: Owners::default(),
         }
     }
 }
@@ -111,9 +122,11 @@ impl Validate for Config {
         in_range("concurrency", self.concurrency, 1..=64)?;
         in_range("small_rows", self.small_rows, 1..=u64::MAX)?;
         in_range("stretch_rows", self.stretch_rows, 1_000..=1_000_000)?;
+        in_range("slice_rows", self.slice_rows, 1_000..=100_000_000)?;
         seconds_in_range("retry_max", self.retry_max, 1.0..=86_400.0)?;
         seconds_in_range("notify_max", self.notify_max, 1.0..=86_400.0)?;
         in_range("keep_days", self.keep_days, 0..=3_650)?;
+        in_range("catch_up_max", self.catch_up_max, 1..=100)?;
         seconds_in_range("drain_max", self.drain_max, 0.0..=300.0)?;
         if self.mail.from.parse::<Mailbox>().is_err() {
             return Err(RangeError::new("mail.from", "is not an address such as `Flowledger <reports@example.com>`"));

@@ -4,6 +4,7 @@ use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
+use report_schedules::Standing;
 use service_kit::metrics::Metrics;
 
 /// Label `fate`.
@@ -16,6 +17,7 @@ pub(crate) struct FateLabel {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ExporterMetrics {
     pub(crate) requests: Family<FateLabel, Counter>,
+    pub(crate) slices: Family<FateLabel, Counter>,
     pub(crate) mails: Family<FateLabel, Counter>,
     pub(crate) rows: Counter,
     pub(crate) bytes: Counter,
@@ -24,12 +26,15 @@ pub(crate) struct ExporterMetrics {
     pub(crate) queued: Gauge,
     pub(crate) running: Gauge,
     pub(crate) waiting: Gauge,
+    pub(crate) slices_waiting: Gauge,
+    pub(crate) slices_running: Gauge,
 }
 
 impl ExporterMetrics {
     pub(crate) fn new(metrics: &Metrics) -> Self {
         let own = Self::default();
         metrics.register("flowledger_exporter_requests", "Requests by fate", own.requests.clone());
+        metrics.register("flowledger_exporter_slices", "Slices by fate", own.slices.clone());
         metrics.register("flowledger_exporter_mails", "Mails by fate", own.mails.clone());
         metrics.register("flowledger_exporter_rows", "Rows that were written to files", own.rows.clone());
         metrics.register("flowledger_exporter_bytes", "Bytes that were handed to the store", own.bytes.clone());
@@ -38,7 +43,15 @@ impl ExporterMetrics {
         metrics.register("flowledger_exporter_queued", "Reports that wait for their turn", own.queued.clone());
         metrics.register("flowledger_exporter_running", "Reports that are being made", own.running.clone());
         metrics.register("flowledger_exporter_waiting", "Reports that wait for ingest", own.waiting.clone());
+        let (waiting, running) = (own.slices_waiting.clone(), own.slices_running.clone());
+        metrics.register("flowledger_exporter_slices_waiting", "Slices that wait for their turn", waiting);
+        metrics.register("flowledger_exporter_slices_running", "Slices that are being made", running);
         own
+    }
+
+    /// One of `done`, `failed`, `unwanted`, `put_back`, `dead_letter`.
+    pub(crate) fn slice(&self, fate: &'static str) {
+        self.slices.get_or_create(&FateLabel { fate }).inc();
     }
 
     /// One of `completed`, `failed`, `cancelled`, `dead_letter`.
@@ -49,6 +62,53 @@ impl ExporterMetrics {
     /// One of `sent`, `given_up`.
     pub(crate) fn mail(&self, fate: &'static str) {
         self.mails.get_or_create(&FateLabel { fate }).inc();
+    }
+}
+
+/// Label `standing`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct StandingLabel {
+    pub(crate) standing: &'static str,
+}
+
+/// Schedules, and the runs that were due.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ScheduleMetrics {
+    pub(crate) runs: Family<FateLabel, Counter>,
+    pub(crate) schedules: Family<StandingLabel, Gauge>,
+    pub(crate) lag_seconds: Gauge,
+}
+
+impl ScheduleMetrics {
+    pub(crate) fn new(metrics: &Metrics) -> Self {
+        let own = Self::default();
+        metrics.register("flowledger_exporter_runs", "Runs of schedules that were due, by fate", own.runs.clone());
+        metrics.register("flowledger_exporter_schedules", "Schedules that this one looks after", own.schedules.clone());
+        let lag = "How long a run has been due that could not be asked for";
+        metrics.register("flowledger_exporter_run_lag_seconds", lag, own.lag_seconds.clone());
+        own
+    }
+
+    /// One of `asked`, `failed`; one that failed is tried again.
+    pub(crate) fn run(&self, fate: &'static str) {
+        self.runs.get_or_create(&FateLabel { fate }).inc();
+    }
+
+    /// Of all that are held, how each stands.
+    pub(crate) fn held(&self, standings: impl Iterator<Item = Standing>) {
+        let mut counts = [("active", 0), ("by_hand", 0), ("paused", 0), ("owner_gone", 0)];
+        for standing in standings {
+            let place = match standing {
+                Standing::Active => 0,
+                Standing::ByHand => 1,
+                Standing::Paused => 2,
+                Standing::OwnerGone => 3,
+            };
+            counts[place].1 += 1;
+        }
+        for (standing, count) in counts {
+            self.schedules.get_or_create(&StandingLabel { standing }).set(count);
+        }
     }
 }
 

@@ -34,16 +34,19 @@ struct FileText {
 }
 
 impl Renderer {
-    /// Begins a file.
+    /// Begins a file, or what comes behind its beginning: that has no header.
     pub(crate) fn new(
         writer: Writer,
+        is_beginning: bool,
         parts: mpsc::Sender<Vec<u8>>,
         tools: Tools,
         progress: watch::Sender<Written>,
         rows: Counter,
     ) -> Self {
         let (sorter, block, mut part) = (tools.sorters.take().unwrap_or_default(), tools.buffer(), tools.buffer());
-        part.extend_from_slice(&writer.begin());
+        if is_beginning {
+            part.extend_from_slice(&writer.begin());
+        }
         let file = FileText { part, parts, tools, progress, rows };
         Self { writer, sorter, block, file }
     }

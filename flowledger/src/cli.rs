@@ -9,6 +9,7 @@ use schemas::report_request::{Compression, ReportFormat, ReportKind};
 use schemas::times::Moment;
 
 use crate::aggregate::AggregateCommand;
+use crate::audit::AuditCommand;
 use crate::dead_letter::DeadLetterCommand;
 use crate::report::ReportCommand;
 use crate::traffic::TrafficCommand;
@@ -47,6 +48,9 @@ pub(crate) enum Command {
     /// Ask for a tenant's reports, follow, cancel and download them.
     #[command(subcommand)]
     Report(Box<ReportCommand>),
+    /// List what accounts did, and check that nothing of it was changed.
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Serve ClickHouse's HTTP interface from the embedded engine; for a look and for tests.
     Clickhouse(ClickhouseOptions),
     /// Read a password from standard input and print its hash for `console.accounts`.

@@ -95,6 +95,7 @@ pub(crate) async fn run(service: Service, options: CommonOptions) -> anyhow::Res
         }
         Service::Exporter => {
             config.exporter.limits = config.limits;
+            config.exporter.owners = config.console.owners();
             tasks.spawn("exporter", exporter::run(config.exporter, kafka, registry, clickhouse, store, context));
         }
         Service::Console => {

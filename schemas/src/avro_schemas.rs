@@ -46,6 +46,20 @@ pub const REPORT_EVENT: Subject = Subject {
         include_str!("../avsc/published/report-event.3.avsc"),
     ],
 };
+/// Values of `report-slices`.
+pub const REPORT_SLICE: Subject = Subject {
+    name: "report-slices-value",
+    topic: topics::REPORT_SLICES,
+    schema: include_str!("../avsc/report-slice.avsc"),
+    published: &[include_str!("../avsc/published/report-slice.1.avsc")],
+};
+/// Values of `report-schedules`.
+pub const REPORT_SCHEDULE: Subject = Subject {
+    name: "report-schedules-value",
+    topic: topics::REPORT_SCHEDULES,
+    schema: include_str!("../avsc/report-schedule.avsc"),
+    published: &[include_str!("../avsc/published/report-schedule.1.avsc")],
+};
 /// Values of `connector-positions`.
 pub const CONNECTOR_POSITION: Subject = Subject {
     name: "connector-positions-value",
@@ -53,6 +67,14 @@ pub const CONNECTOR_POSITION: Subject = Subject {
     schema: include_str!("../avsc/connector-position.avsc"),
     published: &[include_str!("../avsc/published/connector-position.1.avsc")],
 };
+/// Values of `audit-events`.
+pub const AUDIT_EVENT: Subject = Subject {
+    name: "audit-events-value",
+    topic: topics::AUDIT_EVENTS,
+    schema: include_str!("../avsc/audit-event.avsc"),
+    published: &[include_str!("../avsc/published/audit-event.1.avsc")],
+};
 
 /// All of them.
-pub const ALL: &[Subject] = &[CONNECTION_EVENT, REPORT_REQUEST, REPORT_EVENT, CONNECTOR_POSITION];
+pub const ALL: &[Subject] =
+    &[CONNECTION_EVENT, REPORT_REQUEST, REPORT_EVENT, REPORT_SLICE, REPORT_SCHEDULE, CONNECTOR_POSITION, AUDIT_EVENT];

@@ -4,7 +4,10 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
+
+use crate::times::Moment;
 
 /// A text that is no id of its kind.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -18,6 +21,9 @@ pub enum IdError {
     /// Not a UUID.
     #[error("not a report id: a UUID is expected")]
     NotAReportId,
+    /// Not a UUID.
+    #[error("not the id of a schedule: a UUID is expected")]
+    NotAScheduleId,
 }
 
 /// Digits as the contract has them: 1 to 19 ASCII digits, at most 2^63 - 1.
@@ -142,44 +148,75 @@ impl fmt::Display for Tenant {
     }
 }
 
-/// One report. A UUID of version 7, so that ids sort by the time they were asked for. Text in Avro.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct ReportId(Uuid);
+macro_rules! uuid_ids {
+    ($($(#[$doc:meta])* $name:ident, $wrong:ident;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// The id of one that is asked for now.
+            #[must_use]
+            pub fn generate() -> Self {
+                Self(Uuid::now_v7())
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = IdError;
+
+            fn from_str(text: &str) -> Result<Self, IdError> {
+                Uuid::parse_str(text).map(Self).map_err(|_| IdError::$wrong)
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = IdError;
+
+            fn try_from(text: String) -> Result<Self, IdError> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> Self {
+                id.0.to_string()
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(formatter)
+            }
+        }
+    )*};
+}
+
+uuid_ids! {
+    /// One report. A UUID of version 7, so that ids sort by the time they were asked for; that of a schedule's report: see
+    /// [`ReportId::of_run`]. Text in Avro.
+    ReportId, NotAReportId;
+    /// One schedule of reports. A UUID of version 7. Text in Avro.
+    ScheduleId, NotAScheduleId;
+}
 
 impl ReportId {
-    /// The id of a report that is asked for now.
+    /// The id of the report that a schedule makes at this moment: a UUID of version 8 with 6 bytes of Unix milliseconds, big endian, and
+    /// then 10 bytes of a SHA-256 over the schedule's id. Whoever makes it, and however often: it is one report.
     #[must_use]
-    pub fn generate() -> Self {
-        Self(Uuid::now_v7())
+    pub fn of_run(schedule: ScheduleId, due: Moment) -> Self {
+        let millis = u64::try_from(due.as_millis()).unwrap_or(0).to_be_bytes();
+        let mut bytes = [0; 16];
+        bytes[..6].copy_from_slice(&millis[2..]);
+        bytes[6..].copy_from_slice(&Sha256::digest(schedule.to_string())[..10]);
+        Self(uuid::Builder::from_custom_bytes(bytes).into_uuid())
     }
-}
 
-impl FromStr for ReportId {
-    type Err = IdError;
-
-    fn from_str(text: &str) -> Result<Self, IdError> {
-        Uuid::parse_str(text).map(Self).map_err(|_| IdError::NotAReportId)
-    }
-}
-
-impl TryFrom<String> for ReportId {
-    type Error = IdError;
-
-    fn try_from(text: String) -> Result<Self, IdError> {
-        text.parse()
-    }
-}
-
-impl From<ReportId> for String {
-    fn from(id: ReportId) -> Self {
-        id.0.to_string()
-    }
-}
-
-impl fmt::Display for ReportId {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(formatter)
+    /// Whether a schedule made it.
+    #[must_use]
+    pub fn is_run_of(self, schedule: ScheduleId) -> bool {
+        self.0.as_bytes()[6..] == Self::of_run(schedule, Moment::FIRST).0.as_bytes()[6..]
     }
 }
 
@@ -202,5 +239,17 @@ mod tests {
         for text in ["", "-acme", "acme-", "Acme", "a.b", "a\nb", &"a".repeat(64)] {
             assert_eq!(text.parse::<Tenant>(), Err(IdError::NotATenant), "{text:?}");
         }
+    }
+
+    #[test]
+    fn report_of_a_schedule_has_one_id_that_sorts_by_time_and_tells_whose_it_is() {
+        let schedule: ScheduleId = "0193a0b0-0000-7000-8000-000000000001".parse().unwrap();
+        let at = |millis| ReportId::of_run(schedule, Moment::from_millis(millis));
+        assert_eq!(at(1_793_491_200_000).to_string(), "01a19478-c600-8000-8000-000000000000");
+        assert_eq!(at(7), at(7));
+        assert!(at(7) < at(8) && at(8) < ReportId::generate());
+        assert!(at(7).is_run_of(schedule));
+        assert!(!at(7).is_run_of(ScheduleId::generate()));
+        assert!(!ReportId::generate().is_run_of(schedule));
     }
 }

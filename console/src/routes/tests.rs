@@ -1,5 +1,6 @@
 //! The whole router, with Kafka and ClickHouse in memory, and reports in a folder.
 
+mod audit;
 mod changes;
 mod downloads;
 mod fixture;
@@ -7,6 +8,7 @@ mod networks;
 mod pages;
 mod parts_away;
 mod refusals;
+mod schedules;
 mod sessions;
 mod tenants;
 mod wishes;

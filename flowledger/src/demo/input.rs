@@ -5,13 +5,11 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clickhouse_io::ClickHouse;
 use connector::{ConnectorMetrics, LogVersion};
-use kafka_io::admin;
-use report_life::Phase;
+use report_life::{Phase, barrier};
 use report_store::ReportStore;
 use schemas::ids::ReportId;
 use schemas::report_request::{BarrierOffset, ReportFilter, ReportRequest};
 use schemas::times::Moment;
-use schemas::topics::CONNECTION_EVENTS;
 use service_kit::CancellationToken;
 use tokio::io::AsyncWriteExt;
 
@@ -42,8 +40,7 @@ pub(crate) async fn run(
         stack.context.clone(),
     );
     let read = stack.beside(async { Ok(connector.await?) }).await?;
-    let ends = admin::stable_ends(&config.kafka, CONNECTION_EVENTS.name).await?;
-    let request = request(options, ends.into_iter().map(|(partition, offset)| BarrierOffset { partition, offset }));
+    let request = request(options, barrier(&config.kafka).await?);
     stack.journal.request(&request).await?;
     let book = stack.book.clone();
     let ended = stack.beside(answers::ended(&book, &options.tenant, request.report_id)).await?;
@@ -112,7 +109,7 @@ fn literal(file: &Path) -> String {
     pattern
 }
 
-fn request(options: &DemoOptions, barrier: impl Iterator<Item = BarrierOffset>) -> ReportRequest {
+fn request(options: &DemoOptions, barrier: Vec<BarrierOffset>) -> ReportRequest {
     ReportRequest {
         report_id: ReportId::generate(),
         tenant: options.tenant.clone(),
@@ -131,7 +128,7 @@ fn request(options: &DemoOptions, barrier: impl Iterator<Item = BarrierOffset>) 
         requested_by: "demo".to_owned(),
         requested_at: Moment::now(),
         receivers: Vec::new(),
-        barrier: barrier.collect(),
+        barrier,
         byte_order_mark: options.spreadsheet.byte_order_mark,
         formula_guard: options.spreadsheet.formula_guard,
     }

@@ -9,6 +9,7 @@ use clickhouse_io::ClickHouse;
 use connector::ConnectorMetrics;
 use rand::Rng;
 use rand::distr::Alphanumeric;
+use report_schedules::Owners;
 use schemas::ids::Tenant;
 use serde_json::{Value, json};
 use service_kit::CancellationToken;
@@ -61,6 +62,11 @@ pub(crate) async fn run(options: &DemoOptions, stop: CancellationToken) -> anyho
     let ended = stack.join().await;
     println!("Flowledger demo: stopped");
     ended
+}
+
+/// Who may own schedules: the accounts that there will be.
+pub(super) fn owners() -> Owners {
+    TENANTS.iter().filter_map(|tenant| Some((tenant.parse().ok()?, "admin".to_owned()))).collect()
 }
 
 fn accounts() -> anyhow::Result<Vec<Account>> {

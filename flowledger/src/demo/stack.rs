@@ -187,6 +187,7 @@ fn configured(
     config.clickhouse.url = engine.url();
     config.store.url = format!("file://{}", folder.path().join("reports").display());
     config.exporter.mail.outbox = Some(folder.path().join("outbox"));
+    config.exporter.owners = super::live::owners();
     config.exporter.console_url = console_url.to_owned();
     config.console.public_url = console_url.to_owned();
     // Soon rather than large: a person is looking.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use schemas::ids::{ReportId, Tenant};
 
+use super::schedule::ScheduleCommand;
 use crate::cli::{Format, Kind, Packing, SpreadsheetOptions};
 use crate::traffic::FilterOptions;
 
@@ -58,6 +59,9 @@ pub(crate) enum ReportCommand {
         #[arg(long)]
         follow: bool,
     },
+    /// Keep reports, and have them made by themselves.
+    #[command(subcommand)]
+    Schedule(Box<ScheduleCommand>),
     /// Write a report's file; it is there only when it is whole.
     Download {
         #[command(flatten)]
@@ -71,6 +75,23 @@ pub(crate) enum ReportCommand {
         /// Replace a file that is there.
         #[arg(long)]
         force: bool,
+    },
+    /// Print what a report's file is, and how complete: the manifest that lies beside it.
+    Manifest {
+        #[command(flatten)]
+        select: SelectOptions,
+        /// Its id.
+        #[arg(value_name = "REPORT")]
+        report: ReportId,
+    },
+    /// Hold a file against its manifest: size, SHA-256 and rows. Needs nothing else.
+    Verify {
+        /// The file, as it was downloaded.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Its manifest.
+        #[arg(value_name = "MANIFEST")]
+        manifest: PathBuf,
     },
 }
 

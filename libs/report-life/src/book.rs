@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use kafka_io::{ConsumeError, Followed, KafkaConfig, KafkaError, TopicFollower};
-use schema_registry::{Decoder, Registry, RegistryError};
-use schemas::ids::{ReportId, Tenant};
+use kafka_io::KafkaConfig;
+use schema_registry::Registry;
+use schemas::avro_schemas;
+use schemas::ids::{ReportId, ScheduleId, Tenant};
 use schemas::report_event::ReportEvent;
 use schemas::times::Moment;
-use schemas::{avro_schemas, topics};
 use service_kit::CancellationToken;
-use service_kit::retry::{Attempt, Backoff, until_stopped};
 use tokio::sync::{broadcast, watch};
 
+use crate::follow::{FollowError, follow_topic};
 use crate::limits::Usage;
 use crate::state::ReportState;
 
@@ -68,6 +68,19 @@ impl SharedBook {
         reports.values().rev().filter(|state| state.tenant == *tenant).take(limit).cloned().collect()
     }
 
+    /// The newest report that each of these schedules of a tenant has made.
+    #[must_use]
+    pub fn newest_runs(&self, tenant: &Tenant, schedules: &[ScheduleId]) -> BTreeMap<ScheduleId, ReportState> {
+        let reports = self.reports.read().unwrap_or_else(PoisonError::into_inner);
+        let mut newest = BTreeMap::new();
+        for state in reports.values().filter(|state| state.tenant == *tenant) {
+            if let Some(schedule) = schedules.iter().find(|schedule| state.id.is_run_of(**schedule)) {
+                newest.insert(*schedule, state);
+            }
+        }
+        newest.into_iter().map(|(schedule, state)| (schedule, state.clone())).collect()
+    }
+
     /// What a tenant has used of its limits, beside `report` and what came after it.
     #[must_use]
     pub fn usage(&self, tenant: &Tenant, report: Option<ReportId>, now: Moment) -> Usage {
@@ -92,7 +105,7 @@ impl SharedBook {
     pub async fn wait_for(&self, id: ReportId, wanted: impl Fn(&ReportState) -> bool) -> ReportState {
         let mut changes = self.changes();
         loop {
-            if let Some(state) = self.of_any_tenant(id).filter(&wanted) {
+            if let Some(state) = self.where_it_is(id, &wanted) {
                 return state;
             }
             // Changes that were missed are looked after as well; the sender lives as long as `self`.
@@ -100,28 +113,17 @@ impl SharedBook {
         }
     }
 
+    /// Many wait, and few see what they want: only then it is copied.
+    fn where_it_is(&self, id: ReportId, wanted: impl Fn(&ReportState) -> bool) -> Option<ReportState> {
+        let reports = self.reports.read().unwrap_or_else(PoisonError::into_inner);
+        reports.get(&id).filter(|state| wanted(state)).cloned()
+    }
+
     /// Waits until everything that lay on the topic at the start is in the book.
     pub async fn caught_up(&self) {
         // The sender lives as long as `self`.
         let _ = self.caught_up.subscribe().wait_for(|caught_up| *caught_up).await;
     }
-}
-
-/// Why the book is not kept up to date any more.
-#[derive(Debug, thiserror::Error)]
-pub enum FollowError {
-    /// Kafka cannot be used as it is.
-    #[error(transparent)]
-    Kafka(#[from] KafkaError),
-    /// The consumer cannot go on.
-    #[error(transparent)]
-    Consume(#[from] ConsumeError),
-    /// The registry refuses.
-    #[error(transparent)]
-    Registry(#[from] RegistryError),
-    /// Our own schema cannot be parsed.
-    #[error(transparent)]
-    Schema(#[from] schema_registry::DecodeError),
 }
 
 /// Keeps the book up to date until told to stop. Events that cannot be read are skipped and logged.
@@ -134,40 +136,11 @@ pub async fn follow(
     book: SharedBook,
     stop: CancellationToken,
 ) -> Result<(), FollowError> {
-    let mut decoder = Decoder::<ReportEvent>::new(&avro_schemas::REPORT_EVENT)?;
-    let topic = topics::REPORT_EVENTS.name;
-    let begun = until_stopped(&stop, Backoff::default(), || async {
-        match TopicFollower::from_beginning(&kafka, topic).await {
-            Ok(follower) => Attempt::Done(follower),
-            Err(error) => {
-                tracing::warn!(%error, "waiting for Kafka");
-                Attempt::Again(error)
-            }
-        }
-    })
-    .await;
-    let Some(begun) = begun else { return Ok(()) };
-    let mut follower = begun?;
-    loop {
-        let Some(followed) = stop.run_until_cancelled(follower.next()).await else { return Ok(()) };
-        let record = match followed? {
-            Followed::CaughtUp => {
-                book.caught_up.send_replace(true);
-                continue;
-            }
-            Followed::Record(record) => record,
-        };
-        let value = record.payload.unwrap_or_default();
-        match decoder.decode_with(&registry, &value, &stop).await {
-            None => return Ok(()),
-            Some(decoded) => match decoded? {
-                Ok(event) => book.apply(&event),
-                Err(error) => {
-                    tracing::warn!(%error, partition = %record.partition, offset = record.offset, "report event skipped");
-                }
-            },
-        }
-    }
+    let told = |followed: Option<ReportEvent>| match followed {
+        Some(event) => book.apply(&event),
+        None => _ = book.caught_up.send_replace(true),
+    };
+    follow_topic(&kafka, &registry, &avro_schemas::REPORT_EVENT, &stop, told).await
 }
 
 #[cfg(test)]
@@ -204,5 +177,22 @@ mod tests {
         assert_eq!(book.list(&acme, 9).iter().map(|state| state.id).collect::<Vec<_>>(), [first]);
         assert!(book.get(&acme, second).is_none());
         assert!(book.get(&globex, second).is_some());
+    }
+
+    #[test]
+    fn newest_report_of_a_schedule_is_found_by_its_id() {
+        let (book, acme) = (SharedBook::default(), "acme".parse::<Tenant>().unwrap());
+        let (daily, weekly, never) = (ScheduleId::generate(), ScheduleId::generate(), ScheduleId::generate());
+        let mut made = Vec::new();
+        for (schedule, seconds) in [(daily, 1), (daily, 3), (weekly, 2), (daily, 2)] {
+            let id = ReportId::of_run(schedule, Moment::from_millis(seconds * 1_000));
+            book.apply(&ReportEvent::new(id, acme.clone(), ReportEventType::Requested, Moment::FIRST));
+            made.push(id);
+        }
+        book.apply(&ReportEvent::new(ReportId::generate(), acme.clone(), ReportEventType::Requested, Moment::FIRST));
+        let found = book.newest_runs(&acme, &[daily, weekly, never]);
+        let ids: BTreeMap<_, _> = found.into_iter().map(|(schedule, state)| (schedule, state.id)).collect();
+        assert_eq!(ids, BTreeMap::from([(daily, made[1]), (weekly, made[2])]));
+        assert!(book.newest_runs(&"globex".parse().unwrap(), &[daily]).is_empty());
     }
 }

@@ -2,20 +2,28 @@
 //!
 //! State is nothing but the fold. Who wants to change it appends an event; who wants to know it reads the book.
 
+mod barrier;
 mod book;
 #[cfg(test)]
 mod examples;
 mod filter;
+mod follow;
 mod journal;
 mod limits;
+mod manifest;
 mod pace;
+mod plan;
 mod state;
 mod wish;
 
-pub use book::{FollowError, SharedBook, follow};
+pub use barrier::barrier;
+pub use book::{SharedBook, follow};
 pub use filter::{report_filter, traffic_filter};
+pub use follow::{FollowError, follow_topic};
 pub use journal::{Journal, JournalError};
 pub use limits::{Limits, OverLimit, Spent, Usage};
+pub use manifest::{Manifest, ManifestFile, ManifestRange, manifest_key};
 pub use pace::Pace;
+pub use plan::{Plan, SliceDone};
 pub use state::{Phase, ReportState};
 pub use wish::{Actor, NotNow};

@@ -18,6 +18,8 @@ pub struct Limits {
     pub running: usize,
     /// Reports that wait or are made, 1 to 500; others are refused.
     pub open: usize,
+    /// Schedules of reports, 1 to 1 000; more are refused.
+    pub schedules: usize,
     /// Rows of reports a day of UTC, 1 or more.
     pub rows_a_day: u64,
     /// Bytes of files a day of UTC, 1 or more.
@@ -26,7 +28,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { running: 2, open: 50, rows_a_day: 10_000_000_000, bytes_a_day: 2_000_000_000_000 }
+        Self { running: 2, open: 50, schedules: 50, rows_a_day: 10_000_000_000, bytes_a_day: 2_000_000_000_000 }
     }
 }
 
@@ -34,6 +36,7 @@ impl Validate for Limits {
     fn validate(&self) -> Result<(), RangeError> {
         in_range("running", self.running, 1..=64)?;
         in_range("open", self.open, 1..=500)?;
+        in_range("schedules", self.schedules, 1..=1_000)?;
         in_range("rows_a_day", self.rows_a_day, 1..=u64::MAX)?;
         in_range("bytes_a_day", self.bytes_a_day, 1..=u64::MAX)
     }
@@ -140,6 +143,18 @@ impl Limits {
         Ok(())
     }
 
+    /// Whether a tenant with so many schedules may have one more.
+    ///
+    /// # Errors
+    /// The limit that is reached.
+    pub fn check_schedules(&self, schedules: usize) -> Result<(), OverLimit> {
+        if schedules < self.schedules {
+            return Ok(());
+        }
+        let message = format!("there are {schedules} schedules, as many as may be; delete one first");
+        Err(OverLimit { limit: "limits.schedules", message, again_at: None })
+    }
+
     /// Whether one with so many rows may be made.
     ///
     /// # Errors
@@ -243,7 +258,7 @@ mod tests {
 
     #[test]
     fn limit_that_is_reached_is_told_with_when_it_ends() {
-        let limits = Limits { running: 1, open: 3, rows_a_day: 1_000, bytes_a_day: 50 };
+        let limits = Limits { running: 1, open: 3, schedules: 1, rows_a_day: 1_000, bytes_a_day: 50 };
         let usage = |open, rows, bytes| Usage { open, rows, bytes };
         let tomorrow = Some(Moment::from_micros(11 * DAY));
         for (usage, rows, found) in [

@@ -4,7 +4,7 @@
 mod plain;
 
 use clickhouse_io::native::read::BlockReader;
-use clickhouse_io::report::{ConnectionColumns, ReportQuery, plan, read};
+use clickhouse_io::report::{ConnectionColumns, Cut, ReportQuery, plan, read};
 use clickhouse_io::rows::{ConnectionRow, Source};
 use clickhouse_io::write::{EventTable, insert};
 use clickhouse_io::{ClickHouse, ClickHouseConfig, migrate};
@@ -68,7 +68,9 @@ async fn records(clickhouse: &ClickHouse, writer: &mut dyn LineWriter, rows_max:
         denied: false,
         columns: writer.columns(),
     };
-    let slices = plan(clickhouse, &query, rows_max).await.unwrap();
+    // Each slice is one statement then.
+    let cut = Cut { stretch_rows: rows_max, slice_rows: rows_max, slices_max: u64::MAX };
+    let slices = plan(clickhouse, &query, &cut).await.unwrap();
     let (mut records, mut sorter) = (Vec::new(), LineSorter::default());
     for slice in &slices {
         let (mut answer, mut pieces) = (read(clickhouse, &query, slice).unwrap(), Vec::new());

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::oracle::traffic;
 use crate::stack::{Stack, everything, tenant};
@@ -19,6 +19,12 @@ async fn no_endpoint_shows_another_tenants_data() {
     let acme = stack.sign_in(&own).await;
     let report = acme.ask(&everything()).await;
     acme.wait_completed(&report).await;
+    let weekly = json!({
+        "name": "Every week of acme", "when": "weekly on monday at 06:00", "range": "last week", "zone": "UTC",
+    });
+    let kept = acme.request(Method::POST, "/report-schedules").json(&weekly).send().await.unwrap();
+    let kept: Value = kept.json().await.unwrap();
+    let schedule = kept["id"].as_str().unwrap().to_owned();
     let user = acme.get("/users").await["users"][0]["id"].as_str().unwrap().to_owned();
     let resource = acme.get("/resources").await["resources"][0]["id"].as_str().unwrap().to_owned();
     let connections = acme.get(&format!("/users/{user}/connections")).await;
@@ -52,10 +58,12 @@ async fn no_endpoint_shows_another_tenants_data() {
                     "get",
                     "/session"
                     | "/reports"
+                    | "/report-schedules"
                     | "/remote-networks"
                     | "/users"
                     | "/resources"
                     | "/addresses"
+                    | "/audit"
                     | "/traffic/connections"
                     | "/traffic/open",
                 ) => path.to_owned(),
@@ -67,11 +75,13 @@ async fn no_endpoint_shows_another_tenants_data() {
                 ("get", "/traffic/facets") => format!("{path}?of=remote_network&of=address"),
                 ("get", "/traffic/insights/{insight}") => path.replace("{insight}", "inactive_users"),
                 ("get", "/reports/{id}") => format!("/reports/{report}"),
-                ("get", "/reports/{id}/download") => format!("/reports/{report}/download"),
+                ("get", "/reports/{id}/download" | "/reports/{id}/manifest") => path.replace("{id}", &report),
                 ("get", "/users/{id}/connections") => format!("/users/{user}/connections"),
                 ("get", "/resources/{id}/connections") => format!("/resources/{resource}/connections"),
                 // Gives what changes from now on; nothing of acme changes while globex listens below.
-                ("get", "/reports/changes") | ("post" | "delete", "/session") => {
+                ("get", "/reports/changes")
+                | ("post" | "delete", "/session")
+                | ("post", "/report-schedules/preview") => {
                     checked.insert(format!("{method} {path}"));
                     continue;
                 }
@@ -84,6 +94,29 @@ async fn no_endpoint_shows_another_tenants_data() {
                         (&untouched["state"], &untouched["cancel_requested"]),
                         (&"completed".into(), &false.into())
                     );
+                    checked.insert(format!("{method} {path}"));
+                    continue;
+                }
+                ("get", "/report-schedules/{id}") => format!("/report-schedules/{schedule}"),
+                ("put" | "delete", "/report-schedules/{id}")
+                | (
+                    "post",
+                    "/report-schedules/{id}/pause" | "/report-schedules/{id}/resume" | "/report-schedules/{id}/run",
+                ) => {
+                    let asked = path.replace("{id}", &schedule);
+                    let verb = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
+                    let answer = globex.request(verb, &asked).json(&weekly).send().await.unwrap();
+                    assert_eq!(answer.status(), 404, "{method} {asked}");
+                    let untouched = acme.get(&format!("/report-schedules/{schedule}")).await;
+                    assert_eq!(untouched["changed_at"], kept["changed_at"], "{method} {asked}");
+                    checked.insert(format!("{method} {path}"));
+                    continue;
+                }
+                ("post", "/report-schedules") => {
+                    let mut forged = weekly.clone();
+                    forged["tenant"] = own.as_str().into();
+                    let answer = globex.request(Method::POST, path).json(&forged).send().await.unwrap();
+                    assert!(answer.status().is_client_error(), "{}", answer.status());
                     checked.insert(format!("{method} {path}"));
                     continue;
                 }
@@ -105,7 +138,7 @@ async fn no_endpoint_shows_another_tenants_data() {
             };
             let answer = globex.request(Method::GET, &asked).send().await.unwrap();
             let (status, body) = (answer.status(), answer.text().await.unwrap());
-            for secret in [report.as_str(), "quiet-heron", "person", "64894"] {
+            for secret in [report.as_str(), schedule.as_str(), "quiet-heron", "person", "64894"] {
                 assert!(!body.contains(secret), "{asked}: {status} {body}");
             }
             if asked.contains(&event) {
@@ -125,7 +158,7 @@ async fn no_endpoint_shows_another_tenants_data() {
         description["paths"].as_object().unwrap().values().map(|it| it.as_object().unwrap().len()).sum();
     assert_eq!(checked.len(), described, "{checked:?}");
 
-    for path in ["/reports", "/users", "/remote-networks", "/session", "/reports/changes"] {
+    for path in ["/reports", "/report-schedules", "/users", "/remote-networks", "/session", "/reports/changes"] {
         let answer = reqwest::get(stack.url(path)).await.unwrap();
         assert_eq!(answer.status(), 401, "{path} without a session");
     }

@@ -25,6 +25,16 @@ impl From<FileCompression> for Compression {
     }
 }
 
+impl From<Compression> for FileCompression {
+    fn from(compression: Compression) -> Self {
+        match compression {
+            Compression::None | Compression::Unknown => Self::None,
+            Compression::Gzip => Self::Gzip,
+            Compression::Zstd => Self::Zstd,
+        }
+    }
+}
+
 /// What a report lists.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
@@ -48,6 +58,16 @@ impl From<FileKind> for ReportKind {
     }
 }
 
+impl From<ReportKind> for FileKind {
+    fn from(kind: ReportKind) -> Self {
+        match kind {
+            ReportKind::Events | ReportKind::Unknown => Self::Events,
+            ReportKind::Summary => Self::Summary,
+            ReportKind::UserActivity => Self::Users,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum FileFormat {
@@ -63,6 +83,16 @@ impl From<FileFormat> for ReportFormat {
             FileFormat::Csv => Self::Csv,
             FileFormat::Ndjson => Self::Ndjson,
             FileFormat::Parquet => Self::Parquet,
+        }
+    }
+}
+
+impl From<ReportFormat> for FileFormat {
+    fn from(format: ReportFormat) -> Self {
+        match format {
+            ReportFormat::Ndjson => Self::Ndjson,
+            ReportFormat::Parquet => Self::Parquet,
+            ReportFormat::Csv | ReportFormat::Unknown => Self::Csv,
         }
     }
 }
@@ -126,25 +156,13 @@ impl From<ReportState> for Report {
             from: request.map(|it| rfc3339(it.range_from)),
             to: request.map(|it| rfc3339(it.range_to)),
             zone: request.map(|it| it.zone.clone()),
-            kind: match request.map(|it| it.kind) {
-                Some(ReportKind::Summary) => FileKind::Summary,
-                Some(ReportKind::UserActivity) => FileKind::Users,
-                _ => FileKind::Events,
-            },
-            format: match request.map(|it| it.format) {
-                Some(ReportFormat::Ndjson) => FileFormat::Ndjson,
-                Some(ReportFormat::Parquet) => FileFormat::Parquet,
-                _ => FileFormat::Csv,
-            },
+            kind: request.map(|it| it.kind.into()).unwrap_or_default(),
+            format: request.map(|it| it.format.into()).unwrap_or_default(),
             remote_networks: request
                 .map(|it| it.filter.remote_networks.iter().map(i64::to_string).collect())
                 .unwrap_or_default(),
             denied: request.is_some_and(|it| it.filter.denied),
-            compression: match request.map(|it| it.compression) {
-                Some(Compression::Gzip) => FileCompression::Gzip,
-                Some(Compression::Zstd) => FileCompression::Zstd,
-                Some(Compression::None | Compression::Unknown) | None => FileCompression::None,
-            },
+            compression: request.map(|it| it.compression.into()).unwrap_or_default(),
             events_behind: state.events_behind.filter(|_| state.phase == Phase::Waiting),
             rows: state.rows,
             rows_expected: state.rows_expected,

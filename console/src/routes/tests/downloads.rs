@@ -80,6 +80,26 @@ async fn question_for_the_head_is_no_download() {
 }
 
 #[tokio::test]
+async fn manifest_is_shown_to_its_own_and_is_no_download() {
+    let console = Console::new();
+    let cookie = console.sign_in("acme").await;
+    let report = console.completed("acme", "acme.csv", Some(CONTENT)).await;
+    let path = format!("/api/v1/reports/{report}/manifest");
+    // Of a report that was completed before there were any.
+    assert_eq!(console.get(&path, &cookie).await.status, 404);
+    console.store.put("acme/acme.csv.manifest.json", "{\"rows\":1}\n".into()).await.unwrap();
+    let answer = console.get(&path, &cookie).await;
+    assert_eq!((answer.status, answer.text()), (200, "{\"rows\":1}\n"));
+    assert_eq!(answer.header("content-type"), "application/json");
+    assert_eq!(answer.header("content-disposition"), "attachment; filename=\"acme.csv.manifest.json\"");
+    let running = console.report_of("acme");
+    let answer = console.get(&format!("/api/v1/reports/{running}/manifest"), &cookie).await;
+    assert_eq!((answer.status, answer.code().as_str()), (409, "not_completed"));
+    assert!(!console.world.was_touched());
+    assert_eq!(console.count("downloads_total"), 0);
+}
+
+#[tokio::test]
 async fn report_without_a_file_is_told_apart_by_why() {
     let console = Console::new();
     let cookie = console.sign_in("acme").await;

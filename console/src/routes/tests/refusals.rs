@@ -89,6 +89,20 @@ async fn value_that_is_out_of_range_is_refused_with_its_field() {
         assert_eq!(answer.json()["error"]["field"], json!(field), "{question}");
         assert!(answer.message().starts_with(field), "{}", answer.message());
     }
+    for (question, field) in [
+        ("action=chain_begun", "action"),
+        ("action=SIGNED_IN", "action"),
+        ("before=yesterday", "before"),
+        ("limit=many", "limit"),
+        ("account=a&account=b", "account"),
+        ("from=2026-11-02T00:00&to=2026-11-01T00:00", "to"),
+        ("zone=Mars/Base", "zone"),
+        ("users=7", "users"),
+        ("sequence=1", "sequence"),
+    ] {
+        let answer = console.get(&format!("/api/v1/audit?{question}"), &cookie).await;
+        assert_eq!((answer.status, &answer.json()["error"]["field"]), (400, &json!(field)), "{question}");
+    }
     assert!(!console.world.was_touched(), "nothing is written or read for a request that is refused");
 }
 

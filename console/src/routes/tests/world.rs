@@ -1,8 +1,8 @@
 //! Kafka and ClickHouse in memory: fail or hang where they are told to, and note who asked for what.
 
-use std::collections::BTreeMap;
 use std::sync::Mutex;
 
+use audit_log::{Act, TrailError};
 use clickhouse_io::QueryError;
 use clickhouse_io::traffic::{Finding, Group, Line, Named, Open, OpenConnection, Page, Searched, Series, Source, Top};
 use futures_util::FutureExt;
@@ -14,7 +14,8 @@ use schemas::event_id::EventId;
 use schemas::examples::connection;
 use schemas::ids::Tenant;
 use schemas::report_event::ReportEvent;
-use schemas::report_request::ReportRequest;
+use schemas::report_request::{BarrierOffset, ReportRequest};
+use schemas::report_schedule::ReportSchedule;
 use traffic_query::{Dimension, InsightQuery, SeriesQuery, TopQuery, TrafficFilter};
 
 use crate::adapters::{Later, Outside};
@@ -35,13 +36,18 @@ pub(super) struct World {
     pub(super) clickhouse_fault: Mutex<Option<Fault>>,
     pub(super) requests: Mutex<Vec<ReportRequest>>,
     pub(super) events: Mutex<Vec<ReportEvent>>,
+    pub(super) schedules: Mutex<Vec<ReportSchedule>>,
+    /// What was put on the audit log.
+    pub(super) acts: Mutex<Vec<Act>>,
     /// Tenant and question.
     pub(super) queries: Mutex<Vec<(String, String)>>,
 }
 
 impl World {
     pub(super) fn was_touched(&self) -> bool {
-        let is_empty = self.requests.lock().unwrap().is_empty() && self.events.lock().unwrap().is_empty();
+        let is_empty = self.requests.lock().unwrap().is_empty()
+            && self.events.lock().unwrap().is_empty()
+            && self.schedules.lock().unwrap().is_empty();
         !is_empty || !self.queries.lock().unwrap().is_empty()
     }
 
@@ -76,10 +82,11 @@ fn named(what: &str, tenant: &Tenant) -> Vec<Named> {
 }
 
 impl Outside for std::sync::Arc<World> {
-    fn stable_ends(&self) -> Later<'_, BTreeMap<i32, i64>, KafkaError> {
+    fn barrier(&self) -> Later<'_, Vec<BarrierOffset>, KafkaError> {
+        let barrier = [(0, 7), (1, 9)].map(|(partition, offset)| BarrierOffset { partition, offset });
         match *self.kafka_fault.lock().unwrap() {
             Some(Fault::Hangs) => std::future::pending().boxed(),
-            Some(Fault::Fails) | None => std::future::ready(Ok(BTreeMap::from([(0, 7), (1, 9)]))).boxed(),
+            Some(Fault::Fails) | None => std::future::ready(Ok(barrier.to_vec())).boxed(),
         }
     }
 
@@ -95,6 +102,23 @@ impl Outside for std::sync::Arc<World> {
     fn append<'a>(&'a self, event: &'a ReportEvent) -> Later<'a, (), JournalError> {
         let (world, event) = (Self::clone(self), event.clone());
         self.write(move || world.events.lock().unwrap().push(event))
+    }
+
+    fn keep<'a>(&'a self, schedule: &'a ReportSchedule) -> Later<'a, (), JournalError> {
+        let (world, schedule) = (Self::clone(self), schedule.clone());
+        self.write(move || world.schedules.lock().unwrap().push(schedule))
+    }
+
+    fn note(&self, act: Act) -> Later<'_, (), TrailError> {
+        match *self.kafka_fault.lock().unwrap() {
+            Some(Fault::Hangs) => return std::future::pending().boxed(),
+            Some(Fault::Fails) => {
+                let error = ProduceError::Fatal("broker-7.internal said no".to_owned());
+                return std::future::ready(Err(error.into())).boxed();
+            }
+            None => self.acts.lock().unwrap().push(act),
+        }
+        std::future::ready(Ok(())).boxed()
     }
 
     fn search<'a>(

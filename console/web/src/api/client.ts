@@ -1,7 +1,7 @@
 /// One function for each endpoint. Every failure is a SessionEnded, a ServerAway or a Refused; an aborted
 /// request rejects with the browser's own AbortError.
 import { Refused, ServerAway, SessionEnded } from './errors';
-import type { Connection, Credentials, Named, NewReport, Report, Session } from './types';
+import type { Connection, Credentials, Named, NewReport, NewSchedule, Report, Schedule, Session } from './types';
 
 const BASE = '/api/v1';
 
@@ -96,6 +96,32 @@ export async function listReports(signal?: AbortSignal): Promise<Report[]> {
 
 export function downloadAddress(id: string): string {
   return `${BASE}/reports/${encodeURIComponent(id)}/download`;
+}
+
+/** Oldest first. */
+export async function listSchedules(signal?: AbortSignal): Promise<Schedule[]> {
+  return (await call<{ schedules: Schedule[] }>('/report-schedules', { signal })).schedules;
+}
+
+export function saveSchedule(schedule: NewSchedule): Promise<Schedule> {
+  return call('/report-schedules', { method: 'POST', body: schedule });
+}
+
+export function pauseSchedule(id: string): Promise<Schedule> {
+  return call(`/report-schedules/${encodeURIComponent(id)}/pause`, { method: 'POST' });
+}
+
+export function resumeSchedule(id: string): Promise<Schedule> {
+  return call(`/report-schedules/${encodeURIComponent(id)}/resume`, { method: 'POST' });
+}
+
+/** Makes a report of it now. */
+export function runSchedule(id: string): Promise<Report> {
+  return call(`/report-schedules/${encodeURIComponent(id)}/run`, { method: 'POST' });
+}
+
+export function deleteSchedule(id: string): Promise<void> {
+  return call(`/report-schedules/${encodeURIComponent(id)}`, { method: 'DELETE' });
 }
 
 export const REPORT_CHANGES = `${BASE}/reports/changes`;

@@ -76,6 +76,33 @@ export interface NewReport {
   formula_guard: boolean;
 }
 
+/** What is to be kept. `when` and `range` are words, such as `daily at 06:00` and `last week`. */
+export interface NewSchedule {
+  name: string;
+  when: string | null;
+  range: string;
+  zone: string;
+  remote_networks: string[];
+  compression: Compression;
+}
+
+export interface NextRun {
+  due: string;
+  from: string;
+  to: string;
+}
+
+export interface Schedule extends NewSchedule {
+  id: string;
+  state: 'active' | 'by_hand' | 'paused';
+  /** Why nothing is made by it though nobody paused it. */
+  reason: string | null;
+  owner: string;
+  next_runs: NextRun[];
+  /** The newest report that was made by it. */
+  last_run: Report | null;
+}
+
 export interface Named {
   id: string;
   name: string;

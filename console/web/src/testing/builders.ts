@@ -1,5 +1,5 @@
 /// Things for tests, with what a test does not care about filled in.
-import type { Connection, Report } from '../api/types';
+import type { Connection, Report, Schedule } from '../api/types';
 
 export function aReport(changes: Partial<Report> = {}): Report {
   return {
@@ -17,6 +17,24 @@ export function aReport(changes: Partial<Report> = {}): Report {
     size_bytes: 0,
     notified: 0,
     downloads: 0,
+    ...changes,
+  };
+}
+
+export function aSchedule(changes: Partial<Schedule> = {}): Schedule {
+  return {
+    id: 's-1',
+    name: 'Every week',
+    state: 'active',
+    reason: null,
+    owner: 'admin',
+    when: 'weekly on monday at 06:00',
+    range: 'last week',
+    zone: 'Europe/Berlin',
+    remote_networks: [],
+    compression: 'gzip',
+    next_runs: [{ due: '2026-11-30T05:00:00Z', from: '2026-11-22T23:00:00Z', to: '2026-11-29T23:00:00Z' }],
+    last_run: null,
     ...changes,
   };
 }

@@ -13,6 +13,7 @@ import { useReports } from '../../hooks/useReports';
 import { NewReportModal } from './NewReportModal';
 import { ReportAnnouncer } from './ReportAnnouncer';
 import { ReportList } from './ReportList';
+import { Schedules } from './Schedules';
 
 export function AnalyticsPage() {
   const { reports, error, live, reload, add } = useReports();
@@ -58,6 +59,7 @@ export function AnalyticsPage() {
           </Text>
         )}
       </Stack>
+      <Schedules networks={networks} onRetryNetworks={retry} onMade={onAsked} />
       <ReportAnnouncer reports={reports ?? []} />
       <NewReportModal opened={opened} onClose={close} onAsked={onAsked} networks={networks} onRetryNetworks={retry} />
     </>

@@ -1,0 +1,207 @@
+//! Reports that a tenant keeps, and when they are made by themselves.
+
+pub(crate) mod shown;
+
+use std::net::SocketAddr;
+
+use audit_log::Act;
+use axum::Json;
+use axum::extract::{ConnectInfo, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use report_schedules::{Saved, Timetable, deleted, paused, replaced, request_of, resumed, saved};
+use schemas::audit_event::AuditAction;
+use schemas::ids::ScheduleId;
+use schemas::report_request::ReportRequest;
+use schemas::report_schedule::ReportSchedule;
+use schemas::times::Moment;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use self::shown::{NextRuns, Schedule, Schedules, next_runs};
+use crate::app::App;
+use crate::error::{ErrorBody, Refusal};
+use crate::routes::extract::{JsonBody, UrlId};
+use crate::routes::reports::asked::NewSchedule;
+use crate::routes::reports::shown::Report;
+use crate::routes::reports::{ASK_MAX, asked, within_limits};
+use crate::session::SignedIn;
+
+/// What is to be kept; its owner is who is signed in.
+fn kept(mut new: NewSchedule, signed_in: &SignedIn) -> Result<Saved, Refusal> {
+    let mut request = new.request(signed_in)?;
+    if !new.receivers.is_empty() {
+        request.receivers = new.receivers;
+    }
+    let saved = Saved { name: new.name, range: new.range, when: new.when, request };
+    saved.check()?;
+    Ok(saved)
+}
+
+/// The tenant's own schedule of this id.
+fn found(app: &App, signed_in: &SignedIn, id: &str) -> Result<ReportSchedule, Refusal> {
+    let id: ScheduleId = id.parse().map_err(|_| Refusal::NotFound)?;
+    app.schedules.get(&signed_in.tenant, id).ok_or(Refusal::NotFound)
+}
+
+/// Writes a schedule as it is now, once `act` is on the audit log, and shows it.
+async fn keep(app: &App, act: Act, schedule: ReportSchedule) -> Result<Json<Schedule>, Refusal> {
+    app.note(act.to(schedule.schedule_id).with("name", &schedule.name)).await?;
+    let keeping = tokio::time::timeout(ASK_MAX, app.outside.keep(&schedule)).await;
+    keeping.map_err(|_| Refusal::Away("the event log"))??;
+    let mut last = app.book.newest_runs(&schedule.tenant, &[schedule.schedule_id]);
+    let last = last.remove(&schedule.schedule_id);
+    Ok(Json(Schedule::new(schedule, &app.owners, last, Moment::now())))
+}
+
+/// Keep a report.
+#[utoipa::path(post, path = "/api/v1/report-schedules", request_body = NewSchedule, responses(
+    (status = 201, body = Schedule), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
+    (status = 403, body = ErrorBody), (status = 413, body = ErrorBody), (status = 429, body = ErrorBody),
+    (status = 503, body = ErrorBody)))]
+pub(crate) async fn save(
+    State(app): State<App>,
+    signed_in: SignedIn,
+    ConnectInfo(address): ConnectInfo<SocketAddr>,
+    JsonBody(new): JsonBody<NewSchedule>,
+) -> Result<Response, Refusal> {
+    let new = kept(new, &signed_in)?;
+    app.config.limits.check_schedules(app.schedules.list(&signed_in.tenant).len())?;
+    Ok((
+        StatusCode::CREATED,
+        keep(&app, signed_in.does(AuditAction::ScheduleCreated, address), saved(new, Moment::now())).await?,
+    )
+        .into_response())
+}
+
+/// Times that are not kept yet.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Times {
+    /// As of a schedule.
+    when: String,
+    /// As of a schedule.
+    range: String,
+    /// IANA name.
+    zone: String,
+}
+
+/// The reports that would be made, before something is kept.
+#[utoipa::path(post, path = "/api/v1/report-schedules/preview", request_body = Times, responses(
+    (status = 200, body = NextRuns), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
+    (status = 403, body = ErrorBody), (status = 413, body = ErrorBody)))]
+pub(crate) async fn preview(_: SignedIn, JsonBody(times): JsonBody<Times>) -> Result<Json<NextRuns>, Refusal> {
+    let table = Timetable::read(Some(&times.when), &times.range, &times.zone)?;
+    Ok(Json(NextRuns { next_runs: next_runs(&table, Moment::now()) }))
+}
+
+/// Schedules, oldest first.
+#[utoipa::path(get, path = "/api/v1/report-schedules", responses(
+    (status = 200, body = Schedules), (status = 401, body = ErrorBody)))]
+pub(crate) async fn list(State(app): State<App>, signed_in: SignedIn) -> Json<Schedules> {
+    let schedules = app.schedules.list(&signed_in.tenant);
+    let ids: Vec<_> = schedules.iter().map(|it| it.schedule_id).collect();
+    let mut last = app.book.newest_runs(&signed_in.tenant, &ids);
+    let now = Moment::now();
+    let shown = schedules.into_iter().map(|it| {
+        let last = last.remove(&it.schedule_id);
+        Schedule::new(it, &app.owners, last, now)
+    });
+    Json(Schedules { schedules: shown.collect() })
+}
+
+/// One schedule.
+#[utoipa::path(get, path = "/api/v1/report-schedules/{id}", params(("id" = String, Path)), responses(
+    (status = 200, body = Schedule), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody)))]
+pub(crate) async fn get(
+    State(app): State<App>,
+    signed_in: SignedIn,
+    UrlId(id): UrlId,
+) -> Result<Json<Schedule>, Refusal> {
+    let schedule = found(&app, &signed_in, &id)?;
+    let last = app.book.newest_runs(&signed_in.tenant, &[schedule.schedule_id]).remove(&schedule.schedule_id);
+    Ok(Json(Schedule::new(schedule, &app.owners, last, Moment::now())))
+}
+
+/// Keep something else in its place. Who does that is its owner.
+#[utoipa::path(put, path = "/api/v1/report-schedules/{id}", params(("id" = String, Path)), request_body = NewSchedule, responses(
+    (status = 200, body = Schedule), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
+    (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 413, body = ErrorBody),
+    (status = 503, body = ErrorBody)))]
+pub(crate) async fn replace(
+    State(app): State<App>,
+    signed_in: SignedIn,
+    ConnectInfo(address): ConnectInfo<SocketAddr>,
+    UrlId(id): UrlId,
+    JsonBody(new): JsonBody<NewSchedule>,
+) -> Result<Json<Schedule>, Refusal> {
+    let last = found(&app, &signed_in, &id)?;
+    let replaced = replaced(&last, kept(new, &signed_in)?, Moment::now());
+    keep(&app, signed_in.does(AuditAction::ScheduleChanged, address), replaced).await
+}
+
+/// Forget it. Its reports stay.
+#[utoipa::path(delete, path = "/api/v1/report-schedules/{id}", params(("id" = String, Path)), responses(
+    (status = 204), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody),
+    (status = 503, body = ErrorBody)))]
+pub(crate) async fn delete(
+    State(app): State<App>,
+    signed_in: SignedIn,
+    ConnectInfo(address): ConnectInfo<SocketAddr>,
+    UrlId(id): UrlId,
+) -> Result<StatusCode, Refusal> {
+    let last = found(&app, &signed_in, &id)?;
+    let act = signed_in.does(AuditAction::ScheduleDeleted, address);
+    keep(&app, act, deleted(last, &signed_in.account, Moment::now())).await.map(|_| StatusCode::NO_CONTENT)
+}
+
+/// Make nothing by it until it is resumed.
+#[utoipa::path(post, path = "/api/v1/report-schedules/{id}/pause", params(("id" = String, Path)), responses(
+    (status = 200, body = Schedule), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
+    (status = 404, body = ErrorBody), (status = 503, body = ErrorBody)))]
+pub(crate) async fn pause(
+    State(app): State<App>,
+    signed_in: SignedIn,
+    ConnectInfo(address): ConnectInfo<SocketAddr>,
+    UrlId(id): UrlId,
+) -> Result<Json<Schedule>, Refusal> {
+    let last = found(&app, &signed_in, &id)?;
+    let act = signed_in.does(AuditAction::SchedulePaused, address);
+    keep(&app, act, paused(last, &signed_in.account, Moment::now())).await
+}
+
+/// Make reports by it again, from now on. Who does that is its owner.
+#[utoipa::path(post, path = "/api/v1/report-schedules/{id}/resume", params(("id" = String, Path)), responses(
+    (status = 200, body = Schedule), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
+    (status = 404, body = ErrorBody), (status = 503, body = ErrorBody)))]
+pub(crate) async fn resume(
+    State(app): State<App>,
+    signed_in: SignedIn,
+    ConnectInfo(address): ConnectInfo<SocketAddr>,
+    UrlId(id): UrlId,
+) -> Result<Json<Schedule>, Refusal> {
+    let last = found(&app, &signed_in, &id)?;
+    let act = signed_in.does(AuditAction::ScheduleResumed, address);
+    keep(&app, act, resumed(last, &signed_in.account, &signed_in.account, Moment::now())).await
+}
+
+/// Make a report by it now, beside those that are due.
+#[utoipa::path(post, path = "/api/v1/report-schedules/{id}/run", params(("id" = String, Path)), responses(
+    (status = 201, body = Report), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
+    (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 429, body = ErrorBody),
+    (status = 503, body = ErrorBody)))]
+pub(crate) async fn run(
+    State(app): State<App>,
+    signed_in: SignedIn,
+    ConnectInfo(address): ConnectInfo<SocketAddr>,
+    UrlId(id): UrlId,
+) -> Result<Response, Refusal> {
+    let schedule = found(&app, &signed_in, &id)?;
+    let due = Moment::from_millis(Moment::now().as_millis());
+    let run = Timetable::of(&schedule)?.run(due).ok_or_else(|| Refusal::field("range", "holds nothing now"))?;
+    within_limits(&app, &signed_in)?;
+    let act = signed_in.does(AuditAction::ReportRequested, address).with("schedule", &schedule.schedule_id.to_string());
+    let request = ReportRequest { requested_by: signed_in.account, ..request_of(&schedule, &run, Vec::new()) };
+    let state = asked(&app, act, request).await?;
+    Ok((StatusCode::CREATED, Json(Report::from(state))).into_response())
+}

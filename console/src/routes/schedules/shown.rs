@@ -1,0 +1,135 @@
+//! A schedule as it is shown.
+
+use report_life::ReportState;
+use report_schedules::{Owners, Run, Standing, Timetable};
+use schemas::report_schedule::ReportSchedule;
+use schemas::times::Moment;
+use serde::Serialize;
+use traffic_query::time_range::rfc3339;
+use utoipa::ToSchema;
+
+use crate::routes::reports::shown::{FileCompression, FileFormat, FileKind, Report};
+
+/// Runs that are told beforehand.
+const NEXT_RUNS: usize = 5;
+
+/// A report that will be made. Times in UTC.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct NextRun {
+    due: String,
+    from: String,
+    to: String,
+}
+
+impl From<Run> for NextRun {
+    fn from(run: Run) -> Self {
+        Self { due: rfc3339(run.due), from: rfc3339(run.from), to: rfc3339(run.to) }
+    }
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct NextRuns {
+    pub(super) next_runs: Vec<NextRun>,
+}
+
+pub(super) fn next_runs(table: &Timetable, now: Moment) -> Vec<NextRun> {
+    table.next(now, NEXT_RUNS).into_iter().map(NextRun::from).collect()
+}
+
+/// The next runs as the API shows them.
+#[must_use]
+pub fn runs_json(table: &Timetable, now: Moment) -> serde_json::Value {
+    serde_json::json!(NextRuns { next_runs: next_runs(table, now) })
+}
+
+/// A schedule as the API shows it.
+#[must_use]
+pub fn schedule_json(
+    schedule: ReportSchedule,
+    owners: &Owners,
+    last: Option<ReportState>,
+    now: Moment,
+) -> serde_json::Value {
+    serde_json::json!(Schedule::new(schedule, owners, last, now))
+}
+
+/// What is kept, how it stands, and its runs.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Schedule {
+    id: String,
+    name: String,
+    /// `active`, `by_hand` (it has no times), `paused`.
+    state: &'static str,
+    /// Why nothing is made by it though nobody paused it.
+    reason: Option<String>,
+    /// Account that it belongs to.
+    owner: String,
+    when: Option<String>,
+    range: String,
+    zone: String,
+    kind: FileKind,
+    format: FileFormat,
+    columns: Vec<String>,
+    remote_networks: Vec<String>,
+    users: Vec<String>,
+    resources: Vec<String>,
+    connectors: Vec<String>,
+    devices: Vec<String>,
+    protocols: Vec<String>,
+    statuses: Vec<String>,
+    addresses: Vec<String>,
+    denied: bool,
+    compression: FileCompression,
+    receivers: Vec<String>,
+    /// Those that come next; none while it is paused.
+    next_runs: Vec<NextRun>,
+    /// The newest report that was made by it.
+    last_run: Option<Report>,
+    changed_at: String,
+    changed_by: String,
+}
+
+impl Schedule {
+    pub(super) fn new(schedule: ReportSchedule, owners: &Owners, last: Option<ReportState>, now: Moment) -> Self {
+        let standing = owners.standing(&schedule);
+        let table = Timetable::of(&schedule);
+        let ReportSchedule { schedule_id, name, request, range, when, changed_at, changed_by, .. } = schedule;
+        let ids = |ids: &[i64]| ids.iter().map(i64::to_string).collect();
+        let gone = (standing == Standing::OwnerGone)
+            .then(|| format!("its owner {} has no account any more; resume it to make it yours", request.requested_by));
+        let runs = table.as_ref().ok().filter(|_| standing == Standing::Active);
+        Self {
+            id: schedule_id.to_string(),
+            name,
+            state: standing.name(),
+            reason: gone.or(table.as_ref().err().map(ToString::to_string)),
+            when,
+            range,
+            kind: request.kind.into(),
+            format: request.format.into(),
+            remote_networks: ids(&request.filter.remote_networks),
+            users: ids(&request.filter.users),
+            resources: ids(&request.filter.resources),
+            connectors: ids(&request.filter.connectors),
+            devices: ids(&request.filter.devices),
+            protocols: request.filter.protocols,
+            statuses: request.filter.statuses,
+            addresses: request.filter.address_ranges,
+            denied: request.filter.denied,
+            compression: request.compression.into(),
+            owner: request.requested_by,
+            zone: request.zone,
+            columns: request.columns,
+            receivers: request.receivers,
+            next_runs: runs.map(|table| next_runs(table, now)).unwrap_or_default(),
+            last_run: last.map(Report::from),
+            changed_at: rfc3339(changed_at),
+            changed_by,
+        }
+    }
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Schedules {
+    pub(super) schedules: Vec<Schedule>,
+}

@@ -1,0 +1,75 @@
+import { fireEvent, screen, waitFor } from '@testing-library/react';
+import { expect, it, vi } from 'vitest';
+import type { Schedule } from '../../api/types';
+import { aReport, aSchedule } from '../../testing/builders';
+import { show } from '../../testing/render';
+import { type Answer, serve } from '../../testing/server';
+import { Schedules } from './Schedules';
+
+const onMade = vi.fn();
+
+function section(schedules: Schedule[], answers: Record<string, Answer> = {}) {
+  const asked = serve({
+    'GET /session': { status: 401, body: {} },
+    'GET /report-schedules': { body: { schedules } },
+    ...answers,
+  });
+  show(<Schedules networks={{ is: 'loaded', value: [] }} onRetryNetworks={vi.fn()} onMade={onMade} />);
+  return asked;
+}
+
+const click = async (name: RegExp | string) => fireEvent.click(await screen.findByRole('button', { name }));
+
+it('a schedule says when it makes a report, the next one, and how the last one went', async () => {
+  section([aSchedule({ last_run: aReport({ state: 'failed', reason: 'no space' }) })]);
+  expect(await screen.findByText('weekly on monday at 06:00 Europe/Berlin, last week')).toBeDefined();
+  expect(screen.getByText('2026-11-30 06:00')).toBeDefined();
+  expect(screen.getByText(': no space')).toBeDefined();
+});
+
+it('a schedule that makes nothing says why', async () => {
+  section([aSchedule({ state: 'paused', next_runs: [], reason: 'its owner jo has no account any more' })]);
+  expect(await screen.findByText('its owner jo has no account any more')).toBeDefined();
+  expect(screen.getByText('Paused')).toBeDefined();
+});
+
+it('a schedule is paused, and can be resumed', async () => {
+  const paused = aSchedule({ state: 'paused', next_runs: [] });
+  section([aSchedule()], { 'POST /report-schedules/s-1/pause': { body: paused } });
+  await click('Pause: schedule Every week');
+  expect(await screen.findByRole('button', { name: 'Resume: schedule Every week' })).toBeDefined();
+});
+
+it('a report is made now', async () => {
+  section([aSchedule()], { 'POST /report-schedules/s-1/run': { status: 201, body: aReport() } });
+  await click('Make now: schedule Every week');
+  await waitFor(() => expect(onMade).toHaveBeenCalledWith(aReport()));
+});
+
+it('a schedule that is deleted is gone from the list', async () => {
+  section([aSchedule()], { 'DELETE /report-schedules/s-1': { status: 204 } });
+  await click('Delete: schedule Every week');
+  await waitFor(() => expect(screen.queryByRole('article')).toBeNull());
+});
+
+it('what was entered is kept, and stands in the list', async () => {
+  const asked = section([], { 'POST /report-schedules': { status: 201, body: aSchedule() } });
+  await click('New Schedule');
+  fireEvent.change(await screen.findByLabelText('Name'), { target: { value: 'Every week' } });
+  fireEvent.change(screen.getByLabelText('Made'), { target: { value: 'weekly' } });
+  fireEvent.change(screen.getByLabelText('Range'), { target: { value: 'last week' } });
+  await click('Save schedule');
+  expect(await screen.findByRole('article', { name: 'Schedule Every week' })).toBeDefined();
+  const posted = asked.find(({ method }) => method === 'POST')?.body;
+  expect(posted).toMatchObject({ name: 'Every week', when: 'weekly on monday at 06:00', range: 'last week', zone: 'UTC' });
+});
+
+it("the server's word about a field stands at that field", async () => {
+  const error = { code: 'bad_field', message: 'when never comes', field: 'when' };
+  section([], { 'POST /report-schedules': { status: 400, body: { error } } });
+  await click('New Schedule');
+  fireEvent.change(await screen.findByLabelText('Name'), { target: { value: 'Never' } });
+  await click('Save schedule');
+  expect(await screen.findByText('when never comes')).toBeDefined();
+  expect(screen.getByLabelText('At').getAttribute('aria-invalid')).toBe('true');
+});

@@ -1,0 +1,31 @@
+import { expect, it } from 'vitest';
+import { initialSchedule, scheduleFieldOf, scheduleOf, validateSchedule, whenOf } from './scheduleForm';
+
+const form = { ...initialSchedule('Europe/Berlin'), name: ' Nightly ' };
+
+it('times are written as the console reads them', () => {
+  expect(whenOf({ ...form, often: 'hourly', time: '06:15' })).toBe('hourly at :15');
+  expect(whenOf(form)).toBe('daily at 06:00');
+  expect(whenOf({ ...form, often: 'weekly', weekday: 'friday' })).toBe('weekly on friday at 06:00');
+  expect(whenOf({ ...form, often: 'monthly', day: 31 })).toBe('monthly on day 31 at 06:00');
+  expect(whenOf({ ...form, often: 'cron', cron: ' 0 6 * * 1-5 ' })).toBe('0 6 * * 1-5');
+  expect(whenOf({ ...form, often: 'never' })).toBeNull();
+});
+
+it('what is kept has the name without blanks around it', () => {
+  expect(scheduleOf(form)).toEqual({
+    name: 'Nightly',
+    when: 'daily at 06:00',
+    range: 'yesterday',
+    zone: 'Europe/Berlin',
+    remote_networks: [],
+    compression: 'gzip',
+  });
+});
+
+it('what is missing is said at its field', () => {
+  expect(validateSchedule(form)).toEqual({});
+  expect(Object.keys(validateSchedule({ ...form, name: ' ', time: '', zone: 'Mars/Base' }))).toEqual(['name', 'when', 'zone']);
+  expect(scheduleFieldOf('when')).toBe('when');
+  expect(scheduleFieldOf('columns')).toBeUndefined();
+});

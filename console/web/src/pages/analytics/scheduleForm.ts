@@ -1,0 +1,87 @@
+/// The New Schedule form without its looks: pure.
+import type { NewSchedule } from '../../api/types';
+import { isZone } from '../../format/times';
+
+export type Often = 'hourly' | 'daily' | 'weekly' | 'monthly' | 'cron' | 'never';
+
+export const OFTEN: readonly { value: Often; label: string }[] = [
+  { value: 'hourly', label: 'Every hour' },
+  { value: 'daily', label: 'Every day' },
+  { value: 'weekly', label: 'Every week' },
+  { value: 'monthly', label: 'Every month' },
+  { value: 'cron', label: 'By cron' },
+  { value: 'never', label: 'Only by hand' },
+];
+
+export const WEEKDAYS = ['monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday', 'sunday'] as const;
+
+export const RANGES: readonly { value: string; label: string }[] = [
+  { value: 'yesterday', label: 'Yesterday' },
+  { value: 'last 7 days', label: 'Last 7 days' },
+  { value: 'last week', label: 'Last week' },
+  { value: 'last month', label: 'Last month' },
+  { value: 'this month', label: 'This month so far' },
+  { value: 'last 24 hours', label: 'Last 24 hours' },
+  { value: 'since last run', label: 'Since the last run' },
+];
+
+export interface ScheduleForm {
+  name: string;
+  often: Often;
+  /** `06:00` */
+  time: string;
+  weekday: string;
+  /** 1 to 31; the last day where a month is shorter. */
+  day: number;
+  cron: string;
+  range: string;
+  zone: string;
+  remote_networks: string[];
+}
+
+export type ScheduleErrors = Partial<Record<'name' | 'when' | 'range' | 'zone' | 'remote_networks', string>>;
+
+/** Each morning, of the day before. */
+export function initialSchedule(zone: string): ScheduleForm {
+  const when = { often: 'daily' as const, time: '06:00', weekday: 'monday', day: 1, cron: '0 6 * * 1-5' };
+  return { name: '', ...when, range: 'yesterday', zone, remote_networks: [] };
+}
+
+/** The times in words; null: only by hand. */
+export function whenOf({ often, time, weekday, day, cron }: ScheduleForm): string | null {
+  switch (often) {
+    case 'hourly':
+      return `hourly at :${time.slice(3)}`;
+    case 'daily':
+      return `daily at ${time}`;
+    case 'weekly':
+      return `weekly on ${weekday} at ${time}`;
+    case 'monthly':
+      return `monthly on day ${day} at ${time}`;
+    case 'cron':
+      return cron.trim();
+    case 'never':
+      return null;
+  }
+}
+
+export function scheduleOf(form: ScheduleForm): NewSchedule {
+  const { name, range, zone, remote_networks } = form;
+  return { name: name.trim(), when: whenOf(form), range, zone, remote_networks, compression: 'gzip' };
+}
+
+/** What is wrong with the form; empty when nothing is. The server has the last word. */
+export function validateSchedule(form: ScheduleForm): ScheduleErrors {
+  const errors: ScheduleErrors = {};
+  if (form.name.trim() === '') errors.name = 'Enter a name.';
+  if (!/^\d{2}:\d{2}$/.test(form.time)) errors.when = 'Enter a time of the day.';
+  if (!isZone(form.zone)) errors.zone = 'Choose a time zone.';
+  return errors;
+}
+
+const FIELDS: readonly (keyof ScheduleErrors)[] = ['name', 'when', 'range', 'zone', 'remote_networks'];
+
+/** The part of the form that the server's word for a field means. */
+export function scheduleFieldOf(name: string | undefined): keyof ScheduleErrors | undefined {
+  return FIELDS.find((field) => field === name);
+}

@@ -1,0 +1,116 @@
+//! When the reports of a schedule are due, and what is in each.
+
+use jiff::tz::TimeZone;
+use schemas::report_schedule::ReportSchedule;
+use schemas::times::Moment;
+use traffic_query::FilterError;
+
+use crate::relative_range::RelativeRange;
+use crate::when::When;
+
+/// One report of a schedule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// When it is asked for.
+    pub due: Moment,
+    /// First moment in it.
+    pub from: Moment,
+    /// First moment after it.
+    pub to: Moment,
+}
+
+/// A schedule's times, as they are read.
+#[derive(Clone, Debug)]
+pub struct Timetable {
+    when: Option<When>,
+    range: RelativeRange,
+    zone: TimeZone,
+}
+
+impl Timetable {
+    /// # Errors
+    /// The field that is wrong: `when`, `range` or `zone`.
+    pub fn read(when: Option<&str>, range: &str, zone: &str) -> Result<Self, FilterError> {
+        let wrong = |field: &str, reason: String| FilterError { field: field.to_owned(), reason };
+        let no_zone = |_| wrong("zone", "is not an IANA zone name such as Europe/Berlin".to_owned());
+        let zone = TimeZone::get(zone).map_err(no_zone)?;
+        let when = when.map(str::parse::<When>).transpose().map_err(|reason| wrong("when", reason))?;
+        let range: RelativeRange = range.parse().map_err(|reason| wrong("range", reason))?;
+        if range == RelativeRange::SinceLastRun && when.is_none() {
+            return Err(wrong(
+                "range",
+                "is since the last run, but there is no `when` that says when that was".to_owned(),
+            ));
+        }
+        Ok(Self { when, range, zone })
+    }
+
+    /// # Errors
+    /// The field that is wrong.
+    pub fn of(schedule: &ReportSchedule) -> Result<Self, FilterError> {
+        Self::read(schedule.when.as_deref(), &schedule.range, &schedule.request.zone)
+    }
+
+    /// The report that is asked for at this moment; `None` where its range holds nothing.
+    #[must_use]
+    pub fn run(&self, due: Moment) -> Option<Run> {
+        let (from, to) = self.range.seen_from(due, &self.zone, self.when.as_ref())?;
+        Some(Run { due, from, to })
+    }
+
+    /// When the next report after `after` is due.
+    #[must_use]
+    pub fn next_due(&self, after: Moment) -> Option<Moment> {
+        self.when.as_ref()?.next_after(after, &self.zone)
+    }
+
+    /// The reports that are due next.
+    #[must_use]
+    pub fn next(&self, after: Moment, count: usize) -> Vec<Run> {
+        let due = std::iter::successors(self.next_due(after), |last| self.next_due(*last));
+        due.take(count).filter_map(|due| self.run(due)).collect()
+    }
+
+    /// The last reports, oldest first, that were due after `after` and until `now`, which is the last of them where it is one.
+    #[must_use]
+    pub fn due(&self, after: Moment, now: Moment, count: usize) -> Vec<Run> {
+        let last_until = |moment| self.when.as_ref()?.last_until(moment, &self.zone);
+        let before = |due: &Moment| last_until(Moment::from_micros(due.as_micros() - 1));
+        let due = std::iter::successors(last_until(now), before).take_while(|due| *due > after).take(count);
+        let mut runs: Vec<_> = due.filter_map(|due| self.run(due)).collect();
+        runs.reverse();
+        runs
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wrong_field_is_named() {
+        for (when, range, zone, field) in [
+            (Some("sometimes"), "yesterday", "UTC", "when"),
+            (None, "tomorrow", "UTC", "range"),
+            (None, "since last run", "UTC", "range"),
+            (None, "yesterday", "Mars/Base", "zone"),
+        ] {
+            assert_eq!(Timetable::read(when, range, zone).unwrap_err().field, field);
+        }
+    }
+
+    #[test]
+    fn what_was_due_and_what_will_be_are_told_in_order_of_time() {
+        const MINUTE: i64 = 60_000_000;
+        let at = |minutes| Moment::from_micros(minutes * MINUTE);
+        let each = Timetable::read(Some("* * * * *"), "since last run", "UTC").unwrap();
+        let dues = |runs: Vec<Run>| runs.iter().map(|run| run.due.as_micros() / MINUTE).collect::<Vec<_>>();
+        assert_eq!(dues(each.next(at(100), 3)), [101, 102, 103]);
+        assert_eq!(dues(each.due(at(100), at(103), 9)), [101, 102, 103], "without what was due until then");
+        assert_eq!(dues(each.due(at(0), Moment::from_micros(103 * MINUTE + 7), 2)), [102, 103], "the last ones");
+        assert!(each.due(at(103), at(103), 9).is_empty());
+        assert_eq!(each.run(at(103)), Some(Run { due: at(103), from: at(102), to: at(103) }));
+        let never = Timetable::read(None, "yesterday", "UTC").unwrap();
+        assert!(never.next(at(100), 3).is_empty() && never.due(at(0), at(100), 3).is_empty());
+    }
+}
