@@ -1,5 +1,6 @@
 //! The world outside, behind one trait: the seam where fakes take its place in tests.
 
+use audit_log::{Act, Trail, TrailError};
 use clickhouse_io::traffic::{self, Finding, Named, Open, Page, Searched, Series, Top};
 use clickhouse_io::{ClickHouse, QueryError};
 use futures_util::FutureExt;
@@ -29,6 +30,8 @@ pub(crate) trait Outside: Send + Sync + 'static {
     fn append<'a>(&'a self, event: &'a ReportEvent) -> Later<'a, (), JournalError>;
     /// Keeps a schedule as it is now.
     fn keep<'a>(&'a self, schedule: &'a ReportSchedule) -> Later<'a, (), JournalError>;
+    /// Puts what an account does on the audit log.
+    fn note(&self, act: Act) -> Later<'_, (), TrailError>;
     fn search<'a>(
         &'a self,
         tenant: &'a Tenant,
@@ -56,6 +59,7 @@ pub(crate) struct Parts {
     pub(crate) clickhouse: ClickHouse,
     pub(crate) journal: Journal,
     pub(crate) schedules: ScheduleJournal,
+    pub(crate) trail: Trail,
 }
 
 impl Outside for Parts {
@@ -77,6 +81,11 @@ impl Outside for Parts {
 
     fn keep<'a>(&'a self, schedule: &'a ReportSchedule) -> Later<'a, (), JournalError> {
         self.schedules.keep(schedule).boxed()
+    }
+
+    fn note(&self, act: Act) -> Later<'_, (), TrailError> {
+        let trail = self.trail.clone();
+        async move { trail.note(act).await }.boxed()
     }
 
     fn search<'a>(

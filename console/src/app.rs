@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use audit_log::AuditBook;
 use report_life::SharedBook;
 use report_schedules::{Owners, SharedSchedules};
 use report_store::ReportStore;
@@ -25,6 +26,7 @@ pub(crate) struct App {
     pub(crate) book: SharedBook,
     pub(crate) schedules: SharedSchedules,
     pub(crate) owners: Arc<Owners>,
+    pub(crate) audit: AuditBook,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) streams: Streams,
     pub(crate) metrics: ConsoleMetrics,
@@ -37,7 +39,7 @@ impl App {
         outside: Arc<dyn Outside>,
         store: ReportStore,
         networks: Networks,
-        (book, schedules): (SharedBook, SharedSchedules),
+        (book, schedules, audit): (SharedBook, SharedSchedules, AuditBook),
         context: &ServiceContext,
     ) -> Self {
         let sessions = Sessions::new(config.accounts.clone(), config.session_max, Arc::clone(&context.clock));
@@ -49,6 +51,7 @@ impl App {
             networks: Arc::new(networks),
             book,
             schedules,
+            audit,
             sessions: Arc::new(sessions),
             streams: Streams::default(),
             metrics: ConsoleMetrics::new(&context.metrics),

@@ -1,5 +1,6 @@
 //! What ends the service, and what a request is answered when it cannot be done.
 
+use audit_log::{ReadError, TrailError};
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -32,6 +33,12 @@ pub enum Error {
     /// Report events cannot be written.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// The audit log cannot be written.
+    #[error(transparent)]
+    Trail(#[from] TrailError),
+    /// The audit log cannot be read.
+    #[error(transparent)]
+    Audit(#[from] ReadError),
     /// The store is not configured.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -182,6 +189,13 @@ impl From<JournalError> for Refusal {
     }
 }
 
+impl From<TrailError> for Refusal {
+    fn from(error: TrailError) -> Self {
+        tracing::warn!(%error, "an act could not be noted");
+        Self::Away("the event log")
+    }
+}
+
 impl From<OverLimit> for Refusal {
     fn from(over: OverLimit) -> Self {
         Self::OverLimit(over)
@@ -199,7 +213,9 @@ impl From<StoreError> for Refusal {
         tracing::warn!(%error, "a download failed");
         match error {
             StoreError::NotFound(_) => Self::NotFound,
-            StoreError::NotConfigured(_) | StoreError::BadKey | StoreError::Failed { .. } => Self::Away("the store"),
+            StoreError::NotConfigured(_) | StoreError::BadKey | StoreError::Broken(_) | StoreError::Failed { .. } => {
+                Self::Away("the store")
+            }
         }
     }
 }

@@ -5,10 +5,13 @@
 //!
 //! Networks of shown addresses are looked up on the way out ([`Networks`]).
 //!
+//! What an account does is on the audit log before it is done.
+//!
 //! Guarantee: no request names its tenant. What changes something needs a header that a foreign page cannot send.
 
 mod adapters;
 mod app;
+mod audit;
 mod config;
 mod error;
 mod metrics;
@@ -20,12 +23,14 @@ mod session;
 use axum::serve::ListenerExt as _;
 use std::sync::Arc;
 
+use audit_log::{AuditBook, Trail};
 use clickhouse_io::{ClickHouse, ClickHouseConfig};
 use kafka_io::{KafkaConfig, Producer};
 use report_life::{Journal, SharedBook, follow};
 use report_schedules::{ScheduleJournal, SharedSchedules, follow_schedules};
 use report_store::{ReportStore, StoreConfig};
 use schema_registry::{Registry, RegistryConfig};
+use schemas::audit_event::AuditDoor;
 use service_kit::context::ServiceContext;
 use service_kit::tasks::TaskGroup;
 use tokio::net::TcpListener;
@@ -81,25 +86,31 @@ pub async fn serve(
     let producer = Producer::new(&kafka, "flowledger-console")?;
     let Some(journal) = Journal::open(producer.clone(), &registry, &context.stop).await else { return Ok(()) };
     let Some(kept) = ScheduleJournal::open(producer, &registry, &context.stop).await else { return Ok(()) };
-    let (book, schedules) = (SharedBook::default(), SharedSchedules::default());
-    let parts =
-        Parts { kafka: kafka.clone(), clickhouse: ClickHouse::new(&clickhouse), journal: journal?, schedules: kept? };
-    let app = App::new(
-        config,
-        Arc::new(parts),
-        ReportStore::open(&store)?,
-        networks,
-        (book.clone(), schedules.clone()),
-        &context,
-    );
+    let (book, schedules, audit) = (SharedBook::default(), SharedSchedules::default(), AuditBook::default());
+    let opened = Trail::open(kafka.clone(), &registry, audit.clone(), AuditDoor::Console, &context.stop).await;
+    let Some(trail) = opened.transpose()? else { return Ok(()) };
+    let parts = Parts {
+        kafka: kafka.clone(),
+        clickhouse: ClickHouse::new(&clickhouse),
+        journal: journal?,
+        schedules: kept?,
+        trail: trail.clone(),
+    };
+    let books = (book.clone(), schedules.clone(), audit.clone());
+    let app = App::new(config, Arc::new(parts), ReportStore::open(&store)?, networks, books, &context);
     let mut tasks = TaskGroup::new(context.stop.clone());
-    let (stop, of_schedules) = (context.stop.clone(), (kafka.clone(), registry.clone()));
+    let (metrics, stop) = (app.metrics.clone(), context.stop.clone());
+    let checked = move |finding: &_| audit::found(&metrics, finding);
+    let of = || (kafka.clone(), registry.clone());
+    let ((of_audit, audit_registry), (of_schedules, schedules_registry)) = (of(), of());
+    tasks.spawn("audit log", audit_log::follow(of_audit, audit_registry, audit.clone(), checked, stop.clone()));
+    tasks.spawn("schedules", follow_schedules(of_schedules, schedules_registry, schedules.clone(), stop.clone()));
     tasks.spawn("report events", follow(kafka, registry, book.clone(), stop.clone()));
-    tasks.spawn("schedules", follow_schedules(of_schedules.0, of_schedules.1, schedules.clone(), stop.clone()));
-    let caught_up = async { tokio::join!(book.caught_up(), schedules.caught_up()) };
+    let caught_up = async { tokio::join!(book.caught_up(), schedules.caught_up(), audit.caught_up()) };
     if stop.run_until_cancelled(caught_up).await.is_none() {
         return Ok(());
     }
+    tasks.spawn("heads of the audit log", audit::keep_heads(trail, audit, stop));
     tracing::info!(address = %listener.local_addr()?, "the console answers");
     ready.set(true);
     let stopping = context.stop.clone();

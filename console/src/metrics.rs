@@ -12,18 +12,20 @@ struct RequestLabels {
     status: u16,
 }
 
-/// Label of a sign-in.
+/// How a sign-in or a note ended.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ResultLabel {
     result: &'static str,
 }
 
-/// Requests, sign-ins, downloads.
+/// Requests, sign-ins, downloads, and the audit log.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ConsoleMetrics {
     requests: Family<RequestLabels, Counter>,
     sign_ins: Family<ResultLabel, Counter>,
     pub(crate) downloads: Counter,
+    audit_events: Family<ResultLabel, Counter>,
+    pub(crate) audit_findings: Counter,
 }
 
 impl ConsoleMetrics {
@@ -32,7 +34,25 @@ impl ConsoleMetrics {
         metrics.register("flowledger_console_requests", "Requests by route and status", own.requests.clone());
         metrics.register("flowledger_console_sign_ins", "Sign-ins by result", own.sign_ins.clone());
         metrics.register("flowledger_console_downloads", "Files that were given out", own.downloads.clone());
+        metrics.register(
+            "flowledger_console_audit_events",
+            "Acts of accounts by whether they could be noted",
+            own.audit_events.clone(),
+        );
+        // There from the start, so that the first failure is an increase.
+        drop(own.audit_events.get_or_create(&ResultLabel { result: "failed" }));
+        metrics.register(
+            "flowledger_console_audit_findings",
+            "What was found to be wrong with the audit log",
+            own.audit_findings.clone(),
+        );
         own
+    }
+
+    /// Whether an act was noted.
+    pub(crate) fn audit_event(&self, is_noted: bool) {
+        let result = if is_noted { "noted" } else { "failed" };
+        self.audit_events.get_or_create(&ResultLabel { result }).inc();
     }
 
     pub(crate) fn request(&self, route: &str, status: u16) {

@@ -3,7 +3,7 @@
 use utoipa::OpenApi;
 
 use crate::routes::traffic::{insights, names};
-use crate::routes::{reports, schedules, session, traffic};
+use crate::routes::{audit, reports, schedules, session, traffic};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -19,6 +19,7 @@ use crate::routes::{reports, schedules, session, traffic};
         reports::retry,
         reports::changes::changes,
         reports::download::download,
+        reports::download::manifest,
         schedules::save,
         schedules::preview,
         schedules::list,
@@ -28,6 +29,7 @@ use crate::routes::{reports, schedules, session, traffic};
         schedules::pause,
         schedules::resume,
         schedules::run,
+        audit::list,
         names::remote_networks,
         names::users,
         names::resources,

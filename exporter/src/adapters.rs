@@ -3,19 +3,21 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use clickhouse_io::report::{self, ReportQuery, Slice};
+use clickhouse_io::report::{self, Cut, ReportQuery, Slice};
 use clickhouse_io::{Answer, ClickHouse, QueryError};
 use kafka_io::batches::CommitFailure;
 use kafka_io::{Committer, KafkaConfig, KafkaError, OutRecord, Partition, ProduceError, Producer, Record, admin};
 use report_life::{Journal, JournalError, ReportState, SharedBook, Usage};
-use report_store::{ReportStore, StoreError, Upload};
+use report_store::{PartNumbers, ReportStore, SliceUpload, StoreError, Upload};
 use schemas::ids::ReportId;
 use schemas::report_event::ReportEvent;
 use schemas::report_request::ReportRequest;
+use schemas::report_slice::{ReportSlice, StoredSlice};
 use schemas::times::Moment;
-use schemas::topics::{CONNECTION_EVENTS, REPORT_REQUESTS_DEAD_LETTER, headers};
+use schemas::topics::{CONNECTION_EVENTS, REPORT_REQUESTS_DEAD_LETTER, REPORT_SLICES, headers};
 
 use crate::mail::{MailError, Mailer};
+use crate::slice_queue::SliceQueue;
 use crate::stages::write_mail::MailText;
 
 /// The group whose committed offsets say what is stored.
@@ -23,7 +25,9 @@ const INGEST_GROUP: &str = "ingest";
 
 /// What the exporter touches. Every method returns when what it did is durable.
 pub(crate) trait Outside: Send + Sync + 'static {
-    type File: FileBeingWritten;
+    /// Gives its size, bytes, when it is finished.
+    type File: FileBeingWritten<Finished = u64>;
+    type Slice: FileBeingWritten<Finished = StoredSlice>;
     type Rows: RowsBeingRead;
 
     /// What a report's events say so far.
@@ -41,7 +45,7 @@ pub(crate) trait Outside: Send + Sync + 'static {
     fn append(&self, event: &ReportEvent) -> impl Future<Output = Result<(), JournalError>> + Send;
     /// For each partition of the connection events the offset before which everything is stored, or gone from the topic.
     fn stored_until(&self) -> impl Future<Output = Result<BTreeMap<i32, i64>, KafkaError>> + Send;
-    fn plan(&self, query: &ReportQuery, rows_max: u64) -> impl Future<Output = Result<Vec<Slice>, QueryError>> + Send;
+    fn plan(&self, query: &ReportQuery, cut: &Cut) -> impl Future<Output = Result<Vec<Slice>, QueryError>> + Send;
     fn read_slice(
         &self,
         query: &ReportQuery,
@@ -50,6 +54,25 @@ pub(crate) trait Outside: Send + Sync + 'static {
     /// The slice with what is there now, where copies of it were deleted after it was planned.
     fn recount(&self, query: &ReportQuery, slice: &Slice) -> impl Future<Output = Result<Slice, QueryError>> + Send;
     fn begin_file(&self, key: &str) -> impl Future<Output = Result<Self::File, StoreError>> + Send;
+    /// Begins a file that is made slice by slice; gives the name of the upload.
+    fn begin_slices(&self, key: &str) -> impl Future<Output = Result<String, StoreError>> + Send;
+    /// Puts slices to all exporters.
+    fn put_slices(&self, slices: &[ReportSlice]) -> impl Future<Output = Result<(), JournalError>> + Send;
+    fn begin_slice(&self, slice: &ReportSlice) -> impl Future<Output = Result<Self::Slice, StoreError>> + Send;
+    /// Makes the file of all its slices; gives its size, bytes. Done again it finds it there.
+    fn join(
+        &self,
+        key: &str,
+        upload_id: &str,
+        slices: &[StoredSlice],
+    ) -> impl Future<Output = Result<u64, StoreError>> + Send;
+    /// Size and SHA-256 of a file, read back.
+    fn digest(&self, key: &str) -> impl Future<Output = Result<(u64, String), StoreError>> + Send;
+    /// Writes a small file.
+    fn put_file(&self, key: &str, bytes: Bytes) -> impl Future<Output = Result<(), StoreError>> + Send;
+    fn abort_upload(&self, key: &str, upload_id: &str) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// Aborts all uploads of a file that have no end.
+    fn abort_uploads(&self, key: &str) -> impl Future<Output = Result<(), StoreError>> + Send;
     /// Keys of the files below a folder.
     fn files(&self, folder: &str) -> impl Future<Output = Result<Vec<String>, StoreError>> + Send;
     /// A file that is not there is deleted already.
@@ -57,7 +80,7 @@ pub(crate) trait Outside: Send + Sync + 'static {
     fn mail(&self, receiver: &str, mail: &MailText) -> impl Future<Output = Result<(), MailError>> + Send;
     /// Keeps a request that cannot be read.
     fn refuse(&self, request: &Record, reason: &str) -> impl Future<Output = Result<(), ProduceError>> + Send;
-    /// Every request before `position` is done with.
+    /// Every record before `position` is done with.
     fn commit(
         &self,
         partition: &Partition,
@@ -78,31 +101,41 @@ impl RowsBeingRead for Answer {
     }
 }
 
-/// A file that nobody sees before it is finished.
+/// A file, or a slice of one, that nobody sees before it is finished.
 pub(crate) trait FileBeingWritten: Send {
+    type Finished;
     fn write(&mut self, bytes: &[u8]) -> impl Future<Output = Result<(), StoreError>> + Send;
     fn size_bytes(&self) -> u64;
-    fn finish(self) -> impl Future<Output = Result<u64, StoreError>> + Send;
+    fn finish(self) -> impl Future<Output = Result<Self::Finished, StoreError>> + Send;
     fn abort(self) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 
-impl FileBeingWritten for Upload {
-    async fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
-        Self::write(self, bytes).await
-    }
+macro_rules! being_written {
+    ($upload:ty, $finished:ty) => {
+        impl FileBeingWritten for $upload {
+            type Finished = $finished;
 
-    fn size_bytes(&self) -> u64 {
-        Self::size_bytes(self)
-    }
+            async fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+                Self::write(self, bytes).await
+            }
 
-    async fn finish(self) -> Result<u64, StoreError> {
-        Self::finish(self).await
-    }
+            fn size_bytes(&self) -> u64 {
+                Self::size_bytes(self)
+            }
 
-    async fn abort(self) -> Result<(), StoreError> {
-        Self::abort(self).await
-    }
+            async fn finish(self) -> Result<$finished, StoreError> {
+                Self::finish(self).await
+            }
+
+            async fn abort(self) -> Result<(), StoreError> {
+                Self::abort(self).await
+            }
+        }
+    };
 }
+
+being_written!(Upload, u64);
+being_written!(SliceUpload, StoredSlice);
 
 /// Kafka, ClickHouse, the object store and the mail server.
 pub(crate) struct Parts {
@@ -113,11 +146,14 @@ pub(crate) struct Parts {
     pub(crate) store: ReportStore,
     pub(crate) mailer: Mailer,
     pub(crate) producer: Producer,
-    pub(crate) committer: Committer,
+    pub(crate) slice_queue: SliceQueue,
+    /// Of requests, and of slices.
+    pub(crate) committers: (Committer, Committer),
 }
 
 impl Outside for Parts {
     type File = Upload;
+    type Slice = SliceUpload;
     type Rows = Answer;
 
     fn known(&self, report: ReportId) -> Option<ReportState> {
@@ -150,8 +186,8 @@ impl Outside for Parts {
         Ok(stored)
     }
 
-    async fn plan(&self, query: &ReportQuery, rows_max: u64) -> Result<Vec<Slice>, QueryError> {
-        report::plan(&self.clickhouse, query, rows_max).await
+    async fn plan(&self, query: &ReportQuery, cut: &Cut) -> Result<Vec<Slice>, QueryError> {
+        report::plan(&self.clickhouse, query, cut).await
     }
 
     async fn read_slice(&self, query: &ReportQuery, slice: &Slice) -> Result<Answer, QueryError> {
@@ -164,6 +200,39 @@ impl Outside for Parts {
 
     async fn begin_file(&self, key: &str) -> Result<Upload, StoreError> {
         self.store.begin(key).await
+    }
+
+    async fn begin_slices(&self, key: &str) -> Result<String, StoreError> {
+        self.store.begin_slices(key).await
+    }
+
+    async fn put_slices(&self, slices: &[ReportSlice]) -> Result<(), JournalError> {
+        self.slice_queue.put(slices).await
+    }
+
+    async fn begin_slice(&self, slice: &ReportSlice) -> Result<SliceUpload, StoreError> {
+        let numbers = PartNumbers { first: slice.first_part, last: slice.last_part };
+        self.store.begin_slice(&slice.object_key, &slice.upload_id, slice.slice, numbers).await
+    }
+
+    async fn join(&self, key: &str, upload_id: &str, slices: &[StoredSlice]) -> Result<u64, StoreError> {
+        self.store.join(key, upload_id, slices).await
+    }
+
+    async fn digest(&self, key: &str) -> Result<(u64, String), StoreError> {
+        self.store.digest(key).await
+    }
+
+    async fn put_file(&self, key: &str, bytes: Bytes) -> Result<(), StoreError> {
+        self.store.put(key, bytes).await
+    }
+
+    async fn abort_upload(&self, key: &str, upload_id: &str) -> Result<(), StoreError> {
+        self.store.abort_upload(key, upload_id).await
+    }
+
+    async fn abort_uploads(&self, key: &str) -> Result<(), StoreError> {
+        self.store.abort_uploads(key).await
     }
 
     async fn files(&self, folder: &str) -> Result<Vec<String>, StoreError> {
@@ -196,6 +265,8 @@ impl Outside for Parts {
     }
 
     async fn commit(&self, partition: &Partition, epoch: u64, position: i64) -> Result<(), CommitFailure> {
-        self.committer.commit(partition, epoch, position).await
+        let (requests, slices) = &self.committers;
+        let committer = if &*partition.topic == REPORT_SLICES.name { slices } else { requests };
+        committer.commit(partition, epoch, position).await
     }
 }

@@ -20,6 +20,8 @@ pub struct Config {
     pub small_rows: u64,
     /// Rows that are sorted at once for one report, and held until then, 1 000 to 1 000 000.
     pub stretch_rows: u64,
+    /// Rows of a slice, which one exporter makes of a large report, 1 000 to 100 000 000.
+    pub slice_rows: u64,
     /// How long a part that is away is waited for before a report is `failed`, 1 to 86 400 s.
     #[serde(with = "seconds")]
     pub retry_max: Duration,
@@ -86,6 +88,7 @@ impl Default for Config {
             concurrency: 2,
             small_rows: 1_000_000,
             stretch_rows: 200_000,
+            slice_rows: 5_000_000,
             retry_max: Duration::from_secs(900),
             notify_max: Duration::from_secs(3600),
             keep_days: 0,
@@ -119,6 +122,7 @@ impl Validate for Config {
         in_range("concurrency", self.concurrency, 1..=64)?;
         in_range("small_rows", self.small_rows, 1..=u64::MAX)?;
         in_range("stretch_rows", self.stretch_rows, 1_000..=1_000_000)?;
+        in_range("slice_rows", self.slice_rows, 1_000..=100_000_000)?;
         seconds_in_range("retry_max", self.retry_max, 1.0..=86_400.0)?;
         seconds_in_range("notify_max", self.notify_max, 1.0..=86_400.0)?;
         in_range("keep_days", self.keep_days, 0..=3_650)?;

@@ -63,6 +63,12 @@ pub(crate) enum FileError {
     /// More than its tenant may have.
     #[error(transparent)]
     OverLimit(#[from] OverLimit),
+    /// A slice, or all of them together, could not be made; in words for an admin.
+    #[error("slices: {0}")]
+    Slices(String),
+    /// Another exporter has taken the report over.
+    #[error("another exporter has taken the report over")]
+    TakenOver,
     /// Nobody wants it any more.
     #[error("the report was cancelled")]
     Cancelled,
@@ -84,6 +90,8 @@ impl FileError {
                  for fewer Resources or Users"
             }
             Self::OverLimit(over) => &over.message,
+            Self::Slices(reason) => reason,
+            Self::TakenOver => "another exporter has taken the report over",
             Self::Cancelled => "the report was cancelled",
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use report_life::JournalError;
+use report_life::{JournalError, manifest_key};
 use schemas::report_event::ReportEventType;
 
 use crate::adapters::Outside;
@@ -17,6 +17,8 @@ pub(crate) async fn expire<O: Outside>(life: &Life<O>) -> Result<(), JournalErro
         for state in life.outside.due() {
             let Some(key) = &state.object_key else { continue };
             // One that cannot be deleted now is in the next round.
+            let manifest = manifest_key(key);
+            life.patiently("deleting a manifest", || life.outside.delete_file(&manifest)).await;
             if life.patiently("deleting a file", || life.outside.delete_file(key)).await.is_some() {
                 // Of this attempt: one that was made meanwhile has a file of its own.
                 life.outside.append(&Life::<O>::event(&state, ReportEventType::Expired)).await?;
@@ -57,6 +59,7 @@ mod tests {
         fake.0.delete_faults.lock().unwrap().insert(calls, away);
         assert!(rounds().await.is_err());
         assert_eq!((state().phase, state().object_key, fake.0.files.lock().unwrap().len()), (Phase::Expired, None, 0));
+        assert!(fake.0.manifests.lock().unwrap().is_empty());
         assert_eq!(fake.0.done().iter().filter(|it| *it == "Expired").count(), 1);
         assert_eq!(life.metrics.expired.get(), 1);
         // Asked for again, it is made again.

@@ -1,14 +1,14 @@
 //! A world in memory: fails where it is told to, and notes in order what was made durable.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
 use clickhouse_io::QueryError;
 use clickhouse_io::report::examples::native_block;
-use clickhouse_io::report::{ReportQuery, Slice, Stretch};
+use clickhouse_io::report::{Cut, ReportQuery, Slice, Stretch};
 use clickhouse_io::rows::{ConnectionRow, Source};
 use kafka_io::batches::CommitFailure;
 use kafka_io::{KafkaError, Partition, ProduceError, Record};
@@ -19,6 +19,7 @@ use schemas::examples::connection;
 use schemas::ids::ReportId;
 use schemas::report_event::ReportEvent;
 use schemas::report_request::ReportRequest;
+use schemas::report_slice::{ReportSlice, StoredSlice};
 use schemas::times::Moment;
 use service_kit::metrics::Metrics;
 
@@ -29,8 +30,8 @@ use crate::mail::MailError;
 use crate::metrics::ExporterMetrics;
 use crate::stages::write_mail::MailText;
 
-/// Slices of every report, of two rows each.
-const SLICES: i64 = 3;
+/// Stretches of every report, of two rows each; of one hour, so that each is a statement.
+const STRETCHES: i64 = 3;
 
 /// How often who waits for a change looks.
 const LOOKS_EVERY: Duration = Duration::from_millis(50);
@@ -47,6 +48,18 @@ pub(crate) struct World {
     pub(crate) reading: AtomicUsize,
     /// So many copies of each slice are deleted after it is planned.
     pub(crate) deleted: AtomicU64,
+    /// Each stretch is a slice of its own.
+    pub(crate) is_large: AtomicBool,
+    /// Slices that nobody has taken.
+    pub(crate) queue: Mutex<VecDeque<ReportSlice>>,
+    /// Uploads of slices that have no end: key and name.
+    pub(crate) uploads: Mutex<BTreeSet<(String, String)>>,
+    /// Manifests by their keys.
+    pub(crate) manifests: Mutex<BTreeMap<String, Bytes>>,
+    pub(crate) digest_faults: Faults<StoreError>,
+    pub(crate) join_faults: Faults<StoreError>,
+    /// The next answer that a file was joined is lost.
+    pub(crate) loses_answer: AtomicBool,
     /// Uploads that were begun and neither finished nor aborted.
     pub(crate) uploads_open: AtomicUsize,
     pub(crate) append_faults: Faults<ProduceError>,
@@ -112,6 +125,8 @@ pub(crate) struct FakeFile {
 }
 
 impl FileBeingWritten for FakeFile {
+    type Finished = u64;
+
     async fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
         self.world.fault("write", &self.world.write_faults)?;
         self.bytes.extend_from_slice(bytes);
@@ -133,6 +148,37 @@ impl FileBeingWritten for FakeFile {
     async fn abort(self) -> Result<(), StoreError> {
         self.world.aborted.fetch_add(1, Ordering::Relaxed);
         self.world.uploads_open.fetch_sub(1, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+/// A slice, which becomes an object beside the file.
+pub(crate) struct FakeSlice {
+    world: Arc<World>,
+    key: String,
+    bytes: Vec<u8>,
+}
+
+impl FileBeingWritten for FakeSlice {
+    type Finished = StoredSlice;
+
+    async fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+        self.world.fault("write", &self.world.write_faults)?;
+        self.bytes.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn size_bytes(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+
+    async fn finish(self) -> Result<StoredSlice, StoreError> {
+        let staged_bytes = i64::try_from(self.bytes.len()).unwrap();
+        self.world.files.lock().unwrap().insert(self.key.clone(), self.bytes);
+        Ok(StoredSlice { staged_key: Some(self.key), staged_bytes, parts: Vec::new() })
+    }
+
+    async fn abort(self) -> Result<(), StoreError> {
         Ok(())
     }
 }
@@ -164,6 +210,7 @@ impl RowsBeingRead for FakeRows {
 
 impl Outside for Fake {
     type File = FakeFile;
+    type Slice = FakeSlice;
     type Rows = FakeRows;
 
     fn known(&self, report: ReportId) -> Option<ReportState> {
@@ -214,12 +261,14 @@ impl Outside for Fake {
         Ok([(0, position)].into())
     }
 
-    async fn plan(&self, query: &ReportQuery, _: u64) -> Result<Vec<Slice>, QueryError> {
+    async fn plan(&self, query: &ReportQuery, _: &Cut) -> Result<Vec<Slice>, QueryError> {
         self.0.fault("plan", &self.0.plan_faults)?;
         let at = |slice: i64| Moment::from_micros(query.filter.from.as_micros() + slice * 1_000_000);
         let rows = 2 + self.0.deleted.load(Ordering::Relaxed);
         let stretch = |slice: i64| Stretch { from: at(slice), to: at(slice + 1), rows };
-        Ok((0..SLICES).map(|slice| Slice { stretches: vec![stretch(slice)] }).collect())
+        let stretches: Vec<_> = (0..STRETCHES).map(stretch).collect();
+        let of_one = if self.0.is_large.load(Ordering::Relaxed) { 1 } else { stretches.len() };
+        Ok(stretches.chunks(of_one).map(|stretches| Slice { stretches: stretches.to_vec() }).collect())
     }
 
     async fn read_slice(&self, query: &ReportQuery, slice: &Slice) -> Result<FakeRows, QueryError> {
@@ -244,15 +293,82 @@ impl Outside for Fake {
         Ok(FakeFile { world: Arc::clone(&self.0), key: key.to_owned(), bytes: Vec::new() })
     }
 
+    async fn begin_slices(&self, key: &str) -> Result<String, StoreError> {
+        self.0.fault("begin", &self.0.begin_faults)?;
+        let upload_id = format!("upload-{}", self.0.calls("begin"));
+        self.0.uploads.lock().unwrap().insert((key.to_owned(), upload_id.clone()));
+        Ok(upload_id)
+    }
+
+    async fn put_slices(&self, slices: &[ReportSlice]) -> Result<(), JournalError> {
+        for slice in slices {
+            // A place to die between two.
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            self.0.queue.lock().unwrap().push_back(slice.clone());
+        }
+        Ok(())
+    }
+
+    async fn begin_slice(&self, slice: &ReportSlice) -> Result<FakeSlice, StoreError> {
+        self.0.fault("begin slice", &self.0.begin_faults)?;
+        let (folder, _) = slice.object_key.rsplit_once('/').unwrap();
+        let key = format!("{folder}/slices/{}-{}", slice.slice, self.0.calls("begin slice"));
+        Ok(FakeSlice { world: Arc::clone(&self.0), key, bytes: Vec::new() })
+    }
+
+    async fn join(&self, key: &str, upload_id: &str, slices: &[StoredSlice]) -> Result<u64, StoreError> {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        self.0.fault("join", &self.0.join_faults)?;
+        let mut files = self.0.files.lock().unwrap();
+        let of = |slice: &StoredSlice| files.get(slice.staged_key.as_ref().unwrap()).cloned();
+        let bytes = || slices.iter().map(of).collect::<Option<Vec<_>>>().map(|pieces| pieces.concat());
+        let size_bytes = u64::try_from(slices.iter().map(StoredSlice::size_bytes).sum::<i64>()).unwrap();
+        if files.get(key).is_some_and(|file| file.len() as u64 == size_bytes) {
+            return Ok(size_bytes);
+        }
+        let is_open = self.0.uploads.lock().unwrap().remove(&(key.to_owned(), upload_id.to_owned()));
+        let bytes = bytes().filter(|_| is_open).ok_or_else(|| StoreError::Broken("no such upload".to_owned()))?;
+        files.insert(key.to_owned(), bytes);
+        self.0.note("file".to_owned());
+        if self.0.loses_answer.swap(false, Ordering::Relaxed) {
+            return Err(StoreError::Failed { action: "finishing", reason: "connection reset".to_owned() });
+        }
+        Ok(size_bytes)
+    }
+
+    async fn digest(&self, key: &str) -> Result<(u64, String), StoreError> {
+        self.0.fault("digest", &self.0.digest_faults)?;
+        let files = self.0.files.lock().unwrap();
+        let file = files.get(key).ok_or_else(|| StoreError::NotFound(key.to_owned()))?;
+        Ok((file.len() as u64, "of the file".to_owned()))
+    }
+
+    async fn put_file(&self, key: &str, bytes: Bytes) -> Result<(), StoreError> {
+        self.0.manifests.lock().unwrap().insert(key.to_owned(), bytes);
+        Ok(())
+    }
+
+    async fn abort_upload(&self, key: &str, upload_id: &str) -> Result<(), StoreError> {
+        self.0.uploads.lock().unwrap().remove(&(key.to_owned(), upload_id.to_owned()));
+        Ok(())
+    }
+
+    async fn abort_uploads(&self, key: &str) -> Result<(), StoreError> {
+        self.0.uploads.lock().unwrap().retain(|upload| upload.0 != key);
+        Ok(())
+    }
+
     async fn files(&self, folder: &str) -> Result<Vec<String>, StoreError> {
         self.0.fault("files", &self.0.delete_faults)?;
         let files = self.0.files.lock().unwrap();
-        Ok(files.keys().filter(|key| key.starts_with(&format!("{folder}/"))).cloned().collect())
+        let manifests = self.0.manifests.lock().unwrap();
+        Ok(files.keys().chain(manifests.keys()).filter(|key| key.starts_with(&format!("{folder}/"))).cloned().collect())
     }
 
     async fn delete_file(&self, key: &str) -> Result<(), StoreError> {
         self.0.fault("delete", &self.0.delete_faults)?;
         self.0.files.lock().unwrap().remove(key);
+        self.0.manifests.lock().unwrap().remove(key);
         Ok(())
     }
 

@@ -4,6 +4,8 @@
 //! its range is read as columns, made into lines, sorted in stretches that fit memory, packed, and uploaded in parts; then its
 //! receivers get a mail. Each step is an event on `report-events`; the request's offset is committed after the last of them.
 //!
+//! A large report is cut into slices, which all exporters take from a topic of their own; who has the request joins them
+//! (`docs/adr/0036-slices-of-a-report.md`).
 //! What schedules make by themselves is asked for here too ([`schedules`]), and is a report like every other then.
 //!
 //! Guarantee: every request ends as `completed`, as `cancelled` or as `failed` with a reason, or in the dead-letter topic. A crash at any
@@ -26,6 +28,9 @@ mod pack;
 mod pipeline;
 mod render;
 mod schedules;
+mod slice;
+mod slice_queue;
+mod spread;
 mod stages;
 mod tools;
 mod write_file;
@@ -37,6 +42,8 @@ use kafka_io::{GroupConsumer, GroupOptions, KafkaConfig, Producer};
 use report_life::{Journal, SharedBook, follow};
 use report_store::{ReportStore, StoreConfig};
 use schema_registry::{Decoder, Registry, RegistryConfig};
+use schemas::report_request::ReportRequest;
+use schemas::report_slice::ReportSlice;
 use schemas::{avro_schemas, topics};
 use service_kit::context::ServiceContext;
 use service_kit::tasks::TaskGroup;
@@ -50,9 +57,12 @@ use crate::mail::Mailer;
 use crate::metrics::{ExporterMetrics, ScheduleMetrics};
 use crate::pipeline::Pipeline;
 use crate::schedules::{KafkaDesk, Schedules};
+use crate::slice_queue::SliceQueue;
 
 /// The group under which requests are committed.
 pub const GROUP: &str = "exporter";
+/// The group under which slices are committed.
+pub const SLICES_GROUP: &str = "exporter-slices";
 
 /// Runs until the context is told to stop. Reports that run then are made anew by the next exporter.
 ///
@@ -76,8 +86,14 @@ pub async fn run(
     if context.stop.run_until_cancelled(book.caught_up()).await.is_none() {
         return Ok(());
     }
-    let options = GroupOptions { waiting_records_max: 16, ..GroupOptions::new(GROUP, topics::REPORT_REQUESTS.name) };
-    let consumer = GroupConsumer::new(&kafka, &options)?;
+    let Some(schema) = registry.ensure_patiently(&avro_schemas::REPORT_SLICE, &context.stop).await else {
+        return Ok(());
+    };
+    let consumer = |group, topic: topics::Topic| {
+        GroupConsumer::new(&kafka, &GroupOptions { waiting_records_max: 16, ..GroupOptions::new(group, topic.name) })
+    };
+    let requests = consumer(GROUP, topics::REPORT_REQUESTS)?;
+    let slices = consumer(SLICES_GROUP, topics::REPORT_SLICES)?;
     let journal = journal?;
     let desk = KafkaDesk { book: book.clone(), journal: journal.clone(), kafka: kafka.clone() };
     let schedules = Schedules::new(
@@ -93,23 +109,27 @@ pub async fn run(
     let outside = Parts {
         book,
         journal,
+        slice_queue: SliceQueue::new(producer.clone(), schema?)?,
         kafka,
         clickhouse: ClickHouse::new(&clickhouse),
         store: ReportStore::open(&store)?,
         mailer: Mailer::new(&config)?,
         producer,
-        committer: consumer.committer(),
+        committers: (requests.committer(), slices.committer()),
     };
     let life = Arc::new(Life::new(outside, ExporterMetrics::new(&context.metrics), config.clone()));
-    let decoder = Decoder::new(&avro_schemas::REPORT_REQUEST)?;
+    let decoders = (Decoder::new(&avro_schemas::REPORT_REQUEST)?, Decoder::new(&avro_schemas::REPORT_SLICE)?);
     ready.set(true);
     let (stop, expiring) = (context.stop.clone(), Arc::clone(&life));
     tasks.spawn("expiry", async move {
         // Broken off at any point, it is done again.
         stop.run_until_cancelled(expire::expire(&expiring)).await.unwrap_or(Ok(()))
     });
-    let pipeline = Pipeline::new(decoder, registry, life, context.stop.clone());
-    tasks.spawn("reports", pipeline.run(consumer));
+    let stop = &context.stop;
+    let pipeline = Pipeline::<_, ReportRequest>::new(decoders.0, registry.clone(), Arc::clone(&life), stop.clone());
+    tasks.spawn("reports", pipeline.run(requests));
+    let pipeline = Pipeline::<_, ReportSlice>::new(decoders.1, registry, life, stop.clone());
+    tasks.spawn("slices", pipeline.run(slices));
     let ended = tasks.join(config.drain_max).await;
     ready.set(false);
     Ok(ended?)

@@ -9,6 +9,7 @@ use schemas::ids::ReportId;
 use schemas::report_event::{ReportEvent, ReportEventType};
 use schemas::report_request::ReportRequest;
 use schemas::times::Moment;
+use schemas::topics::REPORT_SLICES;
 use service_kit::retry::Backoff;
 use tokio::time::Instant;
 
@@ -22,6 +23,8 @@ use crate::tools::Tools;
 
 /// Plans that are made at once, and of those one tenant's.
 const PLANS: (usize, usize) = (4, 2);
+/// No bound: of reports each tenant has its own.
+const ALL: usize = usize::MAX;
 
 /// What lives reports.
 pub(crate) struct Life<O> {
@@ -31,7 +34,9 @@ pub(crate) struct Life<O> {
     pub(crate) tools: Tools,
     /// Whose report is planned next.
     pub(crate) planning: Lanes,
-    /// Whose report is written next.
+    /// Whose report is made next.
+    pub(crate) reports: Lanes,
+    /// Whose report, or slice of one, is written next.
     pub(crate) lanes: Lanes,
     /// Reports that are lived now.
     living: Mutex<HashMap<ReportId, Weak<tokio::sync::Mutex<()>>>>,
@@ -51,6 +56,7 @@ impl<O: Outside> Life<O> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let (any, of_a_tenant) = PLANS;
         let planning = Widths { any, small: 0, small_rows: 0, of_a_tenant };
+        let reports = Widths { any: ALL, of_a_tenant: config.limits.running, ..planning };
         let writing = Widths {
             any: config.concurrency,
             small: 1,
@@ -63,6 +69,7 @@ impl<O: Outside> Life<O> {
             config,
             tools: Tools::new(cores),
             planning: Lanes::new(planning),
+            reports: Lanes::new(reports),
             lanes: Lanes::new(writing),
             living: Mutex::default(),
         }
@@ -94,11 +101,15 @@ impl<O: Outside> Life<O> {
         Ok(Lived::Done)
     }
 
-    /// Keeps a request that cannot be lived.
+    /// Keeps a request, or a slice, that cannot be lived.
     pub(crate) async fn refuse(&self, request: &Record, reason: &str) -> Result<(), ProduceError> {
-        tracing::warn!(partition = %request.partition, offset = request.offset, reason, "a request is refused");
+        tracing::warn!(partition = %request.partition, offset = request.offset, reason, "a record is refused");
         self.outside.refuse(request, reason).await?;
-        self.metrics.request("dead_letter");
+        if *request.partition.topic == *REPORT_SLICES.name {
+            self.metrics.slice("dead_letter");
+        } else {
+            self.metrics.request("dead_letter");
+        }
         Ok(())
     }
 

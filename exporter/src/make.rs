@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use clickhouse_io::report::{ReportQuery, Slice};
-use report_life::{JournalError, ReportState};
-use report_store::StoreError;
+use bytes::Bytes;
+use clickhouse_io::report::{Cut, ReportQuery, Slice};
+use report_life::{JournalError, Manifest, ManifestFile, ReportState, manifest_key};
+use report_store::{SLICES_MAX, StoreError};
+use report_writer::ENCODER_VERSION;
 use schemas::report_event::{ReportEvent, ReportEventType};
-use schemas::report_request::ReportRequest;
+use schemas::report_request::{ReportFormat, ReportKind, ReportRequest};
 use schemas::times::Moment;
 use service_kit::CancellationToken;
 use service_kit::retry::Backoff;
@@ -20,7 +22,7 @@ use crate::life::Life;
 use crate::metrics::Counted;
 use crate::stages::check_request::check_request;
 use crate::stages::name_file::{attempt_of, file_name, folder, object_key};
-use crate::write_file::{WriteFile, Written};
+use crate::write_file::{Piece, WriteFile, Written};
 
 /// How often ingest's position is looked at.
 pub(crate) const BARRIER_EVERY: Duration = Duration::from_millis(500);
@@ -49,12 +51,17 @@ impl<O: Outside> Life<O> {
                 ended = &mut making => ended?,
             }
         };
-        self.outside.append(&ended).await?;
+        // Where another exporter has taken the report over, it says how it ended.
+        if let Some(ended) = &ended {
+            self.outside.append(ended).await?;
+        }
         let attempt = state.attempt;
         let folded = self.outside.until(state.id, |it| it.phase.is_final() || it.attempt > attempt).await;
-        if let Some(key) = ended.object_key.filter(|key| folded.object_key.as_ref() != Some(key)) {
+        if let Some(key) = ended.and_then(|it| it.object_key).filter(|key| folded.object_key.as_ref() != Some(key)) {
             tracing::warn!(report = %folded.id, phase = ?folded.phase, attempt, "the report had another end: its file goes");
-            self.patiently("deleting a file", || self.outside.delete_file(&key)).await;
+            for key in [manifest_key(&key), key] {
+                self.patiently("deleting a file", || self.outside.delete_file(&key)).await;
+            }
         }
         if folded.phase.is_final() {
             self.metrics.request(folded.phase.name());
@@ -63,53 +70,118 @@ impl<O: Outside> Life<O> {
         Ok(folded)
     }
 
-    /// Up to the event that ends it.
+    /// What writes files, until it is cancelled.
+    pub(crate) fn writer<'a>(&'a self, cancelled: &'a CancellationToken) -> WriteFile<'a, O> {
+        let (stretch_rows, slice_rows) = (self.config.stretch_rows, self.config.slice_rows);
+        WriteFile {
+            outside: &self.outside,
+            metrics: &self.metrics,
+            cut: Cut { stretch_rows, slice_rows, slices_max: SLICES_MAX as u64 },
+            retry_max: self.config.retry_max,
+            tools: &self.tools,
+            cancelled,
+        }
+    }
+
+    /// Up to the event that ends it; none where another exporter has taken it over.
     async fn end_of(
         &self,
         request: &ReportRequest,
         state: &mut ReportState,
         cancelled: &CancellationToken,
-    ) -> Result<ReportEvent, JournalError> {
+    ) -> Result<Option<ReportEvent>, JournalError> {
         let query = match check_request(request) {
             Ok(query) => query,
-            Err(reason) => return Ok(Self::failed(state, reason)),
+            Err(reason) => return Ok(Some(Self::failed(state, reason))),
         };
-        // Whoever put it on the topic.
-        if let Err(over) = self.config.limits.check(&self.outside.usage(request), Moment::now()) {
-            return Ok(Self::failed(state, over.message));
+        // What an exporter before this one has planned goes on, if its slices are made as they would be here.
+        let mut plan = state.plan.clone().filter(|plan| plan.encoder_version == ENCODER_VERSION);
+        if plan.is_none() {
+            // Whoever put it on the topic.
+            if let Err(over) = self.config.limits.check(&self.outside.usage(request), Moment::now()) {
+                return Ok(Some(Self::failed(state, over.message)));
+            }
+            match cancelled.run_until_cancelled(self.wait_for_ingest(request, state)).await {
+                Some(waited) => waited?,
+                None => return Ok(Some(Self::event(state, ReportEventType::Cancelled))),
+            }
         }
-        match cancelled.run_until_cancelled(self.wait_for_ingest(request, state)).await {
-            Some(waited) => waited?,
-            None => return Ok(Self::event(state, ReportEventType::Cancelled)),
-        }
-        let writer = WriteFile {
-            outside: &self.outside,
-            metrics: &self.metrics,
-            stretch_rows: self.config.stretch_rows,
-            retry_max: self.config.retry_max,
-            tools: &self.tools,
-            cancelled,
-        };
+        let writer = self.writer(cancelled);
         let (mut failing_since, mut backoff) = (None, Backoff::default());
         loop {
-            let error = match self.attempt(&writer, request, &query, state).await? {
-                Ok(written) => return Ok(self.completed(request, state, written)),
+            let made = match plan.take() {
+                Some(plan) => self.go_on(&writer, request, state, &plan.upload_id).await,
+                None => self.attempt(&writer, request, &query, state).await?,
+            };
+            let sealed = match made {
+                Ok(written) => self.seal(&writer, request, state, written).await.map(|()| written),
+                Err(error) => Err(error),
+            };
+            let error = match sealed {
+                Ok(written) => return Ok(Some(self.completed(request, state, written))),
                 Err(error) => error,
             };
             tracing::warn!(%error, report = %state.id, attempt = state.attempt, "an attempt at a report failed");
             let may_work_later = match &error {
-                FileError::Cancelled => return Ok(Self::event(state, ReportEventType::Cancelled)),
+                FileError::Cancelled => return Ok(Some(Self::event(state, ReportEventType::Cancelled))),
+                FileError::TakenOver => return Ok(None),
                 // Each question has waited as long as it may, or waiting is of no use.
-                FileError::Rows(_) | FileError::OverLimit(_) | FileError::TooManyValues => false,
+                FileError::Rows(_) | FileError::OverLimit(_) | FileError::TooManyValues | FileError::Slices(_) => false,
                 // Not since the report began: a long one would have no second attempt.
                 FileError::Store(_) => failing_since.get_or_insert_with(Instant::now).elapsed() < self.config.retry_max,
             };
             if !may_work_later {
-                return Ok(Self::failed(state, error.for_an_admin().to_owned()));
+                return Ok(Some(Self::failed(state, error.for_an_admin().to_owned())));
             }
             self.metrics.retries.inc();
             // Cancelled meanwhile, the next attempt ends at once.
             cancelled.run_until_cancelled(tokio::time::sleep(backoff.next_wait())).await;
+        }
+    }
+
+    /// Reads the file back, which proves that it is there, and writes beside it what it is.
+    async fn seal(
+        &self,
+        writer: &WriteFile<'_, O>,
+        request: &ReportRequest,
+        state: &ReportState,
+        written: Written,
+    ) -> Result<(), FileError> {
+        let key = object_key(request, state.attempt);
+        let (size_bytes, sha256) = self.persist(writer, "reading a file back", || self.outside.digest(&key)).await?;
+        if size_bytes != written.size_bytes {
+            let odd = format!("{size_bytes} bytes came back of {}", written.size_bytes);
+            return Err(StoreError::Broken(odd).into());
+        }
+        let files = vec![ManifestFile { name: file_name(request), size_bytes, sha256 }];
+        let manifest = Manifest::of(request, written.rows, files, Moment::now());
+        let mut text = serde_json::to_vec_pretty(&manifest).unwrap_or_default();
+        text.push(b'\n');
+        let (key, text) = (manifest_key(&key), Bytes::from(text));
+        self.persist(writer, "writing a manifest", || self.outside.put_file(&key, text.clone())).await
+    }
+
+    /// Does what a store that is away holds up; what is broken is not waited for.
+    pub(crate) async fn persist<T, F: Future<Output = Result<T, StoreError>>>(
+        &self,
+        writer: &WriteFile<'_, O>,
+        action: &'static str,
+        work: impl Fn() -> F,
+    ) -> Result<T, FileError> {
+        let (begin, mut backoff) = (Instant::now(), Backoff::default());
+        loop {
+            match work().await {
+                Ok(done) => return Ok(done),
+                Err(error @ (StoreError::Broken(_) | StoreError::NotFound(_))) => return Err(error.into()),
+                Err(error) if begin.elapsed() >= self.config.retry_max => {
+                    tracing::warn!(%error, action, "given up");
+                    return Err(FileError::Slices(FileError::Store(error).for_an_admin().to_owned()));
+                }
+                Err(error) => tracing::warn!(%error, action, "waiting for the store"),
+            }
+            self.metrics.retries.inc();
+            let wait = tokio::time::sleep(backoff.next_wait());
+            writer.cancelled.run_until_cancelled(wait).await.ok_or(FileError::Cancelled)?;
         }
     }
 
@@ -128,7 +200,7 @@ impl<O: Outside> Life<O> {
         }
     }
 
-    fn told(state: &ReportState, written: Written, event_type: ReportEventType) -> ReportEvent {
+    pub(crate) fn told(state: &ReportState, written: Written, event_type: ReportEventType) -> ReportEvent {
         ReportEvent {
             rows: Some(signed(written.rows)),
             rows_expected: state.rows_expected,
@@ -173,13 +245,13 @@ impl<O: Outside> Life<O> {
         Ok(behind.sum())
     }
 
-    /// Plans it, and waits for its turn to be written.
+    /// Plans it, and waits for its turn to be made; where it is written here, also for its turn to be written.
     async fn prepare(
         &self,
         writer: &WriteFile<'_, O>,
         request: &ReportRequest,
         query: &ReportQuery,
-    ) -> Result<(Vec<Slice>, u64, Lane<'_>), FileError> {
+    ) -> Result<Prepared<'_>, FileError> {
         let _queued = Counted::new(&self.metrics.queued);
         let planning = self.planning.take(&request.tenant, 0).await;
         let slices = writer.plan(query).await?;
@@ -187,10 +259,12 @@ impl<O: Outside> Life<O> {
         let rows = slices.iter().map(Slice::rows).sum();
         let check = || self.config.limits.check_planned(&self.outside.usage(request), rows, Moment::now());
         check()?;
-        let lane = self.lanes.take(&request.tenant, rows).await;
+        let turn = self.reports.take(&request.tenant, rows).await;
+        let is_spread = slices.len() > 1 && may_be_spread(request);
+        let lane = if is_spread { None } else { Some(self.lanes.take(&request.tenant, rows).await) };
         // Others of the tenant's were made while it waited.
         check()?;
-        Ok((slices, rows, lane))
+        Ok(Prepared { slices, rows, _turn: turn, lane })
     }
 
     async fn attempt(
@@ -201,22 +275,44 @@ impl<O: Outside> Life<O> {
         state: &mut ReportState,
     ) -> Result<Result<Written, FileError>, JournalError> {
         let preparing = writer.cancelled.run_until_cancelled(self.prepare(writer, request, query));
-        let (slices, rows, _lane) = match preparing.await.unwrap_or(Err(FileError::Cancelled)) {
+        let prepared = match preparing.await.unwrap_or(Err(FileError::Cancelled)) {
             Ok(prepared) => prepared,
             Err(error) => return Ok(Err(error)),
         };
+        let slices = &prepared.slices;
         let _running = Counted::new(&self.metrics.running);
         let started = ReportEvent {
             attempt: Some(state.attempt + 1),
-            rows_expected: Some(signed(rows)),
+            rows_expected: Some(signed(prepared.rows)),
             slices_expected: Some(signed(slices.len() as u64)),
             ..Self::event(state, ReportEventType::Started)
         };
         self.outside.append(&started).await?;
         state.apply(&started);
-        let (progress, mut progressed) = watch::channel(Written::default());
-        let key = object_key(request, state.attempt);
-        let mut writing = std::pin::pin!(writer.write(&key, request, query, &slices, &progress));
+        if prepared.lane.is_none() {
+            return self.spread(writer, request, slices, state).await;
+        }
+        let file = match self.outside.begin_file(&object_key(request, state.attempt)).await {
+            Ok(file) => file,
+            Err(error) => return Ok(Err(error.into())),
+        };
+        let progress = watch::channel(Written::default()).0;
+        let piece = Piece { request, query, slices, is_beginning: true };
+        let writing = writer.write(file, piece, &progress);
+        let tell = |written| Self::told(state, written, ReportEventType::Progressed);
+        let size_bytes = self.telling(writing, &progress, tell).await?;
+        Ok(size_bytes.map(|size_bytes| Written { size_bytes, ..*progress.borrow() }))
+    }
+
+    /// Tells how far `writing` is, now and then, until it is done.
+    pub(crate) async fn telling<T>(
+        &self,
+        writing: impl Future<Output = T>,
+        progress: &watch::Sender<Written>,
+        event: impl Fn(Written) -> ReportEvent,
+    ) -> Result<T, JournalError> {
+        let mut progressed = progress.subscribe();
+        let mut writing = std::pin::pin!(writing);
         loop {
             tokio::select! {
                 written = &mut writing => return Ok(written),
@@ -225,7 +321,7 @@ impl<O: Outside> Life<O> {
             if !progressed.has_changed().unwrap_or(false) {
                 continue;
             }
-            let event = Self::told(state, *progressed.borrow_and_update(), ReportEventType::Progressed);
+            let event = event(*progressed.borrow_and_update());
             // The file goes on while Kafka is away; progress that could not be told is told next time.
             tokio::select! {
                 written = &mut writing => return Ok(written),
@@ -234,10 +330,19 @@ impl<O: Outside> Life<O> {
         }
     }
 
-    /// Deletes what attempts have left that did not become the report's file: one that was killed when its file was whole, and before
-    /// that was said. Done again by who finds the report at its end.
+    /// Deletes what attempts have left that did not become the report's file: uploads that were begun, slices, and the file of one that was
+    /// killed when it was whole, and before that was said. Done again by who finds the report at its end.
     pub(crate) async fn clear(&self, request: &ReportRequest) {
         let Some(state) = self.outside.known(request.report_id) else { return };
+        let attempts = if state.phase.is_final() { 1..state.attempt + 1 } else { 1..state.attempt };
+        let keys: Vec<String> = attempts.map(|attempt| object_key(request, attempt)).collect();
+        let abort = || async {
+            for key in &keys {
+                self.outside.abort_uploads(key).await?;
+            }
+            Ok(())
+        };
+        self.patiently("aborting uploads", abort).await;
         let folder = folder(request);
         let files = self.patiently("looking for files", || self.outside.files(&folder)).await.unwrap_or_default();
         for key in files.into_iter().filter(|key| is_left_over(&state, request, key)) {
@@ -269,12 +374,28 @@ impl<O: Outside> Life<O> {
     }
 }
 
+/// A report that was planned and whose turn has come.
+struct Prepared<'a> {
+    slices: Vec<Slice>,
+    rows: u64,
+    _turn: Lane<'a>,
+    /// None where its slices are written by whoever takes them.
+    lane: Option<Lane<'a>>,
+}
+
+/// Groups are folded over the whole range, so only lines are made by several.
+fn may_be_spread(request: &ReportRequest) -> bool {
+    let is_lines = matches!(request.format, ReportFormat::Csv | ReportFormat::Ndjson);
+    request.kind == ReportKind::Events && is_lines
+}
+
 /// True for a file that will never be the report's: attempts only rise, and its own is named.
 fn is_left_over(state: &ReportState, request: &ReportRequest, key: &str) -> bool {
-    let is_ended = state.phase.is_final() && state.object_key.as_deref() != Some(key);
+    let is_own = |own: &str| own == key || manifest_key(own) == key;
+    let is_ended = state.phase.is_final() && !state.object_key.as_deref().is_some_and(is_own);
     attempt_of(request, key).is_some_and(|attempt| attempt < state.attempt || (attempt == state.attempt && is_ended))
 }
 
-fn signed(number: u64) -> i64 {
+pub(crate) fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }

@@ -17,6 +17,7 @@ pub(crate) struct FateLabel {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ExporterMetrics {
     pub(crate) requests: Family<FateLabel, Counter>,
+    pub(crate) slices: Family<FateLabel, Counter>,
     pub(crate) mails: Family<FateLabel, Counter>,
     pub(crate) rows: Counter,
     pub(crate) bytes: Counter,
@@ -25,12 +26,15 @@ pub(crate) struct ExporterMetrics {
     pub(crate) queued: Gauge,
     pub(crate) running: Gauge,
     pub(crate) waiting: Gauge,
+    pub(crate) slices_waiting: Gauge,
+    pub(crate) slices_running: Gauge,
 }
 
 impl ExporterMetrics {
     pub(crate) fn new(metrics: &Metrics) -> Self {
         let own = Self::default();
         metrics.register("flowledger_exporter_requests", "Requests by fate", own.requests.clone());
+        metrics.register("flowledger_exporter_slices", "Slices by fate", own.slices.clone());
         metrics.register("flowledger_exporter_mails", "Mails by fate", own.mails.clone());
         metrics.register("flowledger_exporter_rows", "Rows that were written to files", own.rows.clone());
         metrics.register("flowledger_exporter_bytes", "Bytes that were handed to the store", own.bytes.clone());
@@ -39,7 +43,15 @@ impl ExporterMetrics {
         metrics.register("flowledger_exporter_queued", "Reports that wait for their turn", own.queued.clone());
         metrics.register("flowledger_exporter_running", "Reports that are being made", own.running.clone());
         metrics.register("flowledger_exporter_waiting", "Reports that wait for ingest", own.waiting.clone());
+        let (waiting, running) = (own.slices_waiting.clone(), own.slices_running.clone());
+        metrics.register("flowledger_exporter_slices_waiting", "Slices that wait for their turn", waiting);
+        metrics.register("flowledger_exporter_slices_running", "Slices that are being made", running);
         own
+    }
+
+    /// One of `done`, `failed`, `unwanted`, `put_back`, `dead_letter`.
+    pub(crate) fn slice(&self, fate: &'static str) {
+        self.slices.get_or_create(&FateLabel { fate }).inc();
     }
 
     /// One of `completed`, `failed`, `cancelled`, `dead_letter`.

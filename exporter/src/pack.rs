@@ -5,18 +5,20 @@ use std::sync::Arc;
 
 use report_store::StoreError;
 use report_writer::{PackError, Packer, Packing};
-use schemas::report_request::Compression;
+use schemas::report_request::{Compression, ReportFormat, ReportRequest};
 use tokio::task::JoinHandle;
 
 use crate::tools::Tools;
 
 /// How the file of a request is packed.
-pub(crate) fn packing(compression: Compression) -> Packing {
-    match compression {
-        Compression::Gzip => Packing::Gzip,
-        Compression::Zstd => Packing::Zstd,
+pub(crate) fn packing(request: &ReportRequest) -> Packing {
+    match (request.format, request.compression) {
+        // Packed inside.
+        (ReportFormat::Parquet, _) => Packing::Plain,
+        (_, Compression::Gzip) => Packing::Gzip,
+        (_, Compression::Zstd) => Packing::Zstd,
         // A request with an unknown one is refused before.
-        Compression::None | Compression::Unknown => Packing::Plain,
+        (_, Compression::None | Compression::Unknown) => Packing::Plain,
     }
 }
 

@@ -1,13 +1,16 @@
-//! Takes requests, lives them all at once, and commits each partition's offsets in their order. Whose report is made first is not
-//! decided here: one that waits for its turn holds up no other, and can be cancelled.
+//! Takes requests, or slices, lives them all at once, and commits each partition's offsets in their order. Whose report is made first is
+//! not decided here: one that waits for its turn holds up no other, and can be cancelled.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use kafka_io::batches::CommitFailure;
 use kafka_io::{Arrival, GroupConsumer, Partition, Record};
+use report_life::JournalError;
 use schema_registry::{Decoder, Registry};
 use schemas::report_request::ReportRequest;
+use schemas::report_slice::ReportSlice;
+use serde::de::DeserializeOwned;
 use service_kit::CancellationToken;
 use service_kit::retry::Backoff;
 use tokio::task::{JoinError, JoinSet};
@@ -16,13 +19,34 @@ use crate::adapters::Outside;
 use crate::error::Error;
 use crate::life::{Life, Lived};
 
-/// Requests that are taken at once; each is little more than a task.
-const TAKEN_MAX: usize = 1_000;
+/// What the records of a topic are.
+pub(crate) trait Lives<O>: DeserializeOwned + Send + Sync + 'static {
+    /// How many are taken at once; each is little more than a task.
+    const TAKEN_MAX: usize;
 
-/// Partition, assignment and offset of a request, and how its life went; `None` where its partition went away first.
+    fn live(&self, life: &Life<O>) -> impl Future<Output = Result<Lived, JournalError>> + Send;
+}
+
+impl<O: Outside> Lives<O> for ReportRequest {
+    const TAKEN_MAX: usize = 1_000;
+
+    async fn live(&self, life: &Life<O>) -> Result<Lived, JournalError> {
+        life.live(self).await
+    }
+}
+
+impl<O: Outside> Lives<O> for ReportSlice {
+    const TAKEN_MAX: usize = 2_000;
+
+    async fn live(&self, life: &Life<O>) -> Result<Lived, JournalError> {
+        life.live_slice(self).await
+    }
+}
+
+/// Partition, assignment and offset of a record, and how its life went; `None` where its partition went away first.
 type Ended = (i32, u64, i64, Option<Result<(), Error>>);
 
-/// Requests of one partition: offsets that were taken, and whether they are done with.
+/// Records of one partition: offsets that were taken, and whether they are done with.
 struct Taken {
     partition: Partition,
     epoch: u64,
@@ -46,8 +70,8 @@ impl Taken {
     }
 }
 
-pub(crate) struct Pipeline<O> {
-    decoder: Decoder<ReportRequest>,
+pub(crate) struct Pipeline<O, R> {
+    decoder: Decoder<R>,
     registry: Registry,
     life: Arc<Life<O>>,
     stop: CancellationToken,
@@ -55,13 +79,8 @@ pub(crate) struct Pipeline<O> {
     running: JoinSet<Ended>,
 }
 
-impl<O: Outside> Pipeline<O> {
-    pub(crate) fn new(
-        decoder: Decoder<ReportRequest>,
-        registry: Registry,
-        life: Arc<Life<O>>,
-        stop: CancellationToken,
-    ) -> Self {
+impl<O: Outside, R: Lives<O>> Pipeline<O, R> {
+    pub(crate) fn new(decoder: Decoder<R>, registry: Registry, life: Arc<Life<O>>, stop: CancellationToken) -> Self {
         Self { decoder, registry, life, stop, taken: HashMap::new(), running: JoinSet::new() }
     }
 
@@ -78,14 +97,14 @@ impl<O: Outside> Pipeline<O> {
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
                 Some(ended) = self.running.join_next() => self.ended(ended).await?,
-                arrival = consumer.next(), if self.running.len() < TAKEN_MAX => {
+                arrival = consumer.next(), if self.running.len() < R::TAKEN_MAX => {
                     self.arrived(arrival?).await?;
                 }
             }
         }
     }
 
-    /// A life has ended, and its request is done with; a panic in it must not be taken for its end: the process starts again.
+    /// A life has ended, and its record is done with; a panic in it must not be taken for its end: the process starts again.
     async fn ended(&mut self, ended: Result<Ended, JoinError>) -> Result<(), Error> {
         let (number, epoch, offset, outcome) =
             ended.map_err(|error| Error::Lost(format!("a report's task was lost: {error}")))?;
@@ -129,11 +148,11 @@ impl<O: Outside> Pipeline<O> {
         match self.decoder.decode_with(&self.registry, &value, &self.stop).await {
             None => Ok(()),
             Some(decoded) => match decoded? {
-                Ok(request) => {
+                Ok(taken) => {
                     let life = Arc::clone(&self.life);
                     self.running.spawn(async move {
                         let living = async {
-                            match life.live(&request).await? {
+                            match taken.live(&life).await? {
                                 Lived::Done => Ok(()),
                                 Lived::Refused(reason) => Ok(life.refuse(&record, &reason).await?),
                             }
@@ -151,7 +170,7 @@ impl<O: Outside> Pipeline<O> {
         }
     }
 
-    /// Notes that a request is done with and commits what is done with before it too.
+    /// Notes that a record is done with and commits what is done with before it too.
     async fn done(&mut self, number: i32, epoch: u64, offset: i64) -> Result<(), Error> {
         let Some(taken) = self.taken.get_mut(&number).filter(|taken| taken.epoch == epoch) else { return Ok(()) };
         taken.offsets.insert(offset, true);

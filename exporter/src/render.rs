@@ -34,16 +34,19 @@ struct FileText {
 }
 
 impl Renderer {
-    /// Begins a file.
+    /// Begins a file, or what comes behind its beginning: that has no header.
     pub(crate) fn new(
-        mut writer: Writer,
+        writer: Writer,
+        is_beginning: bool,
         parts: mpsc::Sender<Vec<u8>>,
         tools: Tools,
         progress: watch::Sender<Written>,
         rows: Counter,
     ) -> Self {
         let (sorter, block, mut part) = (tools.sorters.take().unwrap_or_default(), tools.buffer(), tools.buffer());
-        part.extend_from_slice(&writer.rows().header());
+        if is_beginning {
+            part.extend_from_slice(&writer.begin());
+        }
         let file = FileText { part, parts, tools, progress, rows };
         Self { writer, sorter, block, file }
     }
@@ -72,32 +75,28 @@ impl Renderer {
 
     /// The text that is left, after the last slice.
     pub(crate) async fn finish(mut self) -> Result<(), StoreError> {
+        let failed = |reason: String| StoreError::Failed { action: "rendering", reason };
         // Lines of groups may be many parts: not on the threads that wait for sockets.
         let ended = tokio::task::spawn_blocking(move || {
-            self.end();
+            let ended = self.writer.end(|bytes| self.file.bytes(bytes));
+            // Groups are the report's rows from now on.
+            if let Ok(Some(rows)) = ended {
+                self.file.rows.inc_by(rows);
+                self.file.progress.send_modify(|written| written.rows = rows);
+            }
             // Who takes no more text has its own reason.
             let _ = self.file.parts.blocking_send(self.file.part);
             self.file.tools.sorters.give(self.sorter);
             self.file.tools.buffers.give(self.block);
+            ended
         });
-        ended.await.map_err(|error| StoreError::Failed { action: "rendering", reason: error.to_string() })
-    }
-
-    /// Groups become lines, which are the report's rows from now on.
-    fn end(&mut self) {
-        let Writer::Groups(groups) = &self.writer else { return };
-        let mut rows = 0;
-        groups.lines(&mut |line| {
-            rows += 1;
-            self.file.line(line)
-        });
-        self.file.rows.inc_by(rows);
-        self.file.progress.send_modify(|written| written.rows = rows);
+        let ended = ended.await.map_err(|error| failed(error.to_string()))?;
+        ended.map(drop).map_err(|error| failed(error.to_string()))
     }
 }
 
 fn is_too_large(writer: &Writer) -> bool {
-    matches!(writer, Writer::Groups(groups) if groups.size_bytes() > GROUPS_BYTES_MAX)
+    writer.held_bytes() > GROUPS_BYTES_MAX
 }
 
 fn read_all(
@@ -152,17 +151,20 @@ impl Stretches<'_> {
         if found < expected {
             return Err(QueryError::Cut { expected, found });
         }
-        let rows = match writer {
-            Writer::Lines(_) => {
-                let rows = self.sorter.drain(|line| self.file.line(line));
-                self.file.rows.inc_by(rows);
-                rows
-            }
-            Writer::Groups(groups) => self.sorter.drain(|record| {
-                groups.add(record);
-                true
-            }),
-        };
+        let mut failed = None;
+        let rows = self.sorter.drain(|record| {
+            let added = writer.add(record, |bytes| self.file.bytes(bytes));
+            added.unwrap_or_else(|error| {
+                failed = Some(error);
+                false
+            })
+        });
+        if let Some(error) = failed {
+            return Err(QueryError::Mismatch(error.to_string()));
+        }
+        if !writer.makes_groups() {
+            self.file.rows.inc_by(rows);
+        }
         self.file.progress.send_modify(|written| written.rows += rows);
         self.done += 1;
         // Not a stretch more; who reads on asks whether it is this.
@@ -171,10 +173,10 @@ impl Stretches<'_> {
 }
 
 impl FileText {
-    /// Adds a line; false when nobody takes the text any more.
+    /// Adds a line, or any bytes; false when nobody takes them any more.
     #[inline]
-    fn line(&mut self, line: &[u8]) -> bool {
-        self.part.extend_from_slice(line);
+    fn bytes(&mut self, bytes: &[u8]) -> bool {
+        self.part.extend_from_slice(bytes);
         if self.part.len() < PART_TEXT_BYTES {
             return true;
         }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use clickhouse_io::report::{ReportQuery, Slice};
+use clickhouse_io::report::{Cut, ReportQuery, Slice};
 use clickhouse_io::{NextStep, QueryError};
 use report_store::StoreError;
 use schemas::report_request::ReportRequest;
@@ -33,12 +33,21 @@ pub(crate) struct Written {
     pub(crate) size_bytes: u64,
 }
 
-/// One attempt at a file.
+/// What is written: slices of a report, and whether its file begins with them.
+#[derive(Clone, Copy)]
+pub(crate) struct Piece<'a> {
+    pub(crate) request: &'a ReportRequest,
+    pub(crate) query: &'a ReportQuery,
+    pub(crate) slices: &'a [Slice],
+    pub(crate) is_beginning: bool,
+}
+
+/// One attempt at a file, or at a slice of it.
 pub(crate) struct WriteFile<'a, O> {
     pub(crate) outside: &'a O,
     pub(crate) metrics: &'a ExporterMetrics,
-    /// Rows that are sorted at once.
-    pub(crate) stretch_rows: u64,
+    /// How a report is cut.
+    pub(crate) cut: Cut,
     /// How long a step is tried again.
     pub(crate) retry_max: Duration,
     pub(crate) tools: &'a Tools,
@@ -51,33 +60,27 @@ impl<O: Outside> WriteFile<'_, O> {
     pub(crate) async fn plan(&self, query: &ReportQuery) -> Result<Vec<Slice>, QueryError> {
         let mut patience = Patience::new(self.retry_max);
         loop {
-            match self.outside.plan(query, self.stretch_rows).await {
+            match self.outside.plan(query, &self.cut).await {
                 Err(error) => self.again(error, &mut patience).await?,
                 planned => return planned,
             }
         }
     }
 
-    /// Writes all slices to the file `key`. `progress` is told after each stretch and part. Once all is uploaded it is too late to cancel.
-    pub(crate) async fn write(
+    /// Writes a piece to `file`. `progress` is told after each stretch and part. Once all is uploaded it is too late to cancel.
+    pub(crate) async fn write<F: FileBeingWritten>(
         &self,
-        key: &str,
-        request: &ReportRequest,
-        query: &ReportQuery,
-        slices: &[Slice],
+        mut file: F,
+        piece: Piece<'_>,
         progress: &watch::Sender<Written>,
-    ) -> Result<Written, FileError> {
-        let mut upload = self.outside.begin_file(key).await?;
+    ) -> Result<F::Finished, FileError> {
         // Dropped where it is cancelled, and with it each statement that runs: ClickHouse ends what nobody reads.
-        let filling = self.cancelled.run_until_cancelled(self.fill(&mut upload, request, query, slices, progress));
+        let filling = self.cancelled.run_until_cancelled(self.fill(&mut file, piece, progress));
         match filling.await.unwrap_or(Err(FileError::Cancelled)) {
-            Ok(()) => {
-                let size_bytes = upload.finish().await?;
-                Ok(Written { size_bytes, ..*progress.borrow() })
-            }
+            Ok(()) => Ok(file.finish().await?),
             Err(error) => {
-                if let Err(error) = upload.abort().await {
-                    tracing::warn!(%error, "an upload is left to the store's clean-up rule");
+                if let Err(error) = file.abort().await {
+                    tracing::warn!(%error, "what was uploaded is left until the report has ended");
                 }
                 Err(error)
             }
@@ -86,26 +89,25 @@ impl<O: Outside> WriteFile<'_, O> {
 
     async fn fill(
         &self,
-        upload: &mut O::File,
-        request: &ReportRequest,
-        query: &ReportQuery,
-        slices: &[Slice],
+        file: &mut impl FileBeingWritten,
+        piece: Piece<'_>,
         progress: &watch::Sender<Written>,
     ) -> Result<(), FileError> {
         let (texts, received) = mpsc::channel(PARTS_WAITING);
-        let parts = PartQueue::new(packing(request.compression), self.tools.clone());
+        let parts = PartQueue::new(packing(piece.request), self.tools.clone());
         // What cannot be made was refused before.
-        let writer = choose_writer(request).map_err(QueryError::Mismatch)?;
-        let renderer = Renderer::new(writer, texts, self.tools.clone(), progress.clone(), self.metrics.rows.clone());
+        let writer = choose_writer(piece.request).map_err(QueryError::Mismatch)?;
+        let (tools, rows) = (self.tools.clone(), self.metrics.rows.clone());
+        let renderer = Renderer::new(writer, piece.is_beginning, texts, tools, progress.clone(), rows);
         // Where one fails the other is dropped, and with it what it waits for.
         tokio::try_join!(
-            self.render(renderer, query, slices, progress),
-            self.upload(received, parts, upload, progress)
+            self.render(renderer, piece.query, piece.slices, progress),
+            self.upload(received, parts, file, progress)
         )?;
         Ok(())
     }
 
-    /// Reads and renders slice by slice; one that breaks off goes on behind the last stretch that was done.
+    /// Reads and renders statement by statement; one that breaks off goes on behind the last stretch that was done.
     async fn render(
         &self,
         mut renderer: Renderer,
@@ -117,7 +119,7 @@ impl<O: Outside> WriteFile<'_, O> {
             let (mut rest, mut patience) = (slice.clone(), Patience::new(self.retry_max));
             while !rest.stretches.is_empty() {
                 let (done, ended);
-                (renderer, done, ended) = self.render_slice(renderer, query, rest.clone()).await?;
+                (renderer, done, ended) = self.render_statement(renderer, query, rest.one_statement()).await?;
                 rest = rest.rest(done);
                 if renderer.is_too_large() {
                     return Err(FileError::TooManyValues);
@@ -148,7 +150,7 @@ impl<O: Outside> WriteFile<'_, O> {
         }
     }
 
-    async fn render_slice(
+    async fn render_statement(
         &self,
         mut renderer: Renderer,
         query: &ReportQuery,
@@ -182,7 +184,7 @@ impl<O: Outside> WriteFile<'_, O> {
         &self,
         mut texts: mpsc::Receiver<Vec<u8>>,
         mut parts: PartQueue,
-        upload: &mut O::File,
+        file: &mut impl FileBeingWritten,
         progress: &watch::Sender<Written>,
     ) -> Result<(), FileError> {
         loop {
@@ -193,9 +195,9 @@ impl<O: Outside> WriteFile<'_, O> {
             }
             while is_last || parts.is_full() {
                 let Some(part) = parts.pop().await? else { return Ok(()) };
-                upload.write(&part).await?;
+                file.write(&part).await?;
                 self.metrics.bytes.inc_by(part.len() as u64);
-                progress.send_modify(|written| written.size_bytes = upload.size_bytes());
+                progress.send_modify(|written| written.size_bytes = file.size_bytes());
                 self.tools.buffers.give(part);
             }
         }

@@ -9,6 +9,7 @@ use schemas::report_request::{Compression, ReportFormat, ReportKind};
 use schemas::times::Moment;
 
 use crate::aggregate::AggregateCommand;
+use crate::audit::AuditCommand;
 use crate::dead_letter::DeadLetterCommand;
 use crate::report::ReportCommand;
 use crate::traffic::TrafficCommand;
@@ -47,6 +48,9 @@ pub(crate) enum Command {
     /// Ask for a tenant's reports, follow, cancel and download them.
     #[command(subcommand)]
     Report(Box<ReportCommand>),
+    /// List what accounts did, and check that nothing of it was changed.
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Serve ClickHouse's HTTP interface from the embedded engine; for a look and for tests.
     Clickhouse(ClickhouseOptions),
     /// Read a password from standard input and print its hash for `console.accounts`.
@@ -121,6 +125,19 @@ pub(crate) enum Format {
     Csv,
     /// Network events as JSON, one a line.
     Ndjson,
+    /// Typed columns, packed inside.
+    Parquet,
+}
+
+/// What spreadsheets need of CSV.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub(crate) struct SpreadsheetOptions {
+    /// Begin CSV with the mark of UTF-8, by which Excel knows it.
+    #[arg(long)]
+    pub(crate) byte_order_mark: bool,
+    /// Put an apostrophe before what a spreadsheet would take for a formula, in CSV.
+    #[arg(long)]
+    pub(crate) formula_guard: bool,
 }
 
 impl From<Kind> for ReportKind {
@@ -138,6 +155,7 @@ impl From<Format> for ReportFormat {
         match format {
             Format::Csv => Self::Csv,
             Format::Ndjson => Self::Ndjson,
+            Format::Parquet => Self::Parquet,
         }
     }
 }
@@ -208,6 +226,8 @@ pub(crate) struct DemoOptions {
     /// Rows for denied attempts too.
     #[arg(long, requires = "input")]
     pub(crate) denied: bool,
+    #[command(flatten)]
+    pub(crate) spreadsheet: SpreadsheetOptions,
     /// Write the lines that were refused to this file, each with its reason before it.
     #[arg(long, value_name = "FILE", requires = "input")]
     pub(crate) rejects: Option<PathBuf>,

@@ -2,6 +2,7 @@
 //! does stands in its own crate.
 
 mod aggregate;
+mod audit;
 mod cli;
 mod config;
 mod dead_letter;
@@ -53,6 +54,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Aggregate(command) => aggregate::run(command).await,
         Command::Traffic(command) => traffic::run(*command).await,
         Command::Report(command) => report::run(*command).await,
+        Command::Audit(command) => audit::run(command).await,
         Command::Clickhouse(options) => services::run_engine(options).await,
         Command::PasswordHash => services::print_password_hash(),
         Command::Demo(options) => demo::run(options).await,

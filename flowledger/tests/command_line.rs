@@ -32,6 +32,7 @@ fn help_of_every_command() {
         "aggregate",
         "traffic",
         "report",
+        "audit",
         "clickhouse",
         "demo",
     ];
@@ -44,15 +45,17 @@ fn help_of_every_command() {
     let dead_letter = ["list", "show", "replay", "discard"].map(|command| ("dead-letter", command));
     let traffic = ["recent", "connection", "open", "series", "top", "facets", "insight", "search"]
         .map(|command| ("traffic", command));
-    let report = ["new", "list", "show", "cancel", "retry", "schedule", "download"].map(|command| ("report", command));
+    let report = ["new", "list", "show", "cancel", "retry", "schedule", "download", "manifest", "verify"]
+        .map(|command| ("report", command));
     let aggregate = ["verify", "rebuild", "dedupe"].map(|command| ("aggregate", command));
+    let audit = ["verify", "list"].map(|command| ("audit", command));
     let schedules = ["new", "preview", "list", "show", "pause", "resume", "run", "delete"];
     for verb in schedules {
         let (help, _, went_well) = run(&["report", "schedule", verb, "--help"], &[]);
         assert!(went_well, "report schedule {verb}");
         insta::assert_snapshot!(format!("help-report-schedule-{verb}"), help);
     }
-    for (command, verb) in dead_letter.into_iter().chain(traffic).chain(report).chain(aggregate) {
+    for (command, verb) in dead_letter.into_iter().chain(traffic).chain(report).chain(aggregate).chain(audit) {
         let (help, _, went_well) = run(&[command, verb, "--help"], &[]);
         assert!(went_well, "{command} {verb}");
         insta::assert_snapshot!(format!("help-{command}-{verb}"), help);

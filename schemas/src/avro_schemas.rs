@@ -30,7 +30,10 @@ pub const REPORT_REQUEST: Subject = Subject {
     name: "report-requests-value",
     topic: topics::REPORT_REQUESTS,
     schema: include_str!("../avsc/report-request.avsc"),
-    published: &[include_str!("../avsc/published/report-request.1.avsc")],
+    published: &[
+        include_str!("../avsc/published/report-request.1.avsc"),
+        include_str!("../avsc/published/report-request.2.avsc"),
+    ],
 };
 /// Values of `report-events`.
 pub const REPORT_EVENT: Subject = Subject {
@@ -40,7 +43,15 @@ pub const REPORT_EVENT: Subject = Subject {
     published: &[
         include_str!("../avsc/published/report-event.1.avsc"),
         include_str!("../avsc/published/report-event.2.avsc"),
+        include_str!("../avsc/published/report-event.3.avsc"),
     ],
+};
+/// Values of `report-slices`.
+pub const REPORT_SLICE: Subject = Subject {
+    name: "report-slices-value",
+    topic: topics::REPORT_SLICES,
+    schema: include_str!("../avsc/report-slice.avsc"),
+    published: &[include_str!("../avsc/published/report-slice.1.avsc")],
 };
 /// Values of `report-schedules`.
 pub const REPORT_SCHEDULE: Subject = Subject {
@@ -56,6 +67,14 @@ pub const CONNECTOR_POSITION: Subject = Subject {
     schema: include_str!("../avsc/connector-position.avsc"),
     published: &[include_str!("../avsc/published/connector-position.1.avsc")],
 };
+/// Values of `audit-events`.
+pub const AUDIT_EVENT: Subject = Subject {
+    name: "audit-events-value",
+    topic: topics::AUDIT_EVENTS,
+    schema: include_str!("../avsc/audit-event.avsc"),
+    published: &[include_str!("../avsc/published/audit-event.1.avsc")],
+};
 
 /// All of them.
-pub const ALL: &[Subject] = &[CONNECTION_EVENT, REPORT_REQUEST, REPORT_EVENT, REPORT_SCHEDULE, CONNECTOR_POSITION];
+pub const ALL: &[Subject] =
+    &[CONNECTION_EVENT, REPORT_REQUEST, REPORT_EVENT, REPORT_SLICE, REPORT_SCHEDULE, CONNECTOR_POSITION, AUDIT_EVENT];

@@ -5,6 +5,7 @@
 
 pub mod addresses;
 mod as_long;
+pub mod audit_event;
 pub mod avro_schemas;
 pub mod connection_event;
 pub mod event_id;
@@ -17,5 +18,6 @@ pub mod murmur2;
 pub mod report_event;
 pub mod report_request;
 pub mod report_schedule;
+pub mod report_slice;
 pub mod times;
 pub mod topics;

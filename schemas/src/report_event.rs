@@ -37,6 +37,25 @@ pub enum ReportEventType {
     Downloaded,
     /// The file was deleted.
     Expired,
+    /// The report was cut into slices, all of which are on their topic; `upload_id`, `encoder_version` and `slices_expected` are there.
+    Planned,
+    /// Rows of a slice were written; `upload_id`, `slice`, `rows`, `size_bytes` are there.
+    SliceProgressed,
+    /// A slice is in the store; `upload_id`, `slice`, `rows`, `size_bytes` are there, and where it lies.
+    SliceDone,
+    /// A slice cannot be made; `upload_id`, `slice` and `reason` are there.
+    SliceFailed,
+}
+
+/// A part of an upload that the store has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UploadedPart {
+    /// Number in the upload, from 1; parts make the file in the order of their numbers.
+    pub number: i32,
+    /// What the store calls its content.
+    pub etag: String,
+    /// Size, bytes.
+    pub size_bytes: i64,
 }
 
 /// One event: Avro record `ReportEvent`, subject `report-events-value`. Field order is the schema's. What an event does not
@@ -81,6 +100,18 @@ pub struct ReportEvent {
     pub slices_expected: Option<i64>,
     /// When the file will be deleted, on `Completed`.
     pub expires_at: Option<Moment>,
+    /// Upload that the slices of a plan become parts of; names the plan.
+    pub upload_id: Option<String>,
+    /// Version of what makes the bytes of slices.
+    pub encoder_version: Option<i32>,
+    /// Number of a slice, from 0.
+    pub slice: Option<i32>,
+    /// Object that holds the beginning of a slice, or all of it.
+    pub staged_key: Option<String>,
+    /// Its size, bytes.
+    pub staged_bytes: Option<i64>,
+    /// Parts of the upload that hold the rest of a slice.
+    pub parts: Option<Vec<UploadedPart>>,
 }
 
 impl ReportEvent {
@@ -107,6 +138,12 @@ impl ReportEvent {
             slices: None,
             slices_expected: None,
             expires_at: None,
+            upload_id: None,
+            encoder_version: None,
+            slice: None,
+            staged_key: None,
+            staged_bytes: None,
+            parts: None,
         }
     }
 }

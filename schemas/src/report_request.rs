@@ -110,4 +110,10 @@ pub struct ReportRequest {
     pub receivers: Vec<String>,
     /// What has to be stored before the report may be made.
     pub barrier: Vec<BarrierOffset>,
+    /// Of CSV: the file begins with the mark of UTF-8.
+    #[serde(default)]
+    pub byte_order_mark: bool,
+    /// Of CSV: an apostrophe before texts that a spreadsheet takes for a formula.
+    #[serde(default)]
+    pub formula_guard: bool,
 }

@@ -29,13 +29,17 @@ pub const CONNECTION_EVENTS_DEAD_LETTER: Topic =
 pub const REPORT_REQUESTS: Topic = Topic { name: "report-requests", partitions: 4, settings: FOR_GOOD };
 /// What happened to reports. Key: report id. Value: `report-event`.
 pub const REPORT_EVENTS: Topic = Topic { name: "report-events", partitions: 4, settings: FOR_GOOD };
-/// Requests that the exporter could not read, as they were. Key: report id.
+/// Pieces of large reports, for whichever exporter takes them. Key: report id. Value: `report-slice`.
+pub const REPORT_SLICES: Topic = Topic { name: "report-slices", partitions: 16, settings: FOR_GOOD };
+/// Requests and slices that the exporter could not read, as they were. Key: report id.
 pub const REPORT_REQUESTS_DEAD_LETTER: Topic =
     Topic { name: "report-requests-dead-letter", partitions: 1, settings: WEEK };
 /// Reports that tenants keep, and when they are made. Key: schedule id. Value: `report-schedule`.
 pub const REPORT_SCHEDULES: Topic = Topic { name: "report-schedules", partitions: 4, settings: COMPACTED };
 /// How far connectors that deliver exactly once have read. Key: the connector's instance and the file. Value: `connector-position`.
 pub const CONNECTOR_POSITIONS: Topic = Topic { name: "connector-positions", partitions: 1, settings: COMPACTED };
+/// What accounts did, in chains of hashes. One partition, never more: its order is part of what is checked. Key: chain. Value: `audit-event`.
+pub const AUDIT_EVENTS: Topic = Topic { name: "audit-events", partitions: 1, settings: FOR_GOOD };
 
 /// All of them.
 pub const ALL: &[Topic] = &[
@@ -44,9 +48,11 @@ pub const ALL: &[Topic] = &[
     CONNECTION_EVENTS_DEAD_LETTER,
     REPORT_REQUESTS,
     REPORT_EVENTS,
+    REPORT_SLICES,
     REPORT_REQUESTS_DEAD_LETTER,
     REPORT_SCHEDULES,
     CONNECTOR_POSITIONS,
+    AUDIT_EVENTS,
 ];
 
 /// The setting that every topic carries: Kafka's time is the broker's.

@@ -9,13 +9,17 @@ use apache_avro::writer::datum::GenericDatumWriter;
 use apache_avro::{Schema, from_value};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
+use schemas::audit_event::{
+    AuditAction, AuditDoor, AuditEvent, AuditEventId, AuditHash, AuditOutcome, ChainHead, ChainId,
+};
 use schemas::avro_schemas::{self, Subject};
 use schemas::connection_event::{ConnectionEvent, EventType};
 use schemas::examples::events;
 use schemas::ids::{ReportId, ScheduleId};
-use schemas::report_event::{ReportEvent, ReportEventType};
+use schemas::report_event::{ReportEvent, ReportEventType, UploadedPart};
 use schemas::report_request::{BarrierOffset, Compression, ReportFilter, ReportFormat, ReportKind, ReportRequest};
 use schemas::report_schedule::{ReportSchedule, ScheduleState};
+use schemas::report_slice::{ReportSlice, SliceStretch};
 use schemas::times::Moment;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -65,6 +69,8 @@ fn request() -> ReportRequest {
         requested_at: Moment::from_millis(1_793_487_602_665),
         receivers: vec!["admin@acme.example".to_owned()],
         barrier: vec![BarrierOffset { partition: 3, offset: 17 }],
+        byte_order_mark: true,
+        formula_guard: true,
     }
 }
 
@@ -103,10 +109,68 @@ fn report_event_and_its_schema_agree() {
         rows: Some(7),
         reason: Some("no space".to_owned()),
         receiver: Some("admin@acme.example".to_owned()),
+        slice: Some(3),
+        parts: Some(vec![UploadedPart { number: 31, etag: "\"9b66\"".to_owned(), size_bytes: 5 << 20 }]),
         ..bare.clone()
     };
     for event in [bare, full] {
         assert_eq!(round_trip(&avro_schemas::REPORT_EVENT, &event), event);
+    }
+}
+
+#[test]
+fn report_slice_and_its_schema_agree() {
+    let asked = request();
+    let slice = ReportSlice {
+        report_id: asked.report_id,
+        tenant: asked.tenant.clone(),
+        attempt: 2,
+        upload_id: "upload".to_owned(),
+        object_key: "reports/acme/1/2/x.csv.gz".to_owned(),
+        encoder_version: 1,
+        slice: 3,
+        first_part: 31,
+        last_part: 40,
+        rows_expected: 1_000,
+        stretches: vec![SliceStretch { range_from: Moment::FIRST, range_to: Moment::END, rows: 7 }],
+        request: asked,
+    };
+    assert_eq!(round_trip(&avro_schemas::REPORT_SLICE, &slice), slice);
+}
+
+#[test]
+fn audit_event_and_its_schema_agree() {
+    let bare = AuditEvent {
+        event_id: AuditEventId::generate(),
+        tenant: None,
+        at: Moment::END,
+        account: None,
+        address: None,
+        door: AuditDoor::CommandLine,
+        action: AuditAction::ChainBegun,
+        subject: None,
+        outcome: AuditOutcome::Allowed,
+        details: [("version".to_owned(), "1".to_owned())].into(),
+        heads: vec![ChainHead { chain: ChainId::generate(), sequence: 3, hash: AuditHash::from_bytes([7; 32]) }],
+        chain: ChainId::generate(),
+        sequence: 0,
+        previous: None,
+        hash: AuditHash::from_bytes([0xfe; 32]),
+    };
+    let full = AuditEvent {
+        tenant: Some("acme".parse().unwrap()),
+        account: Some("admin".to_owned()),
+        address: Some("192.0.2.7".to_owned()),
+        action: AuditAction::ScheduleDeleted,
+        subject: Some(ReportId::generate().to_string()),
+        details: [].into(),
+        heads: Vec::new(),
+        sequence: i64::MAX,
+        previous: Some(bare.hash),
+        ..bare.clone()
+    };
+    for event in [bare, full] {
+        assert_eq!(round_trip(&avro_schemas::AUDIT_EVENT, &event), event);
     }
 }
 

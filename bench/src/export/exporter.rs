@@ -49,6 +49,10 @@ impl Asked {
     pub(crate) const NDJSON: Self =
         Self { kind: ReportKind::Events, format: ReportFormat::Ndjson, compression: Compression::None };
 
+    /// Network events as Parquet.
+    pub(crate) const PARQUET: Self =
+        Self { kind: ReportKind::Events, format: ReportFormat::Parquet, compression: Compression::None };
+
     /// A report of groups.
     pub(crate) const fn groups(kind: ReportKind) -> Self {
         Self { kind, format: ReportFormat::Csv, compression: Compression::None }
@@ -145,6 +149,8 @@ impl<'a> Exporter<'a> {
             requested_at: Moment::now(),
             receivers: Vec::new(),
             barrier: Vec::new(),
+            byte_order_mark: false,
+            formula_guard: false,
         };
         let (exporter, engine) = (self.program.0.id(), self.stage.engine.pid());
         let before = (process::cpu_seconds(exporter)?, process::cpu_seconds(engine)?);

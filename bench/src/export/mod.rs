@@ -36,6 +36,8 @@ pub(crate) async fn measure(small: bool) -> anyhow::Result<Measured> {
         exporter.report(all, Asked::csv(Compression::Zstd)).await?,
     ];
     let ndjson = exporter.report(all, Asked::NDJSON).await?;
+    let (parquet, parquet_short) =
+        (exporter.report(all, Asked::PARQUET).await?, exporter.report(short, Asked::PARQUET).await?);
     let groups = [
         exporter.report(all, Asked::groups(ReportKind::Summary)).await?,
         exporter.report(all, Asked::groups(ReportKind::UserActivity)).await?,
@@ -67,6 +69,11 @@ pub(crate) async fn measure(small: bool) -> anyhow::Result<Measured> {
     push("csv_zst_bytes_per_row", zst.size_bytes / zst.rows, "bytes", "our csv.gz", gz.size_bytes / gz.rows);
     let peer = per_second(peers::json(&stage, &exporter.store, short).await?);
     push("ndjson_rows_per_cpu_second", ndjson.rows_per_cpu_second(), "rows/s", "JSONEachRow", peer);
+    let (cpu_s, bytes) = peers::parquet(&stage, &exporter.store, short).await?;
+    push("parquet_rows_per_cpu_second", parquet.rows_per_cpu_second(), "rows/s", "engine Parquet", per_second(cpu_s));
+    #[expect(clippy::cast_precision_loss, reason = "figures for people")]
+    let bytes = bytes as f64 / parquet_short.rows;
+    push("parquet_bytes_per_row", parquet_short.size_bytes / parquet_short.rows, "bytes", "engine Parquet", bytes);
     let [summary, users] = groups.each_ref().map(|made| csv.rows / made.cpu_s());
     for (name, each_once) in [("summary_rows_per_cpu_second", true), ("summary_…_beside_engine_with_copies", false)] {
         let peer = per_second(peers::summary(&stage, short, each_once).await?);
@@ -75,7 +82,8 @@ pub(crate) async fn measure(small: bool) -> anyhow::Result<Measured> {
     push("users_rows_per_cpu_second", users, "rows/s", "our Summary", summary);
     push("exporter_resident_mb", resident_mb, "MB", "limit", RESIDENT_MAX);
 
-    measured.notes = vec![csv.note("csv"), gz.note("csv.gz"), zst.note("csv.zst"), ndjson.note("ndjson")];
+    measured.notes =
+        vec![csv.note("csv"), gz.note("csv.gz"), zst.note("csv.zst"), ndjson.note("ndjson"), parquet.note("parquet")];
     let (_, rows, mb) = resident;
     measured
         .notes

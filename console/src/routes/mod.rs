@@ -1,5 +1,6 @@
 //! The routes, and what holds for all of them.
 
+pub(crate) mod audit;
 mod extract;
 pub(crate) mod reports;
 pub(crate) mod schedules;
@@ -39,12 +40,14 @@ pub(crate) fn router(app: App) -> Router {
         .route("/reports/{id}/cancel", post(reports::cancel))
         .route("/reports/{id}/retry", post(reports::retry))
         .route("/reports/{id}/download", get(reports::download::download))
+        .route("/reports/{id}/manifest", get(reports::download::manifest))
         .route("/report-schedules", post(schedules::save).get(schedules::list))
         .route("/report-schedules/preview", post(schedules::preview))
         .route("/report-schedules/{id}", get(schedules::get).put(schedules::replace).delete(schedules::delete))
         .route("/report-schedules/{id}/pause", post(schedules::pause))
         .route("/report-schedules/{id}/resume", post(schedules::resume))
         .route("/report-schedules/{id}/run", post(schedules::run))
+        .route("/audit", get(audit::list))
         .route("/remote-networks", get(names::remote_networks))
         .route("/users", get(names::users))
         .route("/resources", get(names::resources))

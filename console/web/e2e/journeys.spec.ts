@@ -34,7 +34,12 @@ test('a report is asked for, followed and downloaded', async ({ page }) => {
       zone: 'Europe/Berlin',
       remote_networks: ['64894'],
       denied: false,
+      kind: 'events',
+      format: 'csv',
+      columns: [],
       compression: 'none',
+      byte_order_mark: false,
+      formula_guard: false,
     },
   ]);
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clickhouse_io::QueryError;
 use prometheus_client::metrics::gauge::Gauge;
-use report_life::Limits;
+use report_life::{Limits, Manifest, ManifestFile, manifest_key};
 use report_store::StoreError;
 use schemas::report_request::{BarrierOffset, ReportKind};
 
@@ -38,8 +38,8 @@ fn mails(metrics: &ExporterMetrics) -> (u64, u64) {
 }
 
 fn header() -> String {
-    let mut writer = choose_writer(&request()).unwrap_or_else(|refused| panic!("{refused}"));
-    String::from_utf8(writer.rows().header()).unwrap()
+    let writer = choose_writer(&request()).unwrap_or_else(|refused| panic!("{refused}"));
+    String::from_utf8(writer.begin()).unwrap()
 }
 
 /// Reports that were cancelled.
@@ -112,7 +112,26 @@ async fn file_has_the_header_and_each_row_once_in_order_of_time() {
     let state = fake.0.book.lock().unwrap()[&request().report_id].clone();
     assert_eq!((state.rows, state.size_bytes), (6, i64::try_from(file(&fake).len()).unwrap()));
     assert_eq!(state.object_key, Some(object_key(&request(), 1)));
-    assert_eq!((state.slices, state.slices_expected, state.rows_expected), (3, Some(3), Some(6)));
+    assert_eq!((state.slices, state.slices_expected, state.rows_expected), (1, Some(1), Some(6)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn manifest_beside_the_file_says_what_the_store_gives_back() {
+    let fake = Fake::default();
+    fake.0.digest_faults.lock().unwrap().insert(0, no_route());
+    let barrier = vec![BarrierOffset { partition: 3, offset: 0 }];
+    live(&fake, &ReportRequest { barrier: barrier.clone(), ..request() }).await;
+    let manifests = fake.0.manifests.lock().unwrap().clone();
+    let [(key, text)] = <[_; 1]>::try_from(Vec::from_iter(&manifests)).unwrap();
+    assert_eq!(*key, manifest_key(&state(&fake).object_key.unwrap()));
+    let manifest: Manifest = serde_json::from_slice(text).unwrap();
+    assert_eq!((manifest.rows, &manifest.barrier, manifest.report_id), (6, &barrier, request().report_id));
+    let of_file = ManifestFile {
+        name: state(&fake).file_name.unwrap(),
+        size_bytes: file(&fake).len() as u64,
+        sha256: "of the file".to_owned(),
+    };
+    assert_eq!(manifest.files, [of_file]);
 }
 
 #[tokio::test(start_paused = true)]

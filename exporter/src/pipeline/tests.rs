@@ -19,7 +19,7 @@ fn partition() -> Partition {
 }
 
 /// A pipeline that has partition 0 under epoch 1 and knows the schema of requests.
-async fn pipeline(fake: &Fake) -> Pipeline<Fake> {
+async fn pipeline(fake: &Fake) -> Pipeline<Fake, ReportRequest> {
     let mut decoder = Decoder::new(&REPORT_REQUEST).unwrap();
     decoder.learn(SchemaId::new(7), &WriterSchema(REPORT_REQUEST.schema.to_owned())).unwrap();
     let registry = Registry::new(&RegistryConfig::default()).unwrap();
@@ -52,11 +52,11 @@ fn has_committed(fake: &Fake) -> bool {
     fake.0.calls("commit") > 0
 }
 
-fn dead_letters(pipeline: &Pipeline<Fake>) -> u64 {
+fn dead_letters(pipeline: &Pipeline<Fake, ReportRequest>) -> u64 {
     pipeline.life.metrics.requests.get_or_create(&FateLabel { fate: "dead_letter" }).get()
 }
 
-async fn end_of_one(pipeline: &mut Pipeline<Fake>) {
+async fn end_of_one(pipeline: &mut Pipeline<Fake, ReportRequest>) {
     // A life that does not end fails its test, and does not hold it up.
     let ended = tokio::time::timeout(Duration::from_secs(3600), pipeline.running.join_next()).await;
     pipeline.ended(ended.unwrap().unwrap()).await.unwrap();

@@ -2,7 +2,7 @@
 
 use clickhouse_io::report::examples::native_block;
 use clickhouse_io::report::{ColumnSet, Stretch};
-use report_writer::{GroupWriter, LineWriter, OddValue};
+use report_writer::{Cell, CsvOptions, GroupWriter, LineWriter, OddValue, TableColumn};
 use schemas::times::Moment;
 
 use super::*;
@@ -18,7 +18,7 @@ fn writer() -> Writer {
 }
 
 fn header() -> String {
-    String::from_utf8(writer().rows().header()).unwrap()
+    String::from_utf8(writer().begin()).unwrap()
 }
 
 /// Three hours, of which each has two rows.
@@ -44,7 +44,7 @@ type Pieces = Vec<Result<Option<Bytes>, QueryError>>;
 async fn rendered(answers: Vec<Pieces>) -> (Vec<(usize, Result<(), QueryError>)>, String) {
     let (parts, mut received) = mpsc::channel(10);
     let (progress, progressed) = watch::channel(Written::default());
-    let mut renderer = Renderer::new(writer(), parts, Tools::new(2), progress, Counter::default());
+    let mut renderer = Renderer::new(writer(), true, parts, Tools::new(2), progress, Counter::default());
     let (mut done, mut ends) = (0, Vec::new());
     for pieces in answers {
         let mut pieces = pieces.into_iter();
@@ -115,15 +115,19 @@ impl GroupWriter for Greedy {
         GROUPS_BYTES_MAX + 1
     }
 
-    fn lines(&self, _: &mut dyn FnMut(&[u8]) -> bool) {}
+    fn table(&self) -> Vec<TableColumn> {
+        Vec::new()
+    }
+
+    fn rows(&self, _: &mut dyn FnMut(&[Cell<'_>]) -> bool) {}
 }
 
 #[test]
 fn what_is_counted_beyond_memory_ends_after_the_stretch_that_it_grew_in() {
     let (parts, _received) = mpsc::channel(10);
     let (progress, _) = watch::channel(Written::default());
-    let greedy = Writer::Groups(Box::new(Greedy));
-    let mut renderer = Renderer::new(greedy, parts, Tools::new(2), progress, Counter::default());
+    let greedy = Writer::of_groups(Greedy, CsvOptions::default());
+    let mut renderer = Renderer::new(greedy, true, parts, Tools::new(2), progress, Counter::default());
     let mut pieces = vec![block(&[0, 1]), block(&[2])].into_iter();
     let (done, ended) = renderer.slice(&slice(), || pieces.next().unwrap_or(Ok(None)));
     assert!(done == 1 && ended.is_err() && renderer.is_too_large());

@@ -53,6 +53,8 @@ pub(crate) mod tests {
             requested_at: Moment::from_millis(1_793_600_000_000),
             receivers: vec!["admin@acme.example".to_owned()],
             barrier: Vec::new(),
+            byte_order_mark: false,
+            formula_guard: false,
         }
     }
 
@@ -72,7 +74,6 @@ pub(crate) mod tests {
         for (wrong, named) in [
             (made(ReportKind::Unknown, ReportFormat::Csv), "kind "),
             (made(events, ReportFormat::Unknown), "format "),
-            (made(events, ReportFormat::Parquet), "format Parquet "),
             (made(summary, ReportFormat::Ndjson), "format NDJSON "),
             (made(users, ReportFormat::Ndjson), "format NDJSON "),
             (ReportRequest { compression: Compression::Unknown, ..request() }, "compression "),
@@ -81,6 +82,9 @@ pub(crate) mod tests {
             (of_columns(&["user", "user"]), "columns has one twice: user"),
             (ReportRequest { kind: summary, ..of_columns(&["user"]) }, "columns "),
             (ReportRequest { format: ReportFormat::Ndjson, ..of_columns(&["user"]) }, "columns "),
+            (made(events, ReportFormat::Parquet), "compression gzip "),
+            (ReportRequest { formula_guard: true, ..made(events, ReportFormat::Ndjson) }, "formula_guard "),
+            (ReportRequest { byte_order_mark: true, ..made(summary, ReportFormat::Parquet) }, "byte_order_mark "),
             (filtered(ReportFilter { remote_networks: vec![-1], ..all() }), "remote_networks "),
             (filtered(ReportFilter { users: vec![-7], ..all() }), "users "),
             (filtered(ReportFilter { protocols: vec!["sctp".to_owned()], ..all() }), "protocols "),
@@ -96,7 +100,13 @@ pub(crate) mod tests {
             (summary, ReportFormat::Csv),
             (users, ReportFormat::Csv),
         ] {
-            assert!(check_request(&made(kind, format)).is_ok());
+            let asked = ReportRequest { byte_order_mark: format == ReportFormat::Csv, ..made(kind, format) };
+            assert!(check_request(&asked).is_ok());
+        }
+        for kind in [events, summary, users] {
+            for compression in [Compression::None, Compression::Zstd] {
+                assert!(check_request(&ReportRequest { compression, ..made(kind, ReportFormat::Parquet) }).is_ok());
+            }
         }
         assert!(check_request(&of_columns(&["event_id", "user"])).is_ok());
     }

@@ -2,8 +2,11 @@
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use schemas::report_request::{Compression, ReportFormat, ReportKind, ReportRequest};
+use report_writer::Packing;
+use schemas::report_request::{ReportFormat, ReportKind, ReportRequest};
 use schemas::times::Moment;
+
+use crate::pack::packing;
 
 /// `flowledger-acme-network-events-20261101T000000Z-20261102T000000Z.csv.gz`.
 pub(crate) fn file_name(request: &ReportRequest) -> String {
@@ -17,10 +20,10 @@ pub(crate) fn file_name(request: &ReportRequest) -> String {
         ReportFormat::Parquet => "parquet",
         ReportFormat::Csv | ReportFormat::Unknown => "csv",
     };
-    let packing = match request.compression {
-        Compression::Gzip => ".gz",
-        Compression::Zstd => ".zst",
-        Compression::None | Compression::Unknown => "",
+    let packing = match packing(request) {
+        Packing::Gzip => ".gz",
+        Packing::Zstd => ".zst",
+        Packing::Plain => "",
     };
     let (from, to) = (stamp(request.range_from), stamp(request.range_to));
     format!("flowledger-{}-{kind}-{from}-{to}.{format}{packing}", request.tenant)
@@ -48,6 +51,8 @@ fn stamp(moment: Moment) -> String {
 
 #[cfg(test)]
 mod tests {
+    use schemas::report_request::Compression;
+
     use super::*;
     use crate::stages::check_request::tests::request;
 
@@ -62,6 +67,8 @@ mod tests {
             (named(ReportKind::UserActivity, ReportFormat::Csv, Compression::Zstd), "000000Z.csv.zst"),
             (named(ReportKind::Events, ReportFormat::Ndjson, Compression::Gzip), "000000Z.ndjson.gz"),
             (named(ReportKind::Events, ReportFormat::Ndjson, Compression::Zstd), "000000Z.ndjson.zst"),
+            (named(ReportKind::Summary, ReportFormat::Parquet, Compression::None), "000000Z.parquet"),
+            (named(ReportKind::Events, ReportFormat::Parquet, Compression::Zstd), "000000Z.parquet"),
         ] {
             assert!(name.ends_with(end), "{name}");
         }

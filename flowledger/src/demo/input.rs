@@ -129,6 +129,8 @@ fn request(options: &DemoOptions, barrier: Vec<BarrierOffset>) -> ReportRequest 
         requested_at: Moment::now(),
         receivers: Vec::new(),
         barrier,
+        byte_order_mark: options.spreadsheet.byte_order_mark,
+        formula_guard: options.spreadsheet.formula_guard,
     }
 }
 

@@ -7,17 +7,22 @@
 mod options;
 mod print;
 mod schedule;
+mod verify;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
+use audit_log::Act;
 use futures_util::TryStreamExt;
 use kafka_io::Producer;
-use report_life::{Actor, FollowError, Journal, Phase, ReportState, SharedBook, barrier, follow, report_filter};
+use report_life::{
+    Actor, FollowError, Journal, Phase, ReportState, SharedBook, barrier, follow, manifest_key, report_filter,
+};
 use report_store::ReportStore;
 use report_writer::choose_writer;
 use schema_registry::Registry;
+use schemas::audit_event::AuditAction;
 use schemas::ids::ReportId;
 use schemas::report_event::{ReportEvent, ReportEventType};
 use schemas::report_request::ReportRequest;
@@ -30,6 +35,8 @@ use traffic_query::FilterError;
 
 pub(crate) use self::options::ReportCommand;
 use self::options::{NewOptions, SelectOptions};
+use self::verify::verify;
+use crate::audit;
 use crate::cli::CommonOptions;
 use crate::config::Config;
 
@@ -67,6 +74,7 @@ pub(crate) async fn run(command: ReportCommand) -> anyhow::Result<()> {
             let desk = Desk::open(&select).await?;
             let actor = Actor { account: select.actor(), address: None };
             let event = desk.found(&select, report)?.cancel(actor, Moment::now())?;
+            desk.note(audit::act(&select.tenant, &select.actor(), AuditAction::ReportCancelled).to(report)).await?;
             within(desk.journal().await?.append(&event)).await??;
             said("it ends as soon as an exporter sees it");
             Ok(())
@@ -75,6 +83,7 @@ pub(crate) async fn run(command: ReportCommand) -> anyhow::Result<()> {
             let desk = Desk::open(&select).await?;
             let request = desk.found(&select, report)?.ask_again(select.actor(), Moment::now())?;
             desk.within_limits(&select)?;
+            desk.note(audit::act(&select.tenant, &select.actor(), AuditAction::ReportRetried).to(report)).await?;
             within(desk.journal().await?.request_again(&request)).await??;
             // What is followed is not the end that it came to before.
             let asked_at = request.requested_at;
@@ -89,6 +98,13 @@ pub(crate) async fn run(command: ReportCommand) -> anyhow::Result<()> {
         ReportCommand::Download { select, report, output, force } => {
             let desk = Desk::open(&select).await?;
             desk.download(&select, report, output, force).await
+        }
+        ReportCommand::Manifest { select, report } => {
+            let desk = Desk::open(&select).await?;
+            desk.manifest(&select, report).await
+        }
+        ReportCommand::Verify { file, manifest } => {
+            tokio::task::spawn_blocking(move || verify(&file, &manifest)).await?
         }
     }
 }
@@ -122,6 +138,11 @@ impl Desk {
         Ok(opened.context("the registry does not answer")??)
     }
 
+    /// Before it is done.
+    async fn note(&self, act: Act) -> anyhow::Result<()> {
+        audit::note(&self.config, &self.registry, act).await
+    }
+
     fn found(&self, select: &SelectOptions, report: ReportId) -> anyhow::Result<ReportState> {
         self.book.get(&select.tenant, report).with_context(|| format!("{} has no report {report}", select.tenant))
     }
@@ -136,6 +157,8 @@ impl Desk {
         let mut request = request(select, new)?;
         self.within_limits(select)?;
         request.barrier = within(barrier(&self.config.kafka)).await??;
+        let act = audit::act(&select.tenant, &select.actor(), AuditAction::ReportRequested);
+        self.note(act.of_request(&request)).await?;
         within(self.journal().await?.request(&request)).await??;
         Ok(request.report_id)
     }
@@ -168,6 +191,14 @@ impl Desk {
         }
     }
 
+    async fn manifest(&self, select: &SelectOptions, report: ReportId) -> anyhow::Result<()> {
+        let state = self.found(select, report)?;
+        let key = state.object_key.with_context(|| format!("the report is {}: it has no file", state.phase.name()))?;
+        let store = ReportStore::open(&self.config.store)?;
+        let pieces: Vec<_> = store.read(&manifest_key(&key), None).await?.try_collect().await?;
+        Ok(crate::output::line(String::from_utf8(pieces.concat())?.trim_end())?)
+    }
+
     async fn download(
         &self,
         select: &SelectOptions,
@@ -185,6 +216,8 @@ impl Desk {
         ensure!(force || !output.exists(), "{} is there: --force replaces it", output.display());
         let store = ReportStore::open(&self.config.store)?;
         let mut stream = store.read(key, None).await?;
+        let act = audit::act(&select.tenant, &select.actor(), AuditAction::ReportDownloaded);
+        self.note(act.to(report).with("file", &name.to_string_lossy())).await?;
         // No file without its event.
         let event = ReportEvent {
             actor: Some(select.actor()),
@@ -227,6 +260,8 @@ fn request(select: &SelectOptions, new: NewOptions) -> anyhow::Result<ReportRequ
         requested_at: Moment::now(),
         receivers: new.receivers,
         barrier: Vec::new(),
+        byte_order_mark: new.spreadsheet.byte_order_mark,
+        formula_guard: new.spreadsheet.formula_guard,
     };
     choose_writer(&request).map_err(|reason| anyhow::anyhow!("--{reason}"))?;
     Ok(request)

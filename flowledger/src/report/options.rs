@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use schemas::ids::{ReportId, Tenant};
 
 use super::schedule::ScheduleCommand;
-use crate::cli::{Format, Kind, Packing};
+use crate::cli::{Format, Kind, Packing, SpreadsheetOptions};
 use crate::traffic::FilterOptions;
 
 #[derive(Debug, Subcommand)]
@@ -76,6 +76,23 @@ pub(crate) enum ReportCommand {
         #[arg(long)]
         force: bool,
     },
+    /// Print what a report's file is, and how complete: the manifest that lies beside it.
+    Manifest {
+        #[command(flatten)]
+        select: SelectOptions,
+        /// Its id.
+        #[arg(value_name = "REPORT")]
+        report: ReportId,
+    },
+    /// Hold a file against its manifest: size, SHA-256 and rows. Needs nothing else.
+    Verify {
+        /// The file, as it was downloaded.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Its manifest.
+        #[arg(value_name = "MANIFEST")]
+        manifest: PathBuf,
+    },
 }
 
 /// Whose reports, who asks, and how it is shown.
@@ -115,6 +132,8 @@ pub(crate) struct NewOptions {
     /// Its columns in this order, joined with commas, instead of the usual 26.
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub(crate) columns: Vec<String>,
+    #[command(flatten)]
+    pub(crate) spreadsheet: SpreadsheetOptions,
     /// Rows for denied attempts too.
     #[arg(long)]
     pub(crate) denied: bool,

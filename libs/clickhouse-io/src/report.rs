@@ -16,7 +16,7 @@ use schemas::times::Moment;
 use traffic_query::{Field, TrafficFilter};
 
 pub use columns::{Column, ColumnSet, ConnectionColumns};
-pub use plan::{Slice, Stretch, plan, recount};
+pub use plan::{Cut, Slice, Stretch, plan, recount};
 pub use read::read;
 
 use crate::traffic::condition::{END_TIME, condition};

@@ -6,7 +6,7 @@ mod engine_of_test;
 
 use clickhouse_io::ClickHouse;
 use clickhouse_io::copies::{self, Copy};
-use clickhouse_io::report::{ColumnSet, ReportQuery, plan, recount};
+use clickhouse_io::report::{ColumnSet, Cut, ReportQuery, plan, recount};
 use clickhouse_io::rollup::{self, Unit};
 use clickhouse_io::rows::{ConnectionRow, Source};
 use clickhouse_io::stored::{self, Stretch, Within};
@@ -79,7 +79,8 @@ async fn of_each_fact_the_first_row_stays_and_the_others_are_noted() {
         denied: true,
         columns: ColumnSet::ORDER,
     };
-    let slices = plan(&clickhouse, &query, 1_000).await.unwrap();
+    let cut = Cut { stretch_rows: 1_000, slice_rows: 1_000, slices_max: 1_000 };
+    let slices = plan(&clickhouse, &query, &cut).await.unwrap();
     assert_eq!(recount(&clickhouse, &query, &slices[0]).await.unwrap(), slices[0], "nothing was deleted");
     rollup::rebuild(&clickhouse, &acme(), everything(), |_, _| {}).await.unwrap();
 

@@ -5,7 +5,7 @@
 mod engine_of_test;
 
 use clickhouse_io::native::read::BlockReader;
-use clickhouse_io::report::{Column, ColumnSet, ConnectionColumns, ReportQuery, Slice, plan, read};
+use clickhouse_io::report::{Column, ColumnSet, ConnectionColumns, Cut, ReportQuery, Slice, plan, read};
 use clickhouse_io::rollup::Unit;
 use clickhouse_io::rows::{ConnectionRow, Source};
 use clickhouse_io::traffic::{self, Searched, recent, search};
@@ -94,7 +94,9 @@ async fn stored_events_come_back_as_they_were() {
     assert!(stored::highest_offsets(&clickhouse, "other").await.unwrap().is_empty());
 
     let query = everything();
-    let slices = plan(&clickhouse, &query, 3).await.unwrap();
+    // Each slice is one statement then.
+    let cut = Cut { stretch_rows: 3, slice_rows: 3, slices_max: u64::MAX };
+    let slices = plan(&clickhouse, &query, &cut).await.unwrap();
     assert_eq!(slices.iter().map(Slice::rows).sum::<u64>(), 7);
     assert!(slices.len() > 1, "{slices:?}");
     for slice in &slices {

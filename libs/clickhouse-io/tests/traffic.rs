@@ -9,7 +9,7 @@ mod traffic_of_test;
 use std::collections::BTreeSet;
 
 use clickhouse_io::native::read::BlockReader;
-use clickhouse_io::report::{self, ColumnSet, ConnectionColumns, ReportQuery};
+use clickhouse_io::report::{self, ColumnSet, ConnectionColumns, Cut, ReportQuery};
 use clickhouse_io::rollup::{MinuteColumns, MinuteCounts, MinuteKey};
 use clickhouse_io::rows::{ConnectionRow, Source};
 use clickhouse_io::traffic::{self, Line, Searched};
@@ -105,7 +105,9 @@ async fn reported(
     let (filter, columns) = (filter.clone(), ColumnSet::ORDER);
     let query = ReportQuery { tenant: tenant.clone(), filter, denied, columns };
     let mut ids = BTreeSet::new();
-    for slice in report::plan(clickhouse, &query, rows_max).await.unwrap() {
+    // Each slice is one statement then.
+    let cut = Cut { stretch_rows: rows_max, slice_rows: rows_max, slices_max: u64::MAX };
+    for slice in report::plan(clickhouse, &query, &cut).await.unwrap() {
         let (mut answer, mut pieces) = (report::read(clickhouse, &query, &slice).unwrap(), Vec::new());
         while let Some(piece) = answer.next().await.unwrap() {
             pieces.push(piece);

@@ -95,6 +95,16 @@ impl Producer {
         self.enqueue_patiently(out).await
     }
 
+    /// The same, to a partition of the caller's choice.
+    ///
+    /// # Errors
+    /// When the record is refused, or the producer cannot go on.
+    pub async fn enqueue_to(&self, partition: i32, record: OutRecord<'_>) -> Result<Acknowledgement, ProduceError> {
+        let mut out = FutureRecord::to(record.topic).key(record.key).payload(record.payload).partition(partition);
+        out.headers = record.owned_headers();
+        self.enqueue_patiently(out).await
+    }
+
     async fn enqueue_patiently(
         &self,
         mut waiting: FutureRecord<'_, [u8], [u8]>,

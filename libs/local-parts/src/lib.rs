@@ -8,6 +8,7 @@
 pub mod cache;
 mod checksum;
 mod child;
+mod data_tools;
 mod engine;
 pub mod fault_proxy;
 pub mod given;
@@ -43,6 +44,8 @@ pub enum Part {
     S3Proxy,
     /// aiosmtpd, a Python environment.
     MailServer,
+    /// pandas, polars, DuckDB and pyarrow: a folder of Python's packages.
+    DataTools,
 }
 
 /// Why a part cannot be had or does not run.
@@ -112,6 +115,7 @@ pub async fn ensure(part: Part, progress: &dyn Progress) -> Result<PathBuf, Part
         Part::ClickHouseLibrary => engine::ensure(progress).await,
         Part::S3Proxy => s3::ensure(progress).await,
         Part::MailServer => mail::ensure(progress).await,
+        Part::DataTools => data_tools::ensure(progress).await,
     }
 }
 

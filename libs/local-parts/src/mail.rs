@@ -37,17 +37,10 @@ pub struct Mail {
 
 /// The Python of an environment that has aiosmtpd.
 pub(crate) async fn ensure(progress: &dyn Progress) -> Result<PathBuf, PartError> {
-    tools::need(&["python3", "openssl"])?;
-    // An environment knows its place, so the packages alone are kept, and Python is told where.
+    tools::need(&["openssl"])?;
     cache::folder(&format!("aiosmtpd-{VERSION}"), async |folder| {
         progress.step("Mail server", "fetching");
-        let list = folder.join("requirements.txt");
-        std::fs::write(&list, REQUIREMENTS).map_err(PartError::system("a list of packages cannot be written"))?;
-        let mut command = Command::new("python3");
-        command.args(["-m", "pip", "install", "--quiet", "--require-hashes", "--only-binary", ":all:"]);
-        command.args(["--disable-pip-version-check", "--root-user-action", "ignore"]);
-        command.args(["--target", "packages", "-r"]).arg(&list).current_dir(folder);
-        tools::run("fetching the mail server by pip", &mut command).await.map(drop)
+        tools::install_python_packages("fetching the mail server by pip", REQUIREMENTS, folder).await
     })
     .await
 }
@@ -67,7 +60,7 @@ impl MailServer {
         std::fs::write(&script, SCRIPT).map_err(PartError::system("the mail server's script cannot be written"))?;
         let password: String = rand::rng().sample_iter(Alphanumeric).take(24).map(char::from).collect();
         let environment = [
-            ("PYTHONPATH", parts.join("packages").display().to_string()),
+            ("PYTHONPATH", parts.join(tools::PYTHON_PACKAGES).display().to_string()),
             ("MAIL_USER", USER.to_owned()),
             ("MAIL_PASSWORD", password.clone()),
         ];

@@ -51,6 +51,22 @@ pub(crate) async fn run(action: &str, command: &mut Command) -> Result<String, P
     Err(PartError::Fetch { action: action.to_owned(), reason })
 }
 
+/// Where [`install_python_packages`] puts them.
+pub(crate) const PYTHON_PACKAGES: &str = "packages";
+
+/// Installs packages, pinned by version and hash, below `folder`. An environment knows its place, so the packages alone are kept, and
+/// Python is told where.
+pub(crate) async fn install_python_packages(action: &str, requirements: &str, folder: &Path) -> Result<(), PartError> {
+    need(&["python3"])?;
+    let list = folder.join("requirements.txt");
+    std::fs::write(&list, requirements).map_err(PartError::system("a list of packages cannot be written"))?;
+    let mut command = Command::new("python3");
+    command.args(["-m", "pip", "install", "--quiet", "--require-hashes", "--only-binary", ":all:"]);
+    command.args(["--disable-pip-version-check", "--root-user-action", "ignore"]);
+    command.args(["--target", PYTHON_PACKAGES, "-r"]).arg(&list).current_dir(folder);
+    run(action, &mut command).await.map(drop)
+}
+
 /// Copies one artifact of Maven's repository to `folder`. Maven resumes a download that was cut.
 pub(crate) async fn copy_artifact(
     part: &str,

@@ -105,12 +105,18 @@ impl SharedBook {
     pub async fn wait_for(&self, id: ReportId, wanted: impl Fn(&ReportState) -> bool) -> ReportState {
         let mut changes = self.changes();
         loop {
-            if let Some(state) = self.of_any_tenant(id).filter(&wanted) {
+            if let Some(state) = self.where_it_is(id, &wanted) {
                 return state;
             }
             // Changes that were missed are looked after as well; the sender lives as long as `self`.
             while matches!(changes.recv().await, Ok((_, changed)) if changed != id) {}
         }
+    }
+
+    /// Many wait, and few see what they want: only then it is copied.
+    fn where_it_is(&self, id: ReportId, wanted: impl Fn(&ReportState) -> bool) -> Option<ReportState> {
+        let reports = self.reports.read().unwrap_or_else(PoisonError::into_inner);
+        reports.get(&id).filter(|state| wanted(state)).cloned()
     }
 
     /// Waits until everything that lay on the topic at the start is in the book.

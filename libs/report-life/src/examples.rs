@@ -20,5 +20,7 @@ pub(crate) fn request() -> ReportRequest {
         requested_at: Moment::FIRST,
         receivers: Vec::new(),
         barrier: Vec::new(),
+        byte_order_mark: false,
+        formula_guard: false,
     }
 }

@@ -10,7 +10,9 @@ mod filter;
 mod follow;
 mod journal;
 mod limits;
+mod manifest;
 mod pace;
+mod plan;
 mod state;
 mod wish;
 
@@ -20,6 +22,8 @@ pub use filter::{report_filter, traffic_filter};
 pub use follow::{FollowError, follow_topic};
 pub use journal::{Journal, JournalError};
 pub use limits::{Limits, OverLimit, Spent, Usage};
+pub use manifest::{Manifest, ManifestFile, ManifestRange, manifest_key};
 pub use pace::Pace;
+pub use plan::{Plan, SliceDone};
 pub use state::{Phase, ReportState};
 pub use wish::{Actor, NotNow};

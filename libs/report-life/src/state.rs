@@ -1,6 +1,7 @@
 //! The fold of one report's events.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use schemas::ids::{ReportId, Tenant};
 use schemas::report_event::{ReportEvent, ReportEventType};
@@ -9,6 +10,7 @@ use schemas::times::Moment;
 
 use crate::limits::Spent;
 use crate::pace::Pace;
+use crate::plan::Plan;
 
 /// How far a report is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -88,6 +90,8 @@ pub struct ReportState {
     pub slices: i64,
     /// Slices of the plan.
     pub slices_expected: Option<i64>,
+    /// The plan of the attempt, where its slices are made by whoever takes them; gone with its end.
+    pub plan: Option<Arc<Plan>>,
     /// How fast rows are written.
     pub pace: Pace,
     /// Bytes handed to the store so far.
@@ -126,6 +130,7 @@ impl ReportState {
             rows_expected: None,
             slices: 0,
             slices_expected: None,
+            plan: None,
             pace: Pace::default(),
             size_bytes: 0,
             object_key: None,
@@ -167,8 +172,15 @@ impl ReportState {
                 state.attempt = event.attempt.unwrap_or(state.attempt.saturating_add(1));
                 (state.rows, state.slices, state.size_bytes) = (0, 0, 0);
                 (state.rows_expected, state.slices_expected) = (event.rows_expected, event.slices_expected);
-                state.pace = Pace::begun(event.at);
+                (state.plan, state.pace) = (None, Pace::begun(event.at));
             }),
+            // Of two who believe that the attempt is theirs the first counts.
+            ReportEventType::Planned => self.goes_on(Phase::Running, |state| {
+                state.plan = state.plan.take().or_else(|| Plan::of(event).map(Arc::new));
+            }),
+            ReportEventType::SliceProgressed => self.of_plan(event, Plan::progressed),
+            ReportEventType::SliceDone => self.of_plan(event, Plan::done),
+            ReportEventType::SliceFailed => self.of_plan(event, Plan::failed),
             ReportEventType::Progressed => self.goes_on(Phase::Running, |state| {
                 state.count(event);
                 state.pace.tell(event.at, state.rows);
@@ -213,6 +225,15 @@ impl ReportState {
         }
     }
 
+    fn of_plan(&mut self, event: &ReportEvent, change: impl FnOnce(&mut Plan, &ReportEvent)) {
+        let Some(plan) = &mut self.plan else { return };
+        let plan = Arc::make_mut(plan);
+        change(plan, event);
+        self.slices = plan.slices_done();
+        (self.rows, self.size_bytes) = plan.written();
+        self.pace.tell(event.at, self.rows);
+    }
+
     fn count(&mut self, event: &ReportEvent) {
         self.rows = event.rows.unwrap_or(self.rows);
         self.slices = event.slices.unwrap_or(self.slices);
@@ -225,7 +246,7 @@ impl ReportState {
         if self.phase.is_final() {
             return;
         }
-        (self.phase, self.cancel_requested) = (phase, false);
+        (self.phase, self.cancel_requested, self.plan) = (phase, false, None);
         self.count(event);
         self.ended_at = Some(event.at);
         self.reason.clone_from(&event.reason);
@@ -336,6 +357,71 @@ mod tests {
         assert_eq!(state.phase, Phase::Running);
     }
 
+    /// An event of attempt 1 about a slice of `upload`.
+    fn of_slice(event_type: ReportEventType, upload: &str, slice: i32, rows: i64) -> ReportEvent {
+        ReportEvent {
+            attempt: Some(1),
+            upload_id: Some(upload.to_owned()),
+            encoder_version: Some(1),
+            slices_expected: Some(3),
+            slice: Some(slice),
+            rows: Some(rows),
+            size_bytes: Some(rows * 10),
+            staged_key: Some(format!("{upload}-{rows}")),
+            staged_bytes: Some(rows * 10),
+            ..event(event_type)
+        }
+    }
+
+    #[test]
+    fn slices_are_folded_whoever_makes_them_and_the_first_maker_counts() {
+        use ReportEventType::{Planned, SliceDone, SliceFailed, SliceProgressed};
+        let mut state = folded(&[]);
+        state.apply(&ReportEvent { attempt: Some(1), ..event(ReportEventType::Started) });
+        // Nobody has planned: nothing is known of slices.
+        state.apply(&of_slice(SliceDone, "a", 0, 5));
+        state.apply(&of_slice(Planned, "a", 0, 0));
+        state.apply(&of_slice(Planned, "b", 0, 0));
+        for event in [
+            of_slice(SliceProgressed, "a", 0, 5),
+            of_slice(SliceProgressed, "a", 1, 1),
+            of_slice(SliceDone, "a", 0, 7),
+            of_slice(SliceDone, "a", 0, 8),
+            of_slice(SliceProgressed, "a", 0, 4),
+            of_slice(SliceFailed, "a", 0, 4),
+            of_slice(SliceDone, "b", 1, 9),
+            of_slice(SliceDone, "a", 3, 9),
+            of_slice(SliceDone, "a", -1, 9),
+        ] {
+            state.apply(&event);
+        }
+        assert_eq!((state.rows, state.size_bytes, state.slices), (8, 80, 1));
+        let plan = state.plan.clone().unwrap();
+        assert!(
+            plan.upload_id == "a" && plan.has(0) && !plan.has(1) && plan.stored().is_none() && plan.failed.is_none()
+        );
+        state.apply(&of_slice(SliceDone, "a", 2, 1));
+        state.apply(&of_slice(SliceDone, "a", 1, 2));
+        let stored = state.plan.as_ref().unwrap().stored().unwrap();
+        let keys: Vec<_> = stored.iter().map(|it| it.staged_key.as_deref().unwrap()).collect();
+        assert_eq!(keys, ["a-7", "a-2", "a-1"]);
+        // Another attempt begins: what the last one's makers say is not taken.
+        state.apply(&ReportEvent { attempt: Some(2), ..event(ReportEventType::Started) });
+        assert!(state.plan.is_none());
+        state.apply(&of_slice(Planned, "a", 0, 0));
+        assert!(state.plan.is_none() && state.rows == 0);
+    }
+
+    #[test]
+    fn slice_that_cannot_be_made_is_told_with_its_reason() {
+        let mut state = folded(&[ReportEventType::Started]);
+        state.apply(&of_slice(ReportEventType::Planned, "a", 0, 0));
+        state.apply(&of_slice(ReportEventType::SliceFailed, "a", 1, 0));
+        assert_eq!(state.plan.as_ref().unwrap().failed.as_deref(), Some("no space"));
+        state.apply(&event(ReportEventType::Failed));
+        assert!(state.plan.is_none());
+    }
+
     fn types() -> impl Strategy<Value = ReportEventType> {
         use ReportEventType as T;
         prop::sample::select(vec![
@@ -352,6 +438,10 @@ mod tests {
             T::Retried,
             T::Downloaded,
             T::Expired,
+            T::Planned,
+            T::SliceProgressed,
+            T::SliceDone,
+            T::SliceFailed,
         ])
     }
 
@@ -367,6 +457,7 @@ mod tests {
             prop_assert!(!state.cancel_requested || !state.phase.is_final());
             prop_assert_eq!(state.object_key.is_some(), state.phase == Phase::Completed);
             prop_assert_eq!(state.ended_at.is_some(), state.phase.is_final());
+            prop_assert!(state.plan.is_none() || !state.phase.is_final());
         }
     }
 }

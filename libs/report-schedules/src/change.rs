@@ -149,6 +149,8 @@ pub(crate) mod tests {
             requested_at: at(1),
             receivers: vec!["admin@acme.example".to_owned()],
             barrier: Vec::new(),
+            byte_order_mark: false,
+            formula_guard: false,
         };
         let when = Some("weekly on monday at 06:00".to_owned());
         Saved { name: "Every week".to_owned(), range: "last week".to_owned(), when, request }

@@ -2,8 +2,13 @@
 //!
 //! A file comes as a multipart upload and is visible only when it is whole. Neither memory nor disk ever holds one: at most a
 //! few parts wait. Outages of a minute and more are waited out.
+//!
+//! One that several writers make together is cut into slices, each of which owns numbers of the upload's parts; what is too small for
+//! a part, and everything where a store knows no such numbers, is an object beside it until the slices are joined.
 
 mod config;
+mod numbered;
+mod slices;
 mod upload;
 
 use std::ops::Range;
@@ -17,9 +22,13 @@ use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt, RetryConfig};
 use secrecy::ExposeSecret;
+use sha2::{Digest, Sha256};
 
 pub use config::StoreConfig;
+pub use slices::{PartNumbers, SLICES_MAX, SliceUpload};
 pub use upload::Upload;
+
+use crate::numbered::NumberedParts;
 
 /// How long a store that is away is waited for within one request.
 const RETRY_MAX: Duration = Duration::from_secs(180);
@@ -36,6 +45,9 @@ pub enum StoreError {
     /// A key that leads out of the store, or is empty.
     #[error("not a key of the store")]
     BadKey,
+    /// An upload that will never become a file: it is gone, or its parts are not those that were told of.
+    #[error("the upload cannot be finished: {0}")]
+    Broken(String),
     /// Anything else; trying again may help.
     #[error("store: {action}: {reason}")]
     Failed {
@@ -50,12 +62,14 @@ impl StoreError {
     fn during(action: &'static str) -> impl FnOnce(object_store::Error) -> Self {
         move |error| match error {
             object_store::Error::NotFound { path, .. } => Self::NotFound(path),
-            other => {
-                let text = other.to_string();
-                Self::Failed { action, reason: text.chars().filter(|char| !char.is_control()).take(300).collect() }
-            }
+            other => Self::Failed { action, reason: brief(&other.to_string()) },
         }
     }
+}
+
+/// The beginning of what a store said.
+fn brief(text: &str) -> String {
+    text.chars().filter(|char| !char.is_control()).take(300).collect()
 }
 
 /// A file's bytes as they come.
@@ -65,6 +79,8 @@ pub type FileStream = BoxStream<'static, Result<Bytes, StoreError>>;
 #[derive(Clone)]
 pub struct ReportStore {
     store: Arc<dyn ObjectStore>,
+    /// Where the store knows numbers of parts.
+    numbered: Option<NumberedParts>,
     prefix: Path,
 }
 
@@ -78,7 +94,7 @@ impl ReportStore {
         if let Some(folder) = config.url.strip_prefix("file://") {
             std::fs::create_dir_all(folder).map_err(|error| wrong(format!("folder {folder}: {error}")))?;
             let store = LocalFileSystem::new_with_prefix(folder).map_err(|error| wrong(error.to_string()))?;
-            return Ok(Self { store: Arc::new(store), prefix: Path::default() });
+            return Ok(Self { store: Arc::new(store), numbered: None, prefix: Path::default() });
         }
         let place =
             config.url.strip_prefix("s3://").ok_or_else(|| wrong("url is neither file:// nor s3://".to_owned()))?;
@@ -97,9 +113,10 @@ impl ReportStore {
         if let (Some(key), Some(secret)) = (&config.access_key, &config.secret_key) {
             builder = builder.with_access_key_id(key).with_secret_access_key(secret.expose_secret());
         }
-        let store = builder.build().map_err(|error| wrong(error.to_string()))?;
+        let store = Arc::new(builder.build().map_err(|error| wrong(error.to_string()))?);
         let prefix = Path::parse(prefix.trim_matches('/')).map_err(|_| StoreError::BadKey)?;
-        Ok(Self { store: Arc::new(store), prefix })
+        let numbered = Some(NumberedParts::new(Arc::clone(&store))?);
+        Ok(Self { store, numbered, prefix })
     }
 
     fn path(&self, key: &str) -> Result<Path, StoreError> {
@@ -118,6 +135,28 @@ impl ReportStore {
         let path = self.path(key)?;
         let upload = self.store.put_multipart(&path).await.map_err(StoreError::during("beginning an upload"))?;
         Ok(Upload::new(Arc::clone(&self.store), path, upload))
+    }
+
+    /// Writes a small file, whole.
+    ///
+    /// # Errors
+    /// When the store refuses or stays away.
+    pub async fn put(&self, key: &str, bytes: Bytes) -> Result<(), StoreError> {
+        let path = self.path(key)?;
+        self.store.put(&path, bytes.into()).await.map(drop).map_err(StoreError::during("writing a file"))
+    }
+
+    /// Size, bytes, and SHA-256, hexadecimal, of what the store gives back.
+    ///
+    /// # Errors
+    /// When it is not there, or the store does not answer.
+    pub async fn digest(&self, key: &str) -> Result<(u64, String), StoreError> {
+        let (mut size_bytes, mut digest, mut pieces) = (0, Sha256::new(), self.read(key, None).await?);
+        while let Some(piece) = pieces.try_next().await? {
+            size_bytes += piece.len() as u64;
+            digest.update(&piece);
+        }
+        Ok((size_bytes, digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()))
     }
 
     /// Size of a file, bytes.

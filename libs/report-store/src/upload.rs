@@ -10,11 +10,11 @@ use tokio::task::JoinSet;
 use crate::StoreError;
 
 /// Size of the first parts, bytes.
-const PART_MIN: usize = 8 << 20;
+pub(crate) const PART_MIN: usize = 8 << 20;
 /// After so many parts of one size the next ones are twice as large: ten thousand parts hold more than five TiB.
 const PARTS_OF_ONE_SIZE: usize = 1_000;
 /// Parts that are on their way at once.
-const PARTS_RUNNING: usize = 2;
+pub(crate) const PARTS_RUNNING: usize = 2;
 
 /// A file that is not visible yet. Dropped before it is finished or aborted it leaves its parts to the store's clean-up rule.
 pub struct Upload {

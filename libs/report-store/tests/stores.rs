@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use local_parts::{S3, Silent, given};
-use report_store::{ReportStore, StoreConfig, StoreError};
+use report_store::{PartNumbers, ReportStore, StoreConfig, StoreError};
+use schemas::report_slice::StoredSlice;
 
 /// Larger than one part, and no multiple of it.
 const SIZE: usize = (17 << 20) + 3;
@@ -52,9 +53,93 @@ async fn assert_whole_or_not_there(store: &ReportStore) {
         assert!(matches!(store.size(key).await, Err(StoreError::NotFound(_))));
         assert!(listed("reports/acme/1").await.is_empty());
     }
+    store.put(key, b"abc".to_vec().into()).await.unwrap();
+    let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    assert_eq!(store.digest(key).await.unwrap(), (3, abc.to_owned()));
+    store.delete(key).await.unwrap();
+    assert!(matches!(store.digest(key).await, Err(StoreError::NotFound(_))));
     for key in ["", "../secret", "a/../../b"] {
         assert!(store.delete(key).await.is_err(), "{key}");
         assert!(store.size(key).await.is_err(), "{key}");
+    }
+}
+
+async fn slice(store: &ReportStore, key: &str, id: &str, place: (usize, usize), bytes: &[u8]) -> StoredSlice {
+    let (number, numbers) = (i32::try_from(place.0).unwrap(), PartNumbers::of(place.0, place.1));
+    let mut slice = store.begin_slice(key, id, number, numbers).await.unwrap();
+    for piece in bytes.chunks(700_000) {
+        slice.write(piece).await.unwrap();
+    }
+    assert_eq!(slice.size_bytes(), bytes.len() as u64);
+    slice.finish().await.unwrap()
+}
+
+/// Slices of all sizes, made in any order, are one file.
+async fn assert_slices_are_joined(store: &ReportStore, knows_numbers: bool) {
+    const MIB: usize = 1 << 20;
+    let key = "reports/acme/4/1/file.csv";
+    for (round, sizes) in [
+        &[1_000, 3 * MIB, 4 * MIB, 12 * MIB, 45 * MIB, 6 * MIB, 2 * MIB, 10 * MIB, 100][..],
+        &[10 * MIB - 1, 13 * MIB + 5],
+        &[7, 8, 9],
+        &[5 * MIB, 0, 5 * MIB],
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let ends: Vec<usize> = sizes
+            .iter()
+            .scan(0, |end, size| {
+                *end += size;
+                Some(*end)
+            })
+            .collect();
+        let total = *ends.last().unwrap();
+        let id = store.begin_slices(key).await.unwrap();
+        let mut slices = vec![StoredSlice::default(); sizes.len()];
+        for place in (0..sizes.len()).rev() {
+            let content = bytes(ends[place] - sizes[place], ends[place]);
+            slices[place] = slice(store, key, &id, (place, sizes.len()), &content).await;
+        }
+        // One more that nobody names, as of a process that was killed.
+        slice(store, key, &id, (0, sizes.len()), &bytes(0, sizes[0])).await;
+        assert!(matches!(store.size(key).await, Err(StoreError::NotFound(_))));
+        assert_eq!(store.open_uploads(key).await.unwrap(), usize::from(knows_numbers));
+        // The second one, whose answer was lost, finds it there.
+        for _ in 0..2 {
+            assert_eq!(store.join(key, &id, &slices).await.unwrap(), total as u64, "round {round}");
+        }
+        assert!(read(store, key, None).await == bytes(0, total), "round {round}");
+        assert_eq!(store.open_uploads(key).await.unwrap(), 0);
+        for left in store.list("reports/acme/4").await.unwrap() {
+            store.delete(&left).await.unwrap();
+        }
+    }
+    let id = store.begin_slices(key).await.unwrap();
+    let mut slices = vec![slice(store, key, &id, (0, 2), &bytes(0, 20 * MIB)).await];
+    slices.push(slice(store, key, &id, (1, 2), &bytes(0, 9)).await);
+    if knows_numbers {
+        // A late writer with other content: what was told of is gone, and the file will not be made of both.
+        slice(store, key, &id, (0, 2), &bytes(1, 20 * MIB)).await;
+    } else {
+        store.delete(slices[0].staged_key.as_ref().unwrap()).await.unwrap();
+    }
+    let joined = store.join(key, &id, &slices).await;
+    assert!(matches!(joined, Err(StoreError::Broken(_))), "{joined:?}");
+    store.abort_uploads(key).await.unwrap();
+    assert_eq!(store.open_uploads(key).await.unwrap(), 0);
+    assert!(matches!(store.size(key).await, Err(StoreError::NotFound(_))));
+    if knows_numbers {
+        let (id, other) = (store.begin_slices(key).await.unwrap(), store.begin_slices("reports/acme/5/file.csv").await);
+        slice(store, key, &id, (0, 2), &bytes(0, 20 * MIB)).await;
+        store.abort_uploads(key).await.unwrap();
+        let joined = store.join(key, &id, &slices).await;
+        assert!(matches!(joined, Err(StoreError::Broken(_))), "{joined:?}");
+        assert_eq!(store.open_uploads("reports/acme/5/file.csv").await.unwrap(), 1, "{other:?} is another file's");
+        store.abort_uploads("reports/acme/5/file.csv").await.unwrap();
+    }
+    for left in store.list("reports/acme/4").await.unwrap() {
+        store.delete(&left).await.unwrap();
     }
 }
 
@@ -62,7 +147,9 @@ async fn assert_whole_or_not_there(store: &ReportStore) {
 async fn folder_shows_whole_files_only() {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("file://{}", folder.path().display());
-    assert_whole_or_not_there(&ReportStore::open(&StoreConfig { url, ..StoreConfig::default() }).unwrap()).await;
+    let store = ReportStore::open(&StoreConfig { url, ..StoreConfig::default() }).unwrap();
+    assert_whole_or_not_there(&store).await;
+    assert_slices_are_joined(&store, false).await;
 }
 
 fn config(endpoint: String, bucket: &str, key: &str, secret: &str) -> StoreConfig {
@@ -87,7 +174,9 @@ async fn s3_shows_whole_files_only_and_refuses_a_wrong_key() {
             (Some(s3), config)
         }
     };
-    assert_whole_or_not_there(&ReportStore::open(&right).unwrap()).await;
+    let store = ReportStore::open(&right).unwrap();
+    assert_whole_or_not_there(&store).await;
+    assert_slices_are_joined(&store, true).await;
     let wrong = StoreConfig { secret_key: Some("not the secret".to_owned().into()), ..right };
     let Err(error) = ReportStore::open(&wrong).unwrap().begin("reports/x").await else { panic!("let in") };
     assert!(!error.to_string().contains("not the secret"), "{error}");

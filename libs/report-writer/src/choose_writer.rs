@@ -1,52 +1,89 @@
-//! What makes a file's lines of rows, by kind and format.
+//! What makes a request's file, by kind and format, or why none can be made.
 
-use schemas::report_request::{ReportFormat, ReportKind, ReportRequest};
+use schemas::report_request::{Compression, ReportFormat, ReportKind, ReportRequest};
 
-use crate::{CsvOptions, CsvWriter, EventColumn, GroupWriter, LineWriter, NdjsonWriter, SummaryWriter, UsersWriter};
-
-/// Makes lines of rows as they come, or of groups at the end.
-pub enum Writer {
-    /// Lines, in the order of the rows.
-    Lines(Box<dyn LineWriter>),
-    /// Lines of groups, once all rows were seen.
-    Groups(Box<dyn GroupWriter>),
-}
-
-impl Writer {
-    /// What makes a line, or a record, of each row.
-    #[inline]
-    pub fn rows(&mut self) -> &mut dyn LineWriter {
-        match self {
-            Self::Lines(lines) => &mut **lines,
-            Self::Groups(groups) => &mut **groups,
-        }
-    }
-}
+use crate::line::{Date, Line, TIME};
+use crate::table::{EventTable, ParquetFile, SortedBy, TableError, TableFacts};
+use crate::writer::Writer;
+use crate::{CsvOptions, CsvWriter, EventColumn, GroupWriter, NdjsonWriter, SummaryWriter, UsersWriter};
 
 /// The writer of a request.
 ///
 /// # Errors
 /// In words for an admin, which begin with the field's name: what of the request cannot be made.
 pub fn choose_writer(request: &ReportRequest) -> Result<Writer, String> {
-    let options = CsvOptions::default();
+    let options = csv_options(request)?;
     let columns = chosen_columns(request)?;
+    if request.format == ReportFormat::Parquet && request.compression == Compression::Gzip {
+        return Err("compression gzip goes around no Parquet file, which is packed inside".to_owned());
+    }
+    let of_table = |error: TableError| format!("format {error}");
     match (request.kind, request.format) {
         (ReportKind::Unknown, _) => Err("kind is not known to this exporter".to_owned()),
         (_, ReportFormat::Unknown) => Err("format is not known to this exporter".to_owned()),
-        (_, ReportFormat::Parquet) => Err("format Parquet is not made yet; CSV and NDJSON are".to_owned()),
         (ReportKind::Summary | ReportKind::UserActivity, ReportFormat::Ndjson) => {
-            Err("format NDJSON is one of network events; this kind is made as CSV".to_owned())
+            Err("format NDJSON is one of network events; this kind is made as CSV and Parquet".to_owned())
         }
-        (ReportKind::Events, ReportFormat::Csv) => Ok(Writer::Lines(Box::new(CsvWriter::new(options, &columns)))),
-        (ReportKind::Events, ReportFormat::Ndjson) => Ok(Writer::Lines(Box::<NdjsonWriter>::default())),
-        (ReportKind::Summary, ReportFormat::Csv) => Ok(Writer::Groups(Box::new(SummaryWriter::new(options)))),
-        (ReportKind::UserActivity, ReportFormat::Csv) => Ok(Writer::Groups(Box::new(UsersWriter::new(options)))),
+        (ReportKind::Events, ReportFormat::Csv) => Ok(Writer::of_lines(CsvWriter::new(options, &columns))),
+        (ReportKind::Events, ReportFormat::Ndjson) => Ok(Writer::of_lines(NdjsonWriter::default())),
+        (ReportKind::Events, ReportFormat::Parquet) => {
+            let always_ended = request.filter.statuses == ["NORMAL"] && !request.filter.denied;
+            EventTable::new(&columns, always_ended, said(request)).map(Writer::of_table).map_err(of_table)
+        }
+        (ReportKind::Summary, ReportFormat::Csv) => Ok(Writer::of_groups(SummaryWriter::default(), options)),
+        (ReportKind::UserActivity, ReportFormat::Csv) => Ok(Writer::of_groups(UsersWriter::default(), options)),
+        (ReportKind::Summary, ReportFormat::Parquet) => {
+            group_table(SummaryWriter::default(), request).map_err(of_table)
+        }
+        (ReportKind::UserActivity, ReportFormat::Parquet) => {
+            group_table(UsersWriter::default(), request).map_err(of_table)
+        }
     }
 }
 
+fn csv_options(request: &ReportRequest) -> Result<CsvOptions, String> {
+    let options = CsvOptions { formula_guard: request.formula_guard, byte_order_mark: request.byte_order_mark };
+    let asked = [("formula_guard", options.formula_guard), ("byte_order_mark", options.byte_order_mark)];
+    match asked.into_iter().find(|(_, is_asked)| *is_asked && request.format != ReportFormat::Csv) {
+        Some((name, _)) => Err(format!("{name} is one of CSV only")),
+        None => Ok(options),
+    }
+}
+
+/// What a file says of itself. Nothing of when it was made: the same rows are the same bytes.
+fn said(request: &ReportRequest) -> Vec<(&'static str, String)> {
+    let kind = match request.kind {
+        ReportKind::Summary => "summary",
+        ReportKind::UserActivity => "users",
+        ReportKind::Events | ReportKind::Unknown => "events",
+    };
+    let time = |micros: i64| {
+        let mut line = Line::default();
+        line.begin(2 * TIME);
+        line.rfc3339_time(&mut Date::default(), micros.max(0).unsigned_abs());
+        String::from_utf8_lossy(line.bytes()).into_owned()
+    };
+    vec![
+        ("tenant", request.tenant.to_string()),
+        ("kind", kind.to_owned()),
+        ("from", time(request.range_from.as_micros())),
+        ("to", time(request.range_to.as_micros())),
+        ("version", env!("CARGO_PKG_VERSION").to_owned()),
+    ]
+}
+
+fn group_table(groups: impl GroupWriter + 'static, request: &ReportRequest) -> Result<Writer, TableError> {
+    let most = SortedBy { name: "total_connections", is_descending: true };
+    let id = groups.id().map(|name| SortedBy { name, is_descending: false });
+    let facts = TableFacts { sorted_by: [Some(most), id].into_iter().flatten().collect(), said: said(request) };
+    let file = ParquetFile::new(&groups.table(), facts)?;
+    Ok(Writer::of_group_table(groups, file))
+}
+
 fn chosen_columns(request: &ReportRequest) -> Result<Vec<EventColumn>, String> {
-    if !request.columns.is_empty() && (request.kind, request.format) != (ReportKind::Events, ReportFormat::Csv) {
-        return Err("columns can be chosen of network events as CSV only".to_owned());
+    let has_columns = request.kind == ReportKind::Events && request.format != ReportFormat::Ndjson;
+    if !request.columns.is_empty() && !has_columns {
+        return Err("columns can be chosen of network events as CSV or Parquet only".to_owned());
     }
     let mut columns = Vec::new();
     for name in &request.columns {

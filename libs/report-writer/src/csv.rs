@@ -1,6 +1,5 @@
 //! The network events report as CSV: the contract's 26 columns in the contract's bytes, or those that were chosen.
 
-use clickhouse_io::connection_id::PackedId;
 use clickhouse_io::native::Optional;
 use clickhouse_io::report::{Column, ColumnSet, ConnectionColumns};
 
@@ -8,7 +7,7 @@ use crate::cells::{Cells, needs_quotes, push_cell};
 use crate::event_column::EventColumn;
 use crate::line::{ADDRESS_MAX, Date, Line, NUMBER_MAX, TIME};
 use crate::row::{self, AskedNames};
-use crate::{LineWriter, OddValue};
+use crate::{LineWriter, OddValue, ids};
 
 /// What a line takes beside texts and relays, with all columns: each with a comma.
 const FIXED_MAX: usize = 2 * (TIME + 1)
@@ -16,8 +15,8 @@ const FIXED_MAX: usize = 2 * (TIME + 1)
     + 2 * (ADDRESS_MAX + 1)
     + "icmp,CONNECTION_FAILED,,,,,,\n".len()
     + FURTHER_MAX;
-/// Path, connection id of two numbers, event id.
-const FURTHER_MAX: usize = "direct,".len() + 2 * (NUMBER_MAX + 1) + 37;
+/// Path, ids, time of the event.
+const FURTHER_MAX: usize = "direct,".len() + ids::IDS_MAX + 2 + TIME + 1;
 /// What a relay takes beside its name.
 const RELAY_MAX: usize = ADDRESS_MAX + 1 + NUMBER_MAX + 1;
 
@@ -26,6 +25,15 @@ const RELAY_MAX: usize = ADDRESS_MAX + 1 + NUMBER_MAX + 1;
 pub struct CsvOptions {
     /// An apostrophe before texts that a spreadsheet would take for a formula.
     pub formula_guard: bool,
+    /// The mark of UTF-8 at the very beginning, by which spreadsheets know it.
+    pub byte_order_mark: bool,
+}
+
+impl CsvOptions {
+    /// What stands before the header.
+    pub(crate) fn mark(self) -> &'static [u8] {
+        if self.byte_order_mark { "\u{feff}".as_bytes() } else { b"" }
+    }
 }
 
 /// Writes lines of blocks; keeps its buffers from block to block.
@@ -149,7 +157,7 @@ impl LineWriter for CsvWriter {
 
     fn header(&self) -> Vec<u8> {
         let names: Vec<&str> = self.event_columns().iter().map(|column| column.name()).collect();
-        format!("{}\n", names.join(",")).into_bytes()
+        [self.options.mark(), names.join(",").as_bytes(), b"\n"].concat()
     }
 
     fn block(&mut self, columns: &ConnectionColumns<'_>) {
@@ -253,6 +261,10 @@ impl CsvRow<'_> {
             EventColumn::ErrorMessage => self.line.cell(&texts.error_message, columns.error_message.place(row)),
             EventColumn::ConnectionId => self.connection_id()?,
             EventColumn::EventId => self.event_id()?,
+            EventColumn::EventTime => {
+                self.line.time(self.end_date, row::end(columns, row)?);
+                self.line.byte(b',');
+            }
         }
         Ok(())
     }
@@ -338,46 +350,15 @@ impl CsvRow<'_> {
     }
 
     fn connection_id(&mut self) -> Result<(), OddValue> {
-        let (columns, row) = (self.columns, self.row);
-        let number = |bytes: [u8; 8]| u64::from_le_bytes(bytes);
-        let (high, low) = (number(columns.connection_id_high[row]), number(columns.connection_id_low[row]));
-        let [form] = columns.connection_id_form[row];
-        // What is not UTF-8 is no text of an event.
-        let text =
-            std::str::from_utf8(columns.connection_id_text.get(row)).map_err(|_| OddValue("connection_id_text"))?;
-        match PackedId::from_columns(form.cast_signed(), high, low, text) {
-            PackedId::Text(text) => self.careful_text(text.as_bytes()),
-            PackedId::HexHex(high, low) => {
-                self.line.hex(high, 1);
-                self.line.byte(b'-');
-                self.line.hex(low, 1);
-                self.line.byte(b',');
-            }
-            PackedId::Hex16Decimal(high, low) => {
-                self.line.hex(high, 16);
-                self.line.byte(b'-');
-                self.line.number(low);
-                self.line.byte(b',');
-            }
+        match ids::connection_id(self.line, self.columns, self.row)? {
+            Some(text) => self.careful_text(text.as_bytes()),
+            None => self.line.byte(b','),
         }
         Ok(())
     }
 
-    /// `0193a0b0-7e2a-8000-8000-000000000001`.
     fn event_id(&mut self) -> Result<(), OddValue> {
-        let [a, b, c, d, rest @ ..] = self.columns.event_id_tail[self.row];
-        let millis = row::end(self.columns, self.row)? / 1_000;
-        self.line.hex(millis >> 16, 8);
-        self.line.byte(b'-');
-        self.line.hex(millis & 0xffff, 4);
-        self.line.byte(b'-');
-        self.line.hex(u16::from_be_bytes([a, b]).into(), 4);
-        self.line.byte(b'-');
-        self.line.hex(u16::from_be_bytes([c, d]).into(), 4);
-        self.line.byte(b'-');
-        let [high, low, four @ ..] = rest;
-        self.line.hex(u16::from_be_bytes([high, low]).into(), 4);
-        self.line.hex(u32::from_be_bytes(four).into(), 8);
+        ids::event_id(self.line, self.columns, self.row)?;
         self.line.byte(b',');
         Ok(())
     }
@@ -400,5 +381,7 @@ mod tests {
              service_account_key,service_account_key_id\n"
         );
         assert_eq!(header(&[EventColumn::EventId, EventColumn::User]), "event_id,user\n");
+        let marked = CsvOptions { byte_order_mark: true, ..CsvOptions::default() };
+        assert_eq!(CsvWriter::new(marked, &[EventColumn::User]).header(), b"\xef\xbb\xbfuser\n");
     }
 }

@@ -66,6 +66,7 @@ event_columns! {
     ErrorMessage "error_message" reads ErrorMessage,
     ConnectionId "connection_id" reads ConnectionIdForm ConnectionIdHigh ConnectionIdLow ConnectionIdText,
     EventId "event_id" reads EndTime EventIdTail,
+    EventTime "event_time" reads EndTime,
 }
 
 impl EventColumn {

@@ -8,25 +8,36 @@
 
 mod cells;
 mod choose_writer;
+mod count_rows;
 mod csv;
 mod event_column;
 mod groups;
+mod ids;
 mod json;
 mod line;
 mod line_sorter;
 mod ndjson;
 mod pack;
 mod row;
+mod table;
+mod writer;
 
 use clickhouse_io::report::{ColumnSet, ConnectionColumns};
 
-pub use choose_writer::{Writer, choose_writer};
+pub use choose_writer::choose_writer;
+pub use count_rows::count_rows;
 pub use csv::{CsvOptions, CsvWriter};
 pub use event_column::EventColumn;
 pub use groups::{GroupWriter, SummaryWriter, UsersWriter};
 pub use line_sorter::LineSorter;
 pub use ndjson::NdjsonWriter;
 pub use pack::{PackError, Packer, Packing};
+pub use table::{Cell, CellType, TableColumn, TableError};
+pub use writer::Writer;
+
+/// Version of the bytes that are made of the same rows: raised with every change of a line, of [`PART_TEXT_BYTES`] or of how a part is packed,
+/// also by a library. Slices of one file are made by one version.
+pub const ENCODER_VERSION: i32 = 1;
 
 /// Text of a part before it is packed, bytes: it is full with the line that reaches this.
 pub const PART_TEXT_BYTES: usize = 1 << 20;

@@ -84,6 +84,12 @@ impl AskedNames {
         self.is_name.clear();
         self.is_name.extend(addresses.keys().map(|address| !domain(address).is_empty()));
     }
+
+    /// True where the address in this place of the dictionary is a name.
+    #[inline]
+    pub(crate) fn is_name(&self, place: usize) -> bool {
+        self.is_name[place]
+    }
 }
 
 /// The name that was asked for; empty where it was an address.

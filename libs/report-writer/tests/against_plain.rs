@@ -12,14 +12,13 @@ use clickhouse_io::report::examples::native_block;
 use clickhouse_io::rows::{ConnectionRow, Source};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use report_writer::{
-    CsvOptions, CsvWriter, EventColumn, GroupWriter, LineSorter, LineWriter, NdjsonWriter, SummaryWriter, UsersWriter,
-};
+use report_writer::{CsvOptions, CsvWriter, EventColumn, LineSorter, NdjsonWriter, Writer, choose_writer};
 use schemas::addresses::parse_bare_address;
 use schemas::connection_event::{ConnectionEvent, EventType, Relay};
 use schemas::event_id::EventId;
 use schemas::examples::right_events;
 use schemas::ids::{DeviceId, ResourceId, UserId};
+use schemas::report_request::{Compression, ReportFilter, ReportFormat, ReportKind, ReportRequest};
 use schemas::times::Moment;
 
 /// A row of a report, and where it lay.
@@ -29,45 +28,33 @@ fn row((event, (name, partition, offset)): &Stored) -> ConnectionRow {
     ConnectionRow::from_event(event.clone(), Source { name, partition: *partition, offset: *offset })
 }
 
-fn by_engine(writer: &mut dyn LineWriter, blocks: &[&[Stored]], piece: usize) -> String {
-    let mut text = Vec::new();
-    sorted(writer, blocks, piece).drain(|line| {
-        text.extend_from_slice(line);
-        true
-    });
-    String::from_utf8(text).unwrap()
-}
-
-/// The same of groups.
-fn groups_by_engine(writer: &mut dyn GroupWriter, blocks: &[&[Stored]], piece: usize) -> String {
-    let mut records = Vec::new();
-    sorted(writer, blocks, piece).drain(|record| {
-        records.push(record.to_vec());
-        true
-    });
-    records.iter().for_each(|record| writer.add(record));
-    let mut text = Vec::new();
-    writer.lines(&mut |line| {
-        text.extend_from_slice(line);
-        true
-    });
-    String::from_utf8(text).unwrap()
-}
-
-fn sorted(writer: &mut dyn LineWriter, blocks: &[&[Stored]], piece: usize) -> LineSorter {
-    let block = |block: &&[Stored]| native_block(&block.iter().map(row).collect::<Vec<_>>(), writer.columns());
+/// The file, but for what stands before its rows.
+fn by_engine(mut writer: Writer, blocks: &[&[Stored]], piece: usize) -> Vec<u8> {
+    let read = writer.rows().columns();
+    let block = |block: &&[Stored]| native_block(&block.iter().map(row).collect::<Vec<_>>(), read);
     let answer: Vec<u8> = blocks.iter().flat_map(block).collect();
     let mut pieces = answer.chunks(piece).map(Bytes::copy_from_slice);
     let mut reader = BlockReader::new(|| Ok(pieces.next()), Vec::new());
     let mut sorter = LineSorter::default();
     while let Some(block) = reader.next_block().unwrap() {
-        let columns = ConnectionColumns::of(&block, writer.columns()).unwrap();
-        writer.block(&columns);
+        let columns = ConnectionColumns::of(&block, read).unwrap();
+        writer.rows().block(&columns);
         for row in 0..columns.rows {
-            sorter.hold(&columns, row, writer.line(&columns, row).unwrap());
+            sorter.hold(&columns, row, writer.rows().line(&columns, row).unwrap());
         }
     }
-    sorter
+    let mut file = Vec::new();
+    let mut take = |bytes: &[u8]| {
+        file.extend_from_slice(bytes);
+        true
+    };
+    sorter.drain(|record| writer.add(record, &mut take).unwrap());
+    writer.end(take).unwrap();
+    file
+}
+
+fn text_by_engine(writer: Writer, blocks: &[&[Stored]], piece: usize) -> String {
+    String::from_utf8(by_engine(writer, blocks, piece)).unwrap()
 }
 
 /// Of each fact the copy that lies lowest, in order of end time and event id, as sentences of the contract have it.
@@ -94,6 +81,27 @@ fn csv_the_plain_way(stored: &[Stored], columns: &[EventColumn]) -> String {
         }
     }
     String::from_utf8(text).unwrap()
+}
+
+fn request() -> ReportRequest {
+    ReportRequest {
+        report_id: "0193a0b0-0000-7000-8000-000000000001".parse().unwrap(),
+        tenant: "acme".parse().unwrap(),
+        kind: ReportKind::Events,
+        format: ReportFormat::Csv,
+        compression: Compression::None,
+        range_from: Moment::FIRST,
+        range_to: Moment::END,
+        zone: "UTC".to_owned(),
+        filter: ReportFilter::default(),
+        columns: Vec::new(),
+        requested_by: "admin".to_owned(),
+        requested_at: Moment::FIRST,
+        receivers: Vec::new(),
+        barrier: Vec::new(),
+        byte_order_mark: false,
+        formula_guard: false,
+    }
 }
 
 fn names() -> impl Strategy<Value = String> {
@@ -176,11 +184,14 @@ proptest! {
         // A server sends no block without rows.
         let blocks: Vec<_> = [first, second].into_iter().filter(|block| !block.is_empty()).collect();
         for columns in [&[][..], &chosen[..chosen_count]] {
-            let mut writer = CsvWriter::new(CsvOptions::default(), columns);
-            prop_assert_eq!(by_engine(&mut writer, &blocks, piece), csv_the_plain_way(&stored, columns));
+            let expected = csv_the_plain_way(&stored, columns);
+            let csv = Writer::of_lines(CsvWriter::new(CsvOptions::default(), columns));
+            prop_assert_eq!(text_by_engine(csv, &blocks, piece), &*expected);
+            let table = Writer::of_event_table(columns).unwrap();
+            prop_assert_eq!(plain::parquet::read(&by_engine(table, &blocks, piece)), expected);
         }
         let envelopes: String = facts(&stored).into_iter().map(|one| plain::envelope::render(&one.0)).collect();
-        prop_assert_eq!(by_engine(&mut NdjsonWriter::default(), &blocks, piece), envelopes);
+        prop_assert_eq!(text_by_engine(Writer::of_lines(NdjsonWriter::default()), &blocks, piece), envelopes);
     }
     #[test]
     fn groups_are_what_the_contract_says(
@@ -198,8 +209,12 @@ proptest! {
         let (first, second) = stored.split_at(cut.min(stored.len()));
         let blocks: Vec<_> = [first, second].into_iter().filter(|block| !block.is_empty()).collect();
         let facts: Vec<_> = facts(&stored).into_iter().map(|one| (&one.0, row(one).status().unwrap())).collect();
-        let options = CsvOptions::default();
-        prop_assert_eq!(groups_by_engine(&mut SummaryWriter::new(options), &blocks, 1 << 20), plain::groups::summary(&facts));
-        prop_assert_eq!(groups_by_engine(&mut UsersWriter::new(options), &blocks, 1 << 20), plain::groups::users(&facts));
+        let (summary, users) = (plain::groups::summary(&facts), plain::groups::users(&facts));
+        for (kind, expected) in [(ReportKind::Summary, summary), (ReportKind::UserActivity, users)] {
+            let writer = |format| choose_writer(&ReportRequest { kind, format, ..request() }).unwrap();
+            prop_assert_eq!(text_by_engine(writer(ReportFormat::Csv), &blocks, 1 << 20), &*expected);
+            let table = by_engine(writer(ReportFormat::Parquet), &blocks, 1 << 20);
+            prop_assert_eq!(plain::parquet::read(&table), expected);
+        }
     }
 }

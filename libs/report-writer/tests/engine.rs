@@ -4,13 +4,13 @@
 mod plain;
 
 use clickhouse_io::native::read::BlockReader;
-use clickhouse_io::report::{ConnectionColumns, ReportQuery, plan, read};
+use clickhouse_io::report::{ConnectionColumns, Cut, ReportQuery, plan, read};
 use clickhouse_io::rows::{ConnectionRow, Source};
 use clickhouse_io::write::{EventTable, insert};
 use clickhouse_io::{ClickHouse, ClickHouseConfig, migrate};
 use local_parts::{ClickHouseProcess, Silent, given};
 use report_writer::{
-    CsvOptions, CsvWriter, EventColumn, GroupWriter, LineSorter, LineWriter, NdjsonWriter, SummaryWriter, UsersWriter,
+    CsvOptions, CsvWriter, EventColumn, LineSorter, LineWriter, NdjsonWriter, SummaryWriter, UsersWriter, Writer,
 };
 use schemas::addresses::parse_bare_address;
 use schemas::connection_event::{ConnectionEvent, EventType, Location, Relay};
@@ -68,7 +68,9 @@ async fn records(clickhouse: &ClickHouse, writer: &mut dyn LineWriter, rows_max:
         denied: false,
         columns: writer.columns(),
     };
-    let slices = plan(clickhouse, &query, rows_max).await.unwrap();
+    // Each slice is one statement then.
+    let cut = Cut { stretch_rows: rows_max, slice_rows: rows_max, slices_max: u64::MAX };
+    let slices = plan(clickhouse, &query, &cut).await.unwrap();
     let (mut records, mut sorter) = (Vec::new(), LineSorter::default());
     for slice in &slices {
         let (mut answer, mut pieces) = (read(clickhouse, &query, slice).unwrap(), Vec::new());
@@ -156,18 +158,19 @@ async fn lines_are_the_same_however_the_range_is_cut() {
             assert!(lines.concat() == expected.as_bytes(), "{what}: stretches of {rows_max} give other lines");
             assert!(slices >= slices_min && stretches >= stretches_min, "{slices} slices, {stretches} stretches");
         }
-        let groups: [(&mut dyn GroupWriter, &String); 2] = [
-            (&mut SummaryWriter::new(CsvOptions::default()), &summary),
-            (&mut UsersWriter::new(CsvOptions::default()), &users),
+        let groups = [
+            (Writer::of_groups(SummaryWriter::default(), CsvOptions::default()), &summary),
+            (Writer::of_groups(UsersWriter::default(), CsvOptions::default()), &users),
         ];
-        for (writer, expected) in groups {
-            let (_, _, records) = records(&clickhouse, writer, rows_max).await;
-            records.iter().for_each(|record| writer.add(record));
+        for (mut writer, expected) in groups {
+            let (_, _, records) = records(&clickhouse, writer.rows(), rows_max).await;
             let mut text = Vec::new();
-            writer.lines(&mut |line| {
+            let mut take = |line: &[u8]| {
                 text.extend_from_slice(line);
                 true
-            });
+            };
+            records.iter().for_each(|record| assert!(writer.add(record, &mut take).unwrap()));
+            writer.end(take).unwrap();
             assert!(text == expected.as_bytes(), "stretches of {rows_max} give other groups");
         }
     }

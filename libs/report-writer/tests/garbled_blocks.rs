@@ -27,7 +27,7 @@ fn block(count: i64) -> Vec<u8> {
 
 /// A writer of every column.
 fn writer() -> CsvWriter {
-    CsvWriter::new(CsvOptions { formula_guard: true }, EventColumn::ALL)
+    CsvWriter::new(CsvOptions { formula_guard: true, ..CsvOptions::default() }, EventColumn::ALL)
 }
 
 /// Rows that were written, or why there are none; what was read of the bytes is never more than they are.

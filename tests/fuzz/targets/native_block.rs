@@ -5,58 +5,51 @@ use bytes::Bytes;
 use clickhouse_io::native::read::BlockReader;
 use clickhouse_io::report::ConnectionColumns;
 use libfuzzer_sys::fuzz_target;
-use report_writer::{
-    CsvOptions, CsvWriter, EventColumn, GroupWriter, LineSorter, LineWriter, NdjsonWriter, SummaryWriter, UsersWriter,
-};
+use report_writer::{CsvOptions, CsvWriter, EventColumn, LineSorter, NdjsonWriter, SummaryWriter, UsersWriter, Writer};
 
 /// The answer comes in pieces.
 const PIECE_BYTES: usize = 97;
 
 fuzz_target!(|bytes: &[u8]| {
     let Some((kind, bytes)) = bytes.split_first() else { return };
-    let options = CsvOptions { formula_guard: true };
-    match kind {
-        0 => lines_of(&mut CsvWriter::new(options, EventColumn::ALL), bytes, |_| {}),
-        1 => lines_of(&mut NdjsonWriter::default(), bytes, |_| {}),
-        2 => groups_of(&mut SummaryWriter::new(options), bytes),
-        _ => groups_of(&mut UsersWriter::new(options), bytes),
-    }
+    let options = CsvOptions { formula_guard: true, ..CsvOptions::default() };
+    file_of(
+        match kind {
+            0 => Writer::of_lines(CsvWriter::new(options, EventColumn::ALL)),
+            1 => Writer::of_lines(NdjsonWriter::default()),
+            2 => Writer::of_groups(SummaryWriter::default(), options),
+            3 => Writer::of_groups(UsersWriter::default(), options),
+            _ => Writer::of_event_table(EventColumn::ALL).expect("a table of all columns"),
+        },
+        bytes,
+    );
 });
 
-/// Lines in order, each once.
-fn lines_of(writer: &mut dyn LineWriter, bytes: &[u8], mut take: impl FnMut(&[u8])) {
+/// A file of the rows in order, each once.
+fn file_of(mut writer: Writer, bytes: &[u8]) {
     let mut pieces = bytes.chunks(PIECE_BYTES).map(Bytes::copy_from_slice);
     let mut reader = BlockReader::new(|| Ok(pieces.next()), Vec::new());
     let mut sorter = LineSorter::default();
+    let read = writer.rows().columns();
     while let Ok(Some(block)) = reader.next_block() {
-        let Ok(columns) = ConnectionColumns::of(&block, writer.columns()) else { return };
-        writer.block(&columns);
+        let Ok(columns) = ConnectionColumns::of(&block, read) else { return };
+        writer.rows().block(&columns);
         for row in 0..columns.rows {
-            let Ok(line) = writer.line(&columns, row) else { return };
+            let Ok(line) = writer.rows().line(&columns, row) else { return };
             sorter.hold(&columns, row, line);
         }
     }
     let (held, mut given) = (sorter.len() as u64, 0);
-    let drained = sorter.drain(|line| {
+    let mut is_refused = false;
+    let drained = sorter.drain(|record| {
         given += 1;
-        take(line);
-        true
+        is_refused = writer.add(record, |_| true).is_err();
+        !is_refused
     });
     // Copies of one fact fall out.
     assert!(drained <= held && given == drained);
-}
-
-/// Groups of what the same writer has made of rows.
-fn groups_of<W: GroupWriter>(groups: &mut W, bytes: &[u8]) {
-    let mut records = Vec::new();
-    lines_of(groups, bytes, |record| records.push(record.to_vec()));
-    for record in &records {
-        groups.add(record);
+    if !is_refused {
+        let groups = writer.end(|_| true).expect("the end of what was taken");
+        assert!(groups.unwrap_or_default() <= drained);
     }
-    let (added, mut given) = (records.len(), 0);
-    groups.lines(&mut |line| {
-        given += usize::from(line.ends_with(b"\n"));
-        true
-    });
-    assert!(given <= added);
 }

@@ -54,12 +54,14 @@ fn main() {
         .zip(events.iter().filter(|event| shown.contains(&event.event_type)))
         .map(|(offset, event)| ConnectionRow::from_event(event.clone(), Source { name: "main", partition: 0, offset }));
     let rows: Vec<ConnectionRow> = rows.collect();
-    let options = CsvOptions { formula_guard: true };
-    let writers: [&dyn LineWriter; 4] = [
+    let options = CsvOptions { formula_guard: true, ..CsvOptions::default() };
+    // A table of events is made of what their CSV is made of.
+    let writers: [&dyn LineWriter; 5] = [
         &CsvWriter::new(options, EventColumn::ALL),
         &NdjsonWriter::default(),
-        &SummaryWriter::new(options),
-        &UsersWriter::new(options),
+        &SummaryWriter::default(),
+        &UsersWriter::default(),
+        &CsvWriter::new(options, EventColumn::ALL),
     ];
     let block = |(kind, writer): (u8, &dyn LineWriter)| {
         let mut seed = vec![kind];
@@ -92,6 +94,8 @@ fn request() -> ReportRequest {
         requested_at: Moment::from_millis(1_793_487_602_665),
         receivers: vec!["admin@acme.example".to_owned()],
         barrier: vec![BarrierOffset { partition: 3, offset: 17 }],
+        byte_order_mark: true,
+        formula_guard: true,
     }
 }
 

@@ -1,11 +1,13 @@
 //! `flowledger demo --input`: a log file through the whole path, on the command line.
 
 use std::io::Read;
+use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
 use flate2::read::MultiGzDecoder;
+use local_parts::{Part, Silent};
 
-use crate::oracle::{assert_same, sample};
+use crate::oracle::{assert_same, sample, tests_folder};
 
 fn demo(arguments: &[&str]) -> Output {
     let binary = local_parts::flowledger_binary().unwrap();
@@ -101,6 +103,48 @@ fn samples_give_their_user_activity() {
 fn samples_give_their_envelopes() {
     assert_sample("v2", "traffic-v2.denied.ndjson", &["--format", "ndjson", "--denied"]);
     assert_sample("v3", "traffic-v3.denied.ndjson", &["--format", "ndjson", "--denied", "--compression", "gzip"]);
+}
+
+/// Makes a report of a sample with these arguments.
+fn made(version: &str, name: &str, arguments: &[&str]) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let (report, input) = (folder.path().join(name), sample(&format!("traffic-{version}.log")));
+    let mut all = vec!["--input", input.to_str().unwrap(), "--report", report.to_str().unwrap()];
+    all.extend(["--log-version", version]);
+    all.extend(arguments);
+    let output = demo(&all);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    (folder, report)
+}
+
+#[tokio::test]
+async fn samples_give_the_same_values_as_parquet() {
+    let packages = local_parts::ensure(Part::DataTools, &Silent).await.unwrap();
+    for (version, expected, arguments) in [
+        ("v2", "traffic-v2.all.csv", &[][..]),
+        ("v3", "traffic-v3.half-hour-three-networks-denied.csv", &HALF_HOUR),
+        ("v2", "traffic-v2.summary.csv", &["--kind", "summary", "--compression", "zstd"]),
+        ("v3", "traffic-v3.users.csv", &["--kind", "users"]),
+    ] {
+        let (_folder, report) = made(version, "out.parquet", &[&["--format", "parquet"], arguments].concat());
+        let read = Command::new("python3")
+            .arg("-B")
+            .arg(tests_folder().join("readers/same_values.py"))
+            .args([&sample(expected), &report])
+            .env("PYTHONPATH", &packages)
+            .output()
+            .unwrap();
+        assert!(read.status.success(), "{expected}: {}", String::from_utf8_lossy(&read.stderr));
+    }
+}
+
+#[test]
+fn spreadsheets_are_given_the_mark_and_no_formulas() {
+    let (_folder, report) = made("v2", "out.csv", &["--byte-order-mark", "--formula-guard"]);
+    let (ours, expected) =
+        (std::fs::read_to_string(report).unwrap(), std::fs::read_to_string(sample("traffic-v2.all.csv")).unwrap());
+    assert!(expected.contains(",=SUM(A1),") && !ours.contains(",=SUM(A1),"));
+    assert_same(&ours.strip_prefix('\u{feff}').unwrap().replace(",'=", ",="), &expected, "guarded");
 }
 
 #[test]

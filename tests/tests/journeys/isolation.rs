@@ -63,6 +63,7 @@ async fn no_endpoint_shows_another_tenants_data() {
                     | "/users"
                     | "/resources"
                     | "/addresses"
+                    | "/audit"
                     | "/traffic/connections"
                     | "/traffic/open",
                 ) => path.to_owned(),
@@ -74,7 +75,7 @@ async fn no_endpoint_shows_another_tenants_data() {
                 ("get", "/traffic/facets") => format!("{path}?of=remote_network&of=address"),
                 ("get", "/traffic/insights/{insight}") => path.replace("{insight}", "inactive_users"),
                 ("get", "/reports/{id}") => format!("/reports/{report}"),
-                ("get", "/reports/{id}/download") => format!("/reports/{report}/download"),
+                ("get", "/reports/{id}/download" | "/reports/{id}/manifest") => path.replace("{id}", &report),
                 ("get", "/users/{id}/connections") => format!("/users/{user}/connections"),
                 ("get", "/resources/{id}/connections") => format!("/resources/{resource}/connections"),
                 // Gives what changes from now on; nothing of acme changes while globex listens below.

@@ -61,6 +61,8 @@ async fn reports_of_every_kind_have_the_bytes_of_the_oracle() {
             requested_at: Moment::now(),
             receivers: vec![format!("admin@{name}.example")],
             barrier: barrier.collect(),
+            byte_order_mark: false,
+            formula_guard: false,
         };
         let mut reports = Vec::new();
         for (arguments, kind, format, denied) in QUESTIONS {

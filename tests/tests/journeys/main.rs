@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod audit;
 mod browser;
 mod ctrl_c;
 mod demo_input;
@@ -13,6 +14,8 @@ mod kept;
 mod kinds;
 mod oracle;
 mod parts;
+mod readers;
 mod report_life;
 mod schedules;
+mod slices;
 mod stack;

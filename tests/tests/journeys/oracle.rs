@@ -40,6 +40,11 @@ pub(crate) fn report(tenant: &str, version: &str, arguments: &[&str], lines: &[u
     String::from_utf8(python("report.py", &all, lines)).unwrap()
 }
 
+/// How many events an export of the audit log has; nothing is wrong with them.
+pub(crate) fn audit(export: &[u8]) -> usize {
+    String::from_utf8(python("audit.py", &[], export)).unwrap().trim().parse().unwrap()
+}
+
 /// How many of these lines are refused.
 pub(crate) fn reject_count(tenant: &str, version: &str, lines: &[u8]) -> usize {
     let file = tempfile::NamedTempFile::new().unwrap();

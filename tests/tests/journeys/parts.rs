@@ -118,11 +118,26 @@ impl Parts {
         (Producer::new(&self.kafka_config(), "flowledger-test").unwrap(), registry)
     }
 
-    fn clickhouse_config(&self) -> ClickHouseConfig {
-        let account = match &self.clickhouse {
+    fn clickhouse_account(&self) -> GivenClickHouse {
+        match &self.clickhouse {
             Part::Own(engine) => GivenClickHouse { url: engine.url(), user: "default".to_owned(), password: None },
             Part::Given(given) => given.clone(),
-        };
+        }
+    }
+
+    /// ClickHouse and the journey's database, for programs that are none of ours.
+    pub(crate) fn clickhouse_environment(&self) -> [(&'static str, String); 4] {
+        let GivenClickHouse { url, user, password } = self.clickhouse_account();
+        [
+            ("CLICKHOUSE_URL", url),
+            ("CLICKHOUSE_USER", user),
+            ("CLICKHOUSE_PASSWORD", password.unwrap_or_default()),
+            ("CLICKHOUSE_DATABASE", self.database.clone()),
+        ]
+    }
+
+    fn clickhouse_config(&self) -> ClickHouseConfig {
+        let account = self.clickhouse_account();
         ClickHouseConfig {
             url: account.url,
             user: account.user,

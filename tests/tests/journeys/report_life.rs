@@ -17,7 +17,7 @@ const SLOW_ADDRESSES: [&str; 2] = [
      ), '', resource_address) AS resource_address) FROM connections_kept
      SETTINGS allow_suspicious_low_cardinality_types = 1",
 ];
-const FAST_AGAIN: [&str; 2] = ["DROP VIEW connections", "RENAME TABLE connections_kept TO connections"];
+pub(crate) const FAST_AGAIN: [&str; 2] = ["DROP VIEW connections", "RENAME TABLE connections_kept TO connections"];
 
 /// What the stream tells of one report, until it is in this state.
 async fn states_until(stream: &mut Response, id: &str, wanted: &str) -> Vec<String> {
@@ -103,7 +103,7 @@ async fn report_is_cancelled_in_mid_flight_and_made_when_it_is_asked_for_again()
         assert_eq!(wish(&session, &id, "cancel").await.0, 409);
         assert_eq!(wish(&session, &id, "retry").await.0, 409);
         let files = stack.parts.store().list(&format!("reports/{acme}/{id}")).await.unwrap();
-        assert_eq!(files.len(), 1, "{files:?}");
+        assert_eq!(files.len(), 2, "and its manifest: {files:?}");
     }
     // The files that it was cancelled for took nothing with them.
     stack.exporter.assert_running();
@@ -111,7 +111,7 @@ async fn report_is_cancelled_in_mid_flight_and_made_when_it_is_asked_for_again()
 }
 
 /// Standard output, standard error and whether it went well.
-fn flowledger(stack: &Stack, arguments: &[&str]) -> (String, String, bool) {
+pub(crate) fn flowledger(stack: &Stack, arguments: &[&str]) -> (String, String, bool) {
     let output = stack.command(arguments).output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (text(output.stdout), text(output.stderr), output.status.success())
@@ -146,6 +146,24 @@ async fn operator_asks_for_reports_at_a_terminal() {
     let (_, beside, went_well) = download(&[]);
     assert!(!went_well && beside.contains("--force replaces it"), "{beside}");
     assert!(download(&["--force"]).2);
+
+    let (manifest, ..) = flowledger(&stack, &["report", "manifest", id, "--tenant", acme]);
+    let manifest_file = folder.path().join("out.manifest.json");
+    std::fs::write(&manifest_file, manifest).unwrap();
+    let verify = |file: &std::path::Path| {
+        let paths = [file, manifest_file.as_path()].map(|it| it.to_str().unwrap());
+        let output = std::process::Command::new(local_parts::flowledger_binary().unwrap())
+            .args(["report", "verify", paths[0], paths[1]])
+            .output()
+            .unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (code, said) = verify(&file);
+    assert!(code == Some(0) && said.contains("as its manifest says"), "{said}");
+    let other = folder.path().join("other.csv");
+    std::fs::write(&other, std::fs::read_to_string(&file).unwrap().replacen("64894", "64895", 1)).unwrap();
+    let (code, said) = verify(&other);
+    assert!(code == Some(1) && said.contains("it is another file"), "{said}");
 
     let (shown, ..) = flowledger(&stack, &["report", "show", id, "--tenant", acme, "--json"]);
     let shown: Value = serde_json::from_str(&shown).unwrap();

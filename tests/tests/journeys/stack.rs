@@ -52,9 +52,18 @@ impl Service {
         assert!(ended.is_none(), "{} ended by itself: {ended:?}\n{}", self.name, self.log());
     }
 
-    fn log(&self) -> String {
+    /// How many of its log lines hold all of these.
+    pub(crate) fn logged(&self, wanted: &[&str]) -> usize {
+        self.whole_log().lines().filter(|line| wanted.iter().all(|it| line.contains(it))).count()
+    }
+
+    fn whole_log(&self) -> String {
         let path = self.config.with_file_name(format!("{}.log", self.name));
-        let text = std::fs::read_to_string(path).unwrap_or_default();
+        std::fs::read_to_string(path).unwrap_or_default()
+    }
+
+    fn log(&self) -> String {
+        let text = self.whole_log();
         text.lines().rev().take(20).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("\n")
     }
 }
@@ -91,6 +100,8 @@ pub(crate) struct Stack {
     pub(crate) ingest: Service,
     pub(crate) aggregator: Service,
     pub(crate) exporter: Service,
+    /// Beside the first one, where a journey has more.
+    pub(crate) exporters: Vec<Service>,
     pub(crate) console: Service,
     pub(crate) parts: Parts,
     clickhouse: ClickHouse,
@@ -138,7 +149,7 @@ impl Stack {
         let text = format!(
             "[telemetry]\nformat = \"json\"\nlisten = \"127.0.0.1:0\"\n{}[ingest]\nbatch_age = 0.2\nbatch_rows = 100\n\
              [aggregator]\nbatch_age = 0.2\nrefresh = 0.5\n\
-             [exporter]\nstretch_rows = 1000\nconsole_url = \"http://127.0.0.1:{console_port}\"\n\
+             [exporter]\nstretch_rows = 1000\nslice_rows = 1000\nconsole_url = \"http://127.0.0.1:{console_port}\"\n\
              [console]\nlisten = \"127.0.0.1:{console_port}\"\n{accounts}",
             parts.sections(),
         );
@@ -171,6 +182,7 @@ impl Stack {
             ingest,
             aggregator,
             exporter,
+            exporters: Vec::new(),
             console,
             clickhouse: parts.clickhouse_client(),
             parts,
@@ -180,6 +192,27 @@ impl Stack {
         };
         stack.wait_for_console().await;
         stack
+    }
+
+    /// One exporter more.
+    pub(crate) fn add_exporter(&mut self) {
+        let name = format!("exporter-{}", self.exporters.len() + 2);
+        self.exporters.push(Service::start(&name, &self.folder.path().join("flowledger.toml"), Vec::new()));
+    }
+
+    /// Another console beside the first, and its URL.
+    pub(crate) async fn start_second_console(&self) -> (Service, String) {
+        let address = format!("127.0.0.1:{}", free_port());
+        let (config, url) = (self.folder.path().join("flowledger.toml"), format!("http://{address}"));
+        let environment = vec![("FLOWLEDGER__CONSOLE__LISTEN".to_owned(), address)];
+        let mut console = Service::start("console-second", &config, environment);
+        let begin = Instant::now();
+        while self.client.get(format!("{url}/api/v1/session")).send().await.is_err() {
+            console.assert_running();
+            assert!(begin.elapsed() < WAIT_MAX, "the second console does not answer");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        (console, url)
     }
 
     pub(crate) async fn wait_for_console(&mut self) {
@@ -246,8 +279,8 @@ impl Stack {
 
     /// Ends the journey: services first, then what they left on parts that outlive it.
     pub(crate) async fn end(self) {
-        let Self { connectors, ingest, aggregator, exporter, console, parts, .. } = self;
-        drop((connectors, ingest, aggregator, exporter, console));
+        let Self { connectors, ingest, aggregator, exporter, exporters, console, parts, .. } = self;
+        drop((connectors, ingest, aggregator, exporter, exporters, console));
         parts.clean().await;
     }
 
@@ -306,17 +339,27 @@ impl Session<'_> {
         }
     }
 
-    /// The text of a report's file, unpacked.
-    pub(crate) async fn download(&self, id: &str) -> String {
+    /// The bytes of a report's file.
+    pub(crate) async fn file(&self, id: &str) -> Vec<u8> {
+        self.download_file(id).await.1
+    }
+
+    /// A report's file as it is, and its type.
+    pub(crate) async fn download_file(&self, id: &str) -> (String, Vec<u8>) {
         let answer = self.request(Method::GET, &format!("/reports/{id}/download")).send().await.unwrap();
         assert_eq!(answer.status(), 200);
         let content_type = answer.headers()["content-type"].to_str().unwrap().to_owned();
-        let file = answer.bytes().await.unwrap();
+        (content_type, answer.bytes().await.unwrap().to_vec())
+    }
+
+    /// The text of a report's file, unpacked.
+    pub(crate) async fn download(&self, id: &str) -> String {
+        let (content_type, file) = self.download_file(id).await;
         let mut text = Vec::new();
         match content_type.as_str() {
             "application/gzip" => drop(MultiGzDecoder::new(&file[..]).read_to_end(&mut text).unwrap()),
             "application/zstd" => text = zstd::stream::decode_all(&file[..]).unwrap(),
-            _ => text.extend_from_slice(&file),
+            _ => text = file,
         }
         String::from_utf8(text).unwrap()
     }

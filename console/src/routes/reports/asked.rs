@@ -29,10 +29,10 @@ macro_rules! asks_for_reports {
             /// `events`, `summary` or `users`.
             #[serde(default)]
             kind: FileKind,
-            /// `csv` or `ndjson`; the latter of events.
+            /// `csv`, `parquet`, or `ndjson` of events.
             #[serde(default)]
             format: FileFormat,
-            /// Of events as CSV: which, in this order; empty means the usual 26.
+            /// Of events as CSV or Parquet: which, in this order; empty means the usual 26.
             #[serde(default)]
             columns: Vec<String>,
             /// Ids; empty means all.
@@ -62,9 +62,15 @@ macro_rules! asks_for_reports {
             /// Rows for denied attempts too.
             #[serde(default)]
             denied: bool,
-            /// `none`, `gzip` or `zstd`.
+            /// `none`, `gzip` or `zstd`. Parquet is packed inside, always with zstd; `gzip` is refused.
             #[serde(default)]
             compression: FileCompression,
+            /// Of CSV: begin with the mark of UTF-8, by which Excel knows it.
+            #[serde(default)]
+            byte_order_mark: bool,
+            /// Of CSV: an apostrophe before what a spreadsheet would take for a formula.
+            #[serde(default)]
+            formula_guard: bool,
         }
 
         impl $name {
@@ -107,6 +113,8 @@ macro_rules! asks_for_reports {
                     requested_at: Moment::now(),
                     receivers: vec![signed_in.email.clone()],
                     barrier: Vec::new(),
+                    byte_order_mark: self.byte_order_mark,
+                    formula_guard: self.formula_guard,
                 })
             }
         }

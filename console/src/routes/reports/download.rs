@@ -6,6 +6,8 @@ use axum::body::Body;
 use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::Response;
+use report_life::manifest_key;
+use schemas::audit_event::AuditAction;
 use schemas::report_event::{ReportEvent, ReportEventType};
 use schemas::times::Moment;
 
@@ -38,6 +40,11 @@ pub(crate) async fn download(
         Body::empty()
     } else {
         let stream = app.store.read(key, range.clone()).await?;
+        let mut act = signed_in.does(AuditAction::ReportDownloaded, address).to(state.id).with("file", name);
+        if let Some(range) = &range {
+            act = act.with("bytes", &format!("{}-{}", range.start, range.end - 1));
+        }
+        app.note(act).await?;
         let event = ReportEvent {
             actor: Some(signed_in.account),
             actor_address: Some(address.ip().to_string()),
@@ -63,6 +70,33 @@ pub(crate) async fn download(
     response.body(body).map_err(|_| Refusal::Away("the store"))
 }
 
+/// The most that a manifest may have, bytes; those that are written have a few thousand.
+const MANIFEST_BYTES_MAX: u64 = 4 << 20;
+
+/// What the file is, and how complete: offsets, rows, size and SHA-256, for `flowledger report verify`.
+#[utoipa::path(get, path = "/api/v1/reports/{id}/manifest", params(("id" = String, Path)), responses(
+    (status = 200, description = "The manifest, JSON"), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody),
+    (status = 409, body = ErrorBody), (status = 503, body = ErrorBody)))]
+pub(crate) async fn manifest(
+    State(app): State<App>,
+    signed_in: SignedIn,
+    UrlId(id): UrlId,
+) -> Result<Response, Refusal> {
+    let state = found(&app, &signed_in, &id)?;
+    let (Some(key), Some(name)) = (&state.object_key, &state.file_name) else { return Err(Refusal::NotCompleted) };
+    let key = manifest_key(key);
+    let size = app.store.size(&key).await?;
+    if size > MANIFEST_BYTES_MAX {
+        return Err(Refusal::Away("the store"));
+    }
+    let stream = app.store.read(&key, None).await?;
+    let response = Response::builder()
+        .header(header::CONTENT_TYPE, "application/json")
+        .header(header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}.manifest.json\""))
+        .header(header::CONTENT_LENGTH, size);
+    response.body(Body::from_stream(stream)).map_err(|_| Refusal::Away("the store"))
+}
+
 /// The one range that a `Range` header asks for; `None` where it asks for what is not served in part: then the whole file is.
 fn byte_range(text: &str, size: u64) -> Result<Option<std::ops::Range<u64>>, Refusal> {
     let Some((first, last)) = text.strip_prefix("bytes=").and_then(|range| range.split_once('-')) else {
@@ -86,6 +120,7 @@ fn content_type(name: &str) -> &'static str {
         Some("gz") => "application/gzip",
         Some("zst") => "application/zstd",
         Some("ndjson") => "application/x-ndjson",
+        Some("parquet") => "application/vnd.apache.parquet",
         _ => "text/csv; charset=utf-8",
     }
 }

@@ -8,11 +8,13 @@ pub(crate) mod shown;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use audit_log::Act;
 use axum::Json;
 use axum::extract::{ConnectInfo, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use report_life::{Actor, Journal, ReportState};
+use schemas::audit_event::AuditAction;
 use schemas::ids::ReportId;
 use schemas::report_request::ReportRequest;
 use schemas::times::Moment;
@@ -49,18 +51,20 @@ fn fifty() -> usize {
 pub(crate) async fn ask(
     State(app): State<App>,
     signed_in: SignedIn,
+    ConnectInfo(address): ConnectInfo<SocketAddr>,
     JsonBody(mut new): JsonBody<NewReport>,
 ) -> Result<Response, Refusal> {
     let range = in_utc(&new.from, &new.to, &new.zone)?;
     let mut request = new.request(&signed_in)?;
     (request.range_from, request.range_to) = (range.from, range.to);
     within_limits(&app, &signed_in)?;
-    let state = asked(&app, request).await?;
+    let state = asked(&app, signed_in.does(AuditAction::ReportRequested, address), request).await?;
     Ok((StatusCode::CREATED, Json(Report::from(state))).into_response())
 }
 
-/// Puts a request to the exporters, with the barrier of now.
-pub(super) async fn asked(app: &App, mut request: ReportRequest) -> Result<ReportState, Refusal> {
+/// Puts a request to the exporters, with the barrier of now, once `act` is on the audit log.
+pub(super) async fn asked(app: &App, act: Act, mut request: ReportRequest) -> Result<ReportState, Refusal> {
+    app.note(act.of_request(&request)).await?;
     let asking = async {
         request.barrier = app.outside.barrier().await?;
         app.outside.request(&request).await?;
@@ -116,8 +120,9 @@ pub(crate) async fn cancel(
     UrlId(id): UrlId,
 ) -> Result<Response, Refusal> {
     let mut state = found(&app, &signed_in, &id)?;
-    let actor = Actor { account: signed_in.account, address: Some(address.ip().to_string()) };
+    let actor = Actor { account: signed_in.account.clone(), address: Some(address.ip().to_string()) };
     let event = state.cancel(actor, Moment::now())?;
+    app.note(signed_in.does(AuditAction::ReportCancelled, address).to(state.id)).await?;
     let noted = tokio::time::timeout(ASK_MAX, app.outside.append(&event)).await;
     noted.map_err(|_| Refusal::Away("the event log"))??;
     state.apply(&event);
@@ -129,10 +134,16 @@ pub(crate) async fn cancel(
     (status = 202, body = Report), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
     (status = 404, body = ErrorBody), (status = 409, body = ErrorBody), (status = 429, body = ErrorBody),
     (status = 503, body = ErrorBody)))]
-pub(crate) async fn retry(State(app): State<App>, signed_in: SignedIn, UrlId(id): UrlId) -> Result<Response, Refusal> {
+pub(crate) async fn retry(
+    State(app): State<App>,
+    signed_in: SignedIn,
+    ConnectInfo(address): ConnectInfo<SocketAddr>,
+    UrlId(id): UrlId,
+) -> Result<Response, Refusal> {
     let mut state = found(&app, &signed_in, &id)?;
     let request = state.ask_again(signed_in.account.clone(), Moment::now())?;
     within_limits(&app, &signed_in)?;
+    app.note(signed_in.does(AuditAction::ReportRetried, address).to(state.id)).await?;
     let asked = tokio::time::timeout(ASK_MAX, app.outside.request_again(&request)).await;
     asked.map_err(|_| Refusal::Away("the event log"))??;
     state.apply(&Journal::retried(&request));

@@ -74,6 +74,7 @@ pub(crate) enum FileFormat {
     #[default]
     Csv,
     Ndjson,
+    Parquet,
 }
 
 impl From<FileFormat> for ReportFormat {
@@ -81,6 +82,7 @@ impl From<FileFormat> for ReportFormat {
         match format {
             FileFormat::Csv => Self::Csv,
             FileFormat::Ndjson => Self::Ndjson,
+            FileFormat::Parquet => Self::Parquet,
         }
     }
 }
@@ -89,7 +91,8 @@ impl From<ReportFormat> for FileFormat {
     fn from(format: ReportFormat) -> Self {
         match format {
             ReportFormat::Ndjson => Self::Ndjson,
-            ReportFormat::Csv | ReportFormat::Parquet | ReportFormat::Unknown => Self::Csv,
+            ReportFormat::Parquet => Self::Parquet,
+            ReportFormat::Csv | ReportFormat::Unknown => Self::Csv,
         }
     }
 }

@@ -2,11 +2,15 @@
 
 pub(crate) mod shown;
 
+use std::net::SocketAddr;
+
+use audit_log::Act;
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{ConnectInfo, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use report_schedules::{Saved, Timetable, deleted, paused, replaced, request_of, resumed, saved};
+use schemas::audit_event::AuditAction;
 use schemas::ids::ScheduleId;
 use schemas::report_request::ReportRequest;
 use schemas::report_schedule::ReportSchedule;
@@ -40,8 +44,9 @@ fn found(app: &App, signed_in: &SignedIn, id: &str) -> Result<ReportSchedule, Re
     app.schedules.get(&signed_in.tenant, id).ok_or(Refusal::NotFound)
 }
 
-/// Writes a schedule as it is now, and shows it.
-async fn keep(app: &App, schedule: ReportSchedule) -> Result<Json<Schedule>, Refusal> {
+/// Writes a schedule as it is now, once `act` is on the audit log, and shows it.
+async fn keep(app: &App, act: Act, schedule: ReportSchedule) -> Result<Json<Schedule>, Refusal> {
+    app.note(act.to(schedule.schedule_id).with("name", &schedule.name)).await?;
     let keeping = tokio::time::timeout(ASK_MAX, app.outside.keep(&schedule)).await;
     keeping.map_err(|_| Refusal::Away("the event log"))??;
     let mut last = app.book.newest_runs(&schedule.tenant, &[schedule.schedule_id]);
@@ -57,11 +62,16 @@ async fn keep(app: &App, schedule: ReportSchedule) -> Result<Json<Schedule>, Ref
 pub(crate) async fn save(
     State(app): State<App>,
     signed_in: SignedIn,
+    ConnectInfo(address): ConnectInfo<SocketAddr>,
     JsonBody(new): JsonBody<NewSchedule>,
 ) -> Result<Response, Refusal> {
     let new = kept(new, &signed_in)?;
     app.config.limits.check_schedules(app.schedules.list(&signed_in.tenant).len())?;
-    Ok((StatusCode::CREATED, keep(&app, saved(new, Moment::now())).await?).into_response())
+    Ok((
+        StatusCode::CREATED,
+        keep(&app, signed_in.does(AuditAction::ScheduleCreated, address), saved(new, Moment::now())).await?,
+    )
+        .into_response())
 }
 
 /// Times that are not kept yet.
@@ -121,11 +131,13 @@ pub(crate) async fn get(
 pub(crate) async fn replace(
     State(app): State<App>,
     signed_in: SignedIn,
+    ConnectInfo(address): ConnectInfo<SocketAddr>,
     UrlId(id): UrlId,
     JsonBody(new): JsonBody<NewSchedule>,
 ) -> Result<Json<Schedule>, Refusal> {
     let last = found(&app, &signed_in, &id)?;
-    keep(&app, replaced(&last, kept(new, &signed_in)?, Moment::now())).await
+    let replaced = replaced(&last, kept(new, &signed_in)?, Moment::now());
+    keep(&app, signed_in.does(AuditAction::ScheduleChanged, address), replaced).await
 }
 
 /// Forget it. Its reports stay.
@@ -135,10 +147,12 @@ pub(crate) async fn replace(
 pub(crate) async fn delete(
     State(app): State<App>,
     signed_in: SignedIn,
+    ConnectInfo(address): ConnectInfo<SocketAddr>,
     UrlId(id): UrlId,
 ) -> Result<StatusCode, Refusal> {
     let last = found(&app, &signed_in, &id)?;
-    keep(&app, deleted(last, &signed_in.account, Moment::now())).await.map(|_| StatusCode::NO_CONTENT)
+    let act = signed_in.does(AuditAction::ScheduleDeleted, address);
+    keep(&app, act, deleted(last, &signed_in.account, Moment::now())).await.map(|_| StatusCode::NO_CONTENT)
 }
 
 /// Make nothing by it until it is resumed.
@@ -148,10 +162,12 @@ pub(crate) async fn delete(
 pub(crate) async fn pause(
     State(app): State<App>,
     signed_in: SignedIn,
+    ConnectInfo(address): ConnectInfo<SocketAddr>,
     UrlId(id): UrlId,
 ) -> Result<Json<Schedule>, Refusal> {
     let last = found(&app, &signed_in, &id)?;
-    keep(&app, paused(last, &signed_in.account, Moment::now())).await
+    let act = signed_in.does(AuditAction::SchedulePaused, address);
+    keep(&app, act, paused(last, &signed_in.account, Moment::now())).await
 }
 
 /// Make reports by it again, from now on. Who does that is its owner.
@@ -161,10 +177,12 @@ pub(crate) async fn pause(
 pub(crate) async fn resume(
     State(app): State<App>,
     signed_in: SignedIn,
+    ConnectInfo(address): ConnectInfo<SocketAddr>,
     UrlId(id): UrlId,
 ) -> Result<Json<Schedule>, Refusal> {
     let last = found(&app, &signed_in, &id)?;
-    keep(&app, resumed(last, &signed_in.account, &signed_in.account, Moment::now())).await
+    let act = signed_in.does(AuditAction::ScheduleResumed, address);
+    keep(&app, act, resumed(last, &signed_in.account, &signed_in.account, Moment::now())).await
 }
 
 /// Make a report by it now, beside those that are due.
@@ -172,12 +190,18 @@ pub(crate) async fn resume(
     (status = 201, body = Report), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
     (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 429, body = ErrorBody),
     (status = 503, body = ErrorBody)))]
-pub(crate) async fn run(State(app): State<App>, signed_in: SignedIn, UrlId(id): UrlId) -> Result<Response, Refusal> {
+pub(crate) async fn run(
+    State(app): State<App>,
+    signed_in: SignedIn,
+    ConnectInfo(address): ConnectInfo<SocketAddr>,
+    UrlId(id): UrlId,
+) -> Result<Response, Refusal> {
     let schedule = found(&app, &signed_in, &id)?;
     let due = Moment::from_millis(Moment::now().as_millis());
     let run = Timetable::of(&schedule)?.run(due).ok_or_else(|| Refusal::field("range", "holds nothing now"))?;
     within_limits(&app, &signed_in)?;
+    let act = signed_in.does(AuditAction::ReportRequested, address).with("schedule", &schedule.schedule_id.to_string());
     let request = ReportRequest { requested_by: signed_in.account, ..request_of(&schedule, &run, Vec::new()) };
-    let state = asked(&app, request).await?;
+    let state = asked(&app, act, request).await?;
     Ok((StatusCode::CREATED, Json(Report::from(state))).into_response())
 }

@@ -23,6 +23,7 @@ async fn file_comes_whole_and_is_noted_with_who_got_it() {
         ("acme.csv", "text/csv; charset=utf-8"),
         ("acme.csv.gz", "application/gzip"),
         ("acme.csv.zst", "application/zstd"),
+        ("acme.parquet", "application/vnd.apache.parquet"),
     ] {
         let report = console.completed("acme", name, Some(CONTENT)).await;
         let answer = console.get(&format!("/api/v1/reports/{report}/download"), &cookie).await;
@@ -36,7 +37,7 @@ async fn file_comes_whole_and_is_noted_with_who_got_it() {
         assert_eq!(noted.event_type, ReportEventType::Downloaded);
         assert_eq!((noted.actor.as_deref(), noted.actor_address.as_deref()), (Some("admin"), Some("192.0.2.7")));
     }
-    assert_eq!(console.count("downloads_total"), 3);
+    assert_eq!(console.count("downloads_total"), 4);
 }
 
 #[tokio::test]
@@ -76,6 +77,26 @@ async fn question_for_the_head_is_no_download() {
     assert!(!console.world.was_touched());
     let stranger = console.send(request(Method::HEAD, &path, "", Body::empty())).await;
     assert_eq!(stranger.status, 401);
+}
+
+#[tokio::test]
+async fn manifest_is_shown_to_its_own_and_is_no_download() {
+    let console = Console::new();
+    let cookie = console.sign_in("acme").await;
+    let report = console.completed("acme", "acme.csv", Some(CONTENT)).await;
+    let path = format!("/api/v1/reports/{report}/manifest");
+    // Of a report that was completed before there were any.
+    assert_eq!(console.get(&path, &cookie).await.status, 404);
+    console.store.put("acme/acme.csv.manifest.json", "{\"rows\":1}\n".into()).await.unwrap();
+    let answer = console.get(&path, &cookie).await;
+    assert_eq!((answer.status, answer.text()), (200, "{\"rows\":1}\n"));
+    assert_eq!(answer.header("content-type"), "application/json");
+    assert_eq!(answer.header("content-disposition"), "attachment; filename=\"acme.csv.manifest.json\"");
+    let running = console.report_of("acme");
+    let answer = console.get(&format!("/api/v1/reports/{running}/manifest"), &cookie).await;
+    assert_eq!((answer.status, answer.code().as_str()), (409, "not_completed"));
+    assert!(!console.world.was_touched());
+    assert_eq!(console.count("downloads_total"), 0);
 }
 
 #[tokio::test]

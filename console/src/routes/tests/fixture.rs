@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
+use audit_log::{AuditBook, Taken, hash_of};
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::ConnectInfo;
@@ -12,6 +13,7 @@ use axum::response::Response;
 use report_life::SharedBook;
 use report_schedules::SharedSchedules;
 use report_store::{ReportStore, StoreConfig};
+use schemas::audit_event::{AuditAction, AuditDoor, AuditEvent, AuditEventId, AuditHash, AuditOutcome, ChainId};
 use schemas::ids::ReportId;
 use schemas::report_event::{ReportEvent, ReportEventType};
 use schemas::times::Moment;
@@ -36,6 +38,7 @@ pub(super) struct Console {
     router: Router,
     pub(super) book: SharedBook,
     pub(super) schedules: SharedSchedules,
+    audit: AuditBook,
     pub(super) world: Arc<World>,
     pub(super) store: ReportStore,
     pub(super) clock: Arc<ManualClock>,
@@ -111,13 +114,14 @@ impl Console {
         let url = format!("file://{}", folder.path().display());
         let store = ReportStore::open(&StoreConfig { url, ..StoreConfig::default() }).unwrap();
         let (world, book, schedules) = (Arc::<World>::default(), SharedBook::default(), SharedSchedules::default());
+        let audit = AuditBook::default();
         let clock = Arc::new(ManualClock::at(SystemTime::UNIX_EPOCH));
         let own_clock = Arc::clone(&clock) as Arc<dyn Clock>;
         let context = ServiceContext { clock: own_clock, ..ServiceContext::new(CancellationToken::new()) };
-        let books = (book.clone(), schedules.clone());
+        let books = (book.clone(), schedules.clone(), audit.clone());
         let app = App::new(config, Arc::new(Arc::clone(&world)), store.clone(), networks, books, &context);
         let metrics = context.metrics;
-        Self { router: router(app), book, schedules, world, store, clock, metrics, _folder: folder }
+        Self { router: router(app), book, schedules, audit, world, store, clock, metrics, _folder: folder }
     }
 
     /// The answer as it comes, for streams. Fails when the description of the API does not know its status.
@@ -186,6 +190,30 @@ impl Console {
             file_name: Some(name.to_owned()),
             ..ReportEvent::new(ReportId::generate(), tenant.parse().unwrap(), ReportEventType::Completed, at)
         })
+    }
+
+    /// An event of `admin` that lies on the audit log.
+    pub(super) fn audited(&self, tenant: &str, action: AuditAction, subject: &str) -> AuditEvent {
+        let mut event = AuditEvent {
+            event_id: AuditEventId::generate(),
+            tenant: Some(tenant.parse().unwrap()),
+            at: Moment::from_micros(1_793_500_000_123_456),
+            account: Some("admin".to_owned()),
+            address: Some("192.0.2.7".to_owned()),
+            door: AuditDoor::Console,
+            action,
+            subject: Some(subject.to_owned()),
+            outcome: AuditOutcome::Allowed,
+            details: [("file".to_owned(), format!("{tenant}.csv"))].into(),
+            heads: Vec::new(),
+            chain: ChainId::generate(),
+            sequence: 0,
+            previous: None,
+            hash: AuditHash::from_bytes([0; 32]),
+        };
+        event.hash = hash_of(&event);
+        self.audit.take(Taken { offset: 0, key: None, event: Ok(event.clone()) });
+        event
     }
 
     /// The value of a counter, by its name and labels as they stand in the text; 0 where it is not there.

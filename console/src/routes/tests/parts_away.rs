@@ -2,9 +2,12 @@
 
 use axum::body::Body;
 use axum::http::Method;
+use report_life::Journal;
+use schemas::report_event::{ReportEvent, ReportEventType};
+use schemas::times::Moment;
 use serde_json::json;
 
-use super::fixture::{Answer, Console, operations, request};
+use super::fixture::{Answer, Console, PASSWORD, WRONG, operations, request};
 use super::world::Fault;
 
 fn assert_away(answer: &Answer, part: &str) {
@@ -68,6 +71,36 @@ async fn file_is_not_given_out_while_nobody_can_note_it() {
         assert_away(&console.get(&format!("/api/v1/reports/{report}/download"), &cookie).await, "the event log");
     }
     assert_eq!(console.count("downloads_total"), 0);
+}
+
+#[tokio::test]
+async fn nobody_is_signed_in_and_nothing_is_done_while_it_cannot_be_noted() {
+    let console = Console::new();
+    let cookie = console.sign_in("acme").await;
+    let new = json!({ "from": "2026-11-01T00:00", "to": "2026-11-02T00:00", "zone": "UTC" });
+    assert_eq!(console.post("/api/v1/reports", &cookie, &new).await.status, 201);
+    let before = console.world.requests.lock().unwrap().pop().unwrap();
+    let (running, failed) = (console.report_of("acme"), console.apply(Journal::requested(&before)));
+    console.apply(ReportEvent::new(failed, "acme".parse().unwrap(), ReportEventType::Failed, Moment::FIRST));
+    console.world.acts.lock().unwrap().clear();
+    tokio::time::pause();
+    for (number, fault) in [Fault::Fails, Fault::Hangs].into_iter().enumerate() {
+        *console.world.kafka_fault.lock().unwrap() = Some(fault);
+        let right = console.sign_in_as("globex", "admin", PASSWORD).await;
+        assert_away(&right, "the event log");
+        assert_eq!(right.header("set-cookie"), "");
+        for wish in [format!("{running}/cancel"), format!("{failed}/retry")] {
+            assert_away(&console.post(&format!("/api/v1/reports/{wish}"), &cookie, &json!({})).await, "the event log");
+        }
+        assert_eq!(console.count("audit_events_total{result=\"failed\"}"), 3 * (number as u64 + 1));
+        assert_eq!(console.sign_in_as("globex", "admin", WRONG).await.code(), "wrong_password", "as for no account");
+    }
+    *console.world.kafka_fault.lock().unwrap() = Some(Fault::Fails);
+    let signed_out = request(Method::DELETE, "/api/v1/session", &cookie, Body::empty());
+    assert_away(&console.send(signed_out).await, "the event log");
+    assert_eq!(console.get("/api/v1/session", &cookie).await.status, 401, "who wants to be out is out");
+    assert!(!console.world.was_touched() && console.world.acts.lock().unwrap().is_empty());
+    assert_eq!(console.count("sign_ins_total{result=\"right\"}"), 1);
 }
 
 #[tokio::test]

@@ -44,6 +44,17 @@ async fn value_that_is_out_of_range_is_refused_with_its_field() {
         assert_eq!(answer.json()["error"]["field"], json!(field), "{value}");
         assert!(answer.message().starts_with(field), "{}", answer.message());
     }
+    for (field, value, format) in [
+        ("compression", json!("gzip"), "parquet"),
+        ("byte_order_mark", json!(true), "parquet"),
+        ("formula_guard", json!(true), "ndjson"),
+    ] {
+        let mut wrong = right();
+        (wrong[field], wrong["format"]) = (value, json!(format));
+        let answer = console.post("/api/v1/reports", &cookie, &wrong).await;
+        assert_eq!((answer.status, answer.code().as_str()), (400, "bad_field"), "{field}");
+        assert_eq!(answer.json()["error"]["field"], json!(field), "{format}");
+    }
     for path in ["users/none", "users/-1", "users/%FF", "resources/none", "resources/9223372036854775808"] {
         let answer = console.get(&format!("/api/v1/{path}/connections"), &cookie).await;
         assert_eq!((answer.status, &answer.json()["error"]["field"]), (400, &json!("id")), "{path}");
@@ -77,6 +88,20 @@ async fn value_that_is_out_of_range_is_refused_with_its_field() {
         assert_eq!((answer.status, answer.code().as_str()), (400, "bad_field"), "{question}");
         assert_eq!(answer.json()["error"]["field"], json!(field), "{question}");
         assert!(answer.message().starts_with(field), "{}", answer.message());
+    }
+    for (question, field) in [
+        ("action=chain_begun", "action"),
+        ("action=SIGNED_IN", "action"),
+        ("before=yesterday", "before"),
+        ("limit=many", "limit"),
+        ("account=a&account=b", "account"),
+        ("from=2026-11-02T00:00&to=2026-11-01T00:00", "to"),
+        ("zone=Mars/Base", "zone"),
+        ("users=7", "users"),
+        ("sequence=1", "sequence"),
+    ] {
+        let answer = console.get(&format!("/api/v1/audit?{question}"), &cookie).await;
+        assert_eq!((answer.status, &answer.json()["error"]["field"]), (400, &json!(field)), "{question}");
     }
     assert!(!console.world.was_touched(), "nothing is written or read for a request that is refused");
 }

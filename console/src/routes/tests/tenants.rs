@@ -2,6 +2,7 @@
 
 use axum::body::Body;
 use axum::http::Method;
+use schemas::audit_event::AuditAction;
 use schemas::ids::ReportId;
 use schemas::report_request::{BarrierOffset, Compression, ReportFormat, ReportKind};
 use serde_json::json;
@@ -34,10 +35,14 @@ async fn nothing_but_the_description_is_shown_to_who_is_not_signed_in() {
 async fn tenant_of_a_query_is_the_sessions_whatever_the_request_says() {
     let console = Console::new();
     let (report, others) = (console.report_of("acme"), console.report_of("globex"));
+    for (tenant, report) in [("acme", report), ("globex", others)] {
+        console.audited(tenant, AuditAction::ReportDownloaded, &report.to_string());
+    }
     let cookie = console.sign_in("acme").await;
     let mut checked = 0;
     for (method, path) in operations() {
-        if method != Method::GET || path == "/api/v1/reports/changes" || path.ends_with("/download") {
+        let is_of_file = path.ends_with("/download") || path.ends_with("/manifest");
+        if method != Method::GET || path == "/api/v1/reports/changes" || is_of_file {
             continue;
         }
         let (path, options) = asked(&path, &report.to_string());
@@ -71,7 +76,7 @@ fn asked(path: &str, report: &str) -> (String, Option<&'static str>) {
         _ => "7",
     };
     let options = match path.rsplit('/').next().unwrap() {
-        "connections" | "open" | "{insight}" => Some("limit=3"),
+        "connections" | "open" | "audit" | "{insight}" => Some("limit=3"),
         "top" => Some("by=remote_network&limit=3"),
         "facets" => Some("of=remote_network"),
         "series" => Some("from=2026-11-01T00:00&to=2026-11-02T00:00&split=remote_network"),
@@ -181,7 +186,7 @@ async fn another_tenants_report_is_as_if_it_were_not_there() {
     let found = console.get(&format!("/api/v1/reports/{own}"), &cookie).await.json();
     assert_eq!((&found["id"], &found["state"]), (&json!(own.to_string()), &json!("running")));
     let nobodys = ReportId::generate();
-    for ending in ["", "/download"] {
+    for ending in ["", "/download", "/manifest"] {
         let missing = console.get(&format!("/api/v1/reports/{nobodys}{ending}"), &cookie).await;
         let hidden = console.get(&format!("/api/v1/reports/{others}{ending}"), &cookie).await;
         assert_eq!((missing.status, missing.code().as_str()), (404, "not_found"));

@@ -2,6 +2,7 @@
 
 use std::sync::Mutex;
 
+use audit_log::{Act, TrailError};
 use clickhouse_io::QueryError;
 use clickhouse_io::traffic::{Finding, Group, Line, Named, Open, OpenConnection, Page, Searched, Series, Source, Top};
 use futures_util::FutureExt;
@@ -36,6 +37,8 @@ pub(super) struct World {
     pub(super) requests: Mutex<Vec<ReportRequest>>,
     pub(super) events: Mutex<Vec<ReportEvent>>,
     pub(super) schedules: Mutex<Vec<ReportSchedule>>,
+    /// What was put on the audit log.
+    pub(super) acts: Mutex<Vec<Act>>,
     /// Tenant and question.
     pub(super) queries: Mutex<Vec<(String, String)>>,
 }
@@ -104,6 +107,18 @@ impl Outside for std::sync::Arc<World> {
     fn keep<'a>(&'a self, schedule: &'a ReportSchedule) -> Later<'a, (), JournalError> {
         let (world, schedule) = (Self::clone(self), schedule.clone());
         self.write(move || world.schedules.lock().unwrap().push(schedule))
+    }
+
+    fn note(&self, act: Act) -> Later<'_, (), TrailError> {
+        match *self.kafka_fault.lock().unwrap() {
+            Some(Fault::Hangs) => return std::future::pending().boxed(),
+            Some(Fault::Fails) => {
+                let error = ProduceError::Fatal("broker-7.internal said no".to_owned());
+                return std::future::ready(Err(error.into())).boxed();
+            }
+            None => self.acts.lock().unwrap().push(act),
+        }
+        std::future::ready(Ok(())).boxed()
     }
 
     fn search<'a>(

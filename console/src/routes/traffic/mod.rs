@@ -4,7 +4,7 @@ mod connection;
 pub(crate) mod insights;
 pub(crate) mod names;
 mod open_connections;
-mod url;
+pub(crate) mod url;
 
 use axum::Json;
 use axum::extract::State;

@@ -36,7 +36,7 @@ impl TrafficUrl {
     ///
     /// # Errors
     /// The field or option that is wrong.
-    pub(super) fn filter(&self, known: &[&str]) -> Result<TrafficFilter, FilterError> {
+    pub(crate) fn filter(&self, known: &[&str]) -> Result<TrafficFilter, FilterError> {
         match self.options.keys().find(|name| !known.contains(&name.as_str())) {
             Some(name) => Err(wrong(name, "is not known here")),
             None => self.form.build(),
@@ -44,12 +44,12 @@ impl TrafficUrl {
     }
 
     /// The values of an option.
-    pub(super) fn all<T: FromStr<Err = String>>(&self, name: &str) -> Result<Vec<T>, FilterError> {
+    pub(crate) fn all<T: FromStr<Err = String>>(&self, name: &str) -> Result<Vec<T>, FilterError> {
         self.texts(name).iter().map(|value| value.parse().map_err(|reason| wrong(name, reason))).collect()
     }
 
     /// The one value of an option; `None` where there is none.
-    pub(super) fn one(&self, name: &str) -> Result<Option<&str>, FilterError> {
+    pub(crate) fn one(&self, name: &str) -> Result<Option<&str>, FilterError> {
         match self.texts(name) {
             [] => Ok(None),
             [value] => Ok(Some(value)),
@@ -58,7 +58,7 @@ impl TrafficUrl {
     }
 
     /// A whole number.
-    pub(super) fn number(&self, name: &str, otherwise: u32) -> Result<u32, FilterError> {
+    pub(crate) fn number(&self, name: &str, otherwise: u32) -> Result<u32, FilterError> {
         let parsed = self.one(name)?.map(|text| text.parse().map_err(|_| wrong(name, "is no whole number")));
         Ok(parsed.transpose()?.unwrap_or(otherwise))
     }

@@ -20,6 +20,10 @@ export type ReportState =
 
 export type Compression = 'none' | 'gzip' | 'zstd';
 
+export type FileKind = 'events' | 'summary' | 'users';
+
+export type FileFormat = 'csv' | 'ndjson' | 'parquet';
+
 export interface Report {
   id: string;
   state: ReportState;
@@ -32,6 +36,8 @@ export interface Report {
   to: string | null;
   /** IANA name of the zone that the range was entered in. */
   zone: string | null;
+  kind?: FileKind;
+  format?: FileFormat;
   /** Ids; empty means all. */
   remote_networks: string[];
   denied: boolean;
@@ -61,7 +67,13 @@ export interface NewReport {
   zone: string;
   remote_networks: string[];
   denied: boolean;
+  kind: FileKind;
+  format: FileFormat;
+  /** Of events but for NDJSON; empty means the usual 26. */
+  columns: string[];
   compression: Compression;
+  byte_order_mark: boolean;
+  formula_guard: boolean;
 }
 
 /** What is to be kept. `when` and `range` are words, such as `daily at 06:00` and `last week`. */

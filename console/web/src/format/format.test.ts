@@ -82,6 +82,24 @@ describe('presets', () => {
     });
   });
 
+  it('the last hour reaches to the next whole minute', () => {
+    expect(range('Last hour', '2026-11-24T12:00:30Z', 'UTC')).toEqual({
+      from: '2026-11-24T11:01',
+      to: '2026-11-24T12:01',
+    });
+  });
+
+  it('this month reaches to now, and the last year is that of the zone', () => {
+    expect(range('This month', '2026-12-31T23:30:00Z', 'Europe/Berlin')).toEqual({
+      from: '2027-01-01T00:00',
+      to: '2027-01-01T00:31',
+    });
+    expect(range('Last year', '2026-12-31T23:30:00Z', 'Europe/Berlin')).toEqual({
+      from: '2026-01-01T00:00',
+      to: '2027-01-01T00:00',
+    });
+  });
+
   it('the last month is that of the zone, over the turn of the year too', () => {
     expect(range('Last month', '2026-12-31T23:30:00Z', 'Europe/Berlin')).toEqual({
       from: '2026-12-01T00:00',

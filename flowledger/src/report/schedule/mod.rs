@@ -9,6 +9,7 @@ use report_life::{ReportState, barrier};
 use report_schedules::{
     Saved, ScheduleJournal, SharedSchedules, Timetable, deleted, follow_schedules, paused, request_of, resumed, saved,
 };
+use schemas::audit_event::AuditAction;
 use schemas::ids::{ReportId, ScheduleId};
 use schemas::report_request::ReportRequest;
 use schemas::report_schedule::ReportSchedule;
@@ -19,6 +20,7 @@ use self::options::OneOptions;
 pub(crate) use self::options::ScheduleCommand;
 use super::options::SelectOptions;
 use super::{Desk, request, within, wrong};
+use crate::audit;
 
 pub(super) async fn run(command: ScheduleCommand) -> anyhow::Result<()> {
     match command {
@@ -47,14 +49,16 @@ pub(super) async fn run(command: ScheduleCommand) -> anyhow::Result<()> {
         }
         ScheduleCommand::Pause { one } => {
             let shelf = Shelf::open(&one.select).await?;
-            shelf.keep(&paused(shelf.found(&one)?, &one.select.actor(), Moment::now())).await
+            let schedule = paused(shelf.found(&one)?, &one.select.actor(), Moment::now());
+            shelf.keep(&one.select, AuditAction::SchedulePaused, &schedule).await
         }
         ScheduleCommand::Resume { one, owner } => {
             let shelf = Shelf::open(&one.select).await?;
             let last = shelf.found(&one)?;
             let owner = owner.unwrap_or_else(|| last.request.requested_by.clone());
             shelf.has_account(&one.select, &owner)?;
-            shelf.keep(&resumed(last, &owner, &one.select.actor(), Moment::now())).await
+            let schedule = resumed(last, &owner, &one.select.actor(), Moment::now());
+            shelf.keep(&one.select, AuditAction::ScheduleResumed, &schedule).await
         }
         ScheduleCommand::Run { one, follow } => {
             let shelf = Shelf::open(&one.select).await?;
@@ -64,7 +68,8 @@ pub(super) async fn run(command: ScheduleCommand) -> anyhow::Result<()> {
         }
         ScheduleCommand::Delete { one } => {
             let shelf = Shelf::open(&one.select).await?;
-            shelf.keep(&deleted(shelf.found(&one)?, &one.select.actor(), Moment::now())).await
+            let schedule = deleted(shelf.found(&one)?, &one.select.actor(), Moment::now());
+            shelf.keep(&one.select, AuditAction::ScheduleDeleted, &schedule).await
         }
     }
 }
@@ -112,11 +117,13 @@ impl Shelf {
         let over = self.desk.config.limits.check_schedules(schedules);
         over.map_err(|over| anyhow::anyhow!("{}: {over}", over.limit))?;
         let kept = ReportSchedule { changed_by: select.actor(), ..saved(new, Moment::now()) };
-        self.keep(&kept).await?;
+        self.keep(select, AuditAction::ScheduleCreated, &kept).await?;
         Ok(kept)
     }
 
-    async fn keep(&self, schedule: &ReportSchedule) -> anyhow::Result<()> {
+    async fn keep(&self, select: &SelectOptions, action: AuditAction, schedule: &ReportSchedule) -> anyhow::Result<()> {
+        let act = audit::act(&select.tenant, &select.actor(), action).to(schedule.schedule_id);
+        self.desk.note(act.with("name", &schedule.name)).await?;
         let producer = Producer::new(&self.desk.config.kafka, "flowledger-report")?;
         let stop = CancellationToken::new();
         let journal = within(ScheduleJournal::open(producer, &self.desk.registry, &stop))
@@ -133,6 +140,8 @@ impl Shelf {
         self.desk.within_limits(&one.select)?;
         let barrier = within(barrier(&self.desk.config.kafka)).await??;
         let request = ReportRequest { requested_by: one.select.actor(), ..request_of(&schedule, &run, barrier) };
+        let act = audit::act(&one.select.tenant, &one.select.actor(), AuditAction::ReportRequested);
+        self.desk.note(act.of_request(&request).with("schedule", &one.schedule.to_string())).await?;
         within(self.desk.journal().await?.request(&request)).await??;
         Ok(request.report_id)
     }

@@ -12,9 +12,19 @@ use crate::error::QueryError;
 /// Widths of the buckets that are counted, microseconds: an hour, a minute, a second. Hours are what the table is sorted by.
 const WIDTHS: [i64; 3] = [3_600_000_000, 60_000_000, 1_000_000];
 
-/// Rows of a slice, where it can be cut. A slice reads up to a granule (8192 rows) too many of each part of the table, so it is large;
-/// what is done of it is done for good.
-const SLICE_ROWS: u64 = 5_000_000;
+/// What the table is sorted by, and one statement reads in order: hours.
+const HOUR: i64 = WIDTHS[0];
+
+/// How a range is cut.
+#[derive(Clone, Copy, Debug)]
+pub struct Cut {
+    /// Rows of a stretch, where it can be cut; they are held until they are sorted.
+    pub stretch_rows: u64,
+    /// Rows of a slice, where it can be cut. A statement reads up to a granule (8192 rows) too many of each part of the table.
+    pub slice_rows: u64,
+    /// The most slices; they get larger instead.
+    pub slices_max: u64,
+}
 
 /// What is sorted at once: `[from, to)`, rows in order of the report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +37,7 @@ pub struct Stretch {
     pub rows: u64,
 }
 
-/// What is read by one statement: stretches in order of time. Several are made of whole hours, and come hour by hour.
+/// What one exporter makes: stretches in order of time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Slice {
     /// At least one.
@@ -47,10 +57,22 @@ impl Slice {
         Self { stretches: self.stretches[done.min(self.stretches.len())..].to_vec() }
     }
 
+    /// The first stretches, which are read by one statement: it comes hour by hour, so no two of them share an hour.
+    #[must_use]
+    pub fn one_statement(&self) -> Self {
+        let is_apart = |two: &[Stretch]| hour_of(two[0].to.as_micros() - 1) < hour_of(two[1].from.as_micros());
+        let count = self.stretches.windows(2).take_while(|two| is_apart(two)).count() + 1;
+        Self { stretches: self.stretches[..count.min(self.stretches.len())].to_vec() }
+    }
+
     /// First end time, and first end time after it.
     pub(crate) fn range(&self) -> Option<(Moment, Moment)> {
         Some((self.stretches.first()?.from, self.stretches.last()?.to))
     }
+}
+
+fn hour_of(micros: i64) -> i64 {
+    micros.div_euclid(HOUR)
 }
 
 #[derive(Clone, Copy, Debug, Row, Deserialize)]
@@ -99,12 +121,12 @@ pub async fn recount(clickhouse: &ClickHouse, query: &ReportQuery, slice: &Slice
     Ok(Slice { stretches })
 }
 
-/// Cuts the range into stretches of at most `rows_max` rows, without those that are empty, and puts them together as slices. A
-/// single second with more rows than that is one stretch.
+/// Cuts the range into stretches, without those that are empty, and puts them together as slices. A single second is one stretch, however
+/// many rows it has.
 ///
 /// # Errors
 /// When ClickHouse refuses or does not answer.
-pub async fn plan(clickhouse: &ClickHouse, query: &ReportQuery, rows_max: u64) -> Result<Vec<Slice>, QueryError> {
+pub async fn plan(clickhouse: &ClickHouse, query: &ReportQuery, cut: &Cut) -> Result<Vec<Slice>, QueryError> {
     let (mut hours, mut finer) = (Vec::new(), Vec::new());
     // Hours that are too full are counted again in minutes, and minutes in seconds.
     let mut open = vec![(query.filter.from, query.filter.to, 0)];
@@ -113,7 +135,7 @@ pub async fn plan(clickhouse: &ClickHouse, query: &ReportQuery, rows_max: u64) -
         for bucket in query.counted(clickhouse, from, to, width).await? {
             let begin = Moment::from_micros(bucket.from.max(from.as_micros()));
             let end = Moment::from_micros((bucket.from + width).min(to.as_micros()));
-            if bucket.rows > rows_max && level + 1 < WIDTHS.len() {
+            if bucket.rows > cut.stretch_rows && level + 1 < WIDTHS.len() {
                 open.push((begin, end, level + 1));
             } else {
                 let stretches = if level == 0 { &mut hours } else { &mut finer };
@@ -122,31 +144,25 @@ pub async fn plan(clickhouse: &ClickHouse, query: &ReportQuery, rows_max: u64) -
         }
     }
     finer.sort_unstable_by_key(|stretch: &Stretch| stretch.from);
-    Ok(slices(&hours, &finer, rows_max))
+    Ok(slices(&hours, &finer, cut))
 }
 
-/// Hours that stand together are read together; each finer stretch is a slice of its own.
-fn slices(hours: &[Stretch], finer: &[Stretch], rows_max: u64) -> Vec<Slice> {
+/// Stretches in order, together as long as they fit.
+fn slices(hours: &[Stretch], finer: &[Stretch], cut: &Cut) -> Vec<Slice> {
+    let mut stretches = merged(hours, cut.stretch_rows, finer);
+    stretches.extend(merged(finer, cut.stretch_rows, hours));
+    stretches.sort_unstable_by_key(|stretch| stretch.from);
+    let rows: u64 = stretches.iter().map(|stretch| stretch.rows).sum();
+    // Two neighbours never fit into one slice, so there are no more than twice as many as there would be full ones.
+    let slice_rows = cut.slice_rows.max(2 * rows / cut.slices_max.max(1) + 1);
     let mut slices: Vec<Slice> = Vec::new();
-    let fine = merged(finer, rows_max, hours);
-    let mut hours = merged(hours, rows_max, finer).into_iter().peekable();
-    let mut finer = fine.into_iter().peekable();
-    let mut is_open = false;
-    loop {
-        let before = match (hours.peek(), finer.peek()) {
-            (None, None) => return slices,
-            (Some(hour), Some(fine)) => hour.from < fine.from,
-            (hour, _) => hour.is_some(),
-        };
-        let Some(stretch) = (if before { hours.next() } else { finer.next() }) else { continue };
+    for stretch in stretches {
         match slices.last_mut() {
-            Some(slice) if is_open && before && slice.rows() + stretch.rows <= SLICE_ROWS => {
-                slice.stretches.push(stretch);
-            }
+            Some(slice) if slice.rows() + stretch.rows <= slice_rows => slice.stretches.push(stretch),
             _ => slices.push(Slice { stretches: vec![stretch] }),
         }
-        is_open = before;
     }
+    slices
 }
 
 /// Neighbours together, as long as they fit and nothing of `between` lies between them.
@@ -182,33 +198,61 @@ mod tests {
         assert_eq!(merged(&stretches, 100, &[]), [stretch(0, 6, 100), stretch(6, 7, 1), stretch(9, 10, 500)]);
     }
 
+    const SMALL: Cut = Cut { stretch_rows: 100, slice_rows: 150, slices_max: 1_000 };
+
     #[test]
-    fn hours_are_read_together_and_what_is_finer_by_itself() {
+    fn slices_are_filled_in_order_whatever_their_stretches_are() {
         let hours = [stretch(0, 10, 60), stretch(10, 20, 60), stretch(30, 40, 10), stretch(40, 50, 20)];
         let finer = [stretch(20, 21, 90), stretch(21, 22, 70)];
-        let planned = slices(&hours, &finer, 100);
+        let planned = slices(&hours, &finer, &SMALL);
         let expected = [
             vec![stretch(0, 10, 60), stretch(10, 20, 60)],
             vec![stretch(20, 21, 90)],
-            vec![stretch(21, 22, 70)],
-            vec![stretch(30, 50, 30)],
+            vec![stretch(21, 22, 70), stretch(30, 50, 30)],
         ];
         assert_eq!(planned, expected.map(|stretches| Slice { stretches }));
         assert_eq!(planned[0].rest(1), Slice { stretches: vec![stretch(10, 20, 60)] });
     }
 
     #[test]
+    fn one_statement_reads_stretches_that_share_no_hour() {
+        let hour = |from: i64, to: i64| stretch(from * HOUR, to * HOUR, 1);
+        let minute =
+            |hour: i64, from: i64| stretch(hour * HOUR + from * WIDTHS[1], hour * HOUR + (from + 20) * WIDTHS[1], 1);
+        let all = [hour(0, 2), hour(2, 3), minute(3, 0), minute(3, 20), minute(3, 40), hour(4, 5), minute(5, 0)];
+        let mut rest = Slice { stretches: all.to_vec() };
+        let mut statements = Vec::new();
+        while !rest.stretches.is_empty() {
+            statements.push(rest.one_statement().stretches.len());
+            rest = rest.rest(*statements.last().unwrap());
+        }
+        assert_eq!(statements, [3, 1, 3]);
+        assert!(rest.one_statement().stretches.is_empty());
+    }
+
+    #[test]
+    fn there_are_no_more_slices_than_may_be() {
+        let hours: Vec<Stretch> = (0..5_000).map(|hour| stretch(hour, hour + 1, 60 + hour as u64 % 41)).collect();
+        for slices_max in [1, 2, 10, 1_000] {
+            let planned = slices(&hours, &[], &Cut { slices_max, ..SMALL });
+            assert!(planned.len() as u64 <= slices_max, "{} of {slices_max}", planned.len());
+            assert_eq!(planned.iter().map(|it| it.stretches.len()).sum::<usize>(), 5_000);
+        }
+    }
+
+    #[test]
     fn hours_on_both_sides_of_a_full_one_are_not_put_together() {
-        let planned = slices(&[stretch(0, 10, 1), stretch(20, 30, 1)], &[stretch(10, 11, 90)], 100);
-        assert_eq!(planned.iter().map(|slice| slice.stretches[0].from.as_micros()).collect::<Vec<_>>(), [0, 10, 20]);
+        let planned = slices(&[stretch(0, 10, 1), stretch(20, 30, 1)], &[stretch(10, 11, 90)], &SMALL);
+        let expected = vec![stretch(0, 10, 1), stretch(10, 11, 90), stretch(20, 30, 1)];
+        assert_eq!(planned, [Slice { stretches: expected }]);
     }
 
     #[test]
     fn full_hours_on_both_sides_of_one_that_is_not_are_not_put_together() {
         let finer = [stretch(0, 1, 90), stretch(9, 10, 1), stretch(20, 21, 1)];
-        let planned = slices(&[stretch(10, 20, 5)], &finer, 100);
-        let expected = [stretch(0, 10, 91), stretch(10, 20, 5), stretch(20, 21, 1)];
-        assert_eq!(planned, expected.map(|it| Slice { stretches: vec![it] }));
+        let planned = slices(&[stretch(10, 20, 5)], &finer, &SMALL);
+        let expected = vec![stretch(0, 10, 91), stretch(10, 20, 5), stretch(20, 21, 1)];
+        assert_eq!(planned, [Slice { stretches: expected }]);
     }
 
     proptest::proptest! {
@@ -230,7 +274,7 @@ mod tests {
                     whole.push(stretch(begin, begin + 10, rows));
                 }
             }
-            let planned: Vec<Stretch> = slices(&whole, &finer, 100).into_iter().flat_map(|it| it.stretches).collect();
+            let planned: Vec<Stretch> = slices(&whole, &finer, &SMALL).into_iter().flat_map(|it| it.stretches).collect();
             proptest::prop_assert!(planned.windows(2).all(|two| two[0].to <= two[1].from));
             for it in &planned {
                 let within = there.iter().filter(|unit| it.from <= unit.from && unit.to <= it.to);
@@ -244,7 +288,8 @@ mod tests {
     #[test]
     fn slice_ends_where_it_is_large_enough() {
         let hours: Vec<Stretch> = (0..12).map(|hour| stretch(hour, hour + 1, 1_000_000)).collect();
-        let planned = slices(&hours, &[], 1_000_000);
+        let cut = Cut { stretch_rows: 1_000_000, slice_rows: 5_000_000, slices_max: 1_000 };
+        let planned = slices(&hours, &[], &cut);
         assert_eq!(planned.iter().map(|slice| slice.stretches.len()).collect::<Vec<_>>(), [5, 5, 2]);
     }
 }

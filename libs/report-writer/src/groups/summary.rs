@@ -1,7 +1,6 @@
 //! The Summary: one line a Resource id, most connections first, then by id.
 
 use std::collections::HashMap;
-use std::io::Write;
 
 use clickhouse_io::report::{Column, ColumnSet, ConnectionColumns};
 
@@ -9,14 +8,19 @@ use super::GroupWriter;
 use super::names::Names;
 use super::record::{halves, pack, unpack, word};
 use super::top_ten::{Counts, Ranking, joined};
-use super::totals::{Outcome, Totals};
-use crate::cells::push_cell;
+use super::totals::{COUNTS, Outcome, PERCENTS, Totals};
 use crate::row::{self, AskedNames};
-use crate::{CsvOptions, LineWriter, OddValue};
+use crate::table::{Cell, CellType, TableColumn};
+use crate::{LineWriter, OddValue};
 
-const HEADER: &str = "resource_id,resource_address,remote_network,remote_network_id,total_connections,success_connections,\
-    failed_connections,failed_connections_dns,failed_connections_other,total_bytes,bytes_transferred,bytes_received,\
-    protocol,percent_relay,percent_p2p,top_10_address_accessed\n";
+const BEFORE: [TableColumn; 4] = [
+    TableColumn::required("resource_id", CellType::Number),
+    TableColumn::optional("resource_address", CellType::Text),
+    TableColumn::optional("remote_network", CellType::Text),
+    TableColumn::required("remote_network_id", CellType::Number),
+];
+const PROTOCOL: TableColumn = TableColumn::required("protocol", CellType::Text);
+const TOP_TEN: TableColumn = TableColumn::optional("top_10_address_accessed", CellType::Text);
 
 /// In the order of their numbers in the table, from 1.
 const PROTOCOLS: [&str; 3] = ["tcp", "udp", "icmp"];
@@ -24,7 +28,6 @@ const PROTOCOLS: [&str; 3] = ["tcp", "udp", "icmp"];
 /// Folds rows by Resource.
 #[derive(Debug, Default)]
 pub struct SummaryWriter {
-    options: CsvOptions,
     record: Vec<u8>,
     names: Names,
     block: BlockNames,
@@ -58,29 +61,21 @@ struct Group {
 }
 
 impl SummaryWriter {
-    /// A writer without groups.
-    #[must_use]
-    pub fn new(options: CsvOptions) -> Self {
-        Self { options, ..Self::default() }
-    }
-
-    fn push_line(&self, out: &mut Vec<u8>, group: &Group, addresses: &Ranking<u32>) {
-        let guard = self.options.formula_guard;
+    fn row(&self, group: &Group, addresses: &Ranking<u32>, take: &mut dyn FnMut(&[Cell<'_>]) -> bool) -> bool {
         let rule = self.names.text(group.applied_rule);
         let shown = if rule.is_empty() { self.names.text(group.address) } else { rule };
-        // A vector takes everything.
-        let _ = write!(out, "{},", group.resource_id);
-        push_cell(out, shown, guard);
-        out.push(b',');
-        push_cell(out, self.names.text(group.remote_network), guard);
-        let _ = write!(out, ",{},", group.remote_network_id);
-        group.totals.push_counts(out);
         let used = (1..).zip(PROTOCOLS).filter(|(number, _)| group.protocols >> number & 1 == 1);
-        out.extend_from_slice(used.map(|(_, name)| name).collect::<Vec<_>>().join(";").as_bytes());
-        out.push(b',');
-        group.totals.push_percents(out);
-        push_cell(out, &joined(&addresses.top, |address| self.names.text(address)), guard);
-        out.push(b'\n');
+        let protocols = used.map(|(_, name)| name).collect::<Vec<_>>().join(";");
+        let top_ten = joined(&addresses.top, |address| self.names.text(address));
+        let before = [
+            Cell::Number(group.resource_id),
+            Cell::text(shown),
+            Cell::text(self.names.text(group.remote_network)),
+            Cell::Number(group.remote_network_id),
+        ];
+        let behind = [Cell::text(&top_ten)];
+        let protocol = [Cell::text(protocols.as_bytes())];
+        take(&[&before[..], &group.totals.counts(), &protocol, &group.totals.percents(), &behind].concat())
     }
 }
 
@@ -99,10 +94,6 @@ impl LineWriter for SummaryWriter {
             Column::BytesTransferred,
             Column::BytesReceived,
         ])
-    }
-
-    fn header(&self) -> Vec<u8> {
-        HEADER.as_bytes().to_vec()
     }
 
     fn block(&mut self, columns: &ConnectionColumns<'_>) {
@@ -157,15 +148,20 @@ impl GroupWriter for SummaryWriter {
         self.names.size_bytes() + self.addresses.size_bytes() + self.groups.len() * 2 * size_of::<Group>()
     }
 
-    fn lines(&self, take: &mut dyn FnMut(&[u8]) -> bool) {
+    fn table(&self) -> Vec<TableColumn> {
+        [&BEFORE[..], &COUNTS, &[PROTOCOL], &PERCENTS, &[TOP_TEN]].concat()
+    }
+
+    fn id(&self) -> Option<&'static str> {
+        Some(BEFORE[0].name)
+    }
+
+    fn rows(&self, take: &mut dyn FnMut(&[Cell<'_>]) -> bool) {
         let rankings = self.addresses.rankings(self.groups.len(), |address| self.names.text(address));
         let mut order: Vec<_> = self.groups.iter().zip(&rankings).collect();
         order.sort_unstable_by_key(|(group, _)| (std::cmp::Reverse(group.totals.connections()), group.resource_id));
-        let mut line = Vec::new();
         for (group, addresses) in order {
-            line.clear();
-            self.push_line(&mut line, group, addresses);
-            if !take(&line) {
+            if !self.row(group, addresses, take) {
                 return;
             }
         }

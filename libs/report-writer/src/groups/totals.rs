@@ -1,12 +1,11 @@
 //! What is counted of the connections of a group.
 
-use std::io::Write;
-
 use clickhouse_io::report::ConnectionColumns;
 use schemas::connection_event::ConnectionStatus;
 
 use crate::OddValue;
 use crate::row::{self, AskedNames};
+use crate::table::{Cell, CellType, TableColumn};
 
 /// What became of a connection. Denied attempts are none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,39 +78,59 @@ impl Totals {
         self.succeeded + self.failed_dns + self.failed_other
     }
 
-    /// From `total_connections` to `bytes_received`, with a comma behind.
-    pub(super) fn push_counts(&self, out: &mut Vec<u8>) {
-        let Self { succeeded, failed_dns, failed_other, transferred, received, .. } = self;
-        // A vector takes everything.
-        let _ = write!(
-            out,
-            "{},{succeeded},{},{failed_dns},{failed_other},{},{transferred},{received},",
-            self.connections(),
-            failed_dns + failed_other,
-            transferred + received
-        );
+    /// From `total_connections` to `bytes_received`: [`COUNTS`].
+    pub(super) fn counts(&self) -> [Cell<'static>; 8] {
+        let Self { succeeded, failed_dns, failed_other, transferred, received, .. } = *self;
+        [
+            Cell::Number(self.connections()),
+            Cell::Number(succeeded),
+            Cell::Number(failed_dns + failed_other),
+            Cell::Number(failed_dns),
+            Cell::Number(failed_other),
+            Cell::Sum(transferred + received),
+            Cell::Sum(transferred),
+            Cell::Sum(received),
+        ]
     }
 
-    /// `percent_relay` and `percent_p2p`, with a comma behind: relay rounded half up, p2p the rest. Empty where none succeeded.
-    pub(super) fn push_percents(&self, out: &mut Vec<u8>) {
-        let (relayed, succeeded) = (u128::from(self.relayed), u128::from(self.succeeded));
-        let Some(hundredths) = (relayed * 20_000 + succeeded).checked_div(2 * succeeded) else {
-            return out.extend_from_slice(b",,");
-        };
-        for share in [hundredths, 10_000 - hundredths] {
-            let _ = write!(out, "{}.{:02},", share / 100, share % 100);
+    /// `percent_relay` and `percent_p2p`: relay rounded half up, p2p the rest. Absent where none succeeded.
+    pub(super) fn percents(&self) -> [Cell<'static>; 2] {
+        let (relayed, succeeded) = (self.relayed, self.succeeded);
+        let hundredths = (u128::from(relayed) * 20_000 + u128::from(succeeded)).checked_div(2 * u128::from(succeeded));
+        // Of ten thousand at most.
+        match hundredths.and_then(|it| u64::try_from(it).ok()) {
+            Some(hundredths) => [Cell::Percent(hundredths), Cell::Percent(10_000 - hundredths)],
+            None => [Cell::Absent; 2],
         }
     }
 }
 
+/// Columns of [`Totals::counts`].
+pub(super) const COUNTS: [TableColumn; 8] = [
+    TableColumn::required("total_connections", CellType::Number),
+    TableColumn::required("success_connections", CellType::Number),
+    TableColumn::required("failed_connections", CellType::Number),
+    TableColumn::required("failed_connections_dns", CellType::Number),
+    TableColumn::required("failed_connections_other", CellType::Number),
+    TableColumn::required("total_bytes", CellType::Sum),
+    TableColumn::required("bytes_transferred", CellType::Sum),
+    TableColumn::required("bytes_received", CellType::Sum),
+];
+/// Columns of [`Totals::percents`].
+pub(super) const PERCENTS: [TableColumn; 2] = [
+    TableColumn::optional("percent_relay", CellType::Percent),
+    TableColumn::optional("percent_p2p", CellType::Percent),
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::CsvOptions;
+    use crate::groups::csv::push_row;
 
     fn written(totals: &Totals) -> String {
         let mut out = Vec::new();
-        totals.push_counts(&mut out);
-        totals.push_percents(&mut out);
+        push_row(&mut out, &[totals.counts().as_slice(), &totals.percents()].concat(), CsvOptions::default());
         String::from_utf8(out).unwrap()
     }
 
@@ -123,22 +142,21 @@ mod tests {
         }
         totals.add(Outcome::FailedDns, true, 5, 5);
         totals.add(Outcome::FailedOther, true, 5, 5);
-        let expected = "5,3,2,1,1,55340232221128654842,27670116110564327421,27670116110564327421,0.00,100.00,";
+        let expected = "5,3,2,1,1,55340232221128654842,27670116110564327421,27670116110564327421,0.00,100.00\n";
         assert_eq!(written(&totals), expected);
     }
 
     #[test]
     fn percents_are_rounded_half_up_and_add_up() {
         for (relayed, succeeded, percents) in [
-            (1, 3, "33.33,66.67,"),
-            (1, 8, "12.50,87.50,"),
-            (1, 800, "0.13,99.87,"),
-            (0, 0, ",,"),
-            (7, 7, "100.00,0.00,"),
+            (1, 3, ",33.33,66.67\n"),
+            (1, 8, ",12.50,87.50\n"),
+            (1, 800, ",0.13,99.87\n"),
+            (0, 0, ",,\n"),
+            (7, 7, ",100.00,0.00\n"),
         ] {
-            let mut out = Vec::new();
-            Totals { relayed, succeeded, ..Totals::default() }.push_percents(&mut out);
-            assert_eq!(String::from_utf8(out).unwrap(), percents);
+            let written = written(&Totals { relayed, succeeded, ..Totals::default() });
+            assert!(written.ends_with(percents), "{written}");
         }
     }
 }

@@ -1,7 +1,6 @@
 //! User activity: one line a User id, most connections first, then by id. Service accounts are left out.
 
 use std::collections::{HashMap, HashSet};
-use std::io::Write;
 
 use clickhouse_io::report::{Column, ColumnSet, ConnectionColumns};
 use schemas::addresses::Address;
@@ -10,15 +9,18 @@ use super::GroupWriter;
 use super::names::Names;
 use super::record::{halves, pack, unpack, word};
 use super::top_ten::{Counts, Ranking, joined};
-use super::totals::{Outcome, Totals};
-use crate::cells::push_cell;
-use crate::line::{Date, Line, TIME};
+use super::totals::{COUNTS, Outcome, PERCENTS, Totals};
 use crate::row::{self, AskedNames};
-use crate::{CsvOptions, LineWriter, OddValue};
+use crate::table::{Cell, CellType, TableColumn};
+use crate::{LineWriter, OddValue};
 
-const HEADER: &str = "user_email,last_access_date,total_connections,success_connections,failed_connections,\
-    failed_connections_dns,failed_connections_other,total_bytes,bytes_transferred,bytes_received,percent_relay,\
-    percent_p2p,active_devices,num_of_client_ip,top_10_client_ips\n";
+const BEFORE: [TableColumn; 2] =
+    [TableColumn::optional("user_email", CellType::Text), TableColumn::optional("last_access_date", CellType::Time)];
+const BEHIND: [TableColumn; 3] = [
+    TableColumn::required("active_devices", CellType::Number),
+    TableColumn::required("num_of_client_ip", CellType::Number),
+    TableColumn::optional("top_10_client_ips", CellType::Text),
+];
 
 /// What a device of a User takes, roughly, with the room that tables have.
 const DEVICE_BYTES: usize = 40;
@@ -31,7 +33,6 @@ const HAS_CLIENT: u32 = 1 << 10;
 /// Folds rows by User.
 #[derive(Debug, Default)]
 pub struct UsersWriter {
-    options: CsvOptions,
     record: Vec<u8>,
     names: Names,
     asked_names: AskedNames,
@@ -57,29 +58,12 @@ struct Group {
 }
 
 impl UsersWriter {
-    /// A writer without groups.
-    #[must_use]
-    pub fn new(options: CsvOptions) -> Self {
-        Self { options, ..Self::default() }
-    }
-
-    fn push_line(&self, out: &mut Vec<u8>, group: &Group, clients: &Ranking<u128>) {
-        let guard = self.options.formula_guard;
-        push_cell(out, self.names.text(group.email), guard);
-        out.push(b',');
-        if let Some(micros) = group.last_access {
-            let mut line = Line::default();
-            line.begin(TIME);
-            line.time(&mut Date::default(), micros);
-            out.extend_from_slice(line.bytes());
-        }
-        out.push(b',');
-        group.totals.push_counts(out);
-        group.totals.push_percents(out);
-        // A vector takes everything.
-        let _ = write!(out, "{},{},", group.devices, clients.distinct);
-        push_cell(out, &joined(&clients.top, address), guard);
-        out.push(b'\n');
+    fn row(&self, group: &Group, clients: &Ranking<u128>, take: &mut dyn FnMut(&[Cell<'_>]) -> bool) -> bool {
+        let top_ten = joined(&clients.top, address);
+        let email = Cell::text(self.names.text(group.email));
+        let before = [email, group.last_access.map_or(Cell::Absent, Cell::Time)];
+        let behind = [Cell::Number(group.devices), Cell::Number(clients.distinct), Cell::text(&top_ten)];
+        take(&[&before[..], &group.totals.counts(), &group.totals.percents(), &behind].concat())
     }
 }
 
@@ -101,10 +85,6 @@ impl LineWriter for UsersWriter {
             Column::DeviceId,
             Column::ClientIp,
         ])
-    }
-
-    fn header(&self) -> Vec<u8> {
-        HEADER.as_bytes().to_vec()
     }
 
     fn block(&mut self, columns: &ConnectionColumns<'_>) {
@@ -173,15 +153,16 @@ impl GroupWriter for UsersWriter {
         self.names.size_bytes() + self.clients.size_bytes() + self.devices.capacity() * DEVICE_BYTES + groups
     }
 
-    fn lines(&self, take: &mut dyn FnMut(&[u8]) -> bool) {
+    fn table(&self) -> Vec<TableColumn> {
+        [&BEFORE[..], &COUNTS, &PERCENTS, &BEHIND].concat()
+    }
+
+    fn rows(&self, take: &mut dyn FnMut(&[Cell<'_>]) -> bool) {
         let rankings = self.clients.rankings(self.groups.len(), address);
         let mut order: Vec<_> = self.groups.iter().zip(&rankings).collect();
         order.sort_unstable_by_key(|(group, _)| (std::cmp::Reverse(group.totals.connections()), group.user_id));
-        let mut line = Vec::new();
         for (group, clients) in order {
-            line.clear();
-            self.push_line(&mut line, group, clients);
-            if !take(&line) {
+            if !self.row(group, clients, take) {
                 return;
             }
         }

@@ -2,6 +2,7 @@
 
 pub(crate) mod envelope;
 pub(crate) mod groups;
+pub(crate) mod parquet;
 
 use std::io::Write;
 
@@ -66,6 +67,11 @@ pub(crate) fn render_chosen(out: &mut Vec<u8>, event: &ConnectionEvent, status: 
             "error_message" => event.error_message.clone(),
             "connection_id" => event.connection_id.clone(),
             "event_id" => event.event_id.to_string(),
+            "event_time" => {
+                let mut time = Vec::new();
+                append_time(&mut time, event.end_time);
+                String::from_utf8(time).unwrap()
+            }
             name => of_contract[CONTRACT.split(',').position(|it| it == name).unwrap()].clone(),
         });
     }

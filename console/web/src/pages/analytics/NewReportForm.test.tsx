@@ -34,9 +34,49 @@ it('asks for what was entered, in the local times of the zone', async () => {
       zone: 'UTC',
       remote_networks: [],
       denied: true,
+      kind: 'events',
+      format: 'csv',
+      columns: [],
       compression: 'gzip',
+      byte_order_mark: false,
+      formula_guard: false,
     },
   ]);
+});
+
+it('offers what fits the kind and the format, and sends nothing else', async () => {
+  const { onAsked, posted } = open({ status: 201, body: aReport() });
+  fill('Compression', 'gzip');
+  fireEvent.click(screen.getByRole('switch', { name: 'Include denied attempts' }));
+  fireEvent.click(screen.getByRole('switch', { name: /^Mark as UTF-8 for Excel/ }));
+  fireEvent.click(screen.getByRole('switch', { name: /^Guard against formulas/ }));
+  fill('Kind', 'users');
+  expect(screen.queryByLabelText('Columns')).toBeNull();
+  expect(screen.queryByRole('switch', { name: 'Include denied attempts' })).toBeNull();
+  expect(screen.queryByRole('option', { name: 'NDJSON' })).toBeNull();
+  fill('Format', 'parquet');
+  expect(screen.queryByLabelText('Compression')).toBeNull();
+  expect(screen.queryAllByRole('switch')).toEqual([]);
+  send();
+  await waitFor(() => expect(onAsked).toHaveBeenCalled());
+  expect(posted()).toMatchObject([
+    {
+      kind: 'users',
+      format: 'parquet',
+      denied: false,
+      compression: 'none',
+      byte_order_mark: false,
+      formula_guard: false,
+    },
+  ]);
+});
+
+it('presets are those of the chosen zone', () => {
+  open({ status: 201, body: aReport() });
+  fireEvent.click(screen.getByRole('button', { name: 'Last year' }));
+  const year = new Date().getUTCFullYear();
+  expect(screen.getByLabelText('From')).toHaveProperty('value', `${year - 1}-01-01T00:00`);
+  expect(screen.getByLabelText('To')).toHaveProperty('value', `${year}-01-01T00:00`);
 });
 
 it('a range that is empty is not sent, and says so at its end', () => {

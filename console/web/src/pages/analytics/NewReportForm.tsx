@@ -1,25 +1,15 @@
-/// Asks for a report: range in a zone, Remote Networks, denied attempts, compression.
-import {
-  Alert,
-  Button,
-  Group,
-  NativeSelect,
-  Select,
-  SimpleGrid,
-  Stack,
-  Switch,
-  Text,
-  TextInput,
-} from '@mantine/core';
+/// Asks for a report: range in a zone, Remote Networks, what the file lists and how it is written.
+import { Alert, Button, Group, Select, SimpleGrid, Stack, Text, TextInput } from '@mantine/core';
 import { type FormEvent, useMemo, useState } from 'react';
 import { askForReport } from '../../api/client';
 import { messageOf, Refused, SessionEnded } from '../../api/errors';
-import type { Compression, Named, NewReport, Report } from '../../api/types';
+import type { Named, NewReport, Report } from '../../api/types';
 import { useSession } from '../../app/session';
 import { PRESETS } from '../../format/presets';
 import { allZones, viewersZone } from '../../format/times';
 import type { Loaded } from '../../hooks/useLoad';
-import { fieldOf, type FormErrors, initialForm, validate } from './reportForm';
+import { FileFields } from './FileFields';
+import { fieldOf, fitting, type FormErrors, initialForm, validate } from './reportForm';
 import { RemoteNetworksField } from './RemoteNetworksField';
 
 export interface NewReportFormProps {
@@ -38,7 +28,7 @@ export function NewReportForm({ networks, onRetryNetworks, onAsked, onCancel }: 
   const zones = useMemo(allZones, []);
 
   const change = (part: Partial<NewReport>) => {
-    setForm((current) => ({ ...current, ...part }));
+    setForm((current) => fitting({ ...current, ...part }));
     setErrors({});
     setFailure(null);
   };
@@ -117,23 +107,7 @@ export function NewReportForm({ networks, onRetryNetworks, onAsked, onCancel }: 
           onChange={(remote_networks) => change({ remote_networks })}
           onRetry={onRetryNetworks}
         />
-        <Switch
-          label="Include denied attempts"
-          checked={form.denied}
-          error={errors.denied}
-          onChange={(event) => change({ denied: event.currentTarget.checked })}
-        />
-        <NativeSelect
-          label="Compression"
-          data={[
-            { value: 'none', label: 'None (.csv)' },
-            { value: 'gzip', label: 'gzip (.csv.gz)' },
-            { value: 'zstd', label: 'Zstandard (.csv.zst)' },
-          ]}
-          value={form.compression}
-          error={errors.compression}
-          onChange={(event) => change({ compression: event.currentTarget.value as Compression })}
-        />
+        <FileFields form={form} errors={errors} onChange={change} />
         {failure && (
           <Alert color="red" variant="outline" role="alert">
             {failure}

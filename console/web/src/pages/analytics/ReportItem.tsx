@@ -3,6 +3,7 @@ import { Badge, Button, Group, Progress, Stack, Text } from '@mantine/core';
 import { downloadAddress } from '../../api/client';
 import type { Report, ReportState } from '../../api/types';
 import { Name } from '../../components/Name';
+import { FORMAT_NAMES, KIND_NAMES } from '../../format/files';
 import { progressPercent, stateDetail, stateLabel } from '../../format/progress';
 import { formatRange, formatTime } from '../../format/times';
 import { ReportWish } from './ReportWish';
@@ -36,6 +37,8 @@ export function ReportItem({ report, names, zone, onChanged }: ReportItemProps) 
         <Text size="sm" component="div">
           <Networks ids={report.remote_networks} names={names} />
           {report.denied && ', with denied attempts'}
+          {report.kind && report.kind !== 'events' && `, ${KIND_NAMES[report.kind]}`}
+          {report.format && report.format !== 'csv' && `, ${FORMAT_NAMES[report.format]}`}
           {report.compression !== 'none' && `, ${report.compression}`}
         </Text>
         <Text size="sm" c="dimmed" component="div">

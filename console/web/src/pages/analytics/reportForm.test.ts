@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { fieldOf, initialForm, validate } from './reportForm';
+import { fieldOf, fitting, initialForm, validate } from './reportForm';
 
 const form = initialForm(new Date('2026-11-24T12:00:30Z'), 'Europe/Berlin');
 
@@ -26,6 +26,21 @@ it('years are from 1970 to 2100', () => {
 
 it('the zone must be one', () => {
   expect(validate({ ...form, zone: 'Mars/Olympus' })).toEqual({ zone: 'Choose a time zone.' });
+});
+
+it('what does not fit the kind or the format is taken back', () => {
+  const all = { ...form, denied: true, columns: ['user'], byte_order_mark: true, formula_guard: true };
+  expect(fitting(all)).toEqual(all);
+  const plain = { byte_order_mark: false, formula_guard: false };
+  expect(fitting({ ...all, format: 'ndjson' })).toEqual({ ...all, ...plain, format: 'ndjson', columns: [] });
+  const parquet = { ...all, format: 'parquet', compression: 'zstd' } as const;
+  expect(fitting(parquet)).toEqual({ ...parquet, ...plain, compression: 'none' });
+  expect(fitting({ ...all, kind: 'summary', format: 'ndjson' })).toEqual({
+    ...all,
+    kind: 'summary',
+    denied: false,
+    columns: [],
+  });
 });
 
 it('a field of the server that the form has not is no field', () => {

@@ -1,14 +1,39 @@
 /// The New Report form without its looks: pure.
 import type { NewReport } from '../../api/types';
-import { PRESETS } from '../../format/presets';
+import { LAST_DAY } from '../../format/presets';
 import { isZone } from '../../format/times';
 
 export type FormErrors = Partial<Record<keyof NewReport, string>>;
 
 /** The last 24 hours of all Remote Networks. */
 export function initialForm(now: Date, zone: string): NewReport {
-  const range = PRESETS[0]?.range(now, zone) ?? { from: '', to: '' };
-  return { ...range, zone, remote_networks: [], denied: false, compression: 'none' };
+  return {
+    ...LAST_DAY.range(now, zone),
+    zone,
+    remote_networks: [],
+    denied: false,
+    kind: 'events',
+    format: 'csv',
+    columns: [],
+    compression: 'none',
+    byte_order_mark: false,
+    formula_guard: false,
+  };
+}
+
+/** The form without what does not fit its kind and format, which is not shown then. */
+export function fitting(form: NewReport): NewReport {
+  const ofEvents = form.kind === 'events';
+  const format = form.format === 'ndjson' && !ofEvents ? 'csv' : form.format;
+  return {
+    ...form,
+    format,
+    denied: ofEvents && form.denied,
+    columns: ofEvents && format !== 'ndjson' ? form.columns : [],
+    compression: format === 'parquet' ? 'none' : form.compression,
+    byte_order_mark: format === 'csv' && form.byte_order_mark,
+    formula_guard: format === 'csv' && form.formula_guard,
+  };
 }
 
 const LOCAL_TIME = /^(\d{4})-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2})?$/;
@@ -33,7 +58,10 @@ export function validate(form: NewReport): FormErrors {
   return errors;
 }
 
-const FIELDS: readonly (keyof NewReport)[] = ['from', 'to', 'zone', 'remote_networks', 'denied', 'compression'];
+const FIELDS: readonly (keyof NewReport)[] = [
+  ...(['from', 'to', 'zone', 'remote_networks', 'denied'] as const),
+  ...(['kind', 'format', 'columns', 'compression', 'byte_order_mark', 'formula_guard'] as const),
+];
 
 /** The part of the form that the server's word for a field means. */
 export function fieldOf(name: string | undefined): keyof NewReport | undefined {

@@ -1,0 +1,189 @@
+//! A slice of a report that any exporter has planned: read, packed and uploaded, and then said to be done.
+
+use std::cmp::Ordering;
+use std::time::Duration;
+
+use clickhouse_io::report::{ReportQuery, Slice, Stretch};
+use report_life::{JournalError, ReportState};
+use report_store::StoreError;
+use report_writer::ENCODER_VERSION;
+use schemas::report_event::{ReportEvent, ReportEventType};
+use schemas::report_slice::{ReportSlice, StoredSlice};
+use schemas::times::Moment;
+use service_kit::CancellationToken;
+use service_kit::retry::Backoff;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::adapters::Outside;
+use crate::error::FileError;
+use crate::life::{Life, Lived};
+use crate::make::signed;
+use crate::metrics::Counted;
+use crate::stages::check_request::check_request;
+use crate::write_file::{Piece, Written};
+
+/// How long a slice of another version is kept before it is put back: its exporters may be busy.
+pub(crate) const PUT_BACK_AFTER: Duration = Duration::from_secs(2);
+
+/// What the fold says of a slice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    /// Its plan has not been said yet; it will be, or another attempt begins.
+    Unplanned,
+    Wanted,
+    /// Done, or nobody wants it any more.
+    Past,
+}
+
+impl<O: Outside> Life<O> {
+    /// Makes a slice, where it is wanted. Run again after that it does nothing.
+    pub(crate) async fn live_slice(&self, item: &ReportSlice) -> Result<Lived, JournalError> {
+        let planned = self.outside.until(item.report_id, |it| standing(it, item) != Standing::Unplanned).await;
+        if planned.tenant != item.tenant || item.request.tenant != item.tenant {
+            return Ok(Lived::Refused("the report id is that of another tenant's report".to_owned()));
+        }
+        let query = match check_request(&item.request) {
+            Ok(query) => query,
+            Err(reason) => return Ok(Lived::Refused(reason)),
+        };
+        if standing(&planned, item) == Standing::Past {
+            self.metrics.slice("unwanted");
+            return Ok(Lived::Done);
+        }
+        let unwanted = CancellationToken::new();
+        let mut making = std::pin::pin!(self.make_slice(item, &query, &unwanted));
+        let fate = tokio::select! {
+            made = &mut making => made?,
+            _ = self.outside.until(item.report_id, |it| standing(it, item) == Standing::Past) => {
+                unwanted.cancel();
+                making.await?
+            }
+        };
+        self.metrics.slice(fate);
+        Ok(Lived::Done)
+    }
+
+    /// Waits for its turn, makes it, and says how that went; gives its fate.
+    async fn make_slice(
+        &self,
+        item: &ReportSlice,
+        query: &ReportQuery,
+        unwanted: &CancellationToken,
+    ) -> Result<&'static str, JournalError> {
+        if item.encoder_version != ENCODER_VERSION {
+            if unwanted.run_until_cancelled(tokio::time::sleep(PUT_BACK_AFTER)).await.is_none() {
+                return Ok("unwanted");
+            }
+            self.outside.put_slices(std::slice::from_ref(item)).await?;
+            return Ok("put_back");
+        }
+        let turn = {
+            let _waiting = Counted::new(&self.metrics.slices_waiting);
+            let rows = u64::try_from(item.rows_expected).unwrap_or(u64::MAX);
+            unwanted.run_until_cancelled(self.lanes.take(&item.tenant, rows)).await
+        };
+        let Some(_lane) = turn else { return Ok("unwanted") };
+        let _running = Counted::new(&self.metrics.slices_running);
+        let (report, slice) = (item.report_id, item.slice);
+        tracing::info!(%report, slice, attempt = item.attempt, "a slice is begun");
+        let (begin, mut backoff) = (Instant::now(), Backoff::default());
+        loop {
+            let error = match self.write_slice(item, query, unwanted).await? {
+                Ok((written, stored)) => {
+                    self.outside.append(&done(item, written, stored)).await?;
+                    tracing::info!(%report, slice, attempt = item.attempt, "a slice is done");
+                    return Ok("done");
+                }
+                Err(error) => error,
+            };
+            match error {
+                FileError::Cancelled => return Ok("unwanted"),
+                FileError::Store(StoreError::Failed { .. } | StoreError::NotFound(_))
+                    if begin.elapsed() < self.config.retry_max =>
+                {
+                    tracing::warn!(%error, %report, slice, "a slice is begun again");
+                    self.metrics.retries.inc();
+                    unwanted.run_until_cancelled(tokio::time::sleep(backoff.next_wait())).await;
+                }
+                error => {
+                    tracing::error!(%error, %report, slice, "a slice cannot be made");
+                    let reason = Some(error.for_an_admin().to_owned());
+                    let failed = ReportEvent { reason, ..event(item, ReportEventType::SliceFailed) };
+                    self.outside.append(&failed).await?;
+                    return Ok("failed");
+                }
+            }
+        }
+    }
+
+    async fn write_slice(
+        &self,
+        item: &ReportSlice,
+        query: &ReportQuery,
+        unwanted: &CancellationToken,
+    ) -> Result<Result<(Written, StoredSlice), FileError>, JournalError> {
+        let file = match self.outside.begin_slice(item).await {
+            Ok(file) => file,
+            Err(error) => return Ok(Err(error.into())),
+        };
+        let writer = self.writer(unwanted);
+        let slices = [slice_of(item)];
+        let piece = Piece { request: &item.request, query, slices: &slices, is_beginning: item.slice == 0 };
+        let progress = watch::channel(Written::default()).0;
+        let tell = |written| told(item, written, ReportEventType::SliceProgressed);
+        let stored = self.telling(writer.write(file, piece, &progress), &progress, tell).await?;
+        Ok(stored.map(|stored| (*progress.borrow(), stored)))
+    }
+}
+
+fn standing(state: &ReportState, item: &ReportSlice) -> Standing {
+    match state.attempt.cmp(&item.attempt) {
+        Ordering::Less => return Standing::Unplanned,
+        Ordering::Greater => return Standing::Past,
+        Ordering::Equal => {}
+    }
+    if state.phase.is_final() || state.cancel_requested {
+        return Standing::Past;
+    }
+    match &state.plan {
+        None => Standing::Unplanned,
+        Some(plan) if plan.upload_id != item.upload_id || plan.failed.is_some() || plan.has(item.slice) => {
+            Standing::Past
+        }
+        Some(_) => Standing::Wanted,
+    }
+}
+
+fn slice_of(item: &ReportSlice) -> Slice {
+    let stretch = item.stretches.iter().map(|it| Stretch {
+        from: it.range_from,
+        to: it.range_to,
+        rows: u64::try_from(it.rows).unwrap_or_default(),
+    });
+    Slice { stretches: stretch.collect() }
+}
+
+fn event(item: &ReportSlice, event_type: ReportEventType) -> ReportEvent {
+    ReportEvent {
+        attempt: Some(item.attempt),
+        upload_id: Some(item.upload_id.clone()),
+        slice: Some(item.slice),
+        ..ReportEvent::new(item.report_id, item.tenant.clone(), event_type, Moment::now())
+    }
+}
+
+fn told(item: &ReportSlice, written: Written, event_type: ReportEventType) -> ReportEvent {
+    let (rows, size_bytes) = (Some(signed(written.rows)), Some(signed(written.size_bytes)));
+    ReportEvent { rows, size_bytes, ..event(item, event_type) }
+}
+
+fn done(item: &ReportSlice, written: Written, stored: StoredSlice) -> ReportEvent {
+    ReportEvent {
+        size_bytes: Some(stored.size_bytes()),
+        staged_bytes: Some(stored.staged_bytes),
+        staged_key: stored.staged_key,
+        parts: Some(stored.parts),
+        ..told(item, written, ReportEventType::SliceDone)
+    }
+}

@@ -1,0 +1,148 @@
+//! What a report's file is, and how complete: written beside the file when it is completed, for whoever holds both.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use schemas::ids::{ReportId, Tenant};
+use schemas::migrations;
+use schemas::report_request::{BarrierOffset, Compression, ReportFilter, ReportFormat, ReportKind, ReportRequest};
+use schemas::times::Moment;
+use serde::{Deserialize, Serialize};
+
+/// Version of this form: raised where a reader of an older one would be wrong.
+const MANIFEST_VERSION: u32 = 1;
+
+/// What a report's file is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Of the form.
+    pub manifest_version: u32,
+    /// Whose traffic.
+    pub tenant: Tenant,
+    /// The report.
+    pub report_id: ReportId,
+    /// What it lists.
+    pub kind: ReportKind,
+    /// Its format.
+    pub format: ReportFormat,
+    /// How it is packed.
+    pub compression: Compression,
+    /// Columns, where they were chosen.
+    pub columns: Vec<String>,
+    /// What of the traffic is in it; an empty list means all.
+    pub filter: ReportFilter,
+    /// Which end times are in it.
+    pub range: ManifestRange,
+    /// Everything before these offsets of `connection-events` is in it, as far as range and filter go.
+    pub barrier: Vec<BarrierOffset>,
+    /// Rows, each fact once.
+    pub rows: u64,
+    /// Its files.
+    pub files: Vec<ManifestFile>,
+    /// Number of the last migration that the program knows.
+    pub schema_version: u32,
+    /// Version of the program.
+    pub program_version: String,
+    /// RFC 3339, UTC.
+    pub requested_at: String,
+    /// RFC 3339, UTC.
+    pub completed_at: String,
+}
+
+/// `[from, to)`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ManifestRange {
+    /// RFC 3339, UTC.
+    pub from: String,
+    /// RFC 3339, UTC.
+    pub to: String,
+    /// IANA name of the zone that it was entered in.
+    pub zone: String,
+    /// As it was entered, with the offset of that zone.
+    pub from_in_zone: String,
+    /// As it was entered, with the offset of that zone.
+    pub to_in_zone: String,
+}
+
+/// One file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ManifestFile {
+    /// Its name.
+    pub name: String,
+    /// Its size.
+    pub size_bytes: u64,
+    /// SHA-256 of what the store gives back, hexadecimal.
+    pub sha256: String,
+}
+
+/// Where the manifest of the file `object_key` lies.
+#[must_use]
+pub fn manifest_key(object_key: &str) -> String {
+    format!("{object_key}.manifest.json")
+}
+
+impl Manifest {
+    /// Of a report that is completed at `at`.
+    #[must_use]
+    pub fn of(request: &ReportRequest, rows: u64, files: Vec<ManifestFile>, at: Moment) -> Self {
+        let zone = TimeZone::get(&request.zone).unwrap_or(TimeZone::UTC);
+        Self {
+            manifest_version: MANIFEST_VERSION,
+            tenant: request.tenant.clone(),
+            report_id: request.report_id,
+            kind: request.kind,
+            format: request.format,
+            compression: request.compression,
+            columns: request.columns.clone(),
+            filter: request.filter.clone(),
+            range: ManifestRange {
+                from: utc(request.range_from),
+                to: utc(request.range_to),
+                zone: request.zone.clone(),
+                from_in_zone: in_zone(request.range_from, &zone),
+                to_in_zone: in_zone(request.range_to, &zone),
+            },
+            barrier: request.barrier.clone(),
+            rows,
+            files,
+            schema_version: migrations::ALL.last().map_or(0, |last| last.number),
+            program_version: env!("CARGO_PKG_VERSION").to_owned(),
+            requested_at: utc(request.requested_at),
+            completed_at: utc(at),
+        }
+    }
+}
+
+fn timestamp(moment: Moment) -> Timestamp {
+    Timestamp::from_microsecond(moment.as_micros()).unwrap_or_default()
+}
+
+fn utc(moment: Moment) -> String {
+    timestamp(moment).to_string()
+}
+
+fn in_zone(moment: Moment, zone: &TimeZone) -> String {
+    timestamp(moment).to_zoned(zone.clone()).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::examples::request;
+
+    #[test]
+    fn manifest_says_the_range_as_it_was_asked_for_and_is_read_back() {
+        let range = (Moment::from_millis(1_793_491_200_000), Moment::from_millis(1_793_577_600_000));
+        let zone = "Europe/Berlin".to_owned();
+        let asked = ReportRequest { range_from: range.0, range_to: range.1, zone, ..request() };
+        let files = vec![ManifestFile { name: "x.csv".to_owned(), size_bytes: 7, sha256: "00".repeat(32) }];
+        let manifest = Manifest::of(&asked, 3, files, Moment::from_millis(1_793_600_000_000));
+        assert_eq!(
+            (manifest.range.from.as_str(), manifest.range.to.as_str()),
+            ("2026-11-01T00:00:00Z", "2026-11-02T00:00:00Z")
+        );
+        assert_eq!(manifest.range.from_in_zone, "2026-11-01T01:00:00+01:00");
+        let text = serde_json::to_string(&manifest).unwrap();
+        assert_eq!(serde_json::from_str::<Manifest>(&text).unwrap(), manifest);
+        assert!(text.contains("\"kind\":\"EVENTS\""), "{text}");
+    }
+}

@@ -1,0 +1,346 @@
+//! A file that several writers make together, slice by slice.
+//!
+//! S3 takes parts below 5 MiB at the end of a file only, and a slice may end anywhere. So the first 5 MiB of a slice, or all of it where
+//! it is below twice that, are an object of their own; parts follow, all of them large enough. Who joins the slices puts such objects,
+//! one or several together, as a part in front of what follows, under the number that each slice keeps free for it.
+
+use bytes::{Bytes, BytesMut};
+use futures_util::TryStreamExt;
+use object_store::ObjectStoreExt;
+use object_store::path::Path;
+use schemas::report_event::UploadedPart;
+use schemas::report_slice::StoredSlice;
+use tokio::task::JoinSet;
+use uuid::Uuid;
+
+use crate::numbered::NumberedParts;
+use crate::upload::{PART_MIN, PARTS_RUNNING, Upload};
+use crate::{ReportStore, StoreError};
+
+/// The most slices of a file: each has ten numbers then.
+pub const SLICES_MAX: usize = 1_000;
+/// The most parts of an upload.
+const PARTS_MAX: usize = 10_000;
+/// The least part that is not the last one of a file, bytes.
+const PART_LEAST: usize = 5 << 20;
+/// A slice's parts are doubled in size after each tenth of its numbers: with the fewest numbers it holds four GiB.
+const STEPS: usize = 10;
+
+/// Numbers of parts that are one slice's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PartNumbers {
+    /// The first one, which is kept free for who joins the slices.
+    pub first: i32,
+    /// The last one.
+    pub last: i32,
+}
+
+impl PartNumbers {
+    /// Of slice `slice`, from 0, of `slices`, at most [`SLICES_MAX`].
+    #[must_use]
+    pub fn of(slice: usize, slices: usize) -> Self {
+        let each = PARTS_MAX / slices.max(1);
+        let number = |number: usize| i32::try_from(number).unwrap_or(i32::MAX);
+        Self { first: number(slice * each + 1), last: number((slice + 1) * each) }
+    }
+}
+
+/// A slice on its way into the store. Dropped before it is finished it leaves an object and parts that no event names.
+pub struct SliceUpload {
+    store: ReportStore,
+    staged: String,
+    to: Destination,
+    size_bytes: u64,
+}
+
+enum Destination {
+    /// All of it becomes one object.
+    Object(Upload),
+    /// The beginning becomes an object, the rest parts of an upload.
+    Parts(Parts),
+}
+
+struct Parts {
+    numbered: NumberedParts,
+    file: Path,
+    upload_id: String,
+    numbers: PartNumbers,
+    waiting: BytesMut,
+    staged_bytes: Option<usize>,
+    sent: i32,
+    running: JoinSet<Result<UploadedPart, StoreError>>,
+    done: Vec<UploadedPart>,
+}
+
+impl ReportStore {
+    /// Begins a file that is made slice by slice; gives the name of the upload.
+    ///
+    /// # Errors
+    /// When the store refuses or stays away.
+    pub async fn begin_slices(&self, key: &str) -> Result<String, StoreError> {
+        let file = self.path(key)?;
+        match &self.numbered {
+            Some(numbered) => numbered.begin(&file).await,
+            None => Ok(Uuid::new_v4().to_string()),
+        }
+    }
+
+    /// Begins a slice of the file. Two writers of the same slice take nothing from each other but parts with the same content.
+    ///
+    /// # Errors
+    /// When the store refuses or stays away.
+    pub async fn begin_slice(
+        &self,
+        key: &str,
+        upload_id: &str,
+        slice: i32,
+        numbers: PartNumbers,
+    ) -> Result<SliceUpload, StoreError> {
+        let (folder, _) = key.rsplit_once('/').ok_or(StoreError::BadKey)?;
+        let staged = format!("{folder}/slices/{slice:05}-{}", Uuid::new_v4());
+        let to = match &self.numbered {
+            None => Destination::Object(self.begin(&staged).await?),
+            Some(numbered) => Destination::Parts(Parts {
+                numbered: numbered.clone(),
+                file: self.path(key)?,
+                upload_id: upload_id.to_owned(),
+                numbers,
+                waiting: BytesMut::new(),
+                staged_bytes: None,
+                sent: 0,
+                running: JoinSet::new(),
+                done: Vec::new(),
+            }),
+        };
+        Ok(SliceUpload { store: self.clone(), staged, to, size_bytes: 0 })
+    }
+
+    /// Makes the file visible, whole, of its slices in order. Gives its size, bytes. Done again it finds the file there.
+    ///
+    /// # Errors
+    /// [`StoreError::Broken`] where the upload or something of a slice is gone; else when the store refuses or stays away.
+    pub async fn join(&self, key: &str, upload_id: &str, slices: &[StoredSlice]) -> Result<u64, StoreError> {
+        let size_bytes = slices.iter().map(StoredSlice::size_bytes).sum::<i64>();
+        let size_bytes = u64::try_from(size_bytes).unwrap_or_default();
+        if self.is_there(key, size_bytes).await? {
+            return Ok(size_bytes);
+        }
+        let joined = match &self.numbered {
+            Some(numbered) => self.join_parts(numbered, &self.path(key)?, upload_id, slices).await,
+            None => self.join_objects(key, slices).await,
+        };
+        match joined {
+            Ok(()) => Ok(size_bytes),
+            // The answer was lost, or another one was faster.
+            Err(_) if self.is_there(key, size_bytes).await.unwrap_or(false) => Ok(size_bytes),
+            Err(StoreError::NotFound(key)) => Err(StoreError::Broken(format!("{key} is gone"))),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn is_there(&self, key: &str, size_bytes: u64) -> Result<bool, StoreError> {
+        match self.size(key).await {
+            Ok(found) => Ok(found == size_bytes),
+            Err(StoreError::NotFound(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn join_parts(
+        &self,
+        numbered: &NumberedParts,
+        file: &Path,
+        upload_id: &str,
+        slices: &[StoredSlice],
+    ) -> Result<(), StoreError> {
+        let (mut waiting, mut parts) = (BytesMut::new(), Vec::new());
+        for (place, slice) in slices.iter().enumerate() {
+            if let Some(staged) = &slice.staged_key {
+                let mut pieces = self.read(staged, None).await?;
+                while let Some(piece) = pieces.try_next().await? {
+                    waiting.extend_from_slice(&piece);
+                }
+            }
+            let is_last = place + 1 == slices.len();
+            let is_full = !slice.parts.is_empty() || waiting.len() >= PART_LEAST;
+            if (is_full || is_last) && !waiting.is_empty() {
+                let number = PartNumbers::of(place, slices.len()).first;
+                parts.push(numbered.put(file, upload_id, number, waiting.split().freeze()).await?);
+            }
+            parts.extend_from_slice(&slice.parts);
+        }
+        numbered.complete(file, upload_id, &parts).await
+    }
+
+    async fn join_objects(&self, key: &str, slices: &[StoredSlice]) -> Result<(), StoreError> {
+        let mut file = self.begin(key).await?;
+        for staged in slices.iter().filter_map(|slice| slice.staged_key.as_ref()) {
+            let mut pieces = self.read(staged, None).await?;
+            while let Some(piece) = pieces.try_next().await? {
+                file.write(&piece).await?;
+            }
+        }
+        file.finish().await.map(drop)
+    }
+
+    /// Aborts an upload that nobody will finish; one that is not there is gone already.
+    ///
+    /// # Errors
+    /// When the store refuses or stays away.
+    pub async fn abort_upload(&self, key: &str, upload_id: &str) -> Result<(), StoreError> {
+        match &self.numbered {
+            Some(numbered) => numbered.abort(&self.path(key)?, upload_id).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Aborts every upload of this file that has no end: nobody will finish them.
+    ///
+    /// # Errors
+    /// When the store refuses or stays away.
+    pub async fn abort_uploads(&self, key: &str) -> Result<(), StoreError> {
+        let Some(numbered) = &self.numbered else { return Ok(()) };
+        let file = self.path(key)?;
+        for upload_id in numbered.open(&file).await? {
+            numbered.abort(&file, &upload_id).await?;
+        }
+        Ok(())
+    }
+
+    /// Uploads of this file that were begun and have no end.
+    ///
+    /// # Errors
+    /// When the store refuses or stays away.
+    pub async fn open_uploads(&self, key: &str) -> Result<usize, StoreError> {
+        match &self.numbered {
+            Some(numbered) => Ok(numbered.open(&self.path(key)?).await?.len()),
+            None => Ok(0),
+        }
+    }
+}
+
+impl SliceUpload {
+    /// Adds bytes; waits while enough parts are on their way.
+    ///
+    /// # Errors
+    /// When the store refuses a part or stays away: the slice cannot be finished then.
+    pub async fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+        self.size_bytes += bytes.len() as u64;
+        let parts = match &mut self.to {
+            Destination::Object(upload) => return upload.write(bytes).await,
+            Destination::Parts(parts) => parts,
+        };
+        parts.waiting.extend_from_slice(bytes);
+        // So much is always kept back that the last part is large enough.
+        while parts.waiting.len() >= parts.next_size() + PART_LEAST {
+            let piece = parts.waiting.split_to(parts.next_size()).freeze();
+            parts.send(&self.store, &self.staged, piece).await?;
+        }
+        Ok(())
+    }
+
+    /// Bytes that were added so far.
+    #[must_use]
+    pub fn size_bytes(&self) -> u64 {
+        self.size_bytes
+    }
+
+    /// Where all of it lies, once it does.
+    ///
+    /// # Errors
+    /// When the store refuses or stays away.
+    pub async fn finish(self) -> Result<StoredSlice, StoreError> {
+        let mut parts = match self.to {
+            Destination::Object(upload) => {
+                let size_bytes = upload.finish().await?;
+                return Ok(stored(self.staged, size_bytes, Vec::new()));
+            }
+            Destination::Parts(parts) => parts,
+        };
+        let rest = parts.waiting.split().freeze();
+        parts.send(&self.store, &self.staged, rest).await?;
+        while !parts.running.is_empty() {
+            parts.one_done().await?;
+        }
+        parts.done.sort_unstable_by_key(|part| part.number);
+        Ok(stored(self.staged, parts.staged_bytes.unwrap_or(0) as u64, parts.done))
+    }
+
+    /// Takes back what no part of the upload is; parts that no event names go with the upload.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn abort(self) -> Result<(), StoreError> {
+        match self.to {
+            Destination::Object(upload) => upload.abort().await,
+            Destination::Parts(mut parts) => {
+                parts.running.shutdown().await;
+                self.store.delete(&self.staged).await
+            }
+        }
+    }
+}
+
+fn stored(staged: String, staged_bytes: u64, parts: Vec<UploadedPart>) -> StoredSlice {
+    StoredSlice { staged_key: Some(staged), staged_bytes: i64::try_from(staged_bytes).unwrap_or(i64::MAX), parts }
+}
+
+impl Parts {
+    /// Size of what is sent next.
+    fn next_size(&self) -> usize {
+        if self.staged_bytes.is_none() {
+            return PART_LEAST;
+        }
+        let sent = usize::try_from(self.sent).unwrap_or_default();
+        let numbers = usize::try_from(self.numbers.last - self.numbers.first).unwrap_or_default();
+        PART_MIN << (sent * STEPS / (numbers + 1)).min(STEPS)
+    }
+
+    /// The first piece becomes an object, all others parts.
+    async fn send(&mut self, store: &ReportStore, staged: &str, piece: Bytes) -> Result<(), StoreError> {
+        if self.staged_bytes.is_none() {
+            let size_bytes = piece.len();
+            let path = store.path(staged)?;
+            store.store.put(&path, piece.into()).await.map_err(StoreError::during("uploading a piece"))?;
+            self.staged_bytes = Some(size_bytes);
+            return Ok(());
+        }
+        self.sent += 1;
+        let number = self.numbers.first + self.sent;
+        if number > self.numbers.last {
+            return Err(StoreError::Broken("a slice is larger than its numbers of parts allow".to_owned()));
+        }
+        while self.running.len() >= PARTS_RUNNING {
+            self.one_done().await?;
+        }
+        let (numbered, file, upload_id) = (self.numbered.clone(), self.file.clone(), self.upload_id.clone());
+        self.running.spawn(async move { numbered.put(&file, &upload_id, number, piece).await });
+        Ok(())
+    }
+
+    async fn one_done(&mut self) -> Result<(), StoreError> {
+        match self.running.join_next().await {
+            None => {}
+            Some(Ok(put)) => self.done.push(put?),
+            Some(Err(lost)) => {
+                return Err(StoreError::Failed { action: "uploading a part", reason: lost.to_string() });
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_slices_are_apart_and_within_what_a_store_takes() {
+        for slices in [1, 2, 3, 7, 999, SLICES_MAX] {
+            let numbers: Vec<_> = (0..slices).map(|slice| PartNumbers::of(slice, slices)).collect();
+            assert!(numbers.windows(2).all(|two| two[0].last + 1 == two[1].first), "{slices}");
+            assert!(numbers[0].first == 1 && numbers[slices - 1].last <= 10_000, "{slices}");
+            assert!(numbers.iter().all(|it| it.last - it.first >= 9), "{slices}");
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! The cells of one column of one row group, until they are written.
+
+use bytes::Bytes;
+use parquet::data_type::{
+    ByteArray, ByteArrayType, DataType, FixedLenByteArray, FixedLenByteArrayType, Int32Type, Int64Type,
+};
+use parquet::file::writer::SerializedColumnWriter;
+
+use super::{Cell, CellType, TableColumn, TableError};
+
+/// What is there of a column, without gaps.
+#[derive(Debug)]
+enum Values {
+    Short(Vec<i32>),
+    Long(Vec<i64>),
+    Sums(Vec<u128>),
+    /// Bytes of all texts, and where each ends.
+    Texts(Vec<u8>, Vec<u32>),
+}
+
+#[derive(Debug)]
+pub(super) struct Builder {
+    column: TableColumn,
+    values: Values,
+    /// For each row 1, or 0 where the cell is absent; empty where none may be.
+    levels: Vec<i16>,
+}
+
+impl Builder {
+    pub(super) fn new(column: TableColumn) -> Self {
+        let values = match column.cell_type {
+            CellType::Port | CellType::Percent => Values::Short(Vec::new()),
+            CellType::Number | CellType::Time => Values::Long(Vec::new()),
+            CellType::Sum => Values::Sums(Vec::new()),
+            CellType::Text | CellType::OwnText => Values::Texts(Vec::new(), Vec::new()),
+        };
+        Self { column, values, levels: Vec::new() }
+    }
+
+    /// Adds the cell of one more row, and gives the bytes that were added.
+    #[inline]
+    pub(super) fn push(&mut self, cell: Cell<'_>) -> Result<usize, TableError> {
+        let odd = || TableError(format!("{} holds what its type cannot", self.column.name));
+        if self.column.is_optional {
+            self.levels.push(i16::from(cell != Cell::Absent));
+        }
+        match (&mut self.values, cell) {
+            (_, Cell::Absent) if self.column.is_optional => return Ok(size_of::<i16>()),
+            (Values::Short(values), Cell::Number(number) | Cell::Percent(number)) => {
+                values.push(i32::try_from(number).map_err(|_| odd())?);
+            }
+            (Values::Long(values), Cell::Number(number) | Cell::Time(number)) => {
+                values.push(i64::try_from(number).map_err(|_| odd())?);
+            }
+            (Values::Sums(sums), Cell::Sum(sum)) => sums.push(sum),
+            (Values::Texts(bytes, ends), Cell::Text(text)) => {
+                bytes.extend_from_slice(text);
+                ends.push(u32::try_from(bytes.len()).map_err(|_| odd())?);
+                return Ok(size_of::<u32>() + text.len());
+            }
+            _ => return Err(odd()),
+        }
+        Ok(size_of::<u64>())
+    }
+
+    /// Writes the column, and is empty again.
+    pub(super) fn write(&mut self, mut writer: SerializedColumnWriter<'_>) -> Result<(), TableError> {
+        let levels = &self.levels;
+        match &mut self.values {
+            Values::Short(values) => {
+                batch::<Int32Type>(&mut writer, values, levels)?;
+                values.clear();
+            }
+            Values::Long(values) => {
+                batch::<Int64Type>(&mut writer, values, levels)?;
+                values.clear();
+            }
+            Values::Sums(sums) => {
+                let values: Vec<_> =
+                    sums.drain(..).map(|sum| FixedLenByteArray::from(sum.to_be_bytes().to_vec())).collect();
+                batch::<FixedLenByteArrayType>(&mut writer, &values, levels)?;
+            }
+            Values::Texts(bytes, ends) => {
+                let bytes = Bytes::from(std::mem::take(bytes));
+                let begins = std::iter::once(0).chain(ends.iter().map(|end| *end as usize));
+                let spans = begins.zip(ends.iter().map(|end| *end as usize));
+                let values: Vec<_> = spans.map(|(begin, end)| ByteArray::from(bytes.slice(begin..end))).collect();
+                batch::<ByteArrayType>(&mut writer, &values, levels)?;
+                ends.clear();
+            }
+        }
+        self.levels.clear();
+        Ok(writer.close()?)
+    }
+}
+
+fn batch<T: DataType>(
+    writer: &mut SerializedColumnWriter<'_>,
+    values: &[T::T],
+    levels: &[i16],
+) -> Result<(), TableError> {
+    let levels = (!levels.is_empty()).then_some(levels);
+    writer.typed::<T>().write_batch(values, levels, None)?;
+    Ok(())
+}

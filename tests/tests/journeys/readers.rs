@@ -1,0 +1,74 @@
+//! What data people open files with reads every format as the docs say, and the oracle's values in it.
+
+use std::process::Command;
+
+use local_parts::{Part, Silent};
+use serde_json::{Value, json};
+
+use crate::oracle::{report, tests_folder, traffic};
+use crate::stack::{Stack, everything, tenant};
+
+/// Names of files, and what they are asked for with.
+const FILES: [(&str, &str, &str, &str); 11] = [
+    ("events.csv", "events", "csv", "none"),
+    ("events.csv.gz", "events", "csv", "gzip"),
+    ("events.csv.zst", "events", "csv", "zstd"),
+    ("events.ndjson", "events", "ndjson", "none"),
+    ("events.ndjson.gz", "events", "ndjson", "gzip"),
+    ("events.ndjson.zst", "events", "ndjson", "zstd"),
+    ("events.parquet", "events", "parquet", "none"),
+    ("summary.csv", "summary", "csv", "none"),
+    ("summary.parquet", "summary", "parquet", "zstd"),
+    ("users.csv", "users", "csv", "none"),
+    ("users.parquet", "users", "parquet", "none"),
+];
+
+fn asked(kind: &str, format: &str, compression: &str) -> Value {
+    let mut asked = everything();
+    let more = json!({ "kind": kind, "format": format, "compression": compression });
+    asked.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    asked
+}
+
+#[tokio::test]
+async fn data_tools_read_every_format() {
+    let packages = local_parts::ensure(Part::DataTools, &Silent).await.unwrap();
+    let name = tenant("readers");
+    let mut stack = Stack::start(&[(&name, Some("v2"))]).await;
+    // Several MB, so that what is packed has several members or frames.
+    let lines = traffic(23, 9_000, "v2");
+    stack.append(&name, &lines);
+    let all = report(&name, "v2", &["--format", "ndjson", "--denied"], &lines);
+    stack.wait_stored(&name, all.lines().count() as u64).await;
+
+    let session = stack.sign_in(&name).await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut reports = Vec::new();
+    for (file, kind, format, compression) in FILES {
+        reports.push((file, session.ask(&asked(kind, format, compression)).await));
+    }
+    for (file, id) in &reports {
+        let told = session.wait_completed(id).await;
+        let ending = file.split_once('.').unwrap().1;
+        assert!(told["file_name"].as_str().unwrap().ends_with(&format!("Z.{ending}")), "{told}");
+        let (content_type, bytes) = session.download_file(id).await;
+        assert_eq!(content_type == "application/vnd.apache.parquet", ending == "parquet", "{content_type}");
+        std::fs::write(folder.path().join(file), bytes).unwrap();
+    }
+    // What the tools are held against is the oracle's.
+    for (kind, arguments) in [("events", &[][..]), ("summary", &["--kind", "summary"]), ("users", &["--kind", "users"])]
+    {
+        std::fs::write(folder.path().join(format!("{kind}.csv")), report(&name, "v2", arguments, &lines)).unwrap();
+    }
+    let read = Command::new("python3")
+        .args(["-B", tests_folder().join("readers/read_reports.py").to_str().unwrap()])
+        .arg(folder.path())
+        .env("PYTHONPATH", packages)
+        .envs(stack.parts.clickhouse_environment())
+        .output()
+        .unwrap();
+    let (said, failed) = (String::from_utf8_lossy(&read.stdout), String::from_utf8_lossy(&read.stderr));
+    assert!(read.status.success(), "{said}{failed}");
+    println!("{said}");
+    stack.end().await;
+}

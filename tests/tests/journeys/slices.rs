@@ -1,0 +1,110 @@
+//! A report that several exporters make together: one of them is killed in mid-slice, and the file is the same.
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::oracle::{assert_same, report, traffic};
+use crate::stack::{Service, Stack, WAIT_MAX, everything, tenant};
+
+/// Who reads addresses waits ten milliseconds for each of two hundred blocks; rows are the same, and counting is as fast as ever.
+const SLOWER: [&str; 2] = [
+    "RENAME TABLE connections TO connections_kept",
+    "CREATE VIEW connections AS SELECT * REPLACE (if(resource_id IN (
+         SELECT number + 1000000000000 FROM numbers(13000000) WHERE sleep(0.01) = 1
+     ), '', resource_address) AS resource_address) FROM connections_kept
+     SETTINGS allow_suspicious_low_cardinality_types = 1",
+];
+
+const BEGUN: &str = "a slice is begun";
+const DONE: &str = "a slice is done";
+
+fn exporters(stack: &Stack) -> [&Service; 2] {
+    [&stack.exporter, &stack.exporters[0]]
+}
+
+/// Slices of a report that an exporter has begun, and not done.
+fn held(exporter: &Service, id: &str) -> usize {
+    exporter.logged(&[id, BEGUN]) - exporter.logged(&[id, DONE])
+}
+
+/// Waits until some slices are done, some are not, and that exporter holds one; gives how many are done.
+async fn wait_mid_flight(stack: &Stack, acme: &str, id: &str, of_owner: bool) -> (usize, i64) {
+    let session = stack.sign_in(acme).await;
+    let begin = Instant::now();
+    loop {
+        let shown: Value = session.get(&format!("/reports/{id}")).await;
+        let (done, all) = (shown["slices"].as_i64().unwrap_or(0), shown["slices_expected"].as_i64().unwrap_or(0));
+        assert!(shown["state"] != "completed" && begin.elapsed() < WAIT_MAX, "never in mid-flight: {shown}");
+        let owner = exporters(stack).iter().position(|it| it.logged(&[id, "is cut into slices"]) > 0);
+        if let Some(owner) = owner.filter(|_| done >= 2 && done + 2 < all) {
+            let victim = if of_owner { owner } else { 1 - owner };
+            if held(exporters(stack)[victim], id) > 0 {
+                return (victim, done);
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
+async fn exporter_is_killed_in_mid_slice_and_the_file_is_the_same() {
+    let acme = &tenant("acme");
+    let mut stack = Stack::start(&[(acme, Some("v2"))]).await;
+    stack.add_exporter();
+    let lines = traffic(12, 12_000, "v2");
+    stack.append(acme, &lines);
+    let all = report(acme, "v2", &["--denied", "--format", "ndjson"], &lines).lines().count() as u64;
+    stack.wait_stored(acme, all).await;
+
+    let session = stack.sign_in(acme).await;
+    let id = session.ask(&everything()).await;
+    let calm = session.wait_completed(&id).await;
+    let slices = calm["slices_expected"].as_i64().unwrap();
+    assert!(slices >= 8, "{calm}");
+    assert_same(&session.download(&id).await, &report(acme, "v2", &[], &lines), "by two exporters");
+    let file = session.file(&id).await;
+    for statement in SLOWER {
+        stack.execute(statement).await;
+    }
+    for of_owner in [true, false] {
+        let id = stack.sign_in(acme).await.ask(&everything()).await;
+        let (victim, done) = wait_mid_flight(&stack, acme, &id, of_owner).await;
+        println!("{done} of {slices} slices are done; killed: exporter {victim}, has the report: {of_owner}");
+        match victim {
+            0 => stack.exporter.kill_and_restart(),
+            _ => stack.exporters[0].kill_and_restart(),
+        }
+        let session = stack.sign_in(acme).await;
+        let completed = session.wait_completed(&id).await;
+        assert_eq!((&completed["slices"], &completed["rows"]), (&slices.into(), &calm["rows"]));
+        assert!(session.file(&id).await == file, "has the report: {of_owner}");
+        // Each exporter has up to two lanes for one tenant: no more than what the dead one held is made again.
+        let made: usize = exporters(&stack).iter().map(|it| it.logged(&[&id, DONE])).sum();
+        let begun: usize = exporters(&stack).iter().map(|it| it.logged(&[&id, BEGUN])).sum();
+        println!("{begun} slices were begun, and {made} done, for {slices}");
+        assert!(made as i64 <= slices + 2, "{made} of {slices}");
+        wait_nothing_left(&stack, acme, &id).await;
+    }
+    stack.exporter.assert_running();
+    stack.exporters[0].assert_running();
+    stack.end().await;
+}
+
+/// In the store are the file, its manifest and nothing else: no slice and no upload.
+async fn wait_nothing_left(stack: &Stack, acme: &str, id: &str) {
+    let (store, begin) = (stack.parts.store(), Instant::now());
+    let folder = format!("reports/{acme}/{id}");
+    loop {
+        let files = store.list(&folder).await.unwrap();
+        if files.len() == 2 {
+            // It went on with the plan of the one that was killed: no other attempt was begun.
+            let file = files.iter().find(|key| !key.ends_with(".manifest.json")).unwrap();
+            assert!(file.starts_with(&format!("{folder}/1/")), "{files:?}");
+            assert_eq!(store.open_uploads(file).await.unwrap(), 0);
+            return;
+        }
+        assert!(begin.elapsed() < WAIT_MAX, "{files:?}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
