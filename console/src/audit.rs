@@ -20,7 +20,7 @@ const CHECKPOINT_EVERY: Duration = Duration::from_secs(600);
 impl SignedIn {
     /// What the account does now, from this address.
     pub(crate) fn does(&self, action: AuditAction, address: SocketAddr) -> Act {
-        Act::new(self.tenant.clone(), &self.account, AuditDoor::Console, action).from(address.ip())
+        Act::new(self.tenant.clone(), &self.account, AuditDoor::Console, action).from(&address.ip())
     }
 }
 

@@ -12,13 +12,13 @@ use crate::tools::Tools;
 
 /// How the file of a request is packed.
 pub(crate) fn packing(request: &ReportRequest) -> Packing {
-    match (request.format, request.compression) {
+    match request.compression {
         // Packed inside.
-        (ReportFormat::Parquet, _) => Packing::Plain,
-        (_, Compression::Gzip) => Packing::Gzip,
-        (_, Compression::Zstd) => Packing::Zstd,
+        _ if request.format == ReportFormat::Parquet => Packing::Plain,
+        Compression::Gzip => Packing::Gzip,
+        Compression::Zstd => Packing::Zstd,
         // A request with an unknown one is refused before.
-        (_, Compression::None | Compression::Unknown) => Packing::Plain,
+        Compression::None | Compression::Unknown => Packing::Plain,
     }
 }
 

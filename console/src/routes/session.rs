@@ -78,7 +78,7 @@ pub(crate) async fn sign_in(
         Err(refusal) => {
             if let (Refusal::WrongPassword, Some(it)) = (&refusal, known) {
                 let act = Act::new(it.tenant.clone(), &it.name, AuditDoor::Console, AuditAction::SignInRefused);
-                let (app, act) = (app.clone(), act.from(address.ip()).refused());
+                let (app, act) = (app.clone(), act.from(&address.ip()).refused());
                 // The answer does not wait for it: how long it takes would tell which accounts there are.
                 tokio::spawn(async move { app.note(act).await });
             }

@@ -1,7 +1,7 @@
 /// The console's API as the browser tests want it, by routes in the browser: no server behind it.
 import type { Page, Route } from '@playwright/test';
-import type { Connection, Named, Report } from '../src/api/types';
-import { aConnection, aReport } from '../src/testing/builders';
+import type { Connection, Named, Report, Schedule } from '../src/api/types';
+import { aConnection, aReport, aSchedule } from '../src/testing/builders';
 
 const RTL_OVERRIDE = '\u202e';
 
@@ -46,6 +46,20 @@ export const REPORTS: Report[] = [
     zone: 'America/Argentina/ComodRivadavia',
   }),
   aReport({ id: 'r2', requested_at: '2026-11-23T10:00:00Z', state: 'expired' }),
+];
+
+export const SCHEDULES: Schedule[] = [
+  aSchedule({ last_run: aReport({ state: 'completed' }) }),
+  aSchedule({
+    id: 's-2',
+    name: `Büro 🏢 ${RTL_OVERRIDE}gnihtemos and a name that somebody typed in one go`,
+    state: 'paused',
+    reason: 'its owner jo has no account any more; resume it to make it yours',
+    when: '15 6 * * 1-5',
+    range: 'since last run',
+    next_runs: [],
+    last_run: aReport({ state: 'failed', reason: '50 reports wait or are made, as many as may' }),
+  }),
 ];
 
 export const CONNECTIONS: Connection[] = [
@@ -128,6 +142,7 @@ async function answer(route: Route, api: Api): Promise<void> {
     return json(report, 201);
   }
   if (path === '/reports') return json({ reports: api.reports });
+  if (path === '/report-schedules') return json({ schedules: SCHEDULES });
   if (path === '/remote-networks') return json({ remote_networks: NETWORKS });
   if (path.endsWith('/connections')) return json({ connections: path.includes('/404/') ? [] : CONNECTIONS });
   if (path === '/users') {

@@ -74,7 +74,7 @@ pub(crate) async fn run(command: ReportCommand) -> anyhow::Result<()> {
             let desk = Desk::open(&select).await?;
             let actor = Actor { account: select.actor(), address: None };
             let event = desk.found(&select, report)?.cancel(actor, Moment::now())?;
-            desk.note(audit::act(&select.tenant, &select.actor(), AuditAction::ReportCancelled).to(report)).await?;
+            desk.note(audit::act(&select.tenant, &select.actor(), AuditAction::ReportCancelled).to(&report)).await?;
             within(desk.journal().await?.append(&event)).await??;
             said("it ends as soon as an exporter sees it");
             Ok(())
@@ -83,7 +83,7 @@ pub(crate) async fn run(command: ReportCommand) -> anyhow::Result<()> {
             let desk = Desk::open(&select).await?;
             let request = desk.found(&select, report)?.ask_again(select.actor(), Moment::now())?;
             desk.within_limits(&select)?;
-            desk.note(audit::act(&select.tenant, &select.actor(), AuditAction::ReportRetried).to(report)).await?;
+            desk.note(audit::act(&select.tenant, &select.actor(), AuditAction::ReportRetried).to(&report)).await?;
             within(desk.journal().await?.request_again(&request)).await??;
             // What is followed is not the end that it came to before.
             let asked_at = request.requested_at;
@@ -217,7 +217,7 @@ impl Desk {
         let store = ReportStore::open(&self.config.store)?;
         let mut stream = store.read(key, None).await?;
         let act = audit::act(&select.tenant, &select.actor(), AuditAction::ReportDownloaded);
-        self.note(act.to(report).with("file", &name.to_string_lossy())).await?;
+        self.note(act.to(&report).with("file", &name.to_string_lossy())).await?;
         // No file without its event.
         let event = ReportEvent {
             actor: Some(select.actor()),

@@ -56,13 +56,13 @@ impl Act {
 
     /// Where it comes from.
     #[must_use]
-    pub fn from(self, address: impl ToString) -> Self {
+    pub fn from(self, address: &impl ToString) -> Self {
         Self { address: Some(address.to_string()), ..self }
     }
 
     /// What it is done to.
     #[must_use]
-    pub fn to(self, subject: impl ToString) -> Self {
+    pub fn to(self, subject: &impl ToString) -> Self {
         Self { subject: Some(subject.to_string()), ..self }
     }
 
@@ -82,7 +82,7 @@ impl Act {
     /// The report that is asked for; all of its request stands on its own topic.
     #[must_use]
     pub fn of_request(self, request: &ReportRequest) -> Self {
-        self.to(request.report_id)
+        self.to(&request.report_id)
             .with("kind", &name(request.kind))
             .with("format", &name(request.format))
             .with("from", &rfc3339(request.range_from))

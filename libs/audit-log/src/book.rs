@@ -166,7 +166,7 @@ pub async fn follow(
         let Some(read) = reader.next(&stop).await else { return Ok(()) };
         match read? {
             Read::CaughtUp => _ = book.caught_up.send_replace(true),
-            Read::Taken(taken) => book.take(taken).iter().for_each(&found),
+            Read::Taken(taken) => book.take(*taken).iter().for_each(&found),
         }
     }
 }

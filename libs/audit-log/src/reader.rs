@@ -54,7 +54,7 @@ pub struct Taken {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Read {
     /// A record.
-    Taken(Taken),
+    Taken(Box<Taken>),
     /// Once: all that lay there at the beginning was given.
     CaughtUp,
 }
@@ -72,7 +72,7 @@ pub async fn read_all(
     let (mut reader, never) = (AuditReader::open(kafka, registry, topic).await?, CancellationToken::new());
     while let Some(read) = reader.next(&never).await {
         match read? {
-            Read::Taken(taken) => each(taken),
+            Read::Taken(taken) => each(*taken),
             Read::CaughtUp => break,
         }
     }
@@ -111,7 +111,7 @@ impl AuditReader {
         match self.decoder.decode_with(&self.registry, &value, stop).await? {
             Ok(decoded) => {
                 let event = decoded.map_err(|error| error.to_string());
-                Some(Ok(Read::Taken(Taken { offset: record.offset, key: record.key, event })))
+                Some(Ok(Read::Taken(Box::new(Taken { offset: record.offset, key: record.key, event }))))
             }
             Err(error) => Some(Err(error.into())),
         }

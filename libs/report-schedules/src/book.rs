@@ -86,7 +86,7 @@ mod tests {
         let globex: Tenant = "globex".parse().unwrap();
         book.apply(acme.clone());
         book.apply(ReportSchedule { tenant: globex.clone(), ..weekly() });
-        assert_eq!(book.list(&acme.tenant), [acme.clone()]);
+        assert_eq!(book.list(&acme.tenant), std::slice::from_ref(&acme));
         assert_eq!(book.list(&globex).len(), 1);
         assert!(book.get(&globex, acme.schedule_id).is_none());
         book.apply(deleted(acme.clone(), "admin", at(5)));

@@ -40,7 +40,7 @@ pub(crate) async fn download(
         Body::empty()
     } else {
         let stream = app.store.read(key, range.clone()).await?;
-        let mut act = signed_in.does(AuditAction::ReportDownloaded, address).to(state.id).with("file", name);
+        let mut act = signed_in.does(AuditAction::ReportDownloaded, address).to(&state.id).with("file", name);
         if let Some(range) = &range {
             act = act.with("bytes", &format!("{}-{}", range.start, range.end - 1));
         }

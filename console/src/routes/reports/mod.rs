@@ -122,7 +122,7 @@ pub(crate) async fn cancel(
     let mut state = found(&app, &signed_in, &id)?;
     let actor = Actor { account: signed_in.account.clone(), address: Some(address.ip().to_string()) };
     let event = state.cancel(actor, Moment::now())?;
-    app.note(signed_in.does(AuditAction::ReportCancelled, address).to(state.id)).await?;
+    app.note(signed_in.does(AuditAction::ReportCancelled, address).to(&state.id)).await?;
     let noted = tokio::time::timeout(ASK_MAX, app.outside.append(&event)).await;
     noted.map_err(|_| Refusal::Away("the event log"))??;
     state.apply(&event);
@@ -143,7 +143,7 @@ pub(crate) async fn retry(
     let mut state = found(&app, &signed_in, &id)?;
     let request = state.ask_again(signed_in.account.clone(), Moment::now())?;
     within_limits(&app, &signed_in)?;
-    app.note(signed_in.does(AuditAction::ReportRetried, address).to(state.id)).await?;
+    app.note(signed_in.does(AuditAction::ReportRetried, address).to(&state.id)).await?;
     let asked = tokio::time::timeout(ASK_MAX, app.outside.request_again(&request)).await;
     asked.map_err(|_| Refusal::Away("the event log"))??;
     state.apply(&Journal::retried(&request));

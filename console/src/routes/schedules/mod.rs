@@ -46,7 +46,7 @@ fn found(app: &App, signed_in: &SignedIn, id: &str) -> Result<ReportSchedule, Re
 
 /// Writes a schedule as it is now, once `act` is on the audit log, and shows it.
 async fn keep(app: &App, act: Act, schedule: ReportSchedule) -> Result<Json<Schedule>, Refusal> {
-    app.note(act.to(schedule.schedule_id).with("name", &schedule.name)).await?;
+    app.note(act.to(&schedule.schedule_id).with("name", &schedule.name)).await?;
     let keeping = tokio::time::timeout(ASK_MAX, app.outside.keep(&schedule)).await;
     keeping.map_err(|_| Refusal::Away("the event log"))??;
     let mut last = app.book.newest_runs(&schedule.tenant, &[schedule.schedule_id]);

@@ -122,7 +122,7 @@ impl Shelf {
     }
 
     async fn keep(&self, select: &SelectOptions, action: AuditAction, schedule: &ReportSchedule) -> anyhow::Result<()> {
-        let act = audit::act(&select.tenant, &select.actor(), action).to(schedule.schedule_id);
+        let act = audit::act(&select.tenant, &select.actor(), action).to(&schedule.schedule_id);
         self.desk.note(act.with("name", &schedule.name)).await?;
         let producer = Producer::new(&self.desk.config.kafka, "flowledger-report")?;
         let stop = CancellationToken::new();

@@ -33,7 +33,8 @@ fn log(turns: &[usize]) -> Vec<AuditEvent> {
             Some(chain) => events.push(next(chain, "admin")),
             None => {
                 let (chain, first) = begun(checker(&events).heads());
-                (chains.push(chain), events.push(first));
+                chains.push(chain);
+                events.push(first);
             }
         }
     }

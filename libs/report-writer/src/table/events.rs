@@ -53,10 +53,8 @@ impl EventTable {
 fn sorted_by(columns: &[EventColumn], always_ended: bool) -> Vec<SortedBy> {
     let by = |column: EventColumn| SortedBy { name: column.name(), is_descending: false };
     let has = |column: &EventColumn| columns.contains(column);
-    let time = [EventColumn::EventTime, EventColumn::EndTime].into_iter().filter(has);
-    let Some(time) = time.filter(|time| always_ended || *time == EventColumn::EventTime).next() else {
-        return Vec::new();
-    };
+    let mut times = [EventColumn::EventTime, EventColumn::EndTime].into_iter().filter(has);
+    let Some(time) = times.find(|time| always_ended || *time == EventColumn::EventTime) else { return Vec::new() };
     [time, EventColumn::EventId].into_iter().filter(has).map(by).collect()
 }
 

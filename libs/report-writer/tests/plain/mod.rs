@@ -2,7 +2,6 @@
 
 pub(crate) mod envelope;
 pub(crate) mod groups;
-pub(crate) mod parquet;
 
 use std::io::Write;
 
@@ -152,7 +151,7 @@ fn append(out: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
 }
 
 /// A text as a cell.
-fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     let mut cell = text.as_bytes().to_vec();
     quote_where_needed(&mut cell, 0);
     String::from_utf8(cell).unwrap()
@@ -175,7 +174,7 @@ fn quote_where_needed(out: &mut Vec<u8>, start: usize) {
 }
 
 /// `2024-02-20 20:16:05.92 UTC`: two decimals, truncated.
-fn append_time(out: &mut Vec<u8>, moment: Moment) {
+pub(crate) fn append_time(out: &mut Vec<u8>, moment: Moment) {
     let hundredths = moment.as_micros().div_euclid(10_000);
     let (days, in_day) = (hundredths.div_euclid(8_640_000), hundredths.rem_euclid(8_640_000));
     let (year, month, day) = civil_date(days);

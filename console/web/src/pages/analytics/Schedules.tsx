@@ -4,7 +4,6 @@ import { useDisclosure, useMediaQuery } from '@mantine/hooks';
 import { useCallback, useState } from 'react';
 import { listSchedules } from '../../api/client';
 import type { Named, Report, Schedule } from '../../api/types';
-import { Failure } from '../../components/Failure';
 import { type Loaded, useLoad } from '../../hooks/useLoad';
 import { NewScheduleForm } from './NewScheduleForm';
 import { ScheduleItem } from './ScheduleItem';
@@ -38,7 +37,14 @@ export function Schedules({ networks, onRetryNetworks, onMade }: SchedulesProps)
           New Schedule
         </Button>
       </Group>
-      {loaded.is === 'failed' && <Failure error={loaded.error} onRetry={retry} />}
+      {loaded.is === 'failed' && (
+        <Group gap="xs">
+          <Text size="sm">The schedules could not be loaded.</Text>
+          <Button size="compact-sm" variant="default" onClick={retry} aria-label="Load the schedules again">
+            Again
+          </Button>
+        </Group>
+      )}
       {loaded.is === 'loaded' && schedules.length === 0 && (
         <Text size="sm" c="dimmed">
           A schedule makes a report by itself, such as each Monday of the week before.

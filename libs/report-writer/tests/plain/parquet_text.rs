@@ -5,7 +5,7 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
 use schemas::times::Moment;
 
-use super::{append_time, quoted};
+use crate::plain::{append_time, quoted};
 
 /// The rows as CSV, without a header.
 pub(crate) fn read(file: &[u8]) -> String {
