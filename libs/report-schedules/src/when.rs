@@ -15,6 +15,8 @@ use schemas::times::Moment;
 
 /// Days of the week, Monday first; cron counts from Sunday.
 const DAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
+/// First words of presets: what begins with one is no cron that is wrong.
+const PRESETS: [&str; 4] = ["hourly", "daily", "weekly", "monthly"];
 /// Longest text that is read, bytes.
 const TEXT_MAX: usize = 100;
 
@@ -51,7 +53,9 @@ impl When {
         let last = |cron: &Cron| match self.names_no_hour {
             true => cron.find_previous_occurrence(&until.to_zoned(zone.clone()), true).ok().map(|it| it.timestamp()),
             false => {
-                let mut locals = cron.iter_before(latest_local(until, zone)).map_while(|it| occurs_at(it, zone));
+                // It begins before what it is given.
+                let latest = latest_local(until, zone).saturating_add(1.second());
+                let mut locals = cron.iter_before(latest).map_while(|it| occurs_at(it, zone));
                 locals.find(|it| *it <= until)
             }
         };
@@ -107,7 +111,7 @@ impl FromStr for When {
                        `monthly on day 31 at 06:00`, nor five fields of cron";
         let patterns = match preset(&words) {
             Some(patterns) => patterns,
-            None if words.len() == 5 => vec![words.join(" ")],
+            None if words.len() == 5 && !PRESETS.contains(&words[0]) => vec![words.join(" ")],
             None => return Err(unknown.to_owned()),
         };
         let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();

@@ -38,6 +38,7 @@ async fn tenant_of_a_query_is_the_sessions_whatever_the_request_says() {
     for (tenant, report) in [("acme", report), ("globex", others)] {
         console.audited(tenant, AuditAction::ReportDownloaded, &report.to_string());
     }
+    let (foreign, own) = (keep_schedule(&console, "globex").await, keep_schedule(&console, "acme").await);
     let cookie = console.sign_in("acme").await;
     let mut checked = 0;
     for (method, path) in operations() {
@@ -45,7 +46,7 @@ async fn tenant_of_a_query_is_the_sessions_whatever_the_request_says() {
         if method != Method::GET || path == "/api/v1/reports/changes" || is_of_file {
             continue;
         }
-        let (path, options) = asked(&path, &report.to_string());
+        let (path, options) = asked(&path, &report.to_string(), &own);
         if options.is_some() {
             let answer = console.get(&format!("{path}?tenant=globex"), &cookie).await;
             assert_eq!((answer.status, &answer.json()["error"]["field"]), (400, &json!("tenant")), "{path}");
@@ -57,8 +58,9 @@ async fn tenant_of_a_query_is_the_sessions_whatever_the_request_says() {
         }
         let answer = console.send(forged).await;
         assert_eq!(answer.status, 200, "{path}: {answer:?}");
-        assert!(!answer.text().contains("globex") && !answer.text().contains(&others.to_string()), "{path}");
-        let shown = [&report.to_string(), "acme"].iter().any(|own| answer.text().contains(*own));
+        let others = ["globex", &others.to_string(), &foreign];
+        assert!(!others.iter().any(|it| answer.text().contains(it)), "{path}");
+        let shown = [&report.to_string(), "acme", &own].iter().any(|own| answer.text().contains(*own));
         assert!(shown, "{path}: {}", answer.text());
         checked += 1;
     }
@@ -68,10 +70,22 @@ async fn tenant_of_a_query_is_the_sessions_whatever_the_request_says() {
     assert!(queries.iter().all(|(tenant, _)| tenant == "acme"), "{queries:?}");
 }
 
+/// A schedule of the tenant; gives its id.
+async fn keep_schedule(console: &Console, tenant: &str) -> String {
+    let cookie = console.sign_in(tenant).await;
+    let new = json!({ "name": format!("All of {tenant}"), "range": "last week", "zone": "UTC" });
+    assert_eq!(console.post("/api/v1/report-schedules", &cookie, &new).await.status, 201);
+    let schedule = console.world.schedules.lock().unwrap().pop().unwrap();
+    let id = schedule.schedule_id.to_string();
+    console.schedules.apply(schedule);
+    id
+}
+
 /// A path of the description with ids in it, and the options that it takes; `None` where it does not look at others.
-fn asked(path: &str, report: &str) -> (String, Option<&'static str>) {
+fn asked(path: &str, report: &str, schedule: &str) -> (String, Option<&'static str>) {
     let id = match path {
         _ if path.contains("/reports/") => report,
+        _ if path.contains("/report-schedules/") => schedule,
         _ if path.contains("/traffic/") => "019f2f5d-72c8-8123-8000-0123456789ab",
         _ => "7",
     };
