@@ -32,6 +32,7 @@ mod slice;
 mod slice_queue;
 mod spread;
 mod stages;
+mod stored_until;
 mod tools;
 mod write_file;
 

@@ -19,6 +19,7 @@ use crate::lanes::{Lanes, Widths};
 use crate::mail::MailError;
 use crate::metrics::ExporterMetrics;
 use crate::stages::write_mail::write_mail;
+use crate::stored_until::StoredUntil;
 use crate::tools::Tools;
 
 /// Plans that are made at once, and of those one tenant's.
@@ -38,6 +39,8 @@ pub(crate) struct Life<O> {
     pub(crate) reports: Lanes,
     /// Whose report, or slice of one, is written next.
     pub(crate) lanes: Lanes,
+    /// How far ingest is.
+    pub(crate) stored: StoredUntil,
     /// Reports that are lived now.
     living: Mutex<HashMap<ReportId, Weak<tokio::sync::Mutex<()>>>>,
 }
@@ -71,6 +74,7 @@ impl<O: Outside> Life<O> {
             planning: Lanes::new(planning),
             reports: Lanes::new(reports),
             lanes: Lanes::new(writing),
+            stored: StoredUntil::default(),
             living: Mutex::default(),
         }
     }

@@ -28,6 +28,8 @@ use crate::write_file::{Piece, WriteFile, Written};
 pub(crate) const BARRIER_EVERY: Duration = Duration::from_millis(500);
 /// How often waiting and progress are told.
 pub(crate) const TELL_EVERY: Duration = Duration::from_secs(2);
+/// What waits for long is told of no more seldom than so.
+const TELL_AT_LEAST_EVERY: Duration = Duration::from_secs(30);
 /// Microseconds of a day.
 const MICROS_A_DAY: i64 = 86_400_000_000;
 
@@ -213,17 +215,19 @@ impl<O: Outside> Life<O> {
 
     /// Waits until ingest's position has reached the barrier, and says that it waits.
     async fn wait_for_ingest(&self, request: &ReportRequest, state: &ReportState) -> Result<(), JournalError> {
-        let (mut told, mut last_told) = (None, None::<Instant>);
+        let (mut told, mut last_told, mut tell_every) = (None, None::<Instant>, TELL_EVERY);
         let _waiting = Counted::new(&self.metrics.waiting);
         loop {
             match self.events_behind(request).await {
                 Ok(0) => return Ok(()),
                 Ok(behind) => {
-                    if told != Some(behind) && last_told.is_none_or(|last| last.elapsed() >= TELL_EVERY) {
+                    if told != Some(behind) && last_told.is_none_or(|last| last.elapsed() >= tell_every) {
                         let event =
                             ReportEvent { events_behind: Some(behind), ..Self::event(state, ReportEventType::Waiting) };
                         self.outside.append(&event).await?;
                         (told, last_told) = (Some(behind), Some(Instant::now()));
+                        // Kept for good: more and more seldom.
+                        tell_every = (2 * tell_every).min(TELL_AT_LEAST_EVERY);
                     }
                 }
                 Err(error) => tracing::warn!(%error, "waiting for Kafka"),
@@ -237,7 +241,7 @@ impl<O: Outside> Life<O> {
         if request.barrier.iter().all(|it| it.offset == 0) {
             return Ok(0);
         }
-        let stored = self.outside.stored_until().await?;
+        let stored = self.stored.look(&self.outside).await?;
         let behind = request
             .barrier
             .iter()

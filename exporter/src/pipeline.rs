@@ -19,6 +19,11 @@ use crate::adapters::Outside;
 use crate::error::Error;
 use crate::life::{Life, Lived};
 
+/// The largest record that is taken; what is said of it later has to fit Kafka's limit, too.
+const BYTES_MAX: usize = 512 << 10;
+/// What is kept of a larger one.
+const BYTES_KEPT: usize = 64 << 10;
+
 /// What the records of a topic are.
 pub(crate) trait Lives<O>: DeserializeOwned + Send + Sync + 'static {
     /// How many are taken at once; each is little more than a task.
@@ -145,6 +150,13 @@ impl<O: Outside, R: Lives<O>> Pipeline<O, R> {
         taken.offsets.insert(offset, false);
         let (epoch, ours) = (taken.epoch, taken.ours.clone());
         let value = record.payload.clone().unwrap_or_default();
+        if value.len() > BYTES_MAX {
+            // Its events hold it, and so does its dead letter, which Kafka would refuse.
+            let reason = format!("it has {} bytes, more than {BYTES_MAX}; these are the first", value.len());
+            let begin = Record { payload: Some(value.slice(..BYTES_KEPT)), ..record };
+            self.life.refuse(&begin, &reason).await?;
+            return self.done(number, epoch, offset).await;
+        }
         match self.decoder.decode_with(&self.registry, &value, &self.stop).await {
             None => Ok(()),
             Some(decoded) => match decoded? {

@@ -235,3 +235,16 @@ fn offset_moves_only_past_requests_that_are_done_with() {
     assert_eq!(taken.done_until(), Some(8));
     assert_eq!(taken.done_until(), None);
 }
+
+#[tokio::test(start_paused = true)]
+async fn request_that_is_too_large_is_a_dead_letter_and_holds_nobody_up() {
+    let fake = Fake::default();
+    let mut pipeline = pipeline(&fake).await;
+    let columns = vec!["c".repeat(1_000); 600];
+    pipeline.arrived(encoded(4, &ReportRequest { columns, ..request() })).await.unwrap();
+    assert_eq!((dead_letters(&pipeline), pipeline.running.len()), (1, 0));
+    assert_eq!(fake.0.done().last().unwrap(), "commit 5");
+    pipeline.arrived(asked(5, 1, 0)).await.unwrap();
+    end_of_one(&mut pipeline).await;
+    assert_eq!(fake.0.done().last().unwrap(), "commit 6");
+}
