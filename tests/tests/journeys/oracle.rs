@@ -11,7 +11,7 @@ pub(crate) fn tests_folder() -> &'static Path {
 fn python(script: &str, arguments: &[&str], input: &[u8]) -> Vec<u8> {
     let mut child = Command::new("python3")
         .arg("-B")
-        .arg(tests_folder().join("oracle").join(script))
+        .arg(tests_folder().join(script))
         .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -30,26 +30,26 @@ fn python(script: &str, arguments: &[&str], input: &[u8]) -> Vec<u8> {
 /// Log lines of a seed.
 pub(crate) fn traffic(seed: u32, connections: u32, version: &str) -> Vec<u8> {
     let (seed, connections) = (seed.to_string(), connections.to_string());
-    python("traffic.py", &["--seed", &seed, "--connections", &connections, "--log-version", version], &[])
+    python("oracle/traffic.py", &["--seed", &seed, "--connections", &connections, "--log-version", version], &[])
 }
 
 /// The report of these lines.
 pub(crate) fn report(tenant: &str, version: &str, arguments: &[&str], lines: &[u8]) -> String {
     let mut all = vec!["--tenant", tenant, "--log-version", version];
     all.extend(arguments);
-    String::from_utf8(python("report.py", &all, lines)).unwrap()
+    String::from_utf8(python("oracle/report.py", &all, lines)).unwrap()
 }
 
 /// How many events an export of the audit log has; nothing is wrong with them.
 pub(crate) fn audit(export: &[u8]) -> usize {
-    String::from_utf8(python("audit.py", &[], export)).unwrap().trim().parse().unwrap()
+    String::from_utf8(python("audit/check_export.py", &[], export)).unwrap().trim().parse().unwrap()
 }
 
 /// How many of these lines are refused.
 pub(crate) fn reject_count(tenant: &str, version: &str, lines: &[u8]) -> usize {
     let file = tempfile::NamedTempFile::new().unwrap();
     let path = file.path().display().to_string();
-    python("report.py", &["--tenant", tenant, "--log-version", version, "--rejects", &path], lines);
+    python("oracle/report.py", &["--tenant", tenant, "--log-version", version, "--rejects", &path], lines);
     std::fs::read(&path).unwrap().iter().filter(|byte| **byte == b'\n').count()
 }
 
