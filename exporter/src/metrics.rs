@@ -77,6 +77,8 @@ pub(crate) struct ScheduleMetrics {
     pub(crate) runs: Family<FateLabel, Counter>,
     pub(crate) schedules: Family<StandingLabel, Gauge>,
     pub(crate) lag_seconds: Gauge,
+    /// Schedules that cannot be read, each time that they are.
+    pub(crate) unreadable: Counter,
 }
 
 impl ScheduleMetrics {
@@ -84,6 +86,8 @@ impl ScheduleMetrics {
         let own = Self::default();
         metrics.register("flowledger_exporter_runs", "Runs of schedules that were due, by fate", own.runs.clone());
         metrics.register("flowledger_exporter_schedules", "Schedules that this one looks after", own.schedules.clone());
+        let unreadable = "Schedules that cannot be read, each time that one is met";
+        metrics.register("flowledger_exporter_unreadable_schedules", unreadable, own.unreadable.clone());
         let lag = "How long a run has been due that could not be asked for";
         metrics.register("flowledger_exporter_run_lag_seconds", lag, own.lag_seconds.clone());
         own

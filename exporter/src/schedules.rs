@@ -123,6 +123,8 @@ impl<D: Desk> Schedules<D> {
             Some(decoded) => match decoded? {
                 Ok(schedule) => self.held.take(record.partition.number, schedule),
                 Err(error) => {
+                    // It stays on the topic, as it is; nothing is made by it.
+                    self.metrics.unreadable.inc();
                     tracing::warn!(%error, partition = %record.partition, offset = record.offset, "a schedule is skipped");
                 }
             },

@@ -266,6 +266,7 @@ async fn paused_deleted_and_ownerless_schedules_make_nothing() {
     let (mut own, clock) =
         exporter_with(&world, &[still.clone(), gone.clone(), foreign, by_hand, unreadable_times]).await;
     own.arrived(unreadable(vec![0, 0, 0, 0, 7, 1])).await.unwrap();
+    assert_eq!(own.metrics.unreadable.get(), 1);
     let still = paused(still, "admin", at(16));
     own.arrived(record(&still)).await.unwrap();
     own.arrived(record(&deleted(gone, "admin", at(16)))).await.unwrap();

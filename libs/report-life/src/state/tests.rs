@@ -1,0 +1,200 @@
+//! What events leave, in whatever order they come.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::examples::request;
+use crate::journal::Journal;
+
+fn event(event_type: ReportEventType) -> ReportEvent {
+    let request = request();
+    ReportEvent {
+        rows: Some(7),
+        object_key: Some("reports/acme/1/x.csv".to_owned()),
+        receiver: Some("admin@acme.example".to_owned()),
+        reason: Some("no space".to_owned()),
+        ..ReportEvent::new(request.report_id, request.tenant, event_type, Moment::FIRST)
+    }
+}
+
+fn retried(millis: i64) -> ReportEvent {
+    Journal::retried(&ReportRequest { requested_at: Moment::from_millis(millis), ..request() })
+}
+
+fn folded(types: &[ReportEventType]) -> ReportState {
+    let mut state = ReportState::begun_by(&event(ReportEventType::Requested));
+    types.iter().for_each(|it| state.apply(&event(*it)));
+    state
+}
+
+#[test]
+fn report_that_ended_stays_ended_until_it_is_asked_for_again() {
+    use ReportEventType::{Completed, Expired, Failed, Progressed, Started};
+    let completed = folded(&[Started, Completed, Failed, Progressed]);
+    assert_eq!(completed.phase, Phase::Completed);
+    let failed = folded(&[Started, Failed]);
+    assert_eq!((failed.phase, &failed.object_key), (Phase::Failed, &None));
+    for (mut ended, begins) in [(failed, true), (completed, false), (folded(&[Completed, Expired]), true)] {
+        let before = ended.clone();
+        ended.apply(&retried(1));
+        assert_eq!(ended.phase == Phase::Requested, begins, "{before:?}");
+        assert_eq!(ended == before, !begins);
+    }
+}
+
+#[test]
+fn request_that_comes_twice_begins_once() {
+    let mut state = folded(&[ReportEventType::Failed]);
+    state.apply(&retried(1));
+    state.apply(&event(ReportEventType::Failed));
+    for again in [retried(1), retried(0), event(ReportEventType::Retried)] {
+        state.apply(&again);
+        assert_eq!(state.phase, Phase::Failed, "{again:?}");
+    }
+    state.apply(&retried(2));
+    assert_eq!((state.phase, state.reason), (Phase::Requested, None));
+}
+
+#[test]
+fn attempt_that_was_taken_over_says_nothing_any_more() {
+    let by = |attempt, event_type| ReportEvent { attempt: Some(attempt), ..event(event_type) };
+    let mut state = folded(&[]);
+    state.apply(&by(1, ReportEventType::Started));
+    state.apply(&by(2, ReportEventType::Started));
+    for late in [ReportEventType::Completed, ReportEventType::Failed, ReportEventType::Notified] {
+        state.apply(&by(1, late));
+        assert_eq!((state.phase, state.notified.len()), (Phase::Running, 0), "{late:?}");
+    }
+    state.apply(&by(2, ReportEventType::Failed));
+    state.apply(&retried(1));
+    state.apply(&by(2, ReportEventType::Notified));
+    assert_eq!((state.phase, state.notified.len()), (Phase::Requested, 0), "the mail was about the failure");
+    state.apply(&by(3, ReportEventType::Cancelled));
+    assert_eq!(state.phase, Phase::Cancelled);
+}
+
+#[test]
+fn cancelling_and_completion_have_one_outcome_whichever_is_first() {
+    use ReportEventType::{CancelRequested, Cancelled, Completed, Started};
+    assert!(folded(&[Started, CancelRequested]).cancel_requested);
+    for (events, phase) in [
+        (&[Started, CancelRequested, Completed, Cancelled][..], Phase::Completed),
+        (&[Started, Completed, CancelRequested][..], Phase::Completed),
+        (&[Started, CancelRequested, Cancelled, Completed][..], Phase::Cancelled),
+        (&[CancelRequested, Cancelled][..], Phase::Cancelled),
+    ] {
+        let state = folded(events);
+        assert_eq!((state.phase, state.cancel_requested), (phase, false), "{events:?}");
+        assert_eq!(state.object_key.is_some(), phase == Phase::Completed, "{events:?}");
+    }
+}
+
+#[test]
+fn event_that_names_another_tenant_is_not_taken() {
+    let mut state = folded(&[ReportEventType::Started]);
+    let foreign = ReportEvent { tenant: "globex".parse().unwrap(), ..event(ReportEventType::Failed) };
+    state.apply(&foreign);
+    assert_eq!(state.phase, Phase::Running);
+}
+
+/// An event of attempt 1 about a slice of `upload`.
+fn of_slice(event_type: ReportEventType, upload: &str, slice: i32, rows: i64) -> ReportEvent {
+    ReportEvent {
+        attempt: Some(1),
+        upload_id: Some(upload.to_owned()),
+        encoder_version: Some(1),
+        slices_expected: Some(3),
+        slice: Some(slice),
+        rows: Some(rows),
+        size_bytes: Some(rows * 10),
+        staged_key: Some(format!("{upload}-{rows}")),
+        staged_bytes: Some(rows * 10),
+        ..event(event_type)
+    }
+}
+
+#[test]
+fn slices_are_folded_whoever_makes_them_and_the_first_maker_counts() {
+    use ReportEventType::{Planned, SliceDone, SliceFailed, SliceProgressed};
+    let mut state = folded(&[]);
+    state.apply(&ReportEvent { attempt: Some(1), ..event(ReportEventType::Started) });
+    // Nobody has planned: nothing is known of slices.
+    state.apply(&of_slice(SliceDone, "a", 0, 5));
+    state.apply(&of_slice(Planned, "a", 0, 0));
+    state.apply(&of_slice(Planned, "b", 0, 0));
+    for event in [
+        of_slice(SliceProgressed, "a", 0, 5),
+        of_slice(SliceProgressed, "a", 1, 1),
+        of_slice(SliceDone, "a", 0, 7),
+        of_slice(SliceDone, "a", 0, 8),
+        of_slice(SliceProgressed, "a", 0, 4),
+        of_slice(SliceFailed, "a", 0, 4),
+        of_slice(SliceDone, "b", 1, 9),
+        of_slice(SliceDone, "a", 3, 9),
+        of_slice(SliceDone, "a", -1, 9),
+    ] {
+        state.apply(&event);
+    }
+    assert_eq!((state.rows, state.size_bytes, state.slices), (8, 80, 1));
+    let plan = state.plan.clone().unwrap();
+    assert!(plan.upload_id == "a" && plan.has(0) && !plan.has(1) && plan.stored().is_none() && plan.failed.is_none());
+    state.apply(&of_slice(SliceDone, "a", 2, 1));
+    state.apply(&of_slice(SliceDone, "a", 1, 2));
+    let stored = state.plan.as_ref().unwrap().stored().unwrap();
+    let keys: Vec<_> = stored.iter().map(|it| it.staged_key.as_deref().unwrap()).collect();
+    assert_eq!(keys, ["a-7", "a-2", "a-1"]);
+    // Another attempt begins: what the last one's makers say is not taken.
+    state.apply(&ReportEvent { attempt: Some(2), ..event(ReportEventType::Started) });
+    assert!(state.plan.is_none());
+    state.apply(&of_slice(Planned, "a", 0, 0));
+    assert!(state.plan.is_none() && state.rows == 0);
+}
+
+#[test]
+fn slice_that_cannot_be_made_is_told_with_its_reason() {
+    let mut state = folded(&[ReportEventType::Started]);
+    state.apply(&of_slice(ReportEventType::Planned, "a", 0, 0));
+    state.apply(&of_slice(ReportEventType::SliceFailed, "a", 1, 0));
+    assert_eq!(state.plan.as_ref().unwrap().failed.as_deref(), Some("no space"));
+    state.apply(&event(ReportEventType::Failed));
+    assert!(state.plan.is_none());
+}
+
+fn types() -> impl Strategy<Value = ReportEventType> {
+    use ReportEventType as T;
+    prop::sample::select(vec![
+        T::Unknown,
+        T::Requested,
+        T::Waiting,
+        T::Started,
+        T::Progressed,
+        T::CancelRequested,
+        T::Completed,
+        T::Failed,
+        T::Cancelled,
+        T::Notified,
+        T::Retried,
+        T::Downloaded,
+        T::Expired,
+        T::Planned,
+        T::SliceProgressed,
+        T::SliceDone,
+        T::SliceFailed,
+    ])
+}
+
+proptest! {
+    #[test]
+    fn any_order_of_events_folds(events in prop::collection::vec((types(), 0..4_i32), 0..30)) {
+        let mut state = folded(&[]);
+        for (event_type, number) in events {
+            let request = ReportRequest { requested_at: Moment::from_millis(number.into()), ..request() };
+            let attempt = Some(number).filter(|it| *it > 0);
+            state.apply(&ReportEvent { attempt, request: Some(request), ..event(event_type) });
+        }
+        prop_assert!(!state.cancel_requested || !state.phase.is_final());
+        prop_assert_eq!(state.object_key.is_some(), state.phase == Phase::Completed);
+        prop_assert_eq!(state.ended_at.is_some(), state.phase.is_final());
+        prop_assert!(state.plan.is_none() || !state.phase.is_final());
+    }
+}
