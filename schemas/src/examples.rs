@@ -7,6 +7,7 @@ pub use arbitrary::{events, right_events};
 
 use crate::connection_event::{ConnectionEvent, EventType, Protocol, TunnelPath, User};
 use crate::event_id::EventId;
+use crate::report_request::{Compression, ReportFilter, ReportFormat, ReportKind, ReportRequest};
 use crate::times::Moment;
 
 /// An event of tenant `acme` that lasted no time and ended at `end_ms`, in Unix milliseconds.
@@ -45,5 +46,28 @@ pub fn connection(event_type: EventType, connection_id: &str, end_ms: u64) -> Co
         service_account: None,
         relays: Vec::new(),
         location: None,
+    }
+}
+
+/// A request of tenant `acme` for all network events as CSV, asked for at the first moment there is; nobody gets a mail.
+#[must_use]
+pub fn report_request() -> ReportRequest {
+    ReportRequest {
+        report_id: "0193a0b0-0000-7000-8000-000000000001".parse().unwrap(),
+        tenant: "acme".parse().unwrap(),
+        kind: ReportKind::Events,
+        format: ReportFormat::Csv,
+        compression: Compression::Gzip,
+        range_from: Moment::FIRST,
+        range_to: Moment::END,
+        zone: "UTC".to_owned(),
+        filter: ReportFilter::default(),
+        columns: Vec::new(),
+        requested_by: "admin".to_owned(),
+        requested_at: Moment::FIRST,
+        receivers: Vec::new(),
+        barrier: Vec::new(),
+        byte_order_mark: false,
+        formula_guard: false,
     }
 }

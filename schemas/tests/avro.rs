@@ -14,10 +14,10 @@ use schemas::audit_event::{
 };
 use schemas::avro_schemas::{self, Subject};
 use schemas::connection_event::{ConnectionEvent, EventType};
-use schemas::examples::events;
+use schemas::examples::{events, report_request};
 use schemas::ids::{ReportId, ScheduleId};
 use schemas::report_event::{ReportEvent, ReportEventType, UploadedPart};
-use schemas::report_request::{BarrierOffset, Compression, ReportFilter, ReportFormat, ReportKind, ReportRequest};
+use schemas::report_request::{BarrierOffset, ReportFilter, ReportRequest};
 use schemas::report_schedule::{ReportSchedule, ScheduleState};
 use schemas::report_slice::{ReportSlice, SliceStretch};
 use schemas::times::Moment;
@@ -55,22 +55,14 @@ proptest! {
 
 fn request() -> ReportRequest {
     ReportRequest {
-        report_id: ReportId::generate(),
-        tenant: "acme".parse().unwrap(),
-        kind: ReportKind::Events,
-        format: ReportFormat::Csv,
-        compression: Compression::Gzip,
-        range_from: Moment::FIRST,
-        range_to: Moment::END,
         zone: "Europe/Berlin".to_owned(),
         filter: ReportFilter { remote_networks: vec![64894], denied: true, ..ReportFilter::default() },
-        columns: Vec::new(),
-        requested_by: "admin".to_owned(),
         requested_at: Moment::from_millis(1_793_487_602_665),
         receivers: vec!["admin@acme.example".to_owned()],
         barrier: vec![BarrierOffset { partition: 3, offset: 17 }],
         byte_order_mark: true,
         formula_guard: true,
+        ..report_request()
     }
 }
 

@@ -33,28 +33,19 @@ pub(crate) fn check_request(request: &ReportRequest) -> Result<ReportQuery, Stri
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use schemas::examples::report_request;
     use schemas::report_request::{ReportFilter, ReportFormat};
 
     use super::*;
 
     pub(crate) fn request() -> ReportRequest {
         ReportRequest {
-            report_id: "0193a0b0-0000-7000-8000-000000000001".parse().unwrap(),
-            tenant: "acme".parse().unwrap(),
-            kind: ReportKind::Events,
-            format: ReportFormat::Csv,
-            compression: Compression::Gzip,
             range_from: Moment::from_millis(1_793_491_200_000),
             range_to: Moment::from_millis(1_793_577_600_000),
             zone: "Europe/Berlin".to_owned(),
-            filter: ReportFilter::default(),
-            columns: Vec::new(),
-            requested_by: "admin".to_owned(),
             requested_at: Moment::from_millis(1_793_600_000_000),
             receivers: vec!["admin@acme.example".to_owned()],
-            barrier: Vec::new(),
-            byte_order_mark: false,
-            formula_guard: false,
+            ..report_request()
         }
     }
 

@@ -4,8 +4,6 @@
 
 mod barrier;
 mod book;
-#[cfg(test)]
-mod examples;
 mod filter;
 mod follow;
 mod journal;

@@ -196,8 +196,8 @@ mod tests {
     use schemas::report_request::ReportRequest;
 
     use super::*;
-    use crate::examples::request;
     use crate::journal::Journal;
+    use schemas::examples::report_request as request;
 
     const NOON: Moment = Moment::from_micros(10 * DAY + DAY / 2);
 

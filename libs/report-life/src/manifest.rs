@@ -133,7 +133,7 @@ fn in_zone(moment: Moment, zone: &TimeZone) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::examples::request;
+    use schemas::examples::report_request as request;
 
     #[test]
     fn manifest_says_the_range_as_it_was_asked_for_and_is_read_back() {

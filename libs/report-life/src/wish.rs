@@ -70,8 +70,8 @@ impl ReportState {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::examples::request;
     use crate::journal::Journal;
+    use schemas::examples::report_request as request;
 
     fn state(events: &[ReportEventType]) -> ReportState {
         let mut state = ReportState::begun_by(&Journal::requested(&request()));

@@ -18,9 +18,9 @@ use report_writer::{CsvOptions, CsvWriter, EventColumn, LineSorter, NdjsonWriter
 use schemas::addresses::parse_bare_address;
 use schemas::connection_event::{ConnectionEvent, EventType, Relay};
 use schemas::event_id::EventId;
-use schemas::examples::right_events;
+use schemas::examples::{report_request, right_events};
 use schemas::ids::{DeviceId, ResourceId, UserId};
-use schemas::report_request::{Compression, ReportFilter, ReportFormat, ReportKind, ReportRequest};
+use schemas::report_request::{Compression, ReportFormat, ReportKind, ReportRequest};
 use schemas::times::Moment;
 
 /// A row of a report, and where it lay.
@@ -86,24 +86,7 @@ fn csv_the_plain_way(stored: &[Stored], columns: &[EventColumn]) -> String {
 }
 
 fn request() -> ReportRequest {
-    ReportRequest {
-        report_id: "0193a0b0-0000-7000-8000-000000000001".parse().unwrap(),
-        tenant: "acme".parse().unwrap(),
-        kind: ReportKind::Events,
-        format: ReportFormat::Csv,
-        compression: Compression::None,
-        range_from: Moment::FIRST,
-        range_to: Moment::END,
-        zone: "UTC".to_owned(),
-        filter: ReportFilter::default(),
-        columns: Vec::new(),
-        requested_by: "admin".to_owned(),
-        requested_at: Moment::FIRST,
-        receivers: Vec::new(),
-        barrier: Vec::new(),
-        byte_order_mark: false,
-        formula_guard: false,
-    }
+    ReportRequest { compression: Compression::None, ..report_request() }
 }
 
 fn names() -> impl Strategy<Value = String> {

@@ -13,9 +13,9 @@ use schema_registry::{Encoder, SchemaId};
 use schemas::avro_schemas::{CONNECTION_EVENT, REPORT_REQUEST};
 use schemas::connection_event::{ConnectionEvent, EventType, Relay};
 use schemas::event_id::EventId;
-use schemas::examples::connection;
+use schemas::examples::{connection, report_request};
 use schemas::ids::ReportId;
-use schemas::report_request::{BarrierOffset, Compression, ReportFilter, ReportFormat, ReportKind, ReportRequest};
+use schemas::report_request::{BarrierOffset, ReportFilter, ReportRequest};
 use schemas::times::Moment;
 
 /// Lines of the samples that are taken.
@@ -80,22 +80,15 @@ fn event(number: u64) -> ConnectionEvent {
 
 fn request() -> ReportRequest {
     ReportRequest {
-        report_id: ReportId::generate(),
-        tenant: "acme".parse().unwrap(),
-        kind: ReportKind::Events,
-        format: ReportFormat::Csv,
-        compression: Compression::Gzip,
-        range_from: Moment::FIRST,
-        range_to: Moment::END,
         zone: "Europe/Berlin".to_owned(),
         filter: ReportFilter { remote_networks: vec![64894], denied: true, ..ReportFilter::default() },
         columns: vec!["end_time".to_owned()],
-        requested_by: "admin".to_owned(),
         requested_at: Moment::from_millis(1_793_487_602_665),
         receivers: vec!["admin@acme.example".to_owned()],
         barrier: vec![BarrierOffset { partition: 3, offset: 17 }],
         byte_order_mark: true,
         formula_guard: true,
+        ..report_request()
     }
 }
 

@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::examples::request;
 use crate::journal::Journal;
+use schemas::examples::report_request as request;
 
 fn event(event_type: ReportEventType) -> ReportEvent {
     let request = request();
