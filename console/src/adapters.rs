@@ -1,6 +1,7 @@
 //! The world outside, behind one trait: the seam where fakes take its place in tests.
 
 use audit_log::{Act, Trail, TrailError};
+use bucket_syncs::SyncJournal;
 use clickhouse_io::traffic::{self, Finding, Named, Open, Page, Searched, Series, Top};
 use clickhouse_io::{ClickHouse, QueryError};
 use futures_util::FutureExt;
@@ -8,6 +9,7 @@ use futures_util::future::BoxFuture;
 use kafka_io::{KafkaConfig, KafkaError};
 use report_life::{Journal, JournalError, barrier};
 use report_schedules::ScheduleJournal;
+use schemas::bucket_sync_event::BucketSyncEvent;
 use schemas::connection_event::ConnectionEvent;
 use schemas::event_id::EventId;
 use schemas::ids::Tenant;
@@ -30,6 +32,8 @@ pub(crate) trait Outside: Send + Sync + 'static {
     fn append<'a>(&'a self, event: &'a ReportEvent) -> Later<'a, (), JournalError>;
     /// Keeps a schedule as it is now.
     fn keep<'a>(&'a self, schedule: &'a ReportSchedule) -> Later<'a, (), JournalError>;
+    /// Writes what somebody does to a bucket sync.
+    fn append_sync<'a>(&'a self, event: &'a BucketSyncEvent) -> Later<'a, (), JournalError>;
     /// Puts what an account does on the audit log.
     fn note(&self, act: Act) -> Later<'_, (), TrailError>;
     fn search<'a>(
@@ -59,6 +63,7 @@ pub(crate) struct Parts {
     pub(crate) clickhouse: ClickHouse,
     pub(crate) journal: Journal,
     pub(crate) schedules: ScheduleJournal,
+    pub(crate) syncs: SyncJournal,
     pub(crate) trail: Trail,
 }
 
@@ -81,6 +86,10 @@ impl Outside for Parts {
 
     fn keep<'a>(&'a self, schedule: &'a ReportSchedule) -> Later<'a, (), JournalError> {
         self.schedules.keep(schedule).boxed()
+    }
+
+    fn append_sync<'a>(&'a self, event: &'a BucketSyncEvent) -> Later<'a, (), JournalError> {
+        self.syncs.append(event).boxed()
     }
 
     fn note(&self, act: Act) -> Later<'_, (), TrailError> {

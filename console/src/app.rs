@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use audit_log::AuditBook;
+use bucket_syncs::SharedSyncs;
 use report_life::SharedBook;
 use report_schedules::{Owners, SharedSchedules};
 use report_store::ReportStore;
@@ -25,6 +26,7 @@ pub(crate) struct App {
     pub(crate) networks: Arc<Networks>,
     pub(crate) book: SharedBook,
     pub(crate) schedules: SharedSchedules,
+    pub(crate) syncs: SharedSyncs,
     pub(crate) owners: Arc<Owners>,
     pub(crate) audit: AuditBook,
     pub(crate) sessions: Arc<Sessions>,
@@ -39,7 +41,7 @@ impl App {
         outside: Arc<dyn Outside>,
         store: ReportStore,
         networks: Networks,
-        (book, schedules, audit): (SharedBook, SharedSchedules, AuditBook),
+        (book, schedules, syncs, audit): (SharedBook, SharedSchedules, SharedSyncs, AuditBook),
         context: &ServiceContext,
     ) -> Self {
         let sessions = Sessions::new(config.accounts.clone(), config.session_max, Arc::clone(&context.clock));
@@ -51,6 +53,7 @@ impl App {
             networks: Arc::new(networks),
             book,
             schedules,
+            syncs,
             audit,
             sessions: Arc::new(sessions),
             streams: Streams::default(),

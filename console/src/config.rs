@@ -33,6 +33,9 @@ pub struct Config {
     /// Limits of a tenant: a section of their own, which the exporter has too.
     #[serde(skip)]
     pub limits: Limits,
+    /// Buckets of syncs: a section of their own, which the exporter has too.
+    #[serde(skip)]
+    pub syncs: bucket_syncs::Config,
 }
 
 impl Config {
@@ -76,6 +79,7 @@ impl Default for Config {
             session_max: Duration::from_secs(12 * 3600),
             drain_max: Duration::from_secs(10),
             limits: Limits::default(),
+            syncs: bucket_syncs::Config::default(),
         }
     }
 }

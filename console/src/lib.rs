@@ -24,6 +24,7 @@ use axum::serve::ListenerExt as _;
 use std::sync::Arc;
 
 use audit_log::{AuditBook, Trail};
+use bucket_syncs::{SharedSyncs, SyncJournal, follow_syncs};
 use clickhouse_io::{ClickHouse, ClickHouseConfig};
 use kafka_io::{KafkaConfig, Producer};
 use report_life::{Journal, SharedBook, follow};
@@ -41,6 +42,7 @@ pub use networks::{Network, Networks};
 pub use openapi::openapi_json;
 pub use routes::reports::shown::report_json;
 pub use routes::schedules::shown::{runs_json, schedule_json};
+pub use routes::syncs::sync_json;
 pub use routes::traffic::insights::findings_json;
 pub use routes::traffic::{connection_json, open_json};
 pub use session::{HashError, hash_password};
@@ -85,8 +87,10 @@ pub async fn serve(
     let registry = Registry::new(&registry)?;
     let producer = Producer::new(&kafka, "flowledger-console")?;
     let Some(journal) = Journal::open(producer.clone(), &registry, &context.stop).await else { return Ok(()) };
-    let Some(kept) = ScheduleJournal::open(producer, &registry, &context.stop).await else { return Ok(()) };
-    let (book, schedules, audit) = (SharedBook::default(), SharedSchedules::default(), AuditBook::default());
+    let Some(kept) = ScheduleJournal::open(producer.clone(), &registry, &context.stop).await else { return Ok(()) };
+    let Some(of_syncs) = SyncJournal::open(producer, &registry, &context.stop).await else { return Ok(()) };
+    let (book, schedules) = (SharedBook::default(), SharedSchedules::default());
+    let (syncs, audit) = (SharedSyncs::default(), AuditBook::default());
     let opened = Trail::open(kafka.clone(), &registry, audit.clone(), AuditDoor::Console, &context.stop).await;
     let Some(trail) = opened.transpose()? else { return Ok(()) };
     let parts = Parts {
@@ -94,9 +98,10 @@ pub async fn serve(
         clickhouse: ClickHouse::new(&clickhouse),
         journal: journal?,
         schedules: kept?,
+        syncs: of_syncs?,
         trail: trail.clone(),
     };
-    let books = (book.clone(), schedules.clone(), audit.clone());
+    let books = (book.clone(), schedules.clone(), syncs.clone(), audit.clone());
     let app = App::new(config, Arc::new(parts), ReportStore::open(&store)?, networks, books, &context);
     let mut tasks = TaskGroup::new(context.stop.clone());
     let (metrics, stop) = (app.metrics.clone(), context.stop.clone());
@@ -105,8 +110,10 @@ pub async fn serve(
     let ((of_audit, audit_registry), (of_schedules, schedules_registry)) = (of(), of());
     tasks.spawn("audit log", audit_log::follow(of_audit, audit_registry, audit.clone(), checked, stop.clone()));
     tasks.spawn("schedules", follow_schedules(of_schedules, schedules_registry, schedules.clone(), stop.clone()));
+    let (of_syncs, syncs_registry) = of();
+    tasks.spawn("bucket syncs", follow_syncs(of_syncs, syncs_registry, syncs.clone(), stop.clone()));
     tasks.spawn("report events", follow(kafka, registry, book.clone(), stop.clone()));
-    let caught_up = async { tokio::join!(book.caught_up(), schedules.caught_up(), audit.caught_up()) };
+    let caught_up = async { tokio::join!(book.caught_up(), schedules.caught_up(), syncs.caught_up(), audit.caught_up()) };
     if stop.run_until_cancelled(caught_up).await.is_none() {
         return Ok(());
     }

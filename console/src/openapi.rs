@@ -3,7 +3,7 @@
 use utoipa::OpenApi;
 
 use crate::routes::traffic::{insights, names};
-use crate::routes::{audit, reports, schedules, session, traffic};
+use crate::routes::{audit, reports, schedules, session, syncs, traffic};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -29,6 +29,14 @@ use crate::routes::{audit, reports, schedules, session, traffic};
         schedules::pause,
         schedules::resume,
         schedules::run,
+        syncs::make,
+        syncs::list,
+        syncs::get,
+        syncs::change,
+        syncs::delete,
+        syncs::pause,
+        syncs::resume,
+        syncs::backfill,
         audit::list,
         names::remote_networks,
         names::users,

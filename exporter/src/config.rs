@@ -32,6 +32,9 @@ pub struct Config {
     pub keep_days: u32,
     /// Runs of one schedule that are made up for when nobody was there to make them, the last ones, 1 to 100.
     pub catch_up_max: usize,
+    /// How long a bucket sync has failed when its receivers are told, 1 to 86 400 s.
+    #[serde(with = "seconds")]
+    pub sync_mail_after: Duration,
     /// How long stopping may take, 0 to 300 s.
     #[serde(with = "seconds")]
     pub drain_max: Duration,
@@ -45,6 +48,12 @@ pub struct Config {
     /// Who may own schedules: the accounts of the console.
     #[serde(skip)]
     pub owners: Owners,
+    /// Buckets of syncs: a section of their own, whose names the console has too.
+    #[serde(skip)]
+    pub syncs: bucket_syncs::Config,
+    /// `ingest.source`: whose offsets a sync's objects are made of.
+    #[serde(skip)]
+    pub source: String,
 }
 
 /// Section `exporter.mail`.
@@ -93,11 +102,14 @@ impl Default for Config {
             notify_max: Duration::from_secs(3600),
             keep_days: 0,
             catch_up_max: 3,
+            sync_mail_after: Duration::from_secs(900),
             drain_max: Duration::from_secs(20),
             console_url: "http://127.0.0.1:8080".to_owned(),
             mail: MailConfig::default(),
             limits: Limits::default(),
             owners: Owners::default(),
+            syncs: bucket_syncs::Config::default(),
+            source: String::new(),
         }
     }
 }
@@ -127,6 +139,7 @@ impl Validate for Config {
         seconds_in_range("notify_max", self.notify_max, 1.0..=86_400.0)?;
         in_range("keep_days", self.keep_days, 0..=3_650)?;
         in_range("catch_up_max", self.catch_up_max, 1..=100)?;
+        seconds_in_range("sync_mail_after", self.sync_mail_after, 1.0..=86_400.0)?;
         seconds_in_range("drain_max", self.drain_max, 0.0..=300.0)?;
         if self.mail.from.parse::<Mailbox>().is_err() {
             return Err(RangeError::new("mail.from", "is not an address such as `Flowledger <reports@example.com>`"));

@@ -6,7 +6,8 @@
 //!
 //! A large report is cut into slices, which all exporters take from a topic of their own; who has the request joins them
 //! (`docs/adr/0036-slices-of-a-report.md`).
-//! What schedules make by themselves is asked for here too ([`schedules`]), and is a report like every other then.
+//! What schedules make by themselves is asked for here too ([`schedules`]), and is a report like every other then. Bucket syncs ([`syncs`])
+//! use the same writers.
 //!
 //! Guarantee: every request ends as `completed`, as `cancelled` or as `failed` with a reason, or in the dead-letter topic. A crash at any
 //! point leaves the request uncommitted, and the next exporter goes on from what the events say. The file is visible only when it is
@@ -33,11 +34,13 @@ mod slice_queue;
 mod spread;
 mod stages;
 mod stored_until;
+mod syncs;
 mod tools;
 mod write_file;
 
 use std::sync::Arc;
 
+use bucket_syncs::SyncJournal;
 use clickhouse_io::{ClickHouse, ClickHouseConfig};
 use kafka_io::{GroupConsumer, GroupOptions, KafkaConfig, Producer};
 use report_life::{Journal, SharedBook, follow};
@@ -55,10 +58,11 @@ pub use error::Error;
 use crate::adapters::Parts;
 use crate::life::Life;
 use crate::mail::Mailer;
-use crate::metrics::{ExporterMetrics, ScheduleMetrics};
+use crate::metrics::{ExporterMetrics, ScheduleMetrics, SyncMetrics};
 use crate::pipeline::Pipeline;
 use crate::schedules::{KafkaDesk, Schedules};
 use crate::slice_queue::SliceQueue;
+use crate::syncs::{Syncs, SyncsParts};
 
 /// The group under which requests are committed.
 pub const GROUP: &str = "exporter";
@@ -107,18 +111,30 @@ pub async fn run(
     );
     let due = GroupConsumer::new(&kafka, &GroupOptions::new(schedules::GROUP, topics::REPORT_SCHEDULES.name))?;
     tasks.spawn("schedules", schedules.run(due));
+    let Some(sync_journal) = SyncJournal::open(producer.clone(), &registry, &context.stop).await else { return Ok(()) };
+    let clickhouse = ClickHouse::new(&clickhouse);
+    let syncs = SyncsParts {
+        journal: sync_journal?,
+        decoder: Decoder::new(&avro_schemas::BUCKET_SYNC_EVENT)?,
+        registry: registry.clone(),
+        clickhouse: clickhouse.clone(),
+        destinations: syncs::opened(&config.syncs)?,
+        metrics: SyncMetrics::new(&context.metrics),
+    };
+    let of_syncs = GroupConsumer::new(&kafka, &GroupOptions::new(syncs::GROUP, topics::BUCKET_SYNCS.name))?;
     let outside = Parts {
         book,
         journal,
         slice_queue: SliceQueue::new(producer.clone(), schema?)?,
         kafka,
-        clickhouse: ClickHouse::new(&clickhouse),
+        clickhouse,
         store: ReportStore::open(&store)?,
         mailer: Mailer::new(&config)?,
         producer,
         committers: (requests.committer(), slices.committer()),
     };
     let life = Arc::new(Life::new(outside, ExporterMetrics::new(&context.metrics), config.clone()));
+    tasks.spawn("bucket syncs", Syncs::new(syncs, Arc::clone(&life), context.stop.clone()).run(of_syncs));
     let decoders = (Decoder::new(&avro_schemas::REPORT_REQUEST)?, Decoder::new(&avro_schemas::REPORT_SLICE)?);
     ready.set(true);
     let (stop, expiring) = (context.stop.clone(), Arc::clone(&life));

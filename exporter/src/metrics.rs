@@ -116,6 +116,41 @@ impl ScheduleMetrics {
     }
 }
 
+/// Bucket syncs, and their objects.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SyncMetrics {
+    pub(crate) objects: Family<FateLabel, Counter>,
+    pub(crate) syncs: Family<StandingLabel, Gauge>,
+    pub(crate) lag_seconds: Gauge,
+    /// Events of syncs that cannot be read, each time that they are.
+    pub(crate) unreadable: Counter,
+}
+
+impl SyncMetrics {
+    pub(crate) fn new(metrics: &Metrics) -> Self {
+        let own = Self::default();
+        metrics.register("flowledger_exporter_sync_objects", "Objects of bucket syncs, by fate", own.objects.clone());
+        metrics.register("flowledger_exporter_syncs", "Bucket syncs that this one looks after", own.syncs.clone());
+        let unreadable = "Events of bucket syncs that cannot be read, each time that one is met";
+        metrics.register("flowledger_exporter_unreadable_sync_events", unreadable, own.unreadable.clone());
+        let lag = "How long ago the end was of what the bucket sync that is furthest behind has in its bucket";
+        metrics.register("flowledger_exporter_sync_lag_seconds", lag, own.lag_seconds.clone());
+        own
+    }
+
+    /// One of `stored`, `empty`, `failed`, `backfilled`; one that failed is tried again.
+    pub(crate) fn object(&self, fate: &'static str) {
+        self.objects.get_or_create(&FateLabel { fate }).inc();
+    }
+
+    /// How many of those that are held stand how.
+    pub(crate) fn held(&self, counts: [(&'static str, i64); 3]) {
+        for (standing, count) in counts {
+            self.syncs.get_or_create(&StandingLabel { standing }).set(count);
+        }
+    }
+}
+
 /// One more in a gauge as long as this lives: also where a report's life is broken off.
 pub(crate) struct Counted<'a>(&'a Gauge);
 

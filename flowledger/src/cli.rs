@@ -12,6 +12,7 @@ use crate::aggregate::AggregateCommand;
 use crate::audit::AuditCommand;
 use crate::dead_letter::DeadLetterCommand;
 use crate::report::ReportCommand;
+use crate::sync::SyncCommand;
 use crate::traffic::TrafficCommand;
 
 /// Event-sourced analytics of zero-trust network traffic: from Connectors' log lines through Kafka and ClickHouse to reports.
@@ -48,6 +49,9 @@ pub(crate) enum Command {
     /// Ask for a tenant's reports, follow, cancel and download them.
     #[command(subcommand)]
     Report(Box<ReportCommand>),
+    /// Have a tenant's events written to a bucket, interval by interval, and see how that goes.
+    #[command(subcommand)]
+    Sync(Box<SyncCommand>),
     /// List what accounts did, and check that nothing of it was changed.
     #[command(subcommand)]
     Audit(AuditCommand),

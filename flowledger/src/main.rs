@@ -12,6 +12,7 @@ mod output;
 mod report;
 mod services;
 mod stop;
+mod sync;
 mod traffic;
 
 use std::process::ExitCode;
@@ -54,6 +55,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Aggregate(command) => aggregate::run(command).await,
         Command::Traffic(command) => traffic::run(*command).await,
         Command::Report(command) => report::run(*command).await,
+        Command::Sync(command) => sync::run(*command).await,
         Command::Audit(command) => audit::run(command).await,
         Command::Clickhouse(options) => services::run_engine(options).await,
         Command::PasswordHash => services::print_password_hash(),

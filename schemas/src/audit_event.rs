@@ -44,11 +44,23 @@ pub enum AuditAction {
     ScheduleResumed,
     /// A schedule was deleted.
     ScheduleDeleted,
+    /// A bucket sync was made.
+    SyncCreated,
+    /// A bucket sync was changed.
+    SyncChanged,
+    /// A bucket sync was paused.
+    SyncPaused,
+    /// A bucket sync goes on.
+    SyncResumed,
+    /// A bucket sync was deleted.
+    SyncDeleted,
+    /// A past range was asked for from a bucket sync.
+    SyncBackfilled,
 }
 
 impl AuditAction {
     /// What accounts do, beside what a writer notes about chains.
-    pub const OF_ACCOUNTS: [Self; 12] = [
+    pub const OF_ACCOUNTS: [Self; 18] = [
         Self::SignedIn,
         Self::SignInRefused,
         Self::SignedOut,
@@ -61,6 +73,12 @@ impl AuditAction {
         Self::SchedulePaused,
         Self::ScheduleResumed,
         Self::ScheduleDeleted,
+        Self::SyncCreated,
+        Self::SyncChanged,
+        Self::SyncPaused,
+        Self::SyncResumed,
+        Self::SyncDeleted,
+        Self::SyncBackfilled,
     ];
 
     /// True for one of them.
@@ -258,7 +276,7 @@ pub struct AuditEvent {
     pub door: AuditDoor,
     /// What was done.
     pub action: AuditAction,
-    /// What it was done to: the id of a report or a schedule.
+    /// What it was done to: the id of a report, a schedule or a bucket sync.
     pub subject: Option<String>,
     /// What was answered.
     pub outcome: AuditOutcome,

@@ -60,6 +60,13 @@ pub const REPORT_SCHEDULE: Subject = Subject {
     schema: include_str!("../avsc/report-schedule.avsc"),
     published: &[include_str!("../avsc/published/report-schedule.1.avsc")],
 };
+/// Values of `bucket-syncs`.
+pub const BUCKET_SYNC_EVENT: Subject = Subject {
+    name: "bucket-syncs-value",
+    topic: topics::BUCKET_SYNCS,
+    schema: include_str!("../avsc/bucket-sync-event.avsc"),
+    published: &[include_str!("../avsc/published/bucket-sync-event.1.avsc")],
+};
 /// Values of `connector-positions`.
 pub const CONNECTOR_POSITION: Subject = Subject {
     name: "connector-positions-value",
@@ -72,9 +79,20 @@ pub const AUDIT_EVENT: Subject = Subject {
     name: "audit-events-value",
     topic: topics::AUDIT_EVENTS,
     schema: include_str!("../avsc/audit-event.avsc"),
-    published: &[include_str!("../avsc/published/audit-event.1.avsc")],
+    published: &[
+        include_str!("../avsc/published/audit-event.1.avsc"),
+        include_str!("../avsc/published/audit-event.2.avsc"),
+    ],
 };
 
 /// All of them.
-pub const ALL: &[Subject] =
-    &[CONNECTION_EVENT, REPORT_REQUEST, REPORT_EVENT, REPORT_SLICE, REPORT_SCHEDULE, CONNECTOR_POSITION, AUDIT_EVENT];
+pub const ALL: &[Subject] = &[
+    CONNECTION_EVENT,
+    REPORT_REQUEST,
+    REPORT_EVENT,
+    REPORT_SLICE,
+    REPORT_SCHEDULE,
+    BUCKET_SYNC_EVENT,
+    CONNECTOR_POSITION,
+    AUDIT_EVENT,
+];

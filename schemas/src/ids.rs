@@ -24,6 +24,9 @@ pub enum IdError {
     /// Not a UUID.
     #[error("not the id of a schedule: a UUID is expected")]
     NotAScheduleId,
+    /// Not a UUID.
+    #[error("not the id of a bucket sync: a UUID is expected")]
+    NotASyncId,
 }
 
 /// Digits as the contract has them: 1 to 19 ASCII digits, at most 2^63 - 1.
@@ -199,6 +202,8 @@ uuid_ids! {
     ReportId, NotAReportId;
     /// One schedule of reports. A UUID of version 7. Text in Avro.
     ScheduleId, NotAScheduleId;
+    /// One bucket sync. A UUID of version 7. Text in Avro.
+    SyncId, NotASyncId;
 }
 
 impl ReportId {

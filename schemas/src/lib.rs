@@ -7,6 +7,7 @@ pub mod addresses;
 mod as_long;
 pub mod audit_event;
 pub mod avro_schemas;
+pub mod bucket_sync_event;
 pub mod connection_event;
 pub mod event_id;
 #[cfg(any(test, feature = "examples"))]

@@ -36,6 +36,8 @@ pub const REPORT_REQUESTS_DEAD_LETTER: Topic =
     Topic { name: "report-requests-dead-letter", partitions: 1, settings: WEEK };
 /// Reports that tenants keep, and when they are made. Key: schedule id. Value: `report-schedule`.
 pub const REPORT_SCHEDULES: Topic = Topic { name: "report-schedules", partitions: 4, settings: COMPACTED };
+/// Bucket syncs: what people do to them, and what became of their objects. Key: sync id. Value: `bucket-sync-event`.
+pub const BUCKET_SYNCS: Topic = Topic { name: "bucket-syncs", partitions: 4, settings: FOR_GOOD };
 /// How far connectors that deliver exactly once have read. Key: the connector's instance and the file. Value: `connector-position`.
 pub const CONNECTOR_POSITIONS: Topic = Topic { name: "connector-positions", partitions: 1, settings: COMPACTED };
 /// What accounts did, in chains of hashes. One partition, never more: its order is part of what is checked. Key: chain. Value: `audit-event`.
@@ -51,6 +53,7 @@ pub const ALL: &[Topic] = &[
     REPORT_SLICES,
     REPORT_REQUESTS_DEAD_LETTER,
     REPORT_SCHEDULES,
+    BUCKET_SYNCS,
     CONNECTOR_POSITIONS,
     AUDIT_EVENTS,
 ];

@@ -13,11 +13,12 @@ use schemas::audit_event::{
     AuditAction, AuditDoor, AuditEvent, AuditEventId, AuditHash, AuditOutcome, ChainHead, ChainId,
 };
 use schemas::avro_schemas::{self, Subject};
+use schemas::bucket_sync_event::{BucketSyncEvent, BucketSyncEventType, BucketSyncSettings};
 use schemas::connection_event::{ConnectionEvent, EventType};
 use schemas::examples::{events, report_request};
-use schemas::ids::{ReportId, ScheduleId};
+use schemas::ids::{ReportId, ScheduleId, SyncId};
 use schemas::report_event::{ReportEvent, ReportEventType, UploadedPart};
-use schemas::report_request::{BarrierOffset, ReportFilter, ReportRequest};
+use schemas::report_request::{BarrierOffset, Compression, ReportFilter, ReportFormat, ReportRequest};
 use schemas::report_schedule::{ReportSchedule, ScheduleState};
 use schemas::report_slice::{ReportSlice, SliceStretch};
 use schemas::times::Moment;
@@ -89,6 +90,40 @@ fn report_schedule_and_its_schema_agree() {
     assert_eq!(round_trip(&avro_schemas::REPORT_SCHEDULE, &saved), saved);
     let without = ReportSchedule { when: None, state: ScheduleState::Paused, ..saved };
     assert_eq!(round_trip(&avro_schemas::REPORT_SCHEDULE, &without), without);
+}
+
+#[test]
+fn bucket_sync_event_and_its_schema_agree() {
+    let (id, tenant) = (SyncId::generate(), "acme".parse().unwrap());
+    let bare = BucketSyncEvent::new(id, tenant, BucketSyncEventType::Looked, Moment::END);
+    let settings = BucketSyncSettings {
+        name: "To our lake".to_owned(),
+        destination: "lake".to_owned(),
+        format: ReportFormat::Ndjson,
+        compression: Compression::Gzip,
+        denied: true,
+        interval_seconds: 300,
+        receivers: vec!["admin@acme.example".to_owned()],
+    };
+    let full = BucketSyncEvent {
+        actor: Some("admin".to_owned()),
+        settings: Some(settings),
+        number: Some(7),
+        interval_end: Some(Moment::FIRST),
+        is_behind: true,
+        until: vec![BarrierOffset { partition: 3, offset: 17 }],
+        range_from: Some(Moment::FIRST),
+        range_to: Some(Moment::END),
+        rows: Some(1),
+        size_bytes: Some(2),
+        objects: Some(3),
+        object_key: Some("acme/object".to_owned()),
+        reason: Some("the bucket is away".to_owned()),
+        ..bare.clone()
+    };
+    for event in [bare, full] {
+        assert_eq!(round_trip(&avro_schemas::BUCKET_SYNC_EVENT, &event), event);
+    }
 }
 
 #[test]

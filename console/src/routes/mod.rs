@@ -5,6 +5,7 @@ mod extract;
 pub(crate) mod reports;
 pub(crate) mod schedules;
 pub(crate) mod session;
+pub(crate) mod syncs;
 pub(crate) mod traffic;
 mod web;
 
@@ -47,6 +48,11 @@ pub(crate) fn router(app: App) -> Router {
         .route("/report-schedules/{id}/pause", post(schedules::pause))
         .route("/report-schedules/{id}/resume", post(schedules::resume))
         .route("/report-schedules/{id}/run", post(schedules::run))
+        .route("/syncs", post(syncs::make).get(syncs::list))
+        .route("/syncs/{id}", get(syncs::get).put(syncs::change).delete(syncs::delete))
+        .route("/syncs/{id}/pause", post(syncs::pause))
+        .route("/syncs/{id}/resume", post(syncs::resume))
+        .route("/syncs/{id}/backfill", post(syncs::backfill))
         .route("/audit", get(audit::list))
         .route("/remote-networks", get(names::remote_networks))
         .route("/users", get(names::users))

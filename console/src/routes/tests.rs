@@ -10,6 +10,7 @@ mod parts_away;
 mod refusals;
 mod schedules;
 mod sessions;
+mod syncs;
 mod tenants;
 mod wishes;
 mod world;

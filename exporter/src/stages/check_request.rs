@@ -28,6 +28,7 @@ pub(crate) fn check_request(request: &ReportRequest) -> Result<ReportQuery, Stri
         filter: filter.within(request.range_from, request.range_to),
         denied,
         columns,
+        offsets: None,
     })
 }
 

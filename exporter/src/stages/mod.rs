@@ -2,4 +2,6 @@
 
 pub(crate) mod check_request;
 pub(crate) mod name_file;
+pub(crate) mod name_object;
 pub(crate) mod write_mail;
+pub(crate) mod write_sync_mail;

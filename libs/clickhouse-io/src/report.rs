@@ -6,6 +6,7 @@
 mod columns;
 #[cfg(feature = "examples")]
 pub mod examples;
+mod offsets;
 mod plan;
 mod read;
 
@@ -16,6 +17,7 @@ use schemas::times::Moment;
 use traffic_query::{Field, TrafficFilter};
 
 pub use columns::{Column, ColumnSet, ConnectionColumns};
+pub use offsets::{Offsets, hours};
 pub use plan::{Cut, Slice, Stretch, plan, recount};
 pub use read::read;
 
@@ -33,6 +35,8 @@ pub struct ReportQuery {
     pub denied: bool,
     /// What is read of each.
     pub columns: ColumnSet,
+    /// Only what came from these offsets.
+    pub offsets: Option<Offsets>,
 }
 
 impl ReportQuery {
@@ -42,6 +46,9 @@ impl ReportQuery {
         let mut rows = condition(&self.tenant, &self.filter.within(from, to), END_TIME, &mut parameters);
         if !self.denied {
             rows.push_str(" AND event_type != 'denied_access'");
+        }
+        if let Some(offsets) = &self.offsets {
+            rows.push_str(&offsets.condition(&self.tenant, (from, to), &mut parameters));
         }
         parameters.query_on(client, &sql(&rows))
     }

@@ -78,6 +78,7 @@ async fn of_each_fact_the_first_row_stays_and_the_others_are_noted() {
         filter: TrafficFilter::default().within(everything().0, everything().1),
         denied: true,
         columns: ColumnSet::ORDER,
+        offsets: None,
     };
     let cut = Cut { stretch_rows: 1_000, slice_rows: 1_000, slices_max: 1_000 };
     let slices = plan(&clickhouse, &query, &cut).await.unwrap();

@@ -73,6 +73,7 @@ fn everything() -> ReportQuery {
         filter: TrafficFilter::default(),
         denied: true,
         columns: ColumnSet::of(Column::ALL),
+        offsets: None,
     }
 }
 

@@ -103,7 +103,7 @@ async fn reported(
     rows_max: u64,
 ) -> BTreeSet<EventId> {
     let (filter, columns) = (filter.clone(), ColumnSet::ORDER);
-    let query = ReportQuery { tenant: tenant.clone(), filter, denied, columns };
+    let query = ReportQuery { tenant: tenant.clone(), filter, denied, columns, offsets: None };
     let mut ids = BTreeSet::new();
     // Each slice is one statement then.
     let cut = Cut { stretch_rows: rows_max, slice_rows: rows_max, slices_max: u64::MAX };

@@ -49,7 +49,8 @@ impl Saved {
 }
 
 /// Whether a mail could go there: the mail server has the last word.
-fn is_address(text: &str) -> bool {
+#[must_use]
+pub fn is_address(text: &str) -> bool {
     let is_plain =
         |part: &str| !part.is_empty() && !part.chars().any(|it| it.is_whitespace() || it.is_control() || it == '@');
     text.len() <= ADDRESS_MAX

@@ -67,6 +67,7 @@ async fn records(clickhouse: &ClickHouse, writer: &mut dyn LineWriter, rows_max:
         filter: TrafficFilter::default(),
         denied: false,
         columns: writer.columns(),
+        offsets: None,
     };
     // Each slice is one statement then.
     let cut = Cut { stretch_rows: rows_max, slice_rows: rows_max, slices_max: u64::MAX };

@@ -25,6 +25,9 @@ async fn no_endpoint_shows_another_tenants_data() {
     let kept = acme.request(Method::POST, "/report-schedules").json(&weekly).send().await.unwrap();
     let kept: Value = kept.json().await.unwrap();
     let schedule = kept["id"].as_str().unwrap().to_owned();
+    let lake = json!({ "name": "Lake of acme", "destination": "lake" });
+    let synced = acme.request(Method::POST, "/syncs").json(&lake).send().await.unwrap();
+    let sync = synced.json::<Value>().await.unwrap()["id"].as_str().unwrap().to_owned();
     let user = acme.get("/users").await["users"][0]["id"].as_str().unwrap().to_owned();
     let resource = acme.get("/resources").await["resources"][0]["id"].as_str().unwrap().to_owned();
     let connections = acme.get(&format!("/users/{user}/connections")).await;
@@ -59,6 +62,7 @@ async fn no_endpoint_shows_another_tenants_data() {
                     "/session"
                     | "/reports"
                     | "/report-schedules"
+                    | "/syncs"
                     | "/remote-networks"
                     | "/users"
                     | "/resources"
@@ -94,6 +98,32 @@ async fn no_endpoint_shows_another_tenants_data() {
                         (&untouched["state"], &untouched["cancel_requested"]),
                         (&"completed".into(), &false.into())
                     );
+                    checked.insert(format!("{method} {path}"));
+                    continue;
+                }
+                ("get", "/syncs/{id}") => format!("/syncs/{sync}"),
+                ("put" | "delete", "/syncs/{id}")
+                | ("post", "/syncs/{id}/pause" | "/syncs/{id}/resume" | "/syncs/{id}/backfill") => {
+                    let asked = path.replace("{id}", &sync);
+                    let verb = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
+                    let body = match (method.as_str(), path) {
+                        ("put", _) => json!({ "name": "Lake of globex", "interval_seconds": 60, "receivers": [] }),
+                        (_, "/syncs/{id}/backfill") => everything(),
+                        _ => json!({}),
+                    };
+                    let answer = globex.request(verb, &asked).json(&body).send().await.unwrap();
+                    assert_eq!(answer.status(), 404, "{method} {asked}");
+                    let untouched = acme.get(&format!("/syncs/{sync}")).await;
+                    let found = (&untouched["name"], &untouched["state"], &untouched["backfills"]);
+                    assert_eq!(found, (&lake["name"], &"active".into(), &json!([])), "{method} {asked}");
+                    checked.insert(format!("{method} {path}"));
+                    continue;
+                }
+                ("post", "/syncs") => {
+                    let mut forged = lake.clone();
+                    forged["tenant"] = own.as_str().into();
+                    let answer = globex.request(Method::POST, path).json(&forged).send().await.unwrap();
+                    assert!(answer.status().is_client_error(), "{}", answer.status());
                     checked.insert(format!("{method} {path}"));
                     continue;
                 }
@@ -138,7 +168,7 @@ async fn no_endpoint_shows_another_tenants_data() {
             };
             let answer = globex.request(Method::GET, &asked).send().await.unwrap();
             let (status, body) = (answer.status(), answer.text().await.unwrap());
-            for secret in [report.as_str(), schedule.as_str(), "quiet-heron", "person", "64894"] {
+            for secret in [report.as_str(), schedule.as_str(), sync.as_str(), "quiet-heron", "person", "64894"] {
                 assert!(!body.contains(secret), "{asked}: {status} {body}");
             }
             if asked.contains(&event) {
@@ -158,7 +188,7 @@ async fn no_endpoint_shows_another_tenants_data() {
         description["paths"].as_object().unwrap().values().map(|it| it.as_object().unwrap().len()).sum();
     assert_eq!(checked.len(), described, "{checked:?}");
 
-    for path in ["/reports", "/report-schedules", "/users", "/remote-networks", "/session", "/reports/changes"] {
+    for path in ["/reports", "/report-schedules", "/syncs", "/users", "/remote-networks", "/session", "/reports/changes"] {
         let answer = reqwest::get(stack.url(path)).await.unwrap();
         assert_eq!(answer.status(), 401, "{path} without a session");
     }

@@ -165,9 +165,18 @@ impl Parts {
 
     /// The store of the journey's reports.
     pub(crate) fn store(&self) -> ReportStore {
+        self.store_at(&self.prefix)
+    }
+
+    /// The destination `lake` of bucket syncs.
+    pub(crate) fn lake(&self) -> ReportStore {
+        self.store_at(&format!("{}-lake", self.prefix))
+    }
+
+    fn store_at(&self, prefix: &str) -> ReportStore {
         let s3 = self.s3_given();
         let config = StoreConfig {
-            url: format!("s3://{}/{}", s3.bucket, self.prefix),
+            url: format!("s3://{}/{prefix}", s3.bucket),
             endpoint: Some(s3.endpoint),
             access_key: Some(s3.access_key),
             secret_key: Some(s3.secret_key.into()),
@@ -199,11 +208,15 @@ impl Parts {
             _ => String::new(),
         };
         let clickhouse = self.clickhouse_config();
+        let lake = format!(
+            "[syncs.destinations.lake]\nurl = 's3://{}/{}-lake'\nendpoint = '{}'\naccess_key = '{}'\nsecret_key = '{}'\nallow_http = true\n",
+            s3.bucket, self.prefix, s3.endpoint, s3.access_key, s3.secret_key,
+        );
         let ca_file = smtp.ca_file.map_or_else(String::new, |file| format!("ca_file = '{file}'\n"));
         format!(
             "[kafka]\nbootstrap_servers = '{}'\n[registry]\nurl = '{registry}'\n\
              [clickhouse]\nurl = '{}'\nuser = '{}'\ndatabase = '{}'\n{given}\
-             [store]\nurl = 's3://{}/{}'\nendpoint = '{}'\naccess_key = '{}'\nsecret_key = '{}'\nallow_http = true\n\
+             [store]\nurl = 's3://{}/{}'\nendpoint = '{}'\naccess_key = '{}'\nsecret_key = '{}'\nallow_http = true\n{lake}\
              [exporter.mail]\nhost = '{}'\nport = {}\nuser = '{}'\npassword = '{}'\n{ca_file}",
             self.kafka_config().bootstrap_servers,
             clickhouse.url,

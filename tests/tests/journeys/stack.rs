@@ -149,7 +149,7 @@ impl Stack {
         let text = format!(
             "[telemetry]\nformat = \"json\"\nlisten = \"127.0.0.1:0\"\n{}[ingest]\nbatch_age = 0.2\nbatch_rows = 100\n\
              [aggregator]\nbatch_age = 0.2\nrefresh = 0.5\n\
-             [exporter]\nstretch_rows = 1000\nslice_rows = 1000\nconsole_url = \"http://127.0.0.1:{console_port}\"\n\
+             [exporter]\nstretch_rows = 1000\nslice_rows = 1000\nsync_mail_after = 1\nconsole_url = \"http://127.0.0.1:{console_port}\"\n\
              [console]\nlisten = \"127.0.0.1:{console_port}\"\n{accounts}",
             parts.sections(),
         );

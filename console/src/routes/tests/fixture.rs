@@ -10,6 +10,7 @@ use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Method, Request};
 use axum::response::Response;
+use bucket_syncs::SharedSyncs;
 use report_life::SharedBook;
 use report_schedules::SharedSchedules;
 use report_store::{ReportStore, StoreConfig};
@@ -38,6 +39,7 @@ pub(super) struct Console {
     router: Router,
     pub(super) book: SharedBook,
     pub(super) schedules: SharedSchedules,
+    pub(super) syncs: SharedSyncs,
     audit: AuditBook,
     pub(super) world: Arc<World>,
     pub(super) store: ReportStore,
@@ -109,19 +111,21 @@ impl Console {
             password_hash: hash.clone(),
         };
         let accounts = ["acme", "globex"].map(account).into();
-        let config = Config { accounts, public_url: public_url.to_owned(), ..Config::default() };
+        let destinations = [("lake".to_owned(), StoreConfig::default())].into();
+        let syncs = bucket_syncs::Config { destinations, ..bucket_syncs::Config::default() };
+        let config = Config { accounts, public_url: public_url.to_owned(), syncs, ..Config::default() };
         let folder = tempfile::tempdir().unwrap();
         let url = format!("file://{}", folder.path().display());
         let store = ReportStore::open(&StoreConfig { url, ..StoreConfig::default() }).unwrap();
         let (world, book, schedules) = (Arc::<World>::default(), SharedBook::default(), SharedSchedules::default());
-        let audit = AuditBook::default();
+        let (syncs, audit) = (SharedSyncs::default(), AuditBook::default());
         let clock = Arc::new(ManualClock::at(SystemTime::UNIX_EPOCH));
         let own_clock = Arc::clone(&clock) as Arc<dyn Clock>;
         let context = ServiceContext { clock: own_clock, ..ServiceContext::new(CancellationToken::new()) };
-        let books = (book.clone(), schedules.clone(), audit.clone());
+        let books = (book.clone(), schedules.clone(), syncs.clone(), audit.clone());
         let app = App::new(config, Arc::new(Arc::clone(&world)), store.clone(), networks, books, &context);
         let metrics = context.metrics;
-        Self { router: router(app), book, schedules, audit, world, store, clock, metrics, _folder: folder }
+        Self { router: router(app), book, schedules, syncs, audit, world, store, clock, metrics, _folder: folder }
     }
 
     /// The answer as it comes, for streams. Fails when the description of the API does not know its status.

@@ -9,6 +9,7 @@ use futures_util::FutureExt;
 use kafka_io::{KafkaError, ProduceError};
 use report_life::JournalError;
 use schemas::addresses::parse_bare_address;
+use schemas::bucket_sync_event::BucketSyncEvent;
 use schemas::connection_event::{ConnectionEvent, EventType};
 use schemas::event_id::EventId;
 use schemas::examples::connection;
@@ -37,6 +38,7 @@ pub(super) struct World {
     pub(super) requests: Mutex<Vec<ReportRequest>>,
     pub(super) events: Mutex<Vec<ReportEvent>>,
     pub(super) schedules: Mutex<Vec<ReportSchedule>>,
+    pub(super) syncs: Mutex<Vec<BucketSyncEvent>>,
     /// What was put on the audit log.
     pub(super) acts: Mutex<Vec<Act>>,
     /// Tenant and question.
@@ -47,7 +49,8 @@ impl World {
     pub(super) fn was_touched(&self) -> bool {
         let is_empty = self.requests.lock().unwrap().is_empty()
             && self.events.lock().unwrap().is_empty()
-            && self.schedules.lock().unwrap().is_empty();
+            && self.schedules.lock().unwrap().is_empty()
+            && self.syncs.lock().unwrap().is_empty();
         !is_empty || !self.queries.lock().unwrap().is_empty()
     }
 
@@ -107,6 +110,11 @@ impl Outside for std::sync::Arc<World> {
     fn keep<'a>(&'a self, schedule: &'a ReportSchedule) -> Later<'a, (), JournalError> {
         let (world, schedule) = (Self::clone(self), schedule.clone());
         self.write(move || world.schedules.lock().unwrap().push(schedule))
+    }
+
+    fn append_sync<'a>(&'a self, event: &'a BucketSyncEvent) -> Later<'a, (), JournalError> {
+        let (world, event) = (Self::clone(self), event.clone());
+        self.write(move || world.syncs.lock().unwrap().push(event))
     }
 
     fn note(&self, act: Act) -> Later<'_, (), TrailError> {

@@ -1,0 +1,277 @@
+//! Bucket syncs, and how they stand.
+
+mod shown;
+
+use std::net::SocketAddr;
+
+use audit_log::Act;
+use axum::Json;
+use axum::extract::{ConnectInfo, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use bucket_syncs::{Changed, SyncState, backfill as past, check, created, wish};
+use schemas::audit_event::AuditAction;
+use schemas::bucket_sync_event::{BucketSyncEvent, BucketSyncEventType, BucketSyncSettings};
+use schemas::ids::SyncId;
+use schemas::report_request::{Compression, ReportFormat};
+use schemas::times::Moment;
+use serde::Deserialize;
+use traffic_query::time_range::in_utc;
+use utoipa::ToSchema;
+
+use self::shown::{Sync, Syncs};
+use crate::app::App;
+use crate::error::{ErrorBody, Refusal};
+use crate::routes::extract::{JsonBody, UrlId};
+use crate::routes::reports::ASK_MAX;
+use crate::session::SignedIn;
+
+pub use self::shown::sync_json;
+
+/// Of a new sync, where nothing else is said.
+const INTERVAL_SECONDS: i32 = 300;
+
+fn interval_seconds() -> i32 {
+    INTERVAL_SECONDS
+}
+
+/// What its objects are.
+#[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum ObjectFormat {
+    /// The contract's envelope, one event a line.
+    #[default]
+    Ndjson,
+    /// The 26 columns.
+    Parquet,
+}
+
+/// How its objects are packed.
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum ObjectCompression {
+    None,
+    Gzip,
+    Zstd,
+}
+
+/// A sync that is to be made.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewSync {
+    name: String,
+    /// One of `destinations`, as the list tells them.
+    destination: String,
+    #[serde(default)]
+    format: ObjectFormat,
+    /// Of `ndjson`: gzip where nothing is said. Parquet is packed inside.
+    compression: Option<ObjectCompression>,
+    /// Denied attempts too.
+    #[serde(default)]
+    denied: bool,
+    /// 10 to 86 400.
+    #[serde(default = "interval_seconds")]
+    interval_seconds: i32,
+    /// Who is told when it fails, and when it is well again; who makes it where nobody is named.
+    #[serde(default)]
+    receivers: Vec<String>,
+}
+
+impl NewSync {
+    fn settings(self, signed_in: &SignedIn) -> BucketSyncSettings {
+        let (format, packed) = match self.format {
+            ObjectFormat::Ndjson => (ReportFormat::Ndjson, Compression::Gzip),
+            ObjectFormat::Parquet => (ReportFormat::Parquet, Compression::None),
+        };
+        let compression = self.compression.map_or(packed, |it| match it {
+            ObjectCompression::None => Compression::None,
+            ObjectCompression::Gzip => Compression::Gzip,
+            ObjectCompression::Zstd => Compression::Zstd,
+        });
+        let own = || vec![signed_in.email.clone()];
+        BucketSyncSettings {
+            name: self.name,
+            destination: self.destination,
+            format,
+            compression,
+            denied: self.denied,
+            interval_seconds: self.interval_seconds,
+            receivers: if self.receivers.is_empty() { own() } else { self.receivers },
+        }
+    }
+}
+
+/// What of a sync is to be changed: all of these.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ChangedSync {
+    name: String,
+    /// 10 to 86 400.
+    interval_seconds: i32,
+    receivers: Vec<String>,
+}
+
+/// A past range, in whole hours.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PastRange {
+    /// First end time, as of a report.
+    from: String,
+    /// First end time after it.
+    to: String,
+    /// IANA name.
+    zone: String,
+}
+
+/// The tenant's own sync of this id.
+fn found(app: &App, signed_in: &SignedIn, id: &str) -> Result<SyncState, Refusal> {
+    let id: SyncId = id.parse().map_err(|_| Refusal::NotFound)?;
+    app.syncs.get(&signed_in.tenant, id).ok_or(Refusal::NotFound)
+}
+
+/// Writes an event, once `act` is on the audit log, and shows the sync as it is once the event has come round.
+async fn write(app: &App, act: Act, event: BucketSyncEvent) -> Result<(), Refusal> {
+    app.note(act.to(&event.sync_id)).await?;
+    let writing = tokio::time::timeout(ASK_MAX, app.outside.append_sync(&event)).await;
+    Ok(writing.map_err(|_| Refusal::Away("the event log"))??)
+}
+
+async fn done(app: &App, act: Act, last: SyncState, event: BucketSyncEvent) -> Result<Json<Sync>, Refusal> {
+    let state = last.with(&event);
+    write(app, act.with("name", &state.settings.name), event).await?;
+    Ok(Json(Sync::new(state, Moment::now())))
+}
+
+/// Make a sync, of what comes from now on.
+#[utoipa::path(post, path = "/api/v1/syncs", request_body = NewSync, responses(
+    (status = 201, body = Sync), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
+    (status = 403, body = ErrorBody), (status = 409, body = ErrorBody), (status = 413, body = ErrorBody),
+    (status = 503, body = ErrorBody)))]
+pub(crate) async fn make(
+    State(app): State<App>,
+    signed_in: SignedIn,
+    ConnectInfo(address): ConnectInfo<SocketAddr>,
+    JsonBody(new): JsonBody<NewSync>,
+) -> Result<Response, Refusal> {
+    let settings = new.settings(&signed_in);
+    check(&settings, &app.config.syncs)?;
+    if app.syncs.list(&signed_in.tenant).len() >= app.config.syncs.of_a_tenant {
+        return Err(Refusal::NotNow("there are as many syncs as may be; delete one first".to_owned()));
+    }
+    let barrier = tokio::time::timeout(ASK_MAX, app.outside.barrier()).await;
+    let barrier = barrier.map_err(|_| Refusal::Away("the event log"))??;
+    let event = created(signed_in.tenant.clone(), settings, barrier, &signed_in.account, Moment::now());
+    let state = SyncState::begun_by(&event).ok_or(Refusal::NotFound)?;
+    let act = signed_in.does(AuditAction::SyncCreated, address);
+    let act = act.with("name", &state.settings.name).with("destination", &state.settings.destination);
+    write(&app, act, event).await?;
+    Ok((StatusCode::CREATED, Json(Sync::new(state, Moment::now()))).into_response())
+}
+
+/// Syncs, oldest first, and where one may be made to.
+#[utoipa::path(get, path = "/api/v1/syncs", responses(
+    (status = 200, body = Syncs), (status = 401, body = ErrorBody)))]
+pub(crate) async fn list(State(app): State<App>, signed_in: SignedIn) -> Json<Syncs> {
+    let now = Moment::now();
+    let syncs = app.syncs.list(&signed_in.tenant).into_iter().map(|it| Sync::new(it, now)).collect();
+    Json(Syncs { syncs, destinations: app.config.syncs.destinations.keys().cloned().collect() })
+}
+
+/// One sync, and how it stands.
+#[utoipa::path(get, path = "/api/v1/syncs/{id}", params(("id" = String, Path)), responses(
+    (status = 200, body = Sync), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody)))]
+pub(crate) async fn get(
+    State(app): State<App>,
+    signed_in: SignedIn,
+    UrlId(id): UrlId,
+) -> Result<Json<Sync>, Refusal> {
+    Ok(Json(Sync::new(found(&app, &signed_in, &id)?, Moment::now())))
+}
+
+/// Give it another name, interval or receivers. What its objects are stays as it is: make another sync for others.
+#[utoipa::path(put, path = "/api/v1/syncs/{id}", params(("id" = String, Path)), request_body = ChangedSync, responses(
+    (status = 200, body = Sync), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
+    (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 413, body = ErrorBody),
+    (status = 503, body = ErrorBody)))]
+pub(crate) async fn change(
+    State(app): State<App>,
+    signed_in: SignedIn,
+    ConnectInfo(address): ConnectInfo<SocketAddr>,
+    UrlId(id): UrlId,
+    JsonBody(changed): JsonBody<ChangedSync>,
+) -> Result<Json<Sync>, Refusal> {
+    let last = found(&app, &signed_in, &id)?;
+    let ChangedSync { name, interval_seconds, receivers } = changed;
+    let settings = Changed { name, interval_seconds, receivers }.of(&last.settings);
+    check(&settings, &app.config.syncs)?;
+    let event = wish(&last, BucketSyncEventType::Changed, &signed_in.account, Moment::now());
+    let event = BucketSyncEvent { settings: Some(settings), ..event };
+    done(&app, signed_in.does(AuditAction::SyncChanged, address), last, event).await
+}
+
+/// Forget it. Its objects stay.
+#[utoipa::path(delete, path = "/api/v1/syncs/{id}", params(("id" = String, Path)), responses(
+    (status = 204), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody),
+    (status = 503, body = ErrorBody)))]
+pub(crate) async fn delete(
+    State(app): State<App>,
+    signed_in: SignedIn,
+    ConnectInfo(address): ConnectInfo<SocketAddr>,
+    UrlId(id): UrlId,
+) -> Result<StatusCode, Refusal> {
+    let last = found(&app, &signed_in, &id)?;
+    let act = signed_in.does(AuditAction::SyncDeleted, address);
+    let event = wish(&last, BucketSyncEventType::Deleted, &signed_in.account, Moment::now());
+    done(&app, act, last, event).await.map(|_| StatusCode::NO_CONTENT)
+}
+
+/// Write no objects until it is resumed.
+#[utoipa::path(post, path = "/api/v1/syncs/{id}/pause", params(("id" = String, Path)), responses(
+    (status = 200, body = Sync), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
+    (status = 404, body = ErrorBody), (status = 503, body = ErrorBody)))]
+pub(crate) async fn pause(
+    State(app): State<App>,
+    signed_in: SignedIn,
+    ConnectInfo(address): ConnectInfo<SocketAddr>,
+    UrlId(id): UrlId,
+) -> Result<Json<Sync>, Refusal> {
+    let last = found(&app, &signed_in, &id)?;
+    let act = signed_in.does(AuditAction::SyncPaused, address);
+    let event = wish(&last, BucketSyncEventType::Paused, &signed_in.account, Moment::now());
+    done(&app, act, last, event).await
+}
+
+/// Write objects again, beginning with what came meanwhile.
+#[utoipa::path(post, path = "/api/v1/syncs/{id}/resume", params(("id" = String, Path)), responses(
+    (status = 200, body = Sync), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
+    (status = 404, body = ErrorBody), (status = 503, body = ErrorBody)))]
+pub(crate) async fn resume(
+    State(app): State<App>,
+    signed_in: SignedIn,
+    ConnectInfo(address): ConnectInfo<SocketAddr>,
+    UrlId(id): UrlId,
+) -> Result<Json<Sync>, Refusal> {
+    let last = found(&app, &signed_in, &id)?;
+    let act = signed_in.does(AuditAction::SyncResumed, address);
+    let event = wish(&last, BucketSyncEventType::Resumed, &signed_in.account, Moment::now());
+    done(&app, act, last, event).await
+}
+
+/// Bring a past range, of what came before the sync was made, beside what comes now.
+#[utoipa::path(post, path = "/api/v1/syncs/{id}/backfill", params(("id" = String, Path)), request_body = PastRange, responses(
+    (status = 200, body = Sync), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
+    (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 413, body = ErrorBody),
+    (status = 503, body = ErrorBody)))]
+pub(crate) async fn backfill(
+    State(app): State<App>,
+    signed_in: SignedIn,
+    ConnectInfo(address): ConnectInfo<SocketAddr>,
+    UrlId(id): UrlId,
+    JsonBody(range): JsonBody<PastRange>,
+) -> Result<Json<Sync>, Refusal> {
+    let last = found(&app, &signed_in, &id)?;
+    let wanted = in_utc(&range.from, &range.to, &range.zone)?;
+    let event = past(&last, (wanted.from, wanted.to), &signed_in.account, Moment::now())?;
+    let act = signed_in.does(AuditAction::SyncBackfilled, address);
+    done(&app, act.with("from", &range.from).with("to", &range.to).with("zone", &range.zone), last, event).await
+}

@@ -1,0 +1,201 @@
+//! Writes the objects of bucket syncs.
+//!
+//! Members of a group share the partitions of the syncs' topic, and each folds its own from the beginning. One step of a sync is one
+//! event: a plan of what the next object holds, or that nothing came; the object, and that it is stored. Each step is taken from what the
+//! topic says alone, after the last one has come round. Two exporters that both believe that a sync is theirs, or one that dies
+//! between storing and noting, write the same object under the same name.
+
+mod step;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bucket_syncs::{SyncJournal, SyncState, take};
+use clickhouse_io::ClickHouse;
+use kafka_io::{Arrival, GroupConsumer, Record};
+use report_life::JournalError;
+use report_store::{ReportStore, StoreError};
+use schema_registry::{Decoder, Registry};
+use schemas::bucket_sync_event::BucketSyncEvent;
+use schemas::ids::SyncId;
+use schemas::times::Moment;
+use service_kit::CancellationToken;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use self::step::{Step, Work};
+use crate::adapters::Parts;
+use crate::error::Error;
+use crate::life::Life;
+use crate::metrics::SyncMetrics;
+
+/// The group whose members share the syncs.
+pub(crate) const GROUP: &str = "exporter-syncs";
+/// Steps that are taken at once.
+const STEPS_MAX: usize = 4;
+/// How often it is looked what is due.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// A step's event has come round after so long, or will not.
+const ROUND_MAX: Duration = Duration::from_secs(10);
+/// After a step that failed.
+const AGAIN_AFTER: Duration = Duration::from_secs(5);
+
+/// Buckets by name.
+pub(crate) type Destinations = BTreeMap<String, ReportStore>;
+
+/// Opens the buckets; connects to them when they are first used.
+pub(crate) fn opened(config: &bucket_syncs::Config) -> Result<Destinations, StoreError> {
+    config.destinations.iter().map(|(name, store)| Ok((name.clone(), ReportStore::open(store)?))).collect()
+}
+
+/// What steps are taken with.
+pub(crate) struct SyncsParts {
+    pub(crate) journal: SyncJournal,
+    pub(crate) decoder: Decoder<BucketSyncEvent>,
+    pub(crate) registry: Registry,
+    pub(crate) clickhouse: ClickHouse,
+    pub(crate) destinations: Destinations,
+    pub(crate) metrics: SyncMetrics,
+}
+
+/// The syncs of a partition that is ours.
+#[derive(Default)]
+struct Ours {
+    /// All that lay there was read: before, a sync is further than what was read of it.
+    is_read: bool,
+    syncs: BTreeMap<SyncId, SyncState>,
+}
+
+/// Why no step of a sync is begun now.
+enum Busy {
+    Running,
+    /// Until its event comes round, or then.
+    Round(Instant),
+    /// It failed.
+    Until(Instant),
+}
+
+pub(crate) struct Syncs {
+    decoder: Decoder<BucketSyncEvent>,
+    registry: Registry,
+    step: Arc<Step>,
+    partitions: HashMap<i32, Ours>,
+    busy: HashMap<(SyncId, Work), Busy>,
+    running: JoinSet<((SyncId, Work), Result<(), JournalError>, bool)>,
+    stop: CancellationToken,
+}
+
+impl Syncs {
+    pub(crate) fn new(parts: SyncsParts, life: Arc<Life<Parts>>, stop: CancellationToken) -> Self {
+        let SyncsParts { journal, decoder, registry, clickhouse, destinations, metrics } = parts;
+        let step = Arc::new(Step { journal, clickhouse, destinations, metrics, life, never: CancellationToken::new() });
+        let (partitions, busy, running) = (HashMap::new(), HashMap::new(), JoinSet::new());
+        Self { decoder, registry, step, partitions, busy, running, stop }
+    }
+
+    /// Steps that run when it is told to stop are broken off: they are taken again.
+    pub(crate) async fn run(mut self, mut consumer: GroupConsumer) -> Result<(), Error> {
+        let ended = self.consume(&mut consumer).await;
+        self.running.shutdown().await;
+        consumer.close().await;
+        ended
+    }
+
+    async fn consume(&mut self, consumer: &mut GroupConsumer) -> Result<(), Error> {
+        let stop = self.stop.clone();
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return Ok(()),
+                arrival = consumer.next() => self.arrived(arrival?).await?,
+                Some(ended) = self.running.join_next() => {
+                    let (key, ended, went_well) = ended.map_err(|error| Error::Lost(error.to_string()))?;
+                    ended?;
+                    let now = Instant::now();
+                    let busy = if went_well { Busy::Round(now + ROUND_MAX) } else { Busy::Until(now + AGAIN_AFTER) };
+                    self.busy.insert(key, busy);
+                }
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+            }
+            self.look(Moment::now());
+        }
+    }
+
+    async fn arrived(&mut self, arrival: Arrival) -> Result<(), Error> {
+        match arrival {
+            Arrival::Assigned { partitions, .. } => {
+                self.partitions.extend(partitions.iter().map(|it| (it.number, Ours::default())));
+            }
+            // What runs of them ends by itself: it writes what another writes too.
+            Arrival::Revoked { partitions, .. } | Arrival::Lost { partitions } => {
+                for partition in partitions {
+                    self.partitions.remove(&partition.number);
+                }
+            }
+            Arrival::Record(record) => self.take(record).await?,
+            Arrival::End { partition, .. } => {
+                if let Some(ours) = self.partitions.get_mut(&partition.number) {
+                    ours.is_read = true;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn take(&mut self, record: Record) -> Result<(), Error> {
+        let value = record.payload.unwrap_or_default();
+        let Some(decoded) = self.decoder.decode_with(&self.registry, &value, &self.stop).await else { return Ok(()) };
+        match decoded? {
+            Ok(event) => {
+                let Some(ours) = self.partitions.get_mut(&record.partition.number) else { return Ok(()) };
+                take(&mut ours.syncs, &event);
+                for work in Work::ALL {
+                    if matches!(self.busy.get(&(event.sync_id, work)), Some(Busy::Round(_))) {
+                        self.busy.remove(&(event.sync_id, work));
+                    }
+                }
+            }
+            Err(error) => {
+                self.step.metrics.unreadable.inc();
+                tracing::warn!(%error, partition = %record.partition, offset = record.offset, "an event of a bucket sync is skipped");
+            }
+        }
+        Ok(())
+    }
+
+    /// Begins what is due, as far as there is room.
+    fn look(&mut self, now: Moment) {
+        let held = || self.partitions.values().filter(|ours| ours.is_read).flat_map(|ours| ours.syncs.values());
+        let count = |wanted: fn(&SyncState) -> bool| i64::try_from(held().filter(|it| wanted(it)).count()).unwrap_or(0);
+        self.step.metrics.held([
+            ("active", count(|it| !it.is_paused && it.failing.is_none())),
+            ("failing", count(|it| !it.is_paused && it.failing.is_some())),
+            ("paused", count(|it| it.is_paused)),
+        ]);
+        self.step.metrics.lag_seconds.set(held().filter_map(|it| it.lag_seconds(now)).max().unwrap_or(0));
+        let begun = Instant::now();
+        for state in held() {
+            for work in Work::ALL {
+                if self.running.len() >= STEPS_MAX {
+                    return;
+                }
+                let key = (state.id, work);
+                let is_busy = self.busy.get(&key).is_some_and(|busy| match busy {
+                    Busy::Running => true,
+                    Busy::Round(until) | Busy::Until(until) => *until > begun,
+                });
+                if !is_busy && work.is_due(state, now, self.step.life.config.sync_mail_after) {
+                    self.busy.insert(key, Busy::Running);
+                    let (step, state) = (Arc::clone(&self.step), state.clone());
+                    self.running.spawn(async move {
+                        let (ended, went_well) = match step.take(&state, work, now).await {
+                            Ok(went_well) => (Ok(()), went_well),
+                            Err(error) => (Err(error), false),
+                        };
+                        (key, ended, went_well)
+                    });
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,289 @@
+//! One step of a sync.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bucket_syncs::{Backfill, Plan, SyncJournal, SyncState};
+use clickhouse_io::ClickHouse;
+use clickhouse_io::report::{Offsets, hours};
+use report_life::JournalError;
+use report_store::{ReportStore, StoreError};
+use schemas::bucket_sync_event::{BucketSyncEvent, BucketSyncEventType as Type};
+use schemas::ids::ReportId;
+use schemas::report_request::{BarrierOffset, ReportFilter, ReportKind, ReportRequest};
+use schemas::times::Moment;
+use service_kit::CancellationToken;
+use tokio::sync::watch;
+
+use super::Destinations;
+use crate::adapters::{Outside, Parts};
+use crate::error::FileError;
+use crate::life::Life;
+use crate::mail::MailError;
+use crate::metrics::SyncMetrics;
+use crate::stages::check_request::check_request;
+use crate::stages::name_object::{backfill_key, live_key};
+use crate::stages::write_sync_mail::write_sync_mail;
+use crate::write_file::{Piece, WriteFile, Written};
+
+/// How long a part that is away is waited for within one step: a sync that waits longer is to say so.
+const AWAY_MAX: Duration = Duration::from_secs(30);
+/// Microseconds of an hour.
+const HOUR: i64 = 3_600_000_000;
+
+/// What a sync does, beside each other: neither waits for the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Work {
+    /// The next object.
+    Live,
+    /// The past range that was asked for first.
+    Backfill,
+    /// That it fails, or is well again.
+    Mail,
+}
+
+impl Work {
+    pub(super) const ALL: [Self; 3] = [Self::Live, Self::Backfill, Self::Mail];
+
+    pub(super) fn is_due(self, state: &SyncState, now: Moment, mail_after: Duration) -> bool {
+        match self {
+            Self::Live => (state.open.is_some() && !state.is_paused) || state.due(now).is_some(),
+            Self::Backfill => state.open_backfill().is_some(),
+            Self::Mail => state.well_since.is_some() || has_failed_for(state, now, mail_after),
+        }
+    }
+}
+
+/// True where that is to be told.
+fn has_failed_for(state: &SyncState, now: Moment, long: Duration) -> bool {
+    let is_long = |since: Moment| {
+        let micros = now.as_micros().saturating_sub(since.as_micros());
+        u128::try_from(micros).is_ok_and(|it| it >= long.as_micros())
+    };
+    state.failing.as_ref().is_some_and(|it| !it.is_told && is_long(it.since))
+}
+
+/// Why a step could not be taken (yet).
+enum StepError {
+    /// Said to the sync's people.
+    Failed(String),
+    /// Kafka does not say how far ingest is: there is no way to say so.
+    Waiting,
+}
+
+impl From<FileError> for StepError {
+    fn from(error: FileError) -> Self {
+        tracing::warn!(%error, "a step of a bucket sync failed");
+        Self::Failed(match error {
+            FileError::Rows(_) => "the connections could not be read from the database".to_owned(),
+            FileError::Store(_) => "the object could not be written to its bucket".to_owned(),
+            other => other.for_an_admin().to_owned(),
+        })
+    }
+}
+
+impl From<StoreError> for StepError {
+    fn from(error: StoreError) -> Self {
+        FileError::Store(error).into()
+    }
+}
+
+pub(super) struct Step {
+    pub(super) journal: SyncJournal,
+    pub(super) clickhouse: ClickHouse,
+    pub(super) destinations: Destinations,
+    pub(super) metrics: SyncMetrics,
+    pub(super) life: Arc<Life<Parts>>,
+    /// Nobody cancels an object.
+    pub(super) never: CancellationToken,
+}
+
+impl Step {
+    /// Takes it; false where it has to be tried again.
+    pub(super) async fn take(&self, state: &SyncState, work: Work, now: Moment) -> Result<bool, JournalError> {
+        let made = match (work, state.open.as_ref(), state.open_backfill()) {
+            (Work::Live, Some(plan), _) => self.store(state, plan).await,
+            (Work::Live, None, _) => self.plan(state, now).await,
+            (Work::Backfill, _, Some(backfill)) => self.backfill(state, backfill).await,
+            (Work::Backfill, _, None) => return Ok(true),
+            (Work::Mail, ..) => return self.tell(state).await,
+        };
+        match made {
+            Ok(Some(event)) => self.journal.append(&event).await.map(|()| true),
+            Ok(None) | Err(StepError::Waiting) => Ok(false),
+            Err(StepError::Failed(reason)) => self.failed(state, reason).await.map(|()| false),
+        }
+    }
+
+    /// What the next object holds, or that nothing came.
+    async fn plan(&self, state: &SyncState, now: Moment) -> Result<Option<BucketSyncEvent>, StepError> {
+        let Some(interval_end) = state.due(now) else { return Ok(None) };
+        let stored = self.life.stored.look(&self.life.outside).await.map_err(|_| StepError::Waiting)?;
+        let (until, is_behind) = state.next_until(&stored);
+        let offsets = self.offsets(state.until.clone(), until.clone());
+        let found = self.hours(&request(state, Moment::FIRST, Moment::END), offsets).await?;
+        let is_empty = found.is_empty();
+        if is_empty {
+            self.metrics.object("empty");
+        }
+        let until = until.into_iter().map(|(partition, offset)| BarrierOffset { partition, offset });
+        Ok(Some(BucketSyncEvent {
+            number: Some(state.next),
+            interval_end: Some(interval_end),
+            is_behind: is_behind && !is_empty,
+            until: until.collect(),
+            ..state.event(if is_empty { Type::Looked } else { Type::Planned }, now)
+        }))
+    }
+
+    /// Makes an object as its plan says.
+    async fn store(&self, state: &SyncState, plan: &Plan) -> Result<Option<BucketSyncEvent>, StepError> {
+        let offsets = self.offsets(plan.from.clone(), plan.until.clone());
+        let everything = request(state, Moment::FIRST, Moment::END);
+        let hours = self.hours(&everything, offsets.clone()).await?;
+        let event = BucketSyncEvent { number: Some(plan.number), ..state.event(Type::Stored, Moment::now()) };
+        let (Some(first), Some(last)) = (hours.first(), hours.last()) else { return Ok(Some(event)) };
+        let request = request(state, *first, Moment::from_micros(last.as_micros() + HOUR));
+        let key = live_key(state, plan);
+        tracing::info!(sync = %state.id, number = plan.number, key, "an object of a bucket sync is begun");
+        let written = self.write(&request, Offsets { hours, ..offsets }, self.bucket(state)?, &key).await?;
+        self.metrics.object(if written.rows > 0 { "stored" } else { "empty" });
+        tracing::info!(sync = %state.id, number = plan.number, rows = written.rows, key, "an object of a bucket sync is stored");
+        Ok(Some(BucketSyncEvent {
+            rows: Some(signed(written.rows)),
+            size_bytes: Some(signed(written.size_bytes)),
+            object_key: (written.rows > 0).then_some(key),
+            ..event
+        }))
+    }
+
+    /// Brings what is not in the bucket yet of a past range, hour by hour.
+    async fn backfill(&self, state: &SyncState, backfill: &Backfill) -> Result<Option<BucketSyncEvent>, StepError> {
+        let stored = self.life.stored.look(&self.life.outside).await.map_err(|_| StepError::Waiting)?;
+        let is_stored = |(partition, start): (&i32, &i64)| stored.get(partition).is_some_and(|it| it >= start);
+        if !state.start.iter().filter(|(_, start)| **start > 0).all(is_stored) {
+            return Ok(None);
+        }
+        let offsets = self.offsets(bucket_syncs::Offsets::new(), state.start.clone());
+        let hours = self.hours(&request(state, backfill.from, backfill.to), offsets.clone()).await?;
+        let bucket = self.bucket(state)?;
+        for hour in &hours {
+            let key = backfill_key(state, *hour);
+            match tokio::time::timeout(AWAY_MAX, bucket.size(&key)).await {
+                Ok(Ok(_)) => continue,
+                Ok(Err(StoreError::NotFound(_))) => {}
+                Ok(Err(error)) => return Err(error.into()),
+                Err(_) => return Err(away().into()),
+            }
+            let request = request(state, *hour, Moment::from_micros(hour.as_micros() + HOUR));
+            self.write(&request, offsets.clone(), bucket, &key).await?;
+            self.metrics.object("backfilled");
+        }
+        Ok(Some(BucketSyncEvent {
+            number: Some(backfill.number),
+            objects: Some(signed(hours.len() as u64)),
+            ..state.event(Type::Backfilled, Moment::now())
+        }))
+    }
+
+    fn offsets(&self, from: bucket_syncs::Offsets, until: bucket_syncs::Offsets) -> Offsets {
+        Offsets { source: self.life.config.source.clone(), from, until, hours: Vec::new() }
+    }
+
+    fn bucket(&self, state: &SyncState) -> Result<&ReportStore, StepError> {
+        let name = &state.settings.destination;
+        let none = || StepError::Failed(format!("the operator has no destination {name} any more"));
+        self.destinations.get(name).ok_or_else(none)
+    }
+
+    async fn hours(&self, request: &ReportRequest, offsets: Offsets) -> Result<Vec<Moment>, StepError> {
+        let mut query = check_request(request).map_err(StepError::Failed)?;
+        query.offsets = Some(offsets);
+        Ok(hours(&self.clickhouse, &query).await.map_err(FileError::Rows)?)
+    }
+
+    /// Nothing is written where there are no rows.
+    async fn write(
+        &self,
+        request: &ReportRequest,
+        offsets: Offsets,
+        bucket: &ReportStore,
+        key: &str,
+    ) -> Result<Written, StepError> {
+        let mut query = check_request(request).map_err(StepError::Failed)?;
+        query.offsets = Some(offsets);
+        let writer = WriteFile { retry_max: AWAY_MAX, ..self.life.writer(&self.never) };
+        let slices = writer.plan(&query).await.map_err(FileError::Rows)?;
+        if slices.is_empty() {
+            return Ok(Written::default());
+        }
+        let (progress, _) = watch::channel(Written::default());
+        let beginning = async {
+            // Of an exporter that died.
+            bucket.abort_uploads(key).await?;
+            bucket.begin(key).await
+        };
+        let file = tokio::time::timeout(AWAY_MAX, beginning).await.map_err(|_| away())??;
+        let piece = Piece { request, query: &query, slices: &slices, is_beginning: true };
+        let size_bytes = writer.write(file, piece, &progress).await?;
+        let written = *progress.borrow();
+        Ok(Written { size_bytes, ..written })
+    }
+
+    /// Notes that it fails, once.
+    async fn failed(&self, state: &SyncState, reason: String) -> Result<(), JournalError> {
+        self.metrics.object("failed");
+        if state.failing.is_some() {
+            return Ok(());
+        }
+        let event = BucketSyncEvent { reason: Some(reason), ..state.event(Type::Failed, Moment::now()) };
+        self.journal.append(&event).await
+    }
+
+    /// Mails how it stands. False: the mail server is away.
+    async fn tell(&self, state: &SyncState) -> Result<bool, JournalError> {
+        for receiver in &state.settings.receivers {
+            let Some(mail) = write_sync_mail(state, receiver) else { break };
+            match self.life.outside.mail(receiver, &mail).await {
+                Ok(()) => {}
+                Err(error @ MailError::Refused(_)) => tracing::warn!(%error, sync = %state.id, "a mail is given up"),
+                Err(error @ MailError::Away(_)) => {
+                    tracing::warn!(%error, sync = %state.id, "a mail waits");
+                    return Ok(false);
+                }
+            }
+        }
+        self.journal.append(&state.notified(Moment::now())).await.map(|()| true)
+    }
+}
+
+fn away() -> StoreError {
+    StoreError::Failed { action: "waiting for the bucket", reason: "no answer".to_owned() }
+}
+
+fn signed(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// What makes an object's bytes of rows is what makes a report's.
+fn request(state: &SyncState, range_from: Moment, range_to: Moment) -> ReportRequest {
+    let settings = &state.settings;
+    ReportRequest {
+        report_id: ReportId::generate(),
+        tenant: state.tenant.clone(),
+        kind: ReportKind::Events,
+        format: settings.format,
+        compression: settings.compression,
+        range_from,
+        range_to,
+        zone: "UTC".to_owned(),
+        filter: ReportFilter { denied: settings.denied, ..ReportFilter::default() },
+        columns: Vec::new(),
+        requested_by: String::new(),
+        requested_at: state.created_at,
+        receivers: Vec::new(),
+        barrier: Vec::new(),
+        byte_order_mark: false,
+        formula_guard: false,
+    }
+}

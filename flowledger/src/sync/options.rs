@@ -1,0 +1,142 @@
+//! The command line of `flowledger sync`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+use schemas::ids::{SyncId, Tenant};
+use schemas::report_request::ReportFormat;
+use schemas::times::Moment;
+
+use crate::cli::{Packing, moment};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SyncCommand {
+    /// Make a sync, of what comes from now on; prints its id.
+    New {
+        #[command(flatten)]
+        select: SelectOptions,
+        /// What the tenant calls it.
+        #[arg(long)]
+        name: String,
+        /// Bucket, as `syncs.destinations` names it.
+        #[arg(long)]
+        destination: String,
+        /// Format of its objects.
+        #[arg(long, value_enum, default_value_t)]
+        format: ObjectFormat,
+        /// How they are packed [default: gzip; Parquet is packed inside].
+        #[arg(long, value_enum)]
+        compression: Option<Packing>,
+        /// Denied attempts too.
+        #[arg(long)]
+        denied: bool,
+        /// Time between two objects, seconds.
+        #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+        interval: i32,
+        /// Who is told when it fails, and when it is well again; may be given more than once.
+        #[arg(long = "receiver", value_name = "E-MAIL")]
+        receivers: Vec<String>,
+    },
+    /// Syncs, oldest first.
+    List {
+        #[command(flatten)]
+        select: SelectOptions,
+    },
+    /// One sync, and how it stands.
+    Show {
+        #[command(flatten)]
+        one: OneOptions,
+    },
+    /// Give it another name, interval or receivers.
+    Change {
+        #[command(flatten)]
+        one: OneOptions,
+        /// What the tenant calls it [default: as before].
+        #[arg(long)]
+        name: Option<String>,
+        /// Time between two objects, seconds [default: as before].
+        #[arg(long, value_name = "SECONDS")]
+        interval: Option<i32>,
+        /// Who is told, instead of those before; may be given more than once [default: as before].
+        #[arg(long = "receiver", value_name = "E-MAIL")]
+        receivers: Vec<String>,
+    },
+    /// Write no objects until it is resumed.
+    Pause {
+        #[command(flatten)]
+        one: OneOptions,
+    },
+    /// Write objects again, beginning with what came meanwhile.
+    Resume {
+        #[command(flatten)]
+        one: OneOptions,
+    },
+    /// Bring a past range, of what came before the sync was made.
+    Backfill {
+        #[command(flatten)]
+        one: OneOptions,
+        /// First end time, the begin of an hour, with its zone: `2026-11-01T00:00:00Z`.
+        #[arg(long, value_name = "TIME", value_parser = moment)]
+        from: Moment,
+        /// First end time after it, the begin of an hour, with its zone.
+        #[arg(long, value_name = "TIME", value_parser = moment)]
+        to: Moment,
+    },
+    /// Forget it; its objects stay.
+    Delete {
+        #[command(flatten)]
+        one: OneOptions,
+    },
+}
+
+/// Format of objects.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ObjectFormat {
+    /// Events as JSON, one a line.
+    #[default]
+    Ndjson,
+    /// Typed columns, packed inside.
+    Parquet,
+}
+
+impl From<ObjectFormat> for ReportFormat {
+    fn from(format: ObjectFormat) -> Self {
+        match format {
+            ObjectFormat::Ndjson => Self::Ndjson,
+            ObjectFormat::Parquet => Self::Parquet,
+        }
+    }
+}
+
+/// Whose syncs, who asks, and how it is shown.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct SelectOptions {
+    /// Configuration file; the environment (`FLOWLEDGER__SECTION__KEY`) wins over it.
+    #[arg(long, env = "FLOWLEDGER_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Tenant whose syncs they are.
+    #[arg(long)]
+    pub(crate) tenant: Tenant,
+    /// Who asks, as the audit log says [default: the account on this machine].
+    #[arg(long, value_name = "NAME")]
+    pub(crate) by: Option<String>,
+    /// One JSON object a line.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+impl SelectOptions {
+    pub(crate) fn actor(&self) -> String {
+        self.by.clone().or_else(|| std::env::var("USER").ok()).unwrap_or_else(|| "operator".to_owned())
+    }
+}
+
+/// One sync.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct OneOptions {
+    #[command(flatten)]
+    pub(crate) select: SelectOptions,
+    /// Its id.
+    #[arg(value_name = "SYNC")]
+    pub(crate) sync: SyncId,
+}

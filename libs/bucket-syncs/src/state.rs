@@ -1,0 +1,506 @@
+//! What a sync's events say so far, and what comes next.
+
+use std::collections::BTreeMap;
+
+use schemas::bucket_sync_event::{BucketSyncEvent, BucketSyncEventType as Type, BucketSyncSettings};
+use schemas::ids::{SyncId, Tenant};
+use schemas::report_request::BarrierOffset;
+use schemas::times::Moment;
+
+/// Microseconds of an hour.
+pub(crate) const HOUR: i64 = 3_600_000_000;
+/// Offsets of all tenants that one object is made from; what is more comes in the next, at once.
+const OFFSETS_MAX: i64 = 5_000_000;
+
+/// What receivers were told, as the reason of `Notified`.
+const FAILING: &str = "failing";
+const WELL: &str = "well";
+
+/// For each partition of the connection events the offset before which all is meant.
+pub type Offsets = BTreeMap<i32, i64>;
+
+/// As a map.
+#[must_use]
+pub fn offsets_of(listed: &[BarrierOffset]) -> Offsets {
+    listed.iter().map(|it| (it.partition, it.offset)).collect()
+}
+
+/// What an object holds: its tenant's events in `[from, until)`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// Its number, from 1.
+    pub number: i64,
+    /// End of its interval, which names it.
+    pub interval_end: Moment,
+    /// A partition that is missing begins at 0.
+    pub from: Offsets,
+    /// A partition that is missing is not in it.
+    pub until: Offsets,
+    /// More was stored than one object takes.
+    pub is_behind: bool,
+}
+
+/// An object that is in its bucket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// Its number.
+    pub number: i64,
+    /// Its key.
+    pub key: String,
+    /// Events in it.
+    pub rows: i64,
+    /// Its size.
+    pub size_bytes: i64,
+    /// When it was stored.
+    pub at: Moment,
+}
+
+/// Since when, why, and whether receivers know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failing {
+    /// The first time since it was well.
+    pub since: Moment,
+    /// In words for an admin.
+    pub reason: String,
+    /// Its receivers were told.
+    pub is_told: bool,
+}
+
+/// A past range that is wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Backfill {
+    /// Its number, from 1.
+    pub number: i64,
+    /// First end time.
+    pub from: Moment,
+    /// First end time after it.
+    pub to: Moment,
+    /// Objects in the bucket, where all of them are.
+    pub objects: Option<i64>,
+}
+
+/// The fold of a sync's events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SyncState {
+    /// Its id.
+    pub id: SyncId,
+    /// Its tenant.
+    pub tenant: Tenant,
+    /// As they are now.
+    pub settings: BucketSyncSettings,
+    /// No object is made until it is resumed.
+    pub is_paused: bool,
+    /// When it was made.
+    pub created_at: Moment,
+    /// Events from here on are in its objects; those before come by backfill.
+    pub start: Offsets,
+    /// Up to here each event is in an object, or in the one that is planned.
+    pub until: Offsets,
+    /// End of the last interval that is done with.
+    pub reached: Moment,
+    /// Number of the next object to be planned.
+    pub next: i64,
+    /// The object that is to be made now.
+    pub open: Option<Plan>,
+    /// The last object that held something.
+    pub last_object: Option<Stored>,
+    /// Why no object can be made.
+    pub failing: Option<Failing>,
+    /// It is well again, and who was told that it failed does not know yet.
+    pub well_since: Option<Moment>,
+    /// What was asked for of the past, in that order.
+    pub backfills: Vec<Backfill>,
+}
+
+/// Takes an event into the states of all syncs. Events of what is not there change nothing.
+pub fn take(syncs: &mut BTreeMap<SyncId, SyncState>, event: &BucketSyncEvent) {
+    match event.event_type {
+        Type::Created => {
+            if let Some(state) = SyncState::begun_by(event) {
+                syncs.entry(state.id).or_insert(state);
+            }
+        }
+        Type::Deleted => syncs.retain(|id, state| *id != event.sync_id || state.tenant != event.tenant),
+        _ => {
+            if let Some(state) = syncs.get_mut(&event.sync_id).filter(|it| it.tenant == event.tenant) {
+                state.apply(event);
+            }
+        }
+    }
+}
+
+impl SyncState {
+    /// As it begins; `None` where the event has no settings.
+    #[must_use]
+    pub fn begun_by(event: &BucketSyncEvent) -> Option<Self> {
+        let start = offsets_of(&event.until);
+        Some(Self {
+            id: event.sync_id,
+            tenant: event.tenant.clone(),
+            settings: event.settings.clone()?,
+            is_paused: false,
+            created_at: event.at,
+            until: start.clone(),
+            start,
+            reached: event.at,
+            next: 1,
+            open: None,
+            last_object: None,
+            failing: None,
+            well_since: None,
+            backfills: Vec::new(),
+        })
+    }
+
+    /// As it is after this event of its own, and nothing between.
+    #[must_use]
+    pub fn with(mut self, event: &BucketSyncEvent) -> Self {
+        self.apply(event);
+        self
+    }
+
+    fn apply(&mut self, event: &BucketSyncEvent) {
+        match event.event_type {
+            Type::Unknown | Type::Created | Type::Deleted => {}
+            Type::Changed => {
+                if let Some(settings) = &event.settings {
+                    self.settings.clone_from(settings);
+                }
+            }
+            Type::Paused => self.is_paused = true,
+            Type::Resumed => self.is_paused = false,
+            Type::BackfillRequested => {
+                if let (Some(from), Some(to)) = (event.range_from, event.range_to) {
+                    let number = i64::try_from(self.backfills.len()).unwrap_or(i64::MAX) + 1;
+                    self.backfills.push(Backfill { number, from, to, objects: None });
+                }
+            }
+            Type::Backfilled => {
+                let done = self.backfills.iter_mut().find(|it| Some(it.number) == event.number);
+                if let Some(done) = done {
+                    done.objects = done.objects.or(event.objects);
+                }
+                self.is_well(event.at);
+            }
+            Type::Looked => self.looked(event),
+            Type::Planned => self.planned(event),
+            Type::Stored => self.stored(event),
+            Type::Failed => {
+                let reason = event.reason.clone().unwrap_or_default();
+                let since = self.failing.as_ref().map_or(event.at, |it| it.since);
+                let is_told = self.failing.as_ref().is_some_and(|it| it.is_told) || self.well_since.take().is_some();
+                self.failing = Some(Failing { since, reason, is_told });
+            }
+            // Where it has changed meanwhile, they know what is not so any more.
+            Type::Notified => {
+                let is_well = event.reason.as_deref() == Some(WELL);
+                match &mut self.failing {
+                    Some(failing) => failing.is_told = !is_well,
+                    None => self.well_since = (!is_well).then_some(event.at),
+                }
+            }
+        }
+    }
+
+    /// Only of the same checkpoint, or a later one: whoever looked has seen nothing up to there.
+    fn looked(&mut self, event: &BucketSyncEvent) {
+        let Some(end) = event.interval_end.filter(|_| event.number == Some(self.next) && self.open.is_none()) else {
+            return;
+        };
+        for (partition, offset) in offsets_of(&event.until) {
+            let known = self.until.entry(partition).or_default();
+            *known = offset.max(*known);
+        }
+        self.reached = end.max(self.reached);
+        self.is_well(event.at);
+    }
+
+    /// The first plan of a number counts, whoever has written it: of those that come later nobody makes an object.
+    fn planned(&mut self, event: &BucketSyncEvent) {
+        let Some(interval_end) = event.interval_end.filter(|_| event.number == Some(self.next) && self.open.is_none())
+        else {
+            return;
+        };
+        let from = self.until.clone();
+        let mut until = from.clone();
+        for (partition, offset) in offsets_of(&event.until) {
+            let known = until.entry(partition).or_default();
+            *known = offset.max(*known);
+        }
+        self.until.clone_from(&until);
+        self.open = Some(Plan { number: self.next, interval_end, from, until, is_behind: event.is_behind });
+        self.next += 1;
+    }
+
+    fn stored(&mut self, event: &BucketSyncEvent) {
+        let Some(plan) = self.open.take_if(|plan| event.number == Some(plan.number)) else { return };
+        if !plan.is_behind {
+            self.reached = plan.interval_end.max(self.reached);
+        }
+        if let Some(key) = event.object_key.clone() {
+            let (rows, size_bytes) = (event.rows.unwrap_or(0), event.size_bytes.unwrap_or(0));
+            self.last_object = Some(Stored { number: plan.number, key, rows, size_bytes, at: event.at });
+        }
+        self.is_well(event.at);
+    }
+
+    fn is_well(&mut self, at: Moment) {
+        if self.failing.take().is_some_and(|it| it.is_told) {
+            self.well_since = Some(at);
+        }
+    }
+
+    /// An event of this sync that tells nothing but its type.
+    #[must_use]
+    pub fn event(&self, event_type: Type, at: Moment) -> BucketSyncEvent {
+        BucketSyncEvent::new(self.id, self.tenant.clone(), event_type, at)
+    }
+
+    /// Receivers know how it stands.
+    #[must_use]
+    pub fn notified(&self, at: Moment) -> BucketSyncEvent {
+        let told = if self.failing.is_some() { FAILING } else { WELL };
+        BucketSyncEvent { reason: Some(told.to_owned()), ..self.event(Type::Notified, at) }
+    }
+
+    /// End of the interval whose object is to be planned now.
+    #[must_use]
+    pub fn due(&self, now: Moment) -> Option<Moment> {
+        let width = i64::from(self.settings.interval_seconds.max(1)) * 1_000_000;
+        let end = Moment::from_micros(now.as_micros().div_euclid(width) * width);
+        (!self.is_paused && self.open.is_none() && end > self.reached).then_some(end)
+    }
+
+    /// How far the next object goes where so much is stored, and whether that is less than there is.
+    #[must_use]
+    pub fn next_until(&self, stored: &Offsets) -> (Offsets, bool) {
+        let behind = |partition: &i32, stored: i64| (stored - self.until.get(partition).copied().unwrap_or(0)).max(0);
+        let all: i64 = stored.iter().map(|(partition, stored)| behind(partition, *stored)).sum();
+        let share = |offsets: i64| {
+            if all <= OFFSETS_MAX {
+                return offsets;
+            }
+            // Not rounded to nothing: the sum of all shares is what makes it go on.
+            let part = i128::from(offsets) * i128::from(OFFSETS_MAX) / i128::from(all);
+            i64::try_from(part).unwrap_or(offsets).max(offsets.min(1))
+        };
+        let until = stored.iter().map(|(partition, stored)| {
+            let from = self.until.get(partition).copied().unwrap_or(0);
+            (*partition, from + share(behind(partition, *stored)))
+        });
+        (until.collect(), all > OFFSETS_MAX)
+    }
+
+    /// The past range that is to be brought now.
+    #[must_use]
+    pub fn open_backfill(&self) -> Option<&Backfill> {
+        self.backfills.iter().find(|it| it.objects.is_none()).filter(|_| !self.is_paused)
+    }
+
+    /// How long ago the end of what is in the bucket was, seconds; it has one interval. `None` while it is paused.
+    #[must_use]
+    pub fn lag_seconds(&self, now: Moment) -> Option<i64> {
+        (!self.is_paused).then(|| ((now.as_micros() - self.reached.as_micros()) / 1_000_000).max(0))
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use schemas::report_request::{Compression, ReportFormat};
+
+    use super::*;
+
+    pub(crate) fn at(seconds: i64) -> Moment {
+        Moment::from_millis(seconds * 1_000)
+    }
+
+    pub(crate) fn settings() -> BucketSyncSettings {
+        BucketSyncSettings {
+            name: "To our lake".to_owned(),
+            destination: "lake".to_owned(),
+            format: ReportFormat::Ndjson,
+            compression: Compression::Gzip,
+            denied: false,
+            interval_seconds: 60,
+            receivers: vec!["admin@acme.example".to_owned()],
+        }
+    }
+
+    fn listed(offsets: &[(i32, i64)]) -> Vec<BarrierOffset> {
+        offsets.iter().map(|&(partition, offset)| BarrierOffset { partition, offset }).collect()
+    }
+
+    pub(crate) fn made() -> SyncState {
+        let barrier = listed(&[(0, 10), (1, 20)]);
+        let event = crate::change::created("acme".parse().unwrap(), settings(), barrier, "admin", at(100));
+        SyncState::begun_by(&event).unwrap()
+    }
+
+    fn planned(state: &SyncState, end: i64, until: &[(i32, i64)]) -> BucketSyncEvent {
+        let event = state.event(Type::Planned, at(end));
+        BucketSyncEvent { number: Some(state.next), interval_end: Some(at(end)), until: listed(until), ..event }
+    }
+
+    fn stored(state: &SyncState, number: i64) -> BucketSyncEvent {
+        let event = state.event(Type::Stored, at(500));
+        BucketSyncEvent { number: Some(number), rows: Some(3), object_key: Some("key".to_owned()), ..event }
+    }
+
+    #[test]
+    fn object_is_what_lies_between_two_checkpoints() {
+        let mut state = made();
+        assert_eq!((state.due(at(119)), state.due(at(125))), (None, Some(at(120))));
+        let plan = planned(&state, 120, &[(0, 15), (1, 20), (2, 4)]);
+        state.apply(&plan);
+        let open = state.open.clone().unwrap();
+        assert_eq!((open.number, open.from), (1, [(0, 10), (1, 20)].into()));
+        assert_eq!(open.until, [(0, 15), (1, 20), (2, 4)].into());
+        assert_eq!(state.due(at(200)), None, "one after the other");
+        state.apply(&stored(&state, 1));
+        assert_eq!((state.open.clone(), state.reached, state.due(at(180))), (None, at(120), Some(at(180))));
+        assert_eq!(state.last_object.as_ref().map(|it| it.rows), Some(3));
+    }
+
+    #[test]
+    fn first_plan_of_a_number_counts_and_what_is_told_twice_is_told_once() {
+        let mut state = made();
+        let (first, zombie) = (planned(&state, 120, &[(0, 15)]), planned(&state, 120, &[(0, 19)]));
+        state.apply(&first);
+        state.apply(&zombie);
+        assert_eq!(state.open.as_ref().unwrap().until[&0], 15);
+        let looked = BucketSyncEvent { event_type: Type::Looked, ..zombie.clone() };
+        state.apply(&looked);
+        assert_eq!(state.until[&0], 15, "who looked did so before it was planned");
+        state.apply(&stored(&state, 1));
+        let after = state.clone();
+        for late in [first, zombie, looked, stored(&after, 1)] {
+            state.apply(&late);
+            assert_eq!(state, after);
+        }
+    }
+
+    #[test]
+    fn no_checkpoint_goes_back() {
+        let mut state = made();
+        state.apply(&BucketSyncEvent { event_type: Type::Looked, ..planned(&state, 120, &[(0, 3), (1, 25)]) });
+        assert_eq!((state.until.clone(), state.reached), ([(0, 10), (1, 25)].into(), at(120)));
+        let (until, is_behind) = state.next_until(&[(0, 4), (1, 30), (2, 1)].into());
+        assert_eq!((until, is_behind), ([(0, 10), (1, 30), (2, 1)].into(), false));
+    }
+
+    #[test]
+    fn what_is_more_than_one_object_takes_comes_in_the_next_at_once() {
+        let mut state = made();
+        let all: Offsets = [(0, 10 + 4 * OFFSETS_MAX), (1, 21)].into();
+        let mut objects = 0;
+        loop {
+            let (until, is_behind) = state.next_until(&all);
+            let listed: Vec<_> = until.iter().map(|(partition, offset)| (*partition, *offset)).collect();
+            let plan = BucketSyncEvent { is_behind, ..planned(&state, 120, &listed) };
+            state.apply(&plan);
+            let number = state.open.as_ref().unwrap().number;
+            state.apply(&stored(&state, number));
+            objects += 1;
+            if !is_behind {
+                break;
+            }
+            assert_eq!(state.due(at(120)), Some(at(120)));
+        }
+        assert_eq!((objects, state.until, state.reached), (4, all, at(120)));
+    }
+
+    #[test]
+    fn receivers_are_told_once_that_it_fails_and_once_that_it_is_well() {
+        let mut state = made();
+        let plan = planned(&state, 120, &[(0, 15)]);
+        state.apply(&plan);
+        let failed = BucketSyncEvent { reason: Some("away".to_owned()), ..state.event(Type::Failed, at(130)) };
+        state.apply(&failed);
+        state.apply(&BucketSyncEvent { at: at(135), ..failed.clone() });
+        let failing = Failing { since: at(130), reason: "away".to_owned(), is_told: false };
+        assert_eq!(state.failing, Some(failing));
+        let notified = state.notified(at(140));
+        state.apply(&notified);
+        assert!(state.failing.as_ref().unwrap().is_told);
+        state.apply(&stored(&state, 1));
+        assert_eq!((state.failing.clone(), state.well_since), (None, Some(at(500))));
+        let well = state.notified(at(510));
+        state.apply(&well);
+        assert_eq!(state.well_since, None);
+        // Who was never told is not told that it is well.
+        state.apply(&failed);
+        let plan = planned(&state, 600, &[(0, 16)]);
+        state.apply(&plan);
+        state.apply(&stored(&state, 2));
+        assert_eq!((state.failing.clone(), state.well_since), (None, None));
+        // A mail that was on its way when it was well again is followed by another.
+        state.apply(&notified);
+        assert_eq!(state.well_since, Some(at(140)));
+    }
+
+    #[test]
+    fn paused_sync_goes_on_where_it_was() {
+        let mut state = made();
+        let paused = state.event(Type::Paused, at(110));
+        state.apply(&paused);
+        assert_eq!((state.due(at(1_000)), state.lag_seconds(at(1_000))), (None, None));
+        let resumed = state.event(Type::Resumed, at(1_000));
+        state.apply(&resumed);
+        assert_eq!((state.due(at(1_000)), state.until.clone()), (Some(at(960)), state.start));
+    }
+
+    #[test]
+    fn tenant_has_its_own_until_they_are_deleted() {
+        let (mut syncs, state) = (BTreeMap::new(), made());
+        let event = BucketSyncEvent { settings: Some(settings()), ..state.event(Type::Created, at(100)) };
+        take(&mut syncs, &event);
+        let foreign = BucketSyncEvent { tenant: "globex".parse().unwrap(), ..state.event(Type::Deleted, at(101)) };
+        take(&mut syncs, &foreign);
+        take(&mut syncs, &BucketSyncEvent { event_type: Type::Paused, ..foreign });
+        assert!(!syncs[&state.id].is_paused);
+        take(&mut syncs, &state.event(Type::Deleted, at(102)));
+        assert!(syncs.is_empty());
+    }
+
+    proptest::proptest! {
+        /// Two exporters write plans and ends of what they know, late and in any order: objects follow each other without gap or overlap.
+        #[test]
+        fn every_offset_is_in_one_object(steps in proptest::collection::vec((0_usize..2, 0_i64..9, 0_u8..4), 1..80)) {
+            let begun = made();
+            let (mut log, mut known) = (Vec::<BucketSyncEvent>::new(), [begun.clone(), begun.clone()]);
+            let (mut read, mut ingested) = ([0, 0], 10);
+            let (mut truth, mut objects) = (begun, Vec::new());
+            for (member, more, act) in steps {
+                ingested += more;
+                let state = &mut known[member];
+                match act {
+                    0 => {
+                        // Reads what it has not read yet.
+                        for event in &log[read[member]..] {
+                            state.apply(event);
+                        }
+                        read[member] = log.len();
+                        continue;
+                    }
+                    1 => log.push(planned(state, 120, &[(0, ingested)])),
+                    2 => log.push(BucketSyncEvent { event_type: Type::Looked, ..planned(state, 120, &[]) }),
+                    _ => {
+                        let Some(open) = &state.open else { continue };
+                        log.push(stored(state, open.number));
+                    }
+                }
+                let before = truth.open.clone();
+                truth.apply(log.last().unwrap());
+                if truth.open.is_some() && before.is_none() {
+                    objects.push(truth.open.clone().unwrap());
+                }
+            }
+            let mut end = 10;
+            for object in &objects {
+                proptest::prop_assert_eq!(object.from[&0], end);
+                end = object.until[&0];
+            }
+            proptest::prop_assert_eq!(end, truth.until[&0]);
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! A bucket sync while exporters are killed and its bucket is away: every event is in exactly one object, late ones in the next.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::time::{Duration, Instant};
+
+use flate2::read::MultiGzDecoder;
+use futures_util::TryStreamExt;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::oracle::{assert_same, report, traffic};
+use crate::stack::{Service, Session, Stack, WAIT_MAX, tenant};
+
+/// Who reads addresses waits ten milliseconds for each of many blocks; rows are the same.
+const SLOWER: [&str; 2] = [
+    "RENAME TABLE connections TO connections_kept",
+    "CREATE VIEW connections AS SELECT * REPLACE (if(resource_id IN (
+         SELECT number + 1000000000000 FROM numbers(65000000) WHERE sleep(0.01) = 1
+     ), '', resource_address) AS resource_address) FROM connections_kept
+     SETTINGS allow_suspicious_low_cardinality_types = 1",
+];
+const FAST_AGAIN: [&str; 2] = ["DROP VIEW connections", "RENAME TABLE connections_kept TO connections"];
+
+const BEGUN: &str = "an object of a bucket sync is begun";
+const STORED: &str = "an object of a bucket sync is stored";
+
+async fn wish(session: &Session<'_>, method: Method, path: &str, body: &Value) -> Value {
+    let answer = session.request(method, path).json(body).send().await.unwrap();
+    assert!(answer.status().is_success(), "{path}: {}", answer.text().await.unwrap());
+    answer.json().await.unwrap_or_default()
+}
+
+/// Waits until the sync is as is wanted.
+async fn until(stack: &Stack, acme: &str, path: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+    let (session, begin) = (stack.sign_in(acme).await, Instant::now());
+    loop {
+        let sync = session.get(path).await;
+        if wanted(&sync) {
+            return sync;
+        }
+        assert!(begin.elapsed() < WAIT_MAX, "{sync:#}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+/// Waits until an interval has ended and is done that ended after all that is stored now.
+async fn wait_done(stack: &Stack, acme: &str, path: &str) -> Value {
+    let now = jiff::Timestamp::now();
+    until(stack, acme, path, |it| it["reached"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap() > now).await
+}
+
+/// The objects below a folder by their keys, unpacked.
+async fn objects(stack: &Stack, folder: &str) -> BTreeMap<String, String> {
+    let (lake, mut found) = (stack.parts.lake(), BTreeMap::new());
+    for key in lake.list(folder).await.unwrap() {
+        let packed: Vec<_> = lake.read(&key, None).await.unwrap().try_collect().await.unwrap();
+        let mut text = String::new();
+        MultiGzDecoder::new(&packed.concat()[..]).read_to_string(&mut text).unwrap();
+        found.insert(key, text);
+    }
+    found
+}
+
+fn sorted(text: &str) -> Vec<&str> {
+    let mut lines: Vec<_> = text.lines().collect();
+    lines.sort_unstable();
+    lines
+}
+
+/// The exporter that makes an object now, and has not stored it.
+fn busy(stack: &Stack) -> Option<usize> {
+    let all: [&Service; 2] = [&stack.exporter, &stack.exporters[0]];
+    all.iter().position(|it| it.logged(&[BEGUN]) > it.logged(&[STORED]))
+}
+
+#[tokio::test]
+async fn every_event_is_in_one_object_though_exporters_are_killed_and_the_bucket_is_away() {
+    let acme = &tenant("acme");
+    let mut stack = Stack::start_with_own_parts(&[(acme, Some("v2"))]).await;
+    stack.add_exporter();
+    let parts: Vec<_> = [21, 22, 23, 24].map(|seed| traffic(seed, 300, "v2")).into();
+    let count = |lines: &[u8]| report(acme, "v2", &["--denied", "--format", "ndjson"], lines).lines().count() as u64;
+    let envelopes = |lines: &[u8]| report(acme, "v2", &["--format", "ndjson"], lines);
+    let mut stored = count(&parts[0]);
+    stack.append(acme, &parts[0]);
+    stack.wait_stored(acme, stored).await;
+
+    // What was there before is no part of it.
+    let session = stack.sign_in(acme).await;
+    let lake = json!({ "name": "To our lake", "destination": "lake", "interval_seconds": 10 });
+    let made = wish(&session, Method::POST, "/syncs", &lake).await;
+    let (path, folder) = (format!("/syncs/{}", made["id"].as_str().unwrap()), format!("{acme}/{}", made["id"].as_str().unwrap()));
+    wait_done(&stack, acme, &path).await;
+    assert!(objects(&stack, &folder).await.is_empty(), "none where there is nothing");
+
+    // The exporter that makes the first object is killed in the midst of it: the other one makes the same.
+    for statement in SLOWER {
+        stack.execute(statement).await;
+    }
+    stack.append(acme, &parts[1]);
+    stored += count(&parts[1]);
+    stack.wait_stored(acme, stored).await;
+    let begin = Instant::now();
+    let victim = loop {
+        if let Some(victim) = busy(&stack) {
+            break victim;
+        }
+        assert!(begin.elapsed() < WAIT_MAX, "no object is begun");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    assert!(objects(&stack, &folder).await.is_empty(), "in mid-flight");
+    if victim == 0 { stack.exporter.kill_and_restart() } else { stack.exporters[0].kill_and_restart() }
+    for statement in FAST_AGAIN {
+        stack.execute(statement).await;
+    }
+    let first = until(&stack, acme, &path, |it| !it["last_object"].is_null()).await;
+    wait_done(&stack, acme, &path).await;
+    println!("first object after the kill: {}", first["last_object"]);
+    let so_far = objects(&stack, &format!("{folder}/live")).await;
+    let text = so_far.values().cloned().collect::<String>();
+    assert_eq!(sorted(&text), sorted(&envelopes(&parts[1])));
+
+    // Late ones, of the hours of those before, and a copy of each of those: the next object has what is new.
+    stack.append(acme, &parts[1]);
+    stack.append(acme, &parts[2]);
+    stored += count(&parts[2]);
+    stack.wait_stored(acme, stored).await;
+    wait_done(&stack, acme, &path).await;
+    let later = objects(&stack, &format!("{folder}/live")).await;
+    assert!(so_far.iter().all(|(key, text)| later.get(key) == Some(text)), "no object changes");
+    let new: String = later.iter().filter(|(key, _)| !so_far.contains_key(*key)).map(|(_, text)| text.as_str()).collect();
+    assert_eq!(sorted(&new), sorted(&envelopes(&parts[2])));
+
+    // The bucket is away: it fails, and says so; both exporters die meanwhile; it is well again.
+    stack.parts.s3().kill();
+    stack.append(acme, &parts[3]);
+    stored += count(&parts[3]);
+    stack.wait_stored(acme, stored).await;
+    let failing = until(&stack, acme, &path, |it| it["state"] == "failing").await;
+    assert_eq!(failing["reason"], "the object could not be written to its bucket");
+    let mails = |subject: &str| {
+        let all = stack.parts.mails().unwrap();
+        all.iter().filter(|it| it.text.contains(subject)).count()
+    };
+    let begin = Instant::now();
+    while mails("Your bucket sync fails: To our lake") == 0 {
+        assert!(begin.elapsed() < WAIT_MAX);
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    stack.exporter.kill_and_restart();
+    stack.exporters[0].kill_and_restart();
+    stack.parts.s3().restart().await.unwrap();
+    until(&stack, acme, &path, |it| it["state"] == "active").await;
+    wait_done(&stack, acme, &path).await;
+    let begin = Instant::now();
+    let mails = |subject: &str| {
+        let all = stack.parts.mails().unwrap();
+        all.iter().filter(|it| it.text.contains(subject)).count()
+    };
+    while mails("Your bucket sync is well again: To our lake") == 0 {
+        assert!(begin.elapsed() < WAIT_MAX);
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    let live = objects(&stack, &format!("{folder}/live")).await;
+    let text = live.values().cloned().collect::<String>();
+    let all = envelopes(&parts[1..].concat());
+    assert_eq!(sorted(&text), sorted(&all), "every event is in one object");
+    assert!(live.values().all(|text| !text.is_empty()));
+    println!("{} objects, {} events", live.len(), text.lines().count());
+
+    // The past, beside it: what a report of it would hold, in its order.
+    let session = stack.sign_in(acme).await;
+    wish(&session, Method::POST, &format!("{path}/backfill"), &crate::stack::everything()).await;
+    until(&stack, acme, &path, |it| it["backfills"][0]["state"] == "done").await;
+    let past = objects(&stack, &format!("{folder}/backfill")).await;
+    assert_same(&past.values().cloned().collect::<String>(), &envelopes(&parts[0]), "the past");
+    assert_eq!(objects(&stack, &format!("{folder}/live")).await, live);
+
+    // Paused it writes nothing; deleted it is gone, and its objects stay.
+    assert_eq!(wish(&session, Method::POST, &format!("{path}/pause"), &json!({})).await["state"], "paused");
+    wish(&session, Method::DELETE, &path, &json!({})).await;
+    assert_eq!(objects(&stack, &format!("{folder}/live")).await.len(), live.len());
+    stack.end().await;
+}
