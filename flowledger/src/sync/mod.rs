@@ -42,7 +42,8 @@ pub(crate) async fn run(command: SyncCommand) -> anyhow::Result<()> {
             };
             let desk = Desk::open(&select).await?;
             let state = desk.make(&select, settings).await?;
-            Ok(if select.json { print::one(state, true)? } else { crate::output::line(&state.id.to_string())? })
+            let id = state.id.to_string();
+            Ok(if select.json { print::one(state, true) } else { crate::output::line(&id) }?)
         }
         SyncCommand::List { select } => {
             let desk = Desk::open(&select).await?;

@@ -406,7 +406,7 @@ pub(crate) mod tests {
             }
             assert_eq!(state.due(at(120)), Some(at(120)));
         }
-        assert_eq!((objects, state.until, state.reached), (4, all, at(120)));
+        assert_eq!((objects, state.until, state.reached), (5, all, at(120)));
     }
 
     #[test]

@@ -44,10 +44,10 @@ async fn until(stack: &Stack, acme: &str, path: &str, wanted: impl Fn(&Value) ->
     }
 }
 
-/// Waits until an interval has ended and is done that ended after all that is stored now.
+/// Waits until an interval is done that ended after all that is stored now; what ingest says is a moment old.
 async fn wait_done(stack: &Stack, acme: &str, path: &str) -> Value {
-    let now = jiff::Timestamp::now();
-    until(stack, acme, path, |it| it["reached"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap() > now).await
+    let end = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(2);
+    until(stack, acme, path, |it| it["reached"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap() > end).await
 }
 
 /// The objects below a folder by their keys, unpacked.
@@ -95,12 +95,15 @@ async fn every_event_is_in_one_object_though_exporters_are_killed_and_the_bucket
     assert!(objects(&stack, &folder).await.is_empty(), "none where there is nothing");
 
     // The exporter that makes the first object is killed in the midst of it: the other one makes the same.
-    for statement in SLOWER {
-        stack.execute(statement).await;
-    }
+    wish(&stack.sign_in(acme).await, Method::POST, &format!("{path}/pause"), &json!({})).await;
+    until(&stack, acme, &path, |it| it["state"] == "paused").await;
     stack.append(acme, &parts[1]);
     stored += count(&parts[1]);
     stack.wait_stored(acme, stored).await;
+    for statement in SLOWER {
+        stack.execute(statement).await;
+    }
+    wish(&stack.sign_in(acme).await, Method::POST, &format!("{path}/resume"), &json!({})).await;
     let begin = Instant::now();
     let victim = loop {
         if let Some(victim) = busy(&stack) {

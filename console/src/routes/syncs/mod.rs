@@ -19,7 +19,7 @@ use serde::Deserialize;
 use traffic_query::time_range::in_utc;
 use utoipa::ToSchema;
 
-use self::shown::{Sync, Syncs};
+use self::shown::{BucketSync, BucketSyncs};
 use crate::app::App;
 use crate::error::{ErrorBody, Refusal};
 use crate::routes::extract::{JsonBody, UrlId};
@@ -136,15 +136,15 @@ async fn write(app: &App, act: Act, event: BucketSyncEvent) -> Result<(), Refusa
     Ok(writing.map_err(|_| Refusal::Away("the event log"))??)
 }
 
-async fn done(app: &App, act: Act, last: SyncState, event: BucketSyncEvent) -> Result<Json<Sync>, Refusal> {
+async fn done(app: &App, act: Act, last: SyncState, event: BucketSyncEvent) -> Result<Json<BucketSync>, Refusal> {
     let state = last.with(&event);
     write(app, act.with("name", &state.settings.name), event).await?;
-    Ok(Json(Sync::new(state, Moment::now())))
+    Ok(Json(BucketSync::new(state, Moment::now())))
 }
 
 /// Make a sync, of what comes from now on.
 #[utoipa::path(post, path = "/api/v1/syncs", request_body = NewSync, responses(
-    (status = 201, body = Sync), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
+    (status = 201, body = BucketSync), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
     (status = 403, body = ErrorBody), (status = 409, body = ErrorBody), (status = 413, body = ErrorBody),
     (status = 503, body = ErrorBody)))]
 pub(crate) async fn make(
@@ -165,32 +165,32 @@ pub(crate) async fn make(
     let act = signed_in.does(AuditAction::SyncCreated, address);
     let act = act.with("name", &state.settings.name).with("destination", &state.settings.destination);
     write(&app, act, event).await?;
-    Ok((StatusCode::CREATED, Json(Sync::new(state, Moment::now()))).into_response())
+    Ok((StatusCode::CREATED, Json(BucketSync::new(state, Moment::now()))).into_response())
 }
 
-/// Syncs, oldest first, and where one may be made to.
+/// BucketSyncs, oldest first, and where one may be made to.
 #[utoipa::path(get, path = "/api/v1/syncs", responses(
-    (status = 200, body = Syncs), (status = 401, body = ErrorBody)))]
-pub(crate) async fn list(State(app): State<App>, signed_in: SignedIn) -> Json<Syncs> {
+    (status = 200, body = BucketSyncs), (status = 401, body = ErrorBody)))]
+pub(crate) async fn list(State(app): State<App>, signed_in: SignedIn) -> Json<BucketSyncs> {
     let now = Moment::now();
-    let syncs = app.syncs.list(&signed_in.tenant).into_iter().map(|it| Sync::new(it, now)).collect();
-    Json(Syncs { syncs, destinations: app.config.syncs.destinations.keys().cloned().collect() })
+    let syncs = app.syncs.list(&signed_in.tenant).into_iter().map(|it| BucketSync::new(it, now)).collect();
+    Json(BucketSyncs { syncs, destinations: app.config.syncs.destinations.keys().cloned().collect() })
 }
 
 /// One sync, and how it stands.
 #[utoipa::path(get, path = "/api/v1/syncs/{id}", params(("id" = String, Path)), responses(
-    (status = 200, body = Sync), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody)))]
+    (status = 200, body = BucketSync), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody)))]
 pub(crate) async fn get(
     State(app): State<App>,
     signed_in: SignedIn,
     UrlId(id): UrlId,
-) -> Result<Json<Sync>, Refusal> {
-    Ok(Json(Sync::new(found(&app, &signed_in, &id)?, Moment::now())))
+) -> Result<Json<BucketSync>, Refusal> {
+    Ok(Json(BucketSync::new(found(&app, &signed_in, &id)?, Moment::now())))
 }
 
 /// Give it another name, interval or receivers. What its objects are stays as it is: make another sync for others.
 #[utoipa::path(put, path = "/api/v1/syncs/{id}", params(("id" = String, Path)), request_body = ChangedSync, responses(
-    (status = 200, body = Sync), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
+    (status = 200, body = BucketSync), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
     (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 413, body = ErrorBody),
     (status = 503, body = ErrorBody)))]
 pub(crate) async fn change(
@@ -199,7 +199,7 @@ pub(crate) async fn change(
     ConnectInfo(address): ConnectInfo<SocketAddr>,
     UrlId(id): UrlId,
     JsonBody(changed): JsonBody<ChangedSync>,
-) -> Result<Json<Sync>, Refusal> {
+) -> Result<Json<BucketSync>, Refusal> {
     let last = found(&app, &signed_in, &id)?;
     let ChangedSync { name, interval_seconds, receivers } = changed;
     let settings = Changed { name, interval_seconds, receivers }.of(&last.settings);
@@ -227,14 +227,14 @@ pub(crate) async fn delete(
 
 /// Write no objects until it is resumed.
 #[utoipa::path(post, path = "/api/v1/syncs/{id}/pause", params(("id" = String, Path)), responses(
-    (status = 200, body = Sync), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
+    (status = 200, body = BucketSync), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
     (status = 404, body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub(crate) async fn pause(
     State(app): State<App>,
     signed_in: SignedIn,
     ConnectInfo(address): ConnectInfo<SocketAddr>,
     UrlId(id): UrlId,
-) -> Result<Json<Sync>, Refusal> {
+) -> Result<Json<BucketSync>, Refusal> {
     let last = found(&app, &signed_in, &id)?;
     let act = signed_in.does(AuditAction::SyncPaused, address);
     let event = wish(&last, BucketSyncEventType::Paused, &signed_in.account, Moment::now());
@@ -243,14 +243,14 @@ pub(crate) async fn pause(
 
 /// Write objects again, beginning with what came meanwhile.
 #[utoipa::path(post, path = "/api/v1/syncs/{id}/resume", params(("id" = String, Path)), responses(
-    (status = 200, body = Sync), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
+    (status = 200, body = BucketSync), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
     (status = 404, body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub(crate) async fn resume(
     State(app): State<App>,
     signed_in: SignedIn,
     ConnectInfo(address): ConnectInfo<SocketAddr>,
     UrlId(id): UrlId,
-) -> Result<Json<Sync>, Refusal> {
+) -> Result<Json<BucketSync>, Refusal> {
     let last = found(&app, &signed_in, &id)?;
     let act = signed_in.does(AuditAction::SyncResumed, address);
     let event = wish(&last, BucketSyncEventType::Resumed, &signed_in.account, Moment::now());
@@ -259,7 +259,7 @@ pub(crate) async fn resume(
 
 /// Bring a past range, of what came before the sync was made, beside what comes now.
 #[utoipa::path(post, path = "/api/v1/syncs/{id}/backfill", params(("id" = String, Path)), request_body = PastRange, responses(
-    (status = 200, body = Sync), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
+    (status = 200, body = BucketSync), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
     (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 413, body = ErrorBody),
     (status = 503, body = ErrorBody)))]
 pub(crate) async fn backfill(
@@ -268,7 +268,7 @@ pub(crate) async fn backfill(
     ConnectInfo(address): ConnectInfo<SocketAddr>,
     UrlId(id): UrlId,
     JsonBody(range): JsonBody<PastRange>,
-) -> Result<Json<Sync>, Refusal> {
+) -> Result<Json<BucketSync>, Refusal> {
     let last = found(&app, &signed_in, &id)?;
     let wanted = in_utc(&range.from, &range.to, &range.zone)?;
     let event = past(&last, (wanted.from, wanted.to), &signed_in.account, Moment::now())?;

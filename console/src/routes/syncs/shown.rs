@@ -12,7 +12,7 @@ const BACKFILLS_SHOWN: usize = 20;
 
 /// What a sync writes, and how it stands. Times in UTC.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Sync {
+pub(crate) struct BucketSync {
     id: String,
     name: String,
     /// `active`, `failing`, `paused`.
@@ -65,7 +65,7 @@ impl From<&Backfill> for PastObjects {
     }
 }
 
-impl Sync {
+impl BucketSync {
     pub(super) fn new(state: SyncState, now: Moment) -> Self {
         let settings = &state.settings;
         let last = state.last_object.as_ref().map(|it| LastObject {
@@ -108,12 +108,12 @@ impl Sync {
 /// A sync as the API shows it.
 #[must_use]
 pub fn sync_json(state: SyncState, now: Moment) -> serde_json::Value {
-    serde_json::json!(Sync::new(state, now))
+    serde_json::json!(BucketSync::new(state, now))
 }
 
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Syncs {
-    pub(super) syncs: Vec<Sync>,
+pub(crate) struct BucketSyncs {
+    pub(super) syncs: Vec<BucketSync>,
     /// Names of the buckets that the operator has configured.
     pub(super) destinations: Vec<String>,
 }

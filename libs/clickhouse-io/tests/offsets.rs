@@ -1,0 +1,71 @@
+//! Rows by where they lay on Kafka, on the real engine: each fact is in one range of offsets.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod engine_of_test;
+
+use std::collections::BTreeMap;
+
+use clickhouse_io::ClickHouse;
+use clickhouse_io::report::{ColumnSet, Cut, Offsets, ReportQuery, hours, plan};
+use clickhouse_io::rows::{ConnectionRow, Source};
+use clickhouse_io::write::{EventTable, insert};
+use engine_of_test::{end_ms, engine};
+use schemas::connection_event::EventType;
+use schemas::examples::connection;
+use schemas::times::Moment;
+use traffic_query::TrafficFilter;
+
+const HOUR_MS: i64 = 3_600_000;
+
+/// The fact of this number, so many hours late, as it lies at an offset of a partition.
+fn at(source: &'static str, fact: i64, hours: i64, (partition, offset): (i32, i64)) -> ConnectionRow {
+    let end_ms = (end_ms(fact) + hours * HOUR_MS).unsigned_abs();
+    let event = connection(EventType::ClosedConnection, &format!("{fact:x}-1"), end_ms);
+    ConnectionRow::from_event(event, Source { name: source, partition, offset })
+}
+
+/// Rows of `[from, until)`, and in how many hours they are.
+async fn between(clickhouse: &ClickHouse, from: &[(i32, i64)], until: &[(i32, i64)]) -> (u64, usize) {
+    let map = |offsets: &[(i32, i64)]| offsets.iter().copied().collect::<BTreeMap<_, _>>();
+    let offsets = Offsets { source: "main".to_owned(), from: map(from), until: map(until), hours: Vec::new() };
+    let mut query = ReportQuery {
+        tenant: "acme".parse().unwrap(),
+        filter: TrafficFilter::default(),
+        denied: true,
+        columns: ColumnSet::ORDER,
+        offsets: Some(offsets.clone()),
+    };
+    let found = hours(clickhouse, &query).await.unwrap();
+    let (Some(first), Some(last)) = (found.first(), found.last()) else { return (0, 0) };
+    let end = Moment::from_millis(last.as_millis() + HOUR_MS);
+    let count = found.len();
+    query.filter = query.filter.within(*first, end);
+    query.offsets = Some(Offsets { hours: found, ..offsets });
+    let cut = Cut { stretch_rows: 1_000, slice_rows: 1_000, slices_max: 1_000 };
+    let slices = plan(clickhouse, &query, &cut).await.unwrap();
+    (slices.iter().map(|slice| slice.rows()).sum(), count)
+}
+
+#[tokio::test]
+async fn each_fact_is_in_one_range_of_offsets() {
+    let engine = engine().await;
+    let clickhouse = engine.database("offsets").await;
+    let first: Vec<_> = (0..10).map(|fact| at("main", fact, 0, (3, fact))).collect();
+    insert(&clickhouse, EventTable::Connections, first, "first").await.unwrap();
+    // Two that are late by a thousand hours, a copy of the second fact, and one of another life of the topic.
+    let later = vec![at("main", 20, -1_000, (3, 10)), at("main", 21, -1_000, (1, 0)), at("main", 2, 0, (3, 11))];
+    insert(&clickhouse, EventTable::Connections, later, "later").await.unwrap();
+    insert(&clickhouse, EventTable::Connections, vec![at("old", 30, 0, (3, 5))], "old").await.unwrap();
+
+    assert_eq!(between(&clickhouse, &[], &[(3, 10)]).await.0, 10);
+    assert_eq!(between(&clickhouse, &[(3, 4)], &[(3, 10)]).await.0, 6);
+    assert_eq!(between(&clickhouse, &[(3, 10)], &[(3, 11), (1, 1)]).await, (2, 1), "late ones come when they come");
+    assert_eq!(between(&clickhouse, &[(3, 10), (1, 1)], &[(3, 12), (1, 1)]).await.0, 1, "without the copy");
+    assert_eq!(between(&clickhouse, &[(3, 11), (1, 1)], &[(3, 12), (1, 1)]).await.0, 0, "nothing but a copy");
+    assert_eq!(between(&clickhouse, &[(3, 12), (1, 1)], &[(3, 12), (1, 1)]).await, (0, 0));
+    // A fact that an earlier life of the topic had is no new one.
+    insert(&clickhouse, EventTable::Connections, vec![at("main", 30, 0, (3, 12))], "again").await.unwrap();
+    assert_eq!(between(&clickhouse, &[(3, 12)], &[(3, 13)]).await.0, 0);
+    engine.drop(&clickhouse).await;
+}
