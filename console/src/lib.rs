@@ -113,7 +113,8 @@ pub async fn serve(
     let (of_syncs, syncs_registry) = of();
     tasks.spawn("bucket syncs", follow_syncs(of_syncs, syncs_registry, syncs.clone(), stop.clone()));
     tasks.spawn("report events", follow(kafka, registry, book.clone(), stop.clone()));
-    let caught_up = async { tokio::join!(book.caught_up(), schedules.caught_up(), syncs.caught_up(), audit.caught_up()) };
+    let caught_up =
+        async { tokio::join!(book.caught_up(), schedules.caught_up(), syncs.caught_up(), audit.caught_up()) };
     if stop.run_until_cancelled(caught_up).await.is_none() {
         return Ok(());
     }

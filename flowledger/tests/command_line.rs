@@ -56,8 +56,11 @@ fn help_of_every_command() {
         assert!(went_well, "report schedule {verb}");
         insta::assert_snapshot!(format!("help-report-schedule-{verb}"), help);
     }
-    let sync = ["new", "list", "show", "change", "pause", "resume", "backfill", "delete"].map(|command| ("sync", command));
-    for (command, verb) in dead_letter.into_iter().chain(traffic).chain(report).chain(aggregate).chain(audit).chain(sync) {
+    let sync =
+        ["new", "list", "show", "change", "pause", "resume", "backfill", "delete"].map(|command| ("sync", command));
+    for (command, verb) in
+        dead_letter.into_iter().chain(traffic).chain(report).chain(aggregate).chain(audit).chain(sync)
+    {
         let (help, _, went_well) = run(&[command, verb, "--help"], &[]);
         assert!(went_well, "{command} {verb}");
         insta::assert_snapshot!(format!("help-{command}-{verb}"), help);

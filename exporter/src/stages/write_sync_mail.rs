@@ -21,9 +21,13 @@ pub(crate) fn write_sync_mail(state: &SyncState, receiver: &str) -> Option<MailT
         (None, None) => return None,
     };
     let reached = rfc3339(state.reached);
-    let facts =
-        [("Sync", name), ("Tenant", &state.tenant.to_string()), ("Reached", &reached), ("Sync id", &state.id.to_string())]
-            .map(|(label, value)| (label, value.clone()));
+    let facts = [
+        ("Sync", name),
+        ("Tenant", &state.tenant.to_string()),
+        ("Reached", &reached),
+        ("Sync id", &state.id.to_string()),
+    ]
+    .map(|(label, value)| (label, value.clone()));
     let lines: String = facts.iter().map(|(label, value)| format!("{label}: {value}\n")).collect();
     let rows: String =
         facts.iter().map(|(label, value)| format!("<tr><td>{label}</td><td>{}</td></tr>\n", escaped(value))).collect();

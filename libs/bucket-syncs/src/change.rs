@@ -48,7 +48,10 @@ pub fn check(settings: &BucketSyncSettings, config: &Config) -> Result<(), Filte
     }
     if !config.destinations.contains_key(&settings.destination) {
         let known: Vec<_> = config.destinations.keys().map(String::as_str).collect();
-        return wrong("destination", format!("is none of those that the operator has configured: {}", known.join(", ")));
+        return wrong(
+            "destination",
+            format!("is none of those that the operator has configured: {}", known.join(", ")),
+        );
     }
     match (settings.format, settings.compression) {
         (ReportFormat::Ndjson, Compression::None | Compression::Gzip | Compression::Zstd)

@@ -188,7 +188,9 @@ async fn no_endpoint_shows_another_tenants_data() {
         description["paths"].as_object().unwrap().values().map(|it| it.as_object().unwrap().len()).sum();
     assert_eq!(checked.len(), described, "{checked:?}");
 
-    for path in ["/reports", "/report-schedules", "/syncs", "/users", "/remote-networks", "/session", "/reports/changes"] {
+    for path in
+        ["/reports", "/report-schedules", "/syncs", "/users", "/remote-networks", "/session", "/reports/changes"]
+    {
         let answer = reqwest::get(stack.url(path)).await.unwrap();
         assert_eq!(answer.status(), 401, "{path} without a session");
     }

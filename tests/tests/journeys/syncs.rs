@@ -90,7 +90,8 @@ async fn every_event_is_in_one_object_though_exporters_are_killed_and_the_bucket
     let session = stack.sign_in(acme).await;
     let lake = json!({ "name": "To our lake", "destination": "lake", "interval_seconds": 10 });
     let made = wish(&session, Method::POST, "/syncs", &lake).await;
-    let (path, folder) = (format!("/syncs/{}", made["id"].as_str().unwrap()), format!("{acme}/{}", made["id"].as_str().unwrap()));
+    let (path, folder) =
+        (format!("/syncs/{}", made["id"].as_str().unwrap()), format!("{acme}/{}", made["id"].as_str().unwrap()));
     wait_done(&stack, acme, &path).await;
     assert!(objects(&stack, &folder).await.is_empty(), "none where there is nothing");
 
@@ -113,7 +114,11 @@ async fn every_event_is_in_one_object_though_exporters_are_killed_and_the_bucket
         tokio::time::sleep(Duration::from_millis(50)).await;
     };
     assert!(objects(&stack, &folder).await.is_empty(), "in mid-flight");
-    if victim == 0 { stack.exporter.kill_and_restart() } else { stack.exporters[0].kill_and_restart() }
+    if victim == 0 {
+        stack.exporter.kill_and_restart()
+    } else {
+        stack.exporters[0].kill_and_restart()
+    }
     for statement in FAST_AGAIN {
         stack.execute(statement).await;
     }
@@ -132,7 +137,8 @@ async fn every_event_is_in_one_object_though_exporters_are_killed_and_the_bucket
     wait_done(&stack, acme, &path).await;
     let later = objects(&stack, &format!("{folder}/live")).await;
     assert!(so_far.iter().all(|(key, text)| later.get(key) == Some(text)), "no object changes");
-    let new: String = later.iter().filter(|(key, _)| !so_far.contains_key(*key)).map(|(_, text)| text.as_str()).collect();
+    let new: String =
+        later.iter().filter(|(key, _)| !so_far.contains_key(*key)).map(|(_, text)| text.as_str()).collect();
     assert_eq!(sorted(&new), sorted(&envelopes(&parts[2])));
 
     // The bucket is away: it fails, and says so; both exporters die meanwhile; it is well again.

@@ -65,7 +65,8 @@ impl Offsets {
 
     fn before(&self, source: &str) -> String {
         let ranges = self.from.iter().filter(|(_, from)| **from > 0);
-        let ranges = ranges.map(|(partition, from)| format!("(_kafka_partition = {partition} AND _kafka_offset < {from})"));
+        let ranges =
+            ranges.map(|(partition, from)| format!("(_kafka_partition = {partition} AND _kafka_offset < {from})"));
         format!("(_kafka_source != {source} OR {})", any(ranges.collect()))
     }
 
