@@ -77,7 +77,7 @@ pub struct BucketSyncEvent {
     pub number: Option<i64>,
     /// On `Looked` and `Planned`: end of the interval.
     pub interval_end: Option<Moment>,
-    /// On `Planned`: more was stored than one object takes.
+    /// On `Looked` and `Planned`: more was stored than one object takes.
     pub is_behind: bool,
     /// See the types.
     pub until: Vec<BarrierOffset>,

@@ -130,7 +130,7 @@ impl Step {
         Ok(Some(BucketSyncEvent {
             number: Some(state.next),
             interval_end: Some(interval_end),
-            is_behind: is_behind && !is_empty,
+            is_behind,
             until: until.collect(),
             ..state.event(if is_empty { Type::Looked } else { Type::Planned }, now)
         }))

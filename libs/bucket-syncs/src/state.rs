@@ -10,7 +10,7 @@ use schemas::times::Moment;
 /// Microseconds of an hour.
 pub(crate) const HOUR: i64 = 3_600_000_000;
 /// Offsets of all tenants that one object is made from; what is more comes in the next, at once.
-const OFFSETS_MAX: i64 = 5_000_000;
+const OFFSETS_MAX: i64 = 100_000_000;
 
 /// What receivers were told, as the reason of `Notified`.
 const FAILING: &str = "failing";
@@ -211,7 +211,9 @@ impl SyncState {
             let known = self.until.entry(partition).or_default();
             *known = offset.max(*known);
         }
-        self.reached = end.max(self.reached);
+        if !event.is_behind {
+            self.reached = end.max(self.reached);
+        }
         self.is_well(event.at);
     }
 
@@ -384,6 +386,9 @@ pub(crate) mod tests {
         let mut state = made();
         state.apply(&BucketSyncEvent { event_type: Type::Looked, ..planned(&state, 120, &[(0, 3), (1, 25)]) });
         assert_eq!((state.until.clone(), state.reached), ([(0, 10), (1, 25)].into(), at(120)));
+        // Nothing came, but not all was looked at.
+        let behind = BucketSyncEvent { event_type: Type::Looked, is_behind: true, ..planned(&state, 180, &[(0, 12)]) };
+        assert_eq!(state.clone().with(&behind).reached, at(120));
         let (until, is_behind) = state.next_until(&[(0, 4), (1, 30), (2, 1)].into());
         assert_eq!((until, is_behind), ([(0, 10), (1, 30), (2, 1)].into(), false));
     }
