@@ -29,3 +29,25 @@ pub(crate) fn backfill_key(state: &SyncState, hour: Moment) -> String {
     let folders = utc(hour, "date=%Y-%m-%d/hour=%H/%Y%m%dT%H%M%SZ");
     format!("{}/{}/backfill/{folders}.{}", state.tenant, state.id, ending(state))
 }
+
+#[cfg(test)]
+mod tests {
+    use schemas::times::Moment;
+
+    use super::*;
+    use crate::stages::write_sync_mail::tests::state;
+
+    #[test]
+    fn object_is_named_by_the_end_of_its_interval_and_an_hour_by_its_begin() {
+        let state = state();
+        let interval_end = Moment::from_millis(1_793_500_200_000);
+        let (from, until) = (bucket_syncs::Offsets::new(), bucket_syncs::Offsets::new());
+        let plan = Plan { number: 42, interval_end, from, until, is_behind: false };
+        let folder = format!("acme/{}", state.id);
+        let expected = format!("{folder}/live/date=2026-11-01/hour=02/20261101T023000Z-000000042.ndjson.gz");
+        assert_eq!(live_key(&state, &plan), expected);
+        let hour = Moment::from_millis(1_793_491_200_000);
+        let expected = format!("{folder}/backfill/date=2026-11-01/hour=00/20261101T000000Z.ndjson.gz");
+        assert_eq!(backfill_key(&state, hour), expected);
+    }
+}

@@ -48,3 +48,48 @@ fn message_id(state: &SyncState, word: &str, since: Moment, receiver: &str) -> S
     let safe: String = receiver.chars().map(|char| if char.is_ascii_alphanumeric() { char } else { '.' }).collect();
     format!("<{}.{word}.{}.{safe}@syncs.flowledger>", state.id, since.as_millis())
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use bucket_syncs::created;
+    use schemas::bucket_sync_event::{BucketSyncEvent, BucketSyncEventType, BucketSyncSettings};
+    use schemas::report_request::{Compression, ReportFormat};
+
+    use super::*;
+
+    pub(crate) fn state() -> SyncState {
+        let settings = BucketSyncSettings {
+            name: "To our <lake>".to_owned(),
+            destination: "lake".to_owned(),
+            format: ReportFormat::Ndjson,
+            compression: Compression::Gzip,
+            denied: false,
+            interval_seconds: 300,
+            receivers: Vec::new(),
+        };
+        let made =
+            created("acme".parse().unwrap(), settings, Vec::new(), "admin", Moment::from_millis(1_793_491_200_000));
+        let id = "0193a0b0-0000-7000-8000-000000000001".parse().unwrap();
+        SyncState::begun_by(&BucketSyncEvent { sync_id: id, ..made }).unwrap()
+    }
+
+    #[test]
+    fn mail_says_that_it_fails_and_then_that_it_is_well() {
+        let state = state();
+        assert_eq!(write_sync_mail(&state, "jane@acme.example"), None);
+        let at = Moment::from_millis(1_793_500_000_000);
+        let failed = state.event(BucketSyncEventType::Failed, at);
+        let state = state.with(&BucketSyncEvent { reason: Some("the bucket is away".to_owned()), ..failed });
+        let failing = write_sync_mail(&state, "jane@acme.example").unwrap();
+        let told = state.notified(at);
+        let state = state.with(&told);
+        let looked = BucketSyncEvent {
+            number: Some(1),
+            interval_end: Some(at),
+            ..state.event(BucketSyncEventType::Looked, Moment::from_millis(1_793_500_300_000))
+        };
+        let well = write_sync_mail(&state.with(&looked), "jane@acme.example").unwrap();
+        let shown = [failing, well].map(|it| format!("{}\n{}\n\n{}\n{}", it.message_id, it.subject, it.text, it.html));
+        insta::assert_snapshot!(shown.join("\n----\n"));
+    }
+}
