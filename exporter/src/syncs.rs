@@ -174,17 +174,17 @@ impl Syncs {
         ]);
         self.step.metrics.lag_seconds.set(held().filter_map(|it| it.lag_seconds(now)).max().unwrap_or(0));
         let begun = Instant::now();
+        self.busy.retain(|_, busy| match busy {
+            Busy::Running => true,
+            Busy::Round(until) | Busy::Until(until) => *until > begun,
+        });
         for state in held() {
             for work in Work::ALL {
                 if self.running.len() >= STEPS_MAX {
                     return;
                 }
                 let key = (state.id, work);
-                let is_busy = self.busy.get(&key).is_some_and(|busy| match busy {
-                    Busy::Running => true,
-                    Busy::Round(until) | Busy::Until(until) => *until > begun,
-                });
-                if !is_busy && work.is_due(state, now, self.step.life.config.sync_mail_after) {
+                if !self.busy.contains_key(&key) && work.is_due(state, now, self.step.life.config.sync_mail_after) {
                     self.busy.insert(key, Busy::Running);
                     let (step, state) = (Arc::clone(&self.step), state.clone());
                     self.running.spawn(async move {
