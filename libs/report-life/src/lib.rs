@@ -15,7 +15,7 @@ mod state;
 mod wish;
 
 pub use barrier::barrier;
-pub use book::{SharedBook, follow};
+pub use book::{ReportEnd, SharedBook, follow};
 pub use filter::{report_filter, traffic_filter};
 pub use follow::{FollowError, follow_topic};
 pub use journal::{Journal, JournalError};
@@ -23,5 +23,5 @@ pub use limits::{Limits, OverLimit, Spent, Usage};
 pub use manifest::{Manifest, ManifestFile, ManifestRange, manifest_key};
 pub use pace::Pace;
 pub use plan::{Plan, SliceDone};
-pub use state::{Phase, ReportState};
+pub use state::{End, Phase, ReportState};
 pub use wish::{Actor, NotNow};
