@@ -202,8 +202,9 @@ mod tests {
     #[test]
     fn every_end_that_a_report_came_to_is_known_once() {
         let (book, id, acme) = (SharedBook::default(), ReportId::generate(), "acme".parse::<Tenant>().unwrap());
-        let event =
-            |event_type, seconds| ReportEvent::new(id, acme.clone(), event_type, Moment::from_millis(seconds * 1_000));
+        let event = |event_type, seconds: i64| {
+            ReportEvent::new(id, acme.clone(), event_type, Moment::from_millis(seconds * 1_000))
+        };
         // Two exporters say each.
         for event_type in [ReportEventType::Completed, ReportEventType::Expired] {
             let seconds = if event_type == ReportEventType::Completed { 7 } else { 9 };
