@@ -139,7 +139,6 @@ mod tests {
             "ftp://acme.example",
             "file:///etc/passwd",
             "https://",
-            "https:///hook",
             "https://user:password@acme.example",
             "https://user@acme.example",
             "https://acme.example/#part",
