@@ -189,7 +189,7 @@ async fn end_of_a_report_is_told_once_and_signed() {
     );
     assert_eq!((tries(&own, "delivered"), standing(&own, "active"), own.0.teller.metrics.lag_seconds.get()), (1, 1, 0));
     // The next exporter knows it.
-    let mut next = exporter_with(&world, &[webhook.clone()]).await;
+    let mut next = exporter_with(&world, std::slice::from_ref(&webhook)).await;
     look_at(&mut next, 3_001).await;
     assert_eq!(world.sent_to(&webhook), 1);
 }
