@@ -18,6 +18,7 @@ use schemas::topics::{CONNECTION_EVENTS, REPORT_REQUESTS_DEAD_LETTER, REPORT_SLI
 
 use crate::mail::{MailError, Mailer};
 use crate::slice_queue::SliceQueue;
+use crate::stages::name_file::slices_are_files;
 use crate::stages::write_mail::MailText;
 
 /// The group whose committed offsets say what is stored.
@@ -54,7 +55,7 @@ pub(crate) trait Outside: Send + Sync + 'static {
     /// The slice with what is there now, where copies of it were deleted after it was planned.
     fn recount(&self, query: &ReportQuery, slice: &Slice) -> impl Future<Output = Result<Slice, QueryError>> + Send;
     fn begin_file(&self, key: &str) -> impl Future<Output = Result<Self::File, StoreError>> + Send;
-    /// Begins a file that is made slice by slice; gives the name of the upload.
+    /// Begins a file that slices are joined to; gives the name of the upload.
     fn begin_slices(&self, key: &str) -> impl Future<Output = Result<String, StoreError>> + Send;
     /// Puts slices to all exporters.
     fn put_slices(&self, slices: &[ReportSlice]) -> impl Future<Output = Result<(), JournalError>> + Send;
@@ -211,6 +212,9 @@ impl Outside for Parts {
     }
 
     async fn begin_slice(&self, slice: &ReportSlice) -> Result<SliceUpload, StoreError> {
+        if slices_are_files(&slice.request) {
+            return self.store.begin_file_slice(&slice.object_key, slice.slice).await;
+        }
         let numbers = PartNumbers { first: slice.first_part, last: slice.last_part };
         self.store.begin_slice(&slice.object_key, &slice.upload_id, slice.slice, numbers).await
     }

@@ -28,6 +28,7 @@ use crate::config::Config;
 use crate::life::Life;
 use crate::mail::MailError;
 use crate::metrics::ExporterMetrics;
+use crate::stages::name_file::slices_are_files;
 use crate::stages::write_mail::MailText;
 
 /// Stretches of every report, of two rows each; of one hour, so that each is a statement.
@@ -156,6 +157,8 @@ impl FileBeingWritten for FakeFile {
 pub(crate) struct FakeSlice {
     world: Arc<World>,
     key: String,
+    /// Where it is a file of its own: the upload that is its own.
+    upload: Option<(String, String)>,
     bytes: Vec<u8>,
 }
 
@@ -175,10 +178,14 @@ impl FileBeingWritten for FakeSlice {
     async fn finish(self) -> Result<StoredSlice, StoreError> {
         let staged_bytes = i64::try_from(self.bytes.len()).unwrap();
         self.world.files.lock().unwrap().insert(self.key.clone(), self.bytes);
-        Ok(StoredSlice { staged_key: Some(self.key), staged_bytes, parts: Vec::new() })
+        let file_upload_id = self.upload.map(|(_, id)| id);
+        Ok(StoredSlice { staged_key: Some(self.key), staged_bytes, parts: Vec::new(), file_upload_id })
     }
 
     async fn abort(self) -> Result<(), StoreError> {
+        if let Some(upload) = self.upload {
+            self.world.uploads.lock().unwrap().remove(&upload);
+        }
         Ok(())
     }
 }
@@ -312,8 +319,11 @@ impl Outside for Fake {
     async fn begin_slice(&self, slice: &ReportSlice) -> Result<FakeSlice, StoreError> {
         self.0.fault("begin slice", &self.0.begin_faults)?;
         let (folder, _) = slice.object_key.rsplit_once('/').unwrap();
-        let key = format!("{folder}/slices/{}-{}", slice.slice, self.0.calls("begin slice"));
-        Ok(FakeSlice { world: Arc::clone(&self.0), key, bytes: Vec::new() })
+        let call = self.0.calls("begin slice");
+        let key = format!("{folder}/slices/{}-{call}", slice.slice);
+        let upload = slices_are_files(&slice.request).then(|| (slice.object_key.clone(), format!("own-{call}")));
+        self.0.uploads.lock().unwrap().extend(upload.clone());
+        Ok(FakeSlice { world: Arc::clone(&self.0), key, upload, bytes: Vec::new() })
     }
 
     async fn join(&self, key: &str, upload_id: &str, slices: &[StoredSlice]) -> Result<u64, StoreError> {

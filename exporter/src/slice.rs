@@ -184,6 +184,7 @@ fn done(item: &ReportSlice, written: Written, stored: StoredSlice) -> ReportEven
         staged_bytes: Some(stored.staged_bytes),
         staged_key: stored.staged_key,
         parts: Some(stored.parts),
+        file_upload_id: stored.file_upload_id,
         ..told(item, written, ReportEventType::SliceDone)
     }
 }

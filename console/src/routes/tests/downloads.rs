@@ -2,6 +2,7 @@
 
 use axum::body::Body;
 use axum::http::Method;
+use schemas::ids::ReportId;
 use schemas::report_event::{ReportEvent, ReportEventType};
 use schemas::times::Moment;
 
@@ -97,6 +98,47 @@ async fn manifest_is_shown_to_its_own_and_is_no_download() {
     assert_eq!((answer.status, answer.code().as_str()), (409, "not_completed"));
     assert!(!console.world.was_touched());
     assert_eq!(console.count("downloads_total"), 0);
+}
+
+#[tokio::test]
+async fn of_several_files_one_is_given_out_by_its_number() {
+    let console = Console::new();
+    let cookie = console.sign_in("acme").await;
+    for (number, content) in ["first", "second"].into_iter().enumerate() {
+        let key = format!("acme/x/part-0000{number}.parquet");
+        console.store.put(&key, content.into()).await.unwrap();
+    }
+    let report = console.apply(ReportEvent {
+        object_key: Some("acme/x.parquet".to_owned()),
+        file_name: Some("x.parquet".to_owned()),
+        files: Some(2),
+        ..ReportEvent::new(ReportId::generate(), "acme".parse().unwrap(), ReportEventType::Completed, Moment::FIRST)
+    });
+    let path = format!("/api/v1/reports/{report}/download");
+    for (number, content) in ["first", "second"].into_iter().enumerate() {
+        let answer = console.get(&format!("{path}?file={number}"), &cookie).await;
+        assert_eq!((answer.status, answer.text()), (200, content));
+        assert_eq!(answer.header("content-type"), "application/vnd.apache.parquet");
+        let saved = format!("attachment; filename=\"x-part-0000{number}.parquet\"");
+        assert_eq!(answer.header("content-disposition"), saved);
+    }
+    let noted = console.world.events.lock().unwrap().len();
+    assert_eq!(noted, 2);
+    for (question, status, code) in [
+        ("", 400, "bad_field"),
+        ("?file=2", 404, "not_found"),
+        ("?file=-1", 404, "not_found"),
+        ("?file=one", 400, "unreadable"),
+    ] {
+        let answer = console.get(&format!("{path}{question}"), &cookie).await;
+        assert_eq!((answer.status, answer.code().as_str()), (status, code), "{question}");
+    }
+    // One file may be asked for by its number too.
+    let one = console.completed("acme", "acme.csv", Some(CONTENT)).await;
+    for (question, status) in [("?file=0", 200), ("?file=1", 404)] {
+        assert_eq!(console.get(&format!("/api/v1/reports/{one}/download{question}"), &cookie).await.status, status);
+    }
+    assert_eq!(console.count("downloads_total"), 3);
 }
 
 #[tokio::test]
