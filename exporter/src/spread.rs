@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use clickhouse_io::report::Slice;
 use report_life::{JournalError, Plan, ReportState, file_key};
-use report_store::PartNumbers;
+use report_store::{PartNumbers, StoreError};
 use report_writer::ENCODER_VERSION;
 use schemas::ids::ReportId;
 use schemas::report_event::{ReportEvent, ReportEventType};
@@ -36,14 +36,7 @@ impl<O: Outside> Life<O> {
             return Ok(Err(FileError::TakenOver));
         }
         let key = object_key(request, state.attempt);
-        let beginning = writer.cancelled.run_until_cancelled(async {
-            if slices_are_files(request) {
-                // Whoever makes a slice begins its upload: this only names the plan.
-                return Ok(ReportId::generate().to_string());
-            }
-            self.outside.begin_slices(&key).await
-        });
-        let upload_id = match beginning.await {
+        let upload_id = match writer.cancelled.run_until_cancelled(self.begin_plan(request, &key)).await {
             None => return Ok(Err(FileError::Cancelled)),
             Some(Err(error)) => return Ok(Err(error.into())),
             Some(Ok(upload_id)) => upload_id,
@@ -65,6 +58,14 @@ impl<O: Outside> Life<O> {
             planned?;
         }
         Ok(self.gather(writer, request, state, &upload_id).await)
+    }
+
+    /// Gives the plan its name: the upload that slices become parts of. Where each is a file whoever makes it begins one, and any new id will do.
+    async fn begin_plan(&self, request: &ReportRequest, key: &str) -> Result<String, StoreError> {
+        if slices_are_files(request) {
+            return Ok(ReportId::generate().to_string());
+        }
+        self.outside.begin_slices(key).await
     }
 
     /// Takes over what was planned by an exporter that is gone.

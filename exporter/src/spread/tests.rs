@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use clickhouse_io::QueryError;
 use report_life::{Journal, Manifest, Phase, manifest_key};
-use report_store::StoreError;
 use schemas::report_request::{Compression, ReportFormat};
 use schemas::times::Moment;
 use tokio::time::Instant;
