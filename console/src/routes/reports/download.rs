@@ -21,6 +21,7 @@ use crate::session::SignedIn;
 
 /// Which file, where a report has several.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct FileNumber {
     /// From 0, in the order of the rows; may be left out where there is one.
     file: Option<i64>,
