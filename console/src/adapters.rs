@@ -15,7 +15,10 @@ use schemas::report_event::ReportEvent;
 use schemas::report_request::{BarrierOffset, ReportRequest};
 use schemas::report_schedule::ReportSchedule;
 use schemas::times::Moment;
+use schemas::webhook::Webhook;
+use schemas::webhook_delivery::WebhookDelivery;
 use traffic_query::{InsightQuery, SeriesQuery, TopQuery, TrafficFilter};
+use webhooks::WebhookJournal;
 
 /// What comes later.
 pub(crate) type Later<'a, T, E> = BoxFuture<'a, Result<T, E>>;
@@ -30,6 +33,10 @@ pub(crate) trait Outside: Send + Sync + 'static {
     fn append<'a>(&'a self, event: &'a ReportEvent) -> Later<'a, (), JournalError>;
     /// Keeps a schedule as it is now.
     fn keep<'a>(&'a self, schedule: &'a ReportSchedule) -> Later<'a, (), JournalError>;
+    /// Keeps a webhook as it is now.
+    fn keep_webhook<'a>(&'a self, webhook: &'a Webhook) -> Later<'a, (), JournalError>;
+    /// Asks for something to be told again.
+    fn redeliver<'a>(&'a self, delivery: &'a WebhookDelivery) -> Later<'a, (), JournalError>;
     /// Puts what an account does on the audit log.
     fn note(&self, act: Act) -> Later<'_, (), TrailError>;
     fn search<'a>(
@@ -59,6 +66,7 @@ pub(crate) struct Parts {
     pub(crate) clickhouse: ClickHouse,
     pub(crate) journal: Journal,
     pub(crate) schedules: ScheduleJournal,
+    pub(crate) webhooks: WebhookJournal,
     pub(crate) trail: Trail,
 }
 
@@ -81,6 +89,14 @@ impl Outside for Parts {
 
     fn keep<'a>(&'a self, schedule: &'a ReportSchedule) -> Later<'a, (), JournalError> {
         self.schedules.keep(schedule).boxed()
+    }
+
+    fn keep_webhook<'a>(&'a self, webhook: &'a Webhook) -> Later<'a, (), JournalError> {
+        self.webhooks.keep(webhook).boxed()
+    }
+
+    fn redeliver<'a>(&'a self, delivery: &'a WebhookDelivery) -> Later<'a, (), JournalError> {
+        self.webhooks.append(delivery).boxed()
     }
 
     fn note(&self, act: Act) -> Later<'_, (), TrailError> {

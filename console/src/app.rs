@@ -8,6 +8,7 @@ use report_schedules::{Owners, SharedSchedules};
 use report_store::ReportStore;
 use service_kit::CancellationToken;
 use service_kit::context::ServiceContext;
+use webhooks::SharedWebhooks;
 
 use crate::adapters::Outside;
 use crate::config::Config;
@@ -25,6 +26,7 @@ pub(crate) struct App {
     pub(crate) networks: Arc<Networks>,
     pub(crate) book: SharedBook,
     pub(crate) schedules: SharedSchedules,
+    pub(crate) webhooks: SharedWebhooks,
     pub(crate) owners: Arc<Owners>,
     pub(crate) audit: AuditBook,
     pub(crate) sessions: Arc<Sessions>,
@@ -39,7 +41,7 @@ impl App {
         outside: Arc<dyn Outside>,
         store: ReportStore,
         networks: Networks,
-        (book, schedules, audit): (SharedBook, SharedSchedules, AuditBook),
+        (book, schedules, webhooks, audit): (SharedBook, SharedSchedules, SharedWebhooks, AuditBook),
         context: &ServiceContext,
     ) -> Self {
         let sessions = Sessions::new(config.accounts.clone(), config.session_max, Arc::clone(&context.clock));
@@ -51,6 +53,7 @@ impl App {
             networks: Arc::new(networks),
             book,
             schedules,
+            webhooks,
             audit,
             sessions: Arc::new(sessions),
             streams: Streams::default(),

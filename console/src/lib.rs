@@ -34,6 +34,7 @@ use schemas::audit_event::AuditDoor;
 use service_kit::context::ServiceContext;
 use service_kit::tasks::TaskGroup;
 use tokio::net::TcpListener;
+use webhooks::{SharedWebhooks, WebhookJournal, follow_deliveries, follow_webhooks};
 
 pub use config::{Account, Config};
 pub use error::Error;
@@ -43,6 +44,7 @@ pub use routes::reports::shown::report_json;
 pub use routes::schedules::shown::{runs_json, schedule_json};
 pub use routes::traffic::insights::findings_json;
 pub use routes::traffic::{connection_json, open_json};
+pub use routes::webhooks::shown::{deliveries_json, webhook_json};
 pub use session::{HashError, hash_password};
 
 use crate::adapters::Parts;
@@ -85,8 +87,10 @@ pub async fn serve(
     let registry = Registry::new(&registry)?;
     let producer = Producer::new(&kafka, "flowledger-console")?;
     let Some(journal) = Journal::open(producer.clone(), &registry, &context.stop).await else { return Ok(()) };
-    let Some(kept) = ScheduleJournal::open(producer, &registry, &context.stop).await else { return Ok(()) };
+    let Some(kept) = ScheduleJournal::open(producer.clone(), &registry, &context.stop).await else { return Ok(()) };
+    let Some(hooks) = WebhookJournal::open(producer, &registry, &context.stop).await else { return Ok(()) };
     let (book, schedules, audit) = (SharedBook::default(), SharedSchedules::default(), AuditBook::default());
+    let webhooks = SharedWebhooks::default();
     let opened = Trail::open(kafka.clone(), &registry, audit.clone(), AuditDoor::Console, &context.stop).await;
     let Some(trail) = opened.transpose()? else { return Ok(()) };
     let parts = Parts {
@@ -94,9 +98,10 @@ pub async fn serve(
         clickhouse: ClickHouse::new(&clickhouse),
         journal: journal?,
         schedules: kept?,
+        webhooks: hooks?,
         trail: trail.clone(),
     };
-    let books = (book.clone(), schedules.clone(), audit.clone());
+    let books = (book.clone(), schedules.clone(), webhooks.clone(), audit.clone());
     let app = App::new(config, Arc::new(parts), ReportStore::open(&store)?, networks, books, &context);
     let mut tasks = TaskGroup::new(context.stop.clone());
     let (metrics, stop) = (app.metrics.clone(), context.stop.clone());
@@ -105,8 +110,14 @@ pub async fn serve(
     let ((of_audit, audit_registry), (of_schedules, schedules_registry)) = (of(), of());
     tasks.spawn("audit log", audit_log::follow(of_audit, audit_registry, audit.clone(), checked, stop.clone()));
     tasks.spawn("schedules", follow_schedules(of_schedules, schedules_registry, schedules.clone(), stop.clone()));
+    let ((kafka_of_webhooks, registry_of_webhooks), (kafka_of_deliveries, registry_of_deliveries)) = (of(), of());
+    let following = follow_webhooks(kafka_of_webhooks, registry_of_webhooks, webhooks.clone(), stop.clone());
+    tasks.spawn("webhooks", following);
+    let following = follow_deliveries(kafka_of_deliveries, registry_of_deliveries, webhooks.clone(), stop.clone());
+    tasks.spawn("deliveries of webhooks", following);
     tasks.spawn("report events", follow(kafka, registry, book.clone(), stop.clone()));
-    let caught_up = async { tokio::join!(book.caught_up(), schedules.caught_up(), audit.caught_up()) };
+    let caught_up =
+        async { tokio::join!(book.caught_up(), schedules.caught_up(), webhooks.caught_up(), audit.caught_up()) };
     if stop.run_until_cancelled(caught_up).await.is_none() {
         return Ok(());
     }

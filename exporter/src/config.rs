@@ -9,6 +9,7 @@ use report_schedules::Owners;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use service_kit::config::{RangeError, Validate, in_range, redacted, seconds, seconds_in_range};
+use webhooks::WebhooksConfig;
 
 /// How reports are made and mailed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -45,6 +46,9 @@ pub struct Config {
     /// Who may own schedules: the accounts of the console.
     #[serde(skip)]
     pub owners: Owners,
+    /// Webhooks: a section of their own, which the console has too.
+    #[serde(skip)]
+    pub webhooks: WebhooksConfig,
 }
 
 /// Section `exporter.mail`.
@@ -98,6 +102,7 @@ impl Default for Config {
             mail: MailConfig::default(),
             limits: Limits::default(),
             owners: Owners::default(),
+            webhooks: WebhooksConfig::default(),
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::audit::AuditCommand;
 use crate::dead_letter::DeadLetterCommand;
 use crate::report::ReportCommand;
 use crate::traffic::TrafficCommand;
+use crate::webhook::WebhookCommand;
 
 /// Event-sourced analytics of zero-trust network traffic: from Connectors' log lines through Kafka and ClickHouse to reports.
 #[derive(Debug, Parser)]
@@ -48,6 +49,9 @@ pub(crate) enum Command {
     /// Ask for a tenant's reports, follow, cancel and download them.
     #[command(subcommand)]
     Report(Box<ReportCommand>),
+    /// Say where a tenant wants to be told what becomes of its reports, and see what it was told.
+    #[command(subcommand)]
+    Webhook(Box<WebhookCommand>),
     /// List what accounts did, and check that nothing of it was changed.
     #[command(subcommand)]
     Audit(AuditCommand),

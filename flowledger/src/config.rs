@@ -22,6 +22,8 @@ pub(crate) struct Config {
     pub(crate) store: report_store::StoreConfig,
     /// Limits of a tenant's reports.
     pub(crate) limits: report_life::Limits,
+    /// Webhooks.
+    pub(crate) webhooks: webhooks::WebhooksConfig,
     /// Connector.
     pub(crate) connector: connector::Config,
     /// Ingest.
@@ -71,6 +73,7 @@ impl Validate for Config {
         self.registry.validate().map_err(|error| error.at("registry"))?;
         self.clickhouse.validate().map_err(|error| error.at("clickhouse"))?;
         self.store.validate().map_err(|error| error.at("store"))?;
-        self.limits.validate().map_err(|error| error.at("limits"))
+        self.limits.validate().map_err(|error| error.at("limits"))?;
+        self.webhooks.validate().map_err(|error| error.at("webhooks"))
     }
 }

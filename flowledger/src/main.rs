@@ -13,6 +13,7 @@ mod report;
 mod services;
 mod stop;
 mod traffic;
+mod webhook;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -54,6 +55,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Aggregate(command) => aggregate::run(command).await,
         Command::Traffic(command) => traffic::run(*command).await,
         Command::Report(command) => report::run(*command).await,
+        Command::Webhook(command) => webhook::run(*command).await,
         Command::Audit(command) => audit::run(command).await,
         Command::Clickhouse(options) => services::run_engine(options).await,
         Command::PasswordHash => services::print_password_hash(),

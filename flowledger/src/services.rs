@@ -96,10 +96,12 @@ pub(crate) async fn run(service: Service, options: CommonOptions) -> anyhow::Res
         Service::Exporter => {
             config.exporter.limits = config.limits;
             config.exporter.owners = config.console.owners();
+            config.exporter.webhooks = config.webhooks;
             tasks.spawn("exporter", exporter::run(config.exporter, kafka, registry, clickhouse, store, context));
         }
         Service::Console => {
             config.console.limits = config.limits;
+            config.console.webhooks = config.webhooks;
             tasks.spawn("console", console::run(config.console, kafka, registry, clickhouse, store, context));
         }
     }

@@ -44,11 +44,25 @@ pub enum AuditAction {
     ScheduleResumed,
     /// A schedule was deleted.
     ScheduleDeleted,
+    /// A webhook was made.
+    WebhookCreated,
+    /// A webhook was changed.
+    WebhookChanged,
+    /// A webhook was paused.
+    WebhookPaused,
+    /// A webhook goes on.
+    WebhookResumed,
+    /// A webhook was deleted.
+    WebhookDeleted,
+    /// A webhook has another secret.
+    WebhookSecretRotated,
+    /// A webhook is to be told something again.
+    WebhookRedelivered,
 }
 
 impl AuditAction {
     /// What accounts do, beside what a writer notes about chains.
-    pub const OF_ACCOUNTS: [Self; 12] = [
+    pub const OF_ACCOUNTS: [Self; 19] = [
         Self::SignedIn,
         Self::SignInRefused,
         Self::SignedOut,
@@ -61,6 +75,13 @@ impl AuditAction {
         Self::SchedulePaused,
         Self::ScheduleResumed,
         Self::ScheduleDeleted,
+        Self::WebhookCreated,
+        Self::WebhookChanged,
+        Self::WebhookPaused,
+        Self::WebhookResumed,
+        Self::WebhookDeleted,
+        Self::WebhookSecretRotated,
+        Self::WebhookRedelivered,
     ];
 
     /// True for one of them.
@@ -258,7 +279,7 @@ pub struct AuditEvent {
     pub door: AuditDoor,
     /// What was done.
     pub action: AuditAction,
-    /// What it was done to: the id of a report or a schedule.
+    /// What it was done to: the id of a report, a schedule or a webhook.
     pub subject: Option<String>,
     /// What was answered.
     pub outcome: AuditOutcome,

@@ -61,6 +61,20 @@ pub const REPORT_SCHEDULE: Subject = Subject {
     schema: include_str!("../avsc/report-schedule.avsc"),
     published: &[include_str!("../avsc/published/report-schedule.1.avsc")],
 };
+/// Values of `webhooks`.
+pub const WEBHOOK: Subject = Subject {
+    name: "webhooks-value",
+    topic: topics::WEBHOOKS,
+    schema: include_str!("../avsc/webhook.avsc"),
+    published: &[include_str!("../avsc/published/webhook.1.avsc")],
+};
+/// Values of `webhook-deliveries`.
+pub const WEBHOOK_DELIVERY: Subject = Subject {
+    name: "webhook-deliveries-value",
+    topic: topics::WEBHOOK_DELIVERIES,
+    schema: include_str!("../avsc/webhook-delivery.avsc"),
+    published: &[include_str!("../avsc/published/webhook-delivery.1.avsc")],
+};
 /// Values of `connector-positions`.
 pub const CONNECTOR_POSITION: Subject = Subject {
     name: "connector-positions-value",
@@ -73,9 +87,21 @@ pub const AUDIT_EVENT: Subject = Subject {
     name: "audit-events-value",
     topic: topics::AUDIT_EVENTS,
     schema: include_str!("../avsc/audit-event.avsc"),
-    published: &[include_str!("../avsc/published/audit-event.1.avsc")],
+    published: &[
+        include_str!("../avsc/published/audit-event.1.avsc"),
+        include_str!("../avsc/published/audit-event.2.avsc"),
+    ],
 };
 
 /// All of them.
-pub const ALL: &[Subject] =
-    &[CONNECTION_EVENT, REPORT_REQUEST, REPORT_EVENT, REPORT_SLICE, REPORT_SCHEDULE, CONNECTOR_POSITION, AUDIT_EVENT];
+pub const ALL: &[Subject] = &[
+    CONNECTION_EVENT,
+    REPORT_REQUEST,
+    REPORT_EVENT,
+    REPORT_SLICE,
+    REPORT_SCHEDULE,
+    WEBHOOK,
+    WEBHOOK_DELIVERY,
+    CONNECTOR_POSITION,
+    AUDIT_EVENT,
+];

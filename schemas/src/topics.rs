@@ -12,6 +12,7 @@ pub struct Topic {
 }
 
 const WEEK: &[(&str, &str)] = &[("cleanup.policy", "delete"), ("retention.ms", "604800000")];
+const MONTH: &[(&str, &str)] = &[("cleanup.policy", "delete"), ("retention.ms", "2592000000")];
 const FOR_GOOD: &[(&str, &str)] = &[("cleanup.policy", "delete"), ("retention.ms", "-1"), ("retention.bytes", "-1")];
 /// One record a key, for good. Small segments, so that a start reads little.
 const COMPACTED: &[(&str, &str)] =
@@ -36,6 +37,10 @@ pub const REPORT_REQUESTS_DEAD_LETTER: Topic =
     Topic { name: "report-requests-dead-letter", partitions: 1, settings: WEEK };
 /// Reports that tenants keep, and when they are made. Key: schedule id. Value: `report-schedule`.
 pub const REPORT_SCHEDULES: Topic = Topic { name: "report-schedules", partitions: 4, settings: COMPACTED };
+/// Where tenants want to be told what becomes of their reports. Key: webhook id. Value: `webhook`.
+pub const WEBHOOKS: Topic = Topic { name: "webhooks", partitions: 4, settings: COMPACTED };
+/// What became of what webhooks are told. Key: webhook id. Value: `webhook-delivery`. Kept for a week at least: what is on it is not sent again.
+pub const WEBHOOK_DELIVERIES: Topic = Topic { name: "webhook-deliveries", partitions: 4, settings: MONTH };
 /// How far connectors that deliver exactly once have read. Key: the connector's instance and the file. Value: `connector-position`.
 pub const CONNECTOR_POSITIONS: Topic = Topic { name: "connector-positions", partitions: 1, settings: COMPACTED };
 /// What accounts did, in chains of hashes. One partition, never more: its order is part of what is checked. Key: chain. Value: `audit-event`.
@@ -51,6 +56,8 @@ pub const ALL: &[Topic] = &[
     REPORT_SLICES,
     REPORT_REQUESTS_DEAD_LETTER,
     REPORT_SCHEDULES,
+    WEBHOOKS,
+    WEBHOOK_DELIVERIES,
     CONNECTOR_POSITIONS,
     AUDIT_EVENTS,
 ];

@@ -7,6 +7,7 @@ pub(crate) mod schedules;
 pub(crate) mod session;
 pub(crate) mod traffic;
 mod web;
+pub(crate) mod webhooks;
 
 use std::time::Duration;
 
@@ -47,6 +48,13 @@ pub(crate) fn router(app: App) -> Router {
         .route("/report-schedules/{id}/pause", post(schedules::pause))
         .route("/report-schedules/{id}/resume", post(schedules::resume))
         .route("/report-schedules/{id}/run", post(schedules::run))
+        .route("/webhooks", post(webhooks::make).get(webhooks::list))
+        .route("/webhooks/{id}", get(webhooks::get).put(webhooks::change).delete(webhooks::delete))
+        .route("/webhooks/{id}/pause", post(webhooks::pause))
+        .route("/webhooks/{id}/resume", post(webhooks::resume))
+        .route("/webhooks/{id}/rotate", post(webhooks::rotate))
+        .route("/webhooks/{id}/deliveries", get(webhooks::deliveries))
+        .route("/webhooks/{id}/deliveries/{delivery}/redeliver", post(webhooks::redeliver))
         .route("/audit", get(audit::list))
         .route("/remote-networks", get(names::remote_networks))
         .route("/users", get(names::users))

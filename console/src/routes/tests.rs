@@ -11,6 +11,7 @@ mod refusals;
 mod schedules;
 mod sessions;
 mod tenants;
+mod webhooks;
 mod wishes;
 mod world;
 

@@ -3,3 +3,4 @@
 pub(crate) mod check_request;
 pub(crate) mod name_file;
 pub(crate) mod write_mail;
+pub(crate) mod write_webhook_mail;

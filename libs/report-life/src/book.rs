@@ -14,10 +14,21 @@ use tokio::sync::{broadcast, watch};
 
 use crate::follow::{FollowError, follow_topic};
 use crate::limits::Usage;
-use crate::state::ReportState;
+use crate::state::{End, ReportState};
 
 /// Changes that wait for a listener; one that is slower misses some and reads the book again.
 const CHANGES_WAITING: usize = 256;
+
+/// An end of a report, and whose it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReportEnd {
+    /// The report.
+    pub report: ReportId,
+    /// Its tenant.
+    pub tenant: Tenant,
+    /// What it came to.
+    pub end: End,
+}
 
 /// The book; cheap to clone. A tenant sees its own reports only: another's is as if it were not there.
 #[derive(Clone)]
@@ -93,6 +104,15 @@ impl SharedBook {
     pub fn due(&self, now: Moment) -> Vec<ReportState> {
         let reports = self.reports.read().unwrap_or_else(PoisonError::into_inner);
         reports.values().filter(|state| state.is_due(now)).cloned().collect()
+    }
+
+    /// What reports of all tenants came to from then on, in no order of time.
+    #[must_use]
+    pub fn ends_since(&self, since: Moment) -> Vec<ReportEnd> {
+        let reports = self.reports.read().unwrap_or_else(PoisonError::into_inner);
+        let ends = reports.values().flat_map(|state| state.ends.iter().map(move |end| (state, *end)));
+        let recent = ends.filter(|(_, end)| end.at >= since);
+        recent.map(|(state, end)| ReportEnd { report: state.id, tenant: state.tenant.clone(), end }).collect()
     }
 
     /// Tells of every change from now on.
@@ -177,6 +197,26 @@ mod tests {
         assert_eq!(book.list(&acme, 9).iter().map(|state| state.id).collect::<Vec<_>>(), [first]);
         assert!(book.get(&acme, second).is_none());
         assert!(book.get(&globex, second).is_some());
+    }
+
+    #[test]
+    fn every_end_that_a_report_came_to_is_known_once() {
+        let (book, id, acme) = (SharedBook::default(), ReportId::generate(), "acme".parse::<Tenant>().unwrap());
+        let event = |event_type, seconds: i64| {
+            ReportEvent::new(id, acme.clone(), event_type, Moment::from_millis(seconds * 1_000))
+        };
+        // Two exporters say each.
+        for event_type in [ReportEventType::Completed, ReportEventType::Expired] {
+            let seconds = if event_type == ReportEventType::Completed { 7 } else { 9 };
+            book.apply(&event(event_type, seconds));
+            book.apply(&event(event_type, seconds + 1));
+        }
+        let ends = |since: i64| {
+            let ends = book.ends_since(Moment::from_millis(since * 1_000));
+            ends.into_iter().map(|it| (it.end.phase.name(), it.end.at.as_millis())).collect::<Vec<_>>()
+        };
+        assert_eq!(ends(0), [("completed", 7_000), ("expired", 9_000)]);
+        assert_eq!(ends(8), [("expired", 9_000)]);
     }
 
     #[test]

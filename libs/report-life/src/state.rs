@@ -66,6 +66,17 @@ impl Phase {
     }
 }
 
+/// An end that a report came to; it may have come to others before and since.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct End {
+    /// Which.
+    pub phase: Phase,
+    /// Of which attempt.
+    pub attempt: i32,
+    /// When.
+    pub at: Moment,
+}
+
 /// What is known of a report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReportState {
@@ -117,6 +128,8 @@ pub struct ReportState {
     pub expires_at: Option<Moment>,
     /// What it took before it was asked for again.
     pub spent: Spent,
+    /// All ends that it came to, oldest first.
+    pub ends: Vec<End>,
 }
 
 impl ReportState {
@@ -148,6 +161,7 @@ impl ReportState {
             ended_at: None,
             expires_at: None,
             spent: Spent::default(),
+            ends: Vec::new(),
         };
         state.apply(event);
         state
@@ -205,6 +219,7 @@ impl ReportState {
             ReportEventType::Expired => {
                 if self.phase == Phase::Completed {
                     self.phase = Phase::Expired;
+                    self.ends.push(End { phase: self.phase, attempt: self.attempt, at: event.at });
                     (self.object_key, self.files, self.expires_at) = (None, 0, None);
                 }
             }
@@ -263,6 +278,7 @@ impl ReportState {
         (self.phase, self.cancel_requested, self.plan) = (phase, false, None);
         self.count(event);
         self.ended_at = Some(event.at);
+        self.ends.push(End { phase, attempt: self.attempt, at: event.at });
         self.reason.clone_from(&event.reason);
         if phase == Phase::Completed {
             self.object_key.clone_from(&event.object_key);

@@ -19,3 +19,4 @@ mod report_life;
 mod schedules;
 mod slices;
 mod stack;
+mod webhooks;
