@@ -86,6 +86,7 @@ pub async fn serve(
     let producer = Producer::new(&kafka, "flowledger-console")?;
     let Some(journal) = Journal::open(producer.clone(), &registry, &context.stop).await else { return Ok(()) };
     let Some(kept) = ScheduleJournal::open(producer, &registry, &context.stop).await else { return Ok(()) };
+    let remember_days = config.limits.remember_days;
     let (book, schedules, audit) = (SharedBook::default(), SharedSchedules::default(), AuditBook::default());
     let opened = Trail::open(kafka.clone(), &registry, audit.clone(), AuditDoor::Console, &context.stop).await;
     let Some(trail) = opened.transpose()? else { return Ok(()) };
@@ -105,7 +106,7 @@ pub async fn serve(
     let ((of_audit, audit_registry), (of_schedules, schedules_registry)) = (of(), of());
     tasks.spawn("audit log", audit_log::follow(of_audit, audit_registry, audit.clone(), checked, stop.clone()));
     tasks.spawn("schedules", follow_schedules(of_schedules, schedules_registry, schedules.clone(), stop.clone()));
-    tasks.spawn("report events", follow(kafka, registry, book.clone(), stop.clone()));
+    tasks.spawn("report events", follow(kafka, registry, book.clone(), remember_days, stop.clone()));
     let caught_up = async { tokio::join!(book.caught_up(), schedules.caught_up(), audit.caught_up()) };
     if stop.run_until_cancelled(caught_up).await.is_none() {
         return Ok(());

@@ -56,11 +56,17 @@ pub(crate) struct WriteFile<'a, O> {
 }
 
 impl<O: Outside> WriteFile<'_, O> {
-    /// Cuts the range into slices; a server that is away is waited for.
-    pub(crate) async fn plan(&self, query: &ReportQuery) -> Result<Vec<Slice>, QueryError> {
+    /// Cuts the range into slices, each time in a turn of its own: a plan that a server cannot make holds up nobody else's.
+    pub(crate) async fn plan<T, F>(&self, query: &ReportQuery, turn: impl Fn() -> F) -> Result<Vec<Slice>, QueryError>
+    where
+        F: Future<Output = T>,
+    {
         let mut patience = Patience::new(self.retry_max);
         loop {
-            match self.outside.plan(query, &self.cut).await {
+            let turn = turn().await;
+            let planned = self.outside.plan(query, &self.cut).await;
+            drop(turn);
+            match planned {
                 Err(error) => self.again(error, &mut patience).await?,
                 planned => return planned,
             }

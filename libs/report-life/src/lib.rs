@@ -19,7 +19,7 @@ pub use book::{SharedBook, follow};
 pub use filter::{report_filter, traffic_filter};
 pub use follow::{FollowError, follow_topic};
 pub use journal::{Journal, JournalError};
-pub use limits::{Limits, OverLimit, Spent, Usage};
+pub use limits::{Daily, Limits, OverLimit, Spent, Usage};
 pub use manifest::{Manifest, ManifestFile, ManifestRange, manifest_key};
 pub use pace::Pace;
 pub use plan::{Plan, SliceDone};

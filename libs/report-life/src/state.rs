@@ -8,7 +8,7 @@ use schemas::report_event::{ReportEvent, ReportEventType};
 use schemas::report_request::ReportRequest;
 use schemas::times::Moment;
 
-use crate::limits::Spent;
+use crate::limits::{Daily, Spent};
 use crate::pace::Pace;
 use crate::plan::Plan;
 
@@ -112,6 +112,10 @@ pub struct ReportState {
     pub expires_at: Option<Moment>,
     /// What it took before it was asked for again.
     pub spent: Spent,
+    /// How often it was asked for.
+    pub asked: Daily,
+    /// How often it was given out on the last day that it was.
+    pub downloaded: Daily,
 }
 
 impl ReportState {
@@ -141,6 +145,8 @@ impl ReportState {
             ended_at: None,
             expires_at: None,
             spent: Spent::default(),
+            asked: Daily::default(),
+            downloaded: Daily::default(),
         };
         state.apply(event);
         state
@@ -150,6 +156,12 @@ impl ReportState {
     #[must_use]
     pub fn is_due(&self, now: Moment) -> bool {
         self.phase == Phase::Completed && self.expires_at.is_some_and(|at| at <= now)
+    }
+
+    /// True when nothing has to be known of it any more: it has no file, and came to its end before `before`.
+    #[must_use]
+    pub fn may_be_forgotten(&self, before: Moment) -> bool {
+        self.phase.may_begin_again() && self.ended_at.is_some_and(|at| at < before)
     }
 
     /// Takes one more event, whatever it is and in whatever order they come. A report that came to its end stays there until it
@@ -165,6 +177,7 @@ impl ReportState {
             ReportEventType::Requested => {
                 if self.request.is_none() {
                     self.request.clone_from(&event.request);
+                    self.asked.count(event.at);
                 }
             }
             ReportEventType::Waiting => self.goes_on(Phase::Waiting, |state| state.events_behind = event.events_behind),
@@ -195,7 +208,10 @@ impl ReportState {
                 }
             }
             ReportEventType::Notified => self.notified.extend(event.receiver.clone()),
-            ReportEventType::Downloaded => self.downloads += 1,
+            ReportEventType::Downloaded => {
+                self.downloads += 1;
+                self.downloaded.count(event.at);
+            }
             ReportEventType::Retried => self.begins_again(event),
         }
     }
@@ -209,6 +225,7 @@ impl ReportState {
             return;
         }
         self.spent = Spent::with(self);
+        self.asked.count(request.requested_at);
         self.request = Some(request.clone());
         self.phase = Phase::Requested;
         self.attempt = self.attempt.saturating_add(1);
