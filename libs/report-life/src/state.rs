@@ -175,7 +175,7 @@ impl ReportState {
             ReportEventType::Unknown => {}
             ReportEventType::CancelRequested => self.cancel_requested = !self.phase.is_final(),
             ReportEventType::Requested => {
-                if self.request.is_none() {
+                if self.request.is_none() && event.request.is_some() {
                     self.request.clone_from(&event.request);
                     self.asked.count(event.at);
                 }
