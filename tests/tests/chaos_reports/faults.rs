@@ -39,8 +39,11 @@ impl Faults {
         match pick.random_range(0..100) {
             0..34 => {
                 let (at, what) = holder(pick, stage, asked).await;
+                let before = stage.starts();
+                let number = stage.exporters.kill_and_restart(at);
                 self.exporters_killed += 1;
-                format!("exporter {} killed with {what}", stage.exporters.kill_and_restart(at))
+                stage.wait_started(number, &before).await;
+                format!("exporter {number} killed with {what}")
             }
             34..46 if may_pause && stage.exporters.frozen().is_empty() => {
                 let (at, what) = holder(pick, stage, asked).await;
@@ -53,8 +56,11 @@ impl Faults {
                 format!("exporter {} stopped with {what}", stage.exporters.stop(at))
             }
             54..64 if stage.exporters.has_room() => {
+                let before = stage.starts();
+                let number = stage.exporters.add();
                 self.added += 1;
-                format!("exporter {} added", stage.exporters.add())
+                stage.wait_started(number, &before).await;
+                format!("exporter {number} added")
             }
             64..78 => {
                 let queries = wait(pick, stage, asked, async |stage| stage.queries().await).await;

@@ -1,5 +1,6 @@
 //! Real parts for the run, and what is asked of them while it goes on.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -26,6 +27,8 @@ use crate::traffic;
 pub(crate) const WAIT_MAX: Duration = Duration::from_secs(180);
 /// Between two looks.
 pub(crate) const PAUSE: Duration = Duration::from_millis(20);
+/// What a service says first.
+const STARTED: &str = "metrics, health and readiness";
 /// Exporters at once.
 const EXPORTERS_MAX: usize = 3;
 
@@ -183,17 +186,17 @@ impl Stage {
         ingest.stop(0);
     }
 
-    /// From now on reading takes a while, and one request of forty goes wrong.
+    /// From now on reading takes a while, and one request of fifteen goes wrong.
     pub(crate) async fn slow_down_and_break(&self, seed: u64) {
         for statement in SLOWER {
             self.clickhouse.execute(statement).await.unwrap();
         }
-        self.to_engine.seeded(seed, 1.0 / 40.0, of_engine(), |_| true);
+        self.to_engine.seeded(seed, 1.0 / 15.0, of_engine(), |_| true);
         self.break_store(seed);
     }
 
     pub(crate) fn break_store(&self, seed: u64) {
-        self.to_store.seeded(seed, 1.0 / 40.0, of_store(), |_| true);
+        self.to_store.seeded(seed, 1.0 / 15.0, of_store(), |_| true);
     }
 
     pub(crate) fn heal(&self) {
@@ -214,11 +217,11 @@ impl Stage {
         receiver.recv().await.unwrap()
     }
 
-    pub(crate) fn engine_counts(&self) -> std::collections::BTreeMap<&'static str, u64> {
+    pub(crate) fn engine_counts(&self) -> BTreeMap<&'static str, u64> {
         self.to_engine.counts().faults
     }
 
-    pub(crate) fn store_counts(&self) -> std::collections::BTreeMap<&'static str, u64> {
+    pub(crate) fn store_counts(&self) -> BTreeMap<&'static str, u64> {
         let Counts { faults, .. } = self.to_store.counts();
         faults
     }
@@ -256,7 +259,7 @@ impl Stage {
         let text = std::fs::read_to_string(log).unwrap_or_default();
         let lines: Vec<Value> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
         let says = |line: &Value, message: &str| line["message"] == message;
-        let begun = lines.iter().rposition(|line| says(line, "metrics, health and readiness")).unwrap_or(0);
+        let begun = lines.iter().rposition(|line| says(line, STARTED)).unwrap_or(0);
         let lines = &lines[begun..];
         let is_open = |line: &&Value| {
             let state = line["report"].as_str().and_then(|id| self.known(id.parse().ok()?));
@@ -273,6 +276,21 @@ impl Stage {
             None => "a file".to_owned(),
         };
         work.filter(is_open).map(name).collect()
+    }
+
+    /// How often each exporter was started, as its log says.
+    pub(crate) fn starts(&self) -> BTreeMap<u32, usize> {
+        let starts = |number: u32| {
+            let log = self.config.with_file_name(format!("exporter-{number}.log"));
+            std::fs::read_to_string(log).unwrap_or_default().matches(STARTED).count()
+        };
+        (1..=EXPORTERS_MAX as u32).map(|number| (number, starts(number))).collect()
+    }
+
+    /// Waits until an exporter that was started says so: what its log says before that is of the one before it.
+    pub(crate) async fn wait_started(&mut self, number: u32, before: &BTreeMap<u32, usize>) {
+        let before = before[&number];
+        self.until("started", async |stage| stage.starts()[&number] > before).await;
     }
 
     async fn until(&mut self, what: &str, is_so: impl AsyncFn(&Self) -> bool) {
