@@ -33,6 +33,8 @@ pub(crate) trait Outside: Send + Sync + 'static {
 
     /// What a report's events say so far.
     fn known(&self, report: ReportId) -> Option<ReportState>;
+    /// True for a report of which nothing but this is known any more.
+    fn is_forgotten(&self, report: ReportId) -> bool;
     /// What the report's tenant has used of its limits beside it.
     fn usage(&self, request: &ReportRequest) -> Usage;
     /// Reports whose files are to be deleted by now.
@@ -159,6 +161,10 @@ impl Outside for Parts {
 
     fn known(&self, report: ReportId) -> Option<ReportState> {
         self.book.of_any_tenant(report)
+    }
+
+    fn is_forgotten(&self, report: ReportId) -> bool {
+        self.book.is_forgotten(report)
     }
 
     fn usage(&self, request: &ReportRequest) -> Usage {

@@ -43,6 +43,7 @@ type Faults<E> = Mutex<HashMap<usize, E>>;
 #[derive(Default)]
 pub(crate) struct World {
     pub(crate) book: Mutex<HashMap<ReportId, ReportState>>,
+    pub(crate) forgotten: Mutex<BTreeSet<ReportId>>,
     pub(crate) files: Mutex<BTreeMap<String, Vec<u8>>>,
     pub(crate) aborted: AtomicUsize,
     /// Statements that run.
@@ -77,6 +78,8 @@ pub(crate) struct World {
     pub(crate) positions: Mutex<Vec<i64>>,
     /// How long what was appended takes to be in the book.
     pub(crate) book_is_behind: Mutex<Duration>,
+    /// How long a plan takes.
+    pub(crate) plan_takes: Mutex<Duration>,
     /// How long one slice takes.
     pub(crate) read_takes: Mutex<Duration>,
     calls: Mutex<HashMap<&'static str, usize>>,
@@ -224,6 +227,10 @@ impl Outside for Fake {
         self.0.book.lock().unwrap().get(&report).cloned()
     }
 
+    fn is_forgotten(&self, report: ReportId) -> bool {
+        self.0.forgotten.lock().unwrap().contains(&report)
+    }
+
     fn usage(&self, request: &ReportRequest) -> Usage {
         let book = self.0.book.lock().unwrap();
         let own = book.values().filter(|state| state.tenant == request.tenant);
@@ -269,6 +276,8 @@ impl Outside for Fake {
     }
 
     async fn plan(&self, query: &ReportQuery, _: &Cut) -> Result<Vec<Slice>, QueryError> {
+        let takes = *self.0.plan_takes.lock().unwrap();
+        tokio::time::sleep(takes).await;
         self.0.fault("plan", &self.0.plan_faults)?;
         let at = |slice: i64| Moment::from_micros(query.filter.from.as_micros() + slice * 1_000_000);
         let rows = 2 + self.0.deleted.load(Ordering::Relaxed);

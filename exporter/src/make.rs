@@ -266,18 +266,44 @@ impl<O: Outside> Life<O> {
         query: &ReportQuery,
     ) -> Result<Prepared<'_>, FileError> {
         let _queued = Counted::new(&self.metrics.queued);
-        let planning = self.planning.take(&request.tenant, 0).await;
-        let slices = writer.plan(request, query).await?;
-        drop(planning);
+        let slices = writer.plan(request, query, || self.planning.take(&request.tenant, 0)).await?;
         let rows = slices.iter().map(Slice::rows).sum();
-        let check = || self.config.limits.check_planned(&self.outside.usage(request), rows, Moment::now());
-        check()?;
+        self.check_planned(request, rows)?;
         let turn = self.reports.take(&request.tenant, rows).await;
         let is_spread = slices.len() > 1 && may_be_spread(request);
         let lane = if is_spread { None } else { Some(self.lanes.take(&request.tenant, rows).await) };
-        // Others of the tenant's were made while it waited.
-        check()?;
         Ok(Prepared { slices, rows, _turn: turn, lane })
+    }
+
+    fn check_planned(&self, request: &ReportRequest, rows: u64) -> Result<(), FileError> {
+        Ok(self.config.limits.check_planned(&self.outside.usage(request), rows, Moment::now())?)
+    }
+
+    /// Says that an attempt begins, and waits until that is in the fold. One after the other: each sees what those before it will take of
+    /// the day's limits.
+    async fn begin(
+        &self,
+        request: &ReportRequest,
+        prepared: &Prepared<'_>,
+        state: &mut ReportState,
+    ) -> Result<Result<(), FileError>, JournalError> {
+        let _one_at_a_time = self.beginning.lock().await;
+        // Others of the tenant's were made while it waited for its turn.
+        if let Err(over) = self.check_planned(request, prepared.rows) {
+            return Ok(Err(over));
+        }
+        let started = ReportEvent {
+            attempt: Some(state.attempt + 1),
+            rows_expected: Some(signed(prepared.rows)),
+            slices_expected: Some(signed(prepared.slices.len() as u64)),
+            ..Self::event(state, ReportEventType::Started)
+        };
+        self.outside.append(&started).await?;
+        state.apply(&started);
+        let attempt = state.attempt;
+        let folded = self.outside.until(state.id, |it| it.attempt >= attempt || it.phase.is_final()).await;
+        let is_ours = folded.attempt == attempt && !folded.phase.is_final();
+        Ok(if is_ours { Ok(()) } else { Err(FileError::TakenOver) })
     }
 
     async fn attempt(
@@ -294,14 +320,9 @@ impl<O: Outside> Life<O> {
         };
         let slices = &prepared.slices;
         let _running = Counted::new(&self.metrics.running);
-        let started = ReportEvent {
-            attempt: Some(state.attempt + 1),
-            rows_expected: Some(signed(prepared.rows)),
-            slices_expected: Some(signed(slices.len() as u64)),
-            ..Self::event(state, ReportEventType::Started)
-        };
-        self.outside.append(&started).await?;
-        state.apply(&started);
+        if let Err(error) = self.begin(request, &prepared, state).await? {
+            return Ok(Err(error));
+        }
         if prepared.lane.is_none() {
             return self.spread(writer, request, slices, state).await;
         }
@@ -309,6 +330,7 @@ impl<O: Outside> Life<O> {
             Ok(file) => file,
             Err(error) => return Ok(Err(error.into())),
         };
+        tracing::info!(report = %state.id, attempt = state.attempt, "a file is begun");
         let progress = watch::channel(Written::default()).0;
         let piece = Piece { request, query, slices, is_beginning: true };
         let writing = writer.write(file, piece, &progress);

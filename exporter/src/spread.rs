@@ -29,12 +29,6 @@ impl<O: Outside> Life<O> {
         slices: &[Slice],
         state: &ReportState,
     ) -> Result<Result<Written, FileError>, JournalError> {
-        // A slice of an attempt that the fold has not taken would wait for it for ever.
-        let begun = |it: &ReportState| it.attempt >= state.attempt || it.phase.is_final();
-        let folded = self.outside.until(state.id, begun).await;
-        if folded.attempt != state.attempt || folded.phase.is_final() {
-            return Ok(Err(FileError::TakenOver));
-        }
         let key = object_key(request, state.attempt);
         let upload_id = match writer.cancelled.run_until_cancelled(self.begin_plan(request, &key)).await {
             None => return Ok(Err(FileError::Cancelled)),

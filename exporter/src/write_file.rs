@@ -56,12 +56,23 @@ pub(crate) struct WriteFile<'a, O> {
 }
 
 impl<O: Outside> WriteFile<'_, O> {
-    /// Cuts the range into slices; a server that is away is waited for.
-    pub(crate) async fn plan(&self, request: &ReportRequest, query: &ReportQuery) -> Result<Vec<Slice>, QueryError> {
+    /// Cuts the range into slices, each time in a turn of its own: a plan that a server cannot make holds up nobody else's.
+    pub(crate) async fn plan<T, F>(
+        &self,
+        request: &ReportRequest,
+        query: &ReportQuery,
+        turn: impl Fn() -> F,
+    ) -> Result<Vec<Slice>, QueryError>
+    where
+        F: Future<Output = T>,
+    {
         let cut = Cut { stretch_rows: self.cut.stretch_rows / longer(request), ..self.cut };
         let mut patience = Patience::new(self.retry_max);
         loop {
-            match self.outside.plan(query, &cut).await {
+            let turn = turn().await;
+            let planned = self.outside.plan(query, &cut).await;
+            drop(turn);
+            match planned {
                 Err(error) => self.again(error, &mut patience).await?,
                 planned => return planned,
             }

@@ -116,7 +116,7 @@ impl<'a> Exporter<'a> {
             registry.ensure(subject).await?;
         }
         let (stop, book) = (CancellationToken::new(), SharedBook::default());
-        tokio::spawn(follow(stage.kafka_config(), registry.clone(), book.clone(), stop.clone()));
+        tokio::spawn(follow(stage.kafka_config(), registry.clone(), book.clone(), 0, stop.clone()));
         book.caught_up().await;
         let producer = Producer::new(&stage.kafka_config(), "bench")?;
         let journal = Journal::open(producer, &registry, &stop).await.context("stopped")??;

@@ -73,9 +73,11 @@ pub(crate) async fn run(command: ReportCommand) -> anyhow::Result<()> {
         ReportCommand::Cancel { select, report } => {
             let desk = Desk::open(&select).await?;
             let actor = Actor { account: select.actor(), address: None };
-            let event = desk.found(&select, report)?.cancel(actor, Moment::now())?;
-            desk.note(audit::act(&select.tenant, &select.actor(), AuditAction::ReportCancelled).to(&report)).await?;
-            within(desk.journal().await?.append(&event)).await??;
+            if let Some(event) = desk.found(&select, report)?.cancel(actor, Moment::now())? {
+                desk.note(audit::act(&select.tenant, &select.actor(), AuditAction::ReportCancelled).to(&report))
+                    .await?;
+                within(desk.journal().await?.append(&event)).await??;
+            }
             said("it ends as soon as an exporter sees it");
             Ok(())
         }
@@ -124,7 +126,8 @@ impl Desk {
         let config = crate::services::loaded(&options, |_| Ok(()))?.context("no config")?;
         let (registry, book) = (Registry::new(&config.registry)?, SharedBook::default());
         let stop = CancellationToken::new();
-        let mut following = tokio::spawn(follow(config.kafka.clone(), registry.clone(), book.clone(), stop));
+        let (kafka, days) = (config.kafka.clone(), config.limits.remember_days);
+        let mut following = tokio::spawn(follow(kafka, registry.clone(), book.clone(), days, stop));
         tokio::select! {
             read = within(book.caught_up()) => read?,
             ended = &mut following => ended??,

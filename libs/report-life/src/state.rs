@@ -9,7 +9,7 @@ use schemas::report_request::ReportRequest;
 use schemas::times::Moment;
 
 use crate::files::file_keys;
-use crate::limits::Spent;
+use crate::limits::{Daily, Spent};
 use crate::pace::Pace;
 use crate::plan::Plan;
 
@@ -130,6 +130,10 @@ pub struct ReportState {
     pub spent: Spent,
     /// All ends that it came to, oldest first.
     pub ends: Vec<End>,
+    /// How often it was asked for.
+    pub asked: Daily,
+    /// How often it was given out on the last day that it was.
+    pub downloaded: Daily,
 }
 
 impl ReportState {
@@ -162,6 +166,8 @@ impl ReportState {
             expires_at: None,
             spent: Spent::default(),
             ends: Vec::new(),
+            asked: Daily::default(),
+            downloaded: Daily::default(),
         };
         state.apply(event);
         state
@@ -179,6 +185,12 @@ impl ReportState {
         self.object_key.as_ref().map_or_else(Vec::new, |key| file_keys(key, self.files))
     }
 
+    /// True when nothing has to be known of it any more: it has no file, and came to its end before `before`.
+    #[must_use]
+    pub fn may_be_forgotten(&self, before: Moment) -> bool {
+        self.phase.may_begin_again() && self.ended_at.is_some_and(|at| at < before)
+    }
+
     /// Takes one more event, whatever it is and in whatever order they come. A report that came to its end stays there until it
     /// is asked for again; an attempt that another one has taken the place of has nothing to say any more.
     pub fn apply(&mut self, event: &ReportEvent) {
@@ -190,8 +202,9 @@ impl ReportState {
             ReportEventType::Unknown => {}
             ReportEventType::CancelRequested => self.cancel_requested = !self.phase.is_final(),
             ReportEventType::Requested => {
-                if self.request.is_none() {
+                if self.request.is_none() && event.request.is_some() {
                     self.request.clone_from(&event.request);
+                    self.asked.count(event.at);
                 }
             }
             ReportEventType::Waiting => self.goes_on(Phase::Waiting, |state| state.events_behind = event.events_behind),
@@ -224,7 +237,10 @@ impl ReportState {
                 }
             }
             ReportEventType::Notified => self.notified.extend(event.receiver.clone()),
-            ReportEventType::Downloaded => self.downloads += 1,
+            ReportEventType::Downloaded => {
+                self.downloads += 1;
+                self.downloaded.count(event.at);
+            }
             ReportEventType::Retried => self.begins_again(event),
         }
     }
@@ -238,6 +254,7 @@ impl ReportState {
             return;
         }
         self.spent = Spent::with(self);
+        self.asked.count(request.requested_at);
         self.request = Some(request.clone());
         self.phase = Phase::Requested;
         self.attempt = self.attempt.saturating_add(1);

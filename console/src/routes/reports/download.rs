@@ -31,7 +31,7 @@ pub(crate) struct FileNumber {
 #[utoipa::path(get, path = "/api/v1/reports/{id}/download", params(("id" = String, Path), FileNumber), responses(
     (status = 200, description = "The file"), (status = 206, description = "A range of it"),
     (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody),
-    (status = 416, body = ErrorBody), (status = 503, body = ErrorBody)))]
+    (status = 416, body = ErrorBody), (status = 429, body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub(crate) async fn download(
     State(app): State<App>,
     signed_in: SignedIn,
@@ -50,6 +50,8 @@ pub(crate) async fn download(
     let body = if method == Method::HEAD {
         Body::empty()
     } else {
+        let now = Moment::now();
+        app.config.limits.check_download(&app.book.usage(&signed_in.tenant, None, now), now)?;
         let stream = app.store.read(&key, range.clone()).await?;
         let mut act = signed_in.does(AuditAction::ReportDownloaded, address).to(&state.id).with("file", &name);
         if let Some(range) = &range {

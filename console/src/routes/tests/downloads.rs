@@ -5,6 +5,7 @@ use axum::http::Method;
 use schemas::ids::ReportId;
 use schemas::report_event::{ReportEvent, ReportEventType};
 use schemas::times::Moment;
+use serde_json::json;
 
 use super::fixture::{Answer, Console, request};
 
@@ -39,6 +40,25 @@ async fn file_comes_whole_and_is_noted_with_who_got_it() {
         assert_eq!((noted.actor.as_deref(), noted.actor_address.as_deref()), (Some("admin"), Some("192.0.2.7")));
     }
     assert_eq!(console.count("downloads_total"), 4);
+}
+
+#[tokio::test]
+async fn tenant_downloads_as_often_a_day_as_its_limit_says() {
+    let console = Console::new();
+    let cookie = console.sign_in("acme").await;
+    let report = console.completed("acme", "acme.csv", Some(CONTENT)).await;
+    let path = format!("/api/v1/reports/{report}/download");
+    let downloaded = ReportEvent::new(report, "acme".parse().unwrap(), ReportEventType::Downloaded, Moment::now());
+    for _ in 1..10_000 {
+        console.apply(downloaded.clone());
+    }
+    assert_eq!(asked_for(&console, &path, &cookie, Method::GET, "bytes=0-2").await.status, 206);
+    console.apply(downloaded);
+    let over = asked_for(&console, &path, &cookie, Method::GET, "bytes=3-4").await;
+    assert_eq!((over.status, over.code().as_str()), (429, "over_limit"));
+    assert_eq!(over.json()["error"]["field"], json!("limits.downloads_a_day"));
+    assert!(over.message().ends_with("download it after midnight UTC, and whole"), "{}", over.message());
+    assert_eq!(console.count("downloads_total"), 1);
 }
 
 #[tokio::test]
