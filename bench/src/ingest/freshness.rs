@@ -3,26 +3,29 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime};
 
-use kafka_io::{OutRecord, Producer};
+use kafka_io::{BatchProducer, Delivered, OutRecord, ProduceError, Producer};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use schemas::topics::CONNECTION_EVENTS;
+use tokio::sync::mpsc::UnboundedSender;
 
 use crate::figure::{Figure, Measured};
 use crate::ingest::kafka_engine::{self, KafkaEngine, Target};
 use crate::ingest::stage::Stage;
 use crate::traffic::Traffic;
 
-/// Events that are made before, and sent at their pace.
+/// So long events are followed, which are made before and sent at their pace.
 const SECONDS: f64 = 20.0;
+/// So long before that they come at the same pace: the broker compiles itself meanwhile, and the table has parts that are merged.
+const WARM_UP_SECONDS: f64 = 5.0;
 /// One event of so many is followed.
 const FOLLOWED: usize = 200;
 /// Buckets of the table.
 const BUCKETS: i32 = 16;
 /// So long after the first row the group is at rest.
 const SETTLED: Duration = Duration::from_secs(5);
-/// How often the tables are looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(25);
+/// How often the tables are looked at. A look is 5 to 12 ms of the engine's CPU: oftener, and it would be a tenth of two cores.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Median and 99th percentile, seconds.
 struct Waits {
@@ -72,8 +75,9 @@ async fn waits(stage: &Stage, per_second: f64, small: bool) -> anyhow::Result<Wa
     let now_ms = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_secs_f64() * 1e3;
     let mut traffic = Traffic::new(StdRng::seed_from_u64(9), per_second)?.beginning_at_ms(now_ms);
     let seconds = if small { SECONDS / 2.0 } else { SECONDS };
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number of events")]
-    let events = (per_second * seconds) as usize;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "numbers of events")]
+    let (first_followed, events) =
+        ((per_second * WARM_UP_SECONDS) as usize, (per_second * (WARM_UP_SECONDS + seconds)) as usize);
     let mut records = Vec::with_capacity(events);
     for _ in 0..events {
         let event = traffic.next_event()?;
@@ -81,35 +85,18 @@ async fn waits(stage: &Stage, per_second: f64, small: bool) -> anyhow::Result<Wa
     }
     let producer = Producer::new(&stage.kafka_config(), "bench")?;
     warm_up(stage, &producer, &records[0]).await?;
+    let in_bulk = BatchProducer::new(&stage.kafka_config(), "bench", CONNECTION_EVENTS.name)?;
     let (sender, mut acknowledged) = tokio::sync::mpsc::unbounded_channel();
     let begin = Instant::now();
-    let sending = tokio::spawn(async move {
-        for (number, (key, value)) in records.iter().enumerate() {
-            #[expect(clippy::cast_precision_loss, reason = "a number of events")]
-            let due = Duration::from_secs_f64(number as f64 / per_second);
-            if let Some(early) = due.checked_sub(begin.elapsed()).filter(|early| *early > Duration::from_millis(2)) {
-                tokio::time::sleep(early).await;
-            }
-            let out = OutRecord { topic: CONNECTION_EVENTS.name, key: key.as_bytes(), payload: value, headers: &[] };
-            let acknowledgement = producer.enqueue(out).await?;
-            if number % FOLLOWED == 0 {
-                let sender = sender.clone();
-                tokio::spawn(async move {
-                    if let Ok(delivered) = acknowledgement.await {
-                        let _ = sender.send((delivered, Instant::now()));
-                    }
-                });
-            }
-        }
-        producer.flush(Duration::from_secs(60)).await
-    });
+    let sending = tokio::spawn(send(records, per_second, first_followed, producer, in_bulk, sender));
     let (mut waiting, mut waits) = (Vec::new(), Vec::new());
     // Answered from what the engine knows of its parts, without reading rows: looking costs next to nothing. A bucket of the table holds
     // one Kafka partition, whose offsets are stored in order and without gaps.
     anyhow::ensure!(super::PARTITIONS == BUCKETS, "a bucket is not a partition");
     let sql = "SELECT kafkaMurmurHash(toString(remote_network_id)) % 16 AS bucket, count() - 1 FROM connections
         GROUP BY bucket";
-    while waits.len() < events.div_ceil(FOLLOWED) {
+    let followed = (first_followed..events).filter(|number| number % FOLLOWED == 0).count();
+    while waits.len() < followed {
         anyhow::ensure!(begin.elapsed() < Duration::from_secs(600), "events do not become rows");
         let seen = stage.clickhouse.text(sql).await?;
         let now = Instant::now();
@@ -122,7 +109,7 @@ async fn waits(stage: &Stage, per_second: f64, small: bool) -> anyhow::Result<Wa
         while let Ok(one) = acknowledged.try_recv() {
             waiting.push(one);
         }
-        waiting.retain(|(delivered, since): &(kafka_io::Delivered, Instant)| {
+        waiting.retain(|(delivered, since): &(Delivered, Instant)| {
             let is_there = highest.get(&delivered.partition).is_some_and(|offset| *offset >= delivered.offset);
             if is_there {
                 waits.push(now.duration_since(*since).as_secs_f64());
@@ -135,6 +122,48 @@ async fn waits(stage: &Stage, per_second: f64, small: bool) -> anyhow::Result<Wa
     waits.sort_by(f64::total_cmp);
     let at = |share: usize| waits[(waits.len() * share / 100).min(waits.len() - 1)];
     Ok(Waits { p50: at(50), p99: at(99) })
+}
+
+/// Each record when it is due; those that are followed one by one, which tells where they lie, the others many at a time as a Connector's
+/// are, because whoever sends shares the cores.
+async fn send(
+    records: Vec<(String, Vec<u8>)>,
+    per_second: f64,
+    first_followed: usize,
+    producer: Producer,
+    mut in_bulk: BatchProducer,
+    acknowledged: UnboundedSender<(Delivered, Instant)>,
+) -> Result<(), ProduceError> {
+    let (begin, mut last) = (Instant::now(), None);
+    for (number, (key, value)) in records.iter().enumerate() {
+        #[expect(clippy::cast_precision_loss, reason = "a number of events")]
+        let due = Duration::from_secs_f64(number as f64 / per_second);
+        if let Some(early) = due.checked_sub(begin.elapsed()).filter(|early| *early > Duration::from_millis(2)) {
+            in_bulk.hand_over().await?;
+            tokio::time::sleep(early).await;
+        }
+        if number < first_followed || number % FOLLOWED != 0 {
+            // Settled when all before it are.
+            last = Some(in_bulk.collect(key.as_bytes(), value));
+            if in_bulk.is_full() {
+                in_bulk.hand_over().await?;
+            }
+            continue;
+        }
+        let out = OutRecord { topic: CONNECTION_EVENTS.name, key: key.as_bytes(), payload: value, headers: &[] };
+        let acknowledgement = producer.enqueue(out).await?;
+        let acknowledged = acknowledged.clone();
+        tokio::spawn(async move {
+            if let Ok(delivered) = acknowledgement.await {
+                let _ = acknowledged.send((delivered, Instant::now()));
+            }
+        });
+    }
+    in_bulk.hand_over().await?;
+    if let Some(last) = last {
+        last.await?;
+    }
+    producer.flush(Duration::from_secs(60)).await
 }
 
 /// Until whoever carries events has its partitions: starts are measured elsewhere.
