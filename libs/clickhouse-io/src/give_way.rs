@@ -1,6 +1,6 @@
 //! Statements that give way to those of pages: the threads that do them are behind the others when cores are short.
 //!
-//! A nice value, not the engine's own `priority`: that one halts a statement while any other runs, this one shares out what is left.
+//! A nice value, not the engine's own `priority`, which makes a statement wait for others: it takes nothing where cores are free.
 
 use service_kit::CancellationToken;
 
