@@ -89,6 +89,7 @@ pub async fn serve(
     let Some(journal) = Journal::open(producer.clone(), &registry, &context.stop).await else { return Ok(()) };
     let Some(kept) = ScheduleJournal::open(producer.clone(), &registry, &context.stop).await else { return Ok(()) };
     let Some(hooks) = WebhookJournal::open(producer, &registry, &context.stop).await else { return Ok(()) };
+    let remember_days = config.limits.remember_days;
     let (book, schedules, audit) = (SharedBook::default(), SharedSchedules::default(), AuditBook::default());
     let webhooks = SharedWebhooks::default();
     let opened = Trail::open(kafka.clone(), &registry, audit.clone(), AuditDoor::Console, &context.stop).await;
@@ -115,7 +116,7 @@ pub async fn serve(
     tasks.spawn("webhooks", following);
     let following = follow_deliveries(kafka_of_deliveries, registry_of_deliveries, webhooks.clone(), stop.clone());
     tasks.spawn("deliveries of webhooks", following);
-    tasks.spawn("report events", follow(kafka, registry, book.clone(), stop.clone()));
+    tasks.spawn("report events", follow(kafka, registry, book.clone(), remember_days, stop.clone()));
     let caught_up =
         async { tokio::join!(book.caught_up(), schedules.caught_up(), webhooks.caught_up(), audit.caught_up()) };
     if stop.run_until_cancelled(caught_up).await.is_none() {

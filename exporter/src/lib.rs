@@ -87,7 +87,9 @@ pub async fn run(
     let Some(journal) = Journal::open(producer.clone(), &registry, &context.stop).await else { return Ok(()) };
     let book = SharedBook::default();
     let mut tasks = TaskGroup::new(context.stop.clone());
-    tasks.spawn("report events", follow(kafka.clone(), registry.clone(), book.clone(), context.stop.clone()));
+    let days = config.limits.remember_days;
+    let following = follow(kafka.clone(), registry.clone(), book.clone(), days, context.stop.clone());
+    tasks.spawn("report events", following);
     if context.stop.run_until_cancelled(book.caught_up()).await.is_none() {
         return Ok(());
     }

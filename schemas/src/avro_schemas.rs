@@ -44,6 +44,7 @@ pub const REPORT_EVENT: Subject = Subject {
         include_str!("../avsc/published/report-event.1.avsc"),
         include_str!("../avsc/published/report-event.2.avsc"),
         include_str!("../avsc/published/report-event.3.avsc"),
+        include_str!("../avsc/published/report-event.4.avsc"),
     ],
 };
 /// Values of `report-slices`.

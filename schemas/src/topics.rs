@@ -91,6 +91,12 @@ pub mod headers {
     pub const SOURCE_TIMESTAMP_MS: &str = "source-timestamp-ms";
     /// Its key, raw bytes; absent where it had none.
     pub const SOURCE_KEY: &str = "source-key";
+    /// Slices: the attempt that it belongs to, decimal. With the key and the next two it says which slice it is, also where nobody can read it.
+    pub const ATTEMPT: &str = "attempt";
+    /// Slices: the upload, which names the plan.
+    pub const UPLOAD_ID: &str = "upload-id";
+    /// Slices: its number, decimal.
+    pub const SLICE: &str = "slice";
     /// Dead letters of events: configured name of that life of the topic, `ingest.source`.
     pub const SOURCE_NAME: &str = "source-name";
 

@@ -161,6 +161,8 @@ fn report_event_and_its_schema_agree() {
         receiver: Some("admin@acme.example".to_owned()),
         slice: Some(3),
         parts: Some(vec![UploadedPart { number: 31, etag: "\"9b66\"".to_owned(), size_bytes: 5 << 20 }]),
+        file_upload_id: Some("upload".to_owned()),
+        files: Some(3),
         ..bare.clone()
     };
     for event in [bare, full] {

@@ -344,14 +344,23 @@ impl Session<'_> {
         }
     }
 
-    /// The bytes of a report's file.
-    pub(crate) async fn file(&self, id: &str) -> Vec<u8> {
-        self.download_file(id).await.1
+    /// The bytes of all files of a report, in order.
+    pub(crate) async fn files(&self, id: &str) -> Vec<Vec<u8>> {
+        let shown = self.get(&format!("/reports/{id}")).await;
+        let mut files = Vec::new();
+        for number in 0..shown["files"].as_i64().unwrap() {
+            files.push(self.download_path(&format!("/reports/{id}/download?file={number}")).await.1);
+        }
+        files
     }
 
     /// A report's file as it is, and its type.
     pub(crate) async fn download_file(&self, id: &str) -> (String, Vec<u8>) {
-        let answer = self.request(Method::GET, &format!("/reports/{id}/download")).send().await.unwrap();
+        self.download_path(&format!("/reports/{id}/download")).await
+    }
+
+    async fn download_path(&self, path: &str) -> (String, Vec<u8>) {
+        let answer = self.request(Method::GET, path).send().await.unwrap();
         assert_eq!(answer.status(), 200);
         let content_type = answer.headers()["content-type"].to_str().unwrap().to_owned();
         (content_type, answer.bytes().await.unwrap().to_vec())
