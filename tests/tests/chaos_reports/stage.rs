@@ -153,14 +153,14 @@ impl Stage {
             ..StoreConfig::default()
         });
         let exporters = Members::new("exporter", EXPORTERS_MAX, config.clone());
-        let (store, _registry) = (store.unwrap(), registry);
+        let store = store.unwrap();
         let mut stage = Self {
             exporters,
             engine,
             s3,
             mail,
             kafka,
-            _registry,
+            _registry: registry,
             to_engine,
             to_store,
             clickhouse,
