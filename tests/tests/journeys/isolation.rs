@@ -132,8 +132,13 @@ async fn no_endpoint_shows_another_tenants_data() {
                 }
                 ("get", "/webhooks/{id}" | "/webhooks/{id}/deliveries") => path.replace("{id}", &webhook),
                 ("put" | "delete", "/webhooks/{id}")
-                | ("post", "/webhooks/{id}/pause" | "/webhooks/{id}/resume" | "/webhooks/{id}/rotate")
-                | ("post", "/webhooks/{id}/deliveries/{delivery}/redeliver") => {
+                | (
+                    "post",
+                    "/webhooks/{id}/pause"
+                    | "/webhooks/{id}/resume"
+                    | "/webhooks/{id}/rotate"
+                    | "/webhooks/{id}/deliveries/{delivery}/redeliver",
+                ) => {
                     let asked = path.replace("{id}", &webhook).replace("{delivery}", &delivery);
                     let verb = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
                     let answer = globex.request(verb, &asked).json(&hook).send().await.unwrap();

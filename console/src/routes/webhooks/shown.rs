@@ -12,27 +12,26 @@ use webhooks::{Deliveries, Standing, WebhookSecret};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub(crate) enum EventName {
     #[serde(rename = "report.completed")]
-    ReportCompleted,
+    Completed,
     #[serde(rename = "report.failed")]
-    ReportFailed,
+    Failed,
     #[serde(rename = "report.cancelled")]
-    ReportCancelled,
+    Cancelled,
     #[serde(rename = "report.expired")]
-    ReportExpired,
+    Expired,
 }
 
 impl EventName {
-    pub(super) const ALL: [Self; 4] =
-        [Self::ReportCompleted, Self::ReportFailed, Self::ReportCancelled, Self::ReportExpired];
+    pub(super) const ALL: [Self; 4] = [Self::Completed, Self::Failed, Self::Cancelled, Self::Expired];
 }
 
 impl From<EventName> for WebhookEvent {
     fn from(name: EventName) -> Self {
         match name {
-            EventName::ReportCompleted => Self::ReportCompleted,
-            EventName::ReportFailed => Self::ReportFailed,
-            EventName::ReportCancelled => Self::ReportCancelled,
-            EventName::ReportExpired => Self::ReportExpired,
+            EventName::Completed => Self::ReportCompleted,
+            EventName::Failed => Self::ReportFailed,
+            EventName::Cancelled => Self::ReportCancelled,
+            EventName::Expired => Self::ReportExpired,
         }
     }
 }
