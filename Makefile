@@ -1,9 +1,9 @@
 # The project's commands. `make help` lists them.
 
-.PHONY: help demo test test-web test-rust test-journeys test-a-to-d test-e-to-z web bench fmt lint compose alerts chaos simulate fuzz
+.PHONY: help demo test test-web test-rust test-journeys test-a-to-d test-e-to-z web bench fmt lint compose alerts chaos chaos-reports simulate fuzz
 
 help: ## List the commands
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 15
 
 demo: ## Build, get the parts, start everything; Ctrl-C stops it
 	@deploy/prepare
@@ -49,6 +49,13 @@ chaos: ## Kill and freeze ingest, broker and engine under load, ROUNDS times (SE
 	cargo test --workspace --locked --test chaos --no-run
 	@FLOWLEDGER_CHAOS_ROUNDS=$(ROUNDS) $(if $(SEED),FLOWLEDGER_CHAOS_SEED=$(SEED)) $(if $(PROTOCOL),FLOWLEDGER_CHAOS_PROTOCOL=$(PROTOCOL)) \
 	  cargo test --quiet --workspace --locked --test chaos
+
+chaos-reports: ## Kill and freeze exporters, engine, store and mail server while reports are made, ROUNDS times (SEED=n)
+	@deploy/prepare --test
+	cargo build --locked -p flowledger
+	cargo test --workspace --locked --test chaos_reports --no-run
+	@FLOWLEDGER_CHAOS_REPORTS_ROUNDS=$(ROUNDS) $(if $(SEED),FLOWLEDGER_CHAOS_REPORTS_SEED=$(SEED)) \
+	  cargo test --quiet --workspace --locked --test chaos_reports
 
 SECONDS ?= 3600
 

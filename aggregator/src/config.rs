@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use clickhouse_io::NICE_MAX;
 use kafka_io::batches::Protocol;
 use serde::{Deserialize, Serialize};
 use service_kit::config::{RangeError, Validate, in_range, is_name, seconds, seconds_in_range};
@@ -30,6 +31,9 @@ pub struct Config {
     pub waiting_bytes_max: usize,
     /// Inserts that run at once, 1 to 64; one a partition.
     pub writes_max: usize,
+    /// Nice value of the engine's threads that write and count for it, 0 to 19: the higher, the further they
+    /// stand behind those of pages. Needs `CAP_SYS_NICE` of the server.
+    pub nice: u8,
     /// How long writing what is held may take when the process is told to stop, 0 to 300 s.
     #[serde(with = "seconds")]
     pub drain_max: Duration,
@@ -56,6 +60,7 @@ impl Default for Config {
             buffered_bytes_max: 128 << 20,
             waiting_bytes_max: 16 << 20,
             writes_max: 4,
+            nice: 0,
             drain_max: Duration::from_secs(20),
             refresh: Duration::from_secs(30),
             silence_max: Duration::from_secs(24 * 3600),
@@ -73,6 +78,7 @@ impl Validate for Config {
         in_range("buffered_bytes_max", self.buffered_bytes_max, 1 << 20..=16 << 30)?;
         in_range("waiting_bytes_max", self.waiting_bytes_max, 1 << 20..=1 << 30)?;
         in_range("writes_max", self.writes_max, 1..=64)?;
+        in_range("nice", self.nice, 0..=NICE_MAX)?;
         seconds_in_range("drain_max", self.drain_max, 0.0..=300.0)?;
         seconds_in_range("refresh", self.refresh, 0.1..=3_600.0)?;
         seconds_in_range("silence_max", self.silence_max, 60.0..=31_536_000.0)?;

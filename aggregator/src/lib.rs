@@ -68,8 +68,8 @@ pub async fn run(
     let metrics = AggregatorMetrics::new(&context.metrics);
     check_timeout(clickhouse.timeout)?;
     let (registry, clickhouse) = (Registry::new(&registry)?, ClickHouse::new(&clickhouse));
-    let Some(waited) = clickhouse.wait_ready(&context.stop).await else { return Ok(()) };
-    waited?;
+    let Some(clickhouse) = clickhouse.wait_ready_giving_way(config.nice, &context.stop).await else { return Ok(()) };
+    let clickhouse = clickhouse?;
     let Some(waited) = registry.wait_ready(&context.stop).await else { return Ok(()) };
     waited?;
     let settings = settings(&config, token_life(&clickhouse, &[MINUTES_TABLE]).await?);

@@ -17,7 +17,10 @@ use schemas::report_event::ReportEvent;
 use schemas::report_request::{BarrierOffset, ReportRequest};
 use schemas::report_schedule::ReportSchedule;
 use schemas::times::Moment;
+use schemas::webhook::Webhook;
+use schemas::webhook_delivery::WebhookDelivery;
 use traffic_query::{InsightQuery, SeriesQuery, TopQuery, TrafficFilter};
+use webhooks::WebhookJournal;
 
 /// What comes later.
 pub(crate) type Later<'a, T, E> = BoxFuture<'a, Result<T, E>>;
@@ -32,6 +35,10 @@ pub(crate) trait Outside: Send + Sync + 'static {
     fn append<'a>(&'a self, event: &'a ReportEvent) -> Later<'a, (), JournalError>;
     /// Keeps a schedule as it is now.
     fn keep<'a>(&'a self, schedule: &'a ReportSchedule) -> Later<'a, (), JournalError>;
+    /// Keeps a webhook as it is now.
+    fn keep_webhook<'a>(&'a self, webhook: &'a Webhook) -> Later<'a, (), JournalError>;
+    /// Asks for something to be told again.
+    fn redeliver<'a>(&'a self, delivery: &'a WebhookDelivery) -> Later<'a, (), JournalError>;
     /// Writes what somebody does to a bucket sync.
     fn append_sync<'a>(&'a self, event: &'a BucketSyncEvent) -> Later<'a, (), JournalError>;
     /// Puts what an account does on the audit log.
@@ -63,6 +70,7 @@ pub(crate) struct Parts {
     pub(crate) clickhouse: ClickHouse,
     pub(crate) journal: Journal,
     pub(crate) schedules: ScheduleJournal,
+    pub(crate) webhooks: WebhookJournal,
     pub(crate) syncs: SyncJournal,
     pub(crate) trail: Trail,
 }
@@ -86,6 +94,14 @@ impl Outside for Parts {
 
     fn keep<'a>(&'a self, schedule: &'a ReportSchedule) -> Later<'a, (), JournalError> {
         self.schedules.keep(schedule).boxed()
+    }
+
+    fn keep_webhook<'a>(&'a self, webhook: &'a Webhook) -> Later<'a, (), JournalError> {
+        self.webhooks.keep(webhook).boxed()
+    }
+
+    fn redeliver<'a>(&'a self, delivery: &'a WebhookDelivery) -> Later<'a, (), JournalError> {
+        self.webhooks.append(delivery).boxed()
     }
 
     fn append_sync<'a>(&'a self, event: &'a BucketSyncEvent) -> Later<'a, (), JournalError> {

@@ -9,6 +9,7 @@ use report_schedules::{Owners, SharedSchedules};
 use report_store::ReportStore;
 use service_kit::CancellationToken;
 use service_kit::context::ServiceContext;
+use webhooks::SharedWebhooks;
 
 use crate::adapters::Outside;
 use crate::config::Config;
@@ -16,6 +17,9 @@ use crate::metrics::ConsoleMetrics;
 use crate::networks::Networks;
 use crate::routes::reports::changes::Streams;
 use crate::session::Sessions;
+
+/// What is followed: reports, schedules, bucket syncs, webhooks and the audit log.
+pub(crate) type Books = (SharedBook, SharedSchedules, SharedSyncs, SharedWebhooks, AuditBook);
 
 /// Cheap to clone.
 #[derive(Clone)]
@@ -26,6 +30,7 @@ pub(crate) struct App {
     pub(crate) networks: Arc<Networks>,
     pub(crate) book: SharedBook,
     pub(crate) schedules: SharedSchedules,
+    pub(crate) webhooks: SharedWebhooks,
     pub(crate) syncs: SharedSyncs,
     pub(crate) owners: Arc<Owners>,
     pub(crate) audit: AuditBook,
@@ -41,7 +46,7 @@ impl App {
         outside: Arc<dyn Outside>,
         store: ReportStore,
         networks: Networks,
-        (book, schedules, syncs, audit): (SharedBook, SharedSchedules, SharedSyncs, AuditBook),
+        (book, schedules, syncs, webhooks, audit): Books,
         context: &ServiceContext,
     ) -> Self {
         let sessions = Sessions::new(config.accounts.clone(), config.session_max, Arc::clone(&context.clock));
@@ -53,6 +58,7 @@ impl App {
             networks: Arc::new(networks),
             book,
             schedules,
+            webhooks,
             syncs,
             audit,
             sessions: Arc::new(sessions),

@@ -10,6 +10,7 @@ use report_schedules::Owners;
 use schemas::ids::Tenant;
 use serde::{Deserialize, Serialize};
 use service_kit::config::{RangeError, Validate, seconds, seconds_in_range};
+use webhooks::WebhooksConfig;
 
 /// Where the console listens, and who may sign in.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -33,6 +34,9 @@ pub struct Config {
     /// Limits of a tenant: a section of their own, which the exporter has too.
     #[serde(skip)]
     pub limits: Limits,
+    /// Webhooks: a section of their own, which the exporter has too.
+    #[serde(skip)]
+    pub webhooks: WebhooksConfig,
     /// Buckets of syncs: a section of their own, which the exporter has too.
     #[serde(skip)]
     pub syncs: bucket_syncs::Config,
@@ -79,6 +83,7 @@ impl Default for Config {
             session_max: Duration::from_secs(12 * 3600),
             drain_max: Duration::from_secs(10),
             limits: Limits::default(),
+            webhooks: WebhooksConfig::default(),
             syncs: bucket_syncs::Config::default(),
         }
     }

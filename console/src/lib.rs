@@ -35,6 +35,7 @@ use schemas::audit_event::AuditDoor;
 use service_kit::context::ServiceContext;
 use service_kit::tasks::TaskGroup;
 use tokio::net::TcpListener;
+use webhooks::{SharedWebhooks, WebhookJournal, follow_deliveries, follow_webhooks};
 
 pub use config::{Account, Config};
 pub use error::Error;
@@ -45,6 +46,7 @@ pub use routes::schedules::shown::{runs_json, schedule_json};
 pub use routes::syncs::sync_json;
 pub use routes::traffic::insights::findings_json;
 pub use routes::traffic::{connection_json, open_json};
+pub use routes::webhooks::shown::{deliveries_json, webhook_json};
 pub use session::{HashError, hash_password};
 
 use crate::adapters::Parts;
@@ -88,9 +90,11 @@ pub async fn serve(
     let producer = Producer::new(&kafka, "flowledger-console")?;
     let Some(journal) = Journal::open(producer.clone(), &registry, &context.stop).await else { return Ok(()) };
     let Some(kept) = ScheduleJournal::open(producer.clone(), &registry, &context.stop).await else { return Ok(()) };
-    let Some(of_syncs) = SyncJournal::open(producer, &registry, &context.stop).await else { return Ok(()) };
-    let (book, schedules) = (SharedBook::default(), SharedSchedules::default());
-    let (syncs, audit) = (SharedSyncs::default(), AuditBook::default());
+    let Some(of_syncs) = SyncJournal::open(producer.clone(), &registry, &context.stop).await else { return Ok(()) };
+    let Some(hooks) = WebhookJournal::open(producer, &registry, &context.stop).await else { return Ok(()) };
+    let remember_days = config.limits.remember_days;
+    let (book, schedules, audit) = (SharedBook::default(), SharedSchedules::default(), AuditBook::default());
+    let (syncs, webhooks) = (SharedSyncs::default(), SharedWebhooks::default());
     let opened = Trail::open(kafka.clone(), &registry, audit.clone(), AuditDoor::Console, &context.stop).await;
     let Some(trail) = opened.transpose()? else { return Ok(()) };
     let parts = Parts {
@@ -99,9 +103,10 @@ pub async fn serve(
         journal: journal?,
         schedules: kept?,
         syncs: of_syncs?,
+        webhooks: hooks?,
         trail: trail.clone(),
     };
-    let books = (book.clone(), schedules.clone(), syncs.clone(), audit.clone());
+    let books = (book.clone(), schedules.clone(), syncs.clone(), webhooks.clone(), audit.clone());
     let app = App::new(config, Arc::new(parts), ReportStore::open(&store)?, networks, books, &context);
     let mut tasks = TaskGroup::new(context.stop.clone());
     let (metrics, stop) = (app.metrics.clone(), context.stop.clone());
@@ -110,11 +115,18 @@ pub async fn serve(
     let ((of_audit, audit_registry), (of_schedules, schedules_registry)) = (of(), of());
     tasks.spawn("audit log", audit_log::follow(of_audit, audit_registry, audit.clone(), checked, stop.clone()));
     tasks.spawn("schedules", follow_schedules(of_schedules, schedules_registry, schedules.clone(), stop.clone()));
+    let ((kafka_of_webhooks, registry_of_webhooks), (kafka_of_deliveries, registry_of_deliveries)) = (of(), of());
+    let following = follow_webhooks(kafka_of_webhooks, registry_of_webhooks, webhooks.clone(), stop.clone());
+    tasks.spawn("webhooks", following);
+    let following = follow_deliveries(kafka_of_deliveries, registry_of_deliveries, webhooks.clone(), stop.clone());
+    tasks.spawn("deliveries of webhooks", following);
     let (of_syncs, syncs_registry) = of();
     tasks.spawn("bucket syncs", follow_syncs(of_syncs, syncs_registry, syncs.clone(), stop.clone()));
-    tasks.spawn("report events", follow(kafka, registry, book.clone(), stop.clone()));
-    let caught_up =
-        async { tokio::join!(book.caught_up(), schedules.caught_up(), syncs.caught_up(), audit.caught_up()) };
+    tasks.spawn("report events", follow(kafka, registry, book.clone(), remember_days, stop.clone()));
+    let caught_up = async {
+        tokio::join!(book.caught_up(), schedules.caught_up(), syncs.caught_up());
+        tokio::join!(webhooks.caught_up(), audit.caught_up())
+    };
     if stop.run_until_cancelled(caught_up).await.is_none() {
         return Ok(());
     }

@@ -3,7 +3,7 @@
 use utoipa::OpenApi;
 
 use crate::routes::traffic::{insights, names};
-use crate::routes::{audit, reports, schedules, session, syncs, traffic};
+use crate::routes::{audit, reports, schedules, session, syncs, traffic, webhooks};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -29,6 +29,16 @@ use crate::routes::{audit, reports, schedules, session, syncs, traffic};
         schedules::pause,
         schedules::resume,
         schedules::run,
+        webhooks::make,
+        webhooks::list,
+        webhooks::get,
+        webhooks::change,
+        webhooks::delete,
+        webhooks::pause,
+        webhooks::resume,
+        webhooks::rotate,
+        webhooks::deliveries,
+        webhooks::redeliver,
         syncs::make,
         syncs::list,
         syncs::get,

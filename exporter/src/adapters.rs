@@ -18,6 +18,7 @@ use schemas::topics::{CONNECTION_EVENTS, REPORT_REQUESTS_DEAD_LETTER, REPORT_SLI
 
 use crate::mail::{MailError, Mailer};
 use crate::slice_queue::SliceQueue;
+use crate::stages::name_file::slices_are_files;
 use crate::stages::write_mail::MailText;
 
 /// The group whose committed offsets say what is stored.
@@ -32,6 +33,8 @@ pub(crate) trait Outside: Send + Sync + 'static {
 
     /// What a report's events say so far.
     fn known(&self, report: ReportId) -> Option<ReportState>;
+    /// True for a report of which nothing but this is known any more.
+    fn is_forgotten(&self, report: ReportId) -> bool;
     /// What the report's tenant has used of its limits beside it.
     fn usage(&self, request: &ReportRequest) -> Usage;
     /// Reports whose files are to be deleted by now.
@@ -54,7 +57,7 @@ pub(crate) trait Outside: Send + Sync + 'static {
     /// The slice with what is there now, where copies of it were deleted after it was planned.
     fn recount(&self, query: &ReportQuery, slice: &Slice) -> impl Future<Output = Result<Slice, QueryError>> + Send;
     fn begin_file(&self, key: &str) -> impl Future<Output = Result<Self::File, StoreError>> + Send;
-    /// Begins a file that is made slice by slice; gives the name of the upload.
+    /// Begins a file that slices are joined to; gives the name of the upload.
     fn begin_slices(&self, key: &str) -> impl Future<Output = Result<String, StoreError>> + Send;
     /// Puts slices to all exporters.
     fn put_slices(&self, slices: &[ReportSlice]) -> impl Future<Output = Result<(), JournalError>> + Send;
@@ -160,6 +163,10 @@ impl Outside for Parts {
         self.book.of_any_tenant(report)
     }
 
+    fn is_forgotten(&self, report: ReportId) -> bool {
+        self.book.is_forgotten(report)
+    }
+
     fn usage(&self, request: &ReportRequest) -> Usage {
         self.book.usage(&request.tenant, Some(request.report_id), Moment::now())
     }
@@ -211,6 +218,9 @@ impl Outside for Parts {
     }
 
     async fn begin_slice(&self, slice: &ReportSlice) -> Result<SliceUpload, StoreError> {
+        if slices_are_files(&slice.request) {
+            return self.store.begin_file_slice(&slice.object_key, slice.slice).await;
+        }
         let numbers = PartNumbers { first: slice.first_part, last: slice.last_part };
         self.store.begin_slice(&slice.object_key, &slice.upload_id, slice.slice, numbers).await
     }

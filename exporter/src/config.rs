@@ -9,6 +9,7 @@ use report_schedules::Owners;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use service_kit::config::{RangeError, Validate, in_range, redacted, seconds, seconds_in_range};
+use webhooks::WebhooksConfig;
 
 /// How reports are made and mailed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -48,6 +49,9 @@ pub struct Config {
     /// Who may own schedules: the accounts of the console.
     #[serde(skip)]
     pub owners: Owners,
+    /// Webhooks: a section of their own, which the console has too.
+    #[serde(skip)]
+    pub webhooks: WebhooksConfig,
     /// Buckets of syncs: a section of their own, whose names the console has too.
     #[serde(skip)]
     pub syncs: bucket_syncs::Config,
@@ -108,6 +112,7 @@ impl Default for Config {
             mail: MailConfig::default(),
             limits: Limits::default(),
             owners: Owners::default(),
+            webhooks: WebhooksConfig::default(),
             syncs: bucket_syncs::Config::default(),
             source: String::new(),
         }

@@ -40,6 +40,9 @@ pub enum Error {
     /// Mail is not configured.
     #[error("mail: {0}")]
     Mail(String),
+    /// Webhooks are not configured.
+    #[error("webhooks: {0}")]
+    Webhooks(String),
     /// A report's task panicked.
     #[error("{0}")]
     Lost(String),

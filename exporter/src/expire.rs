@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use report_life::{JournalError, manifest_key};
+use report_store::StoreError;
 use schemas::report_event::ReportEventType;
 
 use crate::adapters::Outside;
@@ -19,11 +20,17 @@ pub(crate) async fn expire<O: Outside>(life: &Life<O>) -> Result<(), JournalErro
             // One that cannot be deleted now is in the next round.
             let manifest = manifest_key(key);
             life.patiently("deleting a manifest", || life.outside.delete_file(&manifest)).await;
-            if life.patiently("deleting a file", || life.outside.delete_file(key)).await.is_some() {
+            let delete_all = || async {
+                for key in state.file_keys() {
+                    life.outside.delete_file(&key).await?;
+                }
+                Ok::<_, StoreError>(())
+            };
+            if life.patiently("deleting files", delete_all).await.is_some() {
                 // Of this attempt: one that was made meanwhile has a file of its own.
                 life.outside.append(&Life::<O>::event(&state, ReportEventType::Expired)).await?;
                 life.metrics.expired.inc();
-                tracing::info!(report = %state.id, "a file was kept long enough");
+                tracing::info!(report = %state.id, "files were kept long enough");
             }
         }
         tokio::time::sleep(LOOK_EVERY).await;
@@ -33,7 +40,6 @@ pub(crate) async fn expire<O: Outside>(life: &Life<O>) -> Result<(), JournalErro
 #[cfg(test)]
 mod tests {
     use report_life::Phase;
-    use report_store::StoreError;
     use schemas::times::Moment;
 
     use super::*;

@@ -28,6 +28,7 @@ use crate::config::Config;
 use crate::life::Life;
 use crate::mail::MailError;
 use crate::metrics::ExporterMetrics;
+use crate::stages::name_file::slices_are_files;
 use crate::stages::write_mail::MailText;
 
 /// Stretches of every report, of two rows each; of one hour, so that each is a statement.
@@ -42,6 +43,7 @@ type Faults<E> = Mutex<HashMap<usize, E>>;
 #[derive(Default)]
 pub(crate) struct World {
     pub(crate) book: Mutex<HashMap<ReportId, ReportState>>,
+    pub(crate) forgotten: Mutex<BTreeSet<ReportId>>,
     pub(crate) files: Mutex<BTreeMap<String, Vec<u8>>>,
     pub(crate) aborted: AtomicUsize,
     /// Statements that run.
@@ -76,6 +78,8 @@ pub(crate) struct World {
     pub(crate) positions: Mutex<Vec<i64>>,
     /// How long what was appended takes to be in the book.
     pub(crate) book_is_behind: Mutex<Duration>,
+    /// How long a plan takes.
+    pub(crate) plan_takes: Mutex<Duration>,
     /// How long one slice takes.
     pub(crate) read_takes: Mutex<Duration>,
     calls: Mutex<HashMap<&'static str, usize>>,
@@ -156,6 +160,8 @@ impl FileBeingWritten for FakeFile {
 pub(crate) struct FakeSlice {
     world: Arc<World>,
     key: String,
+    /// Where it is a file of its own: the upload that is its own.
+    upload: Option<(String, String)>,
     bytes: Vec<u8>,
 }
 
@@ -175,10 +181,14 @@ impl FileBeingWritten for FakeSlice {
     async fn finish(self) -> Result<StoredSlice, StoreError> {
         let staged_bytes = i64::try_from(self.bytes.len()).unwrap();
         self.world.files.lock().unwrap().insert(self.key.clone(), self.bytes);
-        Ok(StoredSlice { staged_key: Some(self.key), staged_bytes, parts: Vec::new() })
+        let file_upload_id = self.upload.map(|(_, id)| id);
+        Ok(StoredSlice { staged_key: Some(self.key), staged_bytes, parts: Vec::new(), file_upload_id })
     }
 
     async fn abort(self) -> Result<(), StoreError> {
+        if let Some(upload) = self.upload {
+            self.world.uploads.lock().unwrap().remove(&upload);
+        }
         Ok(())
     }
 }
@@ -215,6 +225,10 @@ impl Outside for Fake {
 
     fn known(&self, report: ReportId) -> Option<ReportState> {
         self.0.book.lock().unwrap().get(&report).cloned()
+    }
+
+    fn is_forgotten(&self, report: ReportId) -> bool {
+        self.0.forgotten.lock().unwrap().contains(&report)
     }
 
     fn usage(&self, request: &ReportRequest) -> Usage {
@@ -262,6 +276,8 @@ impl Outside for Fake {
     }
 
     async fn plan(&self, query: &ReportQuery, _: &Cut) -> Result<Vec<Slice>, QueryError> {
+        let takes = *self.0.plan_takes.lock().unwrap();
+        tokio::time::sleep(takes).await;
         self.0.fault("plan", &self.0.plan_faults)?;
         let at = |slice: i64| Moment::from_micros(query.filter.from.as_micros() + slice * 1_000_000);
         let rows = 2 + self.0.deleted.load(Ordering::Relaxed);
@@ -312,8 +328,11 @@ impl Outside for Fake {
     async fn begin_slice(&self, slice: &ReportSlice) -> Result<FakeSlice, StoreError> {
         self.0.fault("begin slice", &self.0.begin_faults)?;
         let (folder, _) = slice.object_key.rsplit_once('/').unwrap();
-        let key = format!("{folder}/slices/{}-{}", slice.slice, self.0.calls("begin slice"));
-        Ok(FakeSlice { world: Arc::clone(&self.0), key, bytes: Vec::new() })
+        let call = self.0.calls("begin slice");
+        let key = format!("{folder}/slices/{}-{call}", slice.slice);
+        let upload = slices_are_files(&slice.request).then(|| (slice.object_key.clone(), format!("own-{call}")));
+        self.0.uploads.lock().unwrap().extend(upload.clone());
+        Ok(FakeSlice { world: Arc::clone(&self.0), key, upload, bytes: Vec::new() })
     }
 
     async fn join(&self, key: &str, upload_id: &str, slices: &[StoredSlice]) -> Result<u64, StoreError> {

@@ -6,8 +6,8 @@
 //!
 //! A large report is cut into slices, which all exporters take from a topic of their own; who has the request joins them
 //! (`docs/adr/0036-slices-of-a-report.md`).
-//! What schedules make by themselves is asked for here too ([`schedules`]), and is a report like every other then. Bucket syncs ([`syncs`])
-//! use the same writers.
+//! What schedules make by themselves is asked for here too ([`schedules`]), and is a report like every other then.
+//! What reports come to is told to webhooks ([`webhooks`](mod@webhooks)). Bucket syncs ([`syncs`]) use the writers of reports.
 //!
 //! Guarantee: every request ends as `completed`, as `cancelled` or as `failed` with a reason, or in the dead-letter topic. A crash at any
 //! point leaves the request uncommitted, and the next exporter goes on from what the events say. The file is visible only when it is
@@ -36,10 +36,12 @@ mod stages;
 mod stored_until;
 mod syncs;
 mod tools;
+mod webhooks;
 mod write_file;
 
 use std::sync::Arc;
 
+use ::webhooks::{SecretKey, SharedWebhooks, WebhookJournal, follow_deliveries};
 use bucket_syncs::SyncJournal;
 use clickhouse_io::{ClickHouse, ClickHouseConfig};
 use kafka_io::{GroupConsumer, GroupOptions, KafkaConfig, Producer};
@@ -58,11 +60,12 @@ pub use error::Error;
 use crate::adapters::Parts;
 use crate::life::Life;
 use crate::mail::Mailer;
-use crate::metrics::{ExporterMetrics, ScheduleMetrics, SyncMetrics};
+use crate::metrics::{ExporterMetrics, ScheduleMetrics, SyncMetrics, WebhookMetrics};
 use crate::pipeline::Pipeline;
 use crate::schedules::{KafkaDesk, Schedules};
 use crate::slice_queue::SliceQueue;
 use crate::syncs::{Syncs, SyncsParts};
+use crate::webhooks::{Outgoing, Sender, Webhooks};
 
 /// The group under which requests are committed.
 pub const GROUP: &str = "exporter";
@@ -87,7 +90,9 @@ pub async fn run(
     let Some(journal) = Journal::open(producer.clone(), &registry, &context.stop).await else { return Ok(()) };
     let book = SharedBook::default();
     let mut tasks = TaskGroup::new(context.stop.clone());
-    tasks.spawn("report events", follow(kafka.clone(), registry.clone(), book.clone(), context.stop.clone()));
+    let days = config.limits.remember_days;
+    let following = follow(kafka.clone(), registry.clone(), book.clone(), days, context.stop.clone());
+    tasks.spawn("report events", following);
     if context.stop.run_until_cancelled(book.caught_up()).await.is_none() {
         return Ok(());
     }
@@ -111,6 +116,29 @@ pub async fn run(
     );
     let due = GroupConsumer::new(&kafka, &GroupOptions::new(schedules::GROUP, topics::REPORT_SCHEDULES.name))?;
     tasks.spawn("schedules", schedules.run(due));
+    if let Some(key) = &config.webhooks.key {
+        let told = SharedWebhooks::default();
+        let of_deliveries = follow_deliveries(kafka.clone(), registry.clone(), told.clone(), context.stop.clone());
+        tasks.spawn("deliveries of webhooks", of_deliveries);
+        let opened = WebhookJournal::open(producer.clone(), &registry, &context.stop).await;
+        let caught_up = context.stop.run_until_cancelled(told.deliveries_caught_up()).await;
+        let (Some(notes), Some(())) = (opened, caught_up) else { return Ok(()) };
+        let webhooks = Webhooks::new(
+            Outgoing {
+                reports: book.clone(),
+                sender: Sender::new(&config.webhooks)?,
+                journal: notes?,
+                mailer: Mailer::new(&config)?,
+            },
+            (Decoder::new(&avro_schemas::WEBHOOK)?, registry.clone()),
+            (told, SecretKey::new(key), config.console_url.clone()),
+            Arc::clone(&context.clock),
+            WebhookMetrics::new(&context.metrics),
+            context.stop.clone(),
+        );
+        let held = GroupConsumer::new(&kafka, &GroupOptions::new(webhooks::GROUP, topics::WEBHOOKS.name))?;
+        tasks.spawn("webhooks", webhooks.run(held));
+    }
     let Some(sync_journal) = SyncJournal::open(producer.clone(), &registry, &context.stop).await else { return Ok(()) };
     let clickhouse = ClickHouse::new(&clickhouse);
     let syncs = SyncsParts {

@@ -39,6 +39,8 @@ pub(crate) struct Life<O> {
     pub(crate) reports: Lanes,
     /// Whose report, or slice of one, is written next.
     pub(crate) lanes: Lanes,
+    /// Held by who begins an attempt.
+    pub(crate) beginning: tokio::sync::Mutex<()>,
     /// How far ingest is.
     pub(crate) stored: StoredUntil,
     /// Reports that are lived now.
@@ -74,6 +76,7 @@ impl<O: Outside> Life<O> {
             planning: Lanes::new(planning),
             reports: Lanes::new(reports),
             lanes: Lanes::new(writing),
+            beginning: tokio::sync::Mutex::default(),
             stored: StoredUntil::default(),
             living: Mutex::default(),
         }
@@ -84,6 +87,9 @@ impl<O: Outside> Life<O> {
         // One that was asked for again has two requests: they are lived one after the other.
         let turn = self.turn(request.report_id);
         let _turn = turn.lock().await;
+        if self.outside.is_forgotten(request.report_id) {
+            return Ok(Lived::Done);
+        }
         let mut state = self.noted(request).await?;
         if state.tenant != request.tenant {
             return Ok(Lived::Refused("the report id is that of another tenant's report".to_owned()));

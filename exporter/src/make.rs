@@ -1,14 +1,15 @@
 //! A report from its request to its end, attempt by attempt, until it is cancelled.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bytes::Bytes;
 use clickhouse_io::report::{Cut, ReportQuery, Slice};
-use report_life::{JournalError, Manifest, ManifestFile, ReportState, manifest_key};
+use report_life::{JournalError, Manifest, ManifestFile, ReportState, file_keys, manifest_key};
 use report_store::{SLICES_MAX, StoreError};
 use report_writer::ENCODER_VERSION;
 use schemas::report_event::{ReportEvent, ReportEventType};
-use schemas::report_request::{ReportFormat, ReportKind, ReportRequest};
+use schemas::report_request::{ReportKind, ReportRequest};
 use schemas::times::Moment;
 use service_kit::CancellationToken;
 use service_kit::retry::Backoff;
@@ -21,7 +22,7 @@ use crate::lanes::Lane;
 use crate::life::Life;
 use crate::metrics::Counted;
 use crate::stages::check_request::check_request;
-use crate::stages::name_file::{attempt_of, file_name, folder, object_key};
+use crate::stages::name_file::{attempt_of, file_name, files, folder, object_key};
 use crate::write_file::{Piece, WriteFile, Written};
 
 /// How often ingest's position is looked at.
@@ -59,9 +60,10 @@ impl<O: Outside> Life<O> {
         }
         let attempt = state.attempt;
         let folded = self.outside.until(state.id, |it| it.phase.is_final() || it.attempt > attempt).await;
-        if let Some(key) = ended.and_then(|it| it.object_key).filter(|key| folded.object_key.as_ref() != Some(key)) {
+        let made = ended.and_then(|it| Some((it.object_key?, it.files.unwrap_or(1))));
+        if let Some((key, count)) = made.filter(|(key, _)| folded.object_key.as_ref() != Some(key)) {
             tracing::warn!(report = %folded.id, phase = ?folded.phase, attempt, "the report had another end: its file goes");
-            for key in [manifest_key(&key), key] {
+            for key in [manifest_key(&key)].into_iter().chain(file_keys(&key, count)) {
                 self.patiently("deleting a file", || self.outside.delete_file(&key)).await;
             }
         }
@@ -141,7 +143,7 @@ impl<O: Outside> Life<O> {
         }
     }
 
-    /// Reads the file back, which proves that it is there, and writes beside it what it is.
+    /// Reads the files back, which proves that they are there, and writes beside them what they are.
     async fn seal(
         &self,
         writer: &WriteFile<'_, O>,
@@ -150,12 +152,18 @@ impl<O: Outside> Life<O> {
         written: Written,
     ) -> Result<(), FileError> {
         let key = object_key(request, state.attempt);
-        let (size_bytes, sha256) = self.persist(writer, "reading a file back", || self.outside.digest(&key)).await?;
-        if size_bytes != written.size_bytes {
-            let odd = format!("{size_bytes} bytes came back of {}", written.size_bytes);
+        let (mut files, mut came_back) = (Vec::new(), 0);
+        for key in file_keys(&key, files_of(request, written)) {
+            let reading = || self.outside.digest(&key);
+            let (size_bytes, sha256) = self.persist(writer, "reading a file back", reading).await?;
+            came_back += size_bytes;
+            let name = key.rsplit('/').next().unwrap_or_default().to_owned();
+            files.push(ManifestFile { name, size_bytes, sha256 });
+        }
+        if came_back != written.size_bytes {
+            let odd = format!("{came_back} bytes came back of {}", written.size_bytes);
             return Err(StoreError::Broken(odd).into());
         }
-        let files = vec![ManifestFile { name: file_name(request), size_bytes, sha256 }];
         let manifest = Manifest::of(request, written.rows, files, Moment::now());
         let mut text = serde_json::to_vec_pretty(&manifest).unwrap_or_default();
         text.push(b'\n');
@@ -197,6 +205,7 @@ impl<O: Outside> Life<O> {
         ReportEvent {
             object_key: Some(object_key(request, state.attempt)),
             file_name: Some(file_name(request)),
+            files: Some(files_of(request, written)).filter(|files| *files > 1),
             expires_at: (kept > 0).then(|| Moment::from_micros(told.at.as_micros() + kept)),
             ..told
         }
@@ -257,18 +266,44 @@ impl<O: Outside> Life<O> {
         query: &ReportQuery,
     ) -> Result<Prepared<'_>, FileError> {
         let _queued = Counted::new(&self.metrics.queued);
-        let planning = self.planning.take(&request.tenant, 0).await;
-        let slices = writer.plan(query).await?;
-        drop(planning);
+        let slices = writer.plan(request, query, || self.planning.take(&request.tenant, 0)).await?;
         let rows = slices.iter().map(Slice::rows).sum();
-        let check = || self.config.limits.check_planned(&self.outside.usage(request), rows, Moment::now());
-        check()?;
+        self.check_planned(request, rows)?;
         let turn = self.reports.take(&request.tenant, rows).await;
         let is_spread = slices.len() > 1 && may_be_spread(request);
         let lane = if is_spread { None } else { Some(self.lanes.take(&request.tenant, rows).await) };
-        // Others of the tenant's were made while it waited.
-        check()?;
         Ok(Prepared { slices, rows, _turn: turn, lane })
+    }
+
+    fn check_planned(&self, request: &ReportRequest, rows: u64) -> Result<(), FileError> {
+        Ok(self.config.limits.check_planned(&self.outside.usage(request), rows, Moment::now())?)
+    }
+
+    /// Says that an attempt begins, and waits until that is in the fold. One after the other: each sees what those before it will take of
+    /// the day's limits.
+    async fn begin(
+        &self,
+        request: &ReportRequest,
+        prepared: &Prepared<'_>,
+        state: &mut ReportState,
+    ) -> Result<Result<(), FileError>, JournalError> {
+        let _one_at_a_time = self.beginning.lock().await;
+        // Others of the tenant's were made while it waited for its turn.
+        if let Err(over) = self.check_planned(request, prepared.rows) {
+            return Ok(Err(over));
+        }
+        let started = ReportEvent {
+            attempt: Some(state.attempt + 1),
+            rows_expected: Some(signed(prepared.rows)),
+            slices_expected: Some(signed(prepared.slices.len() as u64)),
+            ..Self::event(state, ReportEventType::Started)
+        };
+        self.outside.append(&started).await?;
+        state.apply(&started);
+        let attempt = state.attempt;
+        let folded = self.outside.until(state.id, |it| it.attempt >= attempt || it.phase.is_final()).await;
+        let is_ours = folded.attempt == attempt && !folded.phase.is_final();
+        Ok(if is_ours { Ok(()) } else { Err(FileError::TakenOver) })
     }
 
     async fn attempt(
@@ -285,14 +320,9 @@ impl<O: Outside> Life<O> {
         };
         let slices = &prepared.slices;
         let _running = Counted::new(&self.metrics.running);
-        let started = ReportEvent {
-            attempt: Some(state.attempt + 1),
-            rows_expected: Some(signed(prepared.rows)),
-            slices_expected: Some(signed(slices.len() as u64)),
-            ..Self::event(state, ReportEventType::Started)
-        };
-        self.outside.append(&started).await?;
-        state.apply(&started);
+        if let Err(error) = self.begin(request, &prepared, state).await? {
+            return Ok(Err(error));
+        }
         if prepared.lane.is_none() {
             return self.spread(writer, request, slices, state).await;
         }
@@ -300,6 +330,7 @@ impl<O: Outside> Life<O> {
             Ok(file) => file,
             Err(error) => return Ok(Err(error.into())),
         };
+        tracing::info!(report = %state.id, attempt = state.attempt, "a file is begun");
         let progress = watch::channel(Written::default()).0;
         let piece = Piece { request, query, slices, is_beginning: true };
         let writing = writer.write(file, piece, &progress);
@@ -339,17 +370,23 @@ impl<O: Outside> Life<O> {
     pub(crate) async fn clear(&self, request: &ReportRequest) {
         let Some(state) = self.outside.known(request.report_id) else { return };
         let attempts = if state.phase.is_final() { 1..state.attempt + 1 } else { 1..state.attempt };
-        let keys: Vec<String> = attempts.map(|attempt| object_key(request, attempt)).collect();
+        let files = files(request, state.slices_most);
+        let uploads: BTreeSet<String> = attempts
+            .map(|attempt| object_key(request, attempt))
+            .flat_map(|key| file_keys(&key, files).into_iter().chain([key]))
+            .collect();
         let abort = || async {
-            for key in &keys {
+            for key in &uploads {
                 self.outside.abort_uploads(key).await?;
             }
             Ok(())
         };
         self.patiently("aborting uploads", abort).await;
         let folder = folder(request);
-        let files = self.patiently("looking for files", || self.outside.files(&folder)).await.unwrap_or_default();
-        for key in files.into_iter().filter(|key| is_left_over(&state, request, key)) {
+        let found = self.patiently("looking for files", || self.outside.files(&folder)).await.unwrap_or_default();
+        let own: BTreeSet<String> =
+            state.file_keys().into_iter().chain(state.object_key.as_deref().map(manifest_key)).collect();
+        for key in found.into_iter().filter(|key| !own.contains(key) && is_left_over(&state, request, key)) {
             self.patiently("deleting a file", || self.outside.delete_file(&key)).await;
         }
     }
@@ -387,17 +424,19 @@ struct Prepared<'a> {
     lane: Option<Lane<'a>>,
 }
 
-/// Groups are folded over the whole range, so only lines are made by several.
+/// Groups are folded over the whole range, so only events are made by several.
 fn may_be_spread(request: &ReportRequest) -> bool {
-    let is_lines = matches!(request.format, ReportFormat::Csv | ReportFormat::Ndjson);
-    request.kind == ReportKind::Events && is_lines
+    request.kind == ReportKind::Events
 }
 
-/// True for a file that will never be the report's: attempts only rise, and its own is named.
+fn files_of(request: &ReportRequest, written: Written) -> i64 {
+    files(request, signed(written.slices))
+}
+
+/// True for a file that will never be the report's, where it is not already: attempts only rise.
 fn is_left_over(state: &ReportState, request: &ReportRequest, key: &str) -> bool {
-    let is_own = |own: &str| own == key || manifest_key(own) == key;
-    let is_ended = state.phase.is_final() && !state.object_key.as_deref().is_some_and(is_own);
-    attempt_of(request, key).is_some_and(|attempt| attempt < state.attempt || (attempt == state.attempt && is_ended))
+    let of_the_last = |attempt| attempt == state.attempt && state.phase.is_final();
+    attempt_of(request, key).is_some_and(|attempt| attempt < state.attempt || of_the_last(attempt))
 }
 
 pub(crate) fn signed(number: u64) -> i64 {

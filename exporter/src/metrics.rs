@@ -6,6 +6,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use report_schedules::Standing;
 use service_kit::metrics::Metrics;
+use webhooks::Standing as WebhookStanding;
 
 /// Label `fate`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -112,6 +113,45 @@ impl ScheduleMetrics {
         }
         for (standing, count) in counts {
             self.schedules.get_or_create(&StandingLabel { standing }).set(count);
+        }
+    }
+}
+
+/// Webhooks, and what they are told.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct WebhookMetrics {
+    pub(crate) tries: Family<FateLabel, Counter>,
+    pub(crate) webhooks: Family<StandingLabel, Gauge>,
+    pub(crate) lag_seconds: Gauge,
+    /// Webhooks that cannot be read, each time that they are.
+    pub(crate) unreadable: Counter,
+}
+
+impl WebhookMetrics {
+    pub(crate) fn new(metrics: &Metrics) -> Self {
+        let own = Self::default();
+        metrics.register("flowledger_exporter_webhook_tries", "Tries to tell a webhook, by fate", own.tries.clone());
+        metrics.register("flowledger_exporter_webhooks", "Webhooks that this one looks after", own.webhooks.clone());
+        let unreadable = "Webhooks that cannot be read, each time that one is met";
+        metrics.register("flowledger_exporter_unreadable_webhooks", unreadable, own.unreadable.clone());
+        let lag = "How long something has been due that a webhook that answers was not told";
+        metrics.register("flowledger_exporter_webhook_lag_seconds", lag, own.lag_seconds.clone());
+        own
+    }
+
+    /// One of `delivered`, `failed`, `refused` (it may not be called), `given_up`.
+    pub(crate) fn tried(&self, fate: &'static str) {
+        self.tries.get_or_create(&FateLabel { fate }).inc();
+    }
+
+    /// Of all that are held, how each stands.
+    pub(crate) fn held(&self, standings: &[WebhookStanding]) {
+        for standing in
+            [WebhookStanding::Active, WebhookStanding::Failing, WebhookStanding::Away, WebhookStanding::Paused]
+        {
+            let count = standings.iter().filter(|it| **it == standing).count();
+            let gauge = self.webhooks.get_or_create(&StandingLabel { standing: standing.name() });
+            gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
         }
     }
 }

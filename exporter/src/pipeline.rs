@@ -30,6 +30,9 @@ pub(crate) trait Lives<O>: DeserializeOwned + Send + Sync + 'static {
     const TAKEN_MAX: usize;
 
     fn live(&self, life: &Life<O>) -> impl Future<Output = Result<Lived, JournalError>> + Send;
+
+    /// What becomes of a record that cannot be lived.
+    fn refuse(life: &Life<O>, record: &Record, reason: &str) -> impl Future<Output = Result<(), Error>> + Send;
 }
 
 impl<O: Outside> Lives<O> for ReportRequest {
@@ -38,6 +41,10 @@ impl<O: Outside> Lives<O> for ReportRequest {
     async fn live(&self, life: &Life<O>) -> Result<Lived, JournalError> {
         life.live(self).await
     }
+
+    async fn refuse(life: &Life<O>, record: &Record, reason: &str) -> Result<(), Error> {
+        Ok(life.refuse(record, reason).await?)
+    }
 }
 
 impl<O: Outside> Lives<O> for ReportSlice {
@@ -45,6 +52,11 @@ impl<O: Outside> Lives<O> for ReportSlice {
 
     async fn live(&self, life: &Life<O>) -> Result<Lived, JournalError> {
         life.live_slice(self).await
+    }
+
+    async fn refuse(life: &Life<O>, record: &Record, reason: &str) -> Result<(), Error> {
+        life.refuse(record, reason).await?;
+        Ok(life.fail_refused_slice(record, reason).await?)
     }
 }
 
@@ -99,12 +111,14 @@ impl<O: Outside, R: Lives<O>> Pipeline<O, R> {
     async fn consume(&mut self, consumer: &mut GroupConsumer) -> Result<(), Error> {
         let stop = self.stop.clone();
         loop {
+            let has_room = self.running.len() < R::TAKEN_MAX;
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
                 Some(ended) = self.running.join_next() => self.ended(ended).await?,
-                arrival = consumer.next(), if self.running.len() < R::TAKEN_MAX => {
-                    self.arrived(arrival?).await?;
-                }
+                // However many it lives, it hears which partitions go.
+                arrival = async {
+                    if has_room { consumer.next().await } else { consumer.next_change().await }
+                } => self.arrived(arrival?).await?,
             }
         }
     }
@@ -146,40 +160,38 @@ impl<O: Outside, R: Lives<O>> Pipeline<O, R> {
 
     async fn take(&mut self, record: Record) -> Result<(), Error> {
         let (number, offset) = (record.partition.number, record.offset);
-        let Some(taken) = self.taken.get_mut(&number) else { return Ok(()) };
+        let Some(taken) = self.taken.get_mut(&number).filter(|taken| taken.epoch == record.epoch) else {
+            return Ok(());
+        };
         taken.offsets.insert(offset, false);
         let (epoch, ours) = (taken.epoch, taken.ours.clone());
         let value = record.payload.clone().unwrap_or_default();
-        if value.len() > BYTES_MAX {
+        let (record, read) = if value.len() > BYTES_MAX {
             // Its events hold it, and so does its dead letter, which Kafka would refuse.
             let reason = format!("it has {} bytes, more than {BYTES_MAX}; these are the first", value.len());
-            let begin = Record { payload: Some(value.slice(..BYTES_KEPT)), ..record };
-            self.life.refuse(&begin, &reason).await?;
-            return self.done(number, epoch, offset).await;
-        }
-        match self.decoder.decode_with(&self.registry, &value, &self.stop).await {
-            None => Ok(()),
-            Some(decoded) => match decoded? {
-                Ok(taken) => {
-                    let life = Arc::clone(&self.life);
-                    self.running.spawn(async move {
-                        let living = async {
-                            match taken.live(&life).await? {
-                                Lived::Done => Ok(()),
-                                Lived::Refused(reason) => Ok(life.refuse(&record, &reason).await?),
-                            }
-                        };
-                        let lived = ours.run_until_cancelled(living).await;
-                        (number, epoch, offset, lived)
-                    });
-                    Ok(())
+            (Record { payload: Some(value.slice(..BYTES_KEPT)), ..record }, Err(reason))
+        } else {
+            let Some(decoded) = self.decoder.decode_with(&self.registry, &value, &self.stop).await else {
+                return Ok(());
+            };
+            (record, decoded?.map_err(|error| error.to_string()))
+        };
+        let life = Arc::clone(&self.life);
+        self.running.spawn(async move {
+            let living = async {
+                let lived = match read {
+                    Ok(it) => R::live(&it, &life).await?,
+                    Err(reason) => Lived::Refused(reason),
+                };
+                match lived {
+                    Lived::Done => Ok(()),
+                    Lived::Refused(reason) => R::refuse(&life, &record, &reason).await,
                 }
-                Err(error) => {
-                    self.life.refuse(&record, &error.to_string()).await?;
-                    self.done(number, epoch, offset).await
-                }
-            },
-        }
+            };
+            let lived = ours.run_until_cancelled(living).await;
+            (number, epoch, offset, lived)
+        });
+        Ok(())
     }
 
     /// Notes that a record is done with and commits what is done with before it too.

@@ -173,9 +173,18 @@ impl Stretches<'_> {
 }
 
 impl FileText {
-    /// Adds a line, or any bytes; false when nobody takes them any more.
+    /// Adds a line, or any bytes; false when nobody takes them any more. What is longer than a part, as a row group is, goes in pieces:
+    /// buffers that grew to its size would stay so.
     #[inline]
     fn bytes(&mut self, bytes: &[u8]) -> bool {
+        if bytes.len() <= PART_TEXT_BYTES {
+            return self.piece(bytes);
+        }
+        bytes.chunks(PART_TEXT_BYTES).all(|piece| self.piece(piece))
+    }
+
+    #[inline]
+    fn piece(&mut self, bytes: &[u8]) -> bool {
         self.part.extend_from_slice(bytes);
         if self.part.len() < PART_TEXT_BYTES {
             return true;

@@ -1,15 +1,19 @@
 //! A slice of a report that any exporter has planned: read, packed and uploaded, and then said to be done.
 
 use std::cmp::Ordering;
+use std::str::from_utf8;
 use std::time::Duration;
 
 use clickhouse_io::report::{ReportQuery, Slice, Stretch};
+use kafka_io::Record;
 use report_life::{JournalError, ReportState};
 use report_store::StoreError;
 use report_writer::ENCODER_VERSION;
+use schemas::ids::{ReportId, Tenant};
 use schemas::report_event::{ReportEvent, ReportEventType};
 use schemas::report_slice::{ReportSlice, StoredSlice};
 use schemas::times::Moment;
+use schemas::topics::headers;
 use service_kit::CancellationToken;
 use service_kit::retry::Backoff;
 use tokio::sync::watch;
@@ -36,10 +40,58 @@ enum Standing {
     Past,
 }
 
+/// Which slice of which plan.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    attempt: i32,
+    upload_id: &'a str,
+    slice: i32,
+}
+
+impl<'a> Place<'a> {
+    fn of(item: &'a ReportSlice) -> Self {
+        Self { attempt: item.attempt, upload_id: &item.upload_id, slice: item.slice }
+    }
+
+    /// Of a record that cannot be read.
+    fn of_record(record: &'a Record) -> Option<(ReportId, Self)> {
+        let text = |bytes: &'a [u8]| from_utf8(bytes).ok();
+        let header = |name| text(record.header(name)?);
+        let place = Self {
+            attempt: header(headers::ATTEMPT)?.parse().ok()?,
+            upload_id: header(headers::UPLOAD_ID)?,
+            slice: header(headers::SLICE)?.parse().ok()?,
+        };
+        Some((text(record.key.as_deref()?)?.parse().ok()?, place))
+    }
+
+    fn standing(self, state: &ReportState) -> Standing {
+        match state.attempt.cmp(&self.attempt) {
+            Ordering::Less => return Standing::Unplanned,
+            Ordering::Greater => return Standing::Past,
+            Ordering::Equal => {}
+        }
+        if state.phase.is_final() || state.cancel_requested {
+            return Standing::Past;
+        }
+        match &state.plan {
+            None => Standing::Unplanned,
+            Some(plan) if plan.upload_id != self.upload_id || plan.failed.is_some() || plan.has(self.slice) => {
+                Standing::Past
+            }
+            Some(_) => Standing::Wanted,
+        }
+    }
+}
+
 impl<O: Outside> Life<O> {
     /// Makes a slice, where it is wanted. Run again after that it does nothing.
     pub(crate) async fn live_slice(&self, item: &ReportSlice) -> Result<Lived, JournalError> {
-        let planned = self.outside.until(item.report_id, |it| standing(it, item) != Standing::Unplanned).await;
+        if self.outside.is_forgotten(item.report_id) {
+            return Ok(Lived::Done);
+        }
+        let place = Place::of(item);
+        let planned = self.outside.until(item.report_id, |it| place.standing(it) != Standing::Unplanned).await;
         if planned.tenant != item.tenant || item.request.tenant != item.tenant {
             return Ok(Lived::Refused("the report id is that of another tenant's report".to_owned()));
         }
@@ -47,7 +99,7 @@ impl<O: Outside> Life<O> {
             Ok(query) => query,
             Err(reason) => return Ok(Lived::Refused(reason)),
         };
-        if standing(&planned, item) == Standing::Past {
+        if place.standing(&planned) == Standing::Past {
             self.metrics.slice("unwanted");
             return Ok(Lived::Done);
         }
@@ -55,13 +107,26 @@ impl<O: Outside> Life<O> {
         let mut making = std::pin::pin!(self.make_slice(item, &query, &unwanted));
         let fate = tokio::select! {
             made = &mut making => made?,
-            _ = self.outside.until(item.report_id, |it| standing(it, item) == Standing::Past) => {
+            _ = self.outside.until(item.report_id, |it| place.standing(it) == Standing::Past) => {
                 unwanted.cancel();
                 making.await?
             }
         };
         self.metrics.slice(fate);
         Ok(Lived::Done)
+    }
+
+    /// Nobody will make a slice that is a dead letter: where it is wanted its report fails, in these words.
+    pub(crate) async fn fail_refused_slice(&self, record: &Record, reason: &str) -> Result<(), JournalError> {
+        let Some((report, place)) = Place::of_record(record) else { return Ok(()) };
+        // What is said before the plan would be said of none.
+        let state = self.outside.until(report, |it| place.standing(it) != Standing::Unplanned).await;
+        if place.standing(&state) == Standing::Past {
+            return Ok(());
+        }
+        let reason = Some(format!("a slice of it went to the dead letter, because {reason}; please ask for it again"));
+        let failed = ReportEvent { reason, ..event(report, &state.tenant, place, ReportEventType::SliceFailed) };
+        self.outside.append(&failed).await
     }
 
     /// Waits for its turn, makes it, and says how that went; gives its fate.
@@ -109,7 +174,7 @@ impl<O: Outside> Life<O> {
                 error => {
                     tracing::error!(%error, %report, slice, "a slice cannot be made");
                     let reason = Some(error.for_an_admin().to_owned());
-                    let failed = ReportEvent { reason, ..event(item, ReportEventType::SliceFailed) };
+                    let failed = ReportEvent { reason, ..event_of(item, ReportEventType::SliceFailed) };
                     self.outside.append(&failed).await?;
                     return Ok("failed");
                 }
@@ -137,24 +202,6 @@ impl<O: Outside> Life<O> {
     }
 }
 
-fn standing(state: &ReportState, item: &ReportSlice) -> Standing {
-    match state.attempt.cmp(&item.attempt) {
-        Ordering::Less => return Standing::Unplanned,
-        Ordering::Greater => return Standing::Past,
-        Ordering::Equal => {}
-    }
-    if state.phase.is_final() || state.cancel_requested {
-        return Standing::Past;
-    }
-    match &state.plan {
-        None => Standing::Unplanned,
-        Some(plan) if plan.upload_id != item.upload_id || plan.failed.is_some() || plan.has(item.slice) => {
-            Standing::Past
-        }
-        Some(_) => Standing::Wanted,
-    }
-}
-
 fn slice_of(item: &ReportSlice) -> Slice {
     let stretch = item.stretches.iter().map(|it| Stretch {
         from: it.range_from,
@@ -164,18 +211,22 @@ fn slice_of(item: &ReportSlice) -> Slice {
     Slice { stretches: stretch.collect() }
 }
 
-fn event(item: &ReportSlice, event_type: ReportEventType) -> ReportEvent {
+fn event_of(item: &ReportSlice, event_type: ReportEventType) -> ReportEvent {
+    event(item.report_id, &item.tenant, Place::of(item), event_type)
+}
+
+fn event(report: ReportId, tenant: &Tenant, place: Place<'_>, event_type: ReportEventType) -> ReportEvent {
     ReportEvent {
-        attempt: Some(item.attempt),
-        upload_id: Some(item.upload_id.clone()),
-        slice: Some(item.slice),
-        ..ReportEvent::new(item.report_id, item.tenant.clone(), event_type, Moment::now())
+        attempt: Some(place.attempt),
+        upload_id: Some(place.upload_id.to_owned()),
+        slice: Some(place.slice),
+        ..ReportEvent::new(report, tenant.clone(), event_type, Moment::now())
     }
 }
 
 fn told(item: &ReportSlice, written: Written, event_type: ReportEventType) -> ReportEvent {
     let (rows, size_bytes) = (Some(signed(written.rows)), Some(signed(written.size_bytes)));
-    ReportEvent { rows, size_bytes, ..event(item, event_type) }
+    ReportEvent { rows, size_bytes, ..event_of(item, event_type) }
 }
 
 fn done(item: &ReportSlice, written: Written, stored: StoredSlice) -> ReportEvent {
@@ -184,6 +235,7 @@ fn done(item: &ReportSlice, written: Written, stored: StoredSlice) -> ReportEven
         staged_bytes: Some(stored.staged_bytes),
         staged_key: stored.staged_key,
         parts: Some(stored.parts),
+        file_upload_id: stored.file_upload_id,
         ..told(item, written, ReportEventType::SliceDone)
     }
 }

@@ -7,7 +7,7 @@ use report_life::JournalError;
 use schema_registry::{Encoder, SchemaId};
 use schemas::avro_schemas::REPORT_SLICE;
 use schemas::report_slice::ReportSlice;
-use schemas::topics::REPORT_SLICES;
+use schemas::topics::{REPORT_SLICES, headers};
 
 /// Writes to their topic, one partition after the other: so each exporter has about as many as others.
 pub(crate) struct SliceQueue {
@@ -27,7 +27,14 @@ impl SliceQueue {
         for slice in slices {
             let (key, value) = (slice.report_id.to_string(), self.encoder.encode(slice)?);
             let turn = self.next.fetch_add(1, Ordering::Relaxed) % REPORT_SLICES.partitions as usize;
-            let record = OutRecord { topic: REPORT_SLICES.name, key: key.as_bytes(), payload: &value, headers: &[] };
+            let (attempt, number) = (slice.attempt.to_string(), slice.slice.to_string());
+            let headers = [
+                (headers::ATTEMPT, attempt.as_bytes()),
+                (headers::UPLOAD_ID, slice.upload_id.as_bytes()),
+                (headers::SLICE, number.as_bytes()),
+            ];
+            let record =
+                OutRecord { topic: REPORT_SLICES.name, key: key.as_bytes(), payload: &value, headers: &headers };
             acknowledged.push(self.producer.enqueue_to(turn as i32, record).await?);
         }
         for it in acknowledged {

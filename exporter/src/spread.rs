@@ -1,21 +1,23 @@
-//! A report whose slices are made by all exporters: planned here, and joined here when all of them are in the store.
+//! A report whose slices are made by all exporters: planned here, and joined here when all of them are in the store. Where each slice is a
+//! file of its own, joining makes them visible, one after the other.
 
 use std::sync::Arc;
 
 use clickhouse_io::report::Slice;
-use report_life::{JournalError, Plan, ReportState};
-use report_store::PartNumbers;
+use report_life::{JournalError, Plan, ReportState, file_key};
+use report_store::{PartNumbers, StoreError};
 use report_writer::ENCODER_VERSION;
+use schemas::ids::ReportId;
 use schemas::report_event::{ReportEvent, ReportEventType};
 use schemas::report_request::ReportRequest;
-use schemas::report_slice::{ReportSlice, SliceStretch};
+use schemas::report_slice::{ReportSlice, SliceStretch, StoredSlice};
 
 use crate::adapters::Outside;
 use crate::error::FileError;
 use crate::life::Life;
 use crate::make::signed;
 use crate::metrics::Counted;
-use crate::stages::name_file::object_key;
+use crate::stages::name_file::{object_key, slices_are_files};
 use crate::write_file::{WriteFile, Written};
 
 impl<O: Outside> Life<O> {
@@ -27,15 +29,8 @@ impl<O: Outside> Life<O> {
         slices: &[Slice],
         state: &ReportState,
     ) -> Result<Result<Written, FileError>, JournalError> {
-        // A slice of an attempt that the fold has not taken would wait for it for ever.
-        let begun = |it: &ReportState| it.attempt >= state.attempt || it.phase.is_final();
-        let folded = self.outside.until(state.id, begun).await;
-        if folded.attempt != state.attempt || folded.phase.is_final() {
-            return Ok(Err(FileError::TakenOver));
-        }
         let key = object_key(request, state.attempt);
-        let beginning = writer.cancelled.run_until_cancelled(self.outside.begin_slices(&key));
-        let upload_id = match beginning.await {
+        let upload_id = match writer.cancelled.run_until_cancelled(self.begin_plan(request, &key)).await {
             None => return Ok(Err(FileError::Cancelled)),
             Some(Err(error)) => return Ok(Err(error.into())),
             Some(Ok(upload_id)) => upload_id,
@@ -57,6 +52,14 @@ impl<O: Outside> Life<O> {
             planned?;
         }
         Ok(self.gather(writer, request, state, &upload_id).await)
+    }
+
+    /// Gives the plan its name: the upload that slices become parts of. Where each is a file whoever makes it begins one, and any new id will do.
+    async fn begin_plan(&self, request: &ReportRequest, key: &str) -> Result<String, StoreError> {
+        if slices_are_files(request) {
+            return Ok(ReportId::generate().to_string());
+        }
+        self.outside.begin_slices(key).await
     }
 
     /// Takes over what was planned by an exporter that is gone.
@@ -92,8 +95,12 @@ impl<O: Outside> Life<O> {
                 return Err(FileError::Slices(reason.clone()));
             }
             let slices = plan.stored().unwrap_or_default();
-            let join = || self.outside.join(&key, upload_id, &slices);
-            let size_bytes = self.persist(writer, "joining slices", join).await?;
+            let size_bytes = if slices_are_files(request) {
+                self.show_files(writer, &key, &slices).await?
+            } else {
+                let join = || self.outside.join(&key, upload_id, &slices);
+                self.persist(writer, "joining slices", join).await?
+            };
             let rows = u64::try_from(plan.written().0).unwrap_or_default();
             Ok(Written { rows, slices: plan.slices as u64, size_bytes })
         }
@@ -104,6 +111,17 @@ impl<O: Outside> Life<O> {
             tracing::warn!(%error, report = %state.id, "an upload is left until the report has ended");
         }
         gathered
+    }
+
+    /// Makes the files visible that the slices are; gives the size of all, bytes. Nobody knows of them before the report is completed.
+    async fn show_files(&self, writer: &WriteFile<'_, O>, key: &str, slices: &[StoredSlice]) -> Result<u64, FileError> {
+        let mut size_bytes = 0;
+        for (number, slice) in (0..).zip(slices) {
+            let (key, upload_id) = (file_key(key, number), slice.file_upload_id.as_deref().unwrap_or_default());
+            let join = || self.outside.join(&key, upload_id, std::slice::from_ref(slice));
+            size_bytes += self.persist(writer, "finishing a file", join).await?;
+        }
+        Ok(size_bytes)
     }
 }
 
@@ -138,13 +156,14 @@ fn items(
         stretch.collect()
     };
     let item = |(number, slice): (usize, &Slice)| {
-        let numbers = PartNumbers::of(number, slices.len());
+        let is_file = slices_are_files(request);
+        let numbers = if is_file { PartNumbers::of(0, 1) } else { PartNumbers::of(number, slices.len()) };
         ReportSlice {
             report_id: state.id,
             tenant: state.tenant.clone(),
             attempt: state.attempt,
             upload_id: upload_id.to_owned(),
-            object_key: key.to_owned(),
+            object_key: if is_file { file_key(key, signed(number as u64)) } else { key.to_owned() },
             encoder_version: ENCODER_VERSION,
             slice: i32::try_from(number).unwrap_or(i32::MAX),
             first_part: numbers.first,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clickhouse_io::report::{Cut, ReportQuery, Slice};
 use clickhouse_io::{NextStep, QueryError};
 use report_store::StoreError;
-use schemas::report_request::ReportRequest;
+use schemas::report_request::{ReportFormat, ReportRequest};
 use service_kit::CancellationToken;
 use service_kit::retry::Backoff;
 use tokio::sync::{mpsc, watch};
@@ -56,11 +56,23 @@ pub(crate) struct WriteFile<'a, O> {
 }
 
 impl<O: Outside> WriteFile<'_, O> {
-    /// Cuts the range into slices; a server that is away is waited for.
-    pub(crate) async fn plan(&self, query: &ReportQuery) -> Result<Vec<Slice>, QueryError> {
+    /// Cuts the range into slices, each time in a turn of its own: a plan that a server cannot make holds up nobody else's.
+    pub(crate) async fn plan<T, F>(
+        &self,
+        request: &ReportRequest,
+        query: &ReportQuery,
+        turn: impl Fn() -> F,
+    ) -> Result<Vec<Slice>, QueryError>
+    where
+        F: Future<Output = T>,
+    {
+        let cut = Cut { stretch_rows: self.cut.stretch_rows / longer(request), ..self.cut };
         let mut patience = Patience::new(self.retry_max);
         loop {
-            match self.outside.plan(query, &self.cut).await {
+            let turn = turn().await;
+            let planned = self.outside.plan(query, &cut).await;
+            drop(turn);
+            match planned {
                 Err(error) => self.again(error, &mut patience).await?,
                 planned => return planned,
             }
@@ -212,6 +224,14 @@ impl<O: Outside> WriteFile<'_, O> {
         self.metrics.retries.inc();
         tokio::time::sleep(patience.backoff.next_wait()).await;
         Ok(())
+    }
+}
+
+/// How many times a line is as long as one of CSV, roughly: a stretch is held in memory, and takes as much of it in every format.
+fn longer(request: &ReportRequest) -> u64 {
+    match request.format {
+        ReportFormat::Ndjson => 2,
+        ReportFormat::Csv | ReportFormat::Parquet | ReportFormat::Unknown => 1,
     }
 }
 

@@ -14,6 +14,7 @@ use crate::dead_letter::DeadLetterCommand;
 use crate::report::ReportCommand;
 use crate::sync::SyncCommand;
 use crate::traffic::TrafficCommand;
+use crate::webhook::WebhookCommand;
 
 /// Event-sourced analytics of zero-trust network traffic: from Connectors' log lines through Kafka and ClickHouse to reports.
 #[derive(Debug, Parser)]
@@ -49,6 +50,9 @@ pub(crate) enum Command {
     /// Ask for a tenant's reports, follow, cancel and download them.
     #[command(subcommand)]
     Report(Box<ReportCommand>),
+    /// Say where a tenant wants to be told what becomes of its reports, and see what it was told.
+    #[command(subcommand)]
+    Webhook(Box<WebhookCommand>),
     /// Have a tenant's events written to a bucket, interval by interval, and see how that goes.
     #[command(subcommand)]
     Sync(Box<SyncCommand>),

@@ -22,6 +22,8 @@ pub(crate) struct Config {
     pub(crate) store: report_store::StoreConfig,
     /// Limits of a tenant's reports.
     pub(crate) limits: report_life::Limits,
+    /// Webhooks.
+    pub(crate) webhooks: webhooks::WebhooksConfig,
     /// Bucket syncs.
     pub(crate) syncs: bucket_syncs::Config,
     /// Connector.
@@ -74,6 +76,7 @@ impl Validate for Config {
         self.clickhouse.validate().map_err(|error| error.at("clickhouse"))?;
         self.store.validate().map_err(|error| error.at("store"))?;
         self.limits.validate().map_err(|error| error.at("limits"))?;
-        self.syncs.validate().map_err(|error| error.at("syncs"))
+        self.syncs.validate().map_err(|error| error.at("syncs"))?;
+        self.webhooks.validate().map_err(|error| error.at("webhooks"))
     }
 }

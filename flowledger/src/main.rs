@@ -14,6 +14,7 @@ mod services;
 mod stop;
 mod sync;
 mod traffic;
+mod webhook;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -55,6 +56,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Aggregate(command) => aggregate::run(command).await,
         Command::Traffic(command) => traffic::run(*command).await,
         Command::Report(command) => report::run(*command).await,
+        Command::Webhook(command) => webhook::run(*command).await,
         Command::Sync(command) => sync::run(*command).await,
         Command::Audit(command) => audit::run(command).await,
         Command::Clickhouse(options) => services::run_engine(options).await,

@@ -96,11 +96,13 @@ pub(crate) async fn run(service: Service, options: CommonOptions) -> anyhow::Res
         Service::Exporter => {
             config.exporter.limits = config.limits;
             config.exporter.owners = config.console.owners();
-            (config.exporter.syncs, config.exporter.source) = (config.syncs, config.ingest.source);
+            (config.exporter.webhooks, config.exporter.syncs) = (config.webhooks, config.syncs);
+            config.exporter.source = config.ingest.source;
             tasks.spawn("exporter", exporter::run(config.exporter, kafka, registry, clickhouse, store, context));
         }
         Service::Console => {
-            (config.console.limits, config.console.syncs) = (config.limits, config.syncs);
+            config.console.limits = config.limits;
+            (config.console.webhooks, config.console.syncs) = (config.webhooks, config.syncs);
             tasks.spawn("console", console::run(config.console, kafka, registry, clickhouse, store, context));
         }
     }

@@ -32,6 +32,7 @@ fn help_of_every_command() {
         "aggregate",
         "traffic",
         "report",
+        "webhook",
         "sync",
         "audit",
         "clickhouse",
@@ -50,6 +51,8 @@ fn help_of_every_command() {
         .map(|command| ("report", command));
     let aggregate = ["verify", "rebuild", "dedupe"].map(|command| ("aggregate", command));
     let audit = ["verify", "list"].map(|command| ("audit", command));
+    let webhook = ["new", "list", "show", "change", "pause", "resume", "rotate", "delete", "deliveries", "redeliver"]
+        .map(|command| ("webhook", command));
     let schedules = ["new", "preview", "list", "show", "pause", "resume", "run", "delete"];
     for verb in schedules {
         let (help, _, went_well) = run(&["report", "schedule", verb, "--help"], &[]);
@@ -58,9 +61,8 @@ fn help_of_every_command() {
     }
     let sync =
         ["new", "list", "show", "change", "pause", "resume", "backfill", "delete"].map(|command| ("sync", command));
-    for (command, verb) in
-        dead_letter.into_iter().chain(traffic).chain(report).chain(aggregate).chain(audit).chain(sync)
-    {
+    let all = dead_letter.into_iter().chain(traffic).chain(report).chain(aggregate).chain(audit);
+    for (command, verb) in all.chain(webhook).chain(sync) {
         let (help, _, went_well) = run(&[command, verb, "--help"], &[]);
         assert!(went_well, "{command} {verb}");
         insta::assert_snapshot!(format!("help-{command}-{verb}"), help);
@@ -75,6 +77,7 @@ fn config_with_all_defaults_is_printed_without_secrets() {
         ("FLOWLEDGER__STORE__SECRET_KEY", "not-to-be-seen"),
         ("FLOWLEDGER__REGISTRY__PASSWORD", "not-to-be-seen"),
         ("FLOWLEDGER__EXPORTER__MAIL__PASSWORD", "not-to-be-seen"),
+        ("FLOWLEDGER__WEBHOOKS__KEY", "not-to-be-seen-0123456789-0123456789"),
     ];
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("flowledger.toml");

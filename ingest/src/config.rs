@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use clickhouse_io::NICE_MAX;
 use exactly_once::Delivery;
 use kafka_io::batches::Protocol;
 use serde::{Deserialize, Serialize};
@@ -32,6 +33,9 @@ pub struct Config {
     pub waiting_bytes_max: usize,
     /// Inserts that run at once, 1 to 64; one a partition.
     pub writes_max: usize,
+    /// Nice value of the engine's threads that write for it, 0 to 19: the higher, the further they
+    /// stand behind those of pages. Needs `CAP_SYS_NICE` of the server.
+    pub nice: u8,
     /// How the group shares partitions out: `classic` (cooperative-sticky) or `consumer` (KIP-848).
     pub protocol: Protocol,
     /// How long writing what is held may take when the process is told to stop, 0 to 300 s.
@@ -51,6 +55,7 @@ impl Default for Config {
             buffered_bytes_max: 128 << 20,
             waiting_bytes_max: 16 << 20,
             writes_max: 8,
+            nice: 0,
             protocol: Protocol::Classic,
             drain_max: Duration::from_secs(20),
         }
@@ -66,6 +71,7 @@ impl Validate for Config {
         in_range("buffered_bytes_max", self.buffered_bytes_max, 1 << 20..=16 << 30)?;
         in_range("waiting_bytes_max", self.waiting_bytes_max, 1 << 20..=1 << 30)?;
         in_range("writes_max", self.writes_max, 1..=64)?;
+        in_range("nice", self.nice, 0..=NICE_MAX)?;
         seconds_in_range("drain_max", self.drain_max, 0.0..=300.0)
     }
 }

@@ -55,8 +55,8 @@ pub async fn run(
     check_timeout(clickhouse.timeout)?;
     let (registry, clickhouse) = (Registry::new(&registry)?, ClickHouse::new(&clickhouse));
     let mut decoder = Decoder::new(&avro_schemas::CONNECTION_EVENT)?;
-    let Some(waited) = clickhouse.wait_ready(&context.stop).await else { return Ok(()) };
-    waited?;
+    let Some(clickhouse) = clickhouse.wait_ready_giving_way(config.nice, &context.stop).await else { return Ok(()) };
+    let clickhouse = clickhouse?;
     let Some(waited) = registry.wait_ready(&context.stop).await else { return Ok(()) };
     waited?;
     let Some(fits) = fit::check(&kafka, &registry, &clickhouse, &mut decoder, &config.source, &context.stop).await

@@ -44,6 +44,20 @@ pub enum AuditAction {
     ScheduleResumed,
     /// A schedule was deleted.
     ScheduleDeleted,
+    /// A webhook was made.
+    WebhookCreated,
+    /// A webhook was changed.
+    WebhookChanged,
+    /// A webhook was paused.
+    WebhookPaused,
+    /// A webhook goes on.
+    WebhookResumed,
+    /// A webhook was deleted.
+    WebhookDeleted,
+    /// A webhook has another secret.
+    WebhookSecretRotated,
+    /// A webhook is to be told something again.
+    WebhookRedelivered,
     /// A bucket sync was made.
     SyncCreated,
     /// A bucket sync was changed.
@@ -60,7 +74,7 @@ pub enum AuditAction {
 
 impl AuditAction {
     /// What accounts do, beside what a writer notes about chains.
-    pub const OF_ACCOUNTS: [Self; 18] = [
+    pub const OF_ACCOUNTS: [Self; 25] = [
         Self::SignedIn,
         Self::SignInRefused,
         Self::SignedOut,
@@ -73,6 +87,13 @@ impl AuditAction {
         Self::SchedulePaused,
         Self::ScheduleResumed,
         Self::ScheduleDeleted,
+        Self::WebhookCreated,
+        Self::WebhookChanged,
+        Self::WebhookPaused,
+        Self::WebhookResumed,
+        Self::WebhookDeleted,
+        Self::WebhookSecretRotated,
+        Self::WebhookRedelivered,
         Self::SyncCreated,
         Self::SyncChanged,
         Self::SyncPaused,
@@ -276,7 +297,7 @@ pub struct AuditEvent {
     pub door: AuditDoor,
     /// What was done.
     pub action: AuditAction,
-    /// What it was done to: the id of a report, a schedule or a bucket sync.
+    /// What it was done to: the id of a report, a schedule, a webhook or a bucket sync.
     pub subject: Option<String>,
     /// What was answered.
     pub outcome: AuditOutcome,

@@ -44,6 +44,7 @@ pub const REPORT_EVENT: Subject = Subject {
         include_str!("../avsc/published/report-event.1.avsc"),
         include_str!("../avsc/published/report-event.2.avsc"),
         include_str!("../avsc/published/report-event.3.avsc"),
+        include_str!("../avsc/published/report-event.4.avsc"),
     ],
 };
 /// Values of `report-slices`.
@@ -59,6 +60,20 @@ pub const REPORT_SCHEDULE: Subject = Subject {
     topic: topics::REPORT_SCHEDULES,
     schema: include_str!("../avsc/report-schedule.avsc"),
     published: &[include_str!("../avsc/published/report-schedule.1.avsc")],
+};
+/// Values of `webhooks`.
+pub const WEBHOOK: Subject = Subject {
+    name: "webhooks-value",
+    topic: topics::WEBHOOKS,
+    schema: include_str!("../avsc/webhook.avsc"),
+    published: &[include_str!("../avsc/published/webhook.1.avsc")],
+};
+/// Values of `webhook-deliveries`.
+pub const WEBHOOK_DELIVERY: Subject = Subject {
+    name: "webhook-deliveries-value",
+    topic: topics::WEBHOOK_DELIVERIES,
+    schema: include_str!("../avsc/webhook-delivery.avsc"),
+    published: &[include_str!("../avsc/published/webhook-delivery.1.avsc")],
 };
 /// Values of `bucket-syncs`.
 pub const BUCKET_SYNC_EVENT: Subject = Subject {
@@ -82,6 +97,7 @@ pub const AUDIT_EVENT: Subject = Subject {
     published: &[
         include_str!("../avsc/published/audit-event.1.avsc"),
         include_str!("../avsc/published/audit-event.2.avsc"),
+        include_str!("../avsc/published/audit-event.3.avsc"),
     ],
 };
 
@@ -92,6 +108,8 @@ pub const ALL: &[Subject] = &[
     REPORT_EVENT,
     REPORT_SLICE,
     REPORT_SCHEDULE,
+    WEBHOOK,
+    WEBHOOK_DELIVERY,
     BUCKET_SYNC_EVENT,
     CONNECTOR_POSITION,
     AUDIT_EVENT,

@@ -25,6 +25,12 @@ pub enum IdError {
     #[error("not the id of a schedule: a UUID is expected")]
     NotAScheduleId,
     /// Not a UUID.
+    #[error("not the id of a webhook: a UUID is expected")]
+    NotAWebhookId,
+    /// Not a UUID.
+    #[error("not the id of a delivery: a UUID is expected")]
+    NotADeliveryId,
+    /// Not a UUID.
     #[error("not the id of a bucket sync: a UUID is expected")]
     NotASyncId,
 }
@@ -202,6 +208,10 @@ uuid_ids! {
     ReportId, NotAReportId;
     /// One schedule of reports. A UUID of version 7. Text in Avro.
     ScheduleId, NotAScheduleId;
+    /// One webhook of a tenant. A UUID of version 7. Text in Avro.
+    WebhookId, NotAWebhookId;
+    /// What one webhook is told of one end of a report, however often: see [`DeliveryId::of`]. Text in Avro.
+    DeliveryId, NotADeliveryId;
     /// One bucket sync. A UUID of version 7. Text in Avro.
     SyncId, NotASyncId;
 }
@@ -211,11 +221,7 @@ impl ReportId {
     /// then 10 bytes of a SHA-256 over the schedule's id. Whoever makes it, and however often: it is one report.
     #[must_use]
     pub fn of_run(schedule: ScheduleId, due: Moment) -> Self {
-        let millis = u64::try_from(due.as_millis()).unwrap_or(0).to_be_bytes();
-        let mut bytes = [0; 16];
-        bytes[..6].copy_from_slice(&millis[2..]);
-        bytes[6..].copy_from_slice(&Sha256::digest(schedule.to_string())[..10]);
-        Self(uuid::Builder::from_custom_bytes(bytes).into_uuid())
+        Self(timed(due, &Sha256::digest(schedule.to_string())))
     }
 
     /// Whether a schedule made it.
@@ -223,6 +229,26 @@ impl ReportId {
     pub fn is_run_of(self, schedule: ScheduleId) -> bool {
         self.0.as_bytes()[6..] == Self::of_run(schedule, Moment::FIRST).0.as_bytes()[6..]
     }
+}
+
+impl DeliveryId {
+    /// The id under which a webhook is told of an end of a report: a UUID of version 8 with 6 bytes of Unix milliseconds of the end, big endian,
+    /// and then 10 bytes of a SHA-256 over webhook, report, attempt and event, as text joined by line feeds. Whoever sends it, and however
+    /// often: a receiver knows it again.
+    #[must_use]
+    pub fn of(webhook: WebhookId, report: ReportId, attempt: i32, event: &str, happened_at: Moment) -> Self {
+        let hash = Sha256::digest(format!("{webhook}\n{report}\n{attempt}\n{event}"));
+        Self(timed(happened_at, &hash))
+    }
+}
+
+/// A UUID of version 8: 6 bytes of Unix milliseconds, big endian, and then the first 10 of a hash.
+fn timed(at: Moment, hash: &[u8]) -> Uuid {
+    let millis = u64::try_from(at.as_millis()).unwrap_or(0).to_be_bytes();
+    let mut bytes = [0; 16];
+    bytes[..6].copy_from_slice(&millis[2..]);
+    bytes[6..].copy_from_slice(&hash[..10]);
+    uuid::Builder::from_custom_bytes(bytes).into_uuid()
 }
 
 #[cfg(test)]
@@ -256,5 +282,18 @@ mod tests {
         assert!(at(7).is_run_of(schedule));
         assert!(!at(7).is_run_of(ScheduleId::generate()));
         assert!(!ReportId::generate().is_run_of(schedule));
+    }
+
+    #[test]
+    fn delivery_has_one_id_for_each_webhook_report_attempt_and_event() {
+        let (webhook, report) = (WebhookId::generate(), ReportId::generate());
+        let of = |attempt, event, millis| DeliveryId::of(webhook, report, attempt, event, Moment::from_millis(millis));
+        let first = of(1, "report.failed", 7);
+        assert_eq!(first, of(1, "report.failed", 7));
+        let another = DeliveryId::of(WebhookId::generate(), report, 1, "report.failed", Moment::from_millis(7));
+        for other in [of(2, "report.failed", 7), of(1, "report.expired", 7), of(1, "report.failed", 8), another] {
+            assert_ne!(first, other);
+        }
+        assert!(first < of(1, "report.failed", 8), "by time");
     }
 }

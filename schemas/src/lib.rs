@@ -22,3 +22,5 @@ pub mod report_schedule;
 pub mod report_slice;
 pub mod times;
 pub mod topics;
+pub mod webhook;
+pub mod webhook_delivery;

@@ -112,6 +112,10 @@ pub struct ReportEvent {
     pub staged_bytes: Option<i64>,
     /// Parts of the upload that hold the rest of a slice.
     pub parts: Option<Vec<UploadedPart>>,
+    /// Upload of those parts where the slice is a file of its own; the other slices' parts are of `upload_id`.
+    pub file_upload_id: Option<String>,
+    /// How many files the report has, where they are several, on `Completed`: they lie below `object_key`.
+    pub files: Option<i64>,
 }
 
 impl ReportEvent {
@@ -144,6 +148,8 @@ impl ReportEvent {
             staged_key: None,
             staged_bytes: None,
             parts: None,
+            file_upload_id: None,
+            files: None,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A piece of a report's range that any exporter may make: parts of the upload that becomes the file.
+//! A piece of a report's range that any exporter may make: parts of the upload that becomes the file, or a file of its own.
 
 use serde::{Deserialize, Serialize};
 
@@ -27,9 +27,9 @@ pub struct ReportSlice {
     pub tenant: Tenant,
     /// The attempt that it belongs to.
     pub attempt: i32,
-    /// Upload that it becomes parts of; names the plan.
+    /// Upload that it becomes parts of; names the plan, also where each slice is a file of its own.
     pub upload_id: String,
-    /// Key of the file that the upload becomes.
+    /// Key of the file that it becomes, or becomes a piece of.
     pub object_key: String,
     /// Version of what makes its bytes.
     pub encoder_version: i32,
@@ -56,6 +56,8 @@ pub struct StoredSlice {
     pub staged_bytes: i64,
     /// Parts of the upload that hold the rest, in order.
     pub parts: Vec<UploadedPart>,
+    /// That upload, where the slice is a file of its own.
+    pub file_upload_id: Option<String>,
 }
 
 impl StoredSlice {

@@ -12,6 +12,7 @@ pub struct Topic {
 }
 
 const WEEK: &[(&str, &str)] = &[("cleanup.policy", "delete"), ("retention.ms", "604800000")];
+const MONTH: &[(&str, &str)] = &[("cleanup.policy", "delete"), ("retention.ms", "2592000000")];
 const FOR_GOOD: &[(&str, &str)] = &[("cleanup.policy", "delete"), ("retention.ms", "-1"), ("retention.bytes", "-1")];
 /// One record a key, for good. Small segments, so that a start reads little.
 const COMPACTED: &[(&str, &str)] =
@@ -36,6 +37,10 @@ pub const REPORT_REQUESTS_DEAD_LETTER: Topic =
     Topic { name: "report-requests-dead-letter", partitions: 1, settings: WEEK };
 /// Reports that tenants keep, and when they are made. Key: schedule id. Value: `report-schedule`.
 pub const REPORT_SCHEDULES: Topic = Topic { name: "report-schedules", partitions: 4, settings: COMPACTED };
+/// Where tenants want to be told what becomes of their reports. Key: webhook id. Value: `webhook`.
+pub const WEBHOOKS: Topic = Topic { name: "webhooks", partitions: 4, settings: COMPACTED };
+/// What became of what webhooks are told. Key: webhook id. Value: `webhook-delivery`. Kept for a week at least: what is on it is not sent again.
+pub const WEBHOOK_DELIVERIES: Topic = Topic { name: "webhook-deliveries", partitions: 4, settings: MONTH };
 /// Bucket syncs: what people do to them, and what became of their objects. Key: sync id. Value: `bucket-sync-event`.
 pub const BUCKET_SYNCS: Topic = Topic { name: "bucket-syncs", partitions: 4, settings: FOR_GOOD };
 /// How far connectors that deliver exactly once have read. Key: the connector's instance and the file. Value: `connector-position`.
@@ -53,6 +58,8 @@ pub const ALL: &[Topic] = &[
     REPORT_SLICES,
     REPORT_REQUESTS_DEAD_LETTER,
     REPORT_SCHEDULES,
+    WEBHOOKS,
+    WEBHOOK_DELIVERIES,
     BUCKET_SYNCS,
     CONNECTOR_POSITIONS,
     AUDIT_EVENTS,
@@ -87,6 +94,12 @@ pub mod headers {
     pub const SOURCE_TIMESTAMP_MS: &str = "source-timestamp-ms";
     /// Its key, raw bytes; absent where it had none.
     pub const SOURCE_KEY: &str = "source-key";
+    /// Slices: the attempt that it belongs to, decimal. With the key and the next two it says which slice it is, also where nobody can read it.
+    pub const ATTEMPT: &str = "attempt";
+    /// Slices: the upload, which names the plan.
+    pub const UPLOAD_ID: &str = "upload-id";
+    /// Slices: its number, decimal.
+    pub const SLICE: &str = "slice";
     /// Dead letters of events: configured name of that life of the topic, `ingest.source`.
     pub const SOURCE_NAME: &str = "source-name";
 

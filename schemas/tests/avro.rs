@@ -16,12 +16,14 @@ use schemas::avro_schemas::{self, Subject};
 use schemas::bucket_sync_event::{BucketSyncEvent, BucketSyncEventType, BucketSyncSettings};
 use schemas::connection_event::{ConnectionEvent, EventType};
 use schemas::examples::{events, report_request};
-use schemas::ids::{ReportId, ScheduleId, SyncId};
+use schemas::ids::{DeliveryId, ReportId, ScheduleId, SyncId, WebhookId};
 use schemas::report_event::{ReportEvent, ReportEventType, UploadedPart};
 use schemas::report_request::{BarrierOffset, Compression, ReportFilter, ReportFormat, ReportRequest};
 use schemas::report_schedule::{ReportSchedule, ScheduleState};
 use schemas::report_slice::{ReportSlice, SliceStretch};
 use schemas::times::Moment;
+use schemas::webhook::{Webhook, WebhookEvent, WebhookState};
+use schemas::webhook_delivery::{DeliveryStep, WebhookDelivery};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -93,6 +95,62 @@ fn report_schedule_and_its_schema_agree() {
 }
 
 #[test]
+fn webhook_and_its_schema_agree() {
+    let webhook = Webhook {
+        webhook_id: WebhookId::generate(),
+        tenant: "acme".parse().unwrap(),
+        name: "Build".to_owned(),
+        state: WebhookState::Active,
+        url: "https://build.acme.example/hook".to_owned(),
+        events: WebhookEvent::ALL.to_vec(),
+        contact: "admin@acme.example".to_owned(),
+        generation: 2,
+        former_until: Some(Moment::END),
+        events_after: Moment::FIRST,
+        changed_at: Moment::from_millis(1_793_487_602_665),
+        changed_by: "admin".to_owned(),
+    };
+    assert_eq!(round_trip(&avro_schemas::WEBHOOK, &webhook), webhook);
+    let without = Webhook { former_until: None, state: WebhookState::Deleted, events: Vec::new(), ..webhook };
+    assert_eq!(round_trip(&avro_schemas::WEBHOOK, &without), without);
+}
+
+#[test]
+fn webhook_delivery_and_its_schema_agree() {
+    let (webhook_id, report_id, event) = (WebhookId::generate(), ReportId::generate(), WebhookEvent::ReportFailed);
+    let bare = WebhookDelivery {
+        delivery_id: DeliveryId::of(webhook_id, report_id, 1, event.name(), Moment::FIRST),
+        webhook_id,
+        tenant: "acme".parse().unwrap(),
+        event,
+        report_id,
+        report_attempt: 1,
+        happened_at: Moment::FIRST,
+        step: DeliveryStep::Requested,
+        round: 1,
+        tries: 0,
+        at: Moment::END,
+        status: None,
+        problem: None,
+        took_ms: None,
+        actor: Some("admin".to_owned()),
+        failing_since: None,
+    };
+    let failed = WebhookDelivery {
+        step: DeliveryStep::Failed,
+        tries: 3,
+        status: Some(500),
+        problem: Some("it answered 500".to_owned()),
+        took_ms: Some(17),
+        failing_since: Some(Moment::FIRST),
+        ..bare.clone()
+    };
+    for delivery in [bare, failed] {
+        assert_eq!(round_trip(&avro_schemas::WEBHOOK_DELIVERY, &delivery), delivery);
+    }
+}
+
+#[test]
 fn bucket_sync_event_and_its_schema_agree() {
     let (id, tenant) = (SyncId::generate(), "acme".parse().unwrap());
     let bare = BucketSyncEvent::new(id, tenant, BucketSyncEventType::Looked, Moment::END);
@@ -138,6 +196,8 @@ fn report_event_and_its_schema_agree() {
         receiver: Some("admin@acme.example".to_owned()),
         slice: Some(3),
         parts: Some(vec![UploadedPart { number: 31, etag: "\"9b66\"".to_owned(), size_bytes: 5 << 20 }]),
+        file_upload_id: Some("upload".to_owned()),
+        files: Some(3),
         ..bare.clone()
     };
     for event in [bare, full] {

@@ -4,8 +4,8 @@
 
 CLICKHOUSE_URL, _USER, _PASSWORD and _DATABASE say where the Parquet files go into tables.
 
-The folder has events.csv, .csv.gz, .csv.zst, .ndjson, .ndjson.gz, .ndjson.zst and .parquet; summary and users .csv and .parquet. The way in
-which each is opened here is the way that docs/data.md tells.
+The folder has events.csv, .csv.gz, .csv.zst, .ndjson, .ndjson.gz, .ndjson.zst and .parquet; summary and users .csv and .parquet. Where a
+.parquet is a folder, its files together are the report, in the order of their names. The way in which each is opened here is the way that docs/data.md tells.
 """
 import csv, gzip, io, json, os, pathlib, sys, urllib.error, urllib.parse, urllib.request
 from datetime import datetime, timezone
@@ -94,8 +94,34 @@ def read_ndjson(folder):
 
 def read_parquet(folder, name, expected, header):
     path = folder / f"{name}.parquet"
+    paths = files_of(path)
+    table = pyarrow.concat_tables([checked_table(one, name, header) for one in paths])
+    check(f"pyarrow {path.name}", zip(*(column.to_pylist() for column in table.columns)), expected)
+    # By the name of the folder too.
+    read = pyarrow.parquet.read_table(path)
+    check(f"pyarrow {path.name}, all at once", zip(*(column.to_pylist() for column in read.columns)), expected)
+    check(f"polars {path.name}", polars.read_parquet(paths).rows(), expected)
+    listed = ", ".join(f"'{one}'" for one in paths)
+    check(f"duckdb {path.name}", duckdb.sql(f"FROM read_parquet([{listed}])").fetchall(), expected)
+    # Without numbers that become floats where some are absent.
+    read = pandas.read_parquet(path, dtype_backend="pyarrow")
+    check(f"pandas {path.name}", zip(*(read[column].array.__arrow_array__().to_pylist() for column in read.columns)), expected)
+    if "resource_id" in header:
+        one_resource = expected[0][header.index("resource_id")]
+        found = duckdb.sql(f"SELECT count() FROM read_parquet([{listed}]) WHERE resource_id = {one_resource}").fetchall()[0][0]
+        assert found > 0, found
+
+
+def files_of(path):
+    """A report's files, in order: itself, or those of the folder."""
+    return sorted(path.glob("part-*.parquet")) if path.is_dir() else [path]
+
+
+def checked_table(path, name, header):
+    """The rows of a file, which says of itself what it should."""
     file = pyarrow.parquet.ParquetFile(path)
     table = file.read()
+    assert table.num_rows > 0, path
     assert table.column_names == header, table.column_names
     types = TYPES if name == "events" else TYPES | SUMS
     for field in table.schema:
@@ -110,14 +136,7 @@ def read_parquet(folder, name, expected, header):
             assert chunk.statistics is not None and chunk.statistics.null_count is not None, chunk
     if name != "events":
         assert file.metadata.row_group(0).sorting_columns[0].column_index == header.index("total_connections")
-    check(f"pyarrow {path.name}", zip(*(column.to_pylist() for column in table.columns)), expected)
-    check(f"polars {path.name}", polars.read_parquet(path).rows(), expected)
-    check(f"duckdb {path.name}", duckdb.sql(f"FROM '{path}'").fetchall(), expected)
-    # Without numbers that become floats where some are absent.
-    read = pandas.read_parquet(path, dtype_backend="pyarrow")
-    check(f"pandas {path.name}", zip(*(read[column].array.__arrow_array__().to_pylist() for column in read.columns)), expected)
-    first = duckdb.sql(f"SELECT count() FROM '{path}' WHERE resource_id = {expected[0][header.index('resource_id')]}") if "resource_id" in header else None
-    assert first is None or first.fetchall()[0][0] > 0
+    return table
 
 
 def clickhouse(statement, body=None):
@@ -137,7 +156,8 @@ def read_by_clickhouse(folder, name, expected, header):
     table = f"read_back_{name}"
     columns = ", ".join(f"{column} Nullable({types[of.get(column, TEXT)]})" for column in header)
     clickhouse(f"CREATE TABLE {table} ({columns}) ENGINE = Memory")
-    clickhouse(f"INSERT INTO {table} FORMAT Parquet", (folder / f"{name}.parquet").read_bytes())
+    for path in files_of(folder / f"{name}.parquet"):
+        clickhouse(f"INSERT INTO {table} FORMAT Parquet", path.read_bytes())
     as_text = {TIME: "left(toString({0}), 22) || ' UTC'", PERCENT: "toDecimalString({0}, 2)"}
     cells = ", ".join("ifNull(" + as_text.get(of.get(column, TEXT), "toString({0})").format(column) + ", '')" for column in header)
     read = clickhouse(f"SELECT {cells} FROM {table} FORMAT JSONCompactEachRow")

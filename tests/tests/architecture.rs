@@ -11,7 +11,7 @@ const SERVICES: [&str; 5] = ["connector", "ingest", "aggregator", "exporter", "c
 /// Crates that may name a service: the binary that wires, and the journeys.
 const WIRING: [&str; 2] = ["flowledger", "tests"];
 /// Each technology and the crates that may use it, beside tests.
-const HOMES: [(&str, &[&str]); 12] = [
+const HOMES: [(&str, &[&str]); 13] = [
     // Beside its home only where an ordinary consumer is the peer of a measurement.
     ("rdkafka", &["kafka-io", "bench"]),
     ("rdkafka-sys", &["kafka-io"]),
@@ -24,6 +24,7 @@ const HOMES: [(&str, &[&str]); 12] = [
     ("zstd", &["report-writer", "tests"]),
     ("libloading", &["embedded-clickhouse"]),
     ("maxminddb", &["address-lookup"]),
+    ("ring", &["webhooks"]),
     ("axum", &["console", "embedded-clickhouse", "service-kit"]),
 ];
 

@@ -67,6 +67,8 @@ pub(crate) struct Made {
     pub(crate) exporter_cpu_s: f64,
     pub(crate) engine_cpu_s: f64,
     pub(crate) wall_s: f64,
+    /// The most that the exporter has had in memory until its end, MB.
+    pub(crate) resident_mb: f64,
 }
 
 impl Made {
@@ -81,12 +83,13 @@ impl Made {
     pub(crate) fn note(&self, name: &str) -> String {
         let us = |seconds: f64| seconds / self.rows * 1e6;
         format!(
-            "{name}: {} rows, {:.1} bytes a row, exporter {:.3} us and engine {:.3} us a row, {:.1} s",
+            "{name}: {} rows, {:.1} bytes a row, exporter {:.3} us and engine {:.3} us a row, {:.1} s, {:.0} MB",
             self.rows,
             self.size_bytes / self.rows,
             us(self.exporter_cpu_s),
             us(self.engine_cpu_s),
-            self.wall_s
+            self.wall_s,
+            self.resident_mb
         )
     }
 }
@@ -113,7 +116,7 @@ impl<'a> Exporter<'a> {
             registry.ensure(subject).await?;
         }
         let (stop, book) = (CancellationToken::new(), SharedBook::default());
-        tokio::spawn(follow(stage.kafka_config(), registry.clone(), book.clone(), stop.clone()));
+        tokio::spawn(follow(stage.kafka_config(), registry.clone(), book.clone(), 0, stop.clone()));
         book.caught_up().await;
         let producer = Producer::new(&stage.kafka_config(), "bench")?;
         let journal = Journal::open(producer, &registry, &stop).await.context("stopped")??;
@@ -166,6 +169,7 @@ impl<'a> Exporter<'a> {
             exporter_cpu_s: process::cpu_seconds(exporter)? - before.0,
             engine_cpu_s: process::cpu_seconds(engine)? - before.1,
             wall_s: begin.elapsed().as_secs_f64(),
+            resident_mb: self.resident_mb()?,
         })
     }
 

@@ -33,7 +33,7 @@ pub(crate) struct AuditEntry {
     door: String,
     /// `signed_in`, `report_downloaded` and so on.
     action: String,
-    /// Id of the report or schedule.
+    /// Id of the report, schedule or webhook.
     #[serde(skip_serializing_if = "Option::is_none")]
     subject: Option<String>,
     /// `allowed` or `refused`.

@@ -8,6 +8,7 @@ pub(crate) mod session;
 pub(crate) mod syncs;
 pub(crate) mod traffic;
 mod web;
+pub(crate) mod webhooks;
 
 use std::time::Duration;
 
@@ -48,6 +49,13 @@ pub(crate) fn router(app: App) -> Router {
         .route("/report-schedules/{id}/pause", post(schedules::pause))
         .route("/report-schedules/{id}/resume", post(schedules::resume))
         .route("/report-schedules/{id}/run", post(schedules::run))
+        .route("/webhooks", post(webhooks::make).get(webhooks::list))
+        .route("/webhooks/{id}", get(webhooks::get).put(webhooks::change).delete(webhooks::delete))
+        .route("/webhooks/{id}/pause", post(webhooks::pause))
+        .route("/webhooks/{id}/resume", post(webhooks::resume))
+        .route("/webhooks/{id}/rotate", post(webhooks::rotate))
+        .route("/webhooks/{id}/deliveries", get(webhooks::deliveries))
+        .route("/webhooks/{id}/deliveries/{delivery}/redeliver", post(webhooks::redeliver))
         .route("/syncs", post(syncs::make).get(syncs::list))
         .route("/syncs/{id}", get(syncs::get).put(syncs::change).delete(syncs::delete))
         .route("/syncs/{id}/pause", post(syncs::pause))

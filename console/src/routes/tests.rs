@@ -12,6 +12,7 @@ mod schedules;
 mod sessions;
 mod syncs;
 mod tenants;
+mod webhooks;
 mod wishes;
 mod world;
 

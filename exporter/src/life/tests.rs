@@ -550,3 +550,62 @@ async fn wish_that_was_there_twice_does_not_bring_a_cancelled_report_back() {
     live(&fake, &state(&fake).ask_again("c".to_owned(), Moment::from_millis(4)).unwrap()).await;
     assert_eq!(state(&fake).phase, Phase::Completed);
 }
+
+/// Requests of these tenants, one each, numbered by their place.
+fn requests(tenants: &[&str]) -> Vec<ReportRequest> {
+    let request = |(number, tenant): (usize, &&str)| ReportRequest {
+        report_id: format!("0193a0b0-0000-7000-8000-0000000001{number:02}").parse().unwrap(),
+        tenant: tenant.parse().unwrap(),
+        receivers: Vec::new(),
+        ..request()
+    };
+    tenants.iter().enumerate().map(request).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn plans_that_cannot_be_made_hold_up_nobody_elses() {
+    let fake = Fake::default();
+    *fake.0.plan_takes.lock().unwrap() = Duration::from_secs(1);
+    // All but the fifth one.
+    let fails = |call| (call, QueryError::NoAnswer("timeout".to_owned()));
+    fake.0.plan_faults.lock().unwrap().extend((0..10_000).filter(|call| *call != 4).map(fails));
+    let (life, asked) = (fake.life(), requests(&["acme", "acme", "globex", "globex", "initech"]));
+    let failing =
+        async { tokio::join!(life.live(&asked[0]), life.live(&asked[1]), life.live(&asked[2]), life.live(&asked[3])) };
+    let planned = async {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        life.live(&asked[4]).await.unwrap()
+    };
+    let lived = async {
+        tokio::select! {
+            _ = failing => panic!("they have failed"),
+            lived = planned => lived,
+        }
+    };
+    assert_eq!(tokio::time::timeout(Duration::from_secs(5), lived).await, Ok(Lived::Done));
+    assert_eq!(fake.known(asked[4].report_id).unwrap().phase, Phase::Completed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_that_begin_at_once_do_not_pass_a_limit_together() {
+    let fake = Fake::default();
+    *fake.0.book_is_behind.lock().unwrap() = Duration::from_secs(1);
+    let limits = Limits { rows_a_day: 11, ..Limits::default() };
+    let (life, asked) = (fake.life_with(Config { limits, ..Config::default() }), requests(&["acme", "acme"]));
+    for request in &asked {
+        fake.append(&Journal::requested(request)).await.unwrap();
+    }
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let (first, second) = tokio::join!(life.live(&asked[0]), life.live(&asked[1]));
+    assert_eq!((first.unwrap(), second.unwrap(), ends(&life.metrics)), (Lived::Done, Lived::Done, (1, 1)));
+    let reasons: Vec<_> = asked.iter().filter_map(|it| fake.known(it.report_id).unwrap().reason).collect();
+    assert!(reasons[0].contains("it has 6 rows, and reports of today have 6 of 11 a day"), "{reasons:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn request_of_a_report_that_was_forgotten_is_done_with() {
+    let fake = Fake::default();
+    fake.0.forgotten.lock().unwrap().insert(request().report_id);
+    live(&fake, &request()).await;
+    assert!(fake.0.done().is_empty() && fake.0.book.lock().unwrap().is_empty(), "{:?}", fake.0.done());
+}

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use kafka_io::ProduceError;
 use schema_registry::{Encoder, RegistryConfig, SchemaId, WriterSchema};
-use schemas::avro_schemas::REPORT_REQUEST;
+use schemas::avro_schemas::{REPORT_REQUEST, REPORT_SLICE};
 use schemas::report_request::BarrierOffset;
 use schemas::times::Moment;
+use schemas::topics::headers;
 
 use super::*;
 use crate::fakes::Fake;
@@ -146,6 +147,7 @@ async fn request_that_cannot_be_read_is_kept_and_the_next_one_goes_on() {
     let fake = Fake::default();
     let mut pipeline = pipeline(&fake).await;
     pipeline.arrived(record(4, b"no wire format".to_vec())).await.unwrap();
+    end_of_one(&mut pipeline).await;
     assert_eq!(fake.0.done(), ["refused 4: not in Confluent wire format", "commit 5"]);
     assert_eq!(dead_letters(&pipeline), 1);
     pipeline.arrived(asked(6, 1, 0)).await.unwrap();
@@ -161,6 +163,7 @@ async fn request_that_cannot_be_read_is_not_committed_past_a_report_that_lives()
     let mut pipeline = pipeline(&fake).await;
     pipeline.arrived(asked(4, 1, 9)).await.unwrap();
     pipeline.arrived(record(5, Vec::new())).await.unwrap();
+    end_of_one(&mut pipeline).await;
     assert_eq!(dead_letters(&pipeline), 1);
     assert!(!has_committed(&fake));
     end_of_one(&mut pipeline).await;
@@ -189,7 +192,9 @@ async fn dead_letter_that_cannot_be_written_moves_no_offset() {
     let fake = Fake::default();
     fake.0.refuse_faults.lock().unwrap().insert(0, ProduceError::Fatal("fenced".to_owned()));
     let mut pipeline = pipeline(&fake).await;
-    let refused = pipeline.arrived(record(4, b"no wire format".to_vec())).await;
+    pipeline.arrived(record(4, b"no wire format".to_vec())).await.unwrap();
+    let ended = pipeline.running.join_next().await.unwrap();
+    let refused = pipeline.ended(ended).await;
     assert!(matches!(refused, Err(Error::DeadLetters(_))));
     assert!(!has_committed(&fake));
     assert_eq!(dead_letters(&pipeline), 0);
@@ -242,9 +247,60 @@ async fn request_that_is_too_large_is_a_dead_letter_and_holds_nobody_up() {
     let mut pipeline = pipeline(&fake).await;
     let columns = vec!["c".repeat(1_000); 600];
     pipeline.arrived(encoded(4, &ReportRequest { columns, ..request() })).await.unwrap();
+    end_of_one(&mut pipeline).await;
     assert_eq!((dead_letters(&pipeline), pipeline.running.len()), (1, 0));
     assert_eq!(fake.0.done().last().unwrap(), "commit 5");
     pipeline.arrived(asked(5, 1, 0)).await.unwrap();
     end_of_one(&mut pipeline).await;
     assert_eq!(fake.0.done().last().unwrap(), "commit 6");
+}
+
+#[tokio::test(start_paused = true)]
+async fn slice_that_is_a_dead_letter_fails_its_report_in_words_and_no_other() {
+    let fake = Fake::default();
+    fake.0.is_large.store(true, std::sync::atomic::Ordering::Relaxed);
+    let owner = fake.life();
+    let asked = ReportRequest { receivers: Vec::new(), ..request() };
+    let registry = Registry::new(&RegistryConfig::default()).unwrap();
+    let decoder = Decoder::<ReportSlice>::new(&REPORT_SLICE).unwrap();
+    let mut slices = Pipeline::new(decoder, registry, Arc::new(fake.life()), CancellationToken::new());
+    let topic = Partition { topic: "report-slices".into(), number: 0 };
+    slices.arrived(Arrival::Assigned { epoch: 1, partitions: vec![topic.clone()] }).await.unwrap();
+    let unreadable = |offset: i64, slice: &ReportSlice, attempt: i32| {
+        let text = |text: String| bytes::Bytes::from(text);
+        let headers = vec![
+            (headers::ATTEMPT.to_owned(), text(attempt.to_string())),
+            (headers::UPLOAD_ID.to_owned(), text(slice.upload_id.clone())),
+            (headers::SLICE.to_owned(), text(slice.slice.to_string())),
+        ];
+        let (key, payload) = (Some(text(slice.report_id.to_string())), Some(text("no wire format".to_owned())));
+        let timestamp = Moment::FIRST;
+        Arrival::Record(Record { partition: topic.clone(), epoch: 1, offset, timestamp, key, payload, headers })
+    };
+    let breaking = async {
+        // It comes before its plan is said.
+        let slice = loop {
+            if let Some(slice) = fake.0.queue.lock().unwrap().pop_front() {
+                break slice;
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        };
+        // Of an attempt that is over.
+        slices.arrived(unreadable(3, &slice, 0)).await.unwrap();
+        let ended = slices.running.join_next().await.unwrap();
+        slices.ended(ended).await.unwrap();
+        slices.arrived(unreadable(4, &slice, 1)).await.unwrap();
+        let ended = slices.running.join_next().await.unwrap();
+        slices.ended(ended).await.unwrap();
+    };
+    let (lived, ()) = tokio::join!(owner.live(&asked), breaking);
+    assert_eq!(lived.unwrap(), Lived::Done);
+    let state = fake.known(asked.report_id).unwrap();
+    let reason = state.reason.unwrap();
+    assert!(reason.contains("dead letter, because not in Confluent wire format"), "{reason}");
+    assert_eq!(
+        fake.0.done().iter().filter(|it| it.starts_with("commit")).collect::<Vec<_>>(),
+        ["commit 4", "commit 5"]
+    );
+    assert!(fake.0.uploads.lock().unwrap().is_empty());
 }

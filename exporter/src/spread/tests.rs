@@ -5,8 +5,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use clickhouse_io::QueryError;
-use report_life::{Journal, Phase};
-use report_store::StoreError;
+use report_life::{Journal, Manifest, Phase, manifest_key};
+use schemas::report_request::{Compression, ReportFormat};
 use schemas::times::Moment;
 use tokio::time::Instant;
 
@@ -28,6 +28,11 @@ fn large() -> Fake {
 
 fn asked() -> ReportRequest {
     ReportRequest { receivers: Vec::new(), ..request() }
+}
+
+/// One whose slices are files.
+fn asked_for_files() -> ReportRequest {
+    ReportRequest { format: ReportFormat::Parquet, compression: Compression::None, ..asked() }
 }
 
 /// A slice that was taken from its topic; whoever dies before it is committed leaves it to the others.
@@ -57,10 +62,13 @@ async fn work(fake: &Fake, life: &Life<Fake>) {
 
 /// An exporter that has the request and takes slices too, until the report has ended.
 async fn live(fake: &Fake) -> Life<Fake> {
+    live_of(fake, &asked()).await
+}
+
+async fn live_of(fake: &Fake, asked: &ReportRequest) -> Life<Fake> {
     let life = fake.life();
-    let asked = asked();
     tokio::select! {
-        lived = life.live(&asked) => assert_eq!(lived.unwrap(), Lived::Done),
+        lived = life.live(asked) => assert_eq!(lived.unwrap(), Lived::Done),
         () = work(fake, &life) => {}
     }
     life
@@ -80,10 +88,17 @@ fn count(fake: &Fake, what: &str) -> usize {
 
 /// The only file there is, and nothing is left beside it.
 fn file(fake: &Fake) -> Vec<u8> {
-    let files = fake.0.files.lock().unwrap();
-    assert_eq!(files.len(), 1, "{:?}", files.keys());
+    let mut files = files(fake);
+    assert_eq!(files.len(), 1);
+    files.remove(0)
+}
+
+/// All files there are, which are the report's own, in order.
+fn files(fake: &Fake) -> Vec<Vec<u8>> {
     assert!(fake.0.uploads.lock().unwrap().is_empty());
-    files.values().next().unwrap().clone()
+    let files = fake.0.files.lock().unwrap();
+    assert_eq!(files.keys().cloned().collect::<Vec<_>>(), state(fake).file_keys());
+    files.values().cloned().collect()
 }
 
 fn assert_nothing_left(fake: &Fake) {
@@ -153,17 +168,29 @@ async fn slices_are_made_by_whoever_takes_them_and_joined_in_order() {
 
 #[tokio::test(start_paused = true)]
 async fn whoever_dies_at_any_moment_the_file_is_the_same() {
-    let expected = undisturbed().await;
+    whoever_dies(asked(), 1).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_dies_at_any_moment_the_files_are_the_same() {
+    whoever_dies(asked_for_files(), 3).await;
+}
+
+async fn whoever_dies(asked: ReportRequest, count_of_files: usize) {
+    let calm = large();
+    live_of(&calm, &asked).await;
+    let expected = files(&calm);
+    assert_eq!(expected.len(), count_of_files);
     let mut attempts = std::collections::BTreeSet::new();
     for dies_after in (0..260).step_by(3).map(Duration::from_millis) {
         // Who has the request and makes slices; who only has the request; who only makes slices.
         for dies in ["all", "owner", "worker"] {
             let fake = large();
-            let (asked, old, new) = (asked(), fake.life(), fake.life());
+            let (old, new) = (fake.life(), fake.life());
             let owner = async |life: &Life<Fake>| life.live(&asked).await.map(drop).unwrap();
             let dying = async {
                 match dies {
-                    "all" => drop(tokio::time::timeout(dies_after, live(&fake)).await),
+                    "all" => drop(tokio::time::timeout(dies_after, live_of(&fake, &asked)).await),
                     "owner" => drop(tokio::time::timeout(dies_after, owner(&old)).await),
                     _ => drop(tokio::time::timeout(dies_after, work(&fake, &old)).await),
                 }
@@ -190,7 +217,7 @@ async fn whoever_dies_at_any_moment_the_file_is_the_same() {
                 }
             };
             tokio::time::timeout(Duration::from_secs(3600), all).await.unwrap();
-            assert!(file(&fake) == expected, "{dies} dies after {dies_after:?}");
+            assert!(files(&fake) == expected, "{dies} dies after {dies_after:?}");
             let state = state(&fake);
             assert_eq!((state.phase, state.rows, count(&fake, "Completed")), (Phase::Completed, 6, 1), "{dies}");
             let again = count(&fake, "SliceDone").saturating_sub(3);
@@ -202,6 +229,51 @@ async fn whoever_dies_at_any_moment_the_file_is_the_same() {
     assert!(attempts.contains(&("all", 1)) && attempts.contains(&("all", 2)), "{attempts:?}");
     assert!(attempts.contains(&("owner", 1)) && attempts.contains(&("owner", 2)), "{attempts:?}");
     assert!(!attempts.contains(&("worker", 2)), "{attempts:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn slices_of_a_table_are_files_which_the_manifest_tells() {
+    let fake = large();
+    live_of(&fake, &asked_for_files()).await;
+    let made = files(&fake);
+    assert!(made.iter().all(|file| file.starts_with(b"PAR1") && file.ends_with(b"PAR1")), "each is whole");
+    let state = state(&fake);
+    assert_eq!(
+        (state.files, state.rows, state.size_bytes),
+        (3, 6, made.iter().map(|file| signed(file.len() as u64)).sum())
+    );
+    let key = state.object_key.unwrap();
+    let text = fake.0.manifests.lock().unwrap()[&manifest_key(&key)].clone();
+    let manifest: Manifest = serde_json::from_slice(&text).unwrap();
+    let told: Vec<_> = manifest.files.iter().map(|file| (file.name.as_str(), file.size_bytes)).collect();
+    let sizes = made.iter().map(|file| file.len() as u64);
+    assert_eq!(
+        told,
+        ["part-00000.parquet", "part-00001.parquet", "part-00002.parquet"].into_iter().zip(sizes).collect::<Vec<_>>()
+    );
+    // One slice is one file, which lies at the report's key.
+    let small = Fake::default();
+    live_of(&small, &asked_for_files()).await;
+    assert_eq!((files(&small).len(), self::state(&small).file_keys()), (1, vec![key]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn cancelled_no_file_and_no_upload_is_left() {
+    for cancelled_after in (10..200).step_by(10).map(Duration::from_millis) {
+        let (fake, asked) = (large(), asked_for_files());
+        let cancelling = async {
+            tokio::time::sleep(cancelled_after).await;
+            fake.append(&said(ReportEventType::CancelRequested)).await.unwrap();
+        };
+        tokio::join!(live_of(&fake, &asked), cancelling);
+        match state(&fake).phase {
+            Phase::Completed => assert_eq!(files(&fake).len(), 3),
+            phase => {
+                assert_eq!(phase, Phase::Cancelled, "after {cancelled_after:?}");
+                assert_nothing_left(&fake);
+            }
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,3 +5,4 @@ pub(crate) mod name_file;
 pub(crate) mod name_object;
 pub(crate) mod write_mail;
 pub(crate) mod write_sync_mail;
+pub(crate) mod write_webhook_mail;

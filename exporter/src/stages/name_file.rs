@@ -1,4 +1,4 @@
-//! Names: what a browser saves a report under, and where it lies in the store.
+//! Names: what a browser saves a report under, where it lies in the store, and in how many files.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -42,6 +42,16 @@ pub(crate) fn object_key(request: &ReportRequest, attempt: i32) -> String {
 /// The attempt that a file of this request was made by; `None` where the key is none of ours.
 pub(crate) fn attempt_of(request: &ReportRequest, key: &str) -> Option<i32> {
     key.strip_prefix(&folder(request))?.strip_prefix('/')?.split_once('/')?.0.parse().ok()
+}
+
+/// True where slices are not joined: a Parquet file has its own footer, so each slice is a file.
+pub(crate) fn slices_are_files(request: &ReportRequest) -> bool {
+    request.kind == ReportKind::Events && request.format == ReportFormat::Parquet
+}
+
+/// How many files a report of so many slices has.
+pub(crate) fn files(request: &ReportRequest, slices: i64) -> i64 {
+    if slices_are_files(request) { slices.max(1) } else { 1 }
 }
 
 fn stamp(moment: Moment) -> String {

@@ -213,7 +213,9 @@ impl Step {
         let mut query = check_request(request).map_err(StepError::Failed)?;
         query.offsets = Some(offsets);
         let writer = WriteFile { retry_max: AWAY_MAX, ..self.life.writer(&self.never) };
-        let slices = writer.plan(&query).await.map_err(FileError::Rows)?;
+        // Steps have turns of their own.
+        let planning = writer.plan(request, &query, || std::future::ready(()));
+        let slices = planning.await.map_err(FileError::Rows)?;
         if slices.is_empty() {
             return Ok(Written::default());
         }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clickhouse_io::ClickHouse;
 use connector::{ConnectorMetrics, LogVersion};
-use report_life::{Phase, barrier};
+use report_life::{Phase, ReportState, barrier, file_places};
 use report_store::ReportStore;
 use schemas::ids::ReportId;
 use schemas::report_request::{BarrierOffset, ReportFilter, ReportRequest};
@@ -49,7 +49,7 @@ pub(crate) async fn run(
         "the report failed: {}",
         ended.reason.as_deref().unwrap_or("no reason was given")
     );
-    let size_bytes = fetch(&ReportStore::open(&config.store)?, ended.object_key.as_deref(), report).await?;
+    let size_bytes = fetch_all(&ReportStore::open(&config.store)?, &ended, report).await?;
     let (of_lines, of_events) = rejects::collect(&config.kafka, &before.0).await?;
     let stored = answers::stored_events(&clickhouse, &options.tenant).await? - before.1;
 
@@ -134,11 +134,24 @@ fn request(options: &DemoOptions, barrier: Vec<BarrierOffset>) -> ReportRequest 
     }
 }
 
-/// Copies the file out of the store; it is in its place only when it is whole.
-async fn fetch(store: &ReportStore, key: Option<&str>, output: &Path) -> anyhow::Result<u64> {
+/// Copies the report out of the store: one file, or a folder of several.
+async fn fetch_all(store: &ReportStore, report: &ReportState, output: &Path) -> anyhow::Result<u64> {
+    let (keys, mut size_bytes) = (report.file_keys(), 0);
+    anyhow::ensure!(!keys.is_empty(), "the report has no file");
+    if keys.len() > 1 {
+        tokio::fs::create_dir_all(output).await.with_context(|| format!("{} cannot be made", output.display()))?;
+    }
+    for (key, place) in keys.iter().zip(file_places(&keys, output)) {
+        size_bytes += fetch(store, key, &place).await?;
+    }
+    Ok(size_bytes)
+}
+
+/// Copies a file out of the store; it is in its place only when it is whole.
+async fn fetch(store: &ReportStore, key: &str, output: &Path) -> anyhow::Result<u64> {
     use futures_util::TryStreamExt;
 
-    let mut pieces = store.read(key.context("the report has no file")?, None).await?;
+    let mut pieces = store.read(key, None).await?;
     let mut beside = output.as_os_str().to_owned();
     beside.push(".part");
     let cannot = || format!("{} cannot be written", output.display());

@@ -119,7 +119,7 @@ impl Stack {
         let producer = kafka_io::Producer::new(&config.kafka, "flowledger-demo")?;
         let journal = Journal::open(producer, &reader, &context.stop).await.context("told to stop")??;
         let book = SharedBook::default();
-        tasks.spawn("reports", follow(config.kafka.clone(), reader, book.clone(), context.stop.clone()));
+        tasks.spawn("reports", follow(config.kafka.clone(), reader, book.clone(), 0, context.stop.clone()));
         let mut stack = Self { folder, config, context, tasks, book, journal, _parts: parts };
         stack.start_services(lines).await?;
         Ok(stack)

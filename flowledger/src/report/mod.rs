@@ -4,6 +4,7 @@
 //! Answers go to standard output, progress and the last word to standard error. It went well when what was asked for came about: with
 //! `--follow`, when the report was completed.
 
+mod download;
 mod options;
 mod print;
 mod schedule;
@@ -17,7 +18,8 @@ use audit_log::Act;
 use futures_util::TryStreamExt;
 use kafka_io::Producer;
 use report_life::{
-    Actor, FollowError, Journal, Phase, ReportState, SharedBook, barrier, follow, manifest_key, report_filter,
+    Actor, FollowError, Journal, Phase, ReportState, SharedBook, barrier, file_places, folder_name, follow,
+    manifest_key, report_filter,
 };
 use report_store::ReportStore;
 use report_writer::choose_writer;
@@ -28,8 +30,6 @@ use schemas::report_event::{ReportEvent, ReportEventType};
 use schemas::report_request::ReportRequest;
 use schemas::times::Moment;
 use service_kit::CancellationToken;
-use tempfile::NamedTempFile;
-use tokio::io::AsyncWriteExt;
 use tokio::task::JoinHandle;
 use traffic_query::FilterError;
 
@@ -73,9 +73,11 @@ pub(crate) async fn run(command: ReportCommand) -> anyhow::Result<()> {
         ReportCommand::Cancel { select, report } => {
             let desk = Desk::open(&select).await?;
             let actor = Actor { account: select.actor(), address: None };
-            let event = desk.found(&select, report)?.cancel(actor, Moment::now())?;
-            desk.note(audit::act(&select.tenant, &select.actor(), AuditAction::ReportCancelled).to(&report)).await?;
-            within(desk.journal().await?.append(&event)).await??;
+            if let Some(event) = desk.found(&select, report)?.cancel(actor, Moment::now())? {
+                desk.note(audit::act(&select.tenant, &select.actor(), AuditAction::ReportCancelled).to(&report))
+                    .await?;
+                within(desk.journal().await?.append(&event)).await??;
+            }
             said("it ends as soon as an exporter sees it");
             Ok(())
         }
@@ -124,7 +126,8 @@ impl Desk {
         let config = crate::services::loaded(&options, |_| Ok(()))?.context("no config")?;
         let (registry, book) = (Registry::new(&config.registry)?, SharedBook::default());
         let stop = CancellationToken::new();
-        let mut following = tokio::spawn(follow(config.kafka.clone(), registry.clone(), book.clone(), stop));
+        let (kafka, days) = (config.kafka.clone(), config.limits.remember_days);
+        let mut following = tokio::spawn(follow(kafka, registry.clone(), book.clone(), days, stop));
         tokio::select! {
             read = within(book.caught_up()) => read?,
             ended = &mut following => ended??,
@@ -207,15 +210,17 @@ impl Desk {
         force: bool,
     ) -> anyhow::Result<()> {
         let state = self.found(select, report)?;
-        let (Some(key), Some(name)) = (&state.object_key, &state.file_name) else {
+        let (Some(_), Some(name)) = (&state.object_key, &state.file_name) else {
             bail!("the report is {}: it has no file", state.phase.name());
         };
+        let name = if state.files > 1 { folder_name(name) } else { name };
         // A name, whatever whoever wrote the event has put before it.
         let name = Path::new(name).file_name().context("the report's file has no name: --output gives it one")?;
         let output = output.unwrap_or_else(|| PathBuf::from(name));
         ensure!(force || !output.exists(), "{} is there: --force replaces it", output.display());
-        let store = ReportStore::open(&self.config.store)?;
-        let mut stream = store.read(key, None).await?;
+        let (store, keys) = (ReportStore::open(&self.config.store)?, state.file_keys());
+        let size = download::size(&store, &keys).await?;
+        ensure!(i64::try_from(size)? == state.size_bytes, "the store has {size} bytes of {}", state.size_bytes);
         let act = audit::act(&select.tenant, &select.actor(), AuditAction::ReportDownloaded);
         self.note(act.to(&report).with("file", &name.to_string_lossy())).await?;
         // No file without its event.
@@ -224,20 +229,13 @@ impl Desk {
             ..ReportEvent::new(state.id, state.tenant.clone(), ReportEventType::Downloaded, Moment::now())
         };
         within(self.journal().await?.append(&event)).await??;
-        let folder = output.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let file = NamedTempFile::new_in(folder).with_context(|| format!("{} cannot be written", folder.display()))?;
-        let mut writing = tokio::fs::File::from_std(file.reopen()?);
-        let mut size = 0_i64;
-        while let Some(piece) = stream.try_next().await? {
-            writing.write_all(&piece).await?;
-            size += i64::try_from(piece.len())?;
+        if keys.len() > 1 {
+            std::fs::create_dir_all(&output).with_context(|| format!("{} cannot be made", output.display()))?;
         }
-        writing.sync_all().await?;
-        ensure!(size == state.size_bytes, "the store gave {size} bytes of {}", state.size_bytes);
-        // Nobody's file is replaced that came meanwhile.
-        let kept = if force { file.persist(&output) } else { file.persist_noclobber(&output) };
-        kept.map_err(|error| error.error).with_context(|| format!("{} cannot be written", output.display()))?;
-        said(&format!("{}: {size} bytes", output.display()));
+        for (key, place) in keys.iter().zip(file_places(&keys, &output)) {
+            let size = download::fetch(&store, key, &place, force).await?;
+            said(&format!("{}: {size} bytes", place.display()));
+        }
         Ok(())
     }
 }

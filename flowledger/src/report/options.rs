@@ -62,17 +62,17 @@ pub(crate) enum ReportCommand {
     /// Keep reports, and have them made by themselves.
     #[command(subcommand)]
     Schedule(Box<ScheduleCommand>),
-    /// Write a report's file; it is there only when it is whole.
+    /// Write a report's file, or a folder of several; each is there only when it is whole.
     Download {
         #[command(flatten)]
         select: SelectOptions,
         /// Its id.
         #[arg(value_name = "REPORT")]
         report: ReportId,
-        /// Where it goes [default: its own name, in this folder].
+        /// Where it goes [default: its own name, in this folder]; of several files the folder.
         #[arg(long, value_name = "FILE")]
         output: Option<PathBuf>,
-        /// Replace a file that is there.
+        /// Replace files that are there.
         #[arg(long)]
         force: bool,
     },
@@ -84,9 +84,9 @@ pub(crate) enum ReportCommand {
         #[arg(value_name = "REPORT")]
         report: ReportId,
     },
-    /// Hold a file against its manifest: size, SHA-256 and rows. Needs nothing else.
+    /// Hold a file, or the folder of several, against the manifest: sizes, SHA-256 and rows. Needs nothing else.
     Verify {
-        /// The file, as it was downloaded.
+        /// The file, or the folder, as it was downloaded.
         #[arg(value_name = "FILE")]
         file: PathBuf,
         /// Its manifest.

@@ -1,11 +1,11 @@
-//! A file held against its manifest, by whoever has both.
+//! Files held against their manifest, by whoever has both.
 
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
 
 use anyhow::{Context, ensure};
-use report_life::Manifest;
+use report_life::{Manifest, ManifestFile};
 use report_writer::count_rows;
 use sha2::{Digest, Sha256};
 
@@ -17,13 +17,31 @@ pub(super) fn verify(file: &Path, manifest: &Path) -> anyhow::Result<()> {
     let text = std::fs::read(manifest).with_context(|| format!("{} cannot be read", manifest.display()))?;
     let manifest: Manifest =
         serde_json::from_slice(&text).with_context(|| format!("{} is no manifest", manifest.display()))?;
+    if !file.is_dir() {
+        return verify_file(file, &manifest, &manifest.files);
+    }
+    for told in &manifest.files {
+        let is_name = Path::new(&told.name).file_name().is_some_and(|name| name == told.name.as_str());
+        ensure!(is_name, "the manifest names a file that lies elsewhere");
+        let verified = verify_file(&file.join(&told.name), &manifest, std::slice::from_ref(told));
+        verified.with_context(|| told.name.clone())?;
+    }
+    // Who reads the folder would read what is beside them too.
+    for found in std::fs::read_dir(file).with_context(|| format!("{} cannot be read", file.display()))? {
+        let name = found?.file_name().to_string_lossy().into_owned();
+        let is_told = manifest.files.iter().any(|told| told.name == name);
+        ensure!(is_told || !name.starts_with("part-"), "{name} is none of the report's files");
+    }
+    Ok(())
+}
+
+/// One that is among those that were told of.
+fn verify_file(file: &Path, manifest: &Manifest, told: &[ManifestFile]) -> anyhow::Result<()> {
     let open = || File::open(file).with_context(|| format!("{} cannot be read", file.display()));
     let (size_bytes, sha256) = digest(open()?).with_context(|| format!("{} cannot be read", file.display()))?;
-    let told = manifest.files.iter().find(|it| it.sha256 == sha256);
-    let Some(told) = told else {
+    let Some(told) = told.iter().find(|it| it.sha256 == sha256) else {
         // Which of several it was meant to be its size may tell.
-        let sizes: Vec<String> =
-            manifest.files.iter().map(|it| format!("{} bytes {}", it.size_bytes, it.sha256)).collect();
+        let sizes: Vec<String> = told.iter().map(|it| format!("{} bytes {}", it.size_bytes, it.sha256)).collect();
         anyhow::bail!("it is another file: {size_bytes} bytes {sha256} instead of {}", sizes.join(", "));
     };
     ensure!(size_bytes == told.size_bytes, "it has {size_bytes} bytes instead of {}", told.size_bytes);

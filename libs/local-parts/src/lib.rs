@@ -1,4 +1,4 @@
-//! Real parts without Docker: Apache Kafka, a schema registry, the ClickHouse engine, an S3 server and a mail server as child
+//! Real parts without Docker: Apache Kafka, a schema registry, the ClickHouse engine, an S3 server, a mail server and a receiver of webhooks as child
 //! processes of the demo and of the tests.
 //!
 //! Parts are pinned by version and SHA-256, fetched by their ordinary package clients (Maven, npm, pip) and kept in the user's
@@ -20,6 +20,7 @@ mod progress;
 mod registry;
 mod s3;
 mod tools;
+mod webhook_receiver;
 
 use std::path::PathBuf;
 
@@ -30,6 +31,7 @@ pub use mail::{Mail, MailServer};
 pub use progress::{Progress, Silent};
 pub use registry::SchemaRegistry;
 pub use s3::S3;
+pub use webhook_receiver::WebhookReceiver;
 
 /// A part that has to be fetched before it can run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +48,8 @@ pub enum Part {
     MailServer,
     /// pandas, polars, DuckDB and pyarrow: a folder of Python's packages.
     DataTools,
+    /// Standard Webhooks' own library, a folder of Python's packages.
+    WebhookReceiver,
 }
 
 /// Why a part cannot be had or does not run.
@@ -116,6 +120,7 @@ pub async fn ensure(part: Part, progress: &dyn Progress) -> Result<PathBuf, Part
         Part::S3Proxy => s3::ensure(progress).await,
         Part::MailServer => mail::ensure(progress).await,
         Part::DataTools => data_tools::ensure(progress).await,
+        Part::WebhookReceiver => webhook_receiver::ensure(progress).await,
     }
 }
 

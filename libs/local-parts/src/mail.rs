@@ -125,7 +125,7 @@ impl MailServer {
     }
 }
 
-async fn make_certificate(folder: &Path) -> Result<(), PartError> {
+pub(crate) async fn make_certificate(folder: &Path) -> Result<(), PartError> {
     if folder.join("cert.pem").is_file() {
         return Ok(());
     }

@@ -1,7 +1,7 @@
 //! All reports in memory, kept up to date by following the topic.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::collections::{BTreeMap, HashSet};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use kafka_io::KafkaConfig;
 use schema_registry::Registry;
@@ -14,15 +14,37 @@ use tokio::sync::{broadcast, watch};
 
 use crate::follow::{FollowError, follow_topic};
 use crate::limits::Usage;
-use crate::state::ReportState;
+use crate::state::{End, ReportState};
 
 /// Changes that wait for a listener; one that is slower misses some and reads the book again.
 const CHANGES_WAITING: usize = 256;
+/// After so many events it is looked for what may be forgotten.
+const EVENTS_BETWEEN: u32 = 1_000;
+/// Microseconds of a day.
+const DAY: i64 = 86_400_000_000;
+
+#[derive(Default)]
+struct Shelf {
+    reports: BTreeMap<ReportId, ReportState>,
+    /// Of these only that they were: their requests and events mean nothing any more.
+    forgotten: HashSet<ReportId>,
+}
+
+/// An end of a report, and whose it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReportEnd {
+    /// The report.
+    pub report: ReportId,
+    /// Its tenant.
+    pub tenant: Tenant,
+    /// What it came to.
+    pub end: End,
+}
 
 /// The book; cheap to clone. A tenant sees its own reports only: another's is as if it were not there.
 #[derive(Clone)]
 pub struct SharedBook {
-    reports: Arc<RwLock<BTreeMap<ReportId, ReportState>>>,
+    shelf: Arc<RwLock<Shelf>>,
     changes: broadcast::Sender<(Tenant, ReportId)>,
     caught_up: watch::Sender<bool>,
 }
@@ -30,7 +52,7 @@ pub struct SharedBook {
 impl Default for SharedBook {
     fn default() -> Self {
         Self {
-            reports: Arc::default(),
+            shelf: Arc::default(),
             changes: broadcast::channel(CHANGES_WAITING).0,
             caught_up: watch::channel(false).0,
         }
@@ -40,12 +62,16 @@ impl Default for SharedBook {
 impl SharedBook {
     /// Takes one event.
     pub fn apply(&self, event: &ReportEvent) {
-        let mut reports = self.reports.write().unwrap_or_else(PoisonError::into_inner);
-        reports
+        let mut shelf = self.write();
+        if shelf.forgotten.contains(&event.report_id) {
+            return;
+        }
+        shelf
+            .reports
             .entry(event.report_id)
             .and_modify(|state| state.apply(event))
             .or_insert_with(|| ReportState::begun_by(event));
-        drop(reports);
+        drop(shelf);
         let _ = self.changes.send((event.tenant.clone(), event.report_id));
     }
 
@@ -58,22 +84,43 @@ impl SharedBook {
     /// One report, for services that act for all tenants.
     #[must_use]
     pub fn of_any_tenant(&self, id: ReportId) -> Option<ReportState> {
-        self.reports.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
+        self.read().reports.get(&id).cloned()
+    }
+
+    /// True for a report that was, so long ago that nothing else is known of it.
+    #[must_use]
+    pub fn is_forgotten(&self, id: ReportId) -> bool {
+        self.read().forgotten.contains(&id)
+    }
+
+    /// Forgets reports that have no file and came to their end before `before`.
+    pub fn forget(&self, before: Moment) {
+        let mut shelf = self.write();
+        let Shelf { reports, forgotten } = &mut *shelf;
+        forgotten.extend(reports.extract_if(.., |_, state| state.may_be_forgotten(before)).map(|(id, _)| id));
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Shelf> {
+        self.shelf.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Shelf> {
+        self.shelf.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Reports of a tenant, newest first: ids are in order of time.
     #[must_use]
     pub fn list(&self, tenant: &Tenant, limit: usize) -> Vec<ReportState> {
-        let reports = self.reports.read().unwrap_or_else(PoisonError::into_inner);
-        reports.values().rev().filter(|state| state.tenant == *tenant).take(limit).cloned().collect()
+        let shelf = self.read();
+        shelf.reports.values().rev().filter(|state| state.tenant == *tenant).take(limit).cloned().collect()
     }
 
     /// The newest report that each of these schedules of a tenant has made.
     #[must_use]
     pub fn newest_runs(&self, tenant: &Tenant, schedules: &[ScheduleId]) -> BTreeMap<ScheduleId, ReportState> {
-        let reports = self.reports.read().unwrap_or_else(PoisonError::into_inner);
+        let shelf = self.read();
         let mut newest = BTreeMap::new();
-        for state in reports.values().filter(|state| state.tenant == *tenant) {
+        for state in shelf.reports.values().filter(|state| state.tenant == *tenant) {
             if let Some(schedule) = schedules.iter().find(|schedule| state.id.is_run_of(**schedule)) {
                 newest.insert(*schedule, state);
             }
@@ -84,15 +131,24 @@ impl SharedBook {
     /// What a tenant has used of its limits, beside `report` and what came after it.
     #[must_use]
     pub fn usage(&self, tenant: &Tenant, report: Option<ReportId>, now: Moment) -> Usage {
-        let reports = self.reports.read().unwrap_or_else(PoisonError::into_inner);
-        Usage::of(reports.values().filter(|state| state.tenant == *tenant), report, now)
+        let shelf = self.read();
+        Usage::of(shelf.reports.values().filter(|state| state.tenant == *tenant), report, now)
     }
 
     /// Reports whose files are to be deleted by now.
     #[must_use]
     pub fn due(&self, now: Moment) -> Vec<ReportState> {
-        let reports = self.reports.read().unwrap_or_else(PoisonError::into_inner);
-        reports.values().filter(|state| state.is_due(now)).cloned().collect()
+        let shelf = self.read();
+        shelf.reports.values().filter(|state| state.is_due(now)).cloned().collect()
+    }
+
+    /// What reports of all tenants came to from then on, in no order of time.
+    #[must_use]
+    pub fn ends_since(&self, since: Moment) -> Vec<ReportEnd> {
+        let shelf = self.read();
+        let ends = shelf.reports.values().flat_map(|state| state.ends.iter().map(move |end| (state, *end)));
+        let recent = ends.filter(|(_, end)| end.at >= since);
+        recent.map(|(state, end)| ReportEnd { report: state.id, tenant: state.tenant.clone(), end }).collect()
     }
 
     /// Tells of every change from now on.
@@ -115,8 +171,8 @@ impl SharedBook {
 
     /// Many wait, and few see what they want: only then it is copied.
     fn where_it_is(&self, id: ReportId, wanted: impl Fn(&ReportState) -> bool) -> Option<ReportState> {
-        let reports = self.reports.read().unwrap_or_else(PoisonError::into_inner);
-        reports.get(&id).filter(|state| wanted(state)).cloned()
+        let shelf = self.read();
+        shelf.reports.get(&id).filter(|state| wanted(state)).cloned()
     }
 
     /// Waits until everything that lay on the topic at the start is in the book.
@@ -126,7 +182,8 @@ impl SharedBook {
     }
 }
 
-/// Keeps the book up to date until told to stop. Events that cannot be read are skipped and logged.
+/// Keeps the book up to date until told to stop. Events that cannot be read are skipped and logged; reports without a file are forgotten
+/// `remember_days` after their end, 0: never.
 ///
 /// # Errors
 /// When the topic cannot be followed any more.
@@ -134,11 +191,28 @@ pub async fn follow(
     kafka: KafkaConfig,
     registry: Registry,
     book: SharedBook,
+    remember_days: u32,
     stop: CancellationToken,
 ) -> Result<(), FollowError> {
+    let forget = || {
+        if remember_days > 0 {
+            book.forget(Moment::from_micros(Moment::now().as_micros() - i64::from(remember_days) * DAY));
+        }
+    };
+    let mut events = 0;
     let told = |followed: Option<ReportEvent>| match followed {
-        Some(event) => book.apply(&event),
-        None => _ = book.caught_up.send_replace(true),
+        Some(event) => {
+            book.apply(&event);
+            events += 1;
+            // Not before all of the past was told: what was forgotten may have been asked for again later.
+            if events % EVENTS_BETWEEN == 0 && *book.caught_up.borrow() {
+                forget();
+            }
+        }
+        None => {
+            forget();
+            book.caught_up.send_replace(true);
+        }
     };
     follow_topic(&kafka, &registry, &avro_schemas::REPORT_EVENT, &stop, told).await
 }
@@ -177,6 +251,49 @@ mod tests {
         assert_eq!(book.list(&acme, 9).iter().map(|state| state.id).collect::<Vec<_>>(), [first]);
         assert!(book.get(&acme, second).is_none());
         assert!(book.get(&globex, second).is_some());
+    }
+
+    #[test]
+    fn every_end_that_a_report_came_to_is_known_once() {
+        let (book, id, acme) = (SharedBook::default(), ReportId::generate(), "acme".parse::<Tenant>().unwrap());
+        let event = |event_type, seconds: i64| {
+            ReportEvent::new(id, acme.clone(), event_type, Moment::from_millis(seconds * 1_000))
+        };
+        // Two exporters say each.
+        for event_type in [ReportEventType::Completed, ReportEventType::Expired] {
+            let seconds = if event_type == ReportEventType::Completed { 7 } else { 9 };
+            book.apply(&event(event_type, seconds));
+            book.apply(&event(event_type, seconds + 1));
+        }
+        let ends = |since: i64| {
+            let ends = book.ends_since(Moment::from_millis(since * 1_000));
+            ends.into_iter().map(|it| (it.end.phase.name(), it.end.at.as_millis())).collect::<Vec<_>>()
+        };
+        assert_eq!(ends(0), [("completed", 7_000), ("expired", 9_000)]);
+        assert_eq!(ends(8), [("expired", 9_000)]);
+    }
+
+    #[test]
+    fn report_without_a_file_is_forgotten_and_stays_so() {
+        use ReportEventType::{Completed, Expired, Failed, Requested, Started};
+        let (book, tenant) = (SharedBook::default(), "acme".parse::<Tenant>().unwrap());
+        let tell =
+            |id, event_type, at| book.apply(&ReportEvent::new(id, tenant.clone(), event_type, Moment::from_micros(at)));
+        let reports = [(); 5].map(|()| ReportId::generate());
+        let lives = [&[Failed][..], &[Completed], &[Completed, Expired], &[Started], &[Failed]];
+        for (id, events) in reports.into_iter().zip(lives) {
+            tell(id, Requested, 0);
+            for event_type in events {
+                tell(id, *event_type, if id == reports[4] { 100 } else { 10 });
+            }
+        }
+        book.forget(Moment::from_micros(100));
+        let found = reports.map(|id| (book.get(&tenant, id).is_some(), book.is_forgotten(id)));
+        let (kept, gone) = ((true, false), (false, true));
+        assert_eq!(found, [gone, kept, gone, kept, kept], "failed, has a file, expired, goes on, ended later");
+        tell(reports[0], Requested, 200);
+        assert!(book.get(&tenant, reports[0]).is_none());
+        assert_eq!(book.list(&tenant, 9).len(), 3);
     }
 
     #[test]

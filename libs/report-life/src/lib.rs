@@ -4,6 +4,7 @@
 
 mod barrier;
 mod book;
+mod files;
 mod filter;
 mod follow;
 mod journal;
@@ -15,13 +16,14 @@ mod state;
 mod wish;
 
 pub use barrier::barrier;
-pub use book::{SharedBook, follow};
+pub use book::{ReportEnd, SharedBook, follow};
+pub use files::{file_key, file_keys, file_places, folder_name, manifest_key, saved_name};
 pub use filter::{report_filter, traffic_filter};
 pub use follow::{FollowError, follow_topic};
 pub use journal::{Journal, JournalError};
-pub use limits::{Limits, OverLimit, Spent, Usage};
-pub use manifest::{Manifest, ManifestFile, ManifestRange, manifest_key};
+pub use limits::{Daily, Limits, OverLimit, Spent, Usage};
+pub use manifest::{Manifest, ManifestFile, ManifestRange};
 pub use pace::Pace;
 pub use plan::{Plan, SliceDone};
-pub use state::{Phase, ReportState};
+pub use state::{End, Phase, ReportState};
 pub use wish::{Actor, NotNow};

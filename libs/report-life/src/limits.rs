@@ -24,11 +24,26 @@ pub struct Limits {
     pub rows_a_day: u64,
     /// Bytes of files a day of UTC, 1 or more.
     pub bytes_a_day: u64,
+    /// Reports that are asked for a day of UTC, 1 to 100 000; asking again counts, too.
+    pub reports_a_day: u64,
+    /// Downloads a day of UTC, 1 or more; each range of a file is one.
+    pub downloads_a_day: u64,
+    /// Days that a report without a file is remembered after its end, 2 to 3 650; 0: for good.
+    pub remember_days: u32,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { running: 2, open: 50, schedules: 50, rows_a_day: 10_000_000_000, bytes_a_day: 2_000_000_000_000 }
+        Self {
+            running: 2,
+            open: 50,
+            schedules: 50,
+            rows_a_day: 10_000_000_000,
+            bytes_a_day: 2_000_000_000_000,
+            reports_a_day: 2_000,
+            downloads_a_day: 10_000,
+            remember_days: 90,
+        }
     }
 }
 
@@ -38,7 +53,11 @@ impl Validate for Limits {
         in_range("open", self.open, 1..=500)?;
         in_range("schedules", self.schedules, 1..=1_000)?;
         in_range("rows_a_day", self.rows_a_day, 1..=u64::MAX)?;
-        in_range("bytes_a_day", self.bytes_a_day, 1..=u64::MAX)
+        in_range("bytes_a_day", self.bytes_a_day, 1..=u64::MAX)?;
+        in_range("reports_a_day", self.reports_a_day, 1..=100_000)?;
+        in_range("downloads_a_day", self.downloads_a_day, 1..=u64::MAX)?;
+        // Today's are counted from what is remembered.
+        if self.remember_days == 0 { Ok(()) } else { in_range("remember_days", self.remember_days, 2..=3_650) }
     }
 }
 
@@ -51,6 +70,10 @@ pub struct Usage {
     pub rows: u64,
     /// Bytes of today's files.
     pub bytes: u64,
+    /// How often reports were asked for today.
+    pub asked: u64,
+    /// How often files, or ranges of them, were given out today.
+    pub downloads: u64,
 }
 
 /// More than a tenant may have.
@@ -72,7 +95,15 @@ impl Usage {
         let mut usage = Self::default();
         for it in reports {
             let is_other = report != Some(it.id);
-            usage.open += usize::from(is_other && !it.phase.is_final() && report.is_none_or(|report| it.id < report));
+            let was_before = report.is_none_or(|report| it.id < report);
+            usage.open += usize::from(was_before && !it.phase.is_final());
+            usage.downloads += it.downloaded.on(today);
+            usage.asked += match (is_other, was_before) {
+                (true, true) => it.asked.on(today),
+                (true, false) => 0,
+                // All but the time that is looked at.
+                (false, _) => it.asked.on(today).saturating_sub(1),
+            };
             if is_other && it.ended_at.map_or(it.phase == Phase::Running, |at| day_of(at) == today) {
                 usage.add(rows_of(it), it.size_bytes);
             }
@@ -86,6 +117,28 @@ impl Usage {
     fn add(&mut self, rows: i64, bytes: i64) {
         self.rows = self.rows.saturating_add(unsigned(rows));
         self.bytes = self.bytes.saturating_add(unsigned(bytes));
+    }
+}
+
+/// How often something was done on the last day that it was done on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Daily {
+    day: i64,
+    times: u64,
+}
+
+impl Daily {
+    /// Once more.
+    pub(crate) fn count(&mut self, at: Moment) {
+        let day = day_of(at);
+        if day > self.day {
+            *self = Self { day, times: 0 };
+        }
+        self.times += u64::from(day == self.day);
+    }
+
+    fn on(self, day: i64) -> u64 {
+        if self.day == day { self.times } else { 0 }
     }
 }
 
@@ -140,7 +193,28 @@ impl Limits {
         if usage.bytes >= self.bytes_a_day {
             return used_up("limits.bytes_a_day", "bytes", usage.bytes, self.bytes_a_day);
         }
+        if usage.asked >= self.reports_a_day {
+            let (asked, most) = (usage.asked, self.reports_a_day);
+            let message =
+                format!("reports were asked for {asked} times today, of {most} a day; ask again after midnight UTC");
+            return Err(OverLimit { limit: "limits.reports_a_day", message, again_at: Some(after(now)) });
+        }
         Ok(())
+    }
+
+    /// Whether a file, or a range of it, may be given out once more.
+    ///
+    /// # Errors
+    /// The limit that is reached.
+    pub fn check_download(&self, usage: &Usage, now: Moment) -> Result<(), OverLimit> {
+        if usage.downloads < self.downloads_a_day {
+            return Ok(());
+        }
+        let (downloads, most) = (usage.downloads, self.downloads_a_day);
+        let message = format!(
+            "files, or ranges of them, were given out {downloads} times today, of {most} a day; download it after midnight UTC, and whole"
+        );
+        Err(OverLimit { limit: "limits.downloads_a_day", message, again_at: Some(after(now)) })
     }
 
     /// Whether a tenant with so many schedules may have one more.
@@ -225,9 +299,9 @@ mod tests {
             (5, Waiting, 10 * DAY),
             (6, Requested, 10 * DAY),
         ]);
-        assert_eq!(Usage::of(&of, None, NOON), Usage { open: 3, rows: 700, bytes: 30 });
+        assert_eq!(Usage::of(&of, None, NOON), Usage { open: 3, rows: 700, bytes: 30, ..Usage::default() });
         assert_eq!(Usage::of(&of, Some(of[4].id), NOON).open, 1, "those that were there before");
-        assert_eq!(Usage::of(&of, Some(of[3].id), NOON), Usage { open: 0, rows: 400, bytes: 20 });
+        assert_eq!(Usage::of(&of, Some(of[3].id), NOON), Usage { rows: 400, bytes: 20, ..Usage::default() });
     }
 
     #[test]
@@ -258,8 +332,8 @@ mod tests {
 
     #[test]
     fn limit_that_is_reached_is_told_with_when_it_ends() {
-        let limits = Limits { running: 1, open: 3, schedules: 1, rows_a_day: 1_000, bytes_a_day: 50 };
-        let usage = |open, rows, bytes| Usage { open, rows, bytes };
+        let limits = Limits { open: 3, rows_a_day: 1_000, bytes_a_day: 50, ..Limits::default() };
+        let usage = |open, rows, bytes| Usage { open, rows, bytes, ..Usage::default() };
         let tomorrow = Some(Moment::from_micros(11 * DAY));
         for (usage, rows, found) in [
             (usage(2, 999, 49), 1, None),
@@ -272,5 +346,44 @@ mod tests {
             let checked = limits.check_planned(&usage, rows, NOON).err().map(|over| (over.limit, over.again_at));
             assert_eq!(checked, found, "{usage:?} {rows}");
         }
+    }
+
+    #[test]
+    fn asking_and_downloading_are_counted_by_the_day() {
+        use ReportEventType::{Cancelled, Downloaded};
+        let at = |micros| Moment::from_micros(micros);
+        let asked = |requested_at| ReportRequest { requested_at, ..request() };
+        let mut state = ReportState::begun_by(&Journal::requested(&asked(at(10 * DAY))));
+        // Noted twice.
+        state.apply(&Journal::requested(&asked(at(10 * DAY + 1))));
+        let used = |state: &ReportState, day| Usage::of([state], None, at(day * DAY));
+        assert_eq!((used(&state, 10).asked, used(&state, 11).asked), (1, 0));
+        for again in 1..=3 {
+            let (report, tenant) = (state.id, state.tenant.clone());
+            state.apply(&ReportEvent::new(report, tenant, Cancelled, at(10 * DAY + 10 * again)));
+            let again = Journal::retried(&asked(at(10 * DAY + 10 * again + 1)));
+            state.apply(&again);
+            // It comes twice.
+            state.apply(&again);
+        }
+        assert_eq!(used(&state, 10).asked, 4);
+        assert_eq!(Usage::of([&state], Some(state.id), NOON).asked, 3, "all but this time");
+        for second in 0..5 {
+            let downloaded = ReportEvent::new(state.id, state.tenant.clone(), Downloaded, at(11 * DAY + second));
+            state.apply(&downloaded);
+        }
+        // A clock that is behind.
+        state.apply(&ReportEvent::new(state.id, state.tenant.clone(), Downloaded, NOON));
+        let today = used(&state, 11);
+        assert_eq!((used(&state, 10).downloads, today.downloads, today.asked), (0, 5, 0));
+
+        let limits = Limits { reports_a_day: 4, downloads_a_day: 5, ..Limits::default() };
+        let over = limits.check(&used(&state, 10), NOON).unwrap_err();
+        assert_eq!((over.limit, over.again_at), ("limits.reports_a_day", Some(at(11 * DAY))));
+        assert!(over.message.ends_with("4 times today, of 4 a day; ask again after midnight UTC"), "{over}");
+        assert_eq!(limits.check(&today, NOON), Ok(()));
+        let over = limits.check_download(&today, at(11 * DAY)).unwrap_err();
+        assert_eq!((over.limit, over.again_at), ("limits.downloads_a_day", Some(at(12 * DAY))));
+        assert_eq!(limits.check_download(&used(&state, 10), NOON), Ok(()));
     }
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 /// Version of this form: raised where a reader of an older one would be wrong.
 const MANIFEST_VERSION: u32 = 1;
 
-/// What a report's file is.
+/// What a report's files are.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
     /// Of the form.
@@ -40,7 +40,7 @@ pub struct Manifest {
     pub barrier: Vec<BarrierOffset>,
     /// Rows, each fact once.
     pub rows: u64,
-    /// Its files.
+    /// Its files, in the order of their rows.
     pub files: Vec<ManifestFile>,
     /// Number of the last migration that the program knows.
     pub schema_version: u32,
@@ -76,12 +76,6 @@ pub struct ManifestFile {
     pub size_bytes: u64,
     /// SHA-256 of what the store gives back, hexadecimal.
     pub sha256: String,
-}
-
-/// Where the manifest of the file `object_key` lies.
-#[must_use]
-pub fn manifest_key(object_key: &str) -> String {
-    format!("{object_key}.manifest.json")
 }
 
 impl Manifest {

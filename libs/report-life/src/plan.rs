@@ -17,7 +17,7 @@ pub struct SliceDone {
 /// The plan of an attempt whose slices are on their topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
-    /// Upload that slices become parts of; names the plan.
+    /// Upload that slices become parts of; names the plan, also where each slice is a file of its own.
     pub upload_id: String,
     /// Version of what makes the bytes.
     pub encoder_version: i32,
@@ -83,6 +83,7 @@ impl Plan {
                 staged_key: event.staged_key.clone(),
                 staged_bytes: event.staged_bytes.unwrap_or(0),
                 parts: event.parts.clone().unwrap_or_default(),
+                file_upload_id: event.file_upload_id.clone(),
             },
         });
     }

@@ -8,7 +8,8 @@ use schemas::report_event::{ReportEvent, ReportEventType};
 use schemas::report_request::ReportRequest;
 use schemas::times::Moment;
 
-use crate::limits::Spent;
+use crate::files::file_keys;
+use crate::limits::{Daily, Spent};
 use crate::pace::Pace;
 use crate::plan::Plan;
 
@@ -65,6 +66,17 @@ impl Phase {
     }
 }
 
+/// An end that a report came to; it may have come to others before and since.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct End {
+    /// Which.
+    pub phase: Phase,
+    /// Of which attempt.
+    pub attempt: i32,
+    /// When.
+    pub at: Moment,
+}
+
 /// What is known of a report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReportState {
@@ -90,14 +102,18 @@ pub struct ReportState {
     pub slices: i64,
     /// Slices of the plan.
     pub slices_expected: Option<i64>,
+    /// The most slices that any attempt had: so many files may have been begun below its key.
+    pub slices_most: i64,
     /// The plan of the attempt, where its slices are made by whoever takes them; gone with its end.
     pub plan: Option<Arc<Plan>>,
     /// How fast rows are written.
     pub pace: Pace,
     /// Bytes handed to the store so far.
     pub size_bytes: i64,
-    /// Key in the store, once it is completed.
+    /// Key in the store, once it is completed; of several files that which they lie below.
     pub object_key: Option<String>,
+    /// How many files it has, once it is completed.
+    pub files: i64,
     /// Name that a browser saves it under.
     pub file_name: Option<String>,
     /// Why it failed.
@@ -112,6 +128,12 @@ pub struct ReportState {
     pub expires_at: Option<Moment>,
     /// What it took before it was asked for again.
     pub spent: Spent,
+    /// All ends that it came to, oldest first.
+    pub ends: Vec<End>,
+    /// How often it was asked for.
+    pub asked: Daily,
+    /// How often it was given out on the last day that it was.
+    pub downloaded: Daily,
 }
 
 impl ReportState {
@@ -130,10 +152,12 @@ impl ReportState {
             rows_expected: None,
             slices: 0,
             slices_expected: None,
+            slices_most: 0,
             plan: None,
             pace: Pace::default(),
             size_bytes: 0,
             object_key: None,
+            files: 0,
             file_name: None,
             reason: None,
             notified: BTreeSet::new(),
@@ -141,6 +165,9 @@ impl ReportState {
             ended_at: None,
             expires_at: None,
             spent: Spent::default(),
+            ends: Vec::new(),
+            asked: Daily::default(),
+            downloaded: Daily::default(),
         };
         state.apply(event);
         state
@@ -150,6 +177,18 @@ impl ReportState {
     #[must_use]
     pub fn is_due(&self, now: Moment) -> bool {
         self.phase == Phase::Completed && self.expires_at.is_some_and(|at| at <= now)
+    }
+
+    /// Where its files lie, in the order of their rows; none before it is completed, and after they were deleted.
+    #[must_use]
+    pub fn file_keys(&self) -> Vec<String> {
+        self.object_key.as_ref().map_or_else(Vec::new, |key| file_keys(key, self.files))
+    }
+
+    /// True when nothing has to be known of it any more: it has no file, and came to its end before `before`.
+    #[must_use]
+    pub fn may_be_forgotten(&self, before: Moment) -> bool {
+        self.phase.may_begin_again() && self.ended_at.is_some_and(|at| at < before)
     }
 
     /// Takes one more event, whatever it is and in whatever order they come. A report that came to its end stays there until it
@@ -163,8 +202,9 @@ impl ReportState {
             ReportEventType::Unknown => {}
             ReportEventType::CancelRequested => self.cancel_requested = !self.phase.is_final(),
             ReportEventType::Requested => {
-                if self.request.is_none() {
+                if self.request.is_none() && event.request.is_some() {
                     self.request.clone_from(&event.request);
+                    self.asked.count(event.at);
                 }
             }
             ReportEventType::Waiting => self.goes_on(Phase::Waiting, |state| state.events_behind = event.events_behind),
@@ -172,6 +212,7 @@ impl ReportState {
                 state.attempt = event.attempt.unwrap_or(state.attempt.saturating_add(1));
                 (state.rows, state.slices, state.size_bytes) = (0, 0, 0);
                 (state.rows_expected, state.slices_expected) = (event.rows_expected, event.slices_expected);
+                state.slices_most = state.slices_most.max(event.slices_expected.unwrap_or(0));
                 (state.plan, state.pace) = (None, Pace::begun(event.at));
             }),
             // Of two who believe that the attempt is theirs the first counts.
@@ -191,11 +232,15 @@ impl ReportState {
             ReportEventType::Expired => {
                 if self.phase == Phase::Completed {
                     self.phase = Phase::Expired;
-                    (self.object_key, self.expires_at) = (None, None);
+                    self.ends.push(End { phase: self.phase, attempt: self.attempt, at: event.at });
+                    (self.object_key, self.files, self.expires_at) = (None, 0, None);
                 }
             }
             ReportEventType::Notified => self.notified.extend(event.receiver.clone()),
-            ReportEventType::Downloaded => self.downloads += 1,
+            ReportEventType::Downloaded => {
+                self.downloads += 1;
+                self.downloaded.count(event.at);
+            }
             ReportEventType::Retried => self.begins_again(event),
         }
     }
@@ -209,6 +254,7 @@ impl ReportState {
             return;
         }
         self.spent = Spent::with(self);
+        self.asked.count(request.requested_at);
         self.request = Some(request.clone());
         self.phase = Phase::Requested;
         self.attempt = self.attempt.saturating_add(1);
@@ -249,9 +295,11 @@ impl ReportState {
         (self.phase, self.cancel_requested, self.plan) = (phase, false, None);
         self.count(event);
         self.ended_at = Some(event.at);
+        self.ends.push(End { phase, attempt: self.attempt, at: event.at });
         self.reason.clone_from(&event.reason);
         if phase == Phase::Completed {
             self.object_key.clone_from(&event.object_key);
+            self.files = event.files.unwrap_or(1);
             self.file_name.clone_from(&event.file_name);
             self.expires_at = event.expires_at;
         }

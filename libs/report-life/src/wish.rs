@@ -33,19 +33,19 @@ pub enum NotNow {
 }
 
 impl ReportState {
-    /// The event that asks for its end. Asking twice does no harm.
+    /// The event that asks for its end; none where that was asked for already.
     ///
     /// # Errors
     /// When it came to its end.
-    pub fn cancel(&self, actor: Actor, at: Moment) -> Result<ReportEvent, NotNow> {
+    pub fn cancel(&self, actor: Actor, at: Moment) -> Result<Option<ReportEvent>, NotNow> {
         if self.phase.is_final() {
             return Err(NotNow::AtItsEnd(self.phase));
         }
-        Ok(ReportEvent {
+        Ok((!self.cancel_requested).then(|| ReportEvent {
             actor: Some(actor.account),
             actor_address: actor.address,
             ..ReportEvent::new(self.id, self.tenant.clone(), ReportEventType::CancelRequested, at)
-        })
+        }))
     }
 
     /// The request with which it is asked for again: the same range, the same barrier, and a later time.
@@ -87,13 +87,14 @@ mod tests {
 
     #[test]
     fn what_is_at_its_end_cannot_be_cancelled() {
-        use ReportEventType::{CancelRequested, Completed, Failed, Started, Waiting};
-        for goes_on in [&[][..], &[Waiting], &[Started], &[Started, CancelRequested]] {
+        use ReportEventType::{Completed, Failed, Started, Waiting};
+        for goes_on in [&[][..], &[Waiting], &[Started]] {
             let mut state = state(goes_on);
-            let wish = state.cancel(actor(), Moment::FIRST).unwrap();
+            let wish = state.cancel(actor(), Moment::FIRST).unwrap().unwrap();
             assert_eq!((wish.actor.as_deref(), wish.actor_address.as_deref()), (Some("admin"), Some("192.0.2.7")));
             state.apply(&wish);
             assert!(state.cancel_requested);
+            assert_eq!(state.cancel(actor(), Moment::FIRST), Ok(None), "once is enough");
         }
         for ended in [Completed, Failed] {
             let refused = state(&[ended]).cancel(actor(), Moment::FIRST).unwrap_err();

@@ -3,6 +3,9 @@
 //! S3 takes parts below 5 MiB at the end of a file only, and a slice may end anywhere. So the first 5 MiB of a slice, or all of it where
 //! it is below twice that, are an object of their own; parts follow, all of them large enough. Who joins the slices puts such objects,
 //! one or several together, as a part in front of what follows, under the number that each slice keeps free for it.
+//!
+//! A slice that is a file of its own has an upload of its own, and no such beginning. Its maker begins it; who joins the slices makes it
+//! visible.
 
 use bytes::{Bytes, BytesMut};
 use futures_util::TryStreamExt;
@@ -64,8 +67,11 @@ struct Parts {
     numbered: NumberedParts,
     file: Path,
     upload_id: String,
+    /// The upload is of this slice alone.
+    is_own: bool,
     numbers: PartNumbers,
     waiting: BytesMut,
+    /// None until the beginning is an object.
     staged_bytes: Option<usize>,
     sent: i32,
     running: JoinSet<Result<UploadedPart, StoreError>>,
@@ -104,6 +110,7 @@ impl ReportStore {
                 numbered: numbered.clone(),
                 file: self.path(key)?,
                 upload_id: upload_id.to_owned(),
+                is_own: false,
                 numbers,
                 waiting: BytesMut::new(),
                 staged_bytes: None,
@@ -113,6 +120,20 @@ impl ReportStore {
             }),
         };
         Ok(SliceUpload { store: self.clone(), staged, to, size_bytes: 0 })
+    }
+
+    /// Begins a slice that is a file of its own. Two writers of it take nothing from each other; [`Self::join`] makes that of one visible.
+    ///
+    /// # Errors
+    /// When the store refuses or stays away.
+    pub async fn begin_file_slice(&self, key: &str, slice: i32) -> Result<SliceUpload, StoreError> {
+        let upload_id = self.begin_slices(key).await?;
+        let mut begun = self.begin_slice(key, &upload_id, slice, PartNumbers::of(0, 1)).await?;
+        if let Destination::Parts(parts) = &mut begun.to {
+            // The last part of a file may be small: nothing is put in front of the first.
+            (parts.is_own, parts.staged_bytes) = (true, Some(0));
+        }
+        Ok(begun)
     }
 
     /// Makes the file visible, whole, of its slices in order. Gives its size, bytes. Done again it finds the file there.
@@ -252,8 +273,8 @@ impl SliceUpload {
     pub async fn finish(self) -> Result<StoredSlice, StoreError> {
         let mut parts = match self.to {
             Destination::Object(upload) => {
-                let size_bytes = upload.finish().await?;
-                return Ok(stored(self.staged, size_bytes, Vec::new()));
+                let staged_bytes = signed(upload.finish().await?);
+                return Ok(StoredSlice { staged_key: Some(self.staged), staged_bytes, ..StoredSlice::default() });
             }
             Destination::Parts(parts) => parts,
         };
@@ -263,10 +284,15 @@ impl SliceUpload {
             parts.one_done().await?;
         }
         parts.done.sort_unstable_by_key(|part| part.number);
-        Ok(stored(self.staged, parts.staged_bytes.unwrap_or(0) as u64, parts.done))
+        Ok(StoredSlice {
+            staged_key: (!parts.is_own).then_some(self.staged),
+            staged_bytes: signed(parts.staged_bytes.unwrap_or(0) as u64),
+            parts: parts.done,
+            file_upload_id: parts.is_own.then_some(parts.upload_id),
+        })
     }
 
-    /// Takes back what no part of the upload is; parts that no event names go with the upload.
+    /// Takes back what no part of a common upload is; parts that no event names go with that.
     ///
     /// # Errors
     /// When the store does not answer.
@@ -275,14 +301,17 @@ impl SliceUpload {
             Destination::Object(upload) => upload.abort().await,
             Destination::Parts(mut parts) => {
                 parts.running.shutdown().await;
+                if parts.is_own {
+                    return parts.numbered.abort(&parts.file, &parts.upload_id).await;
+                }
                 self.store.delete(&self.staged).await
             }
         }
     }
 }
 
-fn stored(staged: String, staged_bytes: u64, parts: Vec<UploadedPart>) -> StoredSlice {
-    StoredSlice { staged_key: Some(staged), staged_bytes: i64::try_from(staged_bytes).unwrap_or(i64::MAX), parts }
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 impl Parts {
@@ -296,7 +325,7 @@ impl Parts {
         PART_MIN << (sent * STEPS / (numbers + 1)).min(STEPS)
     }
 
-    /// The first piece becomes an object, all others parts.
+    /// The first piece becomes an object, all others parts; of an upload of its own all do.
     async fn send(&mut self, store: &ReportStore, staged: &str, piece: Bytes) -> Result<(), StoreError> {
         if self.staged_bytes.is_none() {
             let size_bytes = piece.len();

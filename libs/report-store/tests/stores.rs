@@ -143,6 +143,42 @@ async fn assert_slices_are_joined(store: &ReportStore, knows_numbers: bool) {
     }
 }
 
+/// A slice that is a file of its own becomes the file when it is joined, and nothing of another writer's is in it.
+async fn assert_file_slices_are_files(store: &ReportStore, knows_numbers: bool) {
+    const MIB: usize = 1 << 20;
+    let key = "reports/acme/6/1/file/part-00003.parquet";
+    for size in [9, 6 * MIB, 30 * MIB + 1] {
+        let made = async |from: usize| {
+            let mut slice = store.begin_file_slice(key, 3).await.unwrap();
+            for piece in bytes(from, from + size).chunks(700_000) {
+                slice.write(piece).await.unwrap();
+            }
+            slice
+        };
+        let (mine, others, aborted) = (made(0).await, made(1).await, made(2).await);
+        let (mine, others) = (mine.finish().await.unwrap(), others.finish().await.unwrap());
+        aborted.abort().await.unwrap();
+        assert!(matches!(store.size(key).await, Err(StoreError::NotFound(_))));
+        assert_eq!(store.open_uploads(key).await.unwrap(), if knows_numbers { 2 } else { 0 });
+        assert_eq!((mine.size_bytes(), mine.staged_key.is_none()), (i64::try_from(size).unwrap(), knows_numbers));
+        let own = |slice: &StoredSlice| slice.file_upload_id.clone().unwrap_or_default();
+        // The second one, whose answer was lost, finds it there.
+        for _ in 0..2 {
+            let joined = store.join(key, &own(&mine), std::slice::from_ref(&mine)).await;
+            assert_eq!(joined.unwrap(), size as u64);
+        }
+        store.abort_uploads(key).await.unwrap();
+        assert_eq!(store.open_uploads(key).await.unwrap(), 0);
+        assert!(read(store, key, None).await == bytes(0, size), "{size}");
+        for left in store.list("reports/acme/6").await.unwrap() {
+            store.delete(&left).await.unwrap();
+        }
+        // What was aborted is not there to be joined.
+        let joined = store.join(key, &own(&others), std::slice::from_ref(&others)).await;
+        assert!(matches!(joined, Err(StoreError::Broken(_))), "{joined:?}");
+    }
+}
+
 #[tokio::test]
 async fn folder_shows_whole_files_only() {
     let folder = tempfile::tempdir().unwrap();
@@ -150,6 +186,7 @@ async fn folder_shows_whole_files_only() {
     let store = ReportStore::open(&StoreConfig { url, ..StoreConfig::default() }).unwrap();
     assert_whole_or_not_there(&store).await;
     assert_slices_are_joined(&store, false).await;
+    assert_file_slices_are_files(&store, false).await;
 }
 
 fn config(endpoint: String, bucket: &str, key: &str, secret: &str) -> StoreConfig {
@@ -177,6 +214,7 @@ async fn s3_shows_whole_files_only_and_refuses_a_wrong_key() {
     let store = ReportStore::open(&right).unwrap();
     assert_whole_or_not_there(&store).await;
     assert_slices_are_joined(&store, true).await;
+    assert_file_slices_are_files(&store, true).await;
     let wrong = StoreConfig { secret_key: Some("not the secret".to_owned().into()), ..right };
     let Err(error) = ReportStore::open(&wrong).unwrap().begin("reports/x").await else { panic!("let in") };
     assert!(!error.to_string().contains("not the secret"), "{error}");

@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![expect(clippy::print_stdout, reason = "what a long run shows to whoever waits for it")]
 
+mod connector;
 mod faults;
 mod load;
 mod members;

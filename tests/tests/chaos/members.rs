@@ -1,5 +1,4 @@
-//! Our processes: members of the groups of ingest and aggregator, which are killed, frozen, told to stop and started again, and a
-//! connector.
+//! Members of the group of one of our services, as processes that are killed, frozen, told to stop and started again.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -11,67 +10,18 @@ struct Member {
     is_frozen: bool,
 }
 
-/// A connector that publishes exactly once.
-pub(crate) struct Connector {
-    config: PathBuf,
-    process: Child,
-}
-
-impl Connector {
-    /// Follows `<folder of the config>/chaos.log`.
-    pub(crate) fn start(config: PathBuf) -> Self {
-        let process = Self::spawn(&config);
-        Self { config, process }
-    }
-
-    fn spawn(config: &Path) -> Child {
-        let at = |name: &str| config.with_file_name(name).display().to_string();
-        let set = |key: &str, value: String| (format!("FLOWLEDGER__CONNECTOR__{key}"), value);
-        let mut command = flowledger("connector", config, "connector.log");
-        command.envs([
-            set("TENANT", "acme".to_owned()),
-            set("INPUTS", at("chaos.log")),
-            set("STATE_DIR", at("positions")),
-            set("DELIVERY", "exactly_once".to_owned()),
-            set("INSTANCE", "chaos".to_owned()),
-        ]);
-        command.spawn().unwrap()
-    }
-
-    /// SIGKILL, and a new process in its place.
-    pub(crate) fn kill_and_restart(&mut self) {
-        let _ = self.process.kill();
-        self.process.wait().unwrap();
-        self.process = Self::spawn(&self.config);
-    }
-
-    /// Starts it again where it has ended by itself, as whoever runs it would.
-    pub(crate) fn restart_ended(&mut self) -> bool {
-        let has_ended = self.process.try_wait().unwrap().is_some();
-        if has_ended {
-            self.process = Self::spawn(&self.config);
-        }
-        has_ended
-    }
-}
-
-impl Drop for Connector {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-/// All members of a service's group. Odd ones are static members, which come back under their name; even ones are not.
+/// All members of a service's group.
 pub(crate) struct Members {
     pub(crate) service: &'static str,
     most: usize,
+    /// Odd ones come back under their name.
+    has_static: bool,
     config: PathBuf,
     all: Vec<Member>,
 }
 
 /// A service of ours whose log lies beside its config.
-fn flowledger(service: &str, config: &Path, log: &str) -> Command {
+pub(crate) fn flowledger(service: &str, config: &Path, log: &str) -> Command {
     let log = File::options().create(true).append(true).open(config.with_file_name(log)).unwrap();
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL", "--"]).arg(local_parts::flowledger_binary().unwrap());
@@ -83,13 +33,17 @@ fn flowledger(service: &str, config: &Path, log: &str) -> Command {
 impl Members {
     /// None yet, and never more than `most`.
     pub(crate) fn new(service: &'static str, most: usize, config: PathBuf) -> Self {
-        Self { service, most, config, all: Vec::new() }
+        Self { service, most, has_static: service != "exporter", config, all: Vec::new() }
+    }
+
+    pub(crate) fn number(&self, at: usize) -> u32 {
+        self.all[at].number
     }
 
     fn spawn(&self, number: u32) -> Child {
         let name = format!("{}-{number}", self.service);
         let mut command = flowledger(self.service, &self.config, &format!("{name}.log"));
-        if number % 2 == 1 {
+        if self.has_static && number % 2 == 1 {
             command.env(format!("FLOWLEDGER__{}__INSTANCE_ID", self.service.to_uppercase()), name);
         }
         command.spawn().unwrap()
@@ -118,7 +72,7 @@ impl Members {
 
     /// SIGKILL, and a new process in its place.
     pub(crate) fn kill_and_restart(&mut self, at: usize) -> u32 {
-        let number = self.all[at].number;
+        let number = self.number(at);
         self.all[at].process.kill().unwrap();
         self.all[at].process.wait().unwrap();
         self.all[at] = Member { number, process: self.spawn(number), is_frozen: false };
@@ -137,13 +91,13 @@ impl Members {
     pub(crate) fn freeze(&mut self, at: usize) -> u32 {
         signal(&self.all[at].process, "STOP");
         self.all[at].is_frozen = true;
-        self.all[at].number
+        self.number(at)
     }
 
     pub(crate) fn thaw(&mut self, at: usize) -> u32 {
         signal(&self.all[at].process, "CONT");
         self.all[at].is_frozen = false;
-        self.all[at].number
+        self.number(at)
     }
 
     /// Starts again what ended by itself: a member that was fenced may. Gives the numbers.
@@ -151,7 +105,7 @@ impl Members {
         let mut ended = Vec::new();
         for at in self.awake() {
             if self.all[at].process.try_wait().unwrap().is_some() {
-                let number = self.all[at].number;
+                let number = self.number(at);
                 self.all[at].process = self.spawn(number);
                 ended.push(number);
             }

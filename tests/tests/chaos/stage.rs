@@ -12,8 +12,9 @@ use schemas::avro_schemas::CONNECTION_EVENT;
 use schemas::topics::CONNECTION_EVENTS;
 use tempfile::TempDir;
 
+use crate::connector::Connector;
 use crate::load::{Load, Marks};
-use crate::members::{Connector, Members};
+use crate::members::Members;
 
 /// Longest wait without anything having moved.
 const WAIT_MAX: Duration = Duration::from_secs(180);

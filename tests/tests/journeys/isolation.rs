@@ -12,7 +12,8 @@ use crate::stack::{Stack, everything, tenant};
 #[tokio::test]
 async fn no_endpoint_shows_another_tenants_data() {
     let (own, others) = (tenant("acme"), tenant("globex"));
-    let mut stack = Stack::start(&[(&own, Some("v2")), (&others, None)]).await;
+    let section = "[webhooks]\nkey = \"the key of the journeys, 32 bytes or more\"\n";
+    let mut stack = Stack::start_with_section(&[(&own, Some("v2")), (&others, None)], section).await;
     let lines = traffic(3, 60, "v2");
     stack.append(&own, &lines);
     stack.wait_stored(&own, 50).await;
@@ -25,6 +26,22 @@ async fn no_endpoint_shows_another_tenants_data() {
     let kept = acme.request(Method::POST, "/report-schedules").json(&weekly).send().await.unwrap();
     let kept: Value = kept.json().await.unwrap();
     let schedule = kept["id"].as_str().unwrap().to_owned();
+    // A name that is nowhere: each delivery fails, and is known.
+    let hook = json!({ "name": "Hook of acme", "url": "https://acme.invalid/hook" });
+    let made = acme.request(Method::POST, "/webhooks").json(&hook).send().await.unwrap();
+    let made: Value = made.json().await.unwrap();
+    let (webhook, secret) = (made["id"].as_str().unwrap().to_owned(), made["secret"].as_str().unwrap().to_owned());
+    let told = acme.ask(&everything()).await;
+    acme.wait_completed(&told).await;
+    let begin = Instant::now();
+    let delivery = loop {
+        let told = acme.get(&format!("/webhooks/{webhook}/deliveries")).await;
+        if let Some(first) = told["deliveries"].get(0) {
+            break first["id"].as_str().unwrap().to_owned();
+        }
+        assert!(begin.elapsed() < Duration::from_secs(60), "{told}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    };
     let lake = json!({ "name": "Lake of acme", "destination": "lake" });
     let synced = acme.request(Method::POST, "/syncs").json(&lake).send().await.unwrap();
     let sync = synced.json::<Value>().await.unwrap()["id"].as_str().unwrap().to_owned();
@@ -62,6 +79,7 @@ async fn no_endpoint_shows_another_tenants_data() {
                     "/session"
                     | "/reports"
                     | "/report-schedules"
+                    | "/webhooks"
                     | "/syncs"
                     | "/remote-networks"
                     | "/users"
@@ -142,6 +160,32 @@ async fn no_endpoint_shows_another_tenants_data() {
                     checked.insert(format!("{method} {path}"));
                     continue;
                 }
+                ("get", "/webhooks/{id}" | "/webhooks/{id}/deliveries") => path.replace("{id}", &webhook),
+                ("put" | "delete", "/webhooks/{id}")
+                | (
+                    "post",
+                    "/webhooks/{id}/pause"
+                    | "/webhooks/{id}/resume"
+                    | "/webhooks/{id}/rotate"
+                    | "/webhooks/{id}/deliveries/{delivery}/redeliver",
+                ) => {
+                    let asked = path.replace("{id}", &webhook).replace("{delivery}", &delivery);
+                    let verb = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
+                    let answer = globex.request(verb, &asked).json(&hook).send().await.unwrap();
+                    assert_eq!(answer.status(), 404, "{method} {asked}");
+                    let untouched = acme.get(&format!("/webhooks/{webhook}")).await;
+                    assert_eq!(untouched["changed_at"], made["changed_at"], "{method} {asked}");
+                    checked.insert(format!("{method} {path}"));
+                    continue;
+                }
+                ("post", "/webhooks") => {
+                    let mut forged = hook.clone();
+                    forged["tenant"] = own.as_str().into();
+                    let answer = globex.request(Method::POST, path).json(&forged).send().await.unwrap();
+                    assert!(answer.status().is_client_error(), "{}", answer.status());
+                    checked.insert(format!("{method} {path}"));
+                    continue;
+                }
                 ("post", "/report-schedules") => {
                     let mut forged = weekly.clone();
                     forged["tenant"] = own.as_str().into();
@@ -168,10 +212,19 @@ async fn no_endpoint_shows_another_tenants_data() {
             };
             let answer = globex.request(Method::GET, &asked).send().await.unwrap();
             let (status, body) = (answer.status(), answer.text().await.unwrap());
-            for secret in [report.as_str(), schedule.as_str(), sync.as_str(), "quiet-heron", "person", "64894"] {
+            for secret in [
+                report.as_str(),
+                schedule.as_str(),
+                webhook.as_str(),
+                sync.as_str(),
+                secret.as_str(),
+                "quiet-heron",
+                "person",
+                "64894",
+            ] {
                 assert!(!body.contains(secret), "{asked}: {status} {body}");
             }
-            if asked.contains(&event) {
+            if asked.contains(&event) || asked.contains(&webhook) {
                 assert_eq!(status, 404, "{asked}");
             }
             if asked.contains(&report) {
@@ -188,9 +241,16 @@ async fn no_endpoint_shows_another_tenants_data() {
         description["paths"].as_object().unwrap().values().map(|it| it.as_object().unwrap().len()).sum();
     assert_eq!(checked.len(), described, "{checked:?}");
 
-    for path in
-        ["/reports", "/report-schedules", "/syncs", "/users", "/remote-networks", "/session", "/reports/changes"]
-    {
+    for path in [
+        "/reports",
+        "/report-schedules",
+        "/syncs",
+        "/webhooks",
+        "/users",
+        "/remote-networks",
+        "/session",
+        "/reports/changes",
+    ] {
         let answer = reqwest::get(stack.url(path)).await.unwrap();
         assert_eq!(answer.status(), 401, "{path} without a session");
     }

@@ -20,3 +20,4 @@ mod schedules;
 mod slices;
 mod stack;
 mod syncs;
+mod webhooks;

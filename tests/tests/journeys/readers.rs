@@ -1,5 +1,6 @@
 //! What data people open files with reads every format as the docs say, and the oracle's values in it.
 
+use std::path::Path;
 use std::process::Command;
 
 use local_parts::{Part, Silent};
@@ -30,11 +31,20 @@ fn asked(kind: &str, format: &str, compression: &str) -> Value {
     asked
 }
 
+/// As `flowledger report download` does.
+fn save_all(folder: &Path, files: Vec<Vec<u8>>) {
+    std::fs::create_dir(folder).unwrap();
+    for (number, bytes) in files.into_iter().enumerate() {
+        std::fs::write(folder.join(format!("part-{number:05}.parquet")), bytes).unwrap();
+    }
+}
+
 #[tokio::test]
 async fn data_tools_read_every_format() {
     let packages = local_parts::ensure(Part::DataTools, &Silent).await.unwrap();
     let name = tenant("readers");
     let mut stack = Stack::start(&[(&name, Some("v2"))]).await;
+    stack.add_exporter();
     // Several MB, so that what is packed has several members or frames.
     let lines = traffic(23, 9_000, "v2");
     stack.append(&name, &lines);
@@ -51,6 +61,12 @@ async fn data_tools_read_every_format() {
         let told = session.wait_completed(id).await;
         let ending = file.split_once('.').unwrap().1;
         assert!(told["file_name"].as_str().unwrap().ends_with(&format!("Z.{ending}")), "{told}");
+        if *file == "events.parquet" {
+            let files = session.files(id).await;
+            assert!(files.len() > 4 && told["slices"] == files.len(), "{told}");
+            save_all(&folder.path().join(file), files);
+            continue;
+        }
         let (content_type, bytes) = session.download_file(id).await;
         assert_eq!(content_type == "application/vnd.apache.parquet", ending == "parquet", "{content_type}");
         std::fs::write(folder.path().join(file), bytes).unwrap();

@@ -1,10 +1,11 @@
-//! A report that several exporters make together: one of them is killed in mid-slice, and the file is the same.
+//! A report that several exporters make together: one of them is killed in mid-slice, and the file is the same, or all files are.
 
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::oracle::{assert_same, report, traffic};
+use crate::report_life::flowledger;
 use crate::stack::{Service, Stack, WAIT_MAX, everything, tenant};
 
 /// Who reads addresses waits ten milliseconds for each of two hundred blocks; rows are the same, and counting is as fast as ever.
@@ -63,14 +64,29 @@ async fn exporter_is_killed_in_mid_slice_and_the_file_is_the_same() {
     let slices = calm["slices_expected"].as_i64().unwrap();
     assert!(slices >= 8, "{calm}");
     assert_same(&session.download(&id).await, &report(acme, "v2", &[], &lines), "by two exporters");
-    let file = session.file(&id).await;
+    let file = session.files(&id).await;
+    let mut of_table = everything();
+    of_table["format"] = json!("parquet");
+    let id = session.ask(&of_table).await;
+    session.wait_completed(&id).await;
+    let parts = session.files(&id).await;
+    assert_eq!((file.len(), parts.len() as i64), (1, slices));
+    assert_folder_comes_to_a_terminal(&stack, acme, &id, &parts);
     for statement in SLOWER {
         stack.execute(statement).await;
     }
-    for of_owner in [true, false] {
-        let id = stack.sign_in(acme).await.ask(&everything()).await;
+    for (of_owner, asked, expected) in [
+        (true, &everything(), &file),
+        (false, &everything(), &file),
+        (true, &of_table, &parts),
+        (false, &of_table, &parts),
+    ] {
+        let id = stack.sign_in(acme).await.ask(asked).await;
         let (victim, done) = wait_mid_flight(&stack, acme, &id, of_owner).await;
-        println!("{done} of {slices} slices are done; killed: exporter {victim}, has the report: {of_owner}");
+        let files = expected.len();
+        println!(
+            "{files} files: {done} of {slices} slices are done; killed: exporter {victim}, has the report: {of_owner}"
+        );
         match victim {
             0 => stack.exporter.kill_and_restart(),
             _ => stack.exporters[0].kill_and_restart(),
@@ -78,30 +94,64 @@ async fn exporter_is_killed_in_mid_slice_and_the_file_is_the_same() {
         let session = stack.sign_in(acme).await;
         let completed = session.wait_completed(&id).await;
         assert_eq!((&completed["slices"], &completed["rows"]), (&slices.into(), &calm["rows"]));
-        assert!(session.file(&id).await == file, "has the report: {of_owner}");
+        assert!(session.files(&id).await == *expected, "has the report: {of_owner}");
         // Each exporter has up to two lanes for one tenant: no more than what the dead one held is made again.
         let made: usize = exporters(&stack).iter().map(|it| it.logged(&[&id, DONE])).sum();
         let begun: usize = exporters(&stack).iter().map(|it| it.logged(&[&id, BEGUN])).sum();
         println!("{begun} slices were begun, and {made} done, for {slices}");
         assert!(made as i64 <= slices + 2, "{made} of {slices}");
-        wait_nothing_left(&stack, acme, &id).await;
+        wait_nothing_left(&stack, acme, &id, files).await;
     }
     stack.exporter.assert_running();
     stack.exporters[0].assert_running();
     stack.end().await;
 }
 
-/// In the store are the file, its manifest and nothing else: no slice and no upload.
-async fn wait_nothing_left(stack: &Stack, acme: &str, id: &str) {
+/// All files of a report are in one folder, which is held against the manifest as a whole.
+fn assert_folder_comes_to_a_terminal(stack: &Stack, acme: &str, id: &str, files: &[Vec<u8>]) {
+    let place = tempfile::tempdir().unwrap();
+    let [folder, manifest] = ["report", "manifest.json"].map(|name| place.path().join(name));
+    let (folder_text, manifest_text) = (folder.to_str().unwrap(), manifest.to_str().unwrap());
+    let download = ["report", "download", id, "--tenant", acme, "--output", folder_text];
+    let (_, beside, went_well) = flowledger(stack, &download);
+    assert!(went_well, "{beside}");
+    for (number, file) in files.iter().enumerate() {
+        assert!(std::fs::read(folder.join(format!("part-{number:05}.parquet"))).unwrap() == *file, "{number}");
+    }
+    let (_, beside, went_well) = flowledger(stack, &download);
+    assert!(!went_well && beside.contains("--force replaces it"), "{beside}");
+    std::fs::write(&manifest, flowledger(stack, &["report", "manifest", id, "--tenant", acme]).0).unwrap();
+    let verify = |file: &str| {
+        let mut command = std::process::Command::new(local_parts::flowledger_binary().unwrap());
+        let output = command.args(["report", "verify", file, manifest_text]).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (code, said) = verify(folder_text);
+    assert_eq!((code, said.matches("as its manifest says").count()), (Some(0), files.len()), "{said}");
+    let (code, said) = verify(folder.join("part-00001.parquet").to_str().unwrap());
+    assert!(code == Some(0) && said.contains("part-00001.parquet: as its manifest says"), "{said}");
+    // A file more, one in another's place, one that is missing.
+    std::fs::write(folder.join("part-99999.parquet"), b"x").unwrap();
+    assert!(verify(folder_text).1.contains("part-99999.parquet is none of the report's files"));
+    std::fs::copy(folder.join("part-00000.parquet"), folder.join("part-00001.parquet")).unwrap();
+    let (code, said) = verify(folder_text);
+    assert!(code == Some(1) && said.contains("part-00001.parquet: it is another file"), "{said}");
+    std::fs::remove_file(folder.join("part-00000.parquet")).unwrap();
+    assert!(verify(folder_text).1.contains("part-00000.parquet cannot be read"));
+}
+
+/// In the store are the files, their manifest and nothing else: no slice and no upload.
+async fn wait_nothing_left(stack: &Stack, acme: &str, id: &str, files_own: usize) {
     let (store, begin) = (stack.parts.store(), Instant::now());
     let folder = format!("reports/{acme}/{id}");
     loop {
         let files = store.list(&folder).await.unwrap();
-        if files.len() == 2 {
+        if files.len() == files_own + 1 {
             // It went on with the plan of the one that was killed: no other attempt was begun.
-            let file = files.iter().find(|key| !key.ends_with(".manifest.json")).unwrap();
-            assert!(file.starts_with(&format!("{folder}/1/")), "{files:?}");
-            assert_eq!(store.open_uploads(file).await.unwrap(), 0);
+            assert!(files.iter().all(|file| file.starts_with(&format!("{folder}/1/"))), "{files:?}");
+            for file in files.iter().filter(|key| !key.ends_with(".manifest.json")) {
+                assert_eq!(store.open_uploads(file).await.unwrap(), 0);
+            }
             return;
         }
         assert!(begin.elapsed() < WAIT_MAX, "{files:?}");

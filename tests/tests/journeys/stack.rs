@@ -124,15 +124,20 @@ impl Stack {
     /// Everything: an account `admin` for each of these tenants, and a connector for each tenant with a log version, which
     /// follows `<folder>/logs/<tenant>/*.log`.
     pub(crate) async fn start(tenants: &[(&str, Option<&str>)]) -> Self {
-        Self::start_on(tenants, Choice::Given).await
+        Self::start_on(tenants, Choice::Given, "").await
+    }
+
+    /// The same, with a section more in its configuration.
+    pub(crate) async fn start_with_section(tenants: &[(&str, Option<&str>)], section: &str) -> Self {
+        Self::start_on(tenants, Choice::Given, section).await
     }
 
     /// The same, on parts that the journey may stop.
     pub(crate) async fn start_with_own_parts(tenants: &[(&str, Option<&str>)]) -> Self {
-        Self::start_on(tenants, Choice::Own).await
+        Self::start_on(tenants, Choice::Own, "").await
     }
 
-    async fn start_on(tenants: &[(&str, Option<&str>)], choice: Choice) -> Self {
+    async fn start_on(tenants: &[(&str, Option<&str>)], choice: Choice, section: &str) -> Self {
         service_kit::tls::install();
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
@@ -150,7 +155,7 @@ impl Stack {
             "[telemetry]\nformat = \"json\"\nlisten = \"127.0.0.1:0\"\n{}[ingest]\nbatch_age = 0.2\nbatch_rows = 100\n\
              [aggregator]\nbatch_age = 0.2\nrefresh = 0.5\n\
              [exporter]\nstretch_rows = 1000\nslice_rows = 1000\nsync_mail_after = 1\nconsole_url = \"http://127.0.0.1:{console_port}\"\n\
-             [console]\nlisten = \"127.0.0.1:{console_port}\"\n{accounts}",
+             [console]\nlisten = \"127.0.0.1:{console_port}\"\n{accounts}{section}",
             parts.sections(),
         );
         let config = at("flowledger.toml");
@@ -339,14 +344,23 @@ impl Session<'_> {
         }
     }
 
-    /// The bytes of a report's file.
-    pub(crate) async fn file(&self, id: &str) -> Vec<u8> {
-        self.download_file(id).await.1
+    /// The bytes of all files of a report, in order.
+    pub(crate) async fn files(&self, id: &str) -> Vec<Vec<u8>> {
+        let shown = self.get(&format!("/reports/{id}")).await;
+        let mut files = Vec::new();
+        for number in 0..shown["files"].as_i64().unwrap() {
+            files.push(self.download_path(&format!("/reports/{id}/download?file={number}")).await.1);
+        }
+        files
     }
 
     /// A report's file as it is, and its type.
     pub(crate) async fn download_file(&self, id: &str) -> (String, Vec<u8>) {
-        let answer = self.request(Method::GET, &format!("/reports/{id}/download")).send().await.unwrap();
+        self.download_path(&format!("/reports/{id}/download")).await
+    }
+
+    async fn download_path(&self, path: &str) -> (String, Vec<u8>) {
+        let answer = self.request(Method::GET, path).send().await.unwrap();
         assert_eq!(answer.status(), 200);
         let content_type = answer.headers()["content-type"].to_str().unwrap().to_owned();
         (content_type, answer.bytes().await.unwrap().to_vec())

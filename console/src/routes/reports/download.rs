@@ -6,41 +6,54 @@ use axum::body::Body;
 use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::Response;
-use report_life::manifest_key;
+use report_life::{ReportState, file_key, manifest_key, saved_name};
 use schemas::audit_event::AuditAction;
 use schemas::report_event::{ReportEvent, ReportEventType};
 use schemas::times::Moment;
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::{ASK_MAX, found};
 use crate::app::App;
 use crate::error::{ErrorBody, Refusal};
-use crate::routes::extract::UrlId;
+use crate::routes::extract::{UrlId, UrlQuery};
 use crate::session::SignedIn;
 
-/// The file. One range of bytes may be asked for.
-#[utoipa::path(get, path = "/api/v1/reports/{id}/download", params(("id" = String, Path)), responses(
+/// Which file, where a report has several.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct FileNumber {
+    /// From 0, in the order of the rows; may be left out where there is one.
+    file: Option<i64>,
+}
+
+/// A file of the report. One range of bytes may be asked for.
+#[utoipa::path(get, path = "/api/v1/reports/{id}/download", params(("id" = String, Path), FileNumber), responses(
     (status = 200, description = "The file"), (status = 206, description = "A range of it"),
-    (status = 401, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody),
-    (status = 416, body = ErrorBody), (status = 503, body = ErrorBody)))]
+    (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody),
+    (status = 416, body = ErrorBody), (status = 429, body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub(crate) async fn download(
     State(app): State<App>,
     signed_in: SignedIn,
     ConnectInfo(address): ConnectInfo<SocketAddr>,
     UrlId(id): UrlId,
+    UrlQuery(FileNumber { file }): UrlQuery<FileNumber>,
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     let state = found(&app, &signed_in, &id)?;
-    let (Some(key), Some(name)) = (&state.object_key, &state.file_name) else { return Err(Refusal::NotCompleted) };
-    let size = app.store.size(key).await?;
+    let (key, name) = wanted(&state, file)?;
+    let size = app.store.size(&key).await?;
     let asked = headers.get(header::RANGE).and_then(|value| value.to_str().ok());
     let range = asked.map(|text| byte_range(text, size)).transpose()?.flatten();
     // Who asks for the head only is given nothing.
     let body = if method == Method::HEAD {
         Body::empty()
     } else {
-        let stream = app.store.read(key, range.clone()).await?;
-        let mut act = signed_in.does(AuditAction::ReportDownloaded, address).to(&state.id).with("file", name);
+        let now = Moment::now();
+        app.config.limits.check_download(&app.book.usage(&signed_in.tenant, None, now), now)?;
+        let stream = app.store.read(&key, range.clone()).await?;
+        let mut act = signed_in.does(AuditAction::ReportDownloaded, address).to(&state.id).with("file", &name);
         if let Some(range) = &range {
             act = act.with("bytes", &format!("{}-{}", range.start, range.end - 1));
         }
@@ -59,7 +72,7 @@ pub(crate) async fn download(
     let length = range.as_ref().map_or(size, |range| range.end - range.start);
     let mut response = Response::builder()
         .status(if range.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK })
-        .header(header::CONTENT_TYPE, content_type(name))
+        .header(header::CONTENT_TYPE, content_type(&name))
         // The name is made of a slug and times: nothing in it needs quoting.
         .header(header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\""))
         .header(header::ACCEPT_RANGES, "bytes")
@@ -70,10 +83,22 @@ pub(crate) async fn download(
     response.body(body).map_err(|_| Refusal::Away("the store"))
 }
 
-/// The most that a manifest may have, bytes; those that are written have a few thousand.
+/// Where a file lies, and what it is saved as.
+fn wanted(state: &ReportState, file: Option<i64>) -> Result<(String, String), Refusal> {
+    let (Some(key), Some(name)) = (&state.object_key, &state.file_name) else { return Err(Refusal::NotCompleted) };
+    let files = state.files;
+    match file {
+        None if files > 1 => Err(Refusal::field("file", format!("is missing: there are {files}, from 0"))),
+        Some(number) if !(0..files).contains(&number) => Err(Refusal::NotFound),
+        Some(number) if files > 1 => Ok((file_key(key, number), saved_name(name, number))),
+        _ => Ok((key.clone(), name.clone())),
+    }
+}
+
+/// The most that a manifest may have, bytes; those that are written have a few thousand, and a few hundred a file.
 const MANIFEST_BYTES_MAX: u64 = 4 << 20;
 
-/// What the file is, and how complete: offsets, rows, size and SHA-256, for `flowledger report verify`.
+/// What the files are, and how complete: offsets, rows, sizes and SHA-256, for `flowledger report verify`.
 #[utoipa::path(get, path = "/api/v1/reports/{id}/manifest", params(("id" = String, Path)), responses(
     (status = 200, description = "The manifest, JSON"), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody),
     (status = 409, body = ErrorBody), (status = 503, body = ErrorBody)))]

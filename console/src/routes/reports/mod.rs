@@ -109,7 +109,7 @@ pub(crate) async fn get(
     found(&app, &signed_in, &id).map(|state| Json(state.into()))
 }
 
-/// Ask for a report's end. It comes within a moment, and nothing is left of the file; one that is completed first stays.
+/// Ask for a report's end; asking twice is asking once. It comes within a moment, and nothing is left of the file; one that is completed first stays.
 #[utoipa::path(post, path = "/api/v1/reports/{id}/cancel", params(("id" = String, Path)), responses(
     (status = 202, body = Report), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
     (status = 404, body = ErrorBody), (status = 409, body = ErrorBody), (status = 503, body = ErrorBody)))]
@@ -121,7 +121,9 @@ pub(crate) async fn cancel(
 ) -> Result<Response, Refusal> {
     let mut state = found(&app, &signed_in, &id)?;
     let actor = Actor { account: signed_in.account.clone(), address: Some(address.ip().to_string()) };
-    let event = state.cancel(actor, Moment::now())?;
+    let Some(event) = state.cancel(actor, Moment::now())? else {
+        return Ok((StatusCode::ACCEPTED, Json(Report::from(state))).into_response());
+    };
     app.note(signed_in.does(AuditAction::ReportCancelled, address).to(&state.id)).await?;
     let noted = tokio::time::timeout(ASK_MAX, app.outside.append(&event)).await;
     noted.map_err(|_| Refusal::Away("the event log"))??;

@@ -135,6 +135,8 @@ pub(crate) struct Report {
     ends_at: Option<String>,
     size_bytes: i64,
     file_name: Option<String>,
+    /// Once it is completed: how many files it has, which are downloaded by their numbers from 0.
+    files: i64,
     reason: Option<String>,
     completed_at: Option<String>,
     /// When the file will be deleted; absent where it stays.
@@ -172,6 +174,7 @@ impl From<ReportState> for Report {
             ends_at: pace.and_then(|pace| pace.ends_at(state.rows_expected?)).map(rfc3339),
             size_bytes: state.size_bytes,
             file_name: state.file_name,
+            files: state.files,
             reason: state.reason,
             completed_at: state.ended_at.map(rfc3339),
             expires_at: state.expires_at.map(rfc3339),

@@ -2,8 +2,10 @@
 
 use axum::body::Body;
 use axum::http::Method;
+use schemas::ids::ReportId;
 use schemas::report_event::{ReportEvent, ReportEventType};
 use schemas::times::Moment;
+use serde_json::json;
 
 use super::fixture::{Answer, Console, request};
 
@@ -38,6 +40,25 @@ async fn file_comes_whole_and_is_noted_with_who_got_it() {
         assert_eq!((noted.actor.as_deref(), noted.actor_address.as_deref()), (Some("admin"), Some("192.0.2.7")));
     }
     assert_eq!(console.count("downloads_total"), 4);
+}
+
+#[tokio::test]
+async fn tenant_downloads_as_often_a_day_as_its_limit_says() {
+    let console = Console::new();
+    let cookie = console.sign_in("acme").await;
+    let report = console.completed("acme", "acme.csv", Some(CONTENT)).await;
+    let path = format!("/api/v1/reports/{report}/download");
+    let downloaded = ReportEvent::new(report, "acme".parse().unwrap(), ReportEventType::Downloaded, Moment::now());
+    for _ in 1..10_000 {
+        console.apply(downloaded.clone());
+    }
+    assert_eq!(asked_for(&console, &path, &cookie, Method::GET, "bytes=0-2").await.status, 206);
+    console.apply(downloaded);
+    let over = asked_for(&console, &path, &cookie, Method::GET, "bytes=3-4").await;
+    assert_eq!((over.status, over.code().as_str()), (429, "over_limit"));
+    assert_eq!(over.json()["error"]["field"], json!("limits.downloads_a_day"));
+    assert!(over.message().ends_with("download it after midnight UTC, and whole"), "{}", over.message());
+    assert_eq!(console.count("downloads_total"), 1);
 }
 
 #[tokio::test]
@@ -97,6 +118,47 @@ async fn manifest_is_shown_to_its_own_and_is_no_download() {
     assert_eq!((answer.status, answer.code().as_str()), (409, "not_completed"));
     assert!(!console.world.was_touched());
     assert_eq!(console.count("downloads_total"), 0);
+}
+
+#[tokio::test]
+async fn of_several_files_one_is_given_out_by_its_number() {
+    let console = Console::new();
+    let cookie = console.sign_in("acme").await;
+    for (number, content) in ["first", "second"].into_iter().enumerate() {
+        let key = format!("acme/x/part-0000{number}.parquet");
+        console.store.put(&key, content.into()).await.unwrap();
+    }
+    let report = console.apply(ReportEvent {
+        object_key: Some("acme/x.parquet".to_owned()),
+        file_name: Some("x.parquet".to_owned()),
+        files: Some(2),
+        ..ReportEvent::new(ReportId::generate(), "acme".parse().unwrap(), ReportEventType::Completed, Moment::FIRST)
+    });
+    let path = format!("/api/v1/reports/{report}/download");
+    for (number, content) in ["first", "second"].into_iter().enumerate() {
+        let answer = console.get(&format!("{path}?file={number}"), &cookie).await;
+        assert_eq!((answer.status, answer.text()), (200, content));
+        assert_eq!(answer.header("content-type"), "application/vnd.apache.parquet");
+        let saved = format!("attachment; filename=\"x-part-0000{number}.parquet\"");
+        assert_eq!(answer.header("content-disposition"), saved);
+    }
+    let noted = console.world.events.lock().unwrap().len();
+    assert_eq!(noted, 2);
+    for (question, status, code) in [
+        ("", 400, "bad_field"),
+        ("?file=2", 404, "not_found"),
+        ("?file=-1", 404, "not_found"),
+        ("?file=one", 400, "unreadable"),
+    ] {
+        let answer = console.get(&format!("{path}{question}"), &cookie).await;
+        assert_eq!((answer.status, answer.code().as_str()), (status, code), "{question}");
+    }
+    // One file may be asked for by its number too.
+    let one = console.completed("acme", "acme.csv", Some(CONTENT)).await;
+    for (question, status) in [("?file=0", 200), ("?file=1", 404)] {
+        assert_eq!(console.get(&format!("/api/v1/reports/{one}/download{question}"), &cookie).await.status, status);
+    }
+    assert_eq!(console.count("downloads_total"), 3);
 }
 
 #[tokio::test]

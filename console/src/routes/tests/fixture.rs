@@ -24,6 +24,7 @@ use service_kit::clock::{Clock, ManualClock};
 use service_kit::context::ServiceContext;
 use service_kit::metrics::Metrics;
 use tower::ServiceExt;
+use webhooks::{SharedWebhooks, WebhooksConfig};
 
 use super::world::World;
 use crate::app::App;
@@ -39,6 +40,7 @@ pub(super) struct Console {
     router: Router,
     pub(super) book: SharedBook,
     pub(super) schedules: SharedSchedules,
+    pub(super) webhooks: SharedWebhooks,
     pub(super) syncs: SharedSyncs,
     audit: AuditBook,
     pub(super) world: Arc<World>,
@@ -100,7 +102,17 @@ impl Console {
         Self::with(public_url, Networks::default())
     }
 
+    /// One whose operator has not set up webhooks.
+    pub(super) fn without_webhooks() -> Self {
+        Self::of("http://console", Networks::default(), WebhooksConfig::default())
+    }
+
     pub(super) fn with(public_url: &str, networks: Networks) -> Self {
+        let key = Some("the operator's key of the tests.".into());
+        Self::of(public_url, networks, WebhooksConfig { key, ..WebhooksConfig::default() })
+    }
+
+    fn of(public_url: &str, networks: Networks, webhooks: WebhooksConfig) -> Self {
         // Hashing takes its time on purpose; one salt does for all tests.
         static HASH: OnceLock<String> = OnceLock::new();
         let hash = HASH.get_or_init(|| hash_password(PASSWORD).unwrap());
@@ -113,19 +125,32 @@ impl Console {
         let accounts = ["acme", "globex"].map(account).into();
         let destinations = [("lake".to_owned(), StoreConfig::default())].into();
         let syncs = bucket_syncs::Config { destinations, ..bucket_syncs::Config::default() };
-        let config = Config { accounts, public_url: public_url.to_owned(), syncs, ..Config::default() };
+        let config = Config { accounts, public_url: public_url.to_owned(), syncs, webhooks, ..Config::default() };
         let folder = tempfile::tempdir().unwrap();
         let url = format!("file://{}", folder.path().display());
         let store = ReportStore::open(&StoreConfig { url, ..StoreConfig::default() }).unwrap();
         let (world, book, schedules) = (Arc::<World>::default(), SharedBook::default(), SharedSchedules::default());
-        let (syncs, audit) = (SharedSyncs::default(), AuditBook::default());
+        let (syncs, webhooks) = (SharedSyncs::default(), SharedWebhooks::default());
+        let audit = AuditBook::default();
         let clock = Arc::new(ManualClock::at(SystemTime::UNIX_EPOCH));
         let own_clock = Arc::clone(&clock) as Arc<dyn Clock>;
         let context = ServiceContext { clock: own_clock, ..ServiceContext::new(CancellationToken::new()) };
-        let books = (book.clone(), schedules.clone(), syncs.clone(), audit.clone());
+        let books = (book.clone(), schedules.clone(), syncs.clone(), webhooks.clone(), audit.clone());
         let app = App::new(config, Arc::new(Arc::clone(&world)), store.clone(), networks, books, &context);
         let metrics = context.metrics;
-        Self { router: router(app), book, schedules, syncs, audit, world, store, clock, metrics, _folder: folder }
+        Self {
+            router: router(app),
+            book,
+            schedules,
+            syncs,
+            webhooks,
+            audit,
+            world,
+            store,
+            clock,
+            metrics,
+            _folder: folder,
+        }
     }
 
     /// The answer as it comes, for streams. Fails when the description of the API does not know its status.

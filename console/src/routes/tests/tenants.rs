@@ -20,7 +20,7 @@ async fn nothing_but_the_description_is_shown_to_who_is_not_signed_in() {
         if (method.as_str(), path.as_str()) == ("POST", "/api/v1/session") {
             continue;
         }
-        let path = path.replace("{id}", "1");
+        let path = path.replace("{id}", "1").replace("{delivery}", "1");
         for cookie in ["", "flowledger_session=", "flowledger_session=guess", "other=1"] {
             let answer = console.send(request(method.clone(), &path, cookie, Body::from("{}"))).await;
             assert_eq!((answer.status, answer.code().as_str()), (401, "not_signed_in"), "{method} {path}");
@@ -39,6 +39,7 @@ async fn tenant_of_a_query_is_the_sessions_whatever_the_request_says() {
         console.audited(tenant, AuditAction::ReportDownloaded, &report.to_string());
     }
     let (foreign, own) = (keep_schedule(&console, "globex").await, keep_schedule(&console, "acme").await);
+    let (foreign_hook, own_hook) = (make_webhook(&console, "globex").await, make_webhook(&console, "acme").await);
     let cookie = console.sign_in("acme").await;
     let mut checked = 0;
     for (method, path) in operations() {
@@ -46,7 +47,7 @@ async fn tenant_of_a_query_is_the_sessions_whatever_the_request_says() {
         if method != Method::GET || path == "/api/v1/reports/changes" || is_of_file {
             continue;
         }
-        let (path, options) = asked(&path, &report.to_string(), &own);
+        let (path, options) = asked(&path, &report.to_string(), &own, &own_hook);
         if options.is_some() {
             let answer = console.get(&format!("{path}?tenant=globex"), &cookie).await;
             assert_eq!((answer.status, &answer.json()["error"]["field"]), (400, &json!("tenant")), "{path}");
@@ -58,9 +59,11 @@ async fn tenant_of_a_query_is_the_sessions_whatever_the_request_says() {
         }
         let answer = console.send(forged).await;
         assert_eq!(answer.status, 200, "{path}: {answer:?}");
-        let others = ["globex", &others.to_string(), &foreign];
+        let others = ["globex", &others.to_string(), &foreign, &foreign_hook];
         assert!(!others.iter().any(|it| answer.text().contains(it)), "{path}");
-        let shown = [&report.to_string(), "acme", &own].iter().any(|own| answer.text().contains(*own));
+        // What it was told: nothing yet.
+        let shown = path.ends_with("/deliveries")
+            || [&report.to_string(), "acme", &own].iter().any(|own| answer.text().contains(*own));
         assert!(shown, "{path}: {}", answer.text());
         checked += 1;
     }
@@ -81,11 +84,23 @@ async fn keep_schedule(console: &Console, tenant: &str) -> String {
     id
 }
 
+/// A webhook of the tenant; gives its id.
+async fn make_webhook(console: &Console, tenant: &str) -> String {
+    let cookie = console.sign_in(tenant).await;
+    let new = json!({ "name": "All", "url": format!("https://{tenant}.example/hook") });
+    assert_eq!(console.post("/api/v1/webhooks", &cookie, &new).await.status, 201);
+    let webhook = console.world.webhooks.lock().unwrap().pop().unwrap();
+    let id = webhook.webhook_id.to_string();
+    console.webhooks.apply(webhook);
+    id
+}
+
 /// A path of the description with ids in it, and the options that it takes; `None` where it does not look at others.
-fn asked(path: &str, report: &str, schedule: &str) -> (String, Option<&'static str>) {
+fn asked(path: &str, report: &str, schedule: &str, webhook: &str) -> (String, Option<&'static str>) {
     let id = match path {
         _ if path.contains("/reports/") => report,
         _ if path.contains("/report-schedules/") => schedule,
+        _ if path.contains("/webhooks/") => webhook,
         _ if path.contains("/traffic/") => "019f2f5d-72c8-8123-8000-0123456789ab",
         _ => "7",
     };

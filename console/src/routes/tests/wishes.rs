@@ -36,6 +36,10 @@ async fn wish_to_cancel_is_noted_with_who_wishes_it() {
         assert_eq!((noted.event_type, noted.report_id), (ReportEventType::CancelRequested, report));
         assert_eq!((noted.actor.as_deref(), noted.actor_address.as_deref()), (Some("admin"), Some("192.0.2.7")));
     }
+    console.apply(event(report, ReportEventType::CancelRequested));
+    let answer = console.post(&path, &cookie, &json!({})).await;
+    assert_eq!((answer.status, &answer.json()["cancel_requested"]), (202, &json!(true)), "once is enough");
+    assert!(console.world.events.lock().unwrap().is_empty());
     for (event_type, message) in [
         (ReportEventType::Cancelled, "the report is cancelled already: there is nothing to cancel"),
         (ReportEventType::Completed, "the report is cancelled already: there is nothing to cancel"),

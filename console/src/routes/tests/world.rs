@@ -17,6 +17,8 @@ use schemas::ids::Tenant;
 use schemas::report_event::ReportEvent;
 use schemas::report_request::{BarrierOffset, ReportRequest};
 use schemas::report_schedule::ReportSchedule;
+use schemas::webhook::Webhook;
+use schemas::webhook_delivery::WebhookDelivery;
 use traffic_query::{Dimension, InsightQuery, SeriesQuery, TopQuery, TrafficFilter};
 
 use crate::adapters::{Later, Outside};
@@ -38,6 +40,8 @@ pub(super) struct World {
     pub(super) requests: Mutex<Vec<ReportRequest>>,
     pub(super) events: Mutex<Vec<ReportEvent>>,
     pub(super) schedules: Mutex<Vec<ReportSchedule>>,
+    pub(super) webhooks: Mutex<Vec<Webhook>>,
+    pub(super) deliveries: Mutex<Vec<WebhookDelivery>>,
     pub(super) syncs: Mutex<Vec<BucketSyncEvent>>,
     /// What was put on the audit log.
     pub(super) acts: Mutex<Vec<Act>>,
@@ -50,6 +54,8 @@ impl World {
         let is_empty = self.requests.lock().unwrap().is_empty()
             && self.events.lock().unwrap().is_empty()
             && self.schedules.lock().unwrap().is_empty()
+            && self.webhooks.lock().unwrap().is_empty()
+            && self.deliveries.lock().unwrap().is_empty()
             && self.syncs.lock().unwrap().is_empty();
         !is_empty || !self.queries.lock().unwrap().is_empty()
     }
@@ -110,6 +116,16 @@ impl Outside for std::sync::Arc<World> {
     fn keep<'a>(&'a self, schedule: &'a ReportSchedule) -> Later<'a, (), JournalError> {
         let (world, schedule) = (Self::clone(self), schedule.clone());
         self.write(move || world.schedules.lock().unwrap().push(schedule))
+    }
+
+    fn keep_webhook<'a>(&'a self, webhook: &'a Webhook) -> Later<'a, (), JournalError> {
+        let (world, webhook) = (Self::clone(self), webhook.clone());
+        self.write(move || world.webhooks.lock().unwrap().push(webhook))
+    }
+
+    fn redeliver<'a>(&'a self, delivery: &'a WebhookDelivery) -> Later<'a, (), JournalError> {
+        let (world, delivery) = (Self::clone(self), delivery.clone());
+        self.write(move || world.deliveries.lock().unwrap().push(delivery))
     }
 
     fn append_sync<'a>(&'a self, event: &'a BucketSyncEvent) -> Later<'a, (), JournalError> {

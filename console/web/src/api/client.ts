@@ -94,8 +94,10 @@ export async function listReports(signal?: AbortSignal): Promise<Report[]> {
   return (await call<{ reports: Report[] }>('/reports?limit=50', { signal })).reports;
 }
 
-export function downloadAddress(id: string): string {
-  return `${BASE}/reports/${encodeURIComponent(id)}/download`;
+/** Of several files each has its own, by its number from 0. */
+export function downloadAddress(id: string, file?: number): string {
+  const address = `${BASE}/reports/${encodeURIComponent(id)}/download`;
+  return file === undefined ? address : `${address}?file=${file}`;
 }
 
 /** Oldest first. */

@@ -50,6 +50,8 @@ export interface Report {
   ends_at?: string | null;
   size_bytes: number;
   file_name?: string | null;
+  /** Once it is completed: how many files it has. */
+  files?: number;
   /** Why it failed, in words for an admin. */
   reason?: string | null;
   completed_at?: string | null;

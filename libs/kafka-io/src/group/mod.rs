@@ -5,7 +5,7 @@
 
 mod forward;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -133,6 +133,15 @@ impl Shared {
         self.member.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn no_longer_waits(&self, record: &Record) {
+        let had_room = self.room() > 0;
+        self.waiting_records.fetch_sub(1, Ordering::AcqRel);
+        self.waiting_bytes.fetch_sub(record.size_bytes(), Ordering::AcqRel);
+        if !had_room {
+            self.member().waker.wake();
+        }
+    }
+
     /// How many records more may wait.
     fn room(&self) -> usize {
         if self.waiting_bytes.load(Ordering::Acquire) >= self.bytes_max {
@@ -156,6 +165,8 @@ impl Shared {
 pub struct GroupConsumer {
     shared: Arc<Shared>,
     arrivals: UnboundedReceiver<Handed>,
+    /// What came before changes that were asked for; it counts as waiting.
+    passed_over: VecDeque<Arrival>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -182,7 +193,7 @@ impl GroupConsumer {
             .name(format!("{}-records", options.group))
             .spawn(move || thread.run(consumer))
             .map_err(|error| KafkaError::new("starting the thread of records", error))?;
-        Ok(Self { shared, arrivals, thread: Some(thread) })
+        Ok(Self { shared, arrivals, passed_over: VecDeque::new(), thread: Some(thread) })
     }
 
     /// What came next. Cancel-safe: nothing is lost when the future is dropped.
@@ -190,17 +201,46 @@ impl GroupConsumer {
     /// # Errors
     /// When the consumer cannot go on.
     pub async fn next(&mut self) -> Result<Arrival, ConsumeError> {
-        let ended = || ConsumeError("its thread has ended".to_owned());
-        let arrival = self.arrivals.recv().await.ok_or_else(ended)??;
+        let arrival = match self.passed_over.pop_front() {
+            Some(arrival) => arrival,
+            None => self.receive().await?,
+        };
         if let Arrival::Record(record) = &arrival {
-            let had_room = self.shared.room() > 0;
-            self.shared.waiting_records.fetch_sub(1, Ordering::AcqRel);
-            self.shared.waiting_bytes.fetch_sub(record.size_bytes(), Ordering::AcqRel);
-            if !had_room {
-                self.shared.member().waker.wake();
-            }
+            self.shared.no_longer_waits(record);
         }
         Ok(arrival)
+    }
+
+    /// What came next that is about partitions, for a caller that takes no records now: they stay, but for those of partitions that are
+    /// gone. Cancel-safe.
+    ///
+    /// # Errors
+    /// When the consumer cannot go on.
+    pub async fn next_change(&mut self) -> Result<Arrival, ConsumeError> {
+        loop {
+            let arrival = self.receive().await?;
+            match &arrival {
+                Arrival::Record(_) | Arrival::End { .. } => self.passed_over.push_back(arrival),
+                Arrival::Assigned { .. } => return Ok(arrival),
+                Arrival::Revoked { partitions, .. } | Arrival::Lost { partitions } => {
+                    let shared = &self.shared;
+                    self.passed_over.retain(|it| match it {
+                        Arrival::Record(record) if partitions.contains(&record.partition) => {
+                            shared.no_longer_waits(record);
+                            false
+                        }
+                        Arrival::End { partition, .. } => !partitions.contains(partition),
+                        _ => true,
+                    });
+                    return Ok(arrival);
+                }
+            }
+        }
+    }
+
+    async fn receive(&mut self) -> Result<Arrival, ConsumeError> {
+        let ended = || ConsumeError("its thread has ended".to_owned());
+        self.arrivals.recv().await.ok_or_else(ended)?
     }
 
     /// Commits for this member; may be used from other tasks while arrivals are awaited.

@@ -1,4 +1,4 @@
-//! A client that breaks, against a real broker.
+//! A client that breaks, and one whose caller takes no records, against a real broker.
 
 use local_parts::{Kafka, Silent, given};
 use schemas::topics;
@@ -77,4 +77,51 @@ async fn broken_client_loses_its_partitions_and_reads_again_what_was_not_committ
     committer.commit(&again.partition, after, 2).await.unwrap();
     assert_eq!(admin::committed(&config, "breaks", topic.name).await.unwrap()[&0], Some(2));
     consumer.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn partitions_that_go_are_heard_of_while_no_record_is_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let (servers, _kafka) = match given::kafka() {
+        Some(servers) => (servers, None),
+        None => {
+            let kafka = Kafka::start(folder.path(), None, &Silent).await.unwrap();
+            (kafka.bootstrap_servers(), Some(kafka))
+        }
+    };
+    let config = KafkaConfig { bootstrap_servers: servers, ..KafkaConfig::default() };
+    let topic = topics::Topic { name: "full-caller", partitions: 2, ..topics::CONNECTION_EVENTS };
+    admin::ensure_topics(&config, &[topic], 1).await.unwrap();
+    let producer = Producer::new(&config, "test").unwrap();
+    for number in 0..40 {
+        let out = OutRecord { topic: topic.name, key: b"k", payload: b"a", headers: &[] };
+        producer.enqueue_to(number % 2, out).await.unwrap().await.unwrap();
+    }
+    // Fewer than there are: that they wait must not hold up what comes behind them.
+    let options = GroupOptions { waiting_records_max: 30, ..GroupOptions::new("full", topic.name) };
+    let mut consumer = GroupConsumer::new(&config, &options).unwrap();
+    let begun = tokio::time::timeout(Duration::from_secs(60), consumer.next_change()).await.unwrap().unwrap();
+    assert!(matches!(&begun, Arrival::Assigned { partitions, .. } if partitions.len() == 2), "{begun:?}");
+    let waits = consumer.shared.waiting_records.load(Ordering::Acquire);
+    let second = GroupConsumer::new(&config, &options).unwrap();
+    let mut gone = Vec::new();
+    while gone.is_empty() {
+        match tokio::time::timeout(Duration::from_secs(60), consumer.next_change()).await.unwrap().unwrap() {
+            Arrival::Revoked { partitions, .. } | Arrival::Lost { partitions } => gone = partitions,
+            _ => {}
+        }
+    }
+    println!("{waits} records waited, gone: {gone:?}");
+    let left: Vec<_> = consumer
+        .passed_over
+        .iter()
+        .filter_map(|it| match it {
+            Arrival::Record(record) => Some(record.partition.clone()),
+            _ => None,
+        })
+        .collect();
+    assert!(left.iter().all(|partition| !gone.contains(partition)), "{left:?}");
+    assert_eq!(consumer.shared.waiting_records.load(Ordering::Acquire), left.len());
+    consumer.close().await;
+    second.close().await;
 }

@@ -110,17 +110,16 @@ async fn one_request(
     };
     let (server_reader, mut server) = TcpStream::connect(shared.server).await?.into_split();
     let mut server_reader = BufReader::new(server_reader);
-    // One connection a request towards the server, bodies always in chunks: so they can be ended anywhere.
-    let head = head.without("connection").without("content-length").without("transfer-encoding");
-    let head = head.with("connection", "close").with("transfer-encoding", "chunked");
+    // One connection a request towards the server. A body that shall be ended before its end goes in chunks, which may end anywhere.
+    let (head, framing) = sent_as(head, matches!(fault, Some(Fault::TruncateRequest { .. })));
     server.write_all(&head.bytes()).await?;
     let (mut passed, mut kept) = (0, Vec::new());
     while let Some(piece) = body.next(reader).await? {
         let allowed = piece.len().min(passed_max - passed);
         if allowed > 0 {
-            if server.write_all(&framed(Framing::Chunks, &piece[..allowed])).await.is_err() {
+            if server.write_all(&framed(framing, &piece[..allowed])).await.is_err() {
                 // It has answered already and takes no more.
-                let answer = whole_answer(&mut server_reader).await?;
+                let answer = whole_answer(&mut server_reader, &seen.method).await?;
                 pass_on(shared, client, &answer, None).await?;
                 return Ok(After::Close);
             }
@@ -146,16 +145,16 @@ async fn one_request(
             }
         }
     }
-    server.write_all(end_of(Framing::Chunks)).await?;
+    server.write_all(end_of(framing)).await?;
     shared.count(|counts| counts.passed_on += 1);
     if let Some(fault @ Fault::Repeat) = &fault {
-        drop(whole_answer(&mut server_reader).await?);
+        drop(whole_answer(&mut server_reader, &seen.method).await?);
         shared.came_about(fault);
         let again = send_again(shared, &head, &kept).await?;
         return pass_on(shared, client, &again, None).await;
     }
     let answer = tokio::select! {
-        answer = whole_answer(&mut server_reader) => answer?,
+        answer = whole_answer(&mut server_reader, &seen.method) => answer?,
         // The server shall see that its client has gone.
         () = gone(reader) => return Ok(After::Reset),
     };
@@ -180,6 +179,17 @@ async fn one_request(
         _ => {}
     }
     pass_on(shared, client, &answer, fault.as_ref()).await
+}
+
+/// The head as the server gets it, and how the body comes behind it.
+fn sent_as(head: Head, is_truncated: bool) -> (Head, Framing) {
+    let framing = head.framing(Framing::Length(0));
+    let head = head.without("connection").with("connection", "close");
+    if framing != Framing::Chunks && !is_truncated {
+        return (head, framing);
+    }
+    let head = head.without("content-length").without("transfer-encoding").with("transfer-encoding", "chunked");
+    (head, Framing::Chunks)
 }
 
 /// Waits until the client has gone; never ends while it sends the next request already.
@@ -211,9 +221,11 @@ struct Answer {
     is_whole: bool,
 }
 
-async fn whole_answer(server: &mut BufReader<OwnedReadHalf>) -> Result<Answer> {
+async fn whole_answer(server: &mut BufReader<OwnedReadHalf>, method: &str) -> Result<Answer> {
     let head = Head::read(server).await?.ok_or(std::io::ErrorKind::UnexpectedEof)?;
-    let framing = head.framing(Framing::ToEnd);
+    let status = head.first.split(' ').nth(1).unwrap_or_default();
+    let has_no_body = method == "HEAD" || matches!(status, "204" | "304");
+    let framing = if has_no_body { Framing::Length(0) } else { head.framing(Framing::ToEnd) };
     // The server closes; the client may go on.
     let head = if framing == Framing::ToEnd { head } else { head.without("connection") };
     let (mut bytes, mut body) = (head.bytes(), Body::new(framing));
@@ -233,12 +245,14 @@ async fn whole_answer(server: &mut BufReader<OwnedReadHalf>) -> Result<Answer> {
 async fn send_again(shared: &Shared, head: &Head, body: &[u8]) -> Result<Answer> {
     let (reader, mut server) = TcpStream::connect(shared.server).await?.into_split();
     server.write_all(&head.bytes()).await?;
+    let framing = head.framing(Framing::Length(0));
     if !body.is_empty() {
-        server.write_all(&framed(Framing::Chunks, body)).await?;
+        server.write_all(&framed(framing, body)).await?;
     }
-    server.write_all(end_of(Framing::Chunks)).await?;
+    server.write_all(end_of(framing)).await?;
     shared.count(|counts| counts.passed_on += 1);
-    whole_answer(&mut BufReader::new(reader)).await
+    let method = head.first.split(' ').next().unwrap_or_default();
+    whole_answer(&mut BufReader::new(reader), method).await
 }
 
 async fn pass_on(

@@ -160,6 +160,30 @@ fn slice_that_cannot_be_made_is_told_with_its_reason() {
     assert!(state.plan.is_none());
 }
 
+#[test]
+fn files_of_a_report_are_those_of_its_last_completion() {
+    let started = |attempt, slices| ReportEvent {
+        attempt: Some(attempt),
+        slices_expected: Some(slices),
+        ..event(ReportEventType::Started)
+    };
+    let mut state = folded(&[]);
+    for (attempt, slices) in [(1, 4), (2, 3)] {
+        state.apply(&started(attempt, slices));
+    }
+    assert_eq!((state.files, state.slices_most, state.file_keys()), (0, 4, Vec::new()));
+    state.apply(&ReportEvent { attempt: Some(2), files: Some(3), ..event(ReportEventType::Completed) });
+    let keys = [0, 1, 2].map(|number| format!("reports/acme/1/x/part-0000{number}.csv"));
+    assert_eq!((state.files, state.file_keys()), (3, keys.to_vec()));
+    state.apply(&event(ReportEventType::Expired));
+    assert_eq!((state.files, state.slices_most, state.file_keys()), (0, 4, Vec::new()));
+    assert_eq!(
+        folded(&[ReportEventType::Completed]).file_keys(),
+        ["reports/acme/1/x.csv"],
+        "one, where it says nothing"
+    );
+}
+
 fn types() -> impl Strategy<Value = ReportEventType> {
     use ReportEventType as T;
     prop::sample::select(vec![
@@ -194,6 +218,7 @@ proptest! {
         }
         prop_assert!(!state.cancel_requested || !state.phase.is_final());
         prop_assert_eq!(state.object_key.is_some(), state.phase == Phase::Completed);
+        prop_assert_eq!(state.files > 0, state.phase == Phase::Completed);
         prop_assert_eq!(state.ended_at.is_some(), state.phase.is_final());
         prop_assert!(state.plan.is_none() || !state.phase.is_final());
     }

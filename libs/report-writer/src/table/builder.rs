@@ -63,9 +63,9 @@ impl Builder {
         Ok(size_of::<u64>())
     }
 
-    /// Writes the column, and is empty again.
+    /// Writes the column, and is empty again; what it holds texts in is kept for the next row group.
     pub(super) fn write(&mut self, mut writer: SerializedColumnWriter<'_>) -> Result<(), TableError> {
-        let levels = &self.levels;
+        let (levels, mut written) = (&self.levels, None);
         match &mut self.values {
             Values::Short(values) => {
                 batch::<Int32Type>(&mut writer, values, levels)?;
@@ -81,16 +81,23 @@ impl Builder {
                 batch::<FixedLenByteArrayType>(&mut writer, &values, levels)?;
             }
             Values::Texts(bytes, ends) => {
-                let bytes = Bytes::from(std::mem::take(bytes));
+                let shared = Bytes::from(std::mem::take(bytes));
                 let begins = std::iter::once(0).chain(ends.iter().map(|end| *end as usize));
                 let spans = begins.zip(ends.iter().map(|end| *end as usize));
-                let values: Vec<_> = spans.map(|(begin, end)| ByteArray::from(bytes.slice(begin..end))).collect();
+                let values: Vec<_> = spans.map(|(begin, end)| ByteArray::from(shared.slice(begin..end))).collect();
                 batch::<ByteArrayType>(&mut writer, &values, levels)?;
                 ends.clear();
+                written = Some(shared);
             }
         }
         self.levels.clear();
-        Ok(writer.close()?)
+        writer.close()?;
+        if let (Values::Texts(bytes, _), Some(shared)) = (&mut self.values, written) {
+            // No dictionary points into them any more.
+            *bytes = Vec::from(shared);
+            bytes.clear();
+        }
+        Ok(())
     }
 }
 

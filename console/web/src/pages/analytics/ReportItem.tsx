@@ -1,5 +1,5 @@
 /// One report of the list: what was asked for, how far it is, and its file.
-import { Badge, Button, Group, Progress, Stack, Text } from '@mantine/core';
+import { Anchor, Badge, Button, Group, Progress, Stack, Text } from '@mantine/core';
 import { downloadAddress } from '../../api/client';
 import type { Report, ReportState } from '../../api/types';
 import { Name } from '../../components/Name';
@@ -48,18 +48,39 @@ export function ReportItem({ report, names, zone, onChanged }: ReportItemProps) 
       </Stack>
       <Status report={report} />
       <ReportWish report={report} range={range} onChanged={onChanged} />
-      {report.state === 'completed' && (
-        <Button
-          component="a"
-          href={downloadAddress(report.id)}
-          download={report.file_name ?? ''}
-          variant="light"
-          aria-label={`Download report ${range}`}
-        >
-          Download
-        </Button>
-      )}
+      {report.state === 'completed' && <Download report={report} range={range} />}
     </article>
+  );
+}
+
+function Download({ report, range }: { report: Report; range: string }) {
+  const files = report.files ?? 1;
+  if (files > 1) {
+    return (
+      <details aria-label={`Download report ${range}`}>
+        <summary>Download {files} files</summary>
+        <ol start={0} style={{ maxHeight: '12rem', overflow: 'auto', margin: 0 }}>
+          {Array.from({ length: files }, (_, file) => (
+            <li key={file}>
+              <Anchor href={downloadAddress(report.id, file)} download="">
+                File {file}
+              </Anchor>
+            </li>
+          ))}
+        </ol>
+      </details>
+    );
+  }
+  return (
+    <Button
+      component="a"
+      href={downloadAddress(report.id)}
+      download={report.file_name ?? ''}
+      variant="light"
+      aria-label={`Download report ${range}`}
+    >
+      Download
+    </Button>
   );
 }
 

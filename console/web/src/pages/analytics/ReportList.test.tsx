@@ -42,6 +42,15 @@ it('a completed report can be downloaded', () => {
   expect(screen.getByText('3 rows, 1.5 kB')).toBeDefined();
 });
 
+it('a report of several files has a link to each', () => {
+  list({ state: 'completed', rows: 3, file_name: 'events.parquet', files: 3 });
+  const links = screen.getAllByRole('link', { hidden: true });
+  expect(links.map((link) => link.getAttribute('href'))).toEqual(
+    [0, 1, 2].map((file) => `/api/v1/reports/0/download?file=${file}`),
+  );
+  expect(screen.getByText('Download 3 files')).toBeDefined();
+});
+
 it('a failed report says why, and has no download', () => {
   list({ state: 'failed', reason: 'the object store refused the file' });
   expect(screen.getByText('the object store refused the file')).toBeDefined();

@@ -1,0 +1,135 @@
+//! What became of every report: its bytes, its manifest, its mails, and what lies in the store.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::process::Command;
+
+use report_life::{Phase, ReportState, manifest_key};
+
+use crate::asked::{Asked, Report};
+use crate::stage::Stage;
+
+#[derive(Debug, Default)]
+pub(crate) struct Reckoning {
+    pub(crate) completed: usize,
+    pub(crate) failed: usize,
+    pub(crate) cancelled: usize,
+    /// Other bytes, a manifest that is not theirs, an end that should not be, a mail of nothing.
+    pub(crate) wrong: usize,
+    /// Objects, parts and uploads in the store that belong to no report.
+    pub(crate) left_over: usize,
+    pub(crate) mails: usize,
+    /// Mails that came twice, each under its Message-ID.
+    pub(crate) mails_twice: usize,
+    pub(crate) mails_missing: usize,
+    /// Why reports failed that could have been made, as often.
+    reasons: BTreeMap<String, usize>,
+}
+
+pub(crate) async fn reckon(stage: &mut Stage, asked: &Asked) -> Reckoning {
+    let mut found = Reckoning::default();
+    let mut files = BTreeSet::new();
+    for report in &asked.all {
+        let state = stage.state(report.request.report_id);
+        let problem = match state.phase {
+            Phase::Completed => {
+                found.completed += 1;
+                let key = state.object_key.clone().unwrap_or_default();
+                let problem = problem_of_file(stage, asked, report, &key).await;
+                files.extend([manifest_key(&key), key]);
+                problem
+            }
+            Phase::Failed => {
+                found.failed += 1;
+                let reason = state.reason.clone().unwrap_or_default();
+                if report.question.is_some() {
+                    *found.reasons.entry(reason.clone()).or_default() += 1;
+                }
+                reason.is_empty().then_some("it failed without a reason")
+            }
+            Phase::Cancelled => {
+                found.cancelled += 1;
+                (!report.is_cancelled).then_some("nobody has cancelled it")
+            }
+            _ => Some("it has not ended"),
+        };
+        if let Some(problem) = problem {
+            found.wrong += 1;
+            println!("{problem}: {state:#?}");
+        }
+    }
+    mails(&mut found, stage, asked);
+    let objects = stage.objects();
+    for path in walk(&objects) {
+        let key = path.strip_prefix(&objects).unwrap().display().to_string();
+        if !files.remove(&key) {
+            found.left_over += 1;
+            println!("left over: {key}");
+        }
+    }
+    if found.wrong + found.left_over + found.mails_missing > 0 {
+        println!("look into {}", stage.keep());
+    }
+    found
+}
+
+async fn problem_of_file(stage: &Stage, asked: &Asked, report: &Report, key: &str) -> Option<&'static str> {
+    let Some(question) = report.question else { return Some("it cannot be made, and is completed") };
+    let file = stage.file(key).await;
+    if file != asked.right[&question] {
+        return Some("other bytes");
+    }
+    let manifest = stage.file(&manifest_key(key)).await;
+    let (of_file, of_manifest) = (stage.folder().join("file"), stage.folder().join("manifest"));
+    std::fs::write(&of_file, file).unwrap();
+    std::fs::write(&of_manifest, manifest).unwrap();
+    let mut verify = Command::new(local_parts::flowledger_binary().unwrap());
+    let verified = verify.args(["report", "verify"]).arg(of_file).arg(of_manifest).output().unwrap();
+    (!verified.status.success()).then_some("its manifest says otherwise")
+}
+
+/// One to each receiver of a report that was completed or failed; a second one where a crash came between sending and noting it.
+fn mails(found: &mut Reckoning, stage: &Stage, asked: &Asked) {
+    let mut came: BTreeMap<String, usize> = BTreeMap::new();
+    for mail in stage.mail.messages().unwrap() {
+        let id = mail.text.lines().find_map(|line| line.strip_prefix("Message-ID: ")).unwrap_or_default();
+        *came.entry(id.trim().to_owned()).or_default() += 1;
+        found.mails += 1;
+    }
+    for report in &asked.all {
+        let state = stage.state(report.request.report_id);
+        if !matches!(state.phase, Phase::Completed | Phase::Failed) {
+            continue;
+        }
+        for receiver in &report.request.receivers {
+            match came.remove(&message_id(&state, receiver)) {
+                Some(1) => {}
+                Some(2) => found.mails_twice += 1,
+                Some(_) => found.wrong += 1,
+                None => {
+                    found.mails_missing += 1;
+                    println!("no mail to {receiver}: {state:#?}");
+                }
+            }
+        }
+    }
+    for id in came.keys() {
+        found.wrong += 1;
+        println!("a mail of nothing: {id}");
+    }
+}
+
+/// As the exporter writes it.
+fn message_id(state: &ReportState, receiver: &str) -> String {
+    let safe: String = receiver.chars().map(|char| if char.is_ascii_alphanumeric() { char } else { '.' }).collect();
+    format!("<{}.{}.{safe}@reports.flowledger>", state.id, state.attempt)
+}
+
+fn walk(folder: &Path) -> Vec<std::path::PathBuf> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { files.extend(walk(&path)) } else { files.push(path) }
+    }
+    files
+}
