@@ -82,7 +82,8 @@ pub(crate) struct Syncs {
     step: Arc<Step>,
     partitions: HashMap<i32, Ours>,
     busy: HashMap<(SyncId, Work), Busy>,
-    running: JoinSet<((SyncId, Work), Result<(), JournalError>, bool)>,
+    /// Whether each step went well, when it has ended.
+    running: JoinSet<((SyncId, Work), Result<bool, JournalError>)>,
     stop: CancellationToken,
 }
 
@@ -109,10 +110,9 @@ impl Syncs {
                 () = stop.cancelled() => return Ok(()),
                 arrival = consumer.next() => self.arrived(arrival?).await?,
                 Some(ended) = self.running.join_next() => {
-                    let (key, ended, went_well) = ended.map_err(|error| Error::Lost(error.to_string()))?;
-                    ended?;
+                    let (key, went_well) = ended.map_err(|error| Error::Lost(error.to_string()))?;
                     let now = Instant::now();
-                    let busy = if went_well { Busy::Round(now + ROUND_MAX) } else { Busy::Until(now + AGAIN_AFTER) };
+                    let busy = if went_well? { Busy::Round(now + ROUND_MAX) } else { Busy::Until(now + AGAIN_AFTER) };
                     self.busy.insert(key, busy);
                 }
                 () = tokio::time::sleep(LOOK_EVERY) => {}
@@ -187,13 +187,7 @@ impl Syncs {
                 if !self.busy.contains_key(&key) && work.is_due(state, now, self.step.life.config.sync_mail_after) {
                     self.busy.insert(key, Busy::Running);
                     let (step, state) = (Arc::clone(&self.step), state.clone());
-                    self.running.spawn(async move {
-                        let (ended, went_well) = match step.take(&state, work, now).await {
-                            Ok(went_well) => (Ok(()), went_well),
-                            Err(error) => (Err(error), false),
-                        };
-                        (key, ended, went_well)
-                    });
+                    self.running.spawn(async move { (key, step.take(&state, work, now).await) });
                 }
             }
         }

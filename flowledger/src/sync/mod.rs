@@ -43,15 +43,15 @@ pub(crate) async fn run(command: SyncCommand) -> anyhow::Result<()> {
             let desk = Desk::open(&select).await?;
             let state = desk.make(&select, settings).await?;
             let id = state.id.to_string();
-            Ok(if select.json { print::one(state, true) } else { crate::output::line(&id) }?)
+            Ok(if select.json { print::one(&state, true) } else { crate::output::line(&id) }?)
         }
         SyncCommand::List { select } => {
             let desk = Desk::open(&select).await?;
-            Ok(print::list(desk.syncs.list(&select.tenant), select.json)?)
+            Ok(print::list(&desk.syncs.list(&select.tenant), select.json)?)
         }
         SyncCommand::Show { one } => {
             let desk = Desk::open(&one.select).await?;
-            Ok(print::one(desk.found(&one)?, one.select.json)?)
+            Ok(print::one(&desk.found(&one)?, one.select.json)?)
         }
         SyncCommand::Change { one, name, interval, receivers } => {
             let desk = Desk::open(&one.select).await?;

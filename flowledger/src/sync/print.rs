@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use crate::output::{line, plain, table};
 
-pub(super) fn list(syncs: Vec<SyncState>, as_json: bool) -> std::io::Result<()> {
-    let syncs: Vec<_> = syncs.into_iter().map(|it| console::sync_json(it, Moment::now())).collect();
+pub(super) fn list(syncs: &[SyncState], as_json: bool) -> std::io::Result<()> {
+    let syncs: Vec<_> = syncs.iter().map(|it| console::sync_json(it, Moment::now())).collect();
     if as_json {
         return syncs.iter().try_for_each(|it| line(&it.to_string()));
     }
@@ -19,7 +19,7 @@ pub(super) fn list(syncs: Vec<SyncState>, as_json: bool) -> std::io::Result<()> 
     line(&table(&head.map(str::to_owned), rows))
 }
 
-pub(super) fn one(sync: SyncState, as_json: bool) -> std::io::Result<()> {
+pub(super) fn one(sync: &SyncState, as_json: bool) -> std::io::Result<()> {
     let shown = console::sync_json(sync, Moment::now());
     if as_json {
         return line(&shown.to_string());

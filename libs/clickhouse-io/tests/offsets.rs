@@ -7,7 +7,7 @@ mod engine_of_test;
 use std::collections::BTreeMap;
 
 use clickhouse_io::ClickHouse;
-use clickhouse_io::report::{ColumnSet, Cut, Offsets, ReportQuery, hours, plan};
+use clickhouse_io::report::{ColumnSet, Cut, Offsets, ReportQuery, Slice, hours, plan};
 use clickhouse_io::rows::{ConnectionRow, Source};
 use clickhouse_io::write::{EventTable, insert};
 use engine_of_test::{end_ms, engine};
@@ -44,7 +44,7 @@ async fn between(clickhouse: &ClickHouse, from: &[(i32, i64)], until: &[(i32, i6
     query.offsets = Some(Offsets { hours: found, ..offsets });
     let cut = Cut { stretch_rows: 1_000, slice_rows: 1_000, slices_max: 1_000 };
     let slices = plan(clickhouse, &query, &cut).await.unwrap();
-    (slices.iter().map(|slice| slice.rows()).sum(), count)
+    (slices.iter().map(Slice::rows).sum(), count)
 }
 
 #[tokio::test]

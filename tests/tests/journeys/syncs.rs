@@ -115,9 +115,9 @@ async fn every_event_is_in_one_object_though_exporters_are_killed_and_the_bucket
     };
     assert!(objects(&stack, &folder).await.is_empty(), "in mid-flight");
     if victim == 0 {
-        stack.exporter.kill_and_restart()
+        stack.exporter.kill_and_restart();
     } else {
-        stack.exporters[0].kill_and_restart()
+        stack.exporters[0].kill_and_restart();
     }
     for statement in FAST_AGAIN {
         stack.execute(statement).await;

@@ -139,7 +139,7 @@ async fn write(app: &App, act: Act, event: BucketSyncEvent) -> Result<(), Refusa
 async fn done(app: &App, act: Act, last: SyncState, event: BucketSyncEvent) -> Result<Json<BucketSync>, Refusal> {
     let state = last.with(&event);
     write(app, act.with("name", &state.settings.name), event).await?;
-    Ok(Json(BucketSync::new(state, Moment::now())))
+    Ok(Json(BucketSync::new(&state, Moment::now())))
 }
 
 /// Make a sync, of what comes from now on.
@@ -165,7 +165,7 @@ pub(crate) async fn make(
     let act = signed_in.does(AuditAction::SyncCreated, address);
     let act = act.with("name", &state.settings.name).with("destination", &state.settings.destination);
     write(&app, act, event).await?;
-    Ok((StatusCode::CREATED, Json(BucketSync::new(state, Moment::now()))).into_response())
+    Ok((StatusCode::CREATED, Json(BucketSync::new(&state, Moment::now()))).into_response())
 }
 
 /// BucketSyncs, oldest first, and where one may be made to.
@@ -173,7 +173,7 @@ pub(crate) async fn make(
     (status = 200, body = BucketSyncs), (status = 401, body = ErrorBody)))]
 pub(crate) async fn list(State(app): State<App>, signed_in: SignedIn) -> Json<BucketSyncs> {
     let now = Moment::now();
-    let syncs = app.syncs.list(&signed_in.tenant).into_iter().map(|it| BucketSync::new(it, now)).collect();
+    let syncs = app.syncs.list(&signed_in.tenant).into_iter().map(|it| BucketSync::new(&it, now)).collect();
     Json(BucketSyncs { syncs, destinations: app.config.syncs.destinations.keys().cloned().collect() })
 }
 
@@ -185,7 +185,7 @@ pub(crate) async fn get(
     signed_in: SignedIn,
     UrlId(id): UrlId,
 ) -> Result<Json<BucketSync>, Refusal> {
-    Ok(Json(BucketSync::new(found(&app, &signed_in, &id)?, Moment::now())))
+    Ok(Json(BucketSync::new(&found(&app, &signed_in, &id)?, Moment::now())))
 }
 
 /// Give it another name, interval or receivers. What its objects are stays as it is: make another sync for others.

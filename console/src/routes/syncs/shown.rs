@@ -66,7 +66,7 @@ impl From<&Backfill> for PastObjects {
 }
 
 impl BucketSync {
-    pub(super) fn new(state: SyncState, now: Moment) -> Self {
+    pub(super) fn new(state: &SyncState, now: Moment) -> Self {
         let settings = &state.settings;
         let last = state.last_object.as_ref().map(|it| LastObject {
             number: it.number,
@@ -107,7 +107,7 @@ impl BucketSync {
 
 /// A sync as the API shows it.
 #[must_use]
-pub fn sync_json(state: SyncState, now: Moment) -> serde_json::Value {
+pub fn sync_json(state: &SyncState, now: Moment) -> serde_json::Value {
     serde_json::json!(BucketSync::new(state, now))
 }
 

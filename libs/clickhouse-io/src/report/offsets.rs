@@ -60,14 +60,14 @@ impl Offsets {
             let range = format!("_kafka_offset >= {from} AND _kafka_offset < {until}");
             (from < *until).then(|| format!("(_kafka_partition = {partition} AND {range})"))
         });
-        format!("_kafka_source = {source} AND {}", any(ranges.collect()))
+        format!("_kafka_source = {source} AND {}", any(&ranges.collect::<Vec<_>>()))
     }
 
     fn before(&self, source: &str) -> String {
         let ranges = self.from.iter().filter(|(_, from)| **from > 0);
         let ranges =
             ranges.map(|(partition, from)| format!("(_kafka_partition = {partition} AND _kafka_offset < {from})"));
-        format!("(_kafka_source != {source} OR {})", any(ranges.collect()))
+        format!("(_kafka_source != {source} OR {})", any(&ranges.collect::<Vec<_>>()))
     }
 
     fn named_hours(&self) -> String {
@@ -79,7 +79,7 @@ impl Offsets {
     }
 }
 
-fn any(conditions: Vec<String>) -> String {
+fn any(conditions: &[String]) -> String {
     if conditions.is_empty() { "false".to_owned() } else { format!("({})", conditions.join(" OR ")) }
 }
 
