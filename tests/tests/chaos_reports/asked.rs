@@ -47,8 +47,8 @@ pub(crate) struct Report {
 
 pub(crate) struct Asked {
     pub(crate) all: Vec<Report>,
-    /// The right bytes, by question.
-    pub(crate) right: BTreeMap<usize, Vec<u8>>,
+    /// The right bytes of each file, by question.
+    pub(crate) right: BTreeMap<usize, Vec<Vec<u8>>>,
 }
 
 impl Asked {
@@ -64,7 +64,7 @@ impl Asked {
             assert_eq!((state.phase, &state.reason), (Phase::Completed, &None), "{:?}", QUESTIONS[question]);
             let slices = state.slices_expected.unwrap();
             assert!(slices > 5 || QUESTIONS[question].0 != LARGE, "{slices} slices of {:?}", QUESTIONS[question]);
-            asked.right.insert(question, stage.file(state.object_key.as_ref().unwrap()).await);
+            asked.right.insert(question, stage.files(&state.file_keys()).await);
         }
         asked
     }

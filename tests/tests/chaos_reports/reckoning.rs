@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
 
-use report_life::{Phase, ReportState, manifest_key};
+use report_life::{Phase, ReportState, file_places, manifest_key};
 
 use crate::asked::{Asked, Report};
 use crate::stage::Stage;
@@ -35,8 +35,9 @@ pub(crate) async fn reckon(stage: &mut Stage, asked: &Asked) -> Reckoning {
             Phase::Completed => {
                 found.completed += 1;
                 let key = state.object_key.clone().unwrap_or_default();
-                let problem = problem_of_file(stage, asked, report, &key).await;
-                files.extend([manifest_key(&key), key]);
+                let problem = problem_of_files(stage, asked, report, &state).await;
+                files.insert(manifest_key(&key));
+                files.extend(state.file_keys());
                 problem
             }
             Phase::Failed => {
@@ -73,15 +74,21 @@ pub(crate) async fn reckon(stage: &mut Stage, asked: &Asked) -> Reckoning {
     found
 }
 
-async fn problem_of_file(stage: &Stage, asked: &Asked, report: &Report, key: &str) -> Option<&'static str> {
+async fn problem_of_files(stage: &Stage, asked: &Asked, report: &Report, state: &ReportState) -> Option<&'static str> {
     let Some(question) = report.question else { return Some("it cannot be made, and is completed") };
-    let file = stage.file(key).await;
-    if file != asked.right[&question] {
+    let keys = state.file_keys();
+    let files = stage.files(&keys).await;
+    if files != asked.right[&question] {
         return Some("other bytes");
     }
-    let manifest = stage.file(&manifest_key(key)).await;
-    let (of_file, of_manifest) = (stage.folder().join("file"), stage.folder().join("manifest"));
-    std::fs::write(&of_file, file).unwrap();
+    let manifest = stage.file(&manifest_key(state.object_key.as_ref()?)).await;
+    // Each report has a place of its own: one file here, a folder of several there.
+    let of_file = stage.folder().join(state.id.to_string());
+    let of_manifest = of_file.with_extension("manifest");
+    for (place, file) in file_places(&keys, &of_file).iter().zip(files) {
+        std::fs::create_dir_all(place.parent()?).unwrap();
+        std::fs::write(place, file).unwrap();
+    }
     std::fs::write(&of_manifest, manifest).unwrap();
     let mut verify = Command::new(local_parts::flowledger_binary().unwrap());
     let verified = verify.args(["report", "verify"]).arg(of_file).arg(of_manifest).output().unwrap();

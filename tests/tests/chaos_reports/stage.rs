@@ -243,6 +243,14 @@ impl Stage {
         pieces.concat()
     }
 
+    pub(crate) async fn files(&self, keys: &[String]) -> Vec<Vec<u8>> {
+        let mut files = Vec::with_capacity(keys.len());
+        for key in keys {
+            files.push(self.file(key).await);
+        }
+        files
+    }
+
     async fn count(&self, sql: &str) -> Option<u64> {
         let asked = tokio::time::timeout(Duration::from_secs(10), self.clickhouse.text(sql)).await;
         asked.ok()?.ok()?.trim().parse().ok()

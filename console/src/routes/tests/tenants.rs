@@ -40,6 +40,7 @@ async fn tenant_of_a_query_is_the_sessions_whatever_the_request_says() {
     }
     let (foreign, own) = (keep_schedule(&console, "globex").await, keep_schedule(&console, "acme").await);
     let (foreign_hook, own_hook) = (make_webhook(&console, "globex").await, make_webhook(&console, "acme").await);
+    let (foreign_sync, own_sync) = (make_sync(&console, "globex").await, make_sync(&console, "acme").await);
     let cookie = console.sign_in("acme").await;
     let mut checked = 0;
     for (method, path) in operations() {
@@ -47,7 +48,7 @@ async fn tenant_of_a_query_is_the_sessions_whatever_the_request_says() {
         if method != Method::GET || path == "/api/v1/reports/changes" || is_of_file {
             continue;
         }
-        let (path, options) = asked(&path, &report.to_string(), &own, &own_hook);
+        let (path, options) = asked(&path, &report.to_string(), &own, &own_hook, &own_sync);
         if options.is_some() {
             let answer = console.get(&format!("{path}?tenant=globex"), &cookie).await;
             assert_eq!((answer.status, &answer.json()["error"]["field"]), (400, &json!("tenant")), "{path}");
@@ -59,11 +60,11 @@ async fn tenant_of_a_query_is_the_sessions_whatever_the_request_says() {
         }
         let answer = console.send(forged).await;
         assert_eq!(answer.status, 200, "{path}: {answer:?}");
-        let others = ["globex", &others.to_string(), &foreign, &foreign_hook];
+        let others = ["globex", &others.to_string(), &foreign, &foreign_hook, &foreign_sync];
         assert!(!others.iter().any(|it| answer.text().contains(it)), "{path}");
         // What it was told: nothing yet.
         let shown = path.ends_with("/deliveries")
-            || [&report.to_string(), "acme", &own].iter().any(|own| answer.text().contains(*own));
+            || [&report.to_string(), "acme", &own, &own_sync].iter().any(|own| answer.text().contains(*own));
         assert!(shown, "{path}: {}", answer.text());
         checked += 1;
     }
@@ -95,12 +96,23 @@ async fn make_webhook(console: &Console, tenant: &str) -> String {
     id
 }
 
+/// A bucket sync of the tenant; gives its id.
+async fn make_sync(console: &Console, tenant: &str) -> String {
+    let cookie = console.sign_in(tenant).await;
+    let new = json!({ "name": format!("Lake of {tenant}"), "destination": "lake" });
+    assert_eq!(console.post("/api/v1/syncs", &cookie, &new).await.status, 201);
+    let event = console.world.syncs.lock().unwrap().pop().unwrap();
+    console.syncs.apply(&event);
+    event.sync_id.to_string()
+}
+
 /// A path of the description with ids in it, and the options that it takes; `None` where it does not look at others.
-fn asked(path: &str, report: &str, schedule: &str, webhook: &str) -> (String, Option<&'static str>) {
+fn asked(path: &str, report: &str, schedule: &str, webhook: &str, sync: &str) -> (String, Option<&'static str>) {
     let id = match path {
         _ if path.contains("/reports/") => report,
         _ if path.contains("/report-schedules/") => schedule,
         _ if path.contains("/webhooks/") => webhook,
+        _ if path.contains("/syncs/") => sync,
         _ if path.contains("/traffic/") => "019f2f5d-72c8-8123-8000-0123456789ab",
         _ => "7",
     };
