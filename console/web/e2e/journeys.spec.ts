@@ -1,6 +1,6 @@
 /// What an admin does, from sign-in to a downloaded report, and what they see when things go wrong.
 import { expect, test } from '@playwright/test';
-import { mockApi } from './mockedApi';
+import { mockApi, SECRET } from './mockedApi';
 
 test('a wrong password is said, the right one leads to the page that was asked for', async ({ page }) => {
   await mockApi(page, { signedIn: false });
@@ -86,6 +86,133 @@ test('changes arrive over the stream, without asking', async ({ page }) => {
     stream.dispatchEvent(new MessageEvent('changed', { data: JSON.stringify(report) }));
   }, changed);
   await expect(page.getByText('90 %')).toBeVisible();
+});
+
+test('a report of several files: what they are, each on its own, and the manifest', async ({ page }) => {
+  await mockApi(page);
+  await page.goto('/settings/analytics');
+  const manifest = page.getByRole('button', { name: /^Manifest/ }).last();
+  await manifest.click();
+  const shown = page.getByRole('dialog', { name: 'Manifest' });
+  await expect(shown).toContainText('3,300,000');
+  await expect(shown).toContainText('2'.repeat(64));
+  const download = page.waitForEvent('download');
+  await shown.getByRole('link', { name: 'Download part-00002.parquet' }).click();
+  expect((await download).url()).toContain('/api/v1/reports/r3b/download?file=2');
+  const itself = page.waitForEvent('download');
+  await shown.getByRole('link', { name: 'Download the manifest' }).click();
+  expect((await itself).url()).toContain('/api/v1/reports/r3b/manifest');
+  await page.keyboard.press('Escape');
+  await expect(shown).toBeHidden();
+  await expect(manifest).toBeFocused();
+});
+
+test('a schedule of a Summary as Parquet is kept', async ({ page }) => {
+  const api = await mockApi(page);
+  await page.goto('/settings/analytics');
+  await page.getByRole('button', { name: 'New Schedule' }).click();
+  const form = page.getByRole('dialog', { name: 'New Schedule' });
+  await form.getByLabel('Name').fill('Monthly summary');
+  await form.getByLabel('Kind').selectOption('summary');
+  await form.getByLabel('Format').selectOption('parquet');
+  await form.getByRole('button', { name: 'Save schedule' }).click();
+  await expect(form).toBeHidden();
+  await expect(page.getByRole('article', { name: 'Schedule Monthly summary' })).toContainText('Summary, Parquet');
+  expect(api.posted).toMatchObject([{ name: 'Monthly summary', kind: 'summary', format: 'parquet', compression: 'none' }]);
+});
+
+test('a bucket sync is made, paused with the keyboard, given a past range, and deleted once that was confirmed', async ({ page }) => {
+  const api = await mockApi(page, { syncs: [] });
+  await page.goto('/settings/analytics');
+  await page.getByRole('button', { name: 'New Bucket Sync' }).click();
+  const form = page.getByRole('dialog', { name: 'New Bucket Sync' });
+  await form.getByLabel('Name').fill('To our lake');
+  await form.getByLabel('Interval').selectOption('900');
+  await form.getByRole('textbox', { name: 'Receivers' }).fill('ops@acme.example');
+  await form.getByRole('button', { name: 'Save bucket sync' }).click();
+  await expect(form).toBeHidden();
+  const sync = page.getByRole('article', { name: 'Bucket sync To our lake' });
+  await expect(sync).toContainText('NDJSON, gzip, every 15 min');
+  const made = { name: 'To our lake', destination: 'lake', format: 'ndjson', compression: 'gzip' };
+  expect(api.posted).toEqual([{ ...made, denied: false, interval_seconds: 900, receivers: ['ops@acme.example'] }]);
+
+  await sync.getByRole('button', { name: /^Pause/ }).focus();
+  await page.keyboard.press('Enter');
+  const resume = sync.getByRole('button', { name: /^Resume/ });
+  await expect(resume).toBeFocused();
+  await page.keyboard.press('Enter');
+  await expect(sync.getByRole('button', { name: /^Pause/ })).toBeFocused();
+
+  await sync.getByRole('button', { name: /^Backfill/ }).click();
+  const past = page.getByRole('dialog', { name: 'Backfill' });
+  await past.getByLabel('From').fill('2026-10-01T02:00');
+  await past.getByLabel('To', { exact: true }).fill('2026-10-02T02:00');
+  await past.getByRole('button', { name: 'Backfill' }).click();
+  await expect(past).toBeHidden();
+  expect(api.posted.at(-1)).toEqual({ from: '2026-10-01T02:00', to: '2026-10-02T02:00', zone: 'Europe/Berlin' });
+  await expect(sync).toContainText('2026-10-01 02:00 – 2026-10-02 02:00 Europe/Berlin: being written');
+  const [served] = api.syncs;
+  if (served) api.syncs = [{ ...served, backfills: served.backfills.map((it) => ({ ...it, state: 'done', objects: 24 })) }];
+  await expect(sync).toContainText('done, 24 objects', { timeout: 30_000 });
+
+  const remove = sync.getByRole('button', { name: /^Delete/ });
+  await remove.click();
+  const question = page.getByRole('dialog', { name: 'Delete this bucket sync?' });
+  await page.keyboard.press('Escape');
+  await expect(question).toBeHidden();
+  await expect(remove).toBeFocused();
+  expect(api.done).not.toContain('DELETE /syncs/b-9');
+  await remove.click();
+  await question.getByRole('button', { name: 'Delete' }).click();
+  await expect(sync).toBeHidden();
+  await expect(page.getByRole('heading', { name: 'Bucket syncs' })).toBeFocused();
+  expect(api.done).toContain('DELETE /syncs/b-9');
+});
+
+test('a webhook is made, its secret is seen once, and what it was told is told again', async ({ page }) => {
+  const api = await mockApi(page, { webhooks: [] });
+  await page.goto('/settings/analytics');
+  await page.getByRole('link', { name: 'Webhooks' }).click();
+  await page.getByRole('button', { name: 'New Webhook' }).click();
+  const form = page.getByRole('dialog', { name: 'New Webhook' });
+  await form.getByLabel('Name').fill('Build');
+  await form.getByLabel('Address').fill('https://build.acme.example/hook');
+  await form.getByLabel("A report's file has expired").uncheck();
+  await form.getByRole('button', { name: 'Save webhook' }).click();
+  const secret = page.getByLabel('Secret', { exact: true });
+  await expect(secret).toHaveValue(SECRET);
+  await expect(form).toBeHidden();
+  await expect(secret).toBeFocused();
+  await page.keyboard.press('Escape');
+  await expect(secret).toBeVisible();
+  await page.getByRole('button', { name: 'I have kept it' }).click();
+  await expect(secret).toBeHidden();
+  const events = ['report.completed', 'report.failed', 'report.cancelled'];
+  expect(api.posted).toEqual([{ name: 'Build', url: 'https://build.acme.example/hook', events }]);
+
+  const webhook = page.getByRole('article', { name: 'Webhook Build' });
+  await webhook.getByRole('button', { name: /^Rotate secret/ }).click();
+  await page.getByRole('button', { name: 'Rotate secret', exact: true }).click();
+  await expect(secret).toBeFocused();
+  await page.getByRole('button', { name: 'I have kept it' }).click();
+  await expect(secret).toBeHidden();
+  await expect(webhook).toContainText('The secret before signs too until 2026-11-25 13:00');
+
+  await webhook.getByRole('button', { name: /^Deliveries/ }).click();
+  const log = page.getByRole('dialog', { name: 'Deliveries' });
+  const abandoned = log.getByRole('article').nth(1);
+  await expect(abandoned).toContainText('10 tries, no answer within 15 s');
+  await abandoned.getByRole('button', { name: /^Tell again/ }).click();
+  await expect(abandoned).toContainText('told again 1 time');
+  expect(api.done).toContain('POST /webhooks/w-9/deliveries/m-2/redeliver');
+  await page.keyboard.press('Escape');
+  await expect(log).toBeHidden();
+
+  await webhook.getByRole('button', { name: /^Pause/ }).click();
+  await expect(webhook).toContainText('Paused');
+  await webhook.getByRole('button', { name: /^Delete/ }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
+  await expect(page.getByText('No webhooks yet')).toBeVisible();
 });
 
 test('the details of a connection open and close with the keyboard, and focus comes back', async ({ page }) => {

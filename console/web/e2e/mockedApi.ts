@@ -1,7 +1,7 @@
 /// The console's API as the browser tests want it, by routes in the browser: no server behind it.
 import type { Page, Route } from '@playwright/test';
-import type { Connection, Named, Report, Schedule } from '../src/api/types';
-import { aConnection, aReport, aSchedule } from '../src/testing/builders';
+import type { BucketSync, Connection, Delivery, Named, NewWebhook, Report, Schedule, Webhook } from '../src/api/types';
+import { aConnection, aDelivery, aManifest, aReport, aSchedule, aSync, aWebhook } from '../src/testing/builders';
 
 const RTL_OVERRIDE = '\u202e';
 
@@ -39,6 +39,16 @@ export const REPORTS: Report[] = [
     file_name: 'network-events.csv.gz',
   }),
   aReport({
+    id: 'r3b',
+    requested_at: '2026-11-24T10:30:00Z',
+    state: 'completed',
+    format: 'parquet',
+    rows: 12_300_000,
+    size_bytes: 252_600_000,
+    file_name: 'network-events',
+    files: 3,
+  }),
+  aReport({
     id: 'r3',
     requested_at: '2026-11-24T10:00:00Z',
     state: 'failed',
@@ -61,6 +71,58 @@ export const SCHEDULES: Schedule[] = [
     last_run: aReport({ state: 'failed', reason: '50 reports wait or are made, as many as may' }),
   }),
 ];
+
+export const SYNCS: BucketSync[] = [
+  aSync(),
+  aSync({
+    id: 'b-2',
+    name: `Büro 🏢 ${RTL_OVERRIDE}gnihtemos and a name that somebody typed in one go`,
+    destination: 'archive-of-the-security-department',
+    format: 'parquet',
+    compression: 'none',
+    denied: true,
+    state: 'failing',
+    failing_since: '2026-11-24T10:00:00Z',
+    reason: 'The bucket refused the object: access denied for flowledger-archive',
+    lag_seconds: 7_500,
+    backfills: [
+      { from: '2026-09-01T00:00:00Z', to: '2026-10-01T00:00:00Z', state: 'done', objects: 702 },
+      { from: '2026-08-01T00:00:00Z', to: '2026-09-01T00:00:00Z', state: 'done', objects: 744 },
+      { from: '2026-07-01T00:00:00Z', to: '2026-08-01T00:00:00Z', state: 'waiting', objects: null },
+      { from: '2026-06-01T00:00:00Z', to: '2026-07-01T00:00:00Z', state: 'waiting', objects: null },
+    ],
+  }),
+  aSync({ id: 'b-3', name: 'Paused', state: 'paused', lag_seconds: null, last_object: null }),
+];
+
+export const WEBHOOKS: Webhook[] = [
+  aWebhook(),
+  aWebhook({
+    id: 'w-2',
+    name: `Büro 🏢 ${RTL_OVERRIDE}gnihtemos`,
+    url: 'https://a-very-long-host-name.of.a-department.of.a-subsidiary.of.the.corp.example:8443/hooks/flowledger?token=abc',
+    events: ['report.completed', 'report.failed', 'report.cancelled', 'report.expired'],
+    state: 'away',
+    failing_since: '2026-11-20T10:00:00Z',
+    former_secret_until: '2026-11-25T10:00:00Z',
+  }),
+];
+
+const DELIVERIES: Delivery[] = [
+  aDelivery({
+    id: 'm-3',
+    event: 'report.failed',
+    state: 'waiting',
+    tries: 3,
+    status: 503,
+    problem: 'the answer was 503 Service Unavailable',
+    next_try_at: '2026-11-24T12:10:00Z',
+  }),
+  aDelivery({ id: 'm-2', state: 'given_up', tries: 10, status: null, took_ms: null, problem: 'no answer within 15 s' }),
+  aDelivery({ id: 'm-1', redeliveries: 2 }),
+];
+
+export const SECRET = 'whsec_Zm9yIHRlc3RzIG9ubHk6IDMyIGJ5dGVzIGluIGFsbCE=';
 
 export const CONNECTIONS: Connection[] = [
   aConnection(),
@@ -104,13 +166,28 @@ export interface Api {
   signedIn: boolean;
   away: boolean;
   reports: Report[];
+  schedules: Schedule[];
+  syncs: BucketSync[];
+  webhooks: Webhook[];
+  /** Method and path of each request that changes something. */
+  done: string[];
   /** Bodies of what was asked for. */
   posted: unknown[];
 }
 
 /** Answers every request to the API; what is changed in the returned object is so from then on. */
 export async function mockApi(page: Page, changes: Partial<Api> = {}): Promise<Api> {
-  const api: Api = { signedIn: true, away: false, reports: [...REPORTS], posted: [], ...changes };
+  const api: Api = {
+    signedIn: true,
+    away: false,
+    reports: [...REPORTS],
+    schedules: [...SCHEDULES],
+    syncs: [...SYNCS],
+    webhooks: [...WEBHOOKS],
+    done: [],
+    posted: [],
+    ...changes,
+  };
   await page.route('**/api/v1/**', (route) => answer(route, api));
   return api;
 }
@@ -134,6 +211,7 @@ async function answer(route: Route, api: Api): Promise<void> {
     return api.signedIn ? json({ tenant: 'acme', account: 'admin' }) : error(401, 'unauthenticated', 'sign in');
   }
   if (!api.signedIn) return error(401, 'unauthenticated', 'sign in');
+  if (request.method() !== 'GET') api.done.push(`${request.method()} ${path}`);
   if (path === '/reports/changes') return route.fulfill({ status: 503 });
   if (path === '/reports' && request.method() === 'POST') {
     api.posted.push(request.postDataJSON());
@@ -142,7 +220,15 @@ async function answer(route: Route, api: Api): Promise<void> {
     return json(report, 201);
   }
   if (path === '/reports') return json({ reports: api.reports });
-  if (path === '/report-schedules') return json({ schedules: SCHEDULES });
+  const manifest = /^\/reports\/([^/]+)\/manifest$/.exec(path);
+  if (manifest) return json(aManifest(api.reports.find(({ id }) => id === manifest[1])?.files));
+  if (path === '/report-schedules' && request.method() === 'POST') {
+    api.posted.push(request.postDataJSON());
+    return json(aSchedule({ id: 's-9', ...(request.postDataJSON() as Partial<Schedule>) }), 201);
+  }
+  if (path === '/report-schedules') return json({ schedules: api.schedules });
+  if (path.startsWith('/syncs')) return answerSyncs(route, api, path);
+  if (path.startsWith('/webhooks')) return answerWebhooks(route, api, path);
   if (path === '/remote-networks') return json({ remote_networks: NETWORKS });
   if (path.endsWith('/connections')) return json({ connections: path.includes('/404/') ? [] : CONNECTIONS });
   if (path === '/users') {
@@ -155,4 +241,72 @@ async function answer(route: Route, api: Api): Promise<void> {
   }
   if (path === '/resources') return json({ resources: [{ id: '1234567', name: '*.corp.example' }] });
   return error(404, 'not_found', 'no such endpoint');
+}
+
+/** The thing of this id, and what is wanted of it. */
+function wanted<T extends { id: string }>(things: readonly T[], path: string): [T | undefined, string] {
+  const [, , id, wish = ''] = path.split('/');
+  return [things.find((thing) => thing.id === id), wish];
+}
+
+async function answerSyncs(route: Route, api: Api, path: string): Promise<void> {
+  const request = route.request();
+  const method = request.method();
+  const json = (body: unknown, status = 200) => route.fulfill({ status, json: body });
+  if (path === '/syncs') {
+    if (method === 'GET') return json({ syncs: api.syncs, destinations: ['lake', 'archive-of-the-security-department'] });
+    api.posted.push(request.postDataJSON());
+    const made = aSync({ id: 'b-9', last_object: null, lag_seconds: 0, ...(request.postDataJSON() as Partial<BucketSync>) });
+    api.syncs = [...api.syncs, made];
+    return json(made, 201);
+  }
+  const [sync, wish] = wanted(api.syncs, path);
+  if (!sync) return json({ error: { code: 'not_found', message: 'there is no such thing' } }, 404);
+  const now = (changes: Partial<BucketSync>) => {
+    const changed = { ...sync, ...changes };
+    api.syncs = api.syncs.map((it) => (it.id === sync.id ? changed : it));
+    return json(changed);
+  };
+  if (method === 'DELETE') {
+    api.syncs = api.syncs.filter((it) => it !== sync);
+    return route.fulfill({ status: 204 });
+  }
+  if (method === 'PUT') return now(request.postDataJSON() as Partial<BucketSync>);
+  if (wish === 'pause') return now({ state: 'paused', lag_seconds: null });
+  if (wish === 'resume') return now({ state: 'active', lag_seconds: 10 });
+  api.posted.push(request.postDataJSON());
+  const range = { from: '2026-10-01T00:00:00Z', to: '2026-10-02T00:00:00Z' };
+  return now({ backfills: [...sync.backfills, { ...range, state: 'waiting', objects: null }] });
+}
+
+async function answerWebhooks(route: Route, api: Api, path: string): Promise<void> {
+  const request = route.request();
+  const method = request.method();
+  const json = (body: unknown, status = 200) => route.fulfill({ status, json: body });
+  if (path === '/webhooks') {
+    if (method === 'GET') return json({ webhooks: api.webhooks });
+    api.posted.push(request.postDataJSON());
+    const made = aWebhook({ id: 'w-9', ...(request.postDataJSON() as NewWebhook) });
+    api.webhooks = [...api.webhooks, made];
+    return json({ ...made, secret: SECRET }, 201);
+  }
+  const [webhook, wish] = wanted(api.webhooks, path);
+  if (!webhook) return json({ error: { code: 'not_found', message: 'there is no such thing' } }, 404);
+  if (wish === 'deliveries' && method === 'GET') return json({ deliveries: DELIVERIES });
+  if (wish === 'deliveries') {
+    return json(aDelivery({ id: 'm-2', state: 'waiting', tries: 0, status: null, took_ms: null, redeliveries: 1 }));
+  }
+  if (method === 'DELETE') {
+    api.webhooks = api.webhooks.filter((it) => it !== webhook);
+    return route.fulfill({ status: 204 });
+  }
+  const changes: Partial<Webhook> =
+    method === 'PUT'
+      ? (request.postDataJSON() as NewWebhook)
+      : wish === 'rotate'
+        ? { former_secret_until: '2026-11-25T12:00:00Z' }
+        : { state: wish === 'pause' ? 'paused' : 'active' };
+  const changed = { ...webhook, ...changes };
+  api.webhooks = api.webhooks.map((it) => (it.id === webhook.id ? changed : it));
+  return json(wish === 'rotate' ? { ...changed, secret: SECRET } : changed);
 }

@@ -23,7 +23,8 @@ const VIEWS: View[] = [
     name: 'analytics',
     path: '/settings/analytics',
     reach: async (page) => {
-      await expect(page.getByRole('list', { name: 'Reports' }).getByRole('listitem')).toHaveCount(6);
+      await expect(page.getByRole('list', { name: 'Reports' }).getByRole('listitem')).toHaveCount(7);
+      await expect(page.getByRole('list', { name: 'Bucket syncs' }).getByRole('article')).toHaveCount(3);
     },
   },
   {
@@ -45,6 +46,86 @@ const VIEWS: View[] = [
       await page.getByRole('option', { name: 'a-very-long' }).click();
       await page.getByLabel('Compression').focus();
       await expect(page.getByRole('option').first()).toBeHidden();
+    },
+  },
+  {
+    name: 'manifest',
+    path: '/settings/analytics',
+    reach: async (page) => {
+      await page.getByRole('button', { name: /^Manifest/ }).last().click();
+      await expect(page.getByRole('dialog', { name: 'Manifest' }).getByText('part-00002.parquet')).toBeVisible();
+    },
+  },
+  {
+    name: 'new-schedule',
+    path: '/settings/analytics',
+    reach: async (page) => {
+      await page.getByRole('button', { name: 'New Schedule' }).click();
+      await expect(page.getByRole('dialog', { name: 'New Schedule' }).getByLabel('Kind')).toBeVisible();
+    },
+  },
+  {
+    name: 'new-bucket-sync',
+    path: '/settings/analytics',
+    reach: async (page) => {
+      await page.getByRole('button', { name: 'New Bucket Sync' }).click();
+      const receivers = page.getByRole('dialog', { name: 'New Bucket Sync' }).getByRole('textbox', { name: 'Receivers' });
+      await receivers.fill('ops@acme.example,security-operations-center@a-subsidiary.of.the.corp.example,');
+    },
+  },
+  {
+    name: 'backfill',
+    path: '/settings/analytics',
+    reach: async (page) => {
+      await page.getByRole('button', { name: 'Backfill: bucket sync To our lake' }).click();
+      await expect(page.getByRole('dialog', { name: 'Backfill' }).getByLabel('Time zone').first()).toBeVisible();
+    },
+  },
+  {
+    name: 'delete-bucket-sync',
+    path: '/settings/analytics',
+    reach: async (page) => {
+      await page.getByRole('button', { name: /^Delete: bucket sync Büro/ }).click();
+      await expect(page.getByRole('dialog', { name: 'Delete this bucket sync?' })).toBeVisible();
+    },
+  },
+  {
+    name: 'webhooks',
+    path: '/settings/webhooks',
+    reach: async (page) => {
+      await expect(page.getByRole('list', { name: 'Webhooks' }).getByRole('article')).toHaveCount(2);
+    },
+  },
+  {
+    name: 'webhooks-empty',
+    path: '/settings/webhooks',
+    empty: true,
+    reach: (page) => expect(page.getByText('No webhooks yet')).toBeVisible(),
+  },
+  {
+    name: 'new-webhook',
+    path: '/settings/webhooks',
+    reach: async (page) => {
+      await page.getByRole('button', { name: 'New Webhook' }).click();
+      await expect(page.getByRole('dialog', { name: 'New Webhook' }).getByLabel('Address')).toBeVisible();
+    },
+  },
+  {
+    name: 'webhook-secret',
+    path: '/settings/webhooks',
+    reach: async (page) => {
+      await page.getByRole('button', { name: 'Rotate secret: webhook Build' }).click();
+      await page.getByRole('button', { name: 'Rotate secret', exact: true }).click();
+      await expect(page.getByLabel('Secret', { exact: true })).toBeVisible();
+      await expect(page.getByRole('dialog', { name: 'Make another secret?' })).toBeHidden();
+    },
+  },
+  {
+    name: 'webhook-deliveries',
+    path: '/settings/webhooks',
+    reach: async (page) => {
+      await page.getByRole('button', { name: 'Deliveries: webhook Build' }).click();
+      await expect(page.getByRole('dialog', { name: 'Deliveries' }).getByRole('article')).toHaveCount(3);
     },
   },
   { name: 'users', path: '/users', reach: (page) => expect(page.getByText('jane@corp.example')).toBeVisible() },
@@ -69,7 +150,7 @@ for (const scheme of ['light', 'dark'] as const) {
       test.use({ colorScheme: scheme, viewport: { width, height: 900 }, contextOptions: { reducedMotion: 'reduce' } });
       for (const view of VIEWS) {
         test(view.name, async ({ page }, info) => {
-          await mockApi(page, { signedIn: !view.signedOut, ...(view.empty ? { reports: [] } : {}) });
+          await mockApi(page, { signedIn: !view.signedOut, ...(view.empty ? { reports: [], schedules: [], syncs: [], webhooks: [] } : {}) });
           await page.goto(view.path);
           await view.reach(page);
           const name = `${view.name}-${scheme}-${width}.png`;

@@ -1,7 +1,26 @@
 /// One function for each endpoint. Every failure is a SessionEnded, a ServerAway or a Refused; an aborted
 /// request rejects with the browser's own AbortError.
 import { Refused, ServerAway, SessionEnded } from './errors';
-import type { Connection, Credentials, Named, NewReport, NewSchedule, Report, Schedule, Session } from './types';
+import type {
+  BucketSync,
+  BucketSyncs,
+  ChangedSync,
+  Connection,
+  Credentials,
+  Delivery,
+  Manifest,
+  Named,
+  NewReport,
+  NewSchedule,
+  NewSync,
+  NewWebhook,
+  PastRange,
+  Report,
+  Schedule,
+  Session,
+  Webhook,
+  WebhookWithSecret,
+} from './types';
 
 const BASE = '/api/v1';
 
@@ -12,7 +31,7 @@ interface ErrorBody {
 }
 
 interface Call {
-  method?: 'GET' | 'POST' | 'DELETE';
+  method?: 'GET' | 'POST' | 'PUT' | 'DELETE';
   body?: unknown;
   signal?: AbortSignal | undefined;
 }
@@ -100,6 +119,15 @@ export function downloadAddress(id: string, file?: number): string {
   return file === undefined ? address : `${address}?file=${file}`;
 }
 
+/** What the files of a report are, and how complete. */
+export function manifestOf(id: string, signal?: AbortSignal): Promise<Manifest> {
+  return call(`/reports/${encodeURIComponent(id)}/manifest`, { signal });
+}
+
+export function manifestAddress(id: string): string {
+  return `${BASE}/reports/${encodeURIComponent(id)}/manifest`;
+}
+
 /** Oldest first. */
 export async function listSchedules(signal?: AbortSignal): Promise<Schedule[]> {
   return (await call<{ schedules: Schedule[] }>('/report-schedules', { signal })).schedules;
@@ -124,6 +152,78 @@ export function runSchedule(id: string): Promise<Report> {
 
 export function deleteSchedule(id: string): Promise<void> {
   return call(`/report-schedules/${encodeURIComponent(id)}`, { method: 'DELETE' });
+}
+
+/** Oldest first, and the buckets that there are. */
+export function listSyncs(signal?: AbortSignal): Promise<BucketSyncs> {
+  return call('/syncs', { signal });
+}
+
+export function makeSync(sync: NewSync): Promise<BucketSync> {
+  return call('/syncs', { method: 'POST', body: sync });
+}
+
+export function changeSync(id: string, changed: ChangedSync): Promise<BucketSync> {
+  return call(`/syncs/${encodeURIComponent(id)}`, { method: 'PUT', body: changed });
+}
+
+export function pauseSync(id: string): Promise<BucketSync> {
+  return call(`/syncs/${encodeURIComponent(id)}/pause`, { method: 'POST' });
+}
+
+export function resumeSync(id: string): Promise<BucketSync> {
+  return call(`/syncs/${encodeURIComponent(id)}/resume`, { method: 'POST' });
+}
+
+/** Brings a past range into the bucket too. */
+export function backfillSync(id: string, range: PastRange): Promise<BucketSync> {
+  return call(`/syncs/${encodeURIComponent(id)}/backfill`, { method: 'POST', body: range });
+}
+
+/** Its objects stay. */
+export function deleteSync(id: string): Promise<void> {
+  return call(`/syncs/${encodeURIComponent(id)}`, { method: 'DELETE' });
+}
+
+/** Oldest first. */
+export async function listWebhooks(signal?: AbortSignal): Promise<Webhook[]> {
+  return (await call<{ webhooks: Webhook[] }>('/webhooks', { signal })).webhooks;
+}
+
+export function makeWebhook(webhook: NewWebhook): Promise<WebhookWithSecret> {
+  return call('/webhooks', { method: 'POST', body: webhook });
+}
+
+export function changeWebhook(id: string, webhook: NewWebhook): Promise<Webhook> {
+  return call(`/webhooks/${encodeURIComponent(id)}`, { method: 'PUT', body: webhook });
+}
+
+export function pauseWebhook(id: string): Promise<Webhook> {
+  return call(`/webhooks/${encodeURIComponent(id)}/pause`, { method: 'POST' });
+}
+
+export function resumeWebhook(id: string): Promise<Webhook> {
+  return call(`/webhooks/${encodeURIComponent(id)}/resume`, { method: 'POST' });
+}
+
+/** Another secret; the one before signs too for a time. */
+export function rotateWebhook(id: string): Promise<WebhookWithSecret> {
+  return call(`/webhooks/${encodeURIComponent(id)}/rotate`, { method: 'POST' });
+}
+
+export function deleteWebhook(id: string): Promise<void> {
+  return call(`/webhooks/${encodeURIComponent(id)}`, { method: 'DELETE' });
+}
+
+/** Newest first. */
+export async function listDeliveries(id: string, signal?: AbortSignal): Promise<Delivery[]> {
+  return (await call<{ deliveries: Delivery[] }>(`/webhooks/${encodeURIComponent(id)}/deliveries`, { signal })).deliveries;
+}
+
+/** Tells it again, whatever became of it. */
+export function redeliver(id: string, delivery: string): Promise<Delivery> {
+  const path = `/webhooks/${encodeURIComponent(id)}/deliveries/${encodeURIComponent(delivery)}/redeliver`;
+  return call(path, { method: 'POST' });
 }
 
 export const REPORT_CHANGES = `${BASE}/reports/changes`;

@@ -62,12 +62,8 @@ export interface Report {
   downloads: number;
 }
 
-/** What is asked for. `from` and `to` are local times in `zone`, such as `2026-11-01T00:00`. */
-export interface NewReport {
-  from: string;
-  to: string;
-  zone: string;
-  remote_networks: string[];
+/** What a file lists and how it is written. */
+export interface FileChoice {
   denied: boolean;
   kind: FileKind;
   format: FileFormat;
@@ -78,14 +74,36 @@ export interface NewReport {
   formula_guard: boolean;
 }
 
+/** What is asked for. `from` and `to` are local times in `zone`, such as `2026-11-01T00:00`. */
+export interface NewReport extends FileChoice {
+  from: string;
+  to: string;
+  zone: string;
+  remote_networks: string[];
+}
+
+/** What the files of a completed report are; of a manifest, what the page shows. */
+export interface Manifest {
+  rows: number;
+  /** In the order of their rows. */
+  files: ManifestFile[];
+  completed_at: string;
+}
+
+export interface ManifestFile {
+  name: string;
+  size_bytes: number;
+  /** Hexadecimal, of the stored object. */
+  sha256: string;
+}
+
 /** What is to be kept. `when` and `range` are words, such as `daily at 06:00` and `last week`. */
-export interface NewSchedule {
+export interface NewSchedule extends FileChoice {
   name: string;
   when: string | null;
   range: string;
   zone: string;
   remote_networks: string[];
-  compression: Compression;
 }
 
 export interface NextRun {
@@ -94,7 +112,7 @@ export interface NextRun {
   to: string;
 }
 
-export interface Schedule extends NewSchedule {
+export interface Schedule extends Omit<NewSchedule, 'byte_order_mark' | 'formula_guard'> {
   id: string;
   state: 'active' | 'by_hand' | 'paused';
   /** Why nothing is made by it though nobody paused it. */
@@ -103,6 +121,105 @@ export interface Schedule extends NewSchedule {
   next_runs: NextRun[];
   /** The newest report that was made by it. */
   last_run: Report | null;
+}
+
+export interface ChangedSync {
+  name: string;
+  interval_seconds: number;
+  /** E-mail addresses: who is told when it fails. */
+  receivers: string[];
+}
+
+export interface NewSync extends ChangedSync {
+  /** One of the buckets that the operator has named. */
+  destination: string;
+  format: 'ndjson' | 'parquet';
+  compression: Compression;
+  denied: boolean;
+}
+
+export interface BucketSync extends NewSync {
+  id: string;
+  state: 'active' | 'failing' | 'paused';
+  /** Why it fails. */
+  reason: string | null;
+  failing_since: string | null;
+  created_at: string;
+  /** End of the last interval whose events are in the bucket. */
+  reached: string;
+  /** How long ago that was; null while it is paused. */
+  lag_seconds: number | null;
+  /** The last one that held something. */
+  last_object: { number: number; key: string; rows: number; size_bytes: number; stored_at: string } | null;
+  /** Past ranges, in the order in which they were asked for and are brought. */
+  backfills: Backfill[];
+}
+
+export interface Backfill {
+  from: string;
+  to: string;
+  state: 'waiting' | 'done';
+  /** Hours that held something; null until it is done. */
+  objects: number | null;
+}
+
+export interface BucketSyncs {
+  syncs: BucketSync[];
+  destinations: string[];
+}
+
+/** Local times of the zone. */
+export interface PastRange {
+  from: string;
+  to: string;
+  zone: string;
+}
+
+export type WebhookEvent = 'report.completed' | 'report.failed' | 'report.cancelled' | 'report.expired';
+
+export interface NewWebhook {
+  name: string;
+  url: string;
+  events: WebhookEvent[];
+  /** Who gets a mail when it is away; who asks, where it is left out. */
+  contact?: string;
+}
+
+export interface Webhook extends NewWebhook {
+  id: string;
+  contact: string;
+  /** `away`: it took nothing for days, and is told nothing more. */
+  state: 'active' | 'failing' | 'away' | 'paused';
+  failing_since: string | null;
+  /** Until when the secret before signs too. */
+  former_secret_until: string | null;
+  changed_at: string;
+  changed_by: string;
+}
+
+/** As it is shown once. */
+export interface WebhookWithSecret extends Webhook {
+  secret: string;
+}
+
+export interface Delivery {
+  id: string;
+  event: WebhookEvent;
+  report_id: string;
+  attempt: number;
+  happened_at: string;
+  state: 'delivered' | 'waiting' | 'given_up';
+  tries: number;
+  /** When the last thing became of it. */
+  at: string;
+  next_try_at: string | null;
+  /** Status of the last answer. */
+  status: number | null;
+  /** Why the last try failed. */
+  problem: string | null;
+  took_ms: number | null;
+  /** How often somebody wanted it again. */
+  redeliveries: number;
 }
 
 export interface Named {

@@ -7,6 +7,7 @@ import { ConnectionsPage } from '../pages/connections/ConnectionsPage';
 import { FindPage } from '../pages/connections/FindPage';
 import { SignInPage } from '../pages/SignInPage';
 import { UnknownPage } from '../pages/UnknownPage';
+import { WebhooksPage } from '../pages/webhooks/WebhooksPage';
 import { go, usePath } from './router';
 import { ANALYTICS, type Route, routeOf } from './routes';
 import { SessionProvider, useSession } from './session';
@@ -56,6 +57,8 @@ function Page({ route }: { route: Route }) {
       return <Home />;
     case 'analytics':
       return <AnalyticsPage />;
+    case 'webhooks':
+      return <WebhooksPage />;
     case 'find':
       return <FindPage key={route.subject} subject={route.subject} />;
     case 'connections':

@@ -18,7 +18,7 @@ import { Brand } from '../components/Brand';
 import { ColorSchemeToggle } from '../components/ColorSchemeToggle';
 import { Name } from '../components/Name';
 import { Link } from './router';
-import { ANALYTICS, pathOf } from './routes';
+import { ANALYTICS, pathOf, WEBHOOKS } from './routes';
 import { useSession } from './session';
 
 interface ShellProps {
@@ -62,6 +62,7 @@ export function Shell({ session, path, children }: ShellProps) {
             Settings
           </Text>
           <Destination href={ANALYTICS} label="Analytics" path={path} onClick={close} />
+          <Destination href={WEBHOOKS} label="Webhooks" path={path} onClick={close} />
         </AppShell.Section>
         <Divider my="sm" />
         <Account session={session} />

@@ -5,6 +5,8 @@ it.each([
   ['/', { page: 'home' }],
   ['/settings/analytics', { page: 'analytics' }],
   ['/settings/analytics/', { page: 'analytics' }],
+  ['/settings/webhooks', { page: 'webhooks' }],
+  ['/settings/webhooks/1', { page: 'unknown' }],
   ['/users', { page: 'find', subject: 'users' }],
   ['/users/890123', { page: 'connections', subject: 'users', id: '890123' }],
   ['/resources/12', { page: 'connections', subject: 'resources', id: '12' }],

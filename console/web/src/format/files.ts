@@ -1,5 +1,6 @@
 /// What files of reports are called, and the columns that one of network events may have.
-import type { FileFormat, FileKind } from '../api/types';
+import type { FileChoice, FileFormat, FileKind } from '../api/types';
+import { formatCountOf } from './bytes';
 
 export const KIND_NAMES: Record<FileKind, string> = {
   events: 'Network events',
@@ -18,3 +19,16 @@ export const ALL_COLUMNS: string[] = [
   ...['service_account', 'service_account_id', 'service_account_key', 'service_account_key_id'],
   ...['country', 'city', 'tunnel_path', 'error_message', 'connection_id', 'event_id', 'event_time'],
 ];
+
+/** What is not as usual, each behind a comma: `, Summary, Parquet, 3 columns`. Nothing for network events as plain CSV. */
+export function describeFile(file: Partial<Omit<FileChoice, 'byte_order_mark' | 'formula_guard'>>): string {
+  const { kind = 'events', format = 'csv', columns = [], compression = 'none' } = file;
+  const parts = [
+    file.denied ? 'with denied attempts' : '',
+    kind === 'events' ? '' : KIND_NAMES[kind],
+    format === 'csv' ? '' : FORMAT_NAMES[format],
+    columns.length === 0 ? '' : formatCountOf(columns.length, 'column'),
+    compression === 'none' ? '' : compression,
+  ];
+  return parts.map((part) => part && `, ${part}`).join('');
+}

@@ -2,11 +2,13 @@ import { describe, expect, it } from 'vitest';
 import { formatBytes, formatCountOf } from './bytes';
 import { formatAddress, formatNetwork, formatRelay } from './connections';
 import { formatDuration } from './durations';
+import { describeFile } from './files';
 import { PRESETS } from './presets';
 import { visibleText } from './names';
 import { describeState, progressPercent, stateDetail } from './progress';
+import { describeTries } from './webhooks';
 import { allZones, formatRange, formatTime, isZone, toLocal } from './times';
-import { aReport } from '../testing/builders';
+import { aDelivery, aReport } from '../testing/builders';
 
 describe('sizes', () => {
   it.each([
@@ -174,4 +176,17 @@ describe('names', () => {
   it('emoji, line breaks and right-to-left names stay as they are', () => {
     for (const name of ['Büro 🏢👩‍💻', 'line\nbreak', 'שלום']) expect(visibleText(name)).toBe(name);
   });
+});
+
+it('of a file only what is not as usual is said', () => {
+  expect(describeFile({ kind: 'events', format: 'csv', columns: [], compression: 'none', denied: false })).toBe('');
+  expect(describeFile({ denied: true, kind: 'summary', format: 'parquet', columns: ['user'], compression: 'gzip' })).toBe(
+    ', with denied attempts, Summary, Parquet, 1 column, gzip',
+  );
+});
+
+it('what became of a delivery', () => {
+  expect(describeTries(aDelivery())).toBe('1 try, 120 ms, answered 200');
+  expect(describeTries(aDelivery({ tries: 2, status: null, took_ms: null, problem: 'no answer' }))).toBe('2 tries, no answer');
+  expect(describeTries(aDelivery({ tries: 0, status: null, took_ms: null }))).toBe('');
 });

@@ -1,5 +1,5 @@
 /// Things for tests, with what a test does not care about filled in.
-import type { Connection, Report, Schedule } from '../api/types';
+import type { BucketSync, Connection, Delivery, Manifest, Report, Schedule, Webhook } from '../api/types';
 
 export function aReport(changes: Partial<Report> = {}): Report {
   return {
@@ -32,10 +32,91 @@ export function aSchedule(changes: Partial<Schedule> = {}): Schedule {
     range: 'last week',
     zone: 'Europe/Berlin',
     remote_networks: [],
+    kind: 'events',
+    format: 'csv',
+    columns: [],
+    denied: false,
     compression: 'gzip',
     next_runs: [{ due: '2026-11-30T05:00:00Z', from: '2026-11-22T23:00:00Z', to: '2026-11-29T23:00:00Z' }],
     last_run: null,
     ...changes,
+  };
+}
+
+export function aSync(changes: Partial<BucketSync> = {}): BucketSync {
+  return {
+    id: 'b-1',
+    name: 'To our lake',
+    state: 'active',
+    reason: null,
+    failing_since: null,
+    destination: 'lake',
+    format: 'ndjson',
+    compression: 'gzip',
+    denied: false,
+    interval_seconds: 300,
+    receivers: ['ops@acme.example'],
+    created_at: '2026-11-01T10:20:30Z',
+    reached: '2026-11-24T12:00:00Z',
+    lag_seconds: 250,
+    last_object: {
+      number: 42,
+      key: 'acme/b-1/live/date=2026-11-24/hour=12/20261124T120000Z-000000042.ndjson.gz',
+      rows: 1_234,
+      size_bytes: 84_200,
+      stored_at: '2026-11-24T12:00:04Z',
+    },
+    backfills: [],
+    ...changes,
+  };
+}
+
+export function aWebhook(changes: Partial<Webhook> = {}): Webhook {
+  return {
+    id: 'w-1',
+    name: 'Build',
+    url: 'https://build.acme.example/hook',
+    events: ['report.completed', 'report.failed'],
+    contact: 'ops@acme.example',
+    state: 'active',
+    failing_since: null,
+    former_secret_until: null,
+    changed_at: '2026-11-24T12:00:00Z',
+    changed_by: 'admin',
+    ...changes,
+  };
+}
+
+export function aDelivery(changes: Partial<Delivery> = {}): Delivery {
+  return {
+    id: 'msg-1',
+    event: 'report.completed',
+    report_id: '019ab5c0-0000-7000-8000-000000000001',
+    attempt: 1,
+    happened_at: '2026-11-24T12:00:00Z',
+    state: 'delivered',
+    tries: 1,
+    at: '2026-11-24T12:00:01Z',
+    next_try_at: null,
+    status: 200,
+    problem: null,
+    took_ms: 120,
+    redeliveries: 0,
+    ...changes,
+  };
+}
+
+/** Of so many files. */
+export function aManifest(files = 1): Manifest {
+  const named = (number: number) => (files === 1 ? 'events.csv.gz' : `part-${String(number).padStart(5, '0')}.parquet`);
+  return {
+    rows: 3_300_000,
+    files: Array.from({ length: files }, (_, number) => ({
+      name: named(number),
+      size_bytes: 84_200_000,
+      sha256: String(number).repeat(64).slice(0, 64),
+    })),
+    completed_at: '2026-11-24T12:00:00Z',
   };
 }
 

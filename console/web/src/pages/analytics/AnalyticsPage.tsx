@@ -1,4 +1,4 @@
-/// Settings > Analytics: ask for reports, follow them, download them.
+/// Settings > Analytics: ask for reports, follow them, download them; schedules and bucket syncs.
 import { Button, Loader, Stack, Text } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { useCallback, useState } from 'react';
@@ -14,6 +14,7 @@ import { NewReportModal } from './NewReportModal';
 import { ReportAnnouncer } from './ReportAnnouncer';
 import { ReportList } from './ReportList';
 import { Schedules } from './Schedules';
+import { Syncs } from './Syncs';
 
 export function AnalyticsPage() {
   const { reports, error, live, reload, add } = useReports();
@@ -60,6 +61,7 @@ export function AnalyticsPage() {
         )}
       </Stack>
       <Schedules networks={networks} onRetryNetworks={retry} onMade={onAsked} />
+      <Syncs />
       <ReportAnnouncer reports={reports ?? []} />
       <NewReportModal opened={opened} onClose={close} onAsked={onAsked} networks={networks} onRetryNetworks={retry} />
     </>

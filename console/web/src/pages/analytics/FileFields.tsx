@@ -1,13 +1,13 @@
 /// What the file lists and how it is written; what does not fit a choice is not offered.
 import { MultiSelect, NativeSelect, SimpleGrid, Switch } from '@mantine/core';
-import type { Compression, FileFormat, FileKind, NewReport } from '../../api/types';
+import type { Compression, FileChoice, FileFormat, FileKind } from '../../api/types';
 import { ALL_COLUMNS, FORMAT_NAMES, KIND_NAMES } from '../../format/files';
-import type { FormErrors } from './reportForm';
+import type { Errors } from '../../hooks/useSubmit';
 
 interface FileFieldsProps {
-  form: NewReport;
-  errors: FormErrors;
-  onChange: (part: Partial<NewReport>) => void;
+  form: FileChoice;
+  errors: Errors<keyof FileChoice>;
+  onChange: (part: Partial<FileChoice>) => void;
 }
 
 const options = (names: Record<string, string>) => Object.entries(names).map(([value, label]) => ({ value, label }));

@@ -1,15 +1,16 @@
 /// Asks for a report: range in a zone, Remote Networks, what the file lists and how it is written.
-import { Alert, Button, Group, Select, SimpleGrid, Stack, Text, TextInput } from '@mantine/core';
-import { type FormEvent, useMemo, useState } from 'react';
+import { Button, Group, SimpleGrid, Stack, Text, TextInput } from '@mantine/core';
+import { useState } from 'react';
 import { askForReport } from '../../api/client';
-import { messageOf, Refused, SessionEnded } from '../../api/errors';
 import type { Named, NewReport, Report } from '../../api/types';
-import { useSession } from '../../app/session';
+import { FormEnd } from '../../components/FormEnd';
+import { ZoneField } from '../../components/ZoneField';
 import { PRESETS } from '../../format/presets';
-import { allZones, viewersZone } from '../../format/times';
+import { viewersZone } from '../../format/times';
 import type { Loaded } from '../../hooks/useLoad';
+import { useSubmit } from '../../hooks/useSubmit';
 import { FileFields } from './FileFields';
-import { fieldOf, fitting, type FormErrors, initialForm, validate } from './reportForm';
+import { fitting, initialForm, REPORT_FIELDS, validate } from './reportForm';
 import { RemoteNetworksField } from './RemoteNetworksField';
 
 export interface NewReportFormProps {
@@ -20,39 +21,16 @@ export interface NewReportFormProps {
 }
 
 export function NewReportForm({ networks, onRetryNetworks, onAsked, onCancel }: NewReportFormProps) {
-  const { ended } = useSession();
   const [form, setForm] = useState(() => initialForm(new Date(), viewersZone()));
-  const [errors, setErrors] = useState<FormErrors>({});
-  const [failure, setFailure] = useState<string | null>(null);
-  const [busy, setBusy] = useState(false);
-  const zones = useMemo(allZones, []);
-
+  const { errors, failure, busy, forget, submit } = useSubmit(REPORT_FIELDS);
   const change = (part: Partial<NewReport>) => {
     setForm((current) => fitting({ ...current, ...part }));
-    setErrors({});
-    setFailure(null);
+    forget();
   };
-
-  const submit = async (event: FormEvent) => {
-    event.preventDefault();
-    const found = validate(form);
-    setErrors(found);
-    setFailure(null);
-    if (Object.keys(found).length > 0) return;
-    setBusy(true);
-    try {
-      onAsked(await askForReport(form));
-    } catch (error) {
-      setBusy(false);
-      if (error instanceof SessionEnded) return ended(error.message);
-      const field = error instanceof Refused ? fieldOf(error.field) : undefined;
-      if (field) setErrors({ [field]: messageOf(error) });
-      else setFailure(messageOf(error));
-    }
-  };
+  const ask = async () => onAsked(await askForReport(form));
 
   return (
-    <form onSubmit={(event) => void submit(event)} noValidate aria-label="New Report">
+    <form onSubmit={(event) => void submit(event, validate(form), ask)} noValidate aria-label="New Report">
       <Stack>
         <Text size="sm" c="dimmed">
           Most reports take minutes, very large ones hours. You can leave this page meanwhile.
@@ -88,17 +66,11 @@ export function NewReportForm({ networks, onRetryNetworks, onAsked, onCancel }: 
             onChange={(event) => change({ to: event.currentTarget.value })}
           />
         </SimpleGrid>
-        <Select
-          label="Time zone"
+        <ZoneField
           description="Of the range; the times in the file are UTC."
-          data={zones}
           value={form.zone}
           error={errors.zone}
-          onChange={(zone) => zone && change({ zone })}
-          searchable
-          allowDeselect={false}
-          limit={100}
-          nothingFoundMessage="No such zone"
+          onChange={(zone) => change({ zone })}
         />
         <RemoteNetworksField
           networks={networks}
@@ -108,19 +80,7 @@ export function NewReportForm({ networks, onRetryNetworks, onAsked, onCancel }: 
           onRetry={onRetryNetworks}
         />
         <FileFields form={form} errors={errors} onChange={change} />
-        {failure && (
-          <Alert color="red" variant="outline" role="alert">
-            {failure}
-          </Alert>
-        )}
-        <Group justify="flex-end">
-          <Button variant="default" onClick={onCancel}>
-            Cancel
-          </Button>
-          <Button type="submit" loading={busy}>
-            Request report
-          </Button>
-        </Group>
+        <FormEnd failure={failure} busy={busy} send="Request report" onCancel={onCancel} />
       </Stack>
     </form>
   );

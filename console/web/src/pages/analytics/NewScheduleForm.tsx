@@ -1,20 +1,22 @@
-/// Keeps a report that is made by itself: when, of which time, of which Remote Networks.
-import { Alert, Button, Group, NativeSelect, NumberInput, Select, SimpleGrid, Stack, TextInput } from '@mantine/core';
-import { type FormEvent, useMemo, useState } from 'react';
+/// Keeps a report that is made by itself: when, of which time, of which Remote Networks, and what its files are.
+import { NativeSelect, NumberInput, SimpleGrid, Stack, TextInput } from '@mantine/core';
+import { useState } from 'react';
 import { saveSchedule } from '../../api/client';
-import { messageOf, Refused, SessionEnded } from '../../api/errors';
 import type { Named, Schedule } from '../../api/types';
-import { useSession } from '../../app/session';
-import { allZones, viewersZone } from '../../format/times';
+import { FormEnd } from '../../components/FormEnd';
+import { ZoneField } from '../../components/ZoneField';
+import { viewersZone } from '../../format/times';
 import type { Loaded } from '../../hooks/useLoad';
+import { useSubmit } from '../../hooks/useSubmit';
+import { FileFields } from './FileFields';
 import { RemoteNetworksField } from './RemoteNetworksField';
+import { fitting } from './reportForm';
 import {
   initialSchedule,
   type Often,
   OFTEN,
   RANGES,
-  type ScheduleErrors,
-  scheduleFieldOf,
+  SCHEDULE_FIELDS,
   type ScheduleForm,
   scheduleOf,
   validateSchedule,
@@ -29,39 +31,16 @@ export interface NewScheduleFormProps {
 }
 
 export function NewScheduleForm({ networks, onRetryNetworks, onSaved, onCancel }: NewScheduleFormProps) {
-  const { ended } = useSession();
   const [form, setForm] = useState(() => initialSchedule(viewersZone()));
-  const [errors, setErrors] = useState<ScheduleErrors>({});
-  const [failure, setFailure] = useState<string | null>(null);
-  const [busy, setBusy] = useState(false);
-  const zones = useMemo(allZones, []);
-
+  const { errors, failure, busy, forget, submit } = useSubmit(SCHEDULE_FIELDS);
   const change = (part: Partial<ScheduleForm>) => {
     setForm((current) => ({ ...current, ...part }));
-    setErrors({});
-    setFailure(null);
+    forget();
   };
-
-  const submit = async (event: FormEvent) => {
-    event.preventDefault();
-    const found = validateSchedule(form);
-    setErrors(found);
-    setFailure(null);
-    if (Object.keys(found).length > 0) return;
-    setBusy(true);
-    try {
-      onSaved(await saveSchedule(scheduleOf(form)));
-    } catch (error) {
-      setBusy(false);
-      if (error instanceof SessionEnded) return ended(error.message);
-      const field = error instanceof Refused ? scheduleFieldOf(error.field) : undefined;
-      if (field) setErrors({ [field]: messageOf(error) });
-      else setFailure(messageOf(error));
-    }
-  };
+  const save = async () => onSaved(await saveSchedule(scheduleOf(form)));
 
   return (
-    <form onSubmit={(event) => void submit(event)} noValidate aria-label="New Schedule">
+    <form onSubmit={(event) => void submit(event, validateSchedule(form), save)} noValidate aria-label="New Schedule">
       <Stack>
         <TextInput
           label="Name"
@@ -87,17 +66,11 @@ export function NewScheduleForm({ networks, onRetryNetworks, onSaved, onCancel }
           error={errors.range}
           onChange={(event) => change({ range: event.currentTarget.value })}
         />
-        <Select
-          label="Time zone"
+        <ZoneField
           description="Of the times and the range; the times in the file are UTC."
-          data={zones}
           value={form.zone}
           error={errors.zone}
-          onChange={(zone) => zone && change({ zone })}
-          searchable
-          allowDeselect={false}
-          limit={100}
-          nothingFoundMessage="No such zone"
+          onChange={(zone) => change({ zone })}
         />
         <RemoteNetworksField
           networks={networks}
@@ -106,19 +79,12 @@ export function NewScheduleForm({ networks, onRetryNetworks, onSaved, onCancel }
           onChange={(remote_networks) => change({ remote_networks })}
           onRetry={onRetryNetworks}
         />
-        {failure && (
-          <Alert color="red" variant="outline" role="alert">
-            {failure}
-          </Alert>
-        )}
-        <Group justify="flex-end">
-          <Button variant="default" onClick={onCancel}>
-            Cancel
-          </Button>
-          <Button type="submit" loading={busy}>
-            Save schedule
-          </Button>
-        </Group>
+        <FileFields
+          form={form.file}
+          errors={errors}
+          onChange={(part) => change({ file: fitting({ ...form.file, ...part }) })}
+        />
+        <FormEnd failure={failure} busy={busy} send="Save schedule" onCancel={onCancel} />
       </Stack>
     </form>
   );

@@ -3,9 +3,10 @@ import { Anchor, Badge, Button, Group, Progress, Stack, Text } from '@mantine/co
 import { downloadAddress } from '../../api/client';
 import type { Report, ReportState } from '../../api/types';
 import { Name } from '../../components/Name';
-import { FORMAT_NAMES, KIND_NAMES } from '../../format/files';
+import { describeFile } from '../../format/files';
 import { progressPercent, stateDetail, stateLabel } from '../../format/progress';
 import { formatRange, formatTime } from '../../format/times';
+import { ManifestButton } from './ManifestButton';
 import { ReportWish } from './ReportWish';
 
 const COLORS: Record<ReportState, string> = {
@@ -36,10 +37,7 @@ export function ReportItem({ report, names, zone, onChanged }: ReportItemProps) 
         </Text>
         <Text size="sm" component="div">
           <Networks ids={report.remote_networks} names={names} />
-          {report.denied && ', with denied attempts'}
-          {report.kind && report.kind !== 'events' && `, ${KIND_NAMES[report.kind]}`}
-          {report.format && report.format !== 'csv' && `, ${FORMAT_NAMES[report.format]}`}
-          {report.compression !== 'none' && `, ${report.compression}`}
+          {describeFile(report)}
         </Text>
         <Text size="sm" c="dimmed" component="div">
           Requested {requestedAt && <time dateTime={requestedAt}>{formatTime(requestedAt, zone, 'minute')}</time>} by{' '}
@@ -48,7 +46,12 @@ export function ReportItem({ report, names, zone, onChanged }: ReportItemProps) 
       </Stack>
       <Status report={report} />
       <ReportWish report={report} range={range} onChanged={onChanged} />
-      {report.state === 'completed' && <Download report={report} range={range} />}
+      {report.state === 'completed' && (
+        <Stack gap={4} className="report-files">
+          <Download report={report} range={range} />
+          <ManifestButton report={report} range={range} />
+        </Stack>
+      )}
     </article>
   );
 }

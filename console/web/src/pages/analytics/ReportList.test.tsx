@@ -1,20 +1,25 @@
-import { fireEvent, screen, waitFor } from '@testing-library/react';
+import { cleanup, fireEvent, screen, waitFor, within } from '@testing-library/react';
 import { expect, it, vi } from 'vitest';
 import type { Report } from '../../api/types';
-import { aReport } from '../../testing/builders';
+import { aManifest, aReport } from '../../testing/builders';
 import { show } from '../../testing/render';
-import { serve } from '../../testing/server';
+import { type Answer, serve } from '../../testing/server';
 import { ReportList } from './ReportList';
 
 const onChanged = vi.fn();
 
 function list(...changes: Partial<Report>[]) {
+  return listWith({}, ...changes);
+}
+
+function listWith(answers: Record<string, Answer>, ...changes: Partial<Report>[]) {
   const message = 'the report is completed already: there is nothing to cancel';
   const asked = serve({
     'GET /session': { status: 401, body: {} },
     'POST /reports/0/cancel': { status: 202, body: aReport({ id: '0', cancel_requested: true }) },
     'POST /reports/1/cancel': { status: 409, body: { error: { code: 'not_now', message } } },
     'POST /reports/0/retry': { status: 202, body: aReport({ id: '0' }) },
+    ...answers,
   });
   const reports = changes.map((change, index) => aReport({ id: String(index), ...change }));
   show(<ReportList reports={reports} networks={[{ id: '7', name: 'edge\n🦊' }]} zone="UTC" asked={null} onChanged={onChanged} />);
@@ -84,7 +89,7 @@ it('a report that is being cancelled says so, and has no button', () => {
 
 it('a wish that is refused says why', async () => {
   list({ state: 'completed' }, { state: 'waiting' });
-  fireEvent.click(screen.getByRole('button'));
+  fireEvent.click(screen.getByRole('button', { name: /^Cancel/ }));
   expect((await screen.findByRole('alert')).textContent).toContain('there is nothing to cancel');
 });
 
@@ -92,4 +97,36 @@ it('a report without a file can be asked for again', async () => {
   list({ state: 'failed', reason: 'no space' });
   fireEvent.click(screen.getByRole('button', { name: /^Ask again: report/ }));
   await waitFor(() => expect(onChanged).toHaveBeenCalledWith(aReport({ id: '0' })));
+});
+
+const openManifest = () => fireEvent.click(screen.getByRole('button', { name: /^Manifest: report 2026-11-01 00:00/ }));
+
+it('the manifest says rows, files and their SHA-256, and each can be had', async () => {
+  listWith({ 'GET /reports/0/manifest': { body: aManifest(2) } }, { state: 'completed', file_name: 'e.parquet', files: 2 });
+  openManifest();
+  const shown = within(await screen.findByRole('dialog', { name: 'Manifest' }));
+  expect(await shown.findByText('3,300,000')).toBeDefined();
+  expect(shown.getByText('2, 168 MB')).toBeDefined();
+  expect(shown.getByText('1'.repeat(64))).toBeDefined();
+  expect(shown.getByRole('link', { name: 'Download part-00001.parquet' }).getAttribute('href')).toBe(
+    '/api/v1/reports/0/download?file=1',
+  );
+  const itself = shown.getByRole('link', { name: 'Download the manifest' });
+  expect(itself.getAttribute('href')).toBe('/api/v1/reports/0/manifest');
+  expect(itself.getAttribute('download')).toBe('e.parquet.manifest.json');
+});
+
+it('one file has no number; a report without a manifest says so; a store that is away is asked again', async () => {
+  listWith({ 'GET /reports/0/manifest': { body: aManifest() } }, { state: 'completed', file_name: 'events.csv.gz' });
+  openManifest();
+  const link = await screen.findByRole('link', { name: 'Download events.csv.gz' });
+  expect(link.getAttribute('href')).toBe('/api/v1/reports/0/download');
+  cleanup();
+  listWith({ 'GET /reports/0/manifest': { status: 404, body: {} } }, { state: 'completed' });
+  openManifest();
+  expect(await screen.findByText('This report has no manifest.')).toBeDefined();
+  cleanup();
+  listWith({ 'GET /reports/0/manifest': { status: 503, body: {} } }, { state: 'completed' });
+  openManifest();
+  expect(await screen.findByRole('button', { name: 'Try again' })).toBeDefined();
 });

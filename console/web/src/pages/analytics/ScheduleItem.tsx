@@ -1,11 +1,11 @@
 /// One schedule: when it makes a report, the next one, the last one and how that went.
-import { Badge, Button, Group, Stack, Text } from '@mantine/core';
-import { useState } from 'react';
+import { Badge, Stack, Text } from '@mantine/core';
 import { deleteSchedule, pauseSchedule, resumeSchedule, runSchedule } from '../../api/client';
-import { messageOf, SessionEnded } from '../../api/errors';
 import type { Report, Schedule } from '../../api/types';
-import { useSession } from '../../app/session';
+import { Forgotten } from '../../components/Forgotten';
 import { Name } from '../../components/Name';
+import { pauseOrResume, type Wish, WishButtons } from '../../components/WishButtons';
+import { describeFile } from '../../format/files';
 import { stateLabel } from '../../format/progress';
 import { formatTime } from '../../format/times';
 
@@ -14,11 +14,6 @@ const STATES: Record<Schedule['state'], { label: string; color: string }> = {
   by_hand: { label: 'By hand', color: 'gray.6' },
   paused: { label: 'Paused', color: 'yellow.6' },
 };
-
-interface Wish {
-  label: string;
-  act: () => Promise<void>;
-}
 
 interface ScheduleItemProps {
   schedule: Schedule;
@@ -29,29 +24,23 @@ interface ScheduleItemProps {
 }
 
 export function ScheduleItem({ schedule, onChanged, onMade }: ScheduleItemProps) {
-  const { ended } = useSession();
-  const [sending, setSending] = useState(false);
-  const [error, setError] = useState<unknown>(null);
   const { id, name, state, zone, last_run: last } = schedule;
   const next = schedule.next_runs[0];
   const { label, color } = STATES[state];
+  const isPaused = state === 'paused';
 
-  const send = async (wish: () => Promise<void>) => {
-    setSending(true);
-    setError(null);
-    try {
-      await wish();
-    } catch (failure) {
-      if (failure instanceof SessionEnded) ended(failure.message);
-      else setError(failure);
-    } finally {
-      setSending(false);
-    }
-  };
   const wishes: Wish[] = [{ label: 'Make now', act: async () => onMade(await runSchedule(id)) }];
-  if (state === 'active') wishes.push({ label: 'Pause', act: async () => onChanged(await pauseSchedule(id)) });
-  if (state === 'paused') wishes.push({ label: 'Resume', act: async () => onChanged(await resumeSchedule(id)) });
-  wishes.push({ label: 'Delete', act: () => deleteSchedule(id).then(() => onChanged(null)) });
+  if (state !== 'by_hand') {
+    wishes.push(pauseOrResume(isPaused, [() => pauseSchedule(id), () => resumeSchedule(id)], onChanged));
+  }
+  wishes.push({
+    label: 'Delete',
+    act: () => deleteSchedule(id).then(() => onChanged(null)),
+    ask: {
+      title: 'Delete this schedule?',
+      text: <Forgotten name={name}>It makes no more reports; those that it made stay.</Forgotten>,
+    },
+  });
 
   return (
     <article className="report-row" aria-label={`Schedule ${name}`}>
@@ -62,6 +51,7 @@ export function ScheduleItem({ schedule, onChanged, onMade }: ScheduleItemProps)
         <Text size="sm">
           {schedule.when ? `${schedule.when} ${zone}, ` : ''}
           {schedule.range}
+          {describeFile(schedule)}
         </Text>
       </Stack>
       <Stack gap={2} style={{ minWidth: 0 }}>
@@ -82,27 +72,7 @@ export function ScheduleItem({ schedule, onChanged, onMade }: ScheduleItemProps)
           </Text>
         )}
       </Stack>
-      <Stack gap={4} align="flex-end">
-        <Group gap={4} justify="flex-end">
-          {wishes.map((wish) => (
-            <Button
-              key={wish.label}
-              size="compact-sm"
-              variant="default"
-              disabled={sending}
-              onClick={() => void send(wish.act)}
-              aria-label={`${wish.label}: schedule ${name}`}
-            >
-              {wish.label}
-            </Button>
-          ))}
-        </Group>
-        {error !== null && (
-          <Text size="sm" c="red" role="alert">
-            {messageOf(error)}
-          </Text>
-        )}
-      </Stack>
+      <WishButtons wishes={wishes} of={`schedule ${name}`} />
     </article>
   );
 }

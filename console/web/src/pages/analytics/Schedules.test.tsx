@@ -22,7 +22,7 @@ const click = async (name: RegExp | string) => fireEvent.click(await screen.find
 
 it('a schedule says when it makes a report, the next one, and how the last one went', async () => {
   section([aSchedule({ last_run: aReport({ state: 'failed', reason: 'no space' }) })]);
-  expect(await screen.findByText('weekly on monday at 06:00 Europe/Berlin, last week')).toBeDefined();
+  expect(await screen.findByText('weekly on monday at 06:00 Europe/Berlin, last week, gzip')).toBeDefined();
   expect(screen.getByText('2026-11-30 06:00')).toBeDefined();
   expect(screen.getByText(': no space')).toBeDefined();
 });
@@ -46,10 +46,39 @@ it('a report is made now', async () => {
   await waitFor(() => expect(onMade).toHaveBeenCalledWith(aReport()));
 });
 
-it('a schedule that is deleted is gone from the list', async () => {
-  section([aSchedule()], { 'DELETE /report-schedules/s-1': { status: 204 } });
+it('a schedule is deleted once that was confirmed, and the focus does not get lost', async () => {
+  const asked = section([aSchedule()], { 'DELETE /report-schedules/s-1': { status: 204 } });
   await click('Delete: schedule Every week');
+  expect(await screen.findByRole('dialog', { name: 'Delete this schedule?' })).toBeDefined();
+  await click('Cancel');
+  expect(asked.filter(({ method }) => method === 'DELETE')).toEqual([]);
+  await click('Delete: schedule Every week');
+  await click('Delete');
   await waitFor(() => expect(screen.queryByRole('article')).toBeNull());
+  expect(document.activeElement).toBe(screen.getByRole('heading', { name: 'Schedules' }));
+});
+
+it('a list that cannot be loaded is asked for again', async () => {
+  section([], { 'GET /report-schedules': { status: 503 } });
+  expect(await screen.findByText('The schedules could not be loaded.')).toBeDefined();
+  serve({ 'GET /report-schedules': { body: { schedules: [aSchedule()] } } });
+  await click('Load the schedules again');
+  expect(await screen.findByRole('article', { name: 'Schedule Every week' })).toBeDefined();
+});
+
+it('what its files are is chosen as for a report, and stands in the list', async () => {
+  const kept = aSchedule({ kind: 'summary', format: 'parquet', compression: 'none' });
+  const asked = section([], { 'POST /report-schedules': { status: 201, body: kept } });
+  await click('New Schedule');
+  fireEvent.change(await screen.findByLabelText('Name'), { target: { value: 'Every week' } });
+  fireEvent.click(screen.getByRole('switch', { name: 'Include denied attempts' }));
+  fireEvent.change(screen.getByLabelText('Kind'), { target: { value: 'summary' } });
+  expect(screen.queryByLabelText('Columns')).toBeNull();
+  fireEvent.change(screen.getByLabelText('Format'), { target: { value: 'parquet' } });
+  await click('Save schedule');
+  expect(await screen.findByText('weekly on monday at 06:00 Europe/Berlin, last week, Summary, Parquet')).toBeDefined();
+  const posted = asked.find(({ method }) => method === 'POST')?.body;
+  expect(posted).toMatchObject({ kind: 'summary', format: 'parquet', compression: 'none', denied: false, columns: [] });
 });
 
 it('what was entered is kept, and stands in the list', async () => {

@@ -1,10 +1,14 @@
 /// The section of schedules: what is kept, and a form for one more.
-import { Button, Group, Modal, Paper, Stack, Text, Title } from '@mantine/core';
-import { useDisclosure, useMediaQuery } from '@mantine/hooks';
-import { useCallback, useState } from 'react';
+import { Button, Text } from '@mantine/core';
+import { useDisclosure } from '@mantine/hooks';
+import { useRef } from 'react';
 import { listSchedules } from '../../api/client';
 import type { Named, Report, Schedule } from '../../api/types';
-import { type Loaded, useLoad } from '../../hooks/useLoad';
+import { FormModal } from '../../components/FormModal';
+import { KeptList } from '../../components/KeptList';
+import { Section } from '../../components/Section';
+import { useKept } from '../../hooks/useKept';
+import type { Loaded } from '../../hooks/useLoad';
 import { NewScheduleForm } from './NewScheduleForm';
 import { ScheduleItem } from './ScheduleItem';
 
@@ -14,59 +18,43 @@ interface SchedulesProps {
   onMade: (report: Report) => void;
 }
 
+const all = (schedules: Schedule[]) => schedules;
+
 export function Schedules({ networks, onRetryNetworks, onMade }: SchedulesProps) {
-  const { loaded, retry } = useLoad(listSchedules);
-  // What was changed here is newer than what was loaded; null: it was deleted.
-  const [changed, setChanged] = useState<ReadonlyMap<string, Schedule | null>>(new Map());
+  const heading = useRef<HTMLHeadingElement>(null);
+  const kept = useKept(listSchedules, all);
   const [opened, { open, close }] = useDisclosure();
-  const narrow = useMediaQuery('(max-width: 36em)') ?? false;
-  const change = useCallback((id: string, schedule: Schedule | null) => {
-    setChanged((current) => new Map(current).set(id, schedule));
-  }, []);
-  const known = new Map<string, Schedule | null>(loaded.is === 'loaded' ? loaded.value.map((it) => [it.id, it]) : []);
-  changed.forEach((schedule, id) => known.set(id, schedule));
-  const schedules = [...known.values()].filter((schedule) => schedule !== null);
+  const change = (id: string, now: Schedule | null) => {
+    kept.change(id, now);
+    if (now === null) heading.current?.focus();
+  };
 
   return (
-    <Stack component="section" aria-labelledby="schedules" mt="xl">
-      <Group justify="space-between">
-        <Title order={2} size="h4" id="schedules">
-          Schedules
-        </Title>
+    <Section
+      id="schedules"
+      title="Schedules"
+      heading={heading}
+      action={
         <Button variant="default" onClick={open}>
           New Schedule
         </Button>
-      </Group>
-      {loaded.is === 'failed' && (
-        <Group gap="xs">
-          <Text size="sm">The schedules could not be loaded.</Text>
-          <Button size="compact-sm" variant="default" onClick={retry} aria-label="Load the schedules again">
-            Again
-          </Button>
-        </Group>
-      )}
-      {loaded.is === 'loaded' && schedules.length === 0 && (
-        <Text size="sm" c="dimmed">
-          A schedule makes a report by itself, such as each Monday of the week before.
-        </Text>
-      )}
-      {schedules.length > 0 && (
-        <Stack component="ul" gap="sm" m={0} p={0} aria-label="Schedules" style={{ listStyle: 'none' }}>
-          {schedules.map((schedule) => (
-            <Paper key={schedule.id} component="li" withBorder p="md">
-              <ScheduleItem schedule={schedule} onChanged={(now) => change(schedule.id, now)} onMade={onMade} />
-            </Paper>
-          ))}
-        </Stack>
-      )}
-      <Modal
-        opened={opened}
-        onClose={close}
-        title="New Schedule"
-        size="lg"
-        fullScreen={narrow}
-        closeButtonProps={{ 'aria-label': 'Close' }}
+      }
+    >
+      <KeptList
+        kept={kept}
+        what="schedules"
+        label="Schedules"
+        empty={
+          <Text size="sm" c="dimmed">
+            A schedule makes a report by itself, such as each Monday of the week before.
+          </Text>
+        }
       >
+        {(schedule) => (
+          <ScheduleItem schedule={schedule} onChanged={(now) => change(schedule.id, now)} onMade={onMade} />
+        )}
+      </KeptList>
+      <FormModal opened={opened} onClose={close} title="New Schedule">
         <NewScheduleForm
           networks={networks}
           onRetryNetworks={onRetryNetworks}
@@ -76,7 +64,7 @@ export function Schedules({ networks, onRetryNetworks, onMade }: SchedulesProps)
             close();
           }}
         />
-      </Modal>
-    </Stack>
+      </FormModal>
+    </Section>
   );
 }

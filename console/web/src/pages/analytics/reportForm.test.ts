@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { fieldOf, fitting, initialForm, validate } from './reportForm';
+import { fitting, initialForm, validate } from './reportForm';
 
 const form = initialForm(new Date('2026-11-24T12:00:30Z'), 'Europe/Berlin');
 
@@ -41,10 +41,4 @@ it('what does not fit the kind or the format is taken back', () => {
     denied: false,
     columns: [],
   });
-});
-
-it('a field of the server that the form has not is no field', () => {
-  expect(fieldOf('to')).toBe('to');
-  expect(fieldOf('tenant')).toBeUndefined();
-  expect(fieldOf(undefined)).toBeUndefined();
 });

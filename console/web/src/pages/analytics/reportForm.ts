@@ -1,28 +1,29 @@
 /// The New Report form without its looks: pure.
-import type { NewReport } from '../../api/types';
+import type { FileChoice, NewReport } from '../../api/types';
 import { LAST_DAY } from '../../format/presets';
 import { isZone } from '../../format/times';
+import type { Errors } from '../../hooks/useSubmit';
 
-export type FormErrors = Partial<Record<keyof NewReport, string>>;
+export type FormErrors = Errors<keyof NewReport>;
+
+/** Network events as CSV. */
+export const USUAL_FILE: FileChoice = {
+  denied: false,
+  kind: 'events',
+  format: 'csv',
+  columns: [],
+  compression: 'none',
+  byte_order_mark: false,
+  formula_guard: false,
+};
 
 /** The last 24 hours of all Remote Networks. */
 export function initialForm(now: Date, zone: string): NewReport {
-  return {
-    ...LAST_DAY.range(now, zone),
-    zone,
-    remote_networks: [],
-    denied: false,
-    kind: 'events',
-    format: 'csv',
-    columns: [],
-    compression: 'none',
-    byte_order_mark: false,
-    formula_guard: false,
-  };
+  return { ...LAST_DAY.range(now, zone), zone, remote_networks: [], ...USUAL_FILE };
 }
 
 /** The form without what does not fit its kind and format, which is not shown then. */
-export function fitting(form: NewReport): NewReport {
+export function fitting<F extends FileChoice>(form: F): F {
   const ofEvents = form.kind === 'events';
   const format = form.format === 'ndjson' && !ofEvents ? 'csv' : form.format;
   return {
@@ -58,12 +59,15 @@ export function validate(form: NewReport): FormErrors {
   return errors;
 }
 
-const FIELDS: readonly (keyof NewReport)[] = [
-  ...(['from', 'to', 'zone', 'remote_networks', 'denied'] as const),
-  ...(['kind', 'format', 'columns', 'compression', 'byte_order_mark', 'formula_guard'] as const),
-];
+export const FILE_FIELDS = [
+  'denied',
+  'kind',
+  'format',
+  'columns',
+  'compression',
+  'byte_order_mark',
+  'formula_guard',
+] as const satisfies (keyof FileChoice)[];
 
-/** The part of the form that the server's word for a field means. */
-export function fieldOf(name: string | undefined): keyof NewReport | undefined {
-  return FIELDS.find((field) => field === name);
-}
+/** The names of its fields that the form shares with the server. */
+export const REPORT_FIELDS = ['from', 'to', 'zone', 'remote_networks', ...FILE_FIELDS] as const;

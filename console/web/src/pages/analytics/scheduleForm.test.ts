@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { initialSchedule, scheduleFieldOf, scheduleOf, validateSchedule, whenOf } from './scheduleForm';
+import { initialSchedule, scheduleOf, validateSchedule, whenOf } from './scheduleForm';
 
 const form = { ...initialSchedule('Europe/Berlin'), name: ' Nightly ' };
 
@@ -13,19 +13,25 @@ it('times are written as the console reads them', () => {
 });
 
 it('what is kept has the name without blanks around it', () => {
+  const file = { ...form.file, kind: 'summary', format: 'parquet', compression: 'none' } as const;
+  expect(scheduleOf({ ...form, file })).toMatchObject({ name: 'Nightly', kind: 'summary', format: 'parquet', compression: 'none' });
   expect(scheduleOf(form)).toEqual({
     name: 'Nightly',
     when: 'daily at 06:00',
     range: 'yesterday',
     zone: 'Europe/Berlin',
     remote_networks: [],
+    kind: 'events',
+    format: 'csv',
+    columns: [],
+    denied: false,
     compression: 'gzip',
+    byte_order_mark: false,
+    formula_guard: false,
   });
 });
 
 it('what is missing is said at its field', () => {
   expect(validateSchedule(form)).toEqual({});
   expect(Object.keys(validateSchedule({ ...form, name: ' ', time: '', zone: 'Mars/Base' }))).toEqual(['name', 'when', 'zone']);
-  expect(scheduleFieldOf('when')).toBe('when');
-  expect(scheduleFieldOf('columns')).toBeUndefined();
 });

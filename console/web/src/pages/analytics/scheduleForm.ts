@@ -1,6 +1,8 @@
 /// The New Schedule form without its looks: pure.
-import type { NewSchedule } from '../../api/types';
+import type { FileChoice, NewSchedule } from '../../api/types';
 import { isZone } from '../../format/times';
+import type { Errors } from '../../hooks/useSubmit';
+import { FILE_FIELDS, USUAL_FILE } from './reportForm';
 
 export type Often = 'hourly' | 'daily' | 'weekly' | 'monthly' | 'cron' | 'never';
 
@@ -37,14 +39,19 @@ export interface ScheduleForm {
   range: string;
   zone: string;
   remote_networks: string[];
+  file: FileChoice;
 }
 
-export type ScheduleErrors = Partial<Record<'name' | 'when' | 'range' | 'zone' | 'remote_networks', string>>;
+/** The names of its fields that the form shares with the server. */
+export const SCHEDULE_FIELDS = ['name', 'when', 'range', 'zone', 'remote_networks', ...FILE_FIELDS] as const;
 
-/** Each morning, of the day before. */
+export type ScheduleErrors = Errors<(typeof SCHEDULE_FIELDS)[number]>;
+
+/** Each morning, of the day before; packed, since it is kept. */
 export function initialSchedule(zone: string): ScheduleForm {
   const when = { often: 'daily' as const, time: '06:00', weekday: 'monday', day: 1, cron: '0 6 * * 1-5' };
-  return { name: '', ...when, range: 'yesterday', zone, remote_networks: [] };
+  const file: FileChoice = { ...USUAL_FILE, compression: 'gzip' };
+  return { name: '', ...when, range: 'yesterday', zone, remote_networks: [], file };
 }
 
 /** The times in words; null: only by hand. */
@@ -66,8 +73,8 @@ export function whenOf({ often, time, weekday, day, cron }: ScheduleForm): strin
 }
 
 export function scheduleOf(form: ScheduleForm): NewSchedule {
-  const { name, range, zone, remote_networks } = form;
-  return { name: name.trim(), when: whenOf(form), range, zone, remote_networks, compression: 'gzip' };
+  const { name, range, zone, remote_networks, file } = form;
+  return { name: name.trim(), when: whenOf(form), range, zone, remote_networks, ...file };
 }
 
 /** What is wrong with the form; empty when nothing is. The server has the last word. */
@@ -77,11 +84,4 @@ export function validateSchedule(form: ScheduleForm): ScheduleErrors {
   if (!/^\d{2}:\d{2}$/.test(form.time)) errors.when = 'Enter a time of the day.';
   if (!isZone(form.zone)) errors.zone = 'Choose a time zone.';
   return errors;
-}
-
-const FIELDS: readonly (keyof ScheduleErrors)[] = ['name', 'when', 'range', 'zone', 'remote_networks'];
-
-/** The part of the form that the server's word for a field means. */
-export function scheduleFieldOf(name: string | undefined): keyof ScheduleErrors | undefined {
-  return FIELDS.find((field) => field === name);
 }

@@ -1,0 +1,124 @@
+/// One bucket sync: what it writes, and its health.
+import { Badge, Stack, Text } from '@mantine/core';
+import { deleteSync, pauseSync, resumeSync } from '../../api/client';
+import type { Backfill, BucketSync } from '../../api/types';
+import { Forgotten } from '../../components/Forgotten';
+import { Name } from '../../components/Name';
+import { pauseOrResume, type Wish, WishButtons } from '../../components/WishButtons';
+import { formatBytes, formatCountOf } from '../../format/bytes';
+import { formatDuration } from '../../format/durations';
+import { describeBackfill, describeObjects, standingOf } from '../../format/syncs';
+import { formatRange, formatTime } from '../../format/times';
+
+/** Past ranges that are seen without asking for more. */
+const PAST_SHOWN = 3;
+
+interface SyncItemProps {
+  sync: BucketSync;
+  zone: string;
+  /** As it is now; null: it was deleted. */
+  onChanged: (sync: BucketSync | null) => void;
+  /** Its name, interval or receivers are to be others. */
+  onChange: () => void;
+  /** A past range is wanted. */
+  onBackfill: () => void;
+}
+
+export function SyncItem({ sync, zone, onChanged, onChange, onBackfill }: SyncItemProps) {
+  const { id, name, state } = sync;
+  const wishes: Wish[] = [
+    pauseOrResume(state === 'paused', [() => pauseSync(id), () => resumeSync(id)], onChanged),
+    { label: 'Change', act: onChange },
+    { label: 'Backfill', act: onBackfill },
+    {
+      label: 'Delete',
+      act: () => deleteSync(id).then(() => onChanged(null)),
+      ask: {
+        title: 'Delete this bucket sync?',
+        text: <Forgotten name={name}>It writes no more; its objects stay in the bucket.</Forgotten>,
+      },
+    },
+  ];
+  return (
+    <article aria-label={`Bucket sync ${name}`}>
+      <div className="report-row">
+        <Stack gap={2} style={{ minWidth: 0 }}>
+          <Text fw={600} component="div">
+            <Name value={name} />
+          </Text>
+          <Text size="sm">{describeObjects(sync)}</Text>
+          <Text size="sm" c="dimmed" component="div">
+            Bucket <Name value={sync.destination} inline />
+          </Text>
+        </Stack>
+        <Health sync={sync} zone={zone} />
+        <WishButtons wishes={wishes} of={`bucket sync ${name}`} />
+      </div>
+      <LastObject sync={sync} zone={zone} />
+      <Past backfills={sync.backfills} zone={zone} />
+    </article>
+  );
+}
+
+function Health({ sync, zone }: { sync: BucketSync; zone: string }) {
+  const { label, color } = standingOf(sync);
+  const { failing_since: since } = sync;
+  return (
+    <Stack gap={2} style={{ minWidth: 0 }}>
+      <Badge color={color} variant="dot" tt="none" size="lg">
+        {label}
+      </Badge>
+      {since && (
+        <Text size="sm" component="div">
+          Since <time dateTime={since}>{formatTime(since, zone, 'minute')}</time>: <Name value={sync.reason} inline />
+        </Text>
+      )}
+      <Text size="sm" className="number">
+        {sync.lag_seconds !== null && `Lag ${formatDuration(sync.lag_seconds * 1_000)}: `}
+        there until <time dateTime={sync.reached}>{formatTime(sync.reached, zone, 'minute')}</time>
+      </Text>
+    </Stack>
+  );
+}
+
+function LastObject({ sync, zone }: { sync: BucketSync; zone: string }) {
+  const last = sync.last_object;
+  return (
+    <Text size="sm" mt="xs" component="div">
+      {last === null ? (
+        'No object yet.'
+      ) : (
+        <>
+          Last object: {formatCountOf(last.rows, 'row')}, {formatBytes(last.size_bytes)},{' '}
+          <time dateTime={last.stored_at}>{formatTime(last.stored_at, zone, 'minute')}</time>
+          <Text size="xs" c="dimmed" component="div">
+            <Name value={last.key} />
+          </Text>
+        </>
+      )}
+    </Text>
+  );
+}
+
+function Past({ backfills, zone }: { backfills: readonly Backfill[]; zone: string }) {
+  if (backfills.length === 0) return null;
+  // The newest first; those that are done lie behind.
+  const lines = backfills.map((backfill, index) => (
+    <li key={index}>
+      {formatRange(backfill.from, backfill.to, zone)}: {describeBackfill(backfills, index)}
+    </li>
+  ));
+  lines.reverse();
+  return (
+    <Text size="sm" mt="xs" component="div">
+      Backfill:
+      <ul style={{ margin: 0 }}>{lines.slice(0, PAST_SHOWN)}</ul>
+      {lines.length > PAST_SHOWN && (
+        <details>
+          <summary>{formatCountOf(lines.length - PAST_SHOWN, 'range')} more</summary>
+          <ul style={{ margin: 0 }}>{lines.slice(PAST_SHOWN)}</ul>
+        </details>
+      )}
+    </Text>
+  );
+}

@@ -1,0 +1,93 @@
+/// The forms of bucket syncs without their looks: pure.
+import type { BucketSync, ChangedSync, Compression, NewSync, PastRange } from '../../api/types';
+import { formatDuration } from '../../format/durations';
+import { isZone, toLocal } from '../../format/times';
+import type { Errors } from '../../hooks/useSubmit';
+
+export type SyncErrors = Errors<keyof NewSync>;
+
+/** The names of its fields that the form shares with the server. */
+export const SYNC_FIELDS = [
+  'name',
+  'destination',
+  'format',
+  'compression',
+  'denied',
+  'interval_seconds',
+  'receivers',
+] as const satisfies (keyof NewSync)[];
+
+const INTERVALS = [60, 300, 900, 3_600, 21_600, 86_400];
+
+/** Those that are offered, and the one that it has. */
+export function intervals(chosen: number): { value: string; label: string }[] {
+  const seconds = [...new Set([...INTERVALS, chosen])].sort((a, b) => a - b);
+  return seconds.map((it) => ({ value: String(it), label: `Every ${formatDuration(it * 1_000)}` }));
+}
+
+export const COMPRESSIONS: { value: Compression; label: string }[] = [
+  { value: 'none', label: 'None (.ndjson)' },
+  { value: 'gzip', label: 'gzip (.ndjson.gz)' },
+  { value: 'zstd', label: 'Zstandard (.ndjson.zst)' },
+];
+
+/** Into the only bucket where there is but one. */
+export function initialSync(destinations: readonly string[]): NewSync {
+  const destination = destinations[0] ?? '';
+  return {
+    name: '',
+    destination,
+    format: 'ndjson',
+    compression: 'gzip',
+    denied: false,
+    interval_seconds: 300,
+    receivers: [],
+  };
+}
+
+/** Parquet is packed inside; NDJSON is packed again once it is chosen again. */
+export function fittingSync(form: NewSync, part: Partial<NewSync>): NewSync {
+  const next = { ...form, ...part };
+  if (next.format === form.format) return next;
+  return { ...next, compression: next.format === 'parquet' ? 'none' : 'gzip' };
+}
+
+/** What is wrong with the form; empty when nothing is. The server has the last word. */
+export function validateSync({ name, destination, receivers }: NewSync): SyncErrors {
+  const errors: SyncErrors = {};
+  if (name.trim() === '') errors.name = 'Enter a name.';
+  if (destination === '') errors.destination = 'Choose a bucket.';
+  if (receivers.some((it) => !it.includes('@'))) errors.receivers = 'Enter e-mail addresses.';
+  return errors;
+}
+
+export function syncOf(form: NewSync): NewSync {
+  return { ...form, name: form.name.trim() };
+}
+
+/** The part of it that may be changed. */
+export function changedOf({ name, interval_seconds, receivers }: NewSync): ChangedSync {
+  return { name: name.trim(), interval_seconds, receivers };
+}
+
+export type PastErrors = Errors<keyof PastRange>;
+
+export const PAST_FIELDS = ['from', 'to', 'zone'] as const satisfies (keyof PastRange)[];
+
+const HOUR_MS = 3_600_000;
+const WEEK_MS = 168 * HOUR_MS;
+
+/** The week before the sync was made, until the end of that hour: what ended later comes by itself. */
+export function initialPast({ created_at }: Pick<BucketSync, 'created_at'>, zone: string): PastRange {
+  const to = Math.ceil(Date.parse(created_at) / HOUR_MS) * HOUR_MS;
+  return { from: toLocal(new Date(to - WEEK_MS), zone), to: toLocal(new Date(to), zone), zone };
+}
+
+export function validatePast({ from, to, zone }: PastRange): PastErrors {
+  const errors: PastErrors = {};
+  if (from === '') errors.from = 'Enter a date and a time.';
+  if (to === '') errors.to = 'Enter a date and a time.';
+  if (from && to && from >= to) errors.to = 'The end must be after the start.';
+  if (!isZone(zone)) errors.zone = 'Choose a time zone.';
+  return errors;
+}

@@ -1,0 +1,110 @@
+/// What a webhook was told, what became of that, and a button to tell it again.
+import { Badge, Drawer, Group, Stack, Text } from '@mantine/core';
+import { useCallback } from 'react';
+import { listDeliveries, redeliver } from '../../api/client';
+import type { Delivery, Webhook } from '../../api/types';
+import { KeptList } from '../../components/KeptList';
+import { Name } from '../../components/Name';
+import { WishButtons } from '../../components/WishButtons';
+import { formatCountOf } from '../../format/bytes';
+import { formatTime } from '../../format/times';
+import { DELIVERY_STATES, describeTries } from '../../format/webhooks';
+import { useKept } from '../../hooks/useKept';
+
+const REFRESH_MS = 5_000;
+
+const all = (deliveries: Delivery[]) => deliveries;
+
+interface DeliveriesProps {
+  /** null: closed. */
+  webhook: Webhook | null;
+  zone: string;
+  onClose: () => void;
+}
+
+export function Deliveries({ webhook, zone, onClose }: DeliveriesProps) {
+  return (
+    <Drawer
+      opened={webhook !== null}
+      onClose={onClose}
+      title="Deliveries"
+      position="right"
+      size="lg"
+      closeButtonProps={{ 'aria-label': 'Close' }}
+    >
+      {webhook && <Log webhook={webhook} zone={zone} />}
+    </Drawer>
+  );
+}
+
+function Log({ webhook, zone }: { webhook: Webhook; zone: string }) {
+  const { id, name } = webhook;
+  const load = useCallback((signal: AbortSignal) => listDeliveries(id, signal), [id]);
+  const kept = useKept(load, all, REFRESH_MS);
+  return (
+    <Stack>
+      <Text size="sm" c="dimmed" component="div">
+        What <Name value={name} inline /> was told in the last 30 days.
+      </Text>
+      <KeptList kept={kept} what="deliveries" label="Deliveries" empty={<Text size="sm">It was told nothing yet.</Text>}>
+        {(delivery) => (
+          <Item
+            delivery={delivery}
+            zone={zone}
+            onAgain={async () => kept.change(delivery.id, await redeliver(id, delivery.id))}
+          />
+        )}
+      </KeptList>
+    </Stack>
+  );
+}
+
+interface ItemProps {
+  delivery: Delivery;
+  zone: string;
+  onAgain: () => Promise<void>;
+}
+
+function Item({ delivery, zone, onAgain }: ItemProps) {
+  const { event, happened_at: happened, next_try_at: next, redeliveries } = delivery;
+  const { label, color } = DELIVERY_STATES[delivery.state];
+  const tries = describeTries(delivery);
+  const time = formatTime(happened, zone);
+  return (
+    <article aria-label={`${event} of ${time}`}>
+      <Group justify="space-between" align="flex-start" gap="xs">
+        <Stack gap={2} style={{ minWidth: 0 }}>
+          <Text size="sm" fw={600}>
+            {event}
+          </Text>
+          <Text size="sm" className="number">
+            <time dateTime={happened}>{time}</time>
+          </Text>
+        </Stack>
+        <Badge color={color} variant="dot" tt="none">
+          {label}
+        </Badge>
+      </Group>
+      <Text size="xs" c="dimmed" component="div" style={{ overflowWrap: 'anywhere' }}>
+        Report {delivery.report_id}
+      </Text>
+      {tries && (
+        <Text size="sm" component="div">
+          <Name value={tries} inline />
+        </Text>
+      )}
+      <Group justify="space-between" align="flex-end" gap="xs">
+        <Text size="sm" c="dimmed">
+          {next && (
+            <>
+              Next try <time dateTime={next}>{formatTime(next, zone)}</time>
+            </>
+          )}
+          {next && redeliveries > 0 && ', '}
+          {redeliveries > 0 && `told again ${formatCountOf(redeliveries, 'time')}`}
+        </Text>
+        <WishButtons wishes={[{ label: 'Tell again', act: onAgain }]} of={`${event} of ${time}`} />
+      </Group>
+    </article>
+  );
+}
