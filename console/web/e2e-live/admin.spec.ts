@@ -1,4 +1,5 @@
 /// An admin's way through the pages of a console that runs: what was logged by Connectors is what they see and download.
+import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { expect, type Page, test } from '@playwright/test';
 
@@ -35,6 +36,60 @@ test('a report of a range in the zone of the viewer is made and downloaded', asy
   const file = given('FLOWLEDGER_DOWNLOAD', FLOWLEDGER_DOWNLOAD);
   await download.saveAs(file);
   expect(await readFile(file, 'utf8')).toMatch(/^start_time,/);
+
+  await newest.getByRole('button', { name: /^Manifest/ }).click();
+  const manifest = page.getByRole('dialog', { name: 'Manifest' });
+  await expect(manifest).toContainText(createHash('sha256').update(await readFile(file)).digest('hex'));
+  const itself = page.waitForEvent('download');
+  await manifest.getByRole('link', { name: 'Download the manifest' }).click();
+  expect((await itself).suggestedFilename()).toBe(`${download.suggestedFilename()}.manifest.json`);
+});
+
+test('a bucket sync is made, given a past range, paused and deleted', async ({ page }) => {
+  await signIn(page);
+  await page.getByRole('button', { name: 'New Bucket Sync' }).click();
+  const form = page.getByRole('dialog', { name: 'New Bucket Sync' });
+  await form.getByLabel('Name').fill('To our lake');
+  await form.getByRole('button', { name: 'Save bucket sync' }).click();
+  const sync = page.getByRole('article', { name: 'Bucket sync To our lake' });
+  await expect(sync).toContainText('Active');
+  await sync.getByRole('button', { name: /^Backfill/ }).click();
+  const past = page.getByRole('dialog', { name: 'Backfill' });
+  await past.getByLabel('From').fill('2026-10-01T00:00');
+  await past.getByRole('button', { name: 'Backfill' }).click();
+  await expect(sync).toContainText(/2026-10-01 00:00 – .* Europe\/Berlin: done, [1-9][0-9]* objects?/);
+  await page.screenshot({ path: 'test-results/live/bucket-sync.png', fullPage: true });
+  await sync.getByRole('button', { name: /^Pause/ }).click();
+  await expect(sync).toContainText('Paused');
+  await page.reload();
+  await expect(sync).toContainText('Paused');
+  await sync.getByRole('button', { name: /^Delete/ }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
+  await expect(sync).toBeHidden();
+});
+
+test('a webhook is made, its secret is seen once, and it is deleted', async ({ page }) => {
+  await signIn(page);
+  await page.getByRole('link', { name: 'Webhooks' }).click();
+  await page.getByRole('button', { name: 'New Webhook' }).click();
+  const form = page.getByRole('dialog', { name: 'New Webhook' });
+  await form.getByLabel('Name').fill('Build');
+  await form.getByLabel('Address').fill('http://build.invalid/hook');
+  await form.getByRole('button', { name: 'Save webhook' }).click();
+  await expect(form.getByLabel('Address')).toHaveAttribute('aria-invalid', 'true');
+  // A name that is nowhere.
+  await form.getByLabel('Address').fill('https://build.invalid/hook');
+  await form.getByRole('button', { name: 'Save webhook' }).click();
+  await expect(page.getByLabel('Secret', { exact: true })).toHaveValue(/^whsec_/);
+  await page.getByRole('button', { name: 'I have kept it' }).click();
+  const webhook = page.getByRole('article', { name: 'Webhook Build' });
+  await webhook.getByRole('button', { name: /^Deliveries/ }).click();
+  await expect(page.getByText('It was told nothing yet.')).toBeVisible();
+  await page.keyboard.press('Escape');
+  await page.screenshot({ path: 'test-results/live/webhooks.png' });
+  await webhook.getByRole('button', { name: /^Delete/ }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
+  await expect(webhook).toBeHidden();
 });
 
 for (const kind of ['Users', 'Resources']) {

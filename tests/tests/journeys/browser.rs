@@ -8,7 +8,8 @@ use crate::stack::{PASSWORD, Stack, tenant};
 #[tokio::test]
 async fn admin_sees_and_downloads_what_connectors_logged() {
     let acme = &tenant("acme");
-    let mut stack = Stack::start(&[(acme, Some("v2"))]).await;
+    let section = "[webhooks]\nkey = \"the key of the journeys, 32 bytes or more\"\n";
+    let mut stack = Stack::start_with_section(&[(acme, Some("v2"))], section).await;
     let lines = traffic(21, 80, "v2");
     stack.append(acme, &lines);
     let expected = report(acme, "v2", &["--from", "2026-09-30T22:00:00Z", "--to", "2026-11-30T23:00:00Z"], &lines);

@@ -33,6 +33,7 @@ use crate::session::SignedIn;
 pub(super) const ASK_MAX: Duration = Duration::from_secs(10);
 /// How many.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Limit {
     /// At most so many, up to 500.
     #[serde(default = "fifty")]

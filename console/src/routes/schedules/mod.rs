@@ -11,7 +11,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use report_schedules::{Saved, Timetable, deleted, paused, replaced, request_of, resumed, saved};
 use schemas::audit_event::AuditAction;
-use schemas::ids::ScheduleId;
+use schemas::ids::Tenant;
 use schemas::report_request::ReportRequest;
 use schemas::report_schedule::ReportSchedule;
 use schemas::times::Moment;
@@ -21,7 +21,8 @@ use utoipa::ToSchema;
 use self::shown::{NextRuns, Schedule, Schedules, next_runs};
 use crate::app::App;
 use crate::error::{ErrorBody, Refusal};
-use crate::routes::extract::{JsonBody, UrlId};
+use crate::routes::extract::JsonBody;
+use crate::routes::own::{OfTenant, Own};
 use crate::routes::reports::asked::NewSchedule;
 use crate::routes::reports::shown::Report;
 use crate::routes::reports::{ASK_MAX, asked, within_limits};
@@ -38,10 +39,29 @@ fn kept(mut new: NewSchedule, signed_in: &SignedIn) -> Result<Saved, Refusal> {
     Ok(saved)
 }
 
-/// The tenant's own schedule of this id.
-fn found(app: &App, signed_in: &SignedIn, id: &str) -> Result<ReportSchedule, Refusal> {
-    let id: ScheduleId = id.parse().map_err(|_| Refusal::NotFound)?;
-    app.schedules.get(&signed_in.tenant, id).ok_or(Refusal::NotFound)
+impl OfTenant for ReportSchedule {
+    fn find(app: &App, tenant: &Tenant, id: &str) -> Option<Self> {
+        app.schedules.get(tenant, id.parse().ok()?)
+    }
+}
+
+impl Own<ReportSchedule> {
+    /// Writes what `change` makes of it now, and shows it.
+    async fn keep_changed(
+        self,
+        action: AuditAction,
+        change: impl FnOnce(ReportSchedule, &str, Moment) -> ReportSchedule,
+    ) -> Result<Json<Schedule>, Refusal> {
+        let act = self.does(action);
+        keep(&self.app, act, change(self.it, &self.signed_in.account, Moment::now())).await
+    }
+}
+
+/// A schedule with the newest report that was made by it.
+fn shown(app: &App, schedule: ReportSchedule) -> Json<Schedule> {
+    let mut last = app.book.newest_runs(&schedule.tenant, &[schedule.schedule_id]);
+    let last = last.remove(&schedule.schedule_id);
+    Json(Schedule::new(schedule, &app.owners, last, Moment::now()))
 }
 
 /// Writes a schedule as it is now, once `act` is on the audit log, and shows it.
@@ -49,9 +69,7 @@ async fn keep(app: &App, act: Act, schedule: ReportSchedule) -> Result<Json<Sche
     app.note(act.to(&schedule.schedule_id).with("name", &schedule.name)).await?;
     let keeping = tokio::time::timeout(ASK_MAX, app.outside.keep(&schedule)).await;
     keeping.map_err(|_| Refusal::Away("the event log"))??;
-    let mut last = app.book.newest_runs(&schedule.tenant, &[schedule.schedule_id]);
-    let last = last.remove(&schedule.schedule_id);
-    Ok(Json(Schedule::new(schedule, &app.owners, last, Moment::now())))
+    Ok(shown(app, schedule))
 }
 
 /// Keep a report.
@@ -113,14 +131,8 @@ pub(crate) async fn list(State(app): State<App>, signed_in: SignedIn) -> Json<Sc
 /// One schedule.
 #[utoipa::path(get, path = "/api/v1/report-schedules/{id}", params(("id" = String, Path)), responses(
     (status = 200, body = Schedule), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody)))]
-pub(crate) async fn get(
-    State(app): State<App>,
-    signed_in: SignedIn,
-    UrlId(id): UrlId,
-) -> Result<Json<Schedule>, Refusal> {
-    let schedule = found(&app, &signed_in, &id)?;
-    let last = app.book.newest_runs(&signed_in.tenant, &[schedule.schedule_id]).remove(&schedule.schedule_id);
-    Ok(Json(Schedule::new(schedule, &app.owners, last, Moment::now())))
+pub(crate) async fn get(own: Own<ReportSchedule>) -> Json<Schedule> {
+    shown(&own.app, own.it)
 }
 
 /// Keep something else in its place. Who does that is its owner.
@@ -129,60 +141,35 @@ pub(crate) async fn get(
     (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 413, body = ErrorBody),
     (status = 503, body = ErrorBody)))]
 pub(crate) async fn replace(
-    State(app): State<App>,
-    signed_in: SignedIn,
-    ConnectInfo(address): ConnectInfo<SocketAddr>,
-    UrlId(id): UrlId,
+    own: Own<ReportSchedule>,
     JsonBody(new): JsonBody<NewSchedule>,
 ) -> Result<Json<Schedule>, Refusal> {
-    let last = found(&app, &signed_in, &id)?;
-    let replaced = replaced(&last, kept(new, &signed_in)?, Moment::now());
-    keep(&app, signed_in.does(AuditAction::ScheduleChanged, address), replaced).await
+    let new = kept(new, &own.signed_in)?;
+    own.keep_changed(AuditAction::ScheduleChanged, |last, _, now| replaced(&last, new, now)).await
 }
 
 /// Forget it. Its reports stay.
 #[utoipa::path(delete, path = "/api/v1/report-schedules/{id}", params(("id" = String, Path)), responses(
     (status = 204), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody),
     (status = 503, body = ErrorBody)))]
-pub(crate) async fn delete(
-    State(app): State<App>,
-    signed_in: SignedIn,
-    ConnectInfo(address): ConnectInfo<SocketAddr>,
-    UrlId(id): UrlId,
-) -> Result<StatusCode, Refusal> {
-    let last = found(&app, &signed_in, &id)?;
-    let act = signed_in.does(AuditAction::ScheduleDeleted, address);
-    keep(&app, act, deleted(last, &signed_in.account, Moment::now())).await.map(|_| StatusCode::NO_CONTENT)
+pub(crate) async fn delete(own: Own<ReportSchedule>) -> Result<StatusCode, Refusal> {
+    own.keep_changed(AuditAction::ScheduleDeleted, deleted).await.map(|_| StatusCode::NO_CONTENT)
 }
 
 /// Make nothing by it until it is resumed.
 #[utoipa::path(post, path = "/api/v1/report-schedules/{id}/pause", params(("id" = String, Path)), responses(
     (status = 200, body = Schedule), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
     (status = 404, body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn pause(
-    State(app): State<App>,
-    signed_in: SignedIn,
-    ConnectInfo(address): ConnectInfo<SocketAddr>,
-    UrlId(id): UrlId,
-) -> Result<Json<Schedule>, Refusal> {
-    let last = found(&app, &signed_in, &id)?;
-    let act = signed_in.does(AuditAction::SchedulePaused, address);
-    keep(&app, act, paused(last, &signed_in.account, Moment::now())).await
+pub(crate) async fn pause(own: Own<ReportSchedule>) -> Result<Json<Schedule>, Refusal> {
+    own.keep_changed(AuditAction::SchedulePaused, paused).await
 }
 
 /// Make reports by it again, from now on. Who does that is its owner.
 #[utoipa::path(post, path = "/api/v1/report-schedules/{id}/resume", params(("id" = String, Path)), responses(
     (status = 200, body = Schedule), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
     (status = 404, body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn resume(
-    State(app): State<App>,
-    signed_in: SignedIn,
-    ConnectInfo(address): ConnectInfo<SocketAddr>,
-    UrlId(id): UrlId,
-) -> Result<Json<Schedule>, Refusal> {
-    let last = found(&app, &signed_in, &id)?;
-    let act = signed_in.does(AuditAction::ScheduleResumed, address);
-    keep(&app, act, resumed(last, &signed_in.account, &signed_in.account, Moment::now())).await
+pub(crate) async fn resume(own: Own<ReportSchedule>) -> Result<Json<Schedule>, Refusal> {
+    own.keep_changed(AuditAction::ScheduleResumed, |last, by, now| resumed(last, by, by, now)).await
 }
 
 /// Make a report by it now, beside those that are due.
@@ -190,18 +177,14 @@ pub(crate) async fn resume(
     (status = 201, body = Report), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
     (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 429, body = ErrorBody),
     (status = 503, body = ErrorBody)))]
-pub(crate) async fn run(
-    State(app): State<App>,
-    signed_in: SignedIn,
-    ConnectInfo(address): ConnectInfo<SocketAddr>,
-    UrlId(id): UrlId,
-) -> Result<Response, Refusal> {
-    let schedule = found(&app, &signed_in, &id)?;
+pub(crate) async fn run(own: Own<ReportSchedule>) -> Result<Response, Refusal> {
+    let schedule = &own.it;
     let due = Moment::from_millis(Moment::now().as_millis());
-    let run = Timetable::of(&schedule)?.run(due).ok_or_else(|| Refusal::field("range", "holds nothing now"))?;
-    within_limits(&app, &signed_in)?;
-    let act = signed_in.does(AuditAction::ReportRequested, address).with("schedule", &schedule.schedule_id.to_string());
-    let request = ReportRequest { requested_by: signed_in.account, ..request_of(&schedule, &run, Vec::new()) };
-    let state = asked(&app, act, request).await?;
+    let run = Timetable::of(schedule)?.run(due).ok_or_else(|| Refusal::field("range", "holds nothing now"))?;
+    within_limits(&own.app, &own.signed_in)?;
+    let act = own.does(AuditAction::ReportRequested).with("schedule", &schedule.schedule_id.to_string());
+    let requested_by = own.signed_in.account.clone();
+    let request = ReportRequest { requested_by, ..request_of(schedule, &run, Vec::new()) };
+    let state = asked(&own.app, act, request).await?;
     Ok((StatusCode::CREATED, Json(Report::from(state))).into_response())
 }

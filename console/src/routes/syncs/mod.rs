@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use bucket_syncs::{Changed, SyncState, backfill as past, check, created, wish};
 use schemas::audit_event::AuditAction;
 use schemas::bucket_sync_event::{BucketSyncEvent, BucketSyncEventType, BucketSyncSettings};
-use schemas::ids::SyncId;
+use schemas::ids::Tenant;
 use schemas::report_request::{Compression, ReportFormat};
 use schemas::times::Moment;
 use serde::Deserialize;
@@ -22,7 +22,8 @@ use utoipa::ToSchema;
 use self::shown::{BucketSync, BucketSyncs};
 use crate::app::App;
 use crate::error::{ErrorBody, Refusal};
-use crate::routes::extract::{JsonBody, UrlId};
+use crate::routes::extract::JsonBody;
+use crate::routes::own::{OfTenant, Own};
 use crate::routes::reports::ASK_MAX;
 use crate::session::SignedIn;
 
@@ -123,10 +124,19 @@ pub(crate) struct PastRange {
     zone: String,
 }
 
-/// The tenant's own sync of this id.
-fn found(app: &App, signed_in: &SignedIn, id: &str) -> Result<SyncState, Refusal> {
-    let id: SyncId = id.parse().map_err(|_| Refusal::NotFound)?;
-    app.syncs.get(&signed_in.tenant, id).ok_or(Refusal::NotFound)
+impl OfTenant for SyncState {
+    fn find(app: &App, tenant: &Tenant, id: &str) -> Option<Self> {
+        app.syncs.get(tenant, id.parse().ok()?)
+    }
+}
+
+impl Own<SyncState> {
+    /// Writes what the account wants of it, and shows it as it is then.
+    async fn wish(self, action: AuditAction, event_type: BucketSyncEventType) -> Result<Json<BucketSync>, Refusal> {
+        let act = self.does(action);
+        let event = wish(&self.it, event_type, &self.signed_in.account, Moment::now());
+        done(&self.app, act, self.it, event).await
+    }
 }
 
 /// Writes an event, once `act` is on the audit log, and shows the sync as it is once the event has come round.
@@ -180,12 +190,8 @@ pub(crate) async fn list(State(app): State<App>, signed_in: SignedIn) -> Json<Bu
 /// One sync, and how it stands.
 #[utoipa::path(get, path = "/api/v1/syncs/{id}", params(("id" = String, Path)), responses(
     (status = 200, body = BucketSync), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody)))]
-pub(crate) async fn get(
-    State(app): State<App>,
-    signed_in: SignedIn,
-    UrlId(id): UrlId,
-) -> Result<Json<BucketSync>, Refusal> {
-    Ok(Json(BucketSync::new(&found(&app, &signed_in, &id)?, Moment::now())))
+pub(crate) async fn get(own: Own<SyncState>) -> Json<BucketSync> {
+    Json(BucketSync::new(&own.it, Moment::now()))
 }
 
 /// Give it another name, interval or receivers. What its objects are stays as it is: make another sync for others.
@@ -194,67 +200,40 @@ pub(crate) async fn get(
     (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 413, body = ErrorBody),
     (status = 503, body = ErrorBody)))]
 pub(crate) async fn change(
-    State(app): State<App>,
-    signed_in: SignedIn,
-    ConnectInfo(address): ConnectInfo<SocketAddr>,
-    UrlId(id): UrlId,
+    own: Own<SyncState>,
     JsonBody(changed): JsonBody<ChangedSync>,
 ) -> Result<Json<BucketSync>, Refusal> {
-    let last = found(&app, &signed_in, &id)?;
+    let act = own.does(AuditAction::SyncChanged);
     let ChangedSync { name, interval_seconds, receivers } = changed;
-    let settings = Changed { name, interval_seconds, receivers }.of(&last.settings);
-    check(&settings, &app.config.syncs)?;
-    let event = wish(&last, BucketSyncEventType::Changed, &signed_in.account, Moment::now());
+    let settings = Changed { name, interval_seconds, receivers }.of(&own.it.settings);
+    check(&settings, &own.app.config.syncs)?;
+    let event = wish(&own.it, BucketSyncEventType::Changed, &own.signed_in.account, Moment::now());
     let event = BucketSyncEvent { settings: Some(settings), ..event };
-    done(&app, signed_in.does(AuditAction::SyncChanged, address), last, event).await
+    done(&own.app, act, own.it, event).await
 }
 
 /// Forget it. Its objects stay.
 #[utoipa::path(delete, path = "/api/v1/syncs/{id}", params(("id" = String, Path)), responses(
     (status = 204), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody),
     (status = 503, body = ErrorBody)))]
-pub(crate) async fn delete(
-    State(app): State<App>,
-    signed_in: SignedIn,
-    ConnectInfo(address): ConnectInfo<SocketAddr>,
-    UrlId(id): UrlId,
-) -> Result<StatusCode, Refusal> {
-    let last = found(&app, &signed_in, &id)?;
-    let act = signed_in.does(AuditAction::SyncDeleted, address);
-    let event = wish(&last, BucketSyncEventType::Deleted, &signed_in.account, Moment::now());
-    done(&app, act, last, event).await.map(|_| StatusCode::NO_CONTENT)
+pub(crate) async fn delete(own: Own<SyncState>) -> Result<StatusCode, Refusal> {
+    own.wish(AuditAction::SyncDeleted, BucketSyncEventType::Deleted).await.map(|_| StatusCode::NO_CONTENT)
 }
 
 /// Write no objects until it is resumed.
 #[utoipa::path(post, path = "/api/v1/syncs/{id}/pause", params(("id" = String, Path)), responses(
     (status = 200, body = BucketSync), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
     (status = 404, body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn pause(
-    State(app): State<App>,
-    signed_in: SignedIn,
-    ConnectInfo(address): ConnectInfo<SocketAddr>,
-    UrlId(id): UrlId,
-) -> Result<Json<BucketSync>, Refusal> {
-    let last = found(&app, &signed_in, &id)?;
-    let act = signed_in.does(AuditAction::SyncPaused, address);
-    let event = wish(&last, BucketSyncEventType::Paused, &signed_in.account, Moment::now());
-    done(&app, act, last, event).await
+pub(crate) async fn pause(own: Own<SyncState>) -> Result<Json<BucketSync>, Refusal> {
+    own.wish(AuditAction::SyncPaused, BucketSyncEventType::Paused).await
 }
 
 /// Write objects again, beginning with what came meanwhile.
 #[utoipa::path(post, path = "/api/v1/syncs/{id}/resume", params(("id" = String, Path)), responses(
     (status = 200, body = BucketSync), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
     (status = 404, body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn resume(
-    State(app): State<App>,
-    signed_in: SignedIn,
-    ConnectInfo(address): ConnectInfo<SocketAddr>,
-    UrlId(id): UrlId,
-) -> Result<Json<BucketSync>, Refusal> {
-    let last = found(&app, &signed_in, &id)?;
-    let act = signed_in.does(AuditAction::SyncResumed, address);
-    let event = wish(&last, BucketSyncEventType::Resumed, &signed_in.account, Moment::now());
-    done(&app, act, last, event).await
+pub(crate) async fn resume(own: Own<SyncState>) -> Result<Json<BucketSync>, Refusal> {
+    own.wish(AuditAction::SyncResumed, BucketSyncEventType::Resumed).await
 }
 
 /// Bring a past range, of what came before the sync was made, beside what comes now.
@@ -263,15 +242,12 @@ pub(crate) async fn resume(
     (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 413, body = ErrorBody),
     (status = 503, body = ErrorBody)))]
 pub(crate) async fn backfill(
-    State(app): State<App>,
-    signed_in: SignedIn,
-    ConnectInfo(address): ConnectInfo<SocketAddr>,
-    UrlId(id): UrlId,
+    own: Own<SyncState>,
     JsonBody(range): JsonBody<PastRange>,
 ) -> Result<Json<BucketSync>, Refusal> {
-    let last = found(&app, &signed_in, &id)?;
     let wanted = in_utc(&range.from, &range.to, &range.zone)?;
-    let event = past(&last, (wanted.from, wanted.to), &signed_in.account, Moment::now())?;
-    let act = signed_in.does(AuditAction::SyncBackfilled, address);
-    done(&app, act.with("from", &range.from).with("to", &range.to).with("zone", &range.zone), last, event).await
+    let event = past(&own.it, (wanted.from, wanted.to), &own.signed_in.account, Moment::now())?;
+    let act = own.does(AuditAction::SyncBackfilled);
+    let act = act.with("from", &range.from).with("to", &range.to).with("zone", &range.zone);
+    done(&own.app, act, own.it, event).await
 }

@@ -40,6 +40,7 @@ pub(crate) struct Addresses {
 
 /// What is looked for.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Search {
     /// Part of the name; any case.
     #[serde(default)]

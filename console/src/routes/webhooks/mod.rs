@@ -11,7 +11,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use report_life::OverLimit;
 use schemas::audit_event::AuditAction;
-use schemas::ids::{DeliveryId, WebhookId};
+use schemas::ids::{DeliveryId, Tenant};
 use schemas::times::Moment;
 use schemas::webhook::Webhook;
 use serde::Deserialize;
@@ -21,7 +21,8 @@ use webhooks::{Guard, SecretKey, Standing, Wanted, asked_again, changed, deleted
 use self::shown::{EventName, ShownDeliveries, ShownDelivery, ShownWebhook, ShownWebhooks};
 use crate::app::App;
 use crate::error::{ErrorBody, Refusal};
-use crate::routes::extract::{JsonBody, UrlId};
+use crate::routes::extract::JsonBody;
+use crate::routes::own::{OfTenant, Own};
 use crate::routes::reports::ASK_MAX;
 use crate::session::SignedIn;
 
@@ -62,10 +63,24 @@ fn key(app: &App) -> Result<SecretKey, Refusal> {
     key.ok_or_else(|| Refusal::NotNow("there are no webhooks here: the operator has not set webhooks.key".to_owned()))
 }
 
-/// The tenant's own webhook of this id.
-fn found(app: &App, signed_in: &SignedIn, id: &str) -> Result<Webhook, Refusal> {
-    let id: WebhookId = id.parse().map_err(|_| Refusal::NotFound)?;
-    app.webhooks.get(&signed_in.tenant, id).ok_or(Refusal::NotFound)
+impl OfTenant for Webhook {
+    fn find(app: &App, tenant: &Tenant, id: &str) -> Option<Self> {
+        app.webhooks.get(tenant, id.parse().ok()?)
+    }
+}
+
+impl Own<Webhook> {
+    /// Writes what `change` makes of it now, and shows it.
+    async fn keep_changed(
+        self,
+        action: AuditAction,
+        change: impl FnOnce(Webhook, &str, Moment) -> Webhook,
+    ) -> Result<Json<ShownWebhook>, Refusal> {
+        let act = self.does(action);
+        let webhook = change(self.it, &self.signed_in.account, Moment::now());
+        keep(&self.app, act, &webhook).await?;
+        Ok(shown(&self.app, webhook))
+    }
 }
 
 fn shown(app: &App, webhook: Webhook) -> Json<ShownWebhook> {
@@ -120,12 +135,8 @@ pub(crate) async fn list(State(app): State<App>, signed_in: SignedIn) -> Json<Sh
 /// One webhook.
 #[utoipa::path(get, path = "/api/v1/webhooks/{id}", params(("id" = String, Path)), responses(
     (status = 200, body = ShownWebhook), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody)))]
-pub(crate) async fn get(
-    State(app): State<App>,
-    signed_in: SignedIn,
-    UrlId(id): UrlId,
-) -> Result<Json<ShownWebhook>, Refusal> {
-    Ok(shown(&app, found(&app, &signed_in, &id)?))
+pub(crate) async fn get(own: Own<Webhook>) -> Json<ShownWebhook> {
+    shown(&own.app, own.it)
 }
 
 /// Another name, URL, contact or other events. Its secret stays.
@@ -134,91 +145,52 @@ pub(crate) async fn get(
     (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 413, body = ErrorBody),
     (status = 503, body = ErrorBody)))]
 pub(crate) async fn change(
-    State(app): State<App>,
-    signed_in: SignedIn,
-    ConnectInfo(address): ConnectInfo<SocketAddr>,
-    UrlId(id): UrlId,
+    own: Own<Webhook>,
     JsonBody(new): JsonBody<NewWebhook>,
 ) -> Result<Json<ShownWebhook>, Refusal> {
-    let last = found(&app, &signed_in, &id)?;
-    let webhook = changed(last, new.checked(&app, &signed_in)?, &signed_in.account, Moment::now());
-    keep(&app, signed_in.does(AuditAction::WebhookChanged, address), &webhook).await?;
-    Ok(shown(&app, webhook))
+    let wanted = new.checked(&own.app, &own.signed_in)?;
+    own.keep_changed(AuditAction::WebhookChanged, |last, by, now| changed(last, wanted, by, now)).await
 }
 
 /// Forget it, and what it was told.
 #[utoipa::path(delete, path = "/api/v1/webhooks/{id}", params(("id" = String, Path)), responses(
     (status = 204), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody),
     (status = 503, body = ErrorBody)))]
-pub(crate) async fn delete(
-    State(app): State<App>,
-    signed_in: SignedIn,
-    ConnectInfo(address): ConnectInfo<SocketAddr>,
-    UrlId(id): UrlId,
-) -> Result<StatusCode, Refusal> {
-    let webhook = deleted(found(&app, &signed_in, &id)?, &signed_in.account, Moment::now());
-    keep(&app, signed_in.does(AuditAction::WebhookDeleted, address), &webhook).await?;
-    Ok(StatusCode::NO_CONTENT)
+pub(crate) async fn delete(own: Own<Webhook>) -> Result<StatusCode, Refusal> {
+    own.keep_changed(AuditAction::WebhookDeleted, deleted).await.map(|_| StatusCode::NO_CONTENT)
 }
 
 /// Tell it nothing until it is resumed.
 #[utoipa::path(post, path = "/api/v1/webhooks/{id}/pause", params(("id" = String, Path)), responses(
     (status = 200, body = ShownWebhook), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
     (status = 404, body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn pause(
-    State(app): State<App>,
-    signed_in: SignedIn,
-    ConnectInfo(address): ConnectInfo<SocketAddr>,
-    UrlId(id): UrlId,
-) -> Result<Json<ShownWebhook>, Refusal> {
-    let webhook = paused(found(&app, &signed_in, &id)?, &signed_in.account, Moment::now());
-    keep(&app, signed_in.does(AuditAction::WebhookPaused, address), &webhook).await?;
-    Ok(shown(&app, webhook))
+pub(crate) async fn pause(own: Own<Webhook>) -> Result<Json<ShownWebhook>, Refusal> {
+    own.keep_changed(AuditAction::WebhookPaused, paused).await
 }
 
 /// Tell it what happens from now on, also where it was away.
 #[utoipa::path(post, path = "/api/v1/webhooks/{id}/resume", params(("id" = String, Path)), responses(
     (status = 200, body = ShownWebhook), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
     (status = 404, body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn resume(
-    State(app): State<App>,
-    signed_in: SignedIn,
-    ConnectInfo(address): ConnectInfo<SocketAddr>,
-    UrlId(id): UrlId,
-) -> Result<Json<ShownWebhook>, Refusal> {
-    let webhook = resumed(found(&app, &signed_in, &id)?, &signed_in.account, Moment::now());
-    keep(&app, signed_in.does(AuditAction::WebhookResumed, address), &webhook).await?;
-    Ok(shown(&app, webhook))
+pub(crate) async fn resume(own: Own<Webhook>) -> Result<Json<ShownWebhook>, Refusal> {
+    own.keep_changed(AuditAction::WebhookResumed, resumed).await
 }
 
 /// Another secret, which is shown once; the one before signs beside it for a time.
 #[utoipa::path(post, path = "/api/v1/webhooks/{id}/rotate", params(("id" = String, Path)), responses(
     (status = 200, body = ShownWebhook), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
     (status = 404, body = ErrorBody), (status = 409, body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn rotate(
-    State(app): State<App>,
-    signed_in: SignedIn,
-    ConnectInfo(address): ConnectInfo<SocketAddr>,
-    UrlId(id): UrlId,
-) -> Result<Json<ShownWebhook>, Refusal> {
-    let (last, key) = (found(&app, &signed_in, &id)?, key(&app)?);
-    let webhook = rotated(last, app.config.webhooks.former_secret, &signed_in.account, Moment::now());
-    let act = signed_in.does(AuditAction::WebhookSecretRotated, address);
-    Ok(Json(keep_with_secret(&app, act, webhook, &key).await?))
+pub(crate) async fn rotate(own: Own<Webhook>) -> Result<Json<ShownWebhook>, Refusal> {
+    let (key, act) = (key(&own.app)?, own.does(AuditAction::WebhookSecretRotated));
+    let webhook = rotated(own.it, own.app.config.webhooks.former_secret, &own.signed_in.account, Moment::now());
+    Ok(Json(keep_with_secret(&own.app, act, webhook, &key).await?))
 }
 
 /// What it was told, newest first, and what became of that.
 #[utoipa::path(get, path = "/api/v1/webhooks/{id}/deliveries", params(("id" = String, Path)), responses(
     (status = 200, body = ShownDeliveries), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody)))]
-pub(crate) async fn deliveries(
-    State(app): State<App>,
-    signed_in: SignedIn,
-    UrlId(id): UrlId,
-) -> Result<Json<ShownDeliveries>, Refusal> {
-    let webhook = found(&app, &signed_in, &id)?;
-    let shown =
-        app.webhooks.deliveries(webhook.webhook_id, |told| ShownDeliveries::new(&webhook, told, DELIVERIES_MAX));
-    Ok(Json(shown))
+pub(crate) async fn deliveries(Own { app, it: webhook, .. }: Own<Webhook>) -> Json<ShownDeliveries> {
+    Json(app.webhooks.deliveries(webhook.webhook_id, |told| ShownDeliveries::new(&webhook, told, DELIVERIES_MAX)))
 }
 
 /// Tell it again, whatever became of it.
@@ -233,7 +205,7 @@ pub(crate) async fn redeliver(
     path: Option<Path<(String, String)>>,
 ) -> Result<Json<ShownDelivery>, Refusal> {
     let Path((id, delivery)) = path.ok_or(Refusal::NotFound)?;
-    let webhook = found(&app, &signed_in, &id)?;
+    let webhook = Webhook::find(&app, &signed_in.tenant, &id).ok_or(Refusal::NotFound)?;
     let delivery: DeliveryId = delivery.parse().map_err(|_| Refusal::NotFound)?;
     let look = |told: &webhooks::Deliveries| (told.get(delivery).cloned(), Standing::of(&webhook, told.told()));
     let (last, standing) = app.webhooks.deliveries(webhook.webhook_id, look);
