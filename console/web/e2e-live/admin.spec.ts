@@ -56,8 +56,9 @@ test('a bucket sync is made, given a past range, paused and deleted', async ({ p
   await sync.getByRole('button', { name: /^Backfill/ }).click();
   const past = page.getByRole('dialog', { name: 'Backfill' });
   await past.getByLabel('From').fill('2026-10-01T00:00');
+  await past.getByLabel('To', { exact: true }).fill('2026-12-01T00:00');
   await past.getByRole('button', { name: 'Backfill' }).click();
-  await expect(sync).toContainText(/2026-10-01 00:00 – .* Europe\/Berlin: done, [1-9][0-9]* objects?/);
+  await expect(sync).toContainText(/2026-10-01 00:00 – 2026-12-01 00:00 Europe\/Berlin: done, [1-9][0-9]* objects?/);
   await page.screenshot({ path: 'test-results/live/bucket-sync.png', fullPage: true });
   await sync.getByRole('button', { name: /^Pause/ }).click();
   await expect(sync).toContainText('Paused');

@@ -47,7 +47,7 @@ export function ReportItem({ report, names, zone, onChanged }: ReportItemProps) 
       <Status report={report} />
       <ReportWish report={report} range={range} onChanged={onChanged} />
       {report.state === 'completed' && (
-        <Stack gap={4} className="report-files">
+        <Stack gap={4}>
           <Download report={report} range={range} />
           <ManifestButton report={report} range={range} />
         </Stack>

@@ -43,7 +43,7 @@ export function ScheduleItem({ schedule, onChanged, onMade }: ScheduleItemProps)
   });
 
   return (
-    <article className="report-row" aria-label={`Schedule ${name}`}>
+    <article className="report-row kept-row" aria-label={`Schedule ${name}`}>
       <Stack gap={2} style={{ minWidth: 0 }}>
         <Text fw={600} component="div">
           <Name value={name} />

@@ -41,7 +41,7 @@ export function SyncItem({ sync, zone, onChanged, onChange, onBackfill }: SyncIt
   ];
   return (
     <article aria-label={`Bucket sync ${name}`}>
-      <div className="report-row">
+      <div className="report-row kept-row">
         <Stack gap={2} style={{ minWidth: 0 }}>
           <Text fw={600} component="div">
             <Name value={name} />

@@ -52,7 +52,7 @@ export function WebhookItem({ webhook, zone, onChanged, onRotated, onChange, onL
     },
   ];
   return (
-    <article className="report-row" aria-label={`Webhook ${name}`}>
+    <article className="report-row kept-row" aria-label={`Webhook ${name}`}>
       <Stack gap={2} style={{ minWidth: 0 }}>
         <Text fw={600} component="div">
           <Name value={name} />
