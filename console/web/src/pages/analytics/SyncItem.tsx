@@ -48,7 +48,8 @@ export function SyncItem({ sync, zone, onChanged, onChange, onBackfill }: SyncIt
           </Text>
           <Text size="sm">{describeObjects(sync)}</Text>
           <Text size="sm" c="dimmed" component="div">
-            Bucket <Name value={sync.destination} inline />
+            Bucket <Name value={sync.destination} inline />, mails to{' '}
+            {sync.receivers.length > 0 ? <Name value={sync.receivers.join(', ')} inline /> : 'nobody'}
           </Text>
         </Stack>
         <Health sync={sync} zone={zone} />
