@@ -128,13 +128,13 @@ test('a bucket sync is made, paused with the keyboard, given a past range, and d
   const form = page.getByRole('dialog', { name: 'New Bucket Sync' });
   await form.getByLabel('Name').fill('To our lake');
   await form.getByLabel('Interval').selectOption('900');
-  await form.getByRole('textbox', { name: 'Receivers' }).fill('ops@acme.example');
+  await form.getByRole('textbox', { name: 'Receivers' }).fill('ops@acme.example, it@acme.example');
   await form.getByRole('button', { name: 'Save bucket sync' }).click();
   await expect(form).toBeHidden();
   const sync = page.getByRole('article', { name: 'Bucket sync To our lake' });
   await expect(sync).toContainText('NDJSON, gzip, every 15 min');
   const made = { name: 'To our lake', destination: 'lake', format: 'ndjson', compression: 'gzip' };
-  expect(api.posted).toEqual([{ ...made, denied: false, interval_seconds: 900, receivers: ['ops@acme.example'] }]);
+  expect(api.posted).toEqual([{ ...made, denied: false, interval_seconds: 900, receivers: ['ops@acme.example', 'it@acme.example'] }]);
 
   await sync.getByRole('button', { name: /^Pause/ }).focus();
   await page.keyboard.press('Enter');
@@ -203,7 +203,7 @@ test('a webhook is made, its secret is seen once, and what it was told is told a
   const abandoned = log.getByRole('article').nth(1);
   await expect(abandoned).toContainText('10 tries, no answer within 15 s');
   await abandoned.getByRole('button', { name: /^Tell again/ }).click();
-  await expect(abandoned).toContainText('told again 1 time');
+  await expect(abandoned).toContainText('Told again 1 time');
   expect(api.done).toContain('POST /webhooks/w-9/deliveries/m-2/redeliver');
   await page.keyboard.press('Escape');
   await expect(log).toBeHidden();

@@ -70,7 +70,8 @@ const VIEWS: View[] = [
     reach: async (page) => {
       await page.getByRole('button', { name: 'New Bucket Sync' }).click();
       const receivers = page.getByRole('dialog', { name: 'New Bucket Sync' }).getByRole('textbox', { name: 'Receivers' });
-      await receivers.fill('ops@acme.example,security-operations-center@a-subsidiary.of.the.corp.example,');
+      await receivers.fill('ops@acme.example, security-operations-center@a-subsidiary.of.the.corp.example');
+      await receivers.press('Enter');
     },
   },
   {

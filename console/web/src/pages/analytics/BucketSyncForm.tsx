@@ -6,6 +6,7 @@ import type { BucketSync, Compression, NewSync } from '../../api/types';
 import { FormEnd } from '../../components/FormEnd';
 import { useSubmit } from '../../hooks/useSubmit';
 import {
+  addresses,
   changedOf,
   COMPRESSIONS,
   fittingSync,
@@ -69,7 +70,7 @@ export function BucketSyncForm({ sync, destinations, onSaved, onCancel }: Bucket
           placeholder={form.receivers.length > 0 ? undefined : sync === null ? 'You' : 'Nobody'}
           value={form.receivers}
           error={errors.receivers}
-          onChange={(receivers) => change({ receivers })}
+          onChange={(entered) => change({ receivers: addresses(entered) })}
           splitChars={[',', ' ', ';']}
           clearable
           clearButtonProps={{ 'aria-label': 'No receivers' }}

@@ -60,7 +60,7 @@ function Download({ report, range }: { report: Report; range: string }) {
   const files = report.files ?? 1;
   if (files > 1) {
     return (
-      <details aria-label={`Download report ${range}`}>
+      <details aria-label={`Download report ${range}`} style={{ fontSize: 'var(--mantine-font-size-sm)' }}>
         <summary>Download {files} files</summary>
         <ol start={0} style={{ maxHeight: '12rem', overflow: 'auto', margin: 0 }}>
           {Array.from({ length: files }, (_, file) => (

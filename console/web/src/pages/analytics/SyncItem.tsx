@@ -74,9 +74,9 @@ function Health({ sync, zone }: { sync: BucketSync; zone: string }) {
           Since <time dateTime={since}>{formatTime(since, zone, 'minute')}</time>: <Name value={sync.reason} inline />
         </Text>
       )}
-      <Text size="sm" className="number">
-        {sync.lag_seconds !== null && `Lag ${formatDuration(sync.lag_seconds * 1_000)}: `}
-        there until <time dateTime={sync.reached}>{formatTime(sync.reached, zone, 'minute')}</time>
+      {sync.lag_seconds !== null && <Text size="sm">Lag {formatDuration(sync.lag_seconds * 1_000)}</Text>}
+      <Text size="sm">
+        In the bucket until <time dateTime={sync.reached}>{formatTime(sync.reached, zone, 'minute')}</time>
       </Text>
     </Stack>
   );

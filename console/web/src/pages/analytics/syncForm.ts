@@ -52,6 +52,11 @@ export function fittingSync(form: NewSync, part: Partial<NewSync>): NewSync {
   return { ...next, compression: next.format === 'parquet' ? 'none' : 'gzip' };
 }
 
+/** Each once, also where several were entered in one go. */
+export function addresses(entered: readonly string[]): string[] {
+  return [...new Set(entered.flatMap((it) => it.split(/[,;\s]+/)).filter((it) => it !== ''))];
+}
+
 /** What is wrong with the form; empty when nothing is. The server has the last word. */
 export function validateSync({ name, destination, receivers }: NewSync): SyncErrors {
   const errors: SyncErrors = {};

@@ -94,14 +94,13 @@ function Item({ delivery, zone, onAgain }: ItemProps) {
         </Text>
       )}
       <Group justify="space-between" align="flex-end" gap="xs">
-        <Text size="sm" c="dimmed">
+        <Text size="sm" c="dimmed" component="div">
           {next && (
-            <>
+            <div>
               Next try <time dateTime={next}>{formatTime(next, zone)}</time>
-            </>
+            </div>
           )}
-          {next && redeliveries > 0 && ', '}
-          {redeliveries > 0 && `told again ${formatCountOf(redeliveries, 'time')}`}
+          {redeliveries > 0 && <div>Told again {formatCountOf(redeliveries, 'time')}</div>}
         </Text>
         <WishButtons wishes={[{ label: 'Tell again', act: onAgain }]} of={`${event} of ${time}`} />
       </Group>
