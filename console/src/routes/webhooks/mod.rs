@@ -189,8 +189,9 @@ pub(crate) async fn rotate(own: Own<Webhook>) -> Result<Json<ShownWebhook>, Refu
 /// What it was told, newest first, and what became of that.
 #[utoipa::path(get, path = "/api/v1/webhooks/{id}/deliveries", params(("id" = String, Path)), responses(
     (status = 200, body = ShownDeliveries), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody)))]
-pub(crate) async fn deliveries(Own { app, it: webhook, .. }: Own<Webhook>) -> Json<ShownDeliveries> {
-    Json(app.webhooks.deliveries(webhook.webhook_id, |told| ShownDeliveries::new(&webhook, told, DELIVERIES_MAX)))
+pub(crate) async fn deliveries(own: Own<Webhook>) -> Json<ShownDeliveries> {
+    let (webhook, most) = (&own.it, DELIVERIES_MAX);
+    Json(own.app.webhooks.deliveries(webhook.webhook_id, |told| ShownDeliveries::new(webhook, told, most)))
 }
 
 /// Tell it again, whatever became of it.
