@@ -124,6 +124,8 @@ test('a schedule of a Summary as Parquet is kept', async ({ page }) => {
 test('a bucket sync is made, paused with the keyboard, given a past range, and deleted once that was confirmed', async ({ page }) => {
   const api = await mockApi(page, { syncs: [] });
   await page.goto('/settings/analytics');
+  await page.getByRole('link', { name: 'Bucket syncs' }).click();
+  await expect(page.getByRole('heading', { name: 'Bucket syncs' })).toBeInViewport();
   await page.getByRole('button', { name: 'New Bucket Sync' }).click();
   const form = page.getByRole('dialog', { name: 'New Bucket Sync' });
   await form.getByLabel('Name').fill('To our lake');

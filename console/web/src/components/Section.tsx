@@ -15,7 +15,7 @@ export function Section({ id, title, heading, action, children }: SectionProps) 
   return (
     <Stack component="section" aria-labelledby={id} mt="xl">
       <Group justify="space-between">
-        <Title order={2} size="h4" id={id} ref={heading} tabIndex={-1} style={{ outline: 'none' }}>
+        <Title order={2} size="h4" id={id} ref={heading} tabIndex={-1} className="section-title">
           {title}
         </Title>
         {action}

@@ -1,5 +1,5 @@
 /// Settings > Analytics: ask for reports, follow them, download them; schedules and bucket syncs.
-import { Button, Loader, Stack, Text } from '@mantine/core';
+import { Anchor, Button, Group, Loader, Stack, Text } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { useCallback, useState } from 'react';
 import { listRemoteNetworks } from '../../api/client';
@@ -39,6 +39,14 @@ export function AnalyticsPage() {
         about="Reports list the connections of your Remote Networks in a time range. They are made in the background."
         action={<Button onClick={open}>New Report</Button>}
       />
+      <Group component="nav" aria-label="On this page" gap="md" mb="md">
+        <Anchor size="sm" href="#schedules">
+          Schedules
+        </Anchor>
+        <Anchor size="sm" href="#syncs">
+          Bucket syncs
+        </Anchor>
+      </Group>
       <Stack>
         {error !== null && <Failure error={error} onRetry={reload} />}
         {reports === null && error === null && <Loader aria-label="Loading reports" role="status" />}

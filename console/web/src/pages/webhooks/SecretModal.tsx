@@ -33,7 +33,7 @@ export function SecretModal({ webhook, onClose }: SecretModalProps) {
 
 function Secret({ webhook, onClose }: { webhook: WebhookWithSecret; onClose: () => void }) {
   const [refused, setRefused] = useState(false);
-  const { copied, copy } = useClipboard({ timeout: 3_000 });
+  const { copied, copy, error } = useClipboard({ timeout: 3_000 });
   const until = webhook.former_secret_until;
   const press = () => {
     // Browsers have no clipboard for pages without TLS.
@@ -60,7 +60,7 @@ function Secret({ webhook, onClose }: { webhook: WebhookWithSecret; onClose: () 
       )}
       <Text size="sm" role="status" mih="1.5em">
         {copied && 'Copied.'}
-        {refused && 'The browser does not let this page copy: select it and copy it yourself.'}
+        {(refused || error) && 'The browser does not let this page copy: select it and copy it yourself.'}
       </Text>
       <Group justify="flex-end">
         <Button variant="default" onClick={press}>

@@ -46,6 +46,8 @@ it('the secret of a new one is shown once', async () => {
   fireEvent.click(screen.getByRole('checkbox', { name: "A report's file has expired" }));
   await click('Save webhook');
   expect(await screen.findByLabelText('Secret')).toHaveProperty('value', SECRET);
+  await click('Copy');
+  expect(await screen.findByText(/does not let this page copy/)).toBeDefined();
   await click('I have kept it');
   await waitFor(() => expect(screen.queryByLabelText('Secret')).toBeNull());
   expect(screen.getByRole('article', { name: 'Webhook Build' })).toBeDefined();
