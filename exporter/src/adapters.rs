@@ -1,6 +1,7 @@
 //! The world outside, behind one trait: the seam where fakes take its place in tests.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use bytes::Bytes;
 use clickhouse_io::report::{self, Cut, ReportQuery, Slice};
@@ -18,8 +19,8 @@ use schemas::topics::{CONNECTION_EVENTS, REPORT_REQUESTS_DEAD_LETTER, REPORT_SLI
 
 use crate::mail::{MailError, Mailer};
 use crate::slice_queue::SliceQueue;
+use crate::stages::lay_out_mail::MailText;
 use crate::stages::name_file::slices_are_files;
-use crate::stages::write_mail::MailText;
 
 /// The group whose committed offsets say what is stored.
 const INGEST_GROUP: &str = "ingest";
@@ -39,6 +40,8 @@ pub(crate) trait Outside: Send + Sync + 'static {
     fn usage(&self, request: &ReportRequest) -> Usage;
     /// Reports whose files are to be deleted by now.
     fn due(&self) -> Vec<ReportState>;
+    /// Reports of which somebody is to be told by now that their files will be deleted, where they are told so long before.
+    fn to_remind(&self, before: Duration) -> Vec<ReportState>;
     /// Waits until a report's events say what is wanted; gives what they say then.
     fn until(
         &self,
@@ -173,6 +176,10 @@ impl Outside for Parts {
 
     fn due(&self) -> Vec<ReportState> {
         self.book.due(Moment::now())
+    }
+
+    fn to_remind(&self, before: Duration) -> Vec<ReportState> {
+        self.book.to_remind(before, Moment::now())
     }
 
     async fn until(&self, report: ReportId, wanted: impl Fn(&ReportState) -> bool + Send + Sync) -> ReportState {

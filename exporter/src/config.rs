@@ -31,6 +31,10 @@ pub struct Config {
     pub notify_max: Duration,
     /// How long files are kept, to 3 650 days; 0: for good.
     pub keep_days: u32,
+    /// How long before their files are deleted receivers of reports that nobody has downloaded get a mail, to 31 536 000 s; 0: never. None of
+    /// files that are kept no longer than that.
+    #[serde(with = "seconds")]
+    pub expiring_mail_before: Duration,
     /// Runs of one schedule that are made up for when nobody was there to make them, the last ones, 1 to 100.
     pub catch_up_max: usize,
     /// How long a bucket sync has failed when its receivers are told, 1 to 86 400 s.
@@ -105,6 +109,7 @@ impl Default for Config {
             retry_max: Duration::from_secs(900),
             notify_max: Duration::from_secs(3600),
             keep_days: 0,
+            expiring_mail_before: Duration::from_secs(3 * 86_400),
             catch_up_max: 3,
             sync_mail_after: Duration::from_secs(900),
             drain_max: Duration::from_secs(20),
@@ -143,6 +148,7 @@ impl Validate for Config {
         seconds_in_range("retry_max", self.retry_max, 1.0..=86_400.0)?;
         seconds_in_range("notify_max", self.notify_max, 1.0..=86_400.0)?;
         in_range("keep_days", self.keep_days, 0..=3_650)?;
+        seconds_in_range("expiring_mail_before", self.expiring_mail_before, 0.0..=31_536_000.0)?;
         in_range("catch_up_max", self.catch_up_max, 1..=100)?;
         seconds_in_range("sync_mail_after", self.sync_mail_after, 1.0..=86_400.0)?;
         seconds_in_range("drain_max", self.drain_max, 0.0..=300.0)?;

@@ -11,8 +11,8 @@
 //!
 //! Guarantee: every request ends as `completed`, as `cancelled` or as `failed` with a reason, or in the dead-letter topic. A crash at any
 //! point leaves the request uncommitted, and the next exporter goes on from what the events say. The file is visible only when it is
-//! whole; neither memory nor disk ever holds it. A file that no report names is deleted. A mail may be sent twice where a crash came
-//! between sending and noting it.
+//! whole; neither memory nor disk ever holds it. A file that no report names is deleted. A mail may be sent twice, under one Message-ID, where
+//! a crash came between sending and noting it; who stops, or loses a partition, notes first what it has sent.
 
 mod adapters;
 mod config;
@@ -27,6 +27,7 @@ mod make;
 mod metrics;
 mod pack;
 mod pipeline;
+mod remind;
 mod render;
 mod schedules;
 mod slice;
@@ -169,6 +170,10 @@ pub async fn run(
     tasks.spawn("expiry", async move {
         // Broken off at any point, it is done again.
         stop.run_until_cancelled(expire::expire(&expiring)).await.unwrap_or(Ok(()))
+    });
+    let (stop, reminding) = (context.stop.clone(), Arc::clone(&life));
+    tasks.spawn("expiring mails", async move {
+        stop.run_until_cancelled(remind::remind(&reminding)).await.unwrap_or(Ok(()))
     });
     let stop = &context.stop;
     let pipeline = Pipeline::<_, ReportRequest>::new(decoders.0, registry.clone(), Arc::clone(&life), stop.clone());

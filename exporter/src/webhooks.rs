@@ -35,7 +35,7 @@ pub(crate) use self::send::{SendError, Sender};
 use crate::error::Error;
 use crate::mail::{MailError, Mailer};
 use crate::metrics::WebhookMetrics;
-use crate::stages::write_mail::MailText;
+use crate::stages::lay_out_mail::MailText;
 use crate::stages::write_webhook_mail::write_webhook_mail;
 
 /// The group whose members share the webhooks.

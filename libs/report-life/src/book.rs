@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
 
 use kafka_io::KafkaConfig;
 use schema_registry::Registry;
@@ -140,6 +141,16 @@ impl SharedBook {
     pub fn due(&self, now: Moment) -> Vec<ReportState> {
         let shelf = self.read();
         shelf.reports.values().filter(|state| state.is_due(now)).cloned().collect()
+    }
+
+    /// Reports of which somebody is to be told by now that their files will be deleted, that soonest which is deleted first.
+    #[must_use]
+    pub fn to_remind(&self, before: Duration, now: Moment) -> Vec<ReportState> {
+        let shelf = self.read();
+        let mut found: Vec<_> =
+            shelf.reports.values().filter(|state| !state.to_remind(before, now).is_empty()).cloned().collect();
+        found.sort_by_key(|state| state.expires_at);
+        found
     }
 
     /// What reports of all tenants came to from then on, in no order of time.
