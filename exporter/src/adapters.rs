@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use clickhouse_io::report::{self, Cut, ReportQuery, Slice};
-use clickhouse_io::{Answer, ClickHouse, QueryError};
+use clickhouse_io::{Answer, GivingWay, QueryError};
 use kafka_io::batches::CommitFailure;
 use kafka_io::{Committer, KafkaConfig, KafkaError, OutRecord, Partition, ProduceError, Producer, Record, admin};
 use report_life::{Journal, JournalError, ReportState, SharedBook, Usage};
@@ -148,7 +148,7 @@ pub(crate) struct Parts {
     pub(crate) book: SharedBook,
     pub(crate) journal: Journal,
     pub(crate) kafka: KafkaConfig,
-    pub(crate) clickhouse: ClickHouse,
+    pub(crate) clickhouse: GivingWay,
     pub(crate) store: ReportStore,
     pub(crate) mailer: Mailer,
     pub(crate) producer: Producer,
@@ -201,15 +201,15 @@ impl Outside for Parts {
     }
 
     async fn plan(&self, query: &ReportQuery, cut: &Cut) -> Result<Vec<Slice>, QueryError> {
-        report::plan(&self.clickhouse, query, cut).await
+        report::plan(&self.clickhouse.client().await, query, cut).await
     }
 
     async fn read_slice(&self, query: &ReportQuery, slice: &Slice) -> Result<Answer, QueryError> {
-        report::read(&self.clickhouse, query, slice)
+        report::read(&self.clickhouse.client().await, query, slice)
     }
 
     async fn recount(&self, query: &ReportQuery, slice: &Slice) -> Result<Slice, QueryError> {
-        report::recount(&self.clickhouse, query, slice).await
+        report::recount(&self.clickhouse.client().await, query, slice).await
     }
 
     async fn begin_file(&self, key: &str) -> Result<Upload, StoreError> {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clickhouse_io::NICE_MAX;
 use lettre::message::Mailbox;
 use report_life::Limits;
 use report_schedules::Owners;
@@ -23,6 +24,9 @@ pub struct Config {
     pub stretch_rows: u64,
     /// Rows of a slice, which one exporter makes of a large report, 1 000 to 100 000 000.
     pub slice_rows: u64,
+    /// Nice value of the engine's threads that read for it, 0 to 19: the higher, the further they stand behind those of pages and of ingest.
+    /// Needs `CAP_SYS_NICE` of the server.
+    pub nice: u8,
     /// How long a part that is away is waited for before a report is `failed`, 1 to 86 400 s.
     #[serde(with = "seconds")]
     pub retry_max: Duration,
@@ -106,6 +110,7 @@ impl Default for Config {
             small_rows: 1_000_000,
             stretch_rows: 200_000,
             slice_rows: 5_000_000,
+            nice: 10,
             retry_max: Duration::from_secs(900),
             notify_max: Duration::from_secs(3600),
             keep_days: 0,
@@ -145,6 +150,7 @@ impl Validate for Config {
         in_range("small_rows", self.small_rows, 1..=u64::MAX)?;
         in_range("stretch_rows", self.stretch_rows, 1_000..=1_000_000)?;
         in_range("slice_rows", self.slice_rows, 1_000..=100_000_000)?;
+        in_range("nice", self.nice, 0..=NICE_MAX)?;
         seconds_in_range("retry_max", self.retry_max, 1.0..=86_400.0)?;
         seconds_in_range("notify_max", self.notify_max, 1.0..=86_400.0)?;
         in_range("keep_days", self.keep_days, 0..=3_650)?;

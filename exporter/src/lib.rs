@@ -44,7 +44,7 @@ use std::sync::Arc;
 
 use ::webhooks::{SecretKey, SharedWebhooks, WebhookJournal, follow_deliveries};
 use bucket_syncs::SyncJournal;
-use clickhouse_io::{ClickHouse, ClickHouseConfig};
+use clickhouse_io::{ClickHouse, ClickHouseConfig, GivingWay};
 use kafka_io::{GroupConsumer, GroupOptions, KafkaConfig, Producer};
 use report_life::{Journal, SharedBook, follow};
 use report_store::{ReportStore, StoreConfig};
@@ -141,7 +141,7 @@ pub async fn run(
         tasks.spawn("webhooks", webhooks.run(held));
     }
     let Some(sync_journal) = SyncJournal::open(producer.clone(), &registry, &context.stop).await else { return Ok(()) };
-    let clickhouse = ClickHouse::new(&clickhouse);
+    let clickhouse = GivingWay::new(ClickHouse::new(&clickhouse), config.nice);
     let syncs = SyncsParts {
         journal: sync_journal?,
         decoder: Decoder::new(&avro_schemas::BUCKET_SYNC_EVENT)?,

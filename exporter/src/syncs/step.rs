@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bucket_syncs::{Backfill, Plan, SyncJournal, SyncState};
-use clickhouse_io::ClickHouse;
+use clickhouse_io::GivingWay;
 use clickhouse_io::report::{Offsets, hours};
 use report_life::JournalError;
 use report_store::{ReportStore, StoreError};
@@ -90,7 +90,7 @@ impl From<StoreError> for StepError {
 
 pub(super) struct Step {
     pub(super) journal: SyncJournal,
-    pub(super) clickhouse: ClickHouse,
+    pub(super) clickhouse: GivingWay,
     pub(super) destinations: Destinations,
     pub(super) metrics: SyncMetrics,
     pub(super) life: Arc<Life<Parts>>,
@@ -199,7 +199,7 @@ impl Step {
     async fn hours(&self, request: &ReportRequest, offsets: Offsets) -> Result<Vec<Moment>, StepError> {
         let mut query = check_request(request).map_err(StepError::Failed)?;
         query.offsets = Some(offsets);
-        Ok(hours(&self.clickhouse, &query).await.map_err(FileError::Rows)?)
+        Ok(hours(&self.clickhouse.client().await, &query).await.map_err(FileError::Rows)?)
     }
 
     /// Nothing is written where there are no rows.
