@@ -219,7 +219,7 @@ impl<O: Outside> Life<O> {
                 outside.append(&noted).await?;
             }
             drop(under_way);
-            Ok(sent)
+            Ok::<_, JournalError>(sent)
         };
         match tokio::spawn(both).await {
             Ok(ended) => ended,

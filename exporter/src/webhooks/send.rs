@@ -65,6 +65,7 @@ impl Resolve for AsChecked {
 
 impl Sender {
     pub(crate) fn new(config: &WebhooksConfig) -> Result<Self, Error> {
+        service_kit::tls::install();
         let mut certificates = Vec::new();
         if let Some(file) = &config.ca_file {
             let wrong = |error: &dyn std::fmt::Display| Error::Webhooks(format!("ca_file {}: {error}", file.display()));
@@ -178,7 +179,6 @@ mod tests {
     }
 
     fn sender(port: u16) -> Sender {
-        service_kit::tls::install();
         let on = |addresses: &str| AllowedConfig { addresses: addresses.to_owned(), port, http: true };
         let allow = vec![on("127.0.0.1"), on("::1")];
         Sender::new(&WebhooksConfig { allow, answer_max: Duration::from_secs(1), ..WebhooksConfig::default() }).unwrap()
@@ -236,7 +236,6 @@ mod tests {
             let allow = vec![AllowedConfig { addresses: addresses.to_owned(), port, http: true }];
             Sender::new(&WebhooksConfig { allow, ..WebhooksConfig::default() }).unwrap()
         };
-        service_kit::tls::install();
         // Another range is allowed, so scheme and port are not what it fails by.
         let sent = config("10.0.0.0/8").send(&format!("http://localhost:{port}/"), &message()).await;
         assert_eq!(sent, Err(SendError::Refused("its name leads to an address that is not public")));
