@@ -82,6 +82,10 @@ fn two_receivers() -> ReportRequest {
     ReportRequest { receivers: vec!["a@acme.example".to_owned(), "b@acme.example".to_owned()], ..request() }
 }
 
+fn mails_to(fake: &Fake, receiver: &str) -> usize {
+    fake.0.done().iter().filter(|it| it.starts_with(&format!("mail to {receiver}@"))).count()
+}
+
 fn file(fake: &Fake) -> Vec<u8> {
     let files = fake.0.files.lock().unwrap();
     assert_eq!(files.len(), 1, "{:?}", files.keys());
@@ -339,6 +343,20 @@ async fn request_with_the_id_of_another_tenants_report_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn mail_that_the_exporter_before_has_just_noted_is_not_sent_again() {
+    let fake = Fake::default();
+    fake.append(&Journal::requested(&two_receivers())).await.unwrap();
+    fake.append(&said(ReportEventType::Completed)).await.unwrap();
+    *fake.0.book_is_behind.lock().unwrap() = Duration::from_secs(1);
+    fake.append(&ReportEvent { receiver: Some("a@acme.example".to_owned()), ..said(ReportEventType::Notified) })
+        .await
+        .unwrap();
+    live(&fake, &two_receivers()).await;
+    assert_eq!(mails_to(&fake, "a"), 0);
+    assert_eq!(mails_to(&fake, "b"), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn mail_that_is_under_way_when_the_report_is_left_is_noted_and_sent_once() {
     let (fake, begin) = (Fake::default(), Duration::from_secs(5));
     *fake.0.mail_takes.lock().unwrap() = 2 * begin;
@@ -349,7 +367,5 @@ async fn mail_that_is_under_way_when_the_report_is_left_is_noted_and_sent_once()
     assert_eq!(state(&fake).notified.len(), 1);
     // The next exporter has the other one.
     live(&fake, &two_receivers()).await;
-    let mails =
-        |receiver: &str| fake.0.done().iter().filter(|it| it.starts_with(&format!("mail to {receiver}@"))).count();
-    assert_eq!((mails("a"), mails("b"), state(&fake).notified.len()), (1, 1, 2));
+    assert_eq!((mails_to(&fake, "a"), mails_to(&fake, "b"), state(&fake).notified.len()), (1, 1, 2));
 }
