@@ -222,7 +222,7 @@ impl<O: Outside> Life<O> {
         let both = async move {
             let sent = outside.mail(&receiver, &mail).await;
             if sent.is_ok() {
-                outside.append(&noted).await?;
+                outside.append(&ReportEvent { at: Moment::now(), ..noted }).await?;
             }
             drop(under_way);
             Ok::<_, JournalError>(sent)
