@@ -132,7 +132,7 @@ fn assert_folder_comes_to_a_terminal(stack: &Stack, acme: &str, id: &str, files:
     assert!(code == Some(0) && said.contains("part-00001.parquet: as its manifest says"), "{said}");
     // Its rows are counted: a manifest of one more is another report's.
     let right = std::fs::read_to_string(&manifest).unwrap();
-    let rows = serde_json::from_str::<serde_json::Value>(&right).unwrap()["rows"].as_u64().unwrap();
+    let rows = serde_json::from_str::<Value>(&right).unwrap()["rows"].as_u64().unwrap();
     assert!(rows > 0 && said.contains(&format!(" of {rows} rows")), "{said}");
     let wrong = right.replace(&format!("\"rows\": {rows}"), &format!("\"rows\": {}", rows + 1));
     std::fs::write(&manifest, wrong).unwrap();
