@@ -1,10 +1,11 @@
 //! The world outside, behind one trait: the seam where fakes take its place in tests.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use bytes::Bytes;
 use clickhouse_io::report::{self, Cut, ReportQuery, Slice};
-use clickhouse_io::{Answer, ClickHouse, QueryError};
+use clickhouse_io::{Answer, GivingWay, QueryError};
 use kafka_io::batches::CommitFailure;
 use kafka_io::{Committer, KafkaConfig, KafkaError, OutRecord, Partition, ProduceError, Producer, Record, admin};
 use report_life::{Journal, JournalError, ReportState, SharedBook, Usage};
@@ -18,8 +19,8 @@ use schemas::topics::{CONNECTION_EVENTS, REPORT_REQUESTS_DEAD_LETTER, REPORT_SLI
 
 use crate::mail::{MailError, Mailer};
 use crate::slice_queue::SliceQueue;
+use crate::stages::lay_out_mail::MailText;
 use crate::stages::name_file::slices_are_files;
-use crate::stages::write_mail::MailText;
 
 /// The group whose committed offsets say what is stored.
 const INGEST_GROUP: &str = "ingest";
@@ -39,6 +40,8 @@ pub(crate) trait Outside: Send + Sync + 'static {
     fn usage(&self, request: &ReportRequest) -> Usage;
     /// Reports whose files are to be deleted by now.
     fn due(&self) -> Vec<ReportState>;
+    /// Reports of which somebody is to be told by now that their files will be deleted, where they are told so long before.
+    fn to_remind(&self, before: Duration) -> Vec<ReportState>;
     /// Waits until a report's events say what is wanted; gives what they say then.
     fn until(
         &self,
@@ -145,7 +148,7 @@ pub(crate) struct Parts {
     pub(crate) book: SharedBook,
     pub(crate) journal: Journal,
     pub(crate) kafka: KafkaConfig,
-    pub(crate) clickhouse: ClickHouse,
+    pub(crate) clickhouse: GivingWay,
     pub(crate) store: ReportStore,
     pub(crate) mailer: Mailer,
     pub(crate) producer: Producer,
@@ -175,6 +178,10 @@ impl Outside for Parts {
         self.book.due(Moment::now())
     }
 
+    fn to_remind(&self, before: Duration) -> Vec<ReportState> {
+        self.book.to_remind(before, Moment::now())
+    }
+
     async fn until(&self, report: ReportId, wanted: impl Fn(&ReportState) -> bool + Send + Sync) -> ReportState {
         self.book.wait_for(report, wanted).await
     }
@@ -194,15 +201,15 @@ impl Outside for Parts {
     }
 
     async fn plan(&self, query: &ReportQuery, cut: &Cut) -> Result<Vec<Slice>, QueryError> {
-        report::plan(&self.clickhouse, query, cut).await
+        report::plan(&self.clickhouse.client().await, query, cut).await
     }
 
     async fn read_slice(&self, query: &ReportQuery, slice: &Slice) -> Result<Answer, QueryError> {
-        report::read(&self.clickhouse, query, slice)
+        report::read(&self.clickhouse.client().await, query, slice)
     }
 
     async fn recount(&self, query: &ReportQuery, slice: &Slice) -> Result<Slice, QueryError> {
-        report::recount(&self.clickhouse, query, slice).await
+        report::recount(&self.clickhouse.client().await, query, slice).await
     }
 
     async fn begin_file(&self, key: &str) -> Result<Upload, StoreError> {

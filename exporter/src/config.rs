@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clickhouse_io::NICE_MAX;
 use lettre::message::Mailbox;
 use report_life::Limits;
 use report_schedules::Owners;
@@ -23,6 +24,9 @@ pub struct Config {
     pub stretch_rows: u64,
     /// Rows of a slice, which one exporter makes of a large report, 1 000 to 100 000 000.
     pub slice_rows: u64,
+    /// Nice value of the engine's threads that read for it, 0 to 19: the higher, the further they stand behind those of pages and of ingest.
+    /// Needs `CAP_SYS_NICE` of the server.
+    pub nice: u8,
     /// How long a part that is away is waited for before a report is `failed`, 1 to 86 400 s.
     #[serde(with = "seconds")]
     pub retry_max: Duration,
@@ -31,6 +35,10 @@ pub struct Config {
     pub notify_max: Duration,
     /// How long files are kept, to 3 650 days; 0: for good.
     pub keep_days: u32,
+    /// How long before their files are deleted receivers of reports that nobody has downloaded get a mail, to 31 536 000 s; 0: never. None of
+    /// files that are kept no longer than that.
+    #[serde(with = "seconds")]
+    pub expiring_mail_before: Duration,
     /// Runs of one schedule that are made up for when nobody was there to make them, the last ones, 1 to 100.
     pub catch_up_max: usize,
     /// How long a bucket sync has failed when its receivers are told, 1 to 86 400 s.
@@ -102,9 +110,11 @@ impl Default for Config {
             small_rows: 1_000_000,
             stretch_rows: 200_000,
             slice_rows: 5_000_000,
+            nice: 10,
             retry_max: Duration::from_secs(900),
             notify_max: Duration::from_secs(3600),
             keep_days: 0,
+            expiring_mail_before: Duration::from_secs(3 * 86_400),
             catch_up_max: 3,
             sync_mail_after: Duration::from_secs(900),
             drain_max: Duration::from_secs(20),
@@ -140,9 +150,11 @@ impl Validate for Config {
         in_range("small_rows", self.small_rows, 1..=u64::MAX)?;
         in_range("stretch_rows", self.stretch_rows, 1_000..=1_000_000)?;
         in_range("slice_rows", self.slice_rows, 1_000..=100_000_000)?;
+        in_range("nice", self.nice, 0..=NICE_MAX)?;
         seconds_in_range("retry_max", self.retry_max, 1.0..=86_400.0)?;
         seconds_in_range("notify_max", self.notify_max, 1.0..=86_400.0)?;
         in_range("keep_days", self.keep_days, 0..=3_650)?;
+        seconds_in_range("expiring_mail_before", self.expiring_mail_before, 0.0..=31_536_000.0)?;
         in_range("catch_up_max", self.catch_up_max, 1..=100)?;
         seconds_in_range("sync_mail_after", self.sync_mail_after, 1.0..=86_400.0)?;
         seconds_in_range("drain_max", self.drain_max, 0.0..=300.0)?;

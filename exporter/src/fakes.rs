@@ -28,8 +28,8 @@ use crate::config::Config;
 use crate::life::Life;
 use crate::mail::MailError;
 use crate::metrics::ExporterMetrics;
+use crate::stages::lay_out_mail::MailText;
 use crate::stages::name_file::slices_are_files;
-use crate::stages::write_mail::MailText;
 
 /// Stretches of every report, of two rows each; of one hour, so that each is a statement.
 const STRETCHES: i64 = 3;
@@ -73,6 +73,8 @@ pub(crate) struct World {
     /// Of listing and of deleting.
     pub(crate) delete_faults: Faults<StoreError>,
     pub(crate) mail_faults: Faults<MailError>,
+    /// How long a mail takes.
+    pub(crate) mail_takes: Mutex<Duration>,
     pub(crate) commit_faults: Faults<CommitFailure>,
     /// What ingest's position of partition 0 is, one answer a question; the last one stays.
     pub(crate) positions: Mutex<Vec<i64>>,
@@ -241,6 +243,11 @@ impl Outside for Fake {
         self.0.book.lock().unwrap().values().filter(|state| state.is_due(Moment::now())).cloned().collect()
     }
 
+    fn to_remind(&self, before: Duration) -> Vec<ReportState> {
+        let book = self.0.book.lock().unwrap();
+        book.values().filter(|state| !state.to_remind(before, Moment::now()).is_empty()).cloned().collect()
+    }
+
     async fn until(&self, report: ReportId, wanted: impl Fn(&ReportState) -> bool + Send + Sync) -> ReportState {
         loop {
             if let Some(state) = self.known(report).filter(&wanted) {
@@ -392,6 +399,8 @@ impl Outside for Fake {
     }
 
     async fn mail(&self, receiver: &str, mail: &MailText) -> Result<(), MailError> {
+        let takes = *self.0.mail_takes.lock().unwrap();
+        tokio::time::sleep(takes).await;
         self.0.fault("mail", &self.0.mail_faults)?;
         self.0.note(format!("mail to {receiver}: {}", mail.subject.split(':').next().unwrap_or_default()));
         Ok(())

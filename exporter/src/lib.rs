@@ -11,8 +11,8 @@
 //!
 //! Guarantee: every request ends as `completed`, as `cancelled` or as `failed` with a reason, or in the dead-letter topic. A crash at any
 //! point leaves the request uncommitted, and the next exporter goes on from what the events say. The file is visible only when it is
-//! whole; neither memory nor disk ever holds it. A file that no report names is deleted. A mail may be sent twice where a crash came
-//! between sending and noting it.
+//! whole; neither memory nor disk ever holds it. A file that no report names is deleted. A mail may be sent twice, under one Message-ID, where
+//! a crash came between sending and noting it; who stops, or loses a partition, notes first what it has sent.
 
 mod adapters;
 mod config;
@@ -27,6 +27,7 @@ mod make;
 mod metrics;
 mod pack;
 mod pipeline;
+mod remind;
 mod render;
 mod schedules;
 mod slice;
@@ -43,7 +44,7 @@ use std::sync::Arc;
 
 use ::webhooks::{SecretKey, SharedWebhooks, WebhookJournal, follow_deliveries};
 use bucket_syncs::SyncJournal;
-use clickhouse_io::{ClickHouse, ClickHouseConfig};
+use clickhouse_io::{ClickHouse, ClickHouseConfig, GivingWay};
 use kafka_io::{GroupConsumer, GroupOptions, KafkaConfig, Producer};
 use report_life::{Journal, SharedBook, follow};
 use report_store::{ReportStore, StoreConfig};
@@ -140,7 +141,7 @@ pub async fn run(
         tasks.spawn("webhooks", webhooks.run(held));
     }
     let Some(sync_journal) = SyncJournal::open(producer.clone(), &registry, &context.stop).await else { return Ok(()) };
-    let clickhouse = ClickHouse::new(&clickhouse);
+    let clickhouse = GivingWay::new(ClickHouse::new(&clickhouse), config.nice);
     let syncs = SyncsParts {
         journal: sync_journal?,
         decoder: Decoder::new(&avro_schemas::BUCKET_SYNC_EVENT)?,
@@ -169,6 +170,10 @@ pub async fn run(
     tasks.spawn("expiry", async move {
         // Broken off at any point, it is done again.
         stop.run_until_cancelled(expire::expire(&expiring)).await.unwrap_or(Ok(()))
+    });
+    let (stop, reminding) = (context.stop.clone(), Arc::clone(&life));
+    tasks.spawn("expiring mails", async move {
+        stop.run_until_cancelled(remind::remind(&reminding)).await.unwrap_or(Ok(()))
     });
     let stop = &context.stop;
     let pipeline = Pipeline::<_, ReportRequest>::new(decoders.0, registry.clone(), Arc::clone(&life), stop.clone());

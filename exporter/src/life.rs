@@ -1,7 +1,8 @@
 //! One report from its request to its mails.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
 use kafka_io::{ProduceError, Record};
 use report_life::{Journal, JournalError, Phase, ReportState};
@@ -10,7 +11,9 @@ use schemas::report_event::{ReportEvent, ReportEventType};
 use schemas::report_request::ReportRequest;
 use schemas::times::Moment;
 use schemas::topics::REPORT_SLICES;
+use service_kit::CancellationToken;
 use service_kit::retry::Backoff;
+use tokio::sync::{RwLock, watch};
 use tokio::time::Instant;
 
 use crate::adapters::Outside;
@@ -18,18 +21,21 @@ use crate::config::Config;
 use crate::lanes::{Lanes, Widths};
 use crate::mail::MailError;
 use crate::metrics::ExporterMetrics;
+use crate::stages::lay_out_mail::MailText;
 use crate::stages::write_mail::write_mail;
 use crate::stored_until::StoredUntil;
 use crate::tools::Tools;
 
 /// Plans that are made at once, and of those one tenant's.
 const PLANS: (usize, usize) = (4, 2);
+/// So long after it was noted an event is in every book, mostly: before, a mail might be sent that the exporter before this one has sent.
+const BOOK_BEHIND_MAX: Duration = Duration::from_secs(2);
 /// No bound: of reports each tenant has its own.
 const ALL: usize = usize::MAX;
 
 /// What lives reports.
 pub(crate) struct Life<O> {
-    pub(crate) outside: O,
+    pub(crate) outside: Arc<O>,
     pub(crate) metrics: ExporterMetrics,
     pub(crate) config: Config,
     pub(crate) tools: Tools,
@@ -43,6 +49,10 @@ pub(crate) struct Life<O> {
     pub(crate) beginning: tokio::sync::Mutex<()>,
     /// How far ingest is.
     pub(crate) stored: StoredUntil,
+    /// Cancelled when the first partition of the requests goes away; what one exporter does for all is done by the one that has it.
+    pub(crate) first_partition: watch::Sender<Option<CancellationToken>>,
+    /// Held shared by each mail until it is noted that it was sent.
+    mails: Arc<RwLock<()>>,
     /// Reports that are lived now.
     living: Mutex<HashMap<ReportId, Weak<tokio::sync::Mutex<()>>>>,
 }
@@ -69,7 +79,7 @@ impl<O: Outside> Life<O> {
             of_a_tenant: config.limits.running,
         };
         Self {
-            outside,
+            outside: Arc::new(outside),
             metrics,
             config,
             tools: Tools::new(cores),
@@ -78,6 +88,8 @@ impl<O: Outside> Life<O> {
             lanes: Lanes::new(writing),
             beginning: tokio::sync::Mutex::default(),
             stored: StoredUntil::default(),
+            first_partition: watch::Sender::new(None),
+            mails: Arc::default(),
             living: Mutex::default(),
         }
     }
@@ -99,6 +111,12 @@ impl<O: Outside> Life<O> {
         }
         if !state.phase.is_final() {
             state = self.make(request, state).await?;
+        } else if !missing(&state, request).is_empty() {
+            tokio::time::sleep(BOOK_BEHIND_MAX).await;
+            state = self.outside.known(request.report_id).unwrap_or(state);
+            if is_past(&state, request) {
+                return Ok(Lived::Done);
+            }
         }
         if matches!(state.phase, Phase::Completed | Phase::Failed) {
             // Asked for again meanwhile, nobody waits for the mail about the failure.
@@ -165,14 +183,13 @@ impl<O: Outside> Life<O> {
 
     /// Sends the mails that were not taken yet.
     async fn notify(&self, request: &ReportRequest, state: &mut ReportState) -> Result<(), JournalError> {
-        for receiver in &request.receivers {
-            if state.notified.contains(receiver) {
-                continue;
-            }
+        for receiver in missing(state, request) {
             let mail = write_mail(state, request, receiver, self.config.console_url.trim_end_matches('/'));
+            let noted =
+                ReportEvent { receiver: Some(receiver.clone()), ..Self::event(state, ReportEventType::Notified) };
             let (begin, mut backoff) = (Instant::now(), Backoff::default());
             let sent = loop {
-                match self.outside.mail(receiver, &mail).await {
+                match self.mail_and_note(receiver, mail.clone(), noted.clone()).await? {
                     Ok(()) => break true,
                     Err(error @ MailError::Away(_)) if begin.elapsed() < self.config.notify_max => {
                         tracing::warn!(%error, report = %request.report_id, "waiting for the mail server");
@@ -187,14 +204,48 @@ impl<O: Outside> Life<O> {
             };
             self.metrics.mail(if sent { "sent" } else { "given_up" });
             if sent {
-                let event =
-                    ReportEvent { receiver: Some(receiver.clone()), ..Self::event(state, ReportEventType::Notified) };
-                self.outside.append(&event).await?;
-                state.apply(&event);
+                state.apply(&noted);
             }
         }
         Ok(())
     }
+
+    /// Sends a mail, and notes that it was taken. Broken off, it does both all the same: only where the process ends is it sent again.
+    pub(crate) async fn mail_and_note(
+        &self,
+        receiver: &str,
+        mail: MailText,
+        noted: ReportEvent,
+    ) -> Result<Result<(), MailError>, JournalError> {
+        let (outside, receiver) = (Arc::clone(&self.outside), receiver.to_owned());
+        let under_way = Arc::clone(&self.mails).read_owned().await;
+        let both = async move {
+            let sent = outside.mail(&receiver, &mail).await;
+            if sent.is_ok() {
+                outside.append(&ReportEvent { at: Moment::now(), ..noted }).await?;
+            }
+            drop(under_way);
+            Ok::<_, JournalError>(sent)
+        };
+        match tokio::spawn(both).await {
+            Ok(ended) => ended,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // The runtime goes away, and this with it.
+                Err(_) => std::future::pending().await,
+            },
+        }
+    }
+
+    /// Waits until what was mailed is noted.
+    pub(crate) async fn mails_noted(&self) {
+        drop(self.mails.write().await);
+    }
+}
+
+/// Receivers who have no mail about its end yet.
+fn missing<'a>(state: &ReportState, request: &'a ReportRequest) -> BTreeSet<&'a String> {
+    request.receivers.iter().filter(|receiver| !state.notified.contains(*receiver)).collect()
 }
 
 /// True where the report was asked for again by a later request, which lives it.

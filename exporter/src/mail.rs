@@ -11,7 +11,7 @@ use secrecy::ExposeSecret;
 
 use crate::config::{Config, MailConfig, MailSecurity};
 use crate::error::Error;
-use crate::stages::write_mail::MailText;
+use crate::stages::lay_out_mail::MailText;
 
 /// Longest wait for the server within one mail.
 const TIMEOUT: Duration = Duration::from_secs(30);

@@ -31,6 +31,9 @@ pub(crate) trait Lives<O>: DeserializeOwned + Send + Sync + 'static {
 
     fn live(&self, life: &Life<O>) -> impl Future<Output = Result<Lived, JournalError>> + Send;
 
+    /// A partition is ours until `ours` is cancelled.
+    fn assigned(_life: &Life<O>, _partition: i32, _ours: &CancellationToken) {}
+
     /// What becomes of a record that cannot be lived.
     fn refuse(life: &Life<O>, record: &Record, reason: &str) -> impl Future<Output = Result<(), Error>> + Send;
 }
@@ -40,6 +43,12 @@ impl<O: Outside> Lives<O> for ReportRequest {
 
     async fn live(&self, life: &Life<O>) -> Result<Lived, JournalError> {
         life.live(self).await
+    }
+
+    fn assigned(life: &Life<O>, partition: i32, ours: &CancellationToken) {
+        if partition == 0 {
+            life.first_partition.send_replace(Some(ours.clone()));
+        }
     }
 
     async fn refuse(life: &Life<O>, record: &Record, reason: &str) -> Result<(), Error> {
@@ -104,6 +113,8 @@ impl<O: Outside, R: Lives<O>> Pipeline<O, R> {
     pub(crate) async fn run(mut self, mut consumer: GroupConsumer) -> Result<(), Error> {
         let ended = self.consume(&mut consumer).await;
         self.running.shutdown().await;
+        // Who has the partitions next must not send them again.
+        self.life.mails_noted().await;
         consumer.close().await;
         ended
     }
@@ -140,10 +151,20 @@ impl<O: Outside, R: Lives<O>> Pipeline<O, R> {
                 for partition in partitions {
                     let number = partition.number;
                     let ours = self.stop.child_token();
+                    R::assigned(&self.life, number, &ours);
                     self.taken.insert(number, Taken { partition, epoch, offsets: BTreeMap::new(), ours });
                 }
             }
-            Arrival::Revoked { partitions, .. } | Arrival::Lost { partitions } => self.lost(&partitions),
+            Arrival::Revoked { partitions, acknowledged } => {
+                self.lost(&partitions);
+                let life = Arc::clone(&self.life);
+                tokio::spawn(async move {
+                    // They go to another exporter when what was mailed is noted.
+                    life.mails_noted().await;
+                    drop(acknowledged);
+                });
+            }
+            Arrival::Lost { partitions } => self.lost(&partitions),
             Arrival::Record(record) => self.take(record).await?,
             Arrival::End { .. } => {}
         }

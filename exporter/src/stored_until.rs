@@ -1,6 +1,7 @@
 //! How far ingest is, asked once for all reports that wait.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use kafka_io::KafkaError;
 use tokio::sync::Mutex;
@@ -16,7 +17,7 @@ pub(crate) struct StoredUntil(Mutex<Option<(Instant, BTreeMap<i32, i64>)>>);
 
 impl StoredUntil {
     /// What was found less than [`BARRIER_EVERY`] ago, or what is found now; one looks at a time.
-    pub(crate) async fn look(&self, outside: &impl Outside) -> Result<BTreeMap<i32, i64>, KafkaError> {
+    pub(crate) async fn look<O: Outside>(&self, outside: &Arc<O>) -> Result<BTreeMap<i32, i64>, KafkaError> {
         let mut last = self.0.lock().await;
         if let Some((_, stored)) = last.as_ref().filter(|(at, _)| at.elapsed() < BARRIER_EVERY) {
             return Ok(stored.clone());
@@ -36,6 +37,7 @@ mod tests {
     async fn many_who_wait_ask_once() {
         let (fake, stored) = (Fake::default(), StoredUntil::default());
         fake.0.positions.lock().unwrap().extend([1, 2, 3]);
+        let fake = Arc::new(fake);
         for expected in [1, 2] {
             for _ in 0..100 {
                 assert_eq!(stored.look(&fake).await.unwrap()[&0], expected);

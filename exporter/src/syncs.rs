@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bucket_syncs::{SyncJournal, SyncState, take};
-use clickhouse_io::ClickHouse;
+use clickhouse_io::GivingWay;
 use kafka_io::{Arrival, GroupConsumer, Record};
 use report_life::JournalError;
 use report_store::{ReportStore, StoreError};
@@ -54,7 +54,7 @@ pub(crate) struct SyncsParts {
     pub(crate) journal: SyncJournal,
     pub(crate) decoder: Decoder<BucketSyncEvent>,
     pub(crate) registry: Registry,
-    pub(crate) clickhouse: ClickHouse,
+    pub(crate) clickhouse: GivingWay,
     pub(crate) destinations: Destinations,
     pub(crate) metrics: SyncMetrics,
 }

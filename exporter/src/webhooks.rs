@@ -8,11 +8,12 @@
 //! Receivers do not wait for each other: each has a few tries under way, one that fails a single one, and those that fail never more than half of all.
 
 mod held;
+mod recent_ends;
 mod send;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -20,7 +21,7 @@ use ::webhooks::{Deliveries, Due, Message, Outcome, SecretKey, SharedWebhooks, S
 use kafka_io::{Arrival, GroupConsumer, Record};
 use report_life::{JournalError, ReportEnd, SharedBook};
 use schema_registry::{Decoder, Registry};
-use schemas::ids::{DeliveryId, Tenant, WebhookId};
+use schemas::ids::{DeliveryId, WebhookId};
 use schemas::times::Moment;
 use schemas::webhook::Webhook;
 use schemas::webhook_delivery::{DeliveryStep, WebhookDelivery};
@@ -31,11 +32,12 @@ use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
 use self::held::Held;
+use self::recent_ends::RecentEnds;
 pub(crate) use self::send::{SendError, Sender};
 use crate::error::Error;
 use crate::mail::{MailError, Mailer};
 use crate::metrics::WebhookMetrics;
-use crate::stages::write_mail::MailText;
+use crate::stages::lay_out_mail::MailText;
 use crate::stages::write_webhook_mail::write_webhook_mail;
 
 /// The group whose members share the webhooks.
@@ -48,13 +50,11 @@ const TRIES_OF_FAILING: usize = 32;
 const TRIES: usize = 64;
 /// Tries of the mail that says that a webhook is away.
 const MAIL_TRIES: u32 = 3;
-/// Ends of reports that are looked at: what is older is not told for the first time.
-const ENDS_WITHIN: i64 = 3 * 86_400_000_000;
 
 /// The world outside.
 pub(crate) trait Post: Send + Sync + 'static {
-    /// What reports of all tenants came to from then on.
-    fn ends_since(&self, since: Moment) -> Vec<ReportEnd>;
+    /// What reports of all tenants were seen to come to from a place on, and the place from which to go on.
+    fn ends_from(&self, place: u64) -> (Vec<ReportEnd>, u64);
     fn send(&self, url: &str, message: &Message) -> impl Future<Output = Result<u16, SendError>> + Send;
     fn note(&self, delivery: &WebhookDelivery) -> impl Future<Output = Result<(), JournalError>> + Send;
     fn mail(&self, receiver: &str, mail: &MailText) -> impl Future<Output = Result<(), MailError>> + Send;
@@ -69,8 +69,8 @@ pub(crate) struct Outgoing {
 }
 
 impl Post for Outgoing {
-    fn ends_since(&self, since: Moment) -> Vec<ReportEnd> {
-        self.reports.ends_since(since)
+    fn ends_from(&self, place: u64) -> (Vec<ReportEnd>, u64) {
+        self.reports.ends_from(place)
     }
 
     async fn send(&self, url: &str, message: &Message) -> Result<u16, SendError> {
@@ -114,6 +114,7 @@ pub(crate) struct Webhooks<P> {
     decoder: Decoder<Webhook>,
     registry: Registry,
     held: Held,
+    recent: RecentEnds,
     tries: JoinSet<Result<(WebhookId, DeliveryId), JournalError>>,
     /// What is being tried.
     in_hand: BTreeMap<WebhookId, BTreeSet<DeliveryId>>,
@@ -131,7 +132,7 @@ impl<P: Post> Webhooks<P> {
     ) -> Self {
         let teller = Teller { post: Arc::new(post), told, key, console_url: console_url.into(), clock, metrics };
         let (held, tries, in_hand) = (Held::default(), JoinSet::new(), BTreeMap::new());
-        Self { teller, decoder, registry, held, tries, in_hand, stop }
+        Self { teller, decoder, registry, held, recent: RecentEnds::default(), tries, in_hand, stop }
     }
 
     pub(crate) async fn run(mut self, mut consumer: GroupConsumer) -> Result<(), Error> {
@@ -201,11 +202,8 @@ impl<P: Post> Webhooks<P> {
     /// Begins what is due.
     fn look(&mut self) {
         let now = self.teller.now();
-        let mut ends = HashMap::<Tenant, Vec<ReportEnd>>::new();
-        for end in self.teller.post.ends_since(Moment::from_micros(now.as_micros() - ENDS_WITHIN)) {
-            ends.entry(end.tenant.clone()).or_default().push(end);
-        }
-        let mut held: Vec<_> = self.held.webhooks().map(|webhook| self.standing(webhook, &ends, now)).collect();
+        self.recent.read(self.teller.post.as_ref(), now);
+        let mut held: Vec<_> = self.held.webhooks().map(|webhook| self.standing(webhook, now)).collect();
         // Those that answer first, and among them those that have least.
         held.sort_by_key(|it| (it.standing == Standing::Failing, self.under_way(it.webhook)));
         let failing = held.iter().filter(|it| it.standing == Standing::Failing);
@@ -240,8 +238,8 @@ impl<P: Post> Webhooks<P> {
         self.in_hand.get(&webhook.webhook_id).map_or(0, BTreeSet::len)
     }
 
-    fn standing<'a>(&self, webhook: &'a Webhook, ends: &HashMap<Tenant, Vec<ReportEnd>>, now: Moment) -> Looked<'a> {
-        let ends = ends.get(&webhook.tenant).map(Vec::as_slice).unwrap_or_default();
+    fn standing<'a>(&self, webhook: &'a Webhook, now: Moment) -> Looked<'a> {
+        let ends = self.recent.of(&webhook.tenant);
         let looked = |told: &Deliveries| (Standing::of(webhook, told.told()), told.due(webhook, ends, now));
         let (standing, due) = self.teller.told.deliveries(webhook.webhook_id, looked);
         Looked { webhook, standing, due }

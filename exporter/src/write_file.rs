@@ -86,17 +86,39 @@ impl<O: Outside> WriteFile<'_, O> {
         piece: Piece<'_>,
         progress: &watch::Sender<Written>,
     ) -> Result<F::Finished, FileError> {
-        // Dropped where it is cancelled, and with it each statement that runs: ClickHouse ends what nobody reads.
-        let filling = self.cancelled.run_until_cancelled(self.fill(&mut file, piece, progress));
-        match filling.await.unwrap_or(Err(FileError::Cancelled)) {
+        match self.filled(&mut file, piece, progress).await {
             Ok(()) => Ok(file.finish().await?),
             Err(error) => {
-                if let Err(error) = file.abort().await {
-                    tracing::warn!(%error, "what was uploaded is left until the report has ended");
-                }
+                abort(file).await;
                 Err(error)
             }
         }
+    }
+
+    /// The same, but what would have no rows is not finished: nobody ever sees it.
+    pub(crate) async fn write_where_rows_are<F: FileBeingWritten>(
+        &self,
+        mut file: F,
+        piece: Piece<'_>,
+        progress: &watch::Sender<Written>,
+    ) -> Result<Option<F::Finished>, FileError> {
+        let filled = self.filled(&mut file, piece, progress).await;
+        if filled.is_ok() && progress.borrow().rows > 0 {
+            return Ok(Some(file.finish().await?));
+        }
+        abort(file).await;
+        filled.map(|()| None)
+    }
+
+    async fn filled(
+        &self,
+        file: &mut impl FileBeingWritten,
+        piece: Piece<'_>,
+        progress: &watch::Sender<Written>,
+    ) -> Result<(), FileError> {
+        // Dropped where it is cancelled, and with it each statement that runs: ClickHouse ends what nobody reads.
+        let filling = self.cancelled.run_until_cancelled(self.fill(file, piece, progress));
+        filling.await.unwrap_or(Err(FileError::Cancelled))
     }
 
     async fn fill(
@@ -227,6 +249,12 @@ impl<O: Outside> WriteFile<'_, O> {
     }
 }
 
+async fn abort(file: impl FileBeingWritten) {
+    if let Err(error) = file.abort().await {
+        tracing::warn!(%error, "what was uploaded is left until the report has ended");
+    }
+}
+
 /// How many times a line is as long as one of CSV, roughly: a stretch is held in memory, and takes as much of it in every format.
 fn longer(request: &ReportRequest) -> u64 {
     match request.format {
@@ -245,5 +273,35 @@ struct Patience {
 impl Patience {
     fn new(max: Duration) -> Self {
         Self { begin: Instant::now(), max, backoff: Backoff::default() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering;
+
+    use super::*;
+    use crate::fakes::Fake;
+    use crate::stages::check_request::{check_request, tests::request};
+
+    #[tokio::test(start_paused = true)]
+    async fn file_without_rows_is_none_where_that_is_wanted() {
+        let (fake, request, never) = (Fake::default(), request(), CancellationToken::new());
+        let (life, query) = (fake.life(), check_request(&request).unwrap());
+        let (writer, rows) = (life.writer(&never), life.outside.plan(&query, &life.writer(&never).cut).await.unwrap());
+        let left = || (fake.0.files.lock().unwrap().len(), fake.0.uploads_open.load(Ordering::Relaxed));
+        for (slices, has_rows, files) in [(&[][..], false, 0), (&rows[..], true, 1)] {
+            let piece = Piece { request: &request, query: &query, slices, is_beginning: true };
+            let (progress, _) = watch::channel(Written::default());
+            let file = fake.begin_file("key").await.unwrap();
+            let written = writer.write_where_rows_are(file, piece, &progress).await.unwrap();
+            assert_eq!((written.is_some(), left()), (has_rows, (files, 0)));
+        }
+        // A report has its header.
+        let piece = Piece { request: &request, query: &query, slices: &[], is_beginning: true };
+        let (progress, _) = watch::channel(Written::default());
+        let file = fake.begin_file("report").await.unwrap();
+        assert!(writer.write(file, piece, &progress).await.unwrap() > 0);
+        assert_eq!(left(), (2, 0));
     }
 }

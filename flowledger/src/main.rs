@@ -10,6 +10,7 @@ mod demo;
 mod migrate;
 mod output;
 mod report;
+mod select;
 mod services;
 mod stop;
 mod sync;

@@ -45,6 +45,7 @@ pub const REPORT_EVENT: Subject = Subject {
         include_str!("../avsc/published/report-event.2.avsc"),
         include_str!("../avsc/published/report-event.3.avsc"),
         include_str!("../avsc/published/report-event.4.avsc"),
+        include_str!("../avsc/published/report-event.5.avsc"),
     ],
 };
 /// Values of `report-slices`.

@@ -45,6 +45,9 @@ pub enum ReportEventType {
     SliceDone,
     /// A slice cannot be made; `upload_id`, `slice` and `reason` are there.
     SliceFailed,
+    /// The mail that the file will be deleted was taken by the mail server, or refused for good; `receiver` is there, and where it was refused
+    /// `reason`.
+    Reminded,
 }
 
 /// A part of an upload that the store has.

@@ -4,7 +4,7 @@
 
 CLICKHOUSE_URL, _USER, _PASSWORD and _DATABASE say where the Parquet files go into tables.
 
-The folder has events.csv, .csv.gz, .csv.zst, .ndjson, .ndjson.gz, .ndjson.zst and .parquet; summary and users .csv and .parquet. Where a
+The folder has a folder `synced` with the objects of a bucket sync, and events.csv, .csv.gz, .csv.zst, .ndjson, .ndjson.gz, .ndjson.zst and .parquet; summary and users .csv and .parquet. Where a
 .parquet is a folder, its files together are the report, in the order of their names. The way in which each is opened here is the way that docs/data.md tells.
 """
 import csv, gzip, io, json, os, pathlib, sys, urllib.error, urllib.parse, urllib.request
@@ -112,6 +112,30 @@ def read_parquet(folder, name, expected, header):
         assert found > 0, found
 
 
+def read_synced(folder, expected, header):
+    """Objects of a bucket sync hold each event once, together; a table has no order, and the folders are its partitions."""
+    paths, expected = sorted(folder.rglob("*.parquet")), sorted(expected)
+    assert len(paths) > 0, folder
+    rows = []
+    for path in paths:
+        table = checked_table(path, "events", header)
+        ends = [end for end in table.column("end_time").to_pylist() if end is not None]
+        assert ends == sorted(ends), path
+        rows += zip(*(column.to_pylist() for column in table.columns))
+    in_order = lambda rows: sorted([text(value) for value in row] for row in rows)
+    check(f"pyarrow {len(paths)} objects", in_order(rows), expected)
+    read = pyarrow.parquet.read_table(folder)
+    assert read.column_names == [*header, "date", "hour"], read.column_names
+    check("pyarrow synced, all at once", in_order(zip(*(read.column(name).to_pylist() for name in header))), expected)
+    columns = ", ".join(header)
+    synced = f"read_parquet('{folder}/**/*.parquet', hive_partitioning = true)"
+    check("duckdb synced", in_order(duckdb.sql(f"SELECT {columns} FROM {synced}").fetchall()), expected)
+    dates = {path.parent.parent.name.removeprefix("date=") for path in paths}
+    for date in dates:
+        found = duckdb.sql(f"SELECT count() FROM {synced} WHERE date = DATE '{date}'").fetchall()[0][0]
+        assert found > 0, date
+
+
 def files_of(path):
     """A report's files, in order: itself, or those of the folder."""
     return sorted(path.glob("part-*.parquet")) if path.is_dir() else [path]
@@ -179,6 +203,7 @@ def main():
         read_by_clickhouse(folder, name, expected, header)
         if name == "events":
             read_csv(folder, expected)
+            read_synced(folder / "synced", expected, header)
     read_ndjson(folder)
 
 

@@ -1,5 +1,9 @@
 //! One report's life, with parts that fail.
 
+mod again;
+mod cancelled;
+mod turns;
+
 use std::io::Read;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -76,6 +80,10 @@ fn no_route() -> StoreError {
 
 fn two_receivers() -> ReportRequest {
     ReportRequest { receivers: vec!["a@acme.example".to_owned(), "b@acme.example".to_owned()], ..request() }
+}
+
+fn mails_to(fake: &Fake, receiver: &str) -> usize {
+    fake.0.done().iter().filter(|it| it.starts_with(&format!("mail to {receiver}@"))).count()
 }
 
 fn file(fake: &Fake) -> Vec<u8> {
@@ -324,155 +332,6 @@ async fn mail_is_tried_while_the_server_is_away_and_given_up_when_it_is_refused(
 }
 
 #[tokio::test(start_paused = true)]
-async fn cancelled_in_mid_file_its_statement_and_its_upload_end_at_once() {
-    let fake = Fake::default();
-    *fake.0.read_takes.lock().unwrap() = Duration::from_secs(60);
-    let reading = async {
-        tokio::time::sleep(Duration::from_secs(89)).await;
-        (fake.0.reading.load(Ordering::Relaxed), uploads_open(&fake))
-    };
-    let request = request();
-    let ((metrics, took), before) = tokio::join!(cancel_after(&fake, &request, Duration::from_secs(90)), reading);
-    assert_eq!(before, (1, 1), "in mid-flight");
-    assert!(took < Duration::from_secs(1), "{took:?}");
-    assert_eq!((fake.0.reading.load(Ordering::Relaxed), uploads_open(&fake)), (0, 0));
-    assert_eq!((cancelled(&metrics), ends(&metrics), mails(&metrics)), (1, (0, 0), (0, 0)), "and no mail");
-    assert_eq!((metrics.running.get(), metrics.queued.get()), (0, 0));
-    assert_eq!(fake.0.done(), ["Requested", "Started", "Progressed", "CancelRequested", "Cancelled"]);
-    assert!(fake.0.files.lock().unwrap().is_empty());
-    // Once more: nothing is left to do.
-    live(&fake, &request).await;
-    assert_eq!(fake.0.done().last().unwrap(), "Cancelled");
-}
-
-#[tokio::test(start_paused = true)]
-async fn report_that_waits_is_cancelled_too() {
-    let waits_for_ingest = ReportRequest { barrier: vec![BarrierOffset { partition: 0, offset: 10 }], ..request() };
-    let away = QueryError::NoAnswer("connection refused".to_owned());
-    let (ingest, plan, store) = (Fake::default(), Fake::default(), Fake::default());
-    plan.0.plan_faults.lock().unwrap().extend((0..1_000).map(|call| (call, away.clone())));
-    store.0.write_faults.lock().unwrap().extend((0..1_000).map(|call| (call, no_route())));
-    for (fake, request) in [(ingest, waits_for_ingest), (plan, request()), (store, request())] {
-        let (metrics, took) = cancel_after(&fake, &request, Duration::from_secs(60)).await;
-        assert!(took < Duration::from_secs(1), "{took:?}");
-        assert_eq!((cancelled(&metrics), uploads_open(&fake)), (1, 0));
-        let idle = [&metrics.waiting, &metrics.queued, &metrics.running].map(Gauge::get);
-        assert_eq!(idle, [0, 0, 0]);
-        assert_eq!(fake.0.done().last().unwrap(), "Cancelled");
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn report_that_waits_for_its_turn_is_cancelled_and_holds_up_no_other() {
-    let fake = Fake::default();
-    let life = fake.life();
-    let request = request();
-    let tenant = &request.tenant;
-    let held = (life.lanes.take(tenant, u64::MAX).await, life.lanes.take(tenant, u64::MAX).await);
-    let cancelling = async {
-        tokio::time::sleep(Duration::from_secs(60)).await;
-        assert_eq!((life.metrics.queued.get(), life.metrics.running.get()), (1, 0));
-        fake.append(&said(ReportEventType::CancelRequested)).await.unwrap();
-    };
-    let (lived, ()) = tokio::join!(life.live(&request), cancelling);
-    assert_eq!(lived.unwrap(), Lived::Done);
-    assert_eq!(fake.0.done(), ["Requested", "CancelRequested", "Cancelled"]);
-    drop(held);
-}
-
-#[tokio::test(start_paused = true)]
-async fn cancelled_before_an_exporter_came_it_is_not_begun() {
-    let fake = Fake::default();
-    fake.append(&Journal::requested(&request())).await.unwrap();
-    fake.append(&said(ReportEventType::CancelRequested)).await.unwrap();
-    live(&fake, &request()).await;
-    assert_eq!(fake.0.done()[2..], ["Cancelled"]);
-    assert_eq!(fake.0.calls("begin"), 0);
-}
-
-#[tokio::test(start_paused = true)]
-async fn whole_file_of_an_exporter_that_died_goes_with_the_cancelling() {
-    let fake = Fake::default();
-    fake.append(&Journal::requested(&request())).await.unwrap();
-    fake.append(&ReportEvent { attempt: Some(1), ..said(ReportEventType::Started) }).await.unwrap();
-    // It was killed when the file was there, and before it was said.
-    fake.0.files.lock().unwrap().insert(object_key(&request(), 1), b"whole".to_vec());
-    fake.append(&said(ReportEventType::CancelRequested)).await.unwrap();
-    // The store is away for a moment.
-    fake.0.delete_faults.lock().unwrap().extend([(0, no_route()), (1, no_route())]);
-    live(&fake, &request()).await;
-    assert_eq!(state(&fake).phase, Phase::Cancelled);
-    assert!(fake.0.files.lock().unwrap().is_empty());
-}
-
-#[tokio::test(start_paused = true)]
-async fn file_of_an_attempt_that_was_taken_over_goes_and_the_reports_own_stays() {
-    for (first, stays) in
-        [(ReportEventType::Completed, 1), (ReportEventType::Cancelled, 0), (ReportEventType::Failed, 0)]
-    {
-        let fake = Fake::default();
-        *fake.0.read_takes.lock().unwrap() = Duration::from_secs(60);
-        let other = async {
-            tokio::time::sleep(Duration::from_secs(90)).await;
-            // Another exporter thought that this one was dead, and was faster.
-            let key = object_key(&request(), 2);
-            fake.append(&ReportEvent { attempt: Some(2), ..said(ReportEventType::Started) }).await.unwrap();
-            if first == ReportEventType::Completed {
-                fake.0.files.lock().unwrap().insert(key.clone(), b"theirs".to_vec());
-            }
-            let ended = ReportEvent { attempt: Some(2), object_key: Some(key), ..said(first) };
-            fake.append(&ended).await.unwrap();
-        };
-        let request = ReportRequest { receivers: Vec::new(), ..request() };
-        tokio::join!(live(&fake, &request), other);
-        let kept: Vec<_> = fake.0.files.lock().unwrap().values().cloned().collect();
-        assert_eq!(kept, vec![b"theirs".to_vec(); stays], "{first:?}");
-        assert_eq!(fake.0.calls("begin"), 1, "it had its own file whole");
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn failed_report_that_is_asked_for_again_is_made_and_mailed_once_more() {
-    let fake = Fake::default();
-    fake.0.plan_faults.lock().unwrap().insert(0, QueryError::Refused { code: 60, reason: "no table".to_owned() });
-    live(&fake, &request()).await;
-    let again = state(&fake).ask_again("other".to_owned(), Moment::now()).unwrap();
-    // Who asked again died before that was noted.
-    let before = fake.0.done().len();
-    let metrics = live(&fake, &again).await;
-    let mail = "mail to admin@acme.example: Your report is ready";
-    assert_eq!(fake.0.done()[before..], ["Retried", "Started", "file", "Completed", mail, "Notified"]);
-    assert_eq!((ends(&metrics), state(&fake).notified.len()), ((1, 0), 1));
-    // Both requests come again: nothing is left to do.
-    let (done, file) = (fake.0.done(), file(&fake));
-    for request in [request(), again] {
-        live(&fake, &request).await;
-        assert_eq!(fake.0.done(), done);
-    }
-    assert_eq!(fake.0.files.lock().unwrap().values().next(), Some(&file));
-}
-
-#[tokio::test(start_paused = true)]
-async fn mail_about_a_failure_does_not_hold_up_the_report_that_is_asked_for_again() {
-    let fake = Fake::default();
-    fake.0.plan_faults.lock().unwrap().insert(0, QueryError::Refused { code: 60, reason: "no table".to_owned() });
-    fake.0.mail_faults.lock().unwrap().extend((0..6).map(|call| (call, MailError::Away("timeout".to_owned()))));
-    let life = fake.life();
-    let asking_again = async {
-        tokio::time::sleep(Duration::from_millis(200)).await;
-        let again = state(&fake).ask_again("other".to_owned(), Moment::now()).unwrap();
-        fake.append(&Journal::retried(&again)).await.unwrap();
-        life.live(&again).await.unwrap()
-    };
-    let first = request();
-    let (lived, again) = tokio::join!(life.live(&first), asking_again);
-    assert_eq!((lived.unwrap(), again), (Lived::Done, Lived::Done));
-    let mails: Vec<_> = fake.0.done().into_iter().filter(|it| it.starts_with("mail")).collect();
-    assert_eq!(mails, ["mail to admin@acme.example: Your report is ready"], "the other one is out of date");
-    assert_eq!(state(&fake).phase, Phase::Completed);
-}
-
-#[tokio::test(start_paused = true)]
 async fn request_with_the_id_of_another_tenants_report_is_refused() {
     let fake = Fake::default();
     live(&fake, &request()).await;
@@ -484,128 +343,29 @@ async fn request_with_the_id_of_another_tenants_report_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn report_beyond_its_tenants_limits_fails_in_words_before_anything_is_read() {
-    let with = |limits| Config { limits, ..Config::default() };
-    let none = Limits::default();
-    for (limits, said) in [
-        (Limits { rows_a_day: 5, ..none }, "it has 6 rows, and reports may have 5 a day"),
-        (Limits { rows_a_day: 11, ..none }, "it has 6 rows, and reports of today have 6 of 11 a day"),
-        (Limits { bytes_a_day: 1, ..none }, "of 1 bytes a day"),
-        (Limits { open: 1, ..none }, "1 reports wait or are made"),
-    ] {
-        let fake = Fake::default();
-        if limits.rows_a_day != 5 {
-            let first = "0193a0b0-0000-7000-8000-000000000000".parse().unwrap();
-            fake.life().live(&ReportRequest { report_id: first, ..request() }).await.unwrap();
-            let open = "0193a0a0-0000-7000-8000-000000000000".parse().unwrap();
-            fake.append(&Journal::requested(&ReportRequest { report_id: open, ..request() })).await.unwrap();
-            // Another tenant's count nowhere.
-            let (report_id, tenant) =
-                ("0193a090-0000-7000-8000-000000000000".parse().unwrap(), "globex".parse().unwrap());
-            fake.append(&Journal::requested(&ReportRequest { report_id, tenant, ..request() })).await.unwrap();
-        }
-        let reads = fake.0.calls("read");
-        let life = fake.life_with(with(limits));
-        life.live(&request()).await.unwrap();
-        assert!(reason(&fake).contains(said), "{}", reason(&fake));
-        assert_eq!((ends(&life.metrics), fake.0.calls("read")), ((0, 1), reads));
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn end_before_it_was_asked_for_again_is_not_taken_for_the_new_one() {
+async fn mail_that_the_exporter_before_has_just_noted_is_not_sent_again() {
     let fake = Fake::default();
-    fake.append(&Journal::requested(&request())).await.unwrap();
-    fake.append(&ReportEvent { reason: Some("no space".to_owned()), ..said(ReportEventType::Failed) }).await.unwrap();
-    fake.append(&ReportEvent { receiver: Some(request().receivers[0].clone()), ..said(ReportEventType::Notified) })
+    fake.append(&Journal::requested(&two_receivers())).await.unwrap();
+    fake.append(&said(ReportEventType::Completed)).await.unwrap();
+    *fake.0.book_is_behind.lock().unwrap() = Duration::from_secs(1);
+    fake.append(&ReportEvent { receiver: Some("a@acme.example".to_owned()), ..said(ReportEventType::Notified) })
         .await
         .unwrap();
-    // The whole report is made before the book has its first event.
-    *fake.0.book_is_behind.lock().unwrap() = Duration::from_secs(30);
-    let again = state(&fake).ask_again("admin".to_owned(), Moment::now()).unwrap();
-    live(&fake, &again).await;
-    tokio::time::sleep(Duration::from_secs(60)).await;
-    assert_eq!((state(&fake).phase, fake.0.files.lock().unwrap().len()), (Phase::Completed, 1));
-    assert_eq!(fake.0.done().iter().filter(|it| it.starts_with("mail to")).count(), 1, "of the new one");
+    live(&fake, &two_receivers()).await;
+    assert_eq!(mails_to(&fake, "a"), 0);
+    assert_eq!(mails_to(&fake, "b"), 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn wish_that_was_there_twice_does_not_bring_a_cancelled_report_back() {
-    let fake = Fake::default();
-    fake.append(&Journal::requested(&request())).await.unwrap();
-    fake.append(&said(ReportEventType::Failed)).await.unwrap();
-    let failed = state(&fake);
-    let (first, second) = (
-        failed.ask_again("a".to_owned(), Moment::from_millis(2)).unwrap(),
-        failed.ask_again("b".to_owned(), Moment::from_millis(3)).unwrap(),
-    );
-    fake.append(&Journal::retried(&first)).await.unwrap();
-    fake.append(&Journal::retried(&second)).await.unwrap();
-    fake.append(&said(ReportEventType::CancelRequested)).await.unwrap();
-    live(&fake, &first).await;
-    assert_eq!(state(&fake).phase, Phase::Cancelled);
-    live(&fake, &second).await;
-    assert_eq!((state(&fake).phase, fake.0.files.lock().unwrap().len()), (Phase::Cancelled, 0));
-    // A third one, of somebody who has seen that, does.
-    live(&fake, &state(&fake).ask_again("c".to_owned(), Moment::from_millis(4)).unwrap()).await;
-    assert_eq!(state(&fake).phase, Phase::Completed);
-}
-
-/// Requests of these tenants, one each, numbered by their place.
-fn requests(tenants: &[&str]) -> Vec<ReportRequest> {
-    let request = |(number, tenant): (usize, &&str)| ReportRequest {
-        report_id: format!("0193a0b0-0000-7000-8000-0000000001{number:02}").parse().unwrap(),
-        tenant: tenant.parse().unwrap(),
-        receivers: Vec::new(),
-        ..request()
-    };
-    tenants.iter().enumerate().map(request).collect()
-}
-
-#[tokio::test(start_paused = true)]
-async fn plans_that_cannot_be_made_hold_up_nobody_elses() {
-    let fake = Fake::default();
-    *fake.0.plan_takes.lock().unwrap() = Duration::from_secs(1);
-    // All but the fifth one.
-    let fails = |call| (call, QueryError::NoAnswer("timeout".to_owned()));
-    fake.0.plan_faults.lock().unwrap().extend((0..10_000).filter(|call| *call != 4).map(fails));
-    let (life, asked) = (fake.life(), requests(&["acme", "acme", "globex", "globex", "initech"]));
-    let failing =
-        async { tokio::join!(life.live(&asked[0]), life.live(&asked[1]), life.live(&asked[2]), life.live(&asked[3])) };
-    let planned = async {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-        life.live(&asked[4]).await.unwrap()
-    };
-    let lived = async {
-        tokio::select! {
-            _ = failing => panic!("they have failed"),
-            lived = planned => lived,
-        }
-    };
-    assert_eq!(tokio::time::timeout(Duration::from_secs(5), lived).await, Ok(Lived::Done));
-    assert_eq!(fake.known(asked[4].report_id).unwrap().phase, Phase::Completed);
-}
-
-#[tokio::test(start_paused = true)]
-async fn two_that_begin_at_once_do_not_pass_a_limit_together() {
-    let fake = Fake::default();
-    *fake.0.book_is_behind.lock().unwrap() = Duration::from_secs(1);
-    let limits = Limits { rows_a_day: 11, ..Limits::default() };
-    let (life, asked) = (fake.life_with(Config { limits, ..Config::default() }), requests(&["acme", "acme"]));
-    for request in &asked {
-        fake.append(&Journal::requested(request)).await.unwrap();
-    }
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    let (first, second) = tokio::join!(life.live(&asked[0]), life.live(&asked[1]));
-    assert_eq!((first.unwrap(), second.unwrap(), ends(&life.metrics)), (Lived::Done, Lived::Done, (1, 1)));
-    let reasons: Vec<_> = asked.iter().filter_map(|it| fake.known(it.report_id).unwrap().reason).collect();
-    assert!(reasons[0].contains("it has 6 rows, and reports of today have 6 of 11 a day"), "{reasons:?}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn request_of_a_report_that_was_forgotten_is_done_with() {
-    let fake = Fake::default();
-    fake.0.forgotten.lock().unwrap().insert(request().report_id);
-    live(&fake, &request()).await;
-    assert!(fake.0.done().is_empty() && fake.0.book.lock().unwrap().is_empty(), "{:?}", fake.0.done());
+async fn mail_that_is_under_way_when_the_report_is_left_is_noted_and_sent_once() {
+    let (fake, begin) = (Fake::default(), Duration::from_secs(5));
+    *fake.0.mail_takes.lock().unwrap() = 2 * begin;
+    let life = fake.life();
+    assert!(tokio::time::timeout(begin, life.live(&two_receivers())).await.is_err(), "in mid-mail");
+    assert!(state(&fake).notified.is_empty());
+    life.mails_noted().await;
+    assert_eq!(state(&fake).notified.len(), 1);
+    // The next exporter has the other one.
+    live(&fake, &two_receivers()).await;
+    assert_eq!((mails_to(&fake, "a"), mails_to(&fake, "b"), state(&fake).notified.len()), (1, 1, 2));
 }

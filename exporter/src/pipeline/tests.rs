@@ -304,3 +304,22 @@ async fn slice_that_is_a_dead_letter_fails_its_report_in_words_and_no_other() {
     );
     assert!(fake.0.uploads.lock().unwrap().is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_has_the_first_partition_knows_it_until_that_goes() {
+    let fake = Fake::default();
+    let mut pipeline = pipeline(&fake).await;
+    let life = Arc::clone(&pipeline.life);
+    let is_ours = || life.first_partition.borrow().as_ref().is_some_and(|ours| !ours.is_cancelled());
+    assert!(is_ours());
+    let second = Partition { number: 1, ..partition() };
+    pipeline.arrived(Arrival::Assigned { epoch: 2, partitions: vec![second.clone()] }).await.unwrap();
+    pipeline.arrived(Arrival::Lost { partitions: vec![second] }).await.unwrap();
+    assert!(is_ours(), "the second is another");
+    pipeline.arrived(Arrival::Lost { partitions: vec![partition()] }).await.unwrap();
+    assert!(!is_ours());
+    pipeline.arrived(Arrival::Assigned { epoch: 3, partitions: vec![partition()] }).await.unwrap();
+    assert!(is_ours());
+    pipeline.stop.cancel();
+    assert!(!is_ours());
+}

@@ -4,49 +4,35 @@ use bucket_syncs::SyncState;
 use schemas::times::Moment;
 use traffic_query::time_range::rfc3339;
 
-use crate::stages::write_mail::{MailText, escaped};
+use crate::stages::lay_out_mail::{Letter, MailText, lay_out, of_receiver};
+use crate::stages::mail_words::{self as words, labels};
 
 /// Writes the mail for one receiver; none where there is nothing to tell.
 pub(crate) fn write_sync_mail(state: &SyncState, receiver: &str) -> Option<MailText> {
-    let name = &state.settings.name;
-    let (subject, opening, word, since) = match (&state.failing, state.well_since) {
-        (Some(failing), _) => {
-            let opening = format!("No object can be written since {}: {}", rfc3339(failing.since), failing.reason);
-            (format!("Your bucket sync fails: {name}"), opening, "failing", failing.since)
-        }
-        (None, Some(since)) => {
-            let opening = format!("Objects are written again since {}. Nothing was left out.", rfc3339(since));
-            (format!("Your bucket sync is well again: {name}"), opening, "well", since)
-        }
+    let ((says, opening), word, since) = match (&state.failing, state.well_since) {
+        (Some(failing), _) => (words::sync_fails(&rfc3339(failing.since), &failing.reason), "failing", failing.since),
+        (None, Some(since)) => (words::sync_is_well(&rfc3339(since)), "well", since),
         (None, None) => return None,
     };
-    let reached = rfc3339(state.reached);
-    let facts = [
-        ("Sync", name),
-        ("Tenant", &state.tenant.to_string()),
-        ("Reached", &reached),
-        ("Sync id", &state.id.to_string()),
-    ]
-    .map(|(label, value)| (label, value.clone()));
-    let lines: String = facts.iter().map(|(label, value)| format!("{label}: {value}\n")).collect();
-    let rows: String =
-        facts.iter().map(|(label, value)| format!("<tr><td>{label}</td><td>{}</td></tr>\n", escaped(value))).collect();
-    Some(MailText {
-        text: format!("{opening}\n\n{lines}"),
-        html: format!(
-            "<!DOCTYPE html>\n<html lang=\"en\"><body style=\"font-family: sans-serif; max-width: 36rem\">\n<p>{}</p>\n\
-             <table>\n{rows}</table>\n</body></html>\n",
-            escaped(&opening)
-        ),
-        subject,
+    let name = &state.settings.name;
+    Some(lay_out(Letter {
+        subject: words::subject(&says, name),
+        opening,
+        facts: vec![
+            (labels::SYNC, vec![name.clone()]),
+            (labels::TENANT, vec![state.tenant.to_string()]),
+            (labels::REACHED, vec![rfc3339(state.reached)]),
+            (labels::SYNC_ID, vec![state.id.to_string()]),
+        ],
+        // There is no page of it.
+        link: None,
         message_id: message_id(state, word, since, receiver),
-    })
+    }))
 }
 
 /// The same for every mail about this end of being well or not to this receiver, so that one that came twice can be known.
 fn message_id(state: &SyncState, word: &str, since: Moment, receiver: &str) -> String {
-    let safe: String = receiver.chars().map(|char| if char.is_ascii_alphanumeric() { char } else { '.' }).collect();
-    format!("<{}.{word}.{}.{safe}@syncs.flowledger>", state.id, since.as_millis())
+    format!("<{}.{word}.{}.{}@syncs.flowledger>", state.id, since.as_millis(), of_receiver(receiver))
 }
 
 #[cfg(test)]
@@ -56,6 +42,7 @@ pub(crate) mod tests {
     use schemas::report_request::{Compression, ReportFormat};
 
     use super::*;
+    use crate::stages::lay_out_mail::tests::shown;
 
     pub(crate) fn state() -> SyncState {
         let settings = BucketSyncSettings {
@@ -89,7 +76,6 @@ pub(crate) mod tests {
             ..state.event(BucketSyncEventType::Looked, Moment::from_millis(1_793_500_300_000))
         };
         let well = write_sync_mail(&state.with(&looked), "jane@acme.example").unwrap();
-        let shown = [failing, well].map(|it| format!("{}\n{}\n\n{}\n{}", it.message_id, it.subject, it.text, it.html));
-        insta::assert_snapshot!(shown.join("\n----\n"));
+        insta::assert_snapshot!([failing, well].map(|it| shown(&it)).join("\n----\n"));
     }
 }

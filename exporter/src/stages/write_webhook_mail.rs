@@ -4,7 +4,8 @@ use schemas::times::Moment;
 use schemas::webhook::Webhook;
 use traffic_query::time_range::rfc3339;
 
-use super::write_mail::{MailText, escaped};
+use crate::stages::lay_out_mail::{Letter, MailText, lay_out};
+use crate::stages::mail_words::{self as words, labels, links};
 
 /// Writes it. `console_url` has no slash at its end.
 pub(crate) fn write_webhook_mail(
@@ -13,28 +14,20 @@ pub(crate) fn write_webhook_mail(
     problem: &str,
     console_url: &str,
 ) -> MailText {
-    let (id, name, since) = (webhook.webhook_id, &webhook.name, rfc3339(failing_since));
-    let opening = "A webhook has taken nothing for days. It is paused until somebody resumes it; what happens until then is not sent.";
-    let rows = [
-        ("Webhook", name.as_str()),
-        ("Tenant", webhook.tenant.as_str()),
-        ("Failing since", &since),
-        ("Last try", problem),
-    ];
-    let text: String = rows.iter().map(|(what, value)| format!("{:<15}{value}\n", format!("{what}:"))).collect();
-    let html: String =
-        rows.iter().map(|(what, value)| format!("<tr><td>{what}</td><td>{}</td></tr>\n", escaped(value))).collect();
-    let link = format!("{console_url}/api/v1/webhooks/{id}");
-    MailText {
-        subject: format!("Your webhook is paused: {name}"),
-        text: format!("{opening}\n\n{text}\nSee it (sign-in needed):\n{link}\n"),
-        html: format!(
-            "<!DOCTYPE html>\n<html lang=\"en\"><body style=\"font-family: sans-serif; max-width: 36rem\">\n<p>{opening}</p>\n\
-             <table>\n{html}</table>\n<p><a href=\"{}\">See it</a> (sign-in needed)</p>\n</body></html>\n",
-            escaped(&link)
-        ),
-        message_id: format!("<{id}.{}@webhooks.flowledger>", failing_since.as_micros()),
-    }
+    let (says, opening) = words::webhook_away();
+    let fact = |label, value: &str| (label, vec![value.to_owned()]);
+    lay_out(Letter {
+        subject: words::subject(&says, &webhook.name),
+        opening,
+        facts: vec![
+            fact(labels::WEBHOOK, &webhook.name),
+            fact(labels::TENANT, webhook.tenant.as_str()),
+            fact(labels::FAILING_SINCE, &rfc3339(failing_since)),
+            fact(labels::LAST_TRY, problem),
+        ],
+        link: Some((links::WEBHOOK, format!("{console_url}/api/v1/webhooks/{}", webhook.webhook_id))),
+        message_id: format!("<{}.{}@webhooks.flowledger>", webhook.webhook_id, failing_since.as_micros()),
+    })
 }
 
 #[cfg(test)]
@@ -42,6 +35,7 @@ mod tests {
     use webhooks::{Wanted, made};
 
     use super::*;
+    use crate::stages::lay_out_mail::tests::shown;
 
     #[test]
     fn mail_of_a_webhook_that_is_away() {
@@ -55,6 +49,6 @@ mod tests {
         webhook.webhook_id = "0193a0b0-0000-7000-8000-000000000001".parse().unwrap();
         let since = Moment::from_millis(1_793_534_400_000);
         let mail = write_webhook_mail(&webhook, since, "it answered 500", "https://flow.example");
-        insta::assert_snapshot!(format!("{}\n{}\n\n{}\n{}", mail.message_id, mail.subject, mail.text, mail.html));
+        insta::assert_snapshot!(shown(&mail));
     }
 }

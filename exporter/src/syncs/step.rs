@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bucket_syncs::{Backfill, Plan, SyncJournal, SyncState};
-use clickhouse_io::ClickHouse;
+use clickhouse_io::GivingWay;
 use clickhouse_io::report::{Offsets, hours};
 use report_life::JournalError;
 use report_store::{ReportStore, StoreError};
@@ -90,7 +90,7 @@ impl From<StoreError> for StepError {
 
 pub(super) struct Step {
     pub(super) journal: SyncJournal,
-    pub(super) clickhouse: ClickHouse,
+    pub(super) clickhouse: GivingWay,
     pub(super) destinations: Destinations,
     pub(super) metrics: SyncMetrics,
     pub(super) life: Arc<Life<Parts>>,
@@ -147,8 +147,13 @@ impl Step {
         let key = live_key(state, plan);
         tracing::info!(sync = %state.id, number = plan.number, key, "an object of a bucket sync is begun");
         let written = self.write(&request, Offsets { hours, ..offsets }, self.bucket(state)?, &key).await?;
-        self.metrics.object(if written.rows > 0 { "stored" } else { "empty" });
-        tracing::info!(sync = %state.id, number = plan.number, rows = written.rows, key, "an object of a bucket sync is stored");
+        if written.rows > 0 {
+            self.metrics.object("stored");
+            tracing::info!(sync = %state.id, number = plan.number, rows = written.rows, key, "an object of a bucket sync is stored");
+        } else {
+            self.metrics.object("empty");
+            tracing::info!(sync = %state.id, number = plan.number, "an object of a bucket sync would have no rows: there is none");
+        }
         Ok(Some(BucketSyncEvent {
             rows: Some(signed(written.rows)),
             size_bytes: Some(signed(written.size_bytes)),
@@ -176,8 +181,8 @@ impl Step {
                 Err(_) => return Err(away().into()),
             }
             let request = request(state, *hour, Moment::from_micros(hour.as_micros() + HOUR));
-            self.write(&request, offsets.clone(), bucket, &key).await?;
-            self.metrics.object("backfilled");
+            let written = self.write(&request, offsets.clone(), bucket, &key).await?;
+            self.metrics.object(if written.rows > 0 { "backfilled" } else { "empty" });
         }
         Ok(Some(BucketSyncEvent {
             number: Some(backfill.number),
@@ -199,7 +204,7 @@ impl Step {
     async fn hours(&self, request: &ReportRequest, offsets: Offsets) -> Result<Vec<Moment>, StepError> {
         let mut query = check_request(request).map_err(StepError::Failed)?;
         query.offsets = Some(offsets);
-        Ok(hours(&self.clickhouse, &query).await.map_err(FileError::Rows)?)
+        Ok(hours(&self.clickhouse.client().await, &query).await.map_err(FileError::Rows)?)
     }
 
     /// Nothing is written where there are no rows.
@@ -227,9 +232,10 @@ impl Step {
         };
         let file = tokio::time::timeout(AWAY_MAX, beginning).await.map_err(|_| away())??;
         let piece = Piece { request, query: &query, slices: &slices, is_beginning: true };
-        let size_bytes = writer.write(file, piece, &progress).await?;
+        // Those that were planned may all be copies.
+        let size_bytes = writer.write_where_rows_are(file, piece, &progress).await?;
         let written = *progress.borrow();
-        Ok(Written { size_bytes, ..written })
+        Ok(size_bytes.map_or_else(Written::default, |size_bytes| Written { size_bytes, ..written }))
     }
 
     /// Notes that it fails, once.

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use reqwest::dns::{Name, Resolve, Resolving};
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Certificate, Client, redirect};
 use tokio::net::lookup_host;
@@ -31,31 +31,49 @@ pub(crate) enum SendError {
     Failed(String),
 }
 
+tokio::task_local! {
+    /// Where the name leads that is called now: it was resolved once, and each address was looked at.
+    static CHECKED: Checked;
+}
+
+/// A name, and its addresses.
+struct Checked {
+    name: String,
+    addresses: Vec<SocketAddr>,
+}
+
 /// Cheap to share; holds no connection.
 pub(crate) struct Sender {
     guard: Guard,
     answer_max: Duration,
-    certificates: Vec<Certificate>,
+    client: Client,
 }
 
-/// Names are resolved before a client is made, and only once: what the client itself would resolve leads nowhere.
-struct Nowhere;
+/// Gives the client the addresses that were looked at for what this very task sends, and no others. Outside of such a task, or for another name,
+/// a name leads nowhere: were the client to connect elsewhere, it would fail, and not be led astray.
+struct AsChecked;
 
-impl Resolve for Nowhere {
-    fn resolve(&self, _: Name) -> Resolving {
-        Box::pin(std::future::ready(Err("names are resolved before".into())))
+impl Resolve for AsChecked {
+    fn resolve(&self, name: Name) -> Resolving {
+        let checked = CHECKED.try_with(|it| (it.name == name.as_str()).then(|| it.addresses.clone()));
+        Box::pin(std::future::ready(match checked {
+            Ok(Some(addresses)) => Ok(Box::new(addresses.into_iter()) as Addrs),
+            Ok(None) | Err(_) => Err("names are resolved before".into()),
+        }))
     }
 }
 
 impl Sender {
     pub(crate) fn new(config: &WebhooksConfig) -> Result<Self, Error> {
+        service_kit::tls::install();
         let mut certificates = Vec::new();
         if let Some(file) = &config.ca_file {
             let wrong = |error: &dyn std::fmt::Display| Error::Webhooks(format!("ca_file {}: {error}", file.display()));
             let pem = std::fs::read(file).map_err(|error| wrong(&error))?;
             certificates = Certificate::from_pem_bundle(&pem).map_err(|error| wrong(&error))?;
         }
-        Ok(Self { guard: Guard::new(&config.allow), answer_max: config.answer_max, certificates })
+        let client = client(certificates).map_err(|error| Error::Webhooks(error.to_string()))?;
+        Ok(Self { guard: Guard::new(&config.allow), answer_max: config.answer_max, client })
     }
 
     /// Returns when the head of the answer is there; the rest of it is nobody's business. Gives its status, which is one of success.
@@ -66,13 +84,19 @@ impl Sender {
 
     async fn send_unhurried(&self, url: &str, message: &Message) -> Result<u16, SendError> {
         let target = self.guard.read(url).map_err(|_| SendError::Refused("its URL is not among those that may be"))?;
-        let client = self.client(&target, &self.addresses(&target).await?).map_err(|error| failed(&error))?;
-        let request = client.post(target.url().clone()).header(CONTENT_TYPE, "application/json");
+        let addresses = self.addresses(&target).await?;
+        self.send_to(&target, addresses, message).await
+    }
+
+    async fn send_to(&self, target: &Target, addresses: Vec<SocketAddr>, message: &Message) -> Result<u16, SendError> {
+        let checked = Checked { name: target.name().unwrap_or_default().to_owned(), addresses };
+        let request = self.client.post(target.url().clone()).header(CONTENT_TYPE, "application/json");
         let signed = request
             .header("webhook-id", &message.id)
             .header("webhook-timestamp", &message.timestamp)
             .header("webhook-signature", &message.signature);
-        let answer = signed.body(message.body.clone()).send().await.map_err(|error| failed(&error.without_url()))?;
+        let sending = CHECKED.scope(checked, signed.body(message.body.clone()).send());
+        let answer = sending.await.map_err(|error| failed(&error.without_url()))?;
         let status = answer.status();
         if status.is_success() { Ok(status.as_u16()) } else { Err(SendError::Status(status.as_u16())) }
     }
@@ -96,23 +120,21 @@ impl Sender {
         }
         Ok(addresses)
     }
+}
 
-    /// A client for these addresses: it resolves nothing, follows nothing, knows no proxy and keeps no connection.
-    fn client(&self, target: &Target, addresses: &[SocketAddr]) -> reqwest::Result<Client> {
-        let builder = Client::builder()
-            .no_proxy()
-            .redirect(redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .http1_only()
-            .pool_max_idle_per_host(0)
-            .user_agent(concat!("Flowledger/", env!("CARGO_PKG_VERSION")))
-            .tls_certs_merge(self.certificates.iter().cloned())
-            .dns_resolver(Nowhere);
-        match target.name() {
-            Ok(name) => builder.resolve_to_addrs(name, addresses).build(),
-            Err(_) => builder.build(),
-        }
-    }
+/// One for all: it resolves only as was checked, follows nothing, knows no proxy, tries nothing again and keeps no connection, so that none is used for
+/// what was not checked. What it keeps is what costs: the certificates that it trusts.
+fn client(certificates: Vec<Certificate>) -> reqwest::Result<Client> {
+    Client::builder()
+        .no_proxy()
+        .redirect(redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .http1_only()
+        .pool_max_idle_per_host(0)
+        .user_agent(concat!("Flowledger/", env!("CARGO_PKG_VERSION")))
+        .tls_certs_merge(certificates)
+        .dns_resolver(AsChecked)
+        .build()
 }
 
 /// The innermost cause: what a system or TLS says, without the URL.
@@ -157,7 +179,6 @@ mod tests {
     }
 
     fn sender(port: u16) -> Sender {
-        service_kit::tls::install();
         let on = |addresses: &str| AllowedConfig { addresses: addresses.to_owned(), port, http: true };
         let allow = vec![on("127.0.0.1"), on("::1")];
         Sender::new(&WebhooksConfig { allow, answer_max: Duration::from_secs(1), ..WebhooksConfig::default() }).unwrap()
@@ -215,12 +236,30 @@ mod tests {
             let allow = vec![AllowedConfig { addresses: addresses.to_owned(), port, http: true }];
             Sender::new(&WebhooksConfig { allow, ..WebhooksConfig::default() }).unwrap()
         };
-        service_kit::tls::install();
         // Another range is allowed, so scheme and port are not what it fails by.
         let sent = config("10.0.0.0/8").send(&format!("http://localhost:{port}/"), &message()).await;
         assert_eq!(sent, Err(SendError::Refused("its name leads to an address that is not public")));
         let sent = config("10.0.0.0/8").send(&format!("http://127.0.0.1:{port}/"), &message()).await;
         assert_eq!(sent, Err(SendError::Refused("its URL is not among those that may be")));
+        assert!(hears.try_recv().is_err());
+    }
+
+    #[tokio::test]
+    async fn client_goes_where_it_was_checked_and_a_name_that_was_not_leads_nowhere() {
+        let (port, mut hears) = receiver("HTTP/1.1 204 No Content\r\n\r\n").await;
+        let (sender, url) = (sender(port), format!("http://hooks.invalid:{port}/"));
+        let target = sender.guard.read(&url).unwrap();
+        let own = vec![SocketAddr::from(([127, 0, 0, 1], port))];
+        assert_eq!(sender.send_to(&target, own.clone(), &message()).await, Ok(204));
+        assert!(hears.recv().await.unwrap().contains(&format!("host: hooks.invalid:{port}")));
+        // The next try finds other addresses, and no connection of the one before.
+        let nobody = vec![SocketAddr::from(([127, 0, 0, 2], port))];
+        assert!(sender.send_to(&target, nobody, &message()).await.is_err());
+        // Nobody has looked at these.
+        let astray = sender.client.post(&url).send();
+        assert!(astray.await.is_err());
+        let checked = Checked { name: "other.invalid".to_owned(), addresses: own };
+        assert!(CHECKED.scope(checked, sender.client.post(&url).send()).await.is_err());
         assert!(hears.try_recv().is_err());
     }
 }

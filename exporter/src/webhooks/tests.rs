@@ -23,6 +23,8 @@ const NOON: i64 = 1_793_534_400;
 #[derive(Default)]
 struct World {
     ends: Mutex<Vec<ReportEnd>>,
+    /// How many of them were read at each look.
+    read: Mutex<Vec<usize>>,
     /// What a receiver answers, by its URL; without one it takes everything.
     answers: Mutex<BTreeMap<String, Result<u16, SendError>>>,
     /// Receivers that say nothing.
@@ -37,8 +39,11 @@ struct World {
 }
 
 impl Post for Arc<World> {
-    fn ends_since(&self, since: Moment) -> Vec<ReportEnd> {
-        self.ends.lock().unwrap().iter().filter(|it| it.end.at >= since).cloned().collect()
+    fn ends_from(&self, place: u64) -> (Vec<ReportEnd>, u64) {
+        let ends = self.ends.lock().unwrap();
+        let new = ends[usize::try_from(place).unwrap()..].to_vec();
+        self.read.lock().unwrap().push(new.len());
+        (new, ends.len() as u64)
     }
 
     async fn send(&self, url: &str, message: &Message) -> Result<u16, SendError> {
@@ -192,6 +197,22 @@ async fn end_of_a_report_is_told_once_and_signed() {
     let mut next = exporter_with(&world, std::slice::from_ref(&webhook)).await;
     look_at(&mut next, 3_001).await;
     assert_eq!(world.sent_to(&webhook), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_end_is_read_once_and_forgotten_when_it_is_old() {
+    let (world, webhook) = (Arc::<World>::default(), webhook("build"));
+    let mut own = exporter_with(&world, std::slice::from_ref(&webhook)).await;
+    world.completed(10);
+    world.completed(-4 * 86_400);
+    look_at(&mut own, 10).await;
+    world.completed(20);
+    look_at(&mut own, 20).await;
+    look_at(&mut own, 21).await;
+    assert_eq!(*world.read.lock().unwrap(), [2, 0, 1, 0, 0, 0]);
+    assert_eq!((world.sent_to(&webhook), own.0.recent.of(&webhook.tenant).len()), (2, 2));
+    look_at(&mut own, 4 * 86_400).await;
+    assert_eq!((world.sent_to(&webhook), own.0.recent.of(&webhook.tenant).len()), (2, 0));
 }
 
 #[tokio::test(start_paused = true)]

@@ -33,12 +33,13 @@ use service_kit::CancellationToken;
 use tokio::task::JoinHandle;
 use traffic_query::FilterError;
 
+use self::options::NewOptions;
 pub(crate) use self::options::ReportCommand;
-use self::options::{NewOptions, SelectOptions};
 use self::verify::verify;
 use crate::audit;
 use crate::cli::CommonOptions;
 use crate::config::Config;
+use crate::select::SelectOptions;
 
 /// How long Kafka and the registry may take until all events of reports are read, or something is written.
 const KAFKA_MAX: Duration = Duration::from_secs(60);

@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use schemas::ids::{ReportId, Tenant};
+use schemas::ids::ReportId;
 
 use super::schedule::ScheduleCommand;
 use crate::cli::{Format, Kind, Packing, SpreadsheetOptions};
+use crate::select::SelectOptions;
 use crate::traffic::FilterOptions;
 
 #[derive(Debug, Subcommand)]
@@ -93,29 +94,6 @@ pub(crate) enum ReportCommand {
         #[arg(value_name = "MANIFEST")]
         manifest: PathBuf,
     },
-}
-
-/// Whose reports, who asks, and how it is shown.
-#[derive(Clone, Debug, Args)]
-pub(crate) struct SelectOptions {
-    /// Configuration file; the environment (`FLOWLEDGER__SECTION__KEY`) wins over it.
-    #[arg(long, env = "FLOWLEDGER_CONFIG", value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
-    /// Tenant whose reports they are.
-    #[arg(long)]
-    pub(crate) tenant: Tenant,
-    /// Who asks, as the events of the report say [default: the account on this machine].
-    #[arg(long, value_name = "NAME")]
-    pub(crate) by: Option<String>,
-    /// One JSON object a line.
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-impl SelectOptions {
-    pub(crate) fn actor(&self) -> String {
-        self.by.clone().or_else(|| std::env::var("USER").ok()).unwrap_or_else(|| "operator".to_owned())
-    }
 }
 
 /// What is asked for.

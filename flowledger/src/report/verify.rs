@@ -6,7 +6,8 @@ use std::path::Path;
 
 use anyhow::{Context, ensure};
 use report_life::{Manifest, ManifestFile};
-use report_writer::count_rows;
+use report_writer::{count_parquet_rows, count_rows};
+use schemas::report_request::ReportFormat;
 use sha2::{Digest, Sha256};
 
 /// Read at once, bytes.
@@ -18,13 +19,24 @@ pub(super) fn verify(file: &Path, manifest: &Path) -> anyhow::Result<()> {
     let manifest: Manifest =
         serde_json::from_slice(&text).with_context(|| format!("{} is no manifest", manifest.display()))?;
     if !file.is_dir() {
-        return verify_file(file, &manifest, &manifest.files);
+        let held = hold(file, &manifest, &manifest.files)?;
+        if let (Some(rows), [_]) = (held.rows, manifest.files.as_slice()) {
+            ensure!(rows == manifest.rows, "it has {rows} rows instead of {}", manifest.rows);
+        }
+        held.say(&manifest);
+        return Ok(());
     }
+    let mut all = Some(0);
     for told in &manifest.files {
         let is_name = Path::new(&told.name).file_name().is_some_and(|name| name == told.name.as_str());
         ensure!(is_name, "the manifest names a file that lies elsewhere");
-        let verified = verify_file(&file.join(&told.name), &manifest, std::slice::from_ref(told));
-        verified.with_context(|| told.name.clone())?;
+        let held = hold(&file.join(&told.name), &manifest, std::slice::from_ref(told));
+        let held = held.with_context(|| told.name.clone())?;
+        held.say(&manifest);
+        all = all.zip(held.rows).map(|(all, rows): (u64, u64)| all.saturating_add(rows));
+    }
+    if let Some(rows) = all {
+        ensure!(rows == manifest.rows, "all files together have {rows} rows instead of {}", manifest.rows);
     }
     // Who reads the folder would read what is beside them too.
     for found in std::fs::read_dir(file).with_context(|| format!("{} cannot be read", file.display()))? {
@@ -35,8 +47,27 @@ pub(super) fn verify(file: &Path, manifest: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// One that is among those that were told of.
-fn verify_file(file: &Path, manifest: &Manifest, told: &[ManifestFile]) -> anyhow::Result<()> {
+/// A file that is as its manifest says.
+struct Held<'a> {
+    told: &'a ManifestFile,
+    /// `None`: of a format that this program does not know.
+    rows: Option<u64>,
+}
+
+impl Held<'_> {
+    fn say(&self, manifest: &Manifest) {
+        let ManifestFile { name, size_bytes, sha256 } = self.told;
+        let counted = match self.rows {
+            None => "rows are not counted in this format".to_owned(),
+            Some(rows) if manifest.files.len() == 1 => format!("{rows} rows"),
+            Some(rows) => format!("{rows} of {} rows", manifest.rows),
+        };
+        super::said(&format!("{name}: as its manifest says: {size_bytes} bytes, SHA-256 {sha256}, {counted}"));
+    }
+}
+
+/// Holds a file against those that were told of: it is one of them.
+fn hold<'a>(file: &Path, manifest: &Manifest, told: &'a [ManifestFile]) -> anyhow::Result<Held<'a>> {
     let open = || File::open(file).with_context(|| format!("{} cannot be read", file.display()));
     let (size_bytes, sha256) = digest(open()?).with_context(|| format!("{} cannot be read", file.display()))?;
     let Some(told) = told.iter().find(|it| it.sha256 == sha256) else {
@@ -45,17 +76,11 @@ fn verify_file(file: &Path, manifest: &Manifest, told: &[ManifestFile]) -> anyho
         anyhow::bail!("it is another file: {size_bytes} bytes {sha256} instead of {}", sizes.join(", "));
     };
     ensure!(size_bytes == told.size_bytes, "it has {size_bytes} bytes instead of {}", told.size_bytes);
-    let rows = count_rows(BufReader::new(open()?), manifest.format, manifest.compression)
-        .with_context(|| format!("{} cannot be unpacked", file.display()))?;
-    let counted = match rows {
-        Some(rows) if manifest.files.len() == 1 => {
-            ensure!(rows == manifest.rows, "it has {rows} rows instead of {}", manifest.rows);
-            format!("{rows} rows")
-        }
-        _ => "rows are not counted in this format".to_owned(),
+    let rows = match manifest.format {
+        ReportFormat::Parquet => count_parquet_rows(&open()?).map(Some),
+        _ => count_rows(BufReader::new(open()?), manifest.format, manifest.compression),
     };
-    super::said(&format!("{}: as its manifest says: {size_bytes} bytes, SHA-256 {sha256}, {counted}", told.name));
-    Ok(())
+    Ok(Held { told, rows: rows.with_context(|| format!("{} cannot be unpacked", file.display()))? })
 }
 
 fn digest(mut file: File) -> std::io::Result<(u64, String)> {

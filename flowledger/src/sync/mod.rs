@@ -19,10 +19,11 @@ use service_kit::CancellationToken;
 use traffic_query::FilterError;
 
 pub(crate) use self::options::SyncCommand;
-use self::options::{ObjectFormat, OneOptions, SelectOptions};
+use self::options::{ObjectFormat, OneOptions};
 use crate::audit;
 use crate::cli::CommonOptions;
 use crate::config::Config;
+use crate::select::SelectOptions;
 
 /// How long Kafka and the registry may take until all events of syncs are read, or something is written.
 const KAFKA_MAX: Duration = Duration::from_secs(60);

@@ -1,13 +1,12 @@
 //! The command line of `flowledger sync`.
 
-use std::path::PathBuf;
-
 use clap::{Args, Subcommand, ValueEnum};
-use schemas::ids::{SyncId, Tenant};
+use schemas::ids::SyncId;
 use schemas::report_request::ReportFormat;
 use schemas::times::Moment;
 
 use crate::cli::{Packing, moment};
+use crate::select::SelectOptions;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum SyncCommand {
@@ -105,29 +104,6 @@ impl From<ObjectFormat> for ReportFormat {
             ObjectFormat::Ndjson => Self::Ndjson,
             ObjectFormat::Parquet => Self::Parquet,
         }
-    }
-}
-
-/// Whose syncs, who asks, and how it is shown.
-#[derive(Clone, Debug, Args)]
-pub(crate) struct SelectOptions {
-    /// Configuration file; the environment (`FLOWLEDGER__SECTION__KEY`) wins over it.
-    #[arg(long, env = "FLOWLEDGER_CONFIG", value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
-    /// Tenant whose syncs they are.
-    #[arg(long)]
-    pub(crate) tenant: Tenant,
-    /// Who asks, as the audit log says [default: the account on this machine].
-    #[arg(long, value_name = "NAME")]
-    pub(crate) by: Option<String>,
-    /// One JSON object a line.
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-impl SelectOptions {
-    pub(crate) fn actor(&self) -> String {
-        self.by.clone().or_else(|| std::env::var("USER").ok()).unwrap_or_else(|| "operator".to_owned())
     }
 }
 

@@ -21,10 +21,11 @@ use webhooks::{
 };
 
 pub(crate) use self::options::WebhookCommand;
-use self::options::{NewOptions, OneOptions, SelectOptions};
+use self::options::{NewOptions, OneOptions};
 use crate::audit;
 use crate::cli::CommonOptions;
 use crate::config::Config;
+use crate::select::SelectOptions;
 
 /// How long Kafka and the registry may take until all is read, or something is written.
 const KAFKA_MAX: Duration = Duration::from_secs(60);

@@ -1,10 +1,10 @@
 //! The command line of `flowledger webhook`.
 
-use std::path::PathBuf;
-
 use clap::{Args, Subcommand, ValueEnum};
-use schemas::ids::{DeliveryId, Tenant, WebhookId};
+use schemas::ids::{DeliveryId, WebhookId};
 use schemas::webhook::WebhookEvent;
+
+use crate::select::SelectOptions;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum WebhookCommand {
@@ -68,29 +68,6 @@ pub(crate) enum WebhookCommand {
         #[arg(value_name = "DELIVERY")]
         delivery: DeliveryId,
     },
-}
-
-/// Whose webhooks, who asks, and how it is shown.
-#[derive(Clone, Debug, Args)]
-pub(crate) struct SelectOptions {
-    /// Configuration file; the environment (`FLOWLEDGER__SECTION__KEY`) wins over it.
-    #[arg(long, env = "FLOWLEDGER_CONFIG", value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
-    /// Tenant whose webhooks they are.
-    #[arg(long)]
-    pub(crate) tenant: Tenant,
-    /// Who asks, as the audit log says [default: the account on this machine].
-    #[arg(long, value_name = "NAME")]
-    pub(crate) by: Option<String>,
-    /// One JSON object a line.
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-impl SelectOptions {
-    pub(crate) fn actor(&self) -> String {
-        self.by.clone().or_else(|| std::env::var("USER").ok()).unwrap_or_else(|| "operator".to_owned())
-    }
 }
 
 /// What is wanted.

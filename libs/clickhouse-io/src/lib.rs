@@ -32,7 +32,7 @@ pub use answer::Answer;
 pub use client::ClickHouse;
 pub use config::{ClickHouseConfig, Compression};
 pub use error::{NextStep, QueryError};
-pub use give_way::NICE_MAX;
+pub use give_way::{GivingWay, NICE_MAX};
 pub use offset_set::OffsetSet;
 pub use refusal::Refusal;
 pub use texts::Texts;

@@ -4,7 +4,7 @@
 
 mod engine_of_test;
 
-use clickhouse_io::ClickHouse;
+use clickhouse_io::{ClickHouse, GivingWay};
 use engine_of_test::{block, engine};
 use local_parts::fault_proxy::Seen;
 use local_parts::{Fault, FaultProxy};
@@ -50,5 +50,32 @@ async fn setting_that_a_server_refuses_is_left_out() {
         assert_eq!(nice_of(&giving_way(&clickhouse, 7).await).await, "0");
     }
     assert_eq!(proxy.counts().of("answer"), 2, "each was asked for once");
+    engine.drop(&clickhouse).await;
+}
+
+#[tokio::test]
+async fn server_that_was_away_is_asked_about_the_setting_when_it_is_back() {
+    let engine = engine().await;
+    let proxy = FaultProxy::start(&engine.given.url).await.unwrap();
+    let url = proxy.url();
+    let clickhouse = engine.database_with("give_way_later", |config| config.url = url).await;
+    let giving_way = GivingWay::new(clickhouse.clone(), 7);
+    proxy.plan(|_: &Seen| Some(Fault::Answer { status: 503, code: None, body: "away".to_owned() }));
+    assert!(giving_way.client().await.ping().await.is_err(), "it is away for everybody");
+    proxy.plan(|_: &Seen| None);
+    assert_eq!(nice_of(&giving_way.client().await).await, "7");
+    assert_eq!(nice_of(&giving_way.clone().client().await).await, "7");
+    assert_eq!(nice_of(&GivingWay::new(clickhouse.clone(), 0).client().await).await, "0");
+
+    let refused = GivingWay::new(clickhouse.clone(), 7);
+    proxy.plan(|seen: &Seen| {
+        let body = format!("Code: 115. DB::Exception: Setting {NICE} is not known. (UNKNOWN_SETTING)\n");
+        seen.target.contains(NICE).then_some(Fault::Answer { status: 404, code: Some(115), body })
+    });
+    let before = proxy.counts().of("answer");
+    for _ in 0..3 {
+        assert_eq!(nice_of(&refused.client().await).await, "0");
+    }
+    assert_eq!(proxy.counts().of("answer") - before, 1, "it was asked for once");
     engine.drop(&clickhouse).await;
 }

@@ -1,7 +1,9 @@
 //! All reports in memory, kept up to date by following the topic.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
 
 use kafka_io::KafkaConfig;
 use schema_registry::Registry;
@@ -28,6 +30,28 @@ struct Shelf {
     reports: BTreeMap<ReportId, ReportState>,
     /// Of these only that they were: their requests and events mean nothing any more.
     forgotten: HashSet<ReportId>,
+    /// Ends in the order in which they were seen: of which report, and which of its ends. Places rise, and some are free.
+    ended: BTreeMap<u64, (ReportId, usize)>,
+    /// Place of the next one.
+    next_place: u64,
+}
+
+impl Shelf {
+    fn apply(&mut self, event: &ReportEvent) {
+        let (state, ends) = match self.reports.entry(event.report_id) {
+            Entry::Vacant(vacant) => (vacant.insert(ReportState::begun_by(event)), 0),
+            Entry::Occupied(occupied) => {
+                let state = occupied.into_mut();
+                let ends = state.ends.len();
+                state.apply(event);
+                (state, ends)
+            }
+        };
+        for number in ends..state.ends.len() {
+            self.ended.insert(self.next_place, (event.report_id, number));
+            self.next_place += 1;
+        }
+    }
 }
 
 /// An end of a report, and whose it is.
@@ -66,11 +90,7 @@ impl SharedBook {
         if shelf.forgotten.contains(&event.report_id) {
             return;
         }
-        shelf
-            .reports
-            .entry(event.report_id)
-            .and_modify(|state| state.apply(event))
-            .or_insert_with(|| ReportState::begun_by(event));
+        shelf.apply(event);
         drop(shelf);
         let _ = self.changes.send((event.tenant.clone(), event.report_id));
     }
@@ -96,8 +116,9 @@ impl SharedBook {
     /// Forgets reports that have no file and came to their end before `before`.
     pub fn forget(&self, before: Moment) {
         let mut shelf = self.write();
-        let Shelf { reports, forgotten } = &mut *shelf;
+        let Shelf { reports, forgotten, ended, .. } = &mut *shelf;
         forgotten.extend(reports.extract_if(.., |_, state| state.may_be_forgotten(before)).map(|(id, _)| id));
+        ended.retain(|_, (report, _)| reports.contains_key(report));
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Shelf> {
@@ -142,13 +163,26 @@ impl SharedBook {
         shelf.reports.values().filter(|state| state.is_due(now)).cloned().collect()
     }
 
-    /// What reports of all tenants came to from then on, in no order of time.
+    /// Reports of which somebody is to be told by now that their files will be deleted, that soonest which is deleted first.
     #[must_use]
-    pub fn ends_since(&self, since: Moment) -> Vec<ReportEnd> {
+    pub fn to_remind(&self, before: Duration, now: Moment) -> Vec<ReportState> {
         let shelf = self.read();
-        let ends = shelf.reports.values().flat_map(|state| state.ends.iter().map(move |end| (state, *end)));
-        let recent = ends.filter(|(_, end)| end.at >= since);
-        recent.map(|(state, end)| ReportEnd { report: state.id, tenant: state.tenant.clone(), end }).collect()
+        let mut found: Vec<_> =
+            shelf.reports.values().filter(|state| !state.to_remind(before, now).is_empty()).cloned().collect();
+        found.sort_by_key(|state| state.expires_at);
+        found
+    }
+
+    /// What reports of all tenants were seen to come to from a place on, first 0, and the place from which to go on. In the order of the
+    /// topic, which is none of time. A report that was forgotten meanwhile has no end.
+    #[must_use]
+    pub fn ends_from(&self, place: u64) -> (Vec<ReportEnd>, u64) {
+        let shelf = self.read();
+        let seen = shelf.ended.range(place..).filter_map(|(_, (report, number))| {
+            let state = shelf.reports.get(report)?;
+            Some(ReportEnd { report: state.id, tenant: state.tenant.clone(), end: *state.ends.get(*number)? })
+        });
+        (seen.collect(), shelf.next_place)
     }
 
     /// Tells of every change from now on.
@@ -265,12 +299,19 @@ mod tests {
             book.apply(&event(event_type, seconds));
             book.apply(&event(event_type, seconds + 1));
         }
-        let ends = |since: i64| {
-            let ends = book.ends_since(Moment::from_millis(since * 1_000));
-            ends.into_iter().map(|it| (it.end.phase.name(), it.end.at.as_millis())).collect::<Vec<_>>()
+        let ends = |place| {
+            let (ends, next) = book.ends_from(place);
+            (ends.into_iter().map(|it| (it.end.phase.name(), it.end.at.as_millis())).collect::<Vec<_>>(), next)
         };
-        assert_eq!(ends(0), [("completed", 7_000), ("expired", 9_000)]);
-        assert_eq!(ends(8), [("expired", 9_000)]);
+        assert_eq!(ends(0), (vec![("completed", 7_000), ("expired", 9_000)], 2));
+        assert_eq!(ends(1), (vec![("expired", 9_000)], 2));
+        assert_eq!(ends(2), (vec![], 2), "nothing is new");
+        // The next one has the next place, though those before it are forgotten.
+        book.forget(Moment::from_millis(60_000));
+        assert_eq!(ends(0), (vec![], 2));
+        let other = ReportEvent { report_id: ReportId::generate(), ..event(ReportEventType::Failed, 70) };
+        book.apply(&other);
+        assert_eq!(ends(2), (vec![("failed", 70_000)], 3));
     }
 
     #[test]

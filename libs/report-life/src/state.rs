@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use schemas::ids::{ReportId, Tenant};
 use schemas::report_event::{ReportEvent, ReportEventType};
@@ -120,8 +121,12 @@ pub struct ReportState {
     pub reason: Option<String>,
     /// Receivers whose mail was taken.
     pub notified: BTreeSet<String>,
+    /// Receivers who were told that its file will be deleted, or cannot be told.
+    pub reminded: BTreeSet<String>,
     /// How often it was given out.
     pub downloads: u64,
+    /// Its file, or a part of it, was given out since it was made.
+    pub is_fetched: bool,
     /// When it came to its end.
     pub ended_at: Option<Moment>,
     /// When its file will be deleted.
@@ -161,7 +166,9 @@ impl ReportState {
             file_name: None,
             reason: None,
             notified: BTreeSet::new(),
+            reminded: BTreeSet::new(),
             downloads: 0,
+            is_fetched: false,
             ended_at: None,
             expires_at: None,
             spent: Spent::default(),
@@ -177,6 +184,25 @@ impl ReportState {
     #[must_use]
     pub fn is_due(&self, now: Moment) -> bool {
         self.phase == Phase::Completed && self.expires_at.is_some_and(|at| at <= now)
+    }
+
+    /// When its receivers are to be told that its file will be deleted, where they are told so long before: not of one that was fetched, and not
+    /// of one that is kept no longer than that.
+    #[must_use]
+    pub fn reminds_at(&self, before: Duration) -> Option<Moment> {
+        let (made_at, expires_at) = (self.ended_at?, self.expires_at?);
+        let before = i64::try_from(before.as_micros()).ok().filter(|before| *before > 0)?;
+        let at = Moment::from_micros(expires_at.as_micros().saturating_sub(before));
+        (self.phase == Phase::Completed && !self.is_fetched && at > made_at).then_some(at)
+    }
+
+    /// Those who are to be told so by now, and were not; nobody when the file is to be deleted already.
+    #[must_use]
+    pub fn to_remind(&self, before: Duration, now: Moment) -> Vec<String> {
+        let is_time = self.reminds_at(before).is_some_and(|at| at <= now) && !self.is_due(now);
+        let receivers = self.request.iter().filter(|_| is_time).flat_map(|request| &request.receivers);
+        let all: BTreeSet<_> = receivers.filter(|it| !self.reminded.contains(*it)).cloned().collect();
+        all.into_iter().collect()
     }
 
     /// Where its files lie, in the order of their rows; none before it is completed, and after they were deleted.
@@ -237,7 +263,9 @@ impl ReportState {
                 }
             }
             ReportEventType::Notified => self.notified.extend(event.receiver.clone()),
+            ReportEventType::Reminded => self.reminded.extend(event.receiver.clone()),
             ReportEventType::Downloaded => {
+                self.is_fetched |= self.phase == Phase::Completed;
                 self.downloads += 1;
                 self.downloaded.count(event.at);
             }
@@ -261,7 +289,7 @@ impl ReportState {
         (self.rows, self.slices, self.size_bytes) = (0, 0, 0);
         (self.rows_expected, self.slices_expected, self.events_behind) = (None, None, None);
         (self.reason, self.ended_at, self.pace) = (None, None, Pace::default());
-        self.notified.clear();
+        (self.notified, self.reminded, self.is_fetched) = (BTreeSet::new(), BTreeSet::new(), false);
     }
 
     fn goes_on(&mut self, phase: Phase, change: impl FnOnce(&mut Self)) {

@@ -3,6 +3,8 @@
 use std::io::{self, Read};
 
 use flate2::read::MultiGzDecoder;
+use parquet::file::metadata::{ParquetMetaDataReader, RowGroupMetaData};
+use parquet::file::reader::ChunkReader;
 use schemas::report_request::{Compression, ReportFormat};
 
 /// Read at once, bytes.
@@ -26,6 +28,20 @@ pub fn count_rows(file: impl Read, format: ReportFormat, compression: Compressio
     lines.map(|lines| Some(lines.saturating_sub(headers)))
 }
 
+/// Rows of a Parquet file, as its footer says: all together, and group by group.
+///
+/// # Errors
+/// When it cannot be read, has no footer, or one that contradicts itself.
+pub fn count_parquet_rows(file: &impl ChunkReader) -> io::Result<u64> {
+    let footer = ParquetMetaDataReader::new().parse_and_finish(file).map_err(io::Error::other)?;
+    let in_groups = footer.row_groups().iter().map(RowGroupMetaData::num_rows).sum::<i64>();
+    let rows = footer.file_metadata().num_rows();
+    match u64::try_from(rows) {
+        Ok(counted) if rows == in_groups => Ok(counted),
+        _ => Err(io::Error::other(format!("its footer has {rows} rows, and {in_groups} in groups"))),
+    }
+}
+
 /// Line ends, in CSV those outside of quotes.
 fn lines(mut text: impl Read, format: ReportFormat) -> io::Result<u64> {
     let (mut piece, mut lines, mut is_quoted) = (vec![0; PIECE], 0, false);
@@ -47,8 +63,40 @@ fn lines(mut text: impl Read, format: ReportFormat) -> io::Result<u64> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use bytes::Bytes;
+    use parquet::data_type::Int64Type;
+    use parquet::file::writer::SerializedFileWriter;
+    use parquet::schema::parser::parse_message_type;
+
     use super::*;
     use crate::{Packer, Packing};
+
+    /// Groups of so many rows.
+    fn parquet_file(groups: &[usize]) -> Bytes {
+        let schema = parse_message_type("message rows { required int64 number; }").unwrap();
+        let mut file = SerializedFileWriter::new(Vec::new(), Arc::new(schema), Arc::default()).unwrap();
+        for rows in groups {
+            let mut group = file.next_row_group().unwrap();
+            let mut column = group.next_column().unwrap().unwrap();
+            column.typed::<Int64Type>().write_batch(&vec![7; *rows], None, None).unwrap();
+            column.close().unwrap();
+            group.close().unwrap();
+        }
+        file.into_inner().unwrap().into()
+    }
+
+    #[test]
+    fn rows_of_parquet_are_those_of_its_footer() {
+        for (groups, rows) in [(&[][..], 0), (&[3], 3), (&[3, 4, 1], 8)] {
+            assert_eq!(count_parquet_rows(&parquet_file(groups)).unwrap(), rows);
+        }
+        let whole = parquet_file(&[3]);
+        for broken in [whole.slice(..whole.len() - 1), whole.slice(1..5), Bytes::new(), Bytes::from_static(CSV)] {
+            assert!(count_parquet_rows(&broken).is_err());
+        }
+    }
 
     const CSV: &[u8] = b"a,b\n1,\"two\nlines, and \"\"quotes\"\"\"\n3,4\n";
 

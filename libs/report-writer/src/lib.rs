@@ -25,7 +25,7 @@ mod writer;
 use clickhouse_io::report::{ColumnSet, ConnectionColumns};
 
 pub use choose_writer::choose_writer;
-pub use count_rows::count_rows;
+pub use count_rows::{count_parquet_rows, count_rows};
 pub use csv::{CsvOptions, CsvWriter};
 pub use event_column::EventColumn;
 pub use groups::{GroupWriter, SummaryWriter, UsersWriter};

@@ -1,6 +1,6 @@
 //! What one webhook was told, and what it is to be told: the fold of its log, held against the ends of reports.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use report_life::{Phase, ReportEnd};
@@ -25,6 +25,8 @@ type EndKey = (ReportId, i32, WebhookEvent);
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Deliveries {
     last: BTreeMap<EndKey, WebhookDelivery>,
+    /// Those of them that may be tried again: few.
+    open: BTreeSet<EndKey>,
     told: Option<Told>,
 }
 
@@ -61,11 +63,16 @@ impl Deliveries {
         let key = (delivery.report_id, delivery.report_attempt, delivery.event);
         let says_more = self.last.get(&key).is_none_or(|last| rank(last) < rank(&delivery));
         if says_more {
+            if matches!(delivery.step, DeliveryStep::Requested | DeliveryStep::Failed) {
+                self.open.insert(key);
+            } else {
+                self.open.remove(&key);
+            }
             self.last.insert(key, delivery);
         }
         // Ids of reports are in order of time.
-        while self.last.first_entry().is_some_and(|first| first.get().happened_at < forgotten) {
-            self.last.pop_first();
+        while let Some(first) = self.last.first_entry().filter(|first| first.get().happened_at < forgotten) {
+            self.open.remove(&first.remove_entry().0);
         }
     }
 
@@ -119,7 +126,7 @@ impl Deliveries {
             let is_known = self.last.contains_key(&(it.report, it.end.attempt, event));
             (!is_known).then(|| Due { at: it.end.at, delivery: first(webhook, it, event) })
         });
-        let open = self.last.values().filter_map(|it| {
+        let open = self.open.iter().filter_map(|key| self.last.get(key)).filter_map(|it| {
             let at = self.next_try(webhook, it).filter(|at| *at <= now)?;
             Some(Due { at, delivery: it.clone() })
         });

@@ -12,6 +12,7 @@ mod gone;
 mod isolation;
 mod kept;
 mod kinds;
+mod mails;
 mod oracle;
 mod parts;
 mod readers;

@@ -8,7 +8,7 @@ pub(crate) fn tests_folder() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn python(script: &str, arguments: &[&str], input: &[u8]) -> Vec<u8> {
+pub(crate) fn python(script: &str, arguments: &[&str], input: &[u8]) -> Vec<u8> {
     let mut child = Command::new("python3")
         .arg("-B")
         .arg(tests_folder().join(script))

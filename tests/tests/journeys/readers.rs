@@ -3,11 +3,14 @@
 use std::path::Path;
 use std::process::Command;
 
+use futures_util::TryStreamExt;
 use local_parts::{Part, Silent};
 use serde_json::{Value, json};
 
 use crate::oracle::{report, tests_folder, traffic};
+use crate::report_life::flowledger;
 use crate::stack::{Stack, everything, tenant};
+use crate::syncs::wait_done;
 
 /// Names of files, and what they are asked for with.
 const FILES: [(&str, &str, &str, &str); 11] = [
@@ -45,6 +48,10 @@ async fn data_tools_read_every_format() {
     let name = tenant("readers");
     let mut stack = Stack::start(&[(&name, Some("v2"))]).await;
     stack.add_exporter();
+    // What a bucket sync writes meanwhile is read by the same tools.
+    let new = ["sync", "new", "--tenant", &name, "--name", "Lake", "--destination", "lake", "--format", "parquet"];
+    let (sync, beside, went_well) = flowledger(&stack, &[&new[..], &["--interval", "10"]].concat());
+    assert!(went_well, "{beside}");
     // Several MB, so that what is packed has several members or frames.
     let lines = traffic(23, 9_000, "v2");
     stack.append(&name, &lines);
@@ -70,6 +77,15 @@ async fn data_tools_read_every_format() {
         let (content_type, bytes) = session.download_file(id).await;
         assert_eq!(content_type == "application/vnd.apache.parquet", ending == "parquet", "{content_type}");
         std::fs::write(folder.path().join(file), bytes).unwrap();
+    }
+    let live = format!("{name}/{}/live", sync.trim());
+    wait_done(&stack, &name, &format!("/syncs/{}", sync.trim())).await;
+    let lake = stack.parts.lake();
+    for key in lake.list(&live).await.unwrap() {
+        let object = folder.path().join("synced").join(key.split_once("/live/").unwrap().1);
+        std::fs::create_dir_all(object.parent().unwrap()).unwrap();
+        let pieces: Vec<_> = lake.read(&key, None).await.unwrap().try_collect().await.unwrap();
+        std::fs::write(object, pieces.concat()).unwrap();
     }
     // What the tools are held against is the oracle's.
     for (kind, arguments) in [("events", &[][..]), ("summary", &["--kind", "summary"]), ("users", &["--kind", "users"])]

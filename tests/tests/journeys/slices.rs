@@ -130,6 +130,16 @@ fn assert_folder_comes_to_a_terminal(stack: &Stack, acme: &str, id: &str, files:
     assert_eq!((code, said.matches("as its manifest says").count()), (Some(0), files.len()), "{said}");
     let (code, said) = verify(folder.join("part-00001.parquet").to_str().unwrap());
     assert!(code == Some(0) && said.contains("part-00001.parquet: as its manifest says"), "{said}");
+    // Its rows are counted: a manifest of one more is another report's.
+    let right = std::fs::read_to_string(&manifest).unwrap();
+    let rows = serde_json::from_str::<Value>(&right).unwrap()["rows"].as_u64().unwrap();
+    assert!(rows > 0 && said.contains(&format!(" of {rows} rows")), "{said}");
+    let wrong = right.replace(&format!("\"rows\": {rows}"), &format!("\"rows\": {}", rows + 1));
+    std::fs::write(&manifest, wrong).unwrap();
+    let (code, said) = verify(folder_text);
+    let found = format!("all files together have {rows} rows instead of {}", rows + 1);
+    assert!(code == Some(1) && said.contains(&found), "{said}");
+    std::fs::write(&manifest, right).unwrap();
     // A file more, one in another's place, one that is missing.
     std::fs::write(folder.join("part-99999.parquet"), b"x").unwrap();
     assert!(verify(folder_text).1.contains("part-99999.parquet is none of the report's files"));

@@ -124,20 +124,25 @@ impl Stack {
     /// Everything: an account `admin` for each of these tenants, and a connector for each tenant with a log version, which
     /// follows `<folder>/logs/<tenant>/*.log`.
     pub(crate) async fn start(tenants: &[(&str, Option<&str>)]) -> Self {
-        Self::start_on(tenants, Choice::Given, "").await
+        Self::start_on(tenants, Choice::Given, "", "").await
     }
 
     /// The same, with a section more in its configuration.
     pub(crate) async fn start_with_section(tenants: &[(&str, Option<&str>)], section: &str) -> Self {
-        Self::start_on(tenants, Choice::Given, section).await
+        Self::start_on(tenants, Choice::Given, section, "").await
     }
 
     /// The same, on parts that the journey may stop.
     pub(crate) async fn start_with_own_parts(tenants: &[(&str, Option<&str>)]) -> Self {
-        Self::start_on(tenants, Choice::Own, "").await
+        Self::start_on(tenants, Choice::Own, "", "").await
     }
 
-    async fn start_on(tenants: &[(&str, Option<&str>)], choice: Choice, section: &str) -> Self {
+    /// The same, with settings more of the exporter.
+    pub(crate) async fn start_with_exporter(tenants: &[(&str, Option<&str>)], settings: &str) -> Self {
+        Self::start_on(tenants, Choice::Own, "", settings).await
+    }
+
+    async fn start_on(tenants: &[(&str, Option<&str>)], choice: Choice, section: &str, exporter: &str) -> Self {
         service_kit::tls::install();
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
@@ -154,7 +159,7 @@ impl Stack {
         let text = format!(
             "[telemetry]\nformat = \"json\"\nlisten = \"127.0.0.1:0\"\n{}[ingest]\nbatch_age = 0.2\nbatch_rows = 100\n\
              [aggregator]\nbatch_age = 0.2\nrefresh = 0.5\n\
-             [exporter]\nstretch_rows = 1000\nslice_rows = 1000\nsync_mail_after = 1\nconsole_url = \"http://127.0.0.1:{console_port}\"\n\
+             [exporter]\n{exporter}stretch_rows = 1000\nslice_rows = 1000\nsync_mail_after = 1\nconsole_url = \"http://127.0.0.1:{console_port}\"\n\
              [console]\nlisten = \"127.0.0.1:{console_port}\"\n{accounts}{section}",
             parts.sections(),
         );

@@ -10,6 +10,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::oracle::{assert_same, report, traffic};
+use crate::report_life::flowledger;
 use crate::stack::{Service, Session, Stack, WAIT_MAX, tenant};
 
 /// Who reads addresses waits ten milliseconds for each of many blocks; rows are the same.
@@ -45,7 +46,7 @@ async fn until(stack: &Stack, acme: &str, path: &str, wanted: impl Fn(&Value) ->
 }
 
 /// Waits until an interval is done that ended after all that is stored now; what ingest says is a moment old.
-async fn wait_done(stack: &Stack, acme: &str, path: &str) -> Value {
+pub(crate) async fn wait_done(stack: &Stack, acme: &str, path: &str) -> Value {
     let end = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(2);
     until(stack, acme, path, |it| it["reached"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap() > end).await
 }
@@ -141,6 +142,24 @@ async fn every_event_is_in_one_object_though_exporters_are_killed_and_the_bucket
         later.iter().filter(|(key, _)| !so_far.contains_key(*key)).map(|(_, text)| text.as_str()).collect();
     assert_eq!(sorted(&new), sorted(&envelopes(&parts[2])));
 
+    // Nothing but copies: there is no object of them.
+    let rows = async |stack: &Stack| {
+        let counted = stack.sql(&format!("SELECT count() FROM connections WHERE tenant = '{acme}'")).await;
+        counted.and_then(|text| text.parse::<u64>().ok()).unwrap_or_default()
+    };
+    let before = rows(&stack).await;
+    stack.append(acme, &parts[2]);
+    let begin = Instant::now();
+    while rows(&stack).await < before + count(&parts[2]) {
+        assert!(begin.elapsed() < WAIT_MAX);
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    wait_done(&stack, acme, &path).await;
+    assert_eq!(objects(&stack, &format!("{folder}/live")).await, later, "an object of copies, or without rows");
+    let would_be_empty = "an object of a bucket sync would have no rows: there is none";
+    let none: usize = [&stack.exporter, &stack.exporters[0]].iter().map(|it| it.logged(&[would_be_empty])).sum();
+    assert!(none > 0, "the copies came to no plan");
+
     // The bucket is away: it fails, and says so; both exporters die meanwhile; it is well again.
     stack.parts.s3().kill();
     stack.append(acme, &parts[3]);
@@ -190,5 +209,70 @@ async fn every_event_is_in_one_object_though_exporters_are_killed_and_the_bucket
     assert_eq!(wish(&session, Method::POST, &format!("{path}/pause"), &json!({})).await["state"], "paused");
     wish(&session, Method::DELETE, &path, &json!({})).await;
     assert_eq!(objects(&stack, &format!("{folder}/live")).await.len(), live.len());
+    stack.end().await;
+}
+
+#[tokio::test]
+async fn operator_keeps_syncs_at_a_terminal() {
+    let (acme, globex) = (&tenant("acme"), &tenant("globex"));
+    let mut stack = Stack::start(&[(acme, Some("v2")), (globex, None)]).await;
+    let sync = |verb: &str, more: &[&str]| {
+        flowledger(&stack, &[&["sync", verb, "--tenant", acme, "--by", "jo"][..], more].concat())
+    };
+    let new = ["--name", "To our lake", "--destination", "lake", "--interval", "10"];
+    for (more, said) in [
+        (&["--destination", "sea"][..], "destination "),
+        (&["--interval", "1"], "interval_seconds "),
+        (&["--receiver", "no one"], "receivers "),
+    ] {
+        let wrong: Vec<_> =
+            new.chunks(2).filter(|it| it[0] != more[0]).flatten().copied().chain(more.to_vec()).collect();
+        let (_, beside, went_well) = sync("new", &wrong);
+        assert!(!went_well && beside.contains(said), "{beside}");
+    }
+    let (id, beside, went_well) = sync("new", &new);
+    assert!(went_well, "{beside}");
+    let id = id.trim();
+    let shown = |verb: &str, more: &[&str]| -> Value {
+        let (said, beside, went_well) = sync(verb, &[more, &["--json"]].concat());
+        assert!(went_well, "{beside}");
+        serde_json::from_str(&said).unwrap()
+    };
+    let listed = shown("list", &[]);
+    assert_eq!((listed["id"].as_str(), &listed["state"]), (Some(id), &"active".into()));
+    assert!(sync("list", &[]).0.contains("To our lake"));
+    let (said, beside, went_well) = flowledger(&stack, &["sync", "show", "--tenant", globex, id]);
+    assert!(!went_well && said.is_empty() && beside.contains("has no sync"), "{beside}");
+
+    let change = ["--name", "To the lake", "--receiver", "jo@acme.example"];
+    for (verb, more, field, value) in [
+        ("pause", &[][..], "state", json!("paused")),
+        ("resume", &[], "state", json!("active")),
+        ("change", &change, "name", json!("To the lake")),
+    ] {
+        let (_, beside, went_well) = sync(verb, &[&[id], more].concat());
+        assert!(went_well, "{beside}");
+        assert_eq!(shown("show", &[id])[field], value, "{verb}");
+    }
+    assert_eq!(shown("show", &[id])["interval_seconds"], 10, "as before");
+
+    // What it writes, by the exporter.
+    let lines = traffic(25, 60, "v2");
+    stack.append(acme, &lines);
+    let all = report(acme, "v2", &["--denied", "--format", "ndjson"], &lines).lines().count() as u64;
+    stack.wait_stored(acme, all).await;
+    wait_done(&stack, acme, &format!("/syncs/{id}")).await;
+    let text = objects(&stack, &format!("{acme}/{id}/live")).await.into_values().collect::<String>();
+    assert_eq!(sorted(&text), sorted(&report(acme, "v2", &["--format", "ndjson"], &lines)));
+    let sync = |verb: &str, more: &[&str]| {
+        flowledger(&stack, &[&["sync", verb, "--tenant", acme, "--by", "jo"][..], more].concat())
+    };
+    let range = ["--from", "2020-01-01T00:00:00Z", "--to", "2020-01-02T00:00:00Z"];
+    let (_, beside, went_well) = sync("backfill", &[&[id][..], &range].concat());
+    assert!(went_well, "{beside}");
+    until(&stack, acme, &format!("/syncs/{id}"), |it| it["backfills"][0]["state"] == "done").await;
+    assert!(sync("delete", &[id]).2);
+    assert!(!sync("show", &[id]).2 && sync("list", &["--json"]).0.is_empty());
+    assert!(!objects(&stack, &format!("{acme}/{id}/live")).await.is_empty(), "its objects stay");
     stack.end().await;
 }

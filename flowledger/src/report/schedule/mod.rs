@@ -18,9 +18,9 @@ use service_kit::CancellationToken;
 
 use self::options::OneOptions;
 pub(crate) use self::options::ScheduleCommand;
-use super::options::SelectOptions;
 use super::{Desk, request, within, wrong};
 use crate::audit;
+use crate::select::SelectOptions;
 
 pub(super) async fn run(command: ScheduleCommand) -> anyhow::Result<()> {
     match command {

@@ -3,7 +3,8 @@
 use clap::{Args, Subcommand};
 use schemas::ids::ScheduleId;
 
-use crate::report::options::{NewOptions, SelectOptions};
+use crate::report::options::NewOptions;
+use crate::select::SelectOptions;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ScheduleCommand {

@@ -90,6 +90,42 @@ fn cancelling_and_completion_have_one_outcome_whichever_is_first() {
 }
 
 #[test]
+fn receivers_are_to_be_told_once_before_a_file_is_deleted_that_nobody_fetched() {
+    const DAY: Duration = Duration::from_secs(86_400);
+    let at = |days: i64| Moment::from_millis(days * 86_400_000);
+    let receivers = vec!["b@acme.example".to_owned(), "a@acme.example".to_owned(), "a@acme.example".to_owned()];
+    let asked = Journal::requested(&ReportRequest { receivers, ..request() });
+    let completed = ReportEvent { expires_at: Some(at(10)), ..event(ReportEventType::Completed) };
+    let made = || {
+        let mut state = ReportState::begun_by(&asked);
+        state.apply(&completed);
+        state
+    };
+    let both = ["a@acme.example", "b@acme.example"];
+    for (before, now, told) in [
+        (3 * DAY, 6, &[][..]),
+        (3 * DAY, 7, &both),
+        (3 * DAY, 9, &both),
+        (3 * DAY, 10, &[]),
+        (10 * DAY, 9, &[]), // kept no longer than that
+        (Duration::ZERO, 10, &[]),
+        (Duration::MAX, 9, &[]),
+    ] {
+        assert_eq!(made().to_remind(before, at(now)), told, "{before:?} {now}");
+    }
+    let mut state = made();
+    state.apply(&ReportEvent { receiver: Some(both[0].to_owned()), ..event(ReportEventType::Reminded) });
+    assert_eq!(state.to_remind(3 * DAY, at(8)), both[1..]);
+    state.apply(&event(ReportEventType::Downloaded));
+    assert!(state.to_remind(3 * DAY, at(8)).is_empty());
+    // Made anew, everything begins again.
+    state.apply(&event(ReportEventType::Expired));
+    state.apply(&Journal::retried(&ReportRequest { requested_at: at(20), ..asked.request.clone().unwrap() }));
+    state.apply(&ReportEvent { at: at(21), expires_at: Some(at(31)), ..event(ReportEventType::Completed) });
+    assert_eq!(state.to_remind(3 * DAY, at(29)), both);
+}
+
+#[test]
 fn event_that_names_another_tenant_is_not_taken() {
     let mut state = folded(&[ReportEventType::Started]);
     let foreign = ReportEvent { tenant: "globex".parse().unwrap(), ..event(ReportEventType::Failed) };
@@ -204,6 +240,7 @@ fn types() -> impl Strategy<Value = ReportEventType> {
         T::SliceProgressed,
         T::SliceDone,
         T::SliceFailed,
+        T::Reminded,
     ])
 }
 

@@ -1,0 +1,202 @@
+//! What events leave, and what comes next.
+
+use schemas::report_request::{Compression, ReportFormat};
+
+use super::*;
+
+pub(crate) fn at(seconds: i64) -> Moment {
+    Moment::from_millis(seconds * 1_000)
+}
+
+pub(crate) fn settings() -> BucketSyncSettings {
+    BucketSyncSettings {
+        name: "To our lake".to_owned(),
+        destination: "lake".to_owned(),
+        format: ReportFormat::Ndjson,
+        compression: Compression::Gzip,
+        denied: false,
+        interval_seconds: 60,
+        receivers: vec!["admin@acme.example".to_owned()],
+    }
+}
+
+fn listed(offsets: &[(i32, i64)]) -> Vec<BarrierOffset> {
+    offsets.iter().map(|&(partition, offset)| BarrierOffset { partition, offset }).collect()
+}
+
+pub(crate) fn made() -> SyncState {
+    let barrier = listed(&[(0, 10), (1, 20)]);
+    let event = crate::change::created("acme".parse().unwrap(), settings(), barrier, "admin", at(100));
+    SyncState::begun_by(&event).unwrap()
+}
+
+fn planned(state: &SyncState, end: i64, until: &[(i32, i64)]) -> BucketSyncEvent {
+    let event = state.event(Type::Planned, at(end));
+    BucketSyncEvent { number: Some(state.next), interval_end: Some(at(end)), until: listed(until), ..event }
+}
+
+fn stored(state: &SyncState, number: i64) -> BucketSyncEvent {
+    let event = state.event(Type::Stored, at(500));
+    BucketSyncEvent { number: Some(number), rows: Some(3), object_key: Some("key".to_owned()), ..event }
+}
+
+#[test]
+fn object_is_what_lies_between_two_checkpoints() {
+    let mut state = made();
+    assert_eq!((state.due(at(119)), state.due(at(125))), (None, Some(at(120))));
+    let plan = planned(&state, 120, &[(0, 15), (1, 20), (2, 4)]);
+    state.apply(&plan);
+    let open = state.open.clone().unwrap();
+    assert_eq!((open.number, open.from), (1, [(0, 10), (1, 20)].into()));
+    assert_eq!(open.until, [(0, 15), (1, 20), (2, 4)].into());
+    assert_eq!(state.due(at(200)), None, "one after the other");
+    state.apply(&stored(&state, 1));
+    assert_eq!((state.open.clone(), state.reached, state.due(at(180))), (None, at(120), Some(at(180))));
+    assert_eq!(state.last_object.as_ref().map(|it| it.rows), Some(3));
+}
+
+#[test]
+fn first_plan_of_a_number_counts_and_what_is_told_twice_is_told_once() {
+    let mut state = made();
+    let (first, zombie) = (planned(&state, 120, &[(0, 15)]), planned(&state, 120, &[(0, 19)]));
+    state.apply(&first);
+    state.apply(&zombie);
+    assert_eq!(state.open.as_ref().unwrap().until[&0], 15);
+    let looked = BucketSyncEvent { event_type: Type::Looked, ..zombie.clone() };
+    state.apply(&looked);
+    assert_eq!(state.until[&0], 15, "who looked did so before it was planned");
+    state.apply(&stored(&state, 1));
+    let after = state.clone();
+    for late in [first, zombie, looked, stored(&after, 1)] {
+        state.apply(&late);
+        assert_eq!(state, after);
+    }
+}
+
+#[test]
+fn no_checkpoint_goes_back() {
+    let mut state = made();
+    state.apply(&BucketSyncEvent { event_type: Type::Looked, ..planned(&state, 120, &[(0, 3), (1, 25)]) });
+    assert_eq!((state.until.clone(), state.reached), ([(0, 10), (1, 25)].into(), at(120)));
+    // Nothing came, but not all was looked at.
+    let behind = BucketSyncEvent { event_type: Type::Looked, is_behind: true, ..planned(&state, 180, &[(0, 12)]) };
+    assert_eq!(state.clone().with(&behind).reached, at(120));
+    let (until, is_behind) = state.next_until(&[(0, 4), (1, 30), (2, 1)].into());
+    assert_eq!((until, is_behind), ([(0, 10), (1, 30), (2, 1)].into(), false));
+}
+
+#[test]
+fn what_is_more_than_one_object_takes_comes_in_the_next_at_once() {
+    let mut state = made();
+    let all: Offsets = [(0, 10 + 4 * OFFSETS_MAX), (1, 21)].into();
+    let mut objects = 0;
+    loop {
+        let (until, is_behind) = state.next_until(&all);
+        let listed: Vec<_> = until.iter().map(|(partition, offset)| (*partition, *offset)).collect();
+        let plan = BucketSyncEvent { is_behind, ..planned(&state, 120, &listed) };
+        state.apply(&plan);
+        let number = state.open.as_ref().unwrap().number;
+        state.apply(&stored(&state, number));
+        objects += 1;
+        if !is_behind {
+            break;
+        }
+        assert_eq!(state.due(at(120)), Some(at(120)));
+    }
+    assert_eq!((objects, state.until, state.reached), (5, all, at(120)));
+}
+
+#[test]
+fn receivers_are_told_once_that_it_fails_and_once_that_it_is_well() {
+    let mut state = made();
+    let plan = planned(&state, 120, &[(0, 15)]);
+    state.apply(&plan);
+    let failed = BucketSyncEvent { reason: Some("away".to_owned()), ..state.event(Type::Failed, at(130)) };
+    state.apply(&failed);
+    state.apply(&BucketSyncEvent { at: at(135), ..failed.clone() });
+    let failing = Failing { since: at(130), reason: "away".to_owned(), is_told: false };
+    assert_eq!(state.failing, Some(failing));
+    let notified = state.notified(at(140));
+    state.apply(&notified);
+    assert!(state.failing.as_ref().unwrap().is_told);
+    state.apply(&stored(&state, 1));
+    assert_eq!((state.failing.clone(), state.well_since), (None, Some(at(500))));
+    let well = state.notified(at(510));
+    state.apply(&well);
+    assert_eq!(state.well_since, None);
+    // Who was never told is not told that it is well.
+    state.apply(&failed);
+    let plan = planned(&state, 600, &[(0, 16)]);
+    state.apply(&plan);
+    state.apply(&stored(&state, 2));
+    assert_eq!((state.failing.clone(), state.well_since), (None, None));
+    // A mail that was on its way when it was well again is followed by another.
+    state.apply(&notified);
+    assert_eq!(state.well_since, Some(at(140)));
+}
+
+#[test]
+fn paused_sync_goes_on_where_it_was() {
+    let mut state = made();
+    let paused = state.event(Type::Paused, at(110));
+    state.apply(&paused);
+    assert_eq!((state.due(at(1_000)), state.lag_seconds(at(1_000))), (None, None));
+    let resumed = state.event(Type::Resumed, at(1_000));
+    state.apply(&resumed);
+    assert_eq!((state.due(at(1_000)), state.until.clone()), (Some(at(960)), state.start));
+}
+
+#[test]
+fn tenant_has_its_own_until_they_are_deleted() {
+    let (mut syncs, state) = (BTreeMap::new(), made());
+    let event = BucketSyncEvent { settings: Some(settings()), ..state.event(Type::Created, at(100)) };
+    take(&mut syncs, &event);
+    let foreign = BucketSyncEvent { tenant: "globex".parse().unwrap(), ..state.event(Type::Deleted, at(101)) };
+    take(&mut syncs, &foreign);
+    take(&mut syncs, &BucketSyncEvent { event_type: Type::Paused, ..foreign });
+    assert!(!syncs[&state.id].is_paused);
+    take(&mut syncs, &state.event(Type::Deleted, at(102)));
+    assert!(syncs.is_empty());
+}
+
+proptest::proptest! {
+    /// Two exporters write plans and ends of what they know, late and in any order: objects follow each other without gap or overlap.
+    #[test]
+    fn every_offset_is_in_one_object(steps in proptest::collection::vec((0_usize..2, 0_i64..9, 0_u8..4), 1..80)) {
+        let begun = made();
+        let (mut log, mut known) = (Vec::<BucketSyncEvent>::new(), [begun.clone(), begun.clone()]);
+        let (mut read, mut ingested) = ([0, 0], 10);
+        let (mut truth, mut objects) = (begun, Vec::new());
+        for (member, more, act) in steps {
+            ingested += more;
+            let state = &mut known[member];
+            match act {
+                0 => {
+                    // Reads what it has not read yet.
+                    for event in &log[read[member]..] {
+                        state.apply(event);
+                    }
+                    read[member] = log.len();
+                    continue;
+                }
+                1 => log.push(planned(state, 120, &[(0, ingested)])),
+                2 => log.push(BucketSyncEvent { event_type: Type::Looked, ..planned(state, 120, &[]) }),
+                _ => {
+                    let Some(open) = &state.open else { continue };
+                    log.push(stored(state, open.number));
+                }
+            }
+            let before = truth.open.clone();
+            truth.apply(log.last().unwrap());
+            if truth.open.is_some() && before.is_none() {
+                objects.push(truth.open.clone().unwrap());
+            }
+        }
+        let mut end = 10;
+        for object in &objects {
+            proptest::prop_assert_eq!(object.from[&0], end);
+            end = object.until[&0];
+        }
+        proptest::prop_assert_eq!(end, truth.until[&0]);
+    }
+}

@@ -1,0 +1,103 @@
+//! Mails about reports, as a mail program reads what the real mail server took: text and HTML, and one before a file is deleted.
+
+use std::time::{Duration, Instant};
+
+use reqwest::Method;
+use serde_json::Value;
+
+use crate::oracle::{python, report, traffic};
+use crate::report_life::flowledger;
+use crate::stack::{Stack, WAIT_MAX, tenant};
+
+/// A file lives for a day; three seconds after it is made its receivers are told that it will be deleted.
+const SETTINGS: &str = "keep_days = 1\nexpiring_mail_before = 86397\n";
+/// Longer than an exporter takes between two looks for whom to tell, two times.
+const TWO_LOOKS: Duration = Duration::from_secs(40);
+
+/// Mails about a report: receiver, subject, Message-ID, and what else a mail program shows.
+fn mails(stack: &Stack, id: &str, subject: &str) -> Vec<(String, Value)> {
+    let read = stack.parts.mails().unwrap().into_iter().map(|mail| {
+        let read: Value = serde_json::from_slice(&python("readers/read_mail.py", &[], mail.text.as_bytes())).unwrap();
+        (mail.receivers.join(","), read)
+    });
+    let is_wanted = |mail: &Value| {
+        mail["headers"]["Subject"].as_str().unwrap().starts_with(subject)
+            && mail["parts"][0]["text"].as_str().unwrap().contains(id)
+    };
+    let mut wanted: Vec<_> = read.filter(|(_, mail)| is_wanted(mail)).collect();
+    wanted.sort_by(|one, other| one.0.cmp(&other.0));
+    wanted
+}
+
+fn assert_readable(mail: &Value, id: &str, link: &str) {
+    assert_eq!(mail["type"], "multipart/alternative");
+    let parts = mail["parts"].as_array().unwrap();
+    assert_eq!([&parts[0]["type"], &parts[1]["type"]], ["text/plain", "text/html"], "{mail:#}");
+    for part in parts {
+        let text = part["text"].as_str().unwrap();
+        for said in [id, link, "2026-11-01 01:00 CET", "2026-11-01 00:00 UTC", "(sign-in needed)"] {
+            assert!(text.contains(said), "{said}: {text}");
+        }
+    }
+    let html = parts[1]["text"].as_str().unwrap();
+    assert!(html.contains("<meta name=\"color-scheme\" content=\"light dark\">"), "{html}");
+    // Nothing but the link leads anywhere.
+    assert_eq!((html.matches("http").count(), html.matches("src=").count()), (1, 0), "{html}");
+}
+
+#[tokio::test]
+async fn receivers_read_text_and_html_and_are_told_once_before_a_file_that_nobody_fetched_is_deleted() {
+    let acme = &tenant("acme");
+    let mut stack = Stack::start_with_exporter(&[(acme, Some("v2"))], SETTINGS).await;
+    let lines = traffic(31, 60, "v2");
+    stack.append(acme, &lines);
+    let all = report(acme, "v2", &["--denied", "--format", "ndjson"], &lines).lines().count() as u64;
+    stack.wait_stored(acme, all).await;
+    let session = stack.sign_in(acme).await;
+    let receivers = ["jo@acme.example", "kim+x@acme.example"];
+    let range = ["--from", "2026-11-01T01:00", "--to", "2026-11-02T01:00", "--zone", "Europe/Berlin", "--tenant", acme];
+    let to = receivers.map(|it| ["--receiver", it]).concat();
+    let ask = async || {
+        let (id, beside, went_well) = flowledger(&stack, &[&["report", "new"][..], &range, &to].concat());
+        assert!(went_well, "{beside}");
+        session.wait_completed(id.trim()).await;
+        id.trim().to_owned()
+    };
+    let fetched = ask().await;
+    session.download(&fetched).await;
+    let left = ask().await;
+    let link = format!("{}/settings/analytics", stack.console_url());
+    let begin = Instant::now();
+    let told = loop {
+        let told = mails(&stack, &left, "Your report will be deleted soon");
+        if told.len() == 2 {
+            break told;
+        }
+        assert!(begin.elapsed() < WAIT_MAX, "{told:#?}");
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    };
+    let ready = mails(&stack, &left, "Your report is ready");
+    for (mails, said) in [(&ready, "The report that you asked for is ready."), (&told, "Nobody has downloaded")] {
+        assert_eq!(mails.iter().map(|(receiver, _)| receiver.as_str()).collect::<Vec<_>>(), receivers);
+        for (_, mail) in mails {
+            assert_readable(mail, &left, &link);
+            assert!(mail["parts"].as_array().unwrap().iter().all(|it| it["text"].as_str().unwrap().contains(said)));
+        }
+    }
+    let mut ids: Vec<_> =
+        ready.iter().chain(&told).map(|(_, mail)| mail["headers"]["Message-ID"].to_string()).collect();
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), 4, "each has its own: {ids:?}");
+
+    // Whoever comes after: what was told is told, and what was fetched is nobody's concern.
+    stack.exporter.kill_and_restart();
+    stack.add_exporter();
+    tokio::time::sleep(TWO_LOOKS).await;
+    let count = |id: &str| mails(&stack, id, "Your report will be deleted soon").len();
+    assert_eq!((count(&left), count(&fetched)), (2, 0));
+    let shown = stack.sign_in(acme).await.request(Method::GET, &format!("/reports/{left}")).send().await.unwrap();
+    let shown: Value = shown.json().await.unwrap();
+    assert_eq!((&shown["state"], &shown["notified"]), (&"completed".into(), &2.into()));
+    stack.end().await;
+}
