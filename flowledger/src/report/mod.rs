@@ -260,9 +260,16 @@ fn request(select: &SelectOptions, new: NewOptions) -> anyhow::Result<ReportRequ
         barrier: Vec::new(),
         byte_order_mark: new.spreadsheet.byte_order_mark,
         formula_guard: new.spreadsheet.formula_guard,
+        split: new.split.asked(),
     };
-    choose_writer(&request).map_err(|reason| anyhow::anyhow!("--{reason}"))?;
+    choose_writer(&request).map_err(|reason| anyhow::anyhow!("{}", of_option(&reason)))?;
     Ok(request)
+}
+
+/// A reason that begins with a field's name, with that of its option.
+fn of_option(reason: &str) -> String {
+    let (field, rest) = reason.split_once(' ').unwrap_or((reason, ""));
+    format!("--{} {rest}", field.replace(['_', '.'], "-"))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is mapped over errors")]

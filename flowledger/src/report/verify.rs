@@ -26,6 +26,8 @@ pub(super) fn verify(file: &Path, manifest: &Path) -> anyhow::Result<()> {
         let verified = verify_file(&file.join(&told.name), &manifest, std::slice::from_ref(told));
         verified.with_context(|| told.name.clone())?;
     }
+    let told = manifest.files.iter().map(|told| told.rows).sum::<Option<u64>>();
+    ensure!(told.is_none_or(|rows| rows == manifest.rows), "its files have other rows than the manifest says of all");
     // Who reads the folder would read what is beside them too.
     for found in std::fs::read_dir(file).with_context(|| format!("{} cannot be read", file.display()))? {
         let name = found?.file_name().to_string_lossy().into_owned();
@@ -48,11 +50,13 @@ fn verify_file(file: &Path, manifest: &Manifest, told: &[ManifestFile]) -> anyho
     let rows = count_rows(BufReader::new(open()?), manifest.format, manifest.compression)
         .with_context(|| format!("{} cannot be unpacked", file.display()))?;
     let counted = match rows {
-        Some(rows) if manifest.files.len() == 1 => {
-            ensure!(rows == manifest.rows, "it has {rows} rows instead of {}", manifest.rows);
+        Some(rows) => {
+            let of_all = (manifest.files.len() == 1).then_some(manifest.rows);
+            let expected = told.rows.or(of_all).context("the manifest does not say how many rows it has")?;
+            ensure!(rows == expected, "it has {rows} rows instead of {expected}");
             format!("{rows} rows")
         }
-        _ => "rows are not counted in this format".to_owned(),
+        None => "rows are not counted in this format".to_owned(),
     };
     super::said(&format!("{}: as its manifest says: {size_bytes} bytes, SHA-256 {sha256}, {counted}", told.name));
     Ok(())

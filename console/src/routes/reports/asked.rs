@@ -9,7 +9,7 @@ use serde::Deserialize;
 use traffic_query::{Field, FilterForm};
 use utoipa::ToSchema;
 
-use super::shown::{FileCompression, FileFormat, FileKind};
+use super::shown::{FileCompression, FileFormat, FileKind, FileSplit};
 use crate::error::Refusal;
 use crate::session::SignedIn;
 
@@ -71,6 +71,9 @@ macro_rules! asks_for_reports {
             /// Of CSV: an apostrophe before what a spreadsheet would take for a formula.
             #[serde(default)]
             formula_guard: bool,
+            /// In several files, each of which ends before it would be too large; absent: in as many as it is made of.
+            #[serde(default)]
+            split: Option<FileSplit>,
         }
 
         impl $name {
@@ -115,6 +118,7 @@ macro_rules! asks_for_reports {
                     barrier: Vec::new(),
                     byte_order_mark: self.byte_order_mark,
                     formula_guard: self.formula_guard,
+                    split: self.split.map(FileSplit::asked).transpose()?,
                 })
             }
         }

@@ -55,6 +55,21 @@ async fn value_that_is_out_of_range_is_refused_with_its_field() {
         assert_eq!((answer.status, answer.code().as_str()), (400, "bad_field"), "{field}");
         assert_eq!(answer.json()["error"]["field"], json!(field), "{format}");
     }
+    for (split, format, field) in [
+        (json!({}), "csv", "split"),
+        (json!({ "rows": 999 }), "csv", "split.rows"),
+        (json!({ "rows": -1 }), "parquet", "split.rows"),
+        (json!({ "bytes": 999_999 }), "ndjson", "split.bytes"),
+        (json!({ "rows": 5_000, "bytes": 5_000_000 }), "parquet", "split.bytes"),
+        (json!({ "rows": 5_000, "preset": "spreadsheet" }), "csv", "split.preset"),
+    ] {
+        let mut wrong = right();
+        (wrong["split"], wrong["format"]) = (split.clone(), json!(format));
+        let answer = console.post("/api/v1/reports", &cookie, &wrong).await;
+        assert_eq!((answer.status, answer.code().as_str()), (400, "bad_field"), "{split}");
+        assert_eq!(answer.json()["error"]["field"], json!(field), "{split}");
+        assert!(answer.message().starts_with(field), "{}", answer.message());
+    }
     for path in ["users/none", "users/-1", "users/%FF", "resources/none", "resources/9223372036854775808"] {
         let answer = console.get(&format!("/api/v1/{path}/connections"), &cookie).await;
         assert_eq!((answer.status, &answer.json()["error"]["field"]), (400, &json!("id")), "{path}");
