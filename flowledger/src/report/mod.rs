@@ -21,6 +21,7 @@ use report_life::{
     Actor, FollowError, Journal, Phase, ReportState, SharedBook, barrier, file_places, folder_name, follow,
     manifest_key, report_filter,
 };
+use report_schedules::Timetable;
 use report_store::ReportStore;
 use report_writer::choose_writer;
 use schema_registry::Registry;
@@ -45,9 +46,14 @@ const KAFKA_MAX: Duration = Duration::from_secs(60);
 
 pub(crate) async fn run(command: ReportCommand) -> anyhow::Result<()> {
     match command {
-        ReportCommand::New { select, new, follow } => {
+        ReportCommand::New { select, new, range, follow } => {
+            let mut request = request(&select, *new)?;
+            if let Some(range) = range {
+                let seen = Timetable::seen_from(&range, &request.zone, Moment::now()).map_err(wrong)?;
+                (request.range_from, request.range_to) = seen;
+            }
             let desk = Desk::open(&select).await?;
-            let id = desk.ask(&select, *new).await?;
+            let id = desk.ask(&select, request).await?;
             let state = desk.until(id, |_| true).await?;
             if select.json {
                 print::one(state, true)?;
@@ -156,8 +162,7 @@ impl Desk {
         over.map_err(|over| anyhow::anyhow!("{}: {over}", over.limit))
     }
 
-    async fn ask(&self, select: &SelectOptions, new: NewOptions) -> anyhow::Result<ReportId> {
-        let mut request = request(select, new)?;
+    async fn ask(&self, select: &SelectOptions, mut request: ReportRequest) -> anyhow::Result<ReportId> {
         self.within_limits(select)?;
         request.barrier = within(barrier(&self.config.kafka)).await??;
         let act = audit::act(&select.tenant, &select.actor(), AuditAction::ReportRequested);

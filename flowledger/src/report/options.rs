@@ -19,6 +19,11 @@ pub(crate) enum ReportCommand {
         select: SelectOptions,
         #[command(flatten)]
         new: Box<NewOptions>,
+        /// Its range as seen from now in --zone, in place of --from and --to: last-hour, today, yesterday, this-week, last-week, this-month,
+        /// last-month, this-year, last-year, last-24-hours, last-7-days (any number; whole days before today). Days, weeks (from
+        /// Monday), months and years are those of the zone.
+        #[arg(long, value_name = "RANGE", conflicts_with_all = ["from", "to"])]
+        range: Option<String>,
         /// Wait for its end, and say how far it is.
         #[arg(long)]
         follow: bool,
