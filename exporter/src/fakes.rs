@@ -86,8 +86,8 @@ pub(crate) struct World {
     pub(crate) plan_takes: Mutex<Duration>,
     /// How long one slice takes.
     pub(crate) read_takes: Mutex<Duration>,
-    /// How long it takes to begin a file.
-    pub(crate) begin_takes: Mutex<Duration>,
+    /// How long it takes to begin a file, and to finish it.
+    pub(crate) file_takes: Mutex<Duration>,
     calls: Mutex<HashMap<&'static str, usize>>,
     done: Mutex<Vec<String>>,
 }
@@ -106,6 +106,11 @@ impl World {
             0 => 2,
             rows => rows,
         }
+    }
+
+    async fn file_takes(&self) {
+        let takes = *self.file_takes.lock().unwrap();
+        tokio::time::sleep(takes).await;
     }
 
     fn note(&self, what: String) {
@@ -156,6 +161,7 @@ impl FileBeingWritten for FakeFile {
 
     async fn finish(self) -> Result<u64, StoreError> {
         let size_bytes = self.size_bytes();
+        self.world.file_takes().await;
         self.world.note("file".to_owned());
         self.world.uploads_open.fetch_sub(1, Ordering::Relaxed);
         self.world.uploads.lock().unwrap().remove(&self.upload);
@@ -323,8 +329,7 @@ impl Outside for Fake {
 
     async fn begin_file(&self, key: &str) -> Result<FakeFile, StoreError> {
         self.0.fault("begin", &self.0.begin_faults)?;
-        // A place to die between two.
-        tokio::time::sleep(*self.0.begin_takes.lock().unwrap()).await;
+        self.0.file_takes().await;
         self.0.uploads_open.fetch_add(1, Ordering::Relaxed);
         let upload = (key.to_owned(), format!("file-{}", self.0.calls("begin")));
         self.0.uploads.lock().unwrap().insert(upload.clone());

@@ -25,7 +25,7 @@ fn large() -> Fake {
     // Not split, it would be made slice by slice.
     fake.0.is_large.store(true, Ordering::Relaxed);
     *fake.0.read_takes.lock().unwrap() = Duration::from_millis(40);
-    *fake.0.begin_takes.lock().unwrap() = Duration::from_millis(20);
+    *fake.0.file_takes.lock().unwrap() = Duration::from_millis(20);
     fake
 }
 
