@@ -112,6 +112,10 @@ pub(crate) trait FileBeingWritten: Send {
     type Finished;
     fn write(&mut self, bytes: &[u8]) -> impl Future<Output = Result<(), StoreError>> + Send;
     fn size_bytes(&self) -> u64;
+    /// A file has ended, with so many rows: for who writes one after the other.
+    fn file_ends(&mut self, _rows: u64) -> impl Future<Output = Result<(), StoreError>> + Send {
+        std::future::ready(Ok(()))
+    }
     fn finish(self) -> impl Future<Output = Result<Self::Finished, StoreError>> + Send;
     fn abort(self) -> impl Future<Output = Result<(), StoreError>> + Send;
 }

@@ -5,6 +5,7 @@ use kafka_io::batches::CommitFailure;
 use kafka_io::{ConsumeError, KafkaError, ProduceError};
 use report_life::{JournalError, OverLimit};
 use report_store::StoreError;
+use report_writer::FILES_MAX;
 use schema_registry::{DecodeError, RegistryError};
 use service_kit::tasks::GroupError;
 
@@ -63,6 +64,9 @@ pub(crate) enum FileError {
     /// What is counted does not fit memory.
     #[error("groups and their values take more than {GROUPS_BYTES_MAX} bytes")]
     TooManyValues,
+    /// It would be split into too many.
+    #[error("more than {FILES_MAX} files")]
+    TooManyFiles,
     /// More than its tenant may have.
     #[error(transparent)]
     OverLimit(#[from] OverLimit),
@@ -91,6 +95,9 @@ impl FileError {
             Self::TooManyValues => {
                 "the connections have more different addresses than can be counted at once; please ask for a shorter range or \
                  for fewer Resources or Users"
+            }
+            Self::TooManyFiles => {
+                "it would be split into more than 1000 files; please ask for more rows or bytes in each, or for a shorter range"
             }
             Self::OverLimit(over) => &over.message,
             Self::Slices(reason) => reason,

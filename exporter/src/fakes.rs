@@ -50,11 +50,15 @@ pub(crate) struct World {
     pub(crate) reading: AtomicUsize,
     /// So many copies of each slice are deleted after it is planned.
     pub(crate) deleted: AtomicU64,
+    /// Rows of each stretch, where they are not two; at most 999 are read.
+    pub(crate) rows: AtomicU64,
+    /// There is nothing in the range.
+    pub(crate) is_empty: AtomicBool,
     /// Each stretch is a slice of its own.
     pub(crate) is_large: AtomicBool,
     /// Slices that nobody has taken.
     pub(crate) queue: Mutex<VecDeque<ReportSlice>>,
-    /// Uploads of slices that have no end: key and name.
+    /// Uploads that have no end: key and name.
     pub(crate) uploads: Mutex<BTreeSet<(String, String)>>,
     /// Manifests by their keys.
     pub(crate) manifests: Mutex<BTreeMap<String, Bytes>>,
@@ -84,6 +88,8 @@ pub(crate) struct World {
     pub(crate) plan_takes: Mutex<Duration>,
     /// How long one slice takes.
     pub(crate) read_takes: Mutex<Duration>,
+    /// How long it takes to begin a file, and to finish it.
+    pub(crate) file_takes: Mutex<Duration>,
     calls: Mutex<HashMap<&'static str, usize>>,
     done: Mutex<Vec<String>>,
 }
@@ -95,6 +101,18 @@ pub(crate) struct Fake(pub(crate) Arc<World>);
 impl World {
     pub(crate) fn done(&self) -> Vec<String> {
         self.done.lock().unwrap().clone()
+    }
+
+    fn rows(&self) -> u64 {
+        match self.rows.load(Ordering::Relaxed) {
+            0 => 2,
+            rows => rows,
+        }
+    }
+
+    async fn file_takes(&self) {
+        let takes = *self.file_takes.lock().unwrap();
+        tokio::time::sleep(takes).await;
     }
 
     fn note(&self, what: String) {
@@ -126,7 +144,7 @@ impl Fake {
 
 pub(crate) struct FakeFile {
     world: Arc<World>,
-    key: String,
+    upload: (String, String),
     bytes: Vec<u8>,
 }
 
@@ -145,14 +163,17 @@ impl FileBeingWritten for FakeFile {
 
     async fn finish(self) -> Result<u64, StoreError> {
         let size_bytes = self.size_bytes();
+        self.world.file_takes().await;
         self.world.note("file".to_owned());
         self.world.uploads_open.fetch_sub(1, Ordering::Relaxed);
-        self.world.files.lock().unwrap().insert(self.key, self.bytes);
+        self.world.uploads.lock().unwrap().remove(&self.upload);
+        self.world.files.lock().unwrap().insert(self.upload.0, self.bytes);
         Ok(size_bytes)
     }
 
     async fn abort(self) -> Result<(), StoreError> {
         self.world.aborted.fetch_add(1, Ordering::Relaxed);
+        self.world.uploads.lock().unwrap().remove(&self.upload);
         self.world.uploads_open.fetch_sub(1, Ordering::Relaxed);
         Ok(())
     }
@@ -287,10 +308,11 @@ impl Outside for Fake {
         tokio::time::sleep(takes).await;
         self.0.fault("plan", &self.0.plan_faults)?;
         let at = |slice: i64| Moment::from_micros(query.filter.from.as_micros() + slice * 1_000_000);
-        let rows = 2 + self.0.deleted.load(Ordering::Relaxed);
+        let rows = self.0.rows() + self.0.deleted.load(Ordering::Relaxed);
         let stretch = |slice: i64| Stretch { from: at(slice), to: at(slice + 1), rows };
-        let stretches: Vec<_> = (0..STRETCHES).map(stretch).collect();
-        let of_one = if self.0.is_large.load(Ordering::Relaxed) { 1 } else { stretches.len() };
+        let count = if self.0.is_empty.load(Ordering::Relaxed) { 0 } else { STRETCHES };
+        let stretches: Vec<_> = (0..count).map(stretch).collect();
+        let of_one = if self.0.is_large.load(Ordering::Relaxed) { 1 } else { stretches.len().max(1) };
         Ok(stretches.chunks(of_one).map(|stretches| Slice { stretches: stretches.to_vec() }).collect())
     }
 
@@ -300,7 +322,9 @@ impl Outside for Fake {
         tokio::time::sleep(takes).await;
         drop(reading);
         self.0.fault("read", &self.0.read_faults)?;
-        let rows = [1, 2].map(|number| row(slice.stretches[0].from.as_micros() + number * 100_000));
+        let (rows, from) = (i64::try_from(self.0.rows().min(999)).unwrap(), slice.stretches[0].from.as_micros());
+        let apart = if rows == 2 { 100_000 } else { 1_000 };
+        let rows: Vec<_> = (1..=rows).map(|number| row(from + number * apart)).collect();
         Ok(FakeRows(Some(native_block(&rows, query.columns).into())))
     }
 
@@ -312,8 +336,11 @@ impl Outside for Fake {
 
     async fn begin_file(&self, key: &str) -> Result<FakeFile, StoreError> {
         self.0.fault("begin", &self.0.begin_faults)?;
+        self.0.file_takes().await;
         self.0.uploads_open.fetch_add(1, Ordering::Relaxed);
-        Ok(FakeFile { world: Arc::clone(&self.0), key: key.to_owned(), bytes: Vec::new() })
+        let upload = (key.to_owned(), format!("file-{}", self.0.calls("begin")));
+        self.0.uploads.lock().unwrap().insert(upload.clone());
+        Ok(FakeFile { world: Arc::clone(&self.0), upload, bytes: Vec::new() })
     }
 
     async fn begin_slices(&self, key: &str) -> Result<String, StoreError> {

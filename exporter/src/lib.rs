@@ -20,6 +20,7 @@ mod error;
 mod expire;
 #[cfg(test)]
 mod fakes;
+mod file_series;
 mod lanes;
 mod life;
 mod mail;

@@ -1,13 +1,14 @@
 //! A report from its request to its end, attempt by attempt, until it is cancelled.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use clickhouse_io::report::{Cut, ReportQuery, Slice};
-use report_life::{JournalError, Manifest, ManifestFile, ReportState, file_keys, manifest_key};
+use report_life::{JournalError, Manifest, ManifestFile, Plan, ReportState, file_key, file_keys, manifest_key};
 use report_store::{SLICES_MAX, StoreError};
-use report_writer::ENCODER_VERSION;
+use report_writer::{ENCODER_VERSION, FILES_MAX};
 use schemas::report_event::{ReportEvent, ReportEventType};
 use schemas::report_request::{ReportKind, ReportRequest};
 use schemas::times::Moment;
@@ -18,11 +19,12 @@ use tokio::time::Instant;
 
 use crate::adapters::Outside;
 use crate::error::FileError;
+use crate::file_series::FileSeries;
 use crate::lanes::Lane;
 use crate::life::Life;
 use crate::metrics::Counted;
 use crate::stages::check_request::check_request;
-use crate::stages::name_file::{attempt_of, file_name, files, folder, object_key};
+use crate::stages::name_file::{attempt_of, file_name, files_below, folder, object_key};
 use crate::write_file::{Piece, WriteFile, Written};
 
 /// How often ingest's position is looked at.
@@ -60,10 +62,10 @@ impl<O: Outside> Life<O> {
         }
         let attempt = state.attempt;
         let folded = self.outside.until(state.id, |it| it.phase.is_final() || it.attempt > attempt).await;
-        let made = ended.and_then(|it| Some((it.object_key?, it.files.unwrap_or(1))));
-        if let Some((key, count)) = made.filter(|(key, _)| folded.object_key.as_ref() != Some(key)) {
+        let made = ended.and_then(|it| Some((it.object_key?, it.files)));
+        if let Some((key, files)) = made.filter(|(key, _)| folded.object_key.as_ref() != Some(key)) {
             tracing::warn!(report = %folded.id, phase = ?folded.phase, attempt, "the report had another end: its file goes");
-            for key in [manifest_key(&key)].into_iter().chain(file_keys(&key, count)) {
+            for key in [manifest_key(&key)].into_iter().chain(file_keys(&key, files)) {
                 self.patiently("deleting a file", || self.outside.delete_file(&key)).await;
             }
         }
@@ -99,7 +101,8 @@ impl<O: Outside> Life<O> {
             Err(reason) => return Ok(Some(Self::failed(state, reason))),
         };
         // What an exporter before this one has planned goes on, if its slices are made as they would be here.
-        let mut plan = state.plan.clone().filter(|plan| plan.encoder_version == ENCODER_VERSION);
+        let goes_on = |plan: &Arc<Plan>| plan.encoder_version == ENCODER_VERSION && may_be_spread(request);
+        let mut plan = state.plan.clone().filter(goes_on);
         if plan.is_none() {
             // Whoever put it on the topic.
             if let Err(over) = self.config.limits.check(&self.outside.usage(request), Moment::now()) {
@@ -114,15 +117,15 @@ impl<O: Outside> Life<O> {
         let (mut failing_since, mut backoff) = (None, Backoff::default());
         loop {
             let made = match plan.take() {
-                Some(plan) => self.go_on(&writer, request, state, &plan.upload_id).await,
+                Some(plan) => self.go_on(&writer, request, state, &plan.upload_id).await.map(Made::from),
                 None => self.attempt(&writer, request, &query, state).await?,
             };
             let sealed = match made {
-                Ok(written) => self.seal(&writer, request, state, written).await.map(|()| written),
+                Ok(made) => self.seal(&writer, request, state, &made).await.map(|()| made),
                 Err(error) => Err(error),
             };
             let error = match sealed {
-                Ok(written) => return Ok(Some(self.completed(request, state, written))),
+                Ok(made) => return Ok(Some(self.completed(request, state, &made))),
                 Err(error) => error,
             };
             tracing::warn!(%error, report = %state.id, attempt = state.attempt, "an attempt at a report failed");
@@ -130,7 +133,11 @@ impl<O: Outside> Life<O> {
                 FileError::Cancelled => return Ok(Some(Self::event(state, ReportEventType::Cancelled))),
                 FileError::TakenOver => return Ok(None),
                 // Each question has waited as long as it may, or waiting is of no use.
-                FileError::Rows(_) | FileError::OverLimit(_) | FileError::TooManyValues | FileError::Slices(_) => false,
+                FileError::Rows(_)
+                | FileError::OverLimit(_)
+                | FileError::TooManyValues
+                | FileError::TooManyFiles
+                | FileError::Slices(_) => false,
                 // Not since the report began: a long one would have no second attempt.
                 FileError::Store(_) => failing_since.get_or_insert_with(Instant::now).elapsed() < self.config.retry_max,
             };
@@ -149,16 +156,17 @@ impl<O: Outside> Life<O> {
         writer: &WriteFile<'_, O>,
         request: &ReportRequest,
         state: &ReportState,
-        written: Written,
+        made: &Made,
     ) -> Result<(), FileError> {
-        let key = object_key(request, state.attempt);
+        let (key, written) = (object_key(request, state.attempt), made.written);
         let (mut files, mut came_back) = (Vec::new(), 0);
-        for key in file_keys(&key, files_of(request, written)) {
+        for (number, key) in file_keys(&key, made.files_below(request)).into_iter().enumerate() {
             let reading = || self.outside.digest(&key);
             let (size_bytes, sha256) = self.persist(writer, "reading a file back", reading).await?;
             came_back += size_bytes;
             let name = key.rsplit('/').next().unwrap_or_default().to_owned();
-            files.push(ManifestFile { name, size_bytes, sha256 });
+            let rows = made.rows_of_files.as_ref().and_then(|rows| rows.get(number).copied());
+            files.push(ManifestFile { name, size_bytes, sha256, rows });
         }
         if came_back != written.size_bytes {
             let odd = format!("{came_back} bytes came back of {}", written.size_bytes);
@@ -199,13 +207,13 @@ impl<O: Outside> Life<O> {
         ReportEvent { reason: Some(reason), ..Self::event(state, ReportEventType::Failed) }
     }
 
-    fn completed(&self, request: &ReportRequest, state: &ReportState, written: Written) -> ReportEvent {
-        let told = Self::told(state, written, ReportEventType::Completed);
+    fn completed(&self, request: &ReportRequest, state: &ReportState, made: &Made) -> ReportEvent {
+        let told = Self::told(state, made.written, ReportEventType::Completed);
         let kept = i64::from(self.config.keep_days) * MICROS_A_DAY;
         ReportEvent {
             object_key: Some(object_key(request, state.attempt)),
             file_name: Some(file_name(request)),
-            files: Some(files_of(request, written)).filter(|files| *files > 1),
+            files: made.files_below(request),
             expires_at: (kept > 0).then(|| Moment::from_micros(told.at.as_micros() + kept)),
             ..told
         }
@@ -269,6 +277,12 @@ impl<O: Outside> Life<O> {
         let slices = writer.plan(request, query, || self.planning.take(&request.tenant, 0)).await?;
         let rows = slices.iter().map(Slice::rows).sum();
         self.check_planned(request, rows)?;
+        // Of groups nobody knows how many there will be.
+        let rows_max = request.split.and_then(|split| split.rows).and_then(|rows| u64::try_from(rows).ok());
+        let is_too_much = rows_max.is_some_and(|most| rows > most.saturating_mul(FILES_MAX));
+        if is_too_much && request.kind == ReportKind::Events {
+            return Err(FileError::TooManyFiles);
+        }
         let turn = self.reports.take(&request.tenant, rows).await;
         let is_spread = slices.len() > 1 && may_be_spread(request);
         let lane = if is_spread { None } else { Some(self.lanes.take(&request.tenant, rows).await) };
@@ -312,7 +326,7 @@ impl<O: Outside> Life<O> {
         request: &ReportRequest,
         query: &ReportQuery,
         state: &mut ReportState,
-    ) -> Result<Result<Written, FileError>, JournalError> {
+    ) -> Result<Result<Made, FileError>, JournalError> {
         let preparing = writer.cancelled.run_until_cancelled(self.prepare(writer, request, query));
         let prepared = match preparing.await.unwrap_or(Err(FileError::Cancelled)) {
             Ok(prepared) => prepared,
@@ -324,19 +338,24 @@ impl<O: Outside> Life<O> {
             return Ok(Err(error));
         }
         if prepared.lane.is_none() {
-            return self.spread(writer, request, slices, state).await;
+            return Ok(self.spread(writer, request, slices, state).await?.map(Made::from));
         }
-        let file = match self.outside.begin_file(&object_key(request, state.attempt)).await {
+        let key = object_key(request, state.attempt);
+        let progress = watch::channel(Written::default()).0;
+        let piece = Piece { request, query, slices, is_beginning: true };
+        let tell = |written| Self::told(state, written, ReportEventType::Progressed);
+        tracing::info!(report = %state.id, attempt = state.attempt, "a file is begun");
+        if request.split.is_some() {
+            let writing = writer.write(FileSeries::new(&self.outside, key), piece, &progress);
+            let rows = self.telling(writing, &progress, tell).await?;
+            return Ok(rows.map(|rows| Made { written: *progress.borrow(), rows_of_files: Some(rows) }));
+        }
+        let file = match self.outside.begin_file(&key).await {
             Ok(file) => file,
             Err(error) => return Ok(Err(error.into())),
         };
-        tracing::info!(report = %state.id, attempt = state.attempt, "a file is begun");
-        let progress = watch::channel(Written::default()).0;
-        let piece = Piece { request, query, slices, is_beginning: true };
-        let writing = writer.write(file, piece, &progress);
-        let tell = |written| Self::told(state, written, ReportEventType::Progressed);
-        let size_bytes = self.telling(writing, &progress, tell).await?;
-        Ok(size_bytes.map(|size_bytes| Written { size_bytes, ..*progress.borrow() }))
+        let size_bytes = self.telling(writer.write(file, piece, &progress), &progress, tell).await?;
+        Ok(size_bytes.map(|size_bytes| Written { size_bytes, ..*progress.borrow() }.into()))
     }
 
     /// Tells how far `writing` is, now and then, until it is done.
@@ -370,11 +389,18 @@ impl<O: Outside> Life<O> {
     pub(crate) async fn clear(&self, request: &ReportRequest) {
         let Some(state) = self.outside.known(request.report_id) else { return };
         let attempts = if state.phase.is_final() { 1..state.attempt + 1 } else { 1..state.attempt };
-        let files = files(request, state.slices_most);
-        let uploads: BTreeSet<String> = attempts
-            .map(|attempt| object_key(request, attempt))
-            .flat_map(|key| file_keys(&key, files).into_iter().chain([key]))
-            .collect();
+        let folder = folder(request);
+        let mut begun = files_below(request, state.slices_most).unwrap_or(0);
+        if request.split.is_some() {
+            // Written one after the other: what is behind the first one that is not there was not begun.
+            let found = self.patiently("looking for files", || self.outside.files(&folder)).await.unwrap_or_default();
+            begun = begun.max(signed(found.len() as u64) + 1);
+        }
+        let keys = |attempt| {
+            let key = object_key(request, attempt);
+            (0..begun).map(|number| file_key(&key, number)).chain([key.clone()]).collect::<Vec<_>>()
+        };
+        let uploads: BTreeSet<String> = attempts.flat_map(keys).collect();
         let abort = || async {
             for key in &uploads {
                 self.outside.abort_uploads(key).await?;
@@ -382,7 +408,6 @@ impl<O: Outside> Life<O> {
             Ok(())
         };
         self.patiently("aborting uploads", abort).await;
-        let folder = folder(request);
         let found = self.patiently("looking for files", || self.outside.files(&folder)).await.unwrap_or_default();
         let own: BTreeSet<String> =
             state.file_keys().into_iter().chain(state.object_key.as_deref().map(manifest_key)).collect();
@@ -424,13 +449,33 @@ struct Prepared<'a> {
     lane: Option<Lane<'a>>,
 }
 
-/// Groups are folded over the whole range, so only events are made by several.
-fn may_be_spread(request: &ReportRequest) -> bool {
-    request.kind == ReportKind::Events
+/// What an attempt has made.
+struct Made {
+    written: Written,
+    /// Of each file, where the report is split.
+    rows_of_files: Option<Vec<u64>>,
 }
 
-fn files_of(request: &ReportRequest, written: Written) -> i64 {
-    files(request, signed(written.slices))
+impl From<Written> for Made {
+    fn from(written: Written) -> Self {
+        Self { written, rows_of_files: None }
+    }
+}
+
+impl Made {
+    /// How many files lie below the report's key; none where its one file lies at it.
+    fn files_below(&self, request: &ReportRequest) -> Option<i64> {
+        match &self.rows_of_files {
+            Some(rows) => Some(signed(rows.len() as u64)),
+            None => files_below(request, signed(self.written.slices)),
+        }
+    }
+}
+
+/// Groups are folded over the whole range, so only events are made by several; and files end at rows that are known only to who writes all
+/// before them.
+fn may_be_spread(request: &ReportRequest) -> bool {
+    request.kind == ReportKind::Events && request.split.is_none()
 }
 
 /// True for a file that will never be the report's, where it is not already: attempts only rise.

@@ -6,7 +6,7 @@ use clickhouse_io::native::read::BlockReader;
 use clickhouse_io::report::{ConnectionColumns, Slice};
 use prometheus_client::metrics::counter::Counter;
 use report_store::StoreError;
-use report_writer::{LineSorter, PART_TEXT_BYTES};
+use report_writer::{LineSorter, PART_TEXT_BYTES, TakeFiles};
 use tokio::sync::{mpsc, watch};
 
 use crate::tools::Tools;
@@ -24,10 +24,18 @@ pub(crate) struct Renderer {
     file: FileText,
 }
 
+/// What comes of files, one after the other.
+pub(crate) enum Text {
+    /// Some of the file's text.
+    Part(Vec<u8>),
+    /// The file, or the piece of one, has ended: what comes is the next one's.
+    FileEnds { rows: u64 },
+}
+
 /// The text as it grows, handed on part by part.
 struct FileText {
     part: Vec<u8>,
-    parts: mpsc::Sender<Vec<u8>>,
+    parts: mpsc::Sender<Text>,
     tools: Tools,
     progress: watch::Sender<Written>,
     rows: Counter,
@@ -38,7 +46,7 @@ impl Renderer {
     pub(crate) fn new(
         writer: Writer,
         is_beginning: bool,
-        parts: mpsc::Sender<Vec<u8>>,
+        parts: mpsc::Sender<Text>,
         tools: Tools,
         progress: watch::Sender<Written>,
         rows: Counter,
@@ -78,14 +86,13 @@ impl Renderer {
         let failed = |reason: String| StoreError::Failed { action: "rendering", reason };
         // Lines of groups may be many parts: not on the threads that wait for sockets.
         let ended = tokio::task::spawn_blocking(move || {
-            let ended = self.writer.end(|bytes| self.file.bytes(bytes));
+            let ended = self.writer.end(&mut self.file);
             // Groups are the report's rows from now on.
             if let Ok(Some(rows)) = ended {
                 self.file.rows.inc_by(rows);
                 self.file.progress.send_modify(|written| written.rows = rows);
             }
-            // Who takes no more text has its own reason.
-            let _ = self.file.parts.blocking_send(self.file.part);
+            self.file.tools.buffers.give(self.file.part);
             self.file.tools.sorters.give(self.sorter);
             self.file.tools.buffers.give(self.block);
             ended
@@ -153,7 +160,7 @@ impl Stretches<'_> {
         }
         let mut failed = None;
         let rows = self.sorter.drain(|record| {
-            let added = writer.add(record, |bytes| self.file.bytes(bytes));
+            let added = writer.add(record, self.file);
             added.unwrap_or_else(|error| {
                 failed = Some(error);
                 false
@@ -172,8 +179,8 @@ impl Stretches<'_> {
     }
 }
 
-impl FileText {
-    /// Adds a line, or any bytes; false when nobody takes them any more. What is longer than a part, as a row group is, goes in pieces:
+impl TakeFiles for FileText {
+    /// Adds a line, or any bytes; false when nobody takes them any more, who has its own reason. What is longer than a part, as a row group is, goes in pieces:
     /// buffers that grew to its size would stay so.
     #[inline]
     fn bytes(&mut self, bytes: &[u8]) -> bool {
@@ -183,14 +190,21 @@ impl FileText {
         bytes.chunks(PART_TEXT_BYTES).all(|piece| self.piece(piece))
     }
 
+    fn file_ends(&mut self, rows: u64) -> bool {
+        self.hand_on() && self.parts.blocking_send(Text::FileEnds { rows }).is_ok()
+    }
+}
+
+impl FileText {
     #[inline]
     fn piece(&mut self, bytes: &[u8]) -> bool {
         self.part.extend_from_slice(bytes);
-        if self.part.len() < PART_TEXT_BYTES {
-            return true;
-        }
+        self.part.len() < PART_TEXT_BYTES || self.hand_on()
+    }
+
+    fn hand_on(&mut self) -> bool {
         let part = std::mem::replace(&mut self.part, self.tools.buffer());
-        self.parts.blocking_send(part).is_ok()
+        self.parts.blocking_send(Text::Part(part)).is_ok()
     }
 }
 

@@ -16,9 +16,9 @@ use crate::adapters::{FileBeingWritten, Outside, RowsBeingRead};
 use crate::error::FileError;
 use crate::metrics::ExporterMetrics;
 use crate::pack::{PartQueue, packing};
-use crate::render::Renderer;
+use crate::render::{Renderer, Text};
 use crate::tools::Tools;
-use report_writer::choose_writer;
+use report_writer::{FILES_MAX, choose_writer};
 
 /// Pieces of an answer, of some hundred KB, that wait to be rendered.
 const PIECES_WAITING: usize = 8;
@@ -216,25 +216,42 @@ impl<O: Outside> WriteFile<'_, O> {
 
     async fn upload(
         &self,
-        mut texts: mpsc::Receiver<Vec<u8>>,
+        mut texts: mpsc::Receiver<Text>,
         mut parts: PartQueue,
         file: &mut impl FileBeingWritten,
         progress: &watch::Sender<Written>,
     ) -> Result<(), FileError> {
-        loop {
-            let text = texts.recv().await;
-            let is_last = text.is_none();
-            if let Some(text) = text {
-                parts.push(text).await;
-            }
-            while is_last || parts.is_full() {
-                let Some(part) = parts.pop().await? else { return Ok(()) };
-                file.write(&part).await?;
-                self.metrics.bytes.inc_by(part.len() as u64);
-                progress.send_modify(|written| written.size_bytes = file.size_bytes());
-                self.tools.buffers.give(part);
+        let mut files = 0;
+        while let Some(text) = texts.recv().await {
+            match text {
+                Text::Part(_) if files == FILES_MAX => return Err(FileError::TooManyFiles),
+                Text::Part(text) => {
+                    parts.push(text).await;
+                    while parts.is_full() && self.upload_part(&mut parts, file, progress).await? {}
+                }
+                Text::FileEnds { rows } => {
+                    while self.upload_part(&mut parts, file, progress).await? {}
+                    file.file_ends(rows).await?;
+                    files += 1;
+                }
             }
         }
+        Ok(())
+    }
+
+    /// The next part that is packed; false where there is none.
+    async fn upload_part(
+        &self,
+        parts: &mut PartQueue,
+        file: &mut impl FileBeingWritten,
+        progress: &watch::Sender<Written>,
+    ) -> Result<bool, FileError> {
+        let Some(part) = parts.pop().await? else { return Ok(false) };
+        file.write(&part).await?;
+        self.metrics.bytes.inc_by(part.len() as u64);
+        progress.send_modify(|written| written.size_bytes = file.size_bytes());
+        self.tools.buffers.give(part);
+        Ok(true)
     }
 
     /// Waits before a question is tried again; gives the error back where that is of no use, or it was tried long enough.
@@ -280,8 +297,12 @@ impl Patience {
 mod tests {
     use std::sync::atomic::Ordering;
 
+    use report_writer::Packing;
+    use service_kit::metrics::Metrics;
+
     use super::*;
     use crate::fakes::Fake;
+    use crate::file_series::FileSeries;
     use crate::stages::check_request::{check_request, tests::request};
 
     #[tokio::test(start_paused = true)]
@@ -303,5 +324,36 @@ mod tests {
         let file = fake.begin_file("report").await.unwrap();
         assert!(writer.write(file, piece, &progress).await.unwrap() > 0);
         assert_eq!(left(), (2, 0));
+    }
+
+    #[tokio::test]
+    async fn file_that_is_one_too_many_is_not_begun() {
+        let (fake, tools, cancelled) = (Fake::default(), Tools::new(2), CancellationToken::new());
+        let writer = WriteFile {
+            outside: &fake,
+            metrics: &ExporterMetrics::new(&Metrics::default()),
+            cut: Cut { stretch_rows: 1, slice_rows: 1, slices_max: 1 },
+            retry_max: Duration::ZERO,
+            tools: &tools,
+            cancelled: &cancelled,
+        };
+        for (files, is_right) in [(FILES_MAX, true), (FILES_MAX + 1, false)] {
+            let (texts, received) = mpsc::channel(1);
+            let (parts, progress) =
+                (PartQueue::new(Packing::Plain, tools.clone()), watch::channel(Written::default()).0);
+            let mut series = FileSeries::new(&fake, "reports/acme/1/1/x.csv".to_owned());
+            let giving = async move {
+                for _ in 0..files {
+                    let part = texts.send(Text::Part(b"line\n".to_vec())).await;
+                    let is_taken = part.is_ok() && texts.send(Text::FileEnds { rows: 1 }).await.is_ok();
+                    if !is_taken {
+                        return;
+                    }
+                }
+            };
+            let (uploaded, ()) = tokio::join!(writer.upload(received, parts, &mut series, &progress), giving);
+            assert_eq!(uploaded, if is_right { Ok(()) } else { Err(FileError::TooManyFiles) });
+            assert_eq!(series.finish().await.unwrap().len() as u64, FILES_MAX);
+        }
     }
 }

@@ -128,3 +128,21 @@ fn connector_without_a_tenant_says_so() {
     assert!(!went_well);
     assert!(error.contains("connector.tenant"), "{error}");
 }
+
+#[test]
+fn what_no_report_can_be_asked_for_with_is_refused_with_its_option() {
+    let new = |more: &[&str]| run(&[&["report", "new", "--tenant", "acme"], more].concat(), &[]);
+    for (more, said) in [
+        (&["--range", "tomorrow"][..], "--range is none of `last hour`"),
+        (&["--range", "since-last-run"], "--range is one of schedules"),
+        (&["--range", "last-month", "--zone", "Mars/Base"], "--zone is not an IANA zone name"),
+        (&["--range", "last-month", "--from", "2026-11-01T00:00"], "cannot be used with '--from"),
+        (&["--split-rows", "5"], "--split-rows is below 1000"),
+        (&["--split-bytes", "5000000", "--format", "parquet"], "--split-bytes counts bytes before they are packed"),
+        (&["--split", "spreadsheet", "--split-rows", "5000"], "cannot be used with '--split-rows"),
+        (&["--format", "ndjson", "--formula-guard"], "--formula-guard is one of CSV only"),
+    ] {
+        let (_, error, went_well) = new(more);
+        assert!(!went_well && error.contains(said), "{more:?}: {error}");
+    }
+}

@@ -33,6 +33,7 @@ pub const REPORT_REQUEST: Subject = Subject {
     published: &[
         include_str!("../avsc/published/report-request.1.avsc"),
         include_str!("../avsc/published/report-request.2.avsc"),
+        include_str!("../avsc/published/report-request.3.avsc"),
     ],
 };
 /// Values of `report-events`.
@@ -53,14 +54,20 @@ pub const REPORT_SLICE: Subject = Subject {
     name: "report-slices-value",
     topic: topics::REPORT_SLICES,
     schema: include_str!("../avsc/report-slice.avsc"),
-    published: &[include_str!("../avsc/published/report-slice.1.avsc")],
+    published: &[
+        include_str!("../avsc/published/report-slice.1.avsc"),
+        include_str!("../avsc/published/report-slice.2.avsc"),
+    ],
 };
 /// Values of `report-schedules`.
 pub const REPORT_SCHEDULE: Subject = Subject {
     name: "report-schedules-value",
     topic: topics::REPORT_SCHEDULES,
     schema: include_str!("../avsc/report-schedule.avsc"),
-    published: &[include_str!("../avsc/published/report-schedule.1.avsc")],
+    published: &[
+        include_str!("../avsc/published/report-schedule.1.avsc"),
+        include_str!("../avsc/published/report-schedule.2.avsc"),
+    ],
 };
 /// Values of `webhooks`.
 pub const WEBHOOK: Subject = Subject {

@@ -69,5 +69,6 @@ pub fn report_request() -> ReportRequest {
         barrier: Vec::new(),
         byte_order_mark: false,
         formula_guard: false,
+        split: None,
     }
 }

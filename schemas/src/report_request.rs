@@ -70,6 +70,15 @@ pub struct ReportFilter {
     pub denied: bool,
 }
 
+/// Where a report's files end: with the row behind which one more would be too much of either.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReportSplit {
+    /// The most rows of a file; its header is none.
+    pub rows: Option<i64>,
+    /// The most bytes of a file before it is packed, with its header.
+    pub bytes: Option<i64>,
+}
+
 /// One partition of `connection-events` at the moment of the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BarrierOffset {
@@ -116,4 +125,7 @@ pub struct ReportRequest {
     /// Of CSV: an apostrophe before texts that a spreadsheet takes for a formula.
     #[serde(default)]
     pub formula_guard: bool,
+    /// Where its files end; else it has as many as it is made of.
+    #[serde(default)]
+    pub split: Option<ReportSplit>,
 }

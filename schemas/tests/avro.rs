@@ -18,7 +18,7 @@ use schemas::connection_event::{ConnectionEvent, EventType};
 use schemas::examples::{events, report_request};
 use schemas::ids::{DeliveryId, ReportId, ScheduleId, SyncId, WebhookId};
 use schemas::report_event::{ReportEvent, ReportEventType, UploadedPart};
-use schemas::report_request::{BarrierOffset, Compression, ReportFilter, ReportFormat, ReportRequest};
+use schemas::report_request::{BarrierOffset, Compression, ReportFilter, ReportFormat, ReportRequest, ReportSplit};
 use schemas::report_schedule::{ReportSchedule, ScheduleState};
 use schemas::report_slice::{ReportSlice, SliceStretch};
 use schemas::times::Moment;
@@ -65,6 +65,7 @@ fn request() -> ReportRequest {
         barrier: vec![BarrierOffset { partition: 3, offset: 17 }],
         byte_order_mark: true,
         formula_guard: true,
+        split: Some(ReportSplit { rows: Some(1_048_575), bytes: None }),
         ..report_request()
     }
 }

@@ -1,5 +1,6 @@
 //! The whole router, with Kafka and ClickHouse in memory, and reports in a folder.
 
+mod asked;
 mod audit;
 mod changes;
 mod downloads;

@@ -138,6 +138,7 @@ async fn manifest_beside_the_file_says_what_the_store_gives_back() {
         name: state(&fake).file_name.unwrap(),
         size_bytes: file(&fake).len() as u64,
         sha256: "of the file".to_owned(),
+        rows: None,
     };
     assert_eq!(manifest.files, [of_file]);
 }

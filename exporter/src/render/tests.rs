@@ -53,7 +53,10 @@ async fn rendered(answers: Vec<Pieces>) -> (Vec<(usize, Result<(), QueryError>)>
         ends.push((more, ended));
     }
     renderer.finish().await.unwrap();
-    let text = String::from_utf8(received.recv().await.unwrap()).unwrap();
+    let Some(Text::Part(text)) = received.recv().await else { panic!("no text") };
+    let ended = received.recv().await;
+    assert!(matches!(ended, Some(Text::FileEnds { rows }) if rows == done as u64 * 2));
+    let text = String::from_utf8(text).unwrap();
     assert_eq!(progressed.borrow().rows, done as u64 * 2);
     (ends, text)
 }

@@ -49,9 +49,9 @@ pub(crate) fn slices_are_files(request: &ReportRequest) -> bool {
     request.kind == ReportKind::Events && request.format == ReportFormat::Parquet
 }
 
-/// How many files a report of so many slices has.
-pub(crate) fn files(request: &ReportRequest, slices: i64) -> i64 {
-    if slices_are_files(request) { slices.max(1) } else { 1 }
+/// How many files lie below the key of a report that is not split and has so many slices; none where its one file lies at its key.
+pub(crate) fn files_below(request: &ReportRequest, slices: i64) -> Option<i64> {
+    (slices_are_files(request) && slices > 1).then_some(slices)
 }
 
 fn stamp(moment: Moment) -> String {

@@ -293,5 +293,6 @@ fn request(state: &SyncState, range_from: Moment, range_to: Moment) -> ReportReq
         barrier: Vec::new(),
         byte_order_mark: false,
         formula_guard: false,
+        split: None,
     }
 }

@@ -131,6 +131,7 @@ fn request(options: &DemoOptions, barrier: Vec<BarrierOffset>) -> ReportRequest 
         barrier,
         byte_order_mark: options.spreadsheet.byte_order_mark,
         formula_guard: options.spreadsheet.formula_guard,
+        split: None,
     }
 }
 

@@ -21,6 +21,7 @@ use report_life::{
     Actor, FollowError, Journal, Phase, ReportState, SharedBook, barrier, file_places, folder_name, follow,
     manifest_key, report_filter,
 };
+use report_schedules::Timetable;
 use report_store::ReportStore;
 use report_writer::choose_writer;
 use schema_registry::Registry;
@@ -46,9 +47,14 @@ const KAFKA_MAX: Duration = Duration::from_secs(60);
 
 pub(crate) async fn run(command: ReportCommand) -> anyhow::Result<()> {
     match command {
-        ReportCommand::New { select, new, follow } => {
+        ReportCommand::New { select, new, range, follow } => {
+            let mut request = request(&select, *new)?;
+            if let Some(range) = range {
+                let seen = Timetable::seen_from(&range, &request.zone, Moment::now()).map_err(wrong)?;
+                (request.range_from, request.range_to) = seen;
+            }
             let desk = Desk::open(&select).await?;
-            let id = desk.ask(&select, *new).await?;
+            let id = desk.ask(&select, request).await?;
             let state = desk.until(id, |_| true).await?;
             if select.json {
                 print::one(state, true)?;
@@ -157,8 +163,7 @@ impl Desk {
         over.map_err(|over| anyhow::anyhow!("{}: {over}", over.limit))
     }
 
-    async fn ask(&self, select: &SelectOptions, new: NewOptions) -> anyhow::Result<ReportId> {
-        let mut request = request(select, new)?;
+    async fn ask(&self, select: &SelectOptions, mut request: ReportRequest) -> anyhow::Result<ReportId> {
         self.within_limits(select)?;
         request.barrier = within(barrier(&self.config.kafka)).await??;
         let act = audit::act(&select.tenant, &select.actor(), AuditAction::ReportRequested);
@@ -261,9 +266,16 @@ fn request(select: &SelectOptions, new: NewOptions) -> anyhow::Result<ReportRequ
         barrier: Vec::new(),
         byte_order_mark: new.spreadsheet.byte_order_mark,
         formula_guard: new.spreadsheet.formula_guard,
+        split: new.split.asked(),
     };
-    choose_writer(&request).map_err(|reason| anyhow::anyhow!("--{reason}"))?;
+    choose_writer(&request).map_err(|reason| anyhow::anyhow!("{}", of_option(&reason)))?;
     Ok(request)
+}
+
+/// A reason that begins with a field's name, with that of its option.
+fn of_option(reason: &str) -> String {
+    let (field, rest) = reason.split_once(' ').unwrap_or((reason, ""));
+    format!("--{} {rest}", field.replace(['_', '.'], "-"))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is mapped over errors")]

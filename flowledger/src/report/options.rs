@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
+use report_writer::SPREADSHEET_ROWS;
 use schemas::ids::ReportId;
+use schemas::report_request::ReportSplit;
 
 use super::schedule::ScheduleCommand;
 use crate::cli::{Format, Kind, Packing, SpreadsheetOptions};
@@ -18,6 +20,11 @@ pub(crate) enum ReportCommand {
         select: SelectOptions,
         #[command(flatten)]
         new: Box<NewOptions>,
+        /// Its range as seen from now in --zone, in place of --from and --to: last-hour, today, yesterday, this-week, last-week, this-month,
+        /// last-month, this-year, last-year, last-24-hours, last-7-days (any number; whole days before today). Days, weeks (from
+        /// Monday), months and years are those of the zone.
+        #[arg(long, value_name = "RANGE", conflicts_with_all = ["from", "to"])]
+        range: Option<String>,
         /// Wait for its end, and say how far it is.
         #[arg(long)]
         follow: bool,
@@ -112,6 +119,8 @@ pub(crate) struct NewOptions {
     pub(crate) columns: Vec<String>,
     #[command(flatten)]
     pub(crate) spreadsheet: SpreadsheetOptions,
+    #[command(flatten)]
+    pub(crate) split: SplitOptions,
     /// Rows for denied attempts too.
     #[arg(long)]
     pub(crate) denied: bool,
@@ -121,4 +130,34 @@ pub(crate) struct NewOptions {
     /// Who gets a mail when it is ready; may be given more than once.
     #[arg(long = "receiver", value_name = "E-MAIL")]
     pub(crate) receivers: Vec<String>,
+}
+
+/// In several files, each of which ends before the row that would be too much.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct SplitOptions {
+    /// In files that fit what they are for.
+    #[arg(long, value_enum, value_name = "FOR", conflicts_with = "split_rows")]
+    split: Option<SplitFor>,
+    /// In files of at most so many rows, at least 1000; headers are none.
+    #[arg(long, value_name = "ROWS")]
+    split_rows: Option<i64>,
+    /// In files of at most so many bytes before they are packed, at least 1000000; not of Parquet.
+    #[arg(long, value_name = "BYTES")]
+    split_bytes: Option<i64>,
+}
+
+/// What files are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum SplitFor {
+    /// As many rows as a sheet takes: 1048575, and the header.
+    Spreadsheet,
+}
+
+impl SplitOptions {
+    /// What is asked for, where something is.
+    pub(crate) fn asked(self) -> Option<ReportSplit> {
+        let of_preset = self.split.map(|SplitFor::Spreadsheet| SPREADSHEET_ROWS);
+        let split = ReportSplit { rows: self.split_rows.or(of_preset), bytes: self.split_bytes };
+        (split != ReportSplit::default()).then_some(split)
+    }
 }

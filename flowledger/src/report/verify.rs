@@ -38,6 +38,8 @@ pub(super) fn verify(file: &Path, manifest: &Path) -> anyhow::Result<()> {
     if let Some(rows) = all {
         ensure!(rows == manifest.rows, "all files together have {rows} rows instead of {}", manifest.rows);
     }
+    let told = manifest.files.iter().map(|told| told.rows).sum::<Option<u64>>();
+    ensure!(told.is_none_or(|rows| rows == manifest.rows), "its files have other rows than the manifest says of all");
     // Who reads the folder would read what is beside them too.
     for found in std::fs::read_dir(file).with_context(|| format!("{} cannot be read", file.display()))? {
         let name = found?.file_name().to_string_lossy().into_owned();
@@ -56,10 +58,10 @@ struct Held<'a> {
 
 impl Held<'_> {
     fn say(&self, manifest: &Manifest) {
-        let ManifestFile { name, size_bytes, sha256 } = self.told;
+        let ManifestFile { name, size_bytes, sha256, rows: of_file } = self.told;
         let counted = match self.rows {
             None => "rows are not counted in this format".to_owned(),
-            Some(rows) if manifest.files.len() == 1 => format!("{rows} rows"),
+            Some(rows) if of_file.is_some() || manifest.files.len() == 1 => format!("{rows} rows"),
             Some(rows) => format!("{rows} of {} rows", manifest.rows),
         };
         super::said(&format!("{name}: as its manifest says: {size_bytes} bytes, SHA-256 {sha256}, {counted}"));
@@ -80,7 +82,11 @@ fn hold<'a>(file: &Path, manifest: &Manifest, told: &'a [ManifestFile]) -> anyho
         ReportFormat::Parquet => count_parquet_rows(&open()?).map(Some),
         _ => count_rows(BufReader::new(open()?), manifest.format, manifest.compression),
     };
-    Ok(Held { told, rows: rows.with_context(|| format!("{} cannot be unpacked", file.display()))? })
+    let rows = rows.with_context(|| format!("{} cannot be unpacked", file.display()))?;
+    if let Some((rows, expected)) = rows.zip(told.rows) {
+        ensure!(rows == expected, "it has {rows} rows instead of {expected}");
+    }
+    Ok(Held { told, rows })
 }
 
 fn digest(mut file: File) -> std::io::Result<(u64, String)> {

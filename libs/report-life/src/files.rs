@@ -1,7 +1,7 @@
 //! Where the files of a report lie, and what they are called.
 //!
 //! One file lies at the report's key. Several lie below that key without its ending, as data tools expect them: `part-00000.parquet` and so
-//! on, whole each, in the order of their rows. Beside them lies the manifest.
+//! on, whole each, in the order of their rows; so do those of a report that is split, however many they are. Beside them lies the manifest.
 
 use std::path::{Path, PathBuf};
 
@@ -18,13 +18,13 @@ pub fn file_key(object_key: &str, number: i64) -> String {
     format!("{folder}/part-{number:05}{ending}")
 }
 
-/// Where all files of a report lie, in the order of their rows.
+/// Where all files of a report lie, in the order of their rows: so many below its key, or one at it.
 #[must_use]
-pub fn file_keys(object_key: &str, files: i64) -> Vec<String> {
-    if files <= 1 {
-        return vec![object_key.to_owned()];
+pub fn file_keys(object_key: &str, below: Option<i64>) -> Vec<String> {
+    match below {
+        None => vec![object_key.to_owned()],
+        Some(files) => (0..files).map(|number| file_key(object_key, number)).collect(),
     }
-    (0..files).map(|number| file_key(object_key, number)).collect()
 }
 
 /// What file `number` of several is saved as by who has no folder for it.
@@ -63,10 +63,11 @@ mod tests {
 
     #[test]
     fn one_file_lies_at_the_key_and_several_below_it() {
-        assert_eq!(file_keys("a.b/1/x.parquet", 1), ["a.b/1/x.parquet"]);
-        assert_eq!(file_keys("a.b/1/x.csv.gz", 2), ["a.b/1/x/part-00000.csv.gz", "a.b/1/x/part-00001.csv.gz"]);
+        assert_eq!(file_keys("a.b/1/x.parquet", None), ["a.b/1/x.parquet"]);
+        assert_eq!(file_keys("a.b/1/x.csv", Some(1)), ["a.b/1/x/part-00000.csv"]);
+        assert_eq!(file_keys("a.b/1/x.csv.gz", Some(2)), ["a.b/1/x/part-00000.csv.gz", "a.b/1/x/part-00001.csv.gz"]);
         assert_eq!(file_key("x", 12), "x/part-00012");
-        let keys = file_keys("a.b/1/x.parquet", 2);
+        let keys = file_keys("a.b/1/x.parquet", Some(2));
         assert_eq!(
             file_places(&keys, Path::new("y")),
             [Path::new("y/part-00000.parquet"), Path::new("y/part-00001.parquet")]

@@ -4,7 +4,9 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use schemas::ids::{ReportId, Tenant};
 use schemas::migrations;
-use schemas::report_request::{BarrierOffset, Compression, ReportFilter, ReportFormat, ReportKind, ReportRequest};
+use schemas::report_request::{
+    BarrierOffset, Compression, ReportFilter, ReportFormat, ReportKind, ReportRequest, ReportSplit,
+};
 use schemas::times::Moment;
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +34,9 @@ pub struct Manifest {
     pub formula_guard: bool,
     /// The file begins with a byte order mark.
     pub byte_order_mark: bool,
+    /// Where its files end, where that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split: Option<ReportSplit>,
     /// What of the traffic is in it; an empty list means all.
     pub filter: ReportFilter,
     /// Which end times are in it.
@@ -76,6 +81,9 @@ pub struct ManifestFile {
     pub size_bytes: u64,
     /// SHA-256 of what the store gives back, hexadecimal.
     pub sha256: String,
+    /// Its rows, where the report is split.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows: Option<u64>,
 }
 
 impl Manifest {
@@ -93,6 +101,7 @@ impl Manifest {
             columns: request.columns.clone(),
             formula_guard: request.formula_guard,
             byte_order_mark: request.byte_order_mark,
+            split: request.split,
             filter: request.filter.clone(),
             range: ManifestRange {
                 from: utc(request.range_from),
@@ -134,7 +143,7 @@ mod tests {
         let range = (Moment::from_millis(1_793_491_200_000), Moment::from_millis(1_793_577_600_000));
         let zone = "Europe/Berlin".to_owned();
         let asked = ReportRequest { range_from: range.0, range_to: range.1, zone, ..request() };
-        let files = vec![ManifestFile { name: "x.csv".to_owned(), size_bytes: 7, sha256: "00".repeat(32) }];
+        let files = vec![ManifestFile { name: "x.csv".to_owned(), size_bytes: 7, sha256: "00".repeat(32), rows: None }];
         let manifest = Manifest::of(&asked, 3, files, Moment::from_millis(1_793_600_000_000));
         assert_eq!(
             (manifest.range.from.as_str(), manifest.range.to.as_str()),
@@ -144,5 +153,23 @@ mod tests {
         let text = serde_json::to_string(&manifest).unwrap();
         assert_eq!(serde_json::from_str::<Manifest>(&text).unwrap(), manifest);
         assert!(text.contains("\"kind\":\"EVENTS\""), "{text}");
+    }
+
+    #[test]
+    fn manifest_of_a_split_report_says_rows_of_each_file_and_others_say_nothing_of_it() {
+        let whole = serde_json::to_string(&Manifest::of(&request(), 3, Vec::new(), Moment::END)).unwrap();
+        assert!(!whole.contains("split"), "{whole}");
+        let split = Some(ReportSplit { rows: Some(1_000), bytes: None });
+        let file = |name: &str, rows| ManifestFile {
+            name: name.to_owned(),
+            size_bytes: 7,
+            sha256: "00".repeat(32),
+            rows: Some(rows),
+        };
+        let files = vec![file("part-00000.csv", 1_000), file("part-00001.csv", 3)];
+        let manifest = Manifest::of(&ReportRequest { split, ..request() }, 1_003, files, Moment::END);
+        let text = serde_json::to_string(&manifest).unwrap();
+        assert_eq!(serde_json::from_str::<Manifest>(&text).unwrap(), manifest);
+        assert!(text.contains("\"split\":{\"rows\":1000,\"bytes\":null}"), "{text}");
     }
 }

@@ -9,7 +9,7 @@ use schemas::report_event::{ReportEvent, ReportEventType};
 use schemas::report_request::ReportRequest;
 use schemas::times::Moment;
 
-use crate::files::file_keys;
+use crate::files::{file_key, file_keys};
 use crate::limits::{Daily, Spent};
 use crate::pace::Pace;
 use crate::plan::Plan;
@@ -115,6 +115,8 @@ pub struct ReportState {
     pub object_key: Option<String>,
     /// How many files it has, once it is completed.
     pub files: i64,
+    /// They lie below its key, however many they are.
+    pub is_folder: bool,
     /// Name that a browser saves it under.
     pub file_name: Option<String>,
     /// Why it failed.
@@ -163,6 +165,7 @@ impl ReportState {
             size_bytes: 0,
             object_key: None,
             files: 0,
+            is_folder: false,
             file_name: None,
             reason: None,
             notified: BTreeSet::new(),
@@ -208,7 +211,14 @@ impl ReportState {
     /// Where its files lie, in the order of their rows; none before it is completed, and after they were deleted.
     #[must_use]
     pub fn file_keys(&self) -> Vec<String> {
-        self.object_key.as_ref().map_or_else(Vec::new, |key| file_keys(key, self.files))
+        self.object_key.as_ref().map_or_else(Vec::new, |key| file_keys(key, self.is_folder.then_some(self.files)))
+    }
+
+    /// Where one of its files lies, by its number from 0.
+    #[must_use]
+    pub fn file_key(&self, number: i64) -> Option<String> {
+        let key = self.object_key.as_ref().filter(|_| (0..self.files).contains(&number))?;
+        Some(if self.is_folder { file_key(key, number) } else { key.clone() })
     }
 
     /// True when nothing has to be known of it any more: it has no file, and came to its end before `before`.
@@ -259,7 +269,7 @@ impl ReportState {
                 if self.phase == Phase::Completed {
                     self.phase = Phase::Expired;
                     self.ends.push(End { phase: self.phase, attempt: self.attempt, at: event.at });
-                    (self.object_key, self.files, self.expires_at) = (None, 0, None);
+                    (self.object_key, self.files, self.is_folder, self.expires_at) = (None, 0, false, None);
                 }
             }
             ReportEventType::Notified => self.notified.extend(event.receiver.clone()),
@@ -327,7 +337,7 @@ impl ReportState {
         self.reason.clone_from(&event.reason);
         if phase == Phase::Completed {
             self.object_key.clone_from(&event.object_key);
-            self.files = event.files.unwrap_or(1);
+            (self.files, self.is_folder) = (event.files.unwrap_or(1), event.files.is_some());
             self.file_name.clone_from(&event.file_name);
             self.expires_at = event.expires_at;
         }

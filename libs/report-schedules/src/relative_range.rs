@@ -46,7 +46,8 @@ pub enum RelativeRange {
 }
 
 /// Those without a number.
-const NAMES: [(&str, RelativeRange); 9] = [
+const NAMES: [(&str, RelativeRange); 10] = [
+    ("last hour", RelativeRange::Hours(1)),
     ("today", RelativeRange::This(Unit::Day)),
     ("yesterday", RelativeRange::Last(Unit::Day)),
     ("this week", RelativeRange::This(Unit::Week)),
@@ -102,9 +103,9 @@ fn first_of(unit: Unit, day: Date) -> Option<Date> {
 impl fmt::Display for RelativeRange {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Hours(count) => write!(formatter, "last {count} hours"),
+            Self::Hours(count) if *count != 1 => write!(formatter, "last {count} hours"),
             Self::Days(count) => write!(formatter, "last {count} days"),
-            Self::Last(_) | Self::This(_) | Self::SinceLastRun => {
+            Self::Hours(_) | Self::Last(_) | Self::This(_) | Self::SinceLastRun => {
                 let name = NAMES.iter().find(|(_, range)| range == self).map_or("", |(name, _)| name);
                 formatter.write_str(name)
             }
@@ -117,7 +118,9 @@ impl FromStr for RelativeRange {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let words: Vec<_> = text.split_whitespace().collect();
+        // One word at a terminal: `last-month`.
+        let spaced = if text.contains(char::is_whitespace) { text.to_owned() } else { text.replace('-', " ") };
+        let words: Vec<_> = spaced.split_whitespace().collect();
         if let Some((_, range)) = NAMES.iter().find(|(name, _)| *name == words.join(" ")) {
             return Ok(*range);
         }
@@ -163,10 +166,13 @@ mod tests {
             ("this year", "2025-12-31T23:00:00Z 2026-11-05T09:00:00Z"),
             ("last year", "2024-12-31T23:00:00Z 2025-12-31T23:00:00Z"),
             ("last 24 hours", "2026-11-04T09:00:00Z 2026-11-05T09:00:00Z"),
+            ("last hour", "2026-11-05T08:00:00Z 2026-11-05T09:00:00Z"),
             ("since last run", "2026-11-05T05:00:00Z 2026-11-05T09:00:00Z"),
         ] {
             assert_eq!(seen(range, "Europe/Berlin", due), found, "{range}");
-            assert_eq!(range.parse::<RelativeRange>().unwrap().to_string(), range);
+            let parsed = range.parse::<RelativeRange>().unwrap();
+            assert_eq!(parsed.to_string(), range);
+            assert_eq!(range.replace(' ', "-").parse(), Ok(parsed), "as one word");
         }
     }
 
@@ -180,6 +186,28 @@ mod tests {
     }
 
     #[test]
+    fn hour_is_one_that_passed_whatever_clocks_do() {
+        // It occurs twice; and it was half past one an hour before.
+        assert_eq!(
+            seen("last hour", "Europe/Berlin", "2026-10-25T01:15:00Z"),
+            "2026-10-25T00:15:00Z 2026-10-25T01:15:00Z"
+        );
+        assert_eq!(
+            seen("last-hour", "Europe/Berlin", "2026-03-29T01:30:00Z"),
+            "2026-03-29T00:30:00Z 2026-03-29T01:30:00Z"
+        );
+        // Months with a change of clocks in them, as one word.
+        assert_eq!(
+            seen("last-month", "America/New_York", "2026-12-01T04:59:00Z"),
+            "2026-10-01T04:00:00Z 2026-11-01T04:00:00Z"
+        );
+        assert_eq!(
+            seen("last-month", "America/New_York", "2026-12-01T05:00:00Z"),
+            "2026-11-01T04:00:00Z 2026-12-01T05:00:00Z"
+        );
+    }
+
+    #[test]
     fn at_its_beginning_a_day_or_month_is_the_one_that_ended() {
         assert_eq!(seen("today", "UTC", "2026-11-05T00:00:00Z"), "2026-11-04T00:00:00Z 2026-11-05T00:00:00Z");
         assert_eq!(seen("this month", "UTC", "2026-11-01T00:00:00Z"), "2026-10-01T00:00:00Z 2026-11-01T00:00:00Z");
@@ -187,9 +215,18 @@ mod tests {
 
     #[test]
     fn what_is_no_range_is_refused_in_words() {
-        for text in ["", "tomorrow", "last 0 days", "last 9001 hours", "last -1 days", "last two days", "last 1 weeks"]
-        {
-            assert!(text.parse::<RelativeRange>().unwrap_err().starts_with("is none of `today`, "), "{text}");
+        for text in [
+            "",
+            "-",
+            "tomorrow",
+            "last 0 days",
+            "last 9001 hours",
+            "last -1 days",
+            "last-two-days",
+            "last 1 weeks",
+            "last-7 days",
+        ] {
+            assert!(text.parse::<RelativeRange>().unwrap_err().starts_with("is none of `last hour`, "), "{text}");
         }
     }
 }

@@ -51,6 +51,20 @@ impl Timetable {
         Self::read(schedule.when.as_deref(), &schedule.range, &schedule.request.zone)
     }
 
+    /// The range of one report as seen from `now`: of those that know of no run before.
+    ///
+    /// # Errors
+    /// The field that is wrong: `range` or `zone`.
+    pub fn seen_from(range: &str, zone: &str, now: Moment) -> Result<(Moment, Moment), FilterError> {
+        if range.parse::<RelativeRange>() == Ok(RelativeRange::SinceLastRun) {
+            let reason = "is one of schedules: there is no run before this report".to_owned();
+            return Err(FilterError { field: "range".to_owned(), reason });
+        }
+        let run = Self::read(None, range, zone)?.run(now);
+        let run = run.ok_or_else(|| FilterError { field: "range".to_owned(), reason: "holds nothing".to_owned() })?;
+        Ok((run.from, run.to))
+    }
+
     /// The report that is asked for at this moment; `None` where its range holds nothing.
     #[must_use]
     pub fn run(&self, due: Moment) -> Option<Run> {
@@ -97,6 +111,15 @@ mod tests {
         ] {
             assert_eq!(Timetable::read(when, range, zone).unwrap_err().field, field);
         }
+        let now = Moment::from_millis(1_793_500_000_000);
+        for (range, zone, field) in
+            [("tomorrow", "UTC", "range"), ("since last run", "UTC", "range"), ("yesterday", "Mars/Base", "zone")]
+        {
+            assert_eq!(Timetable::seen_from(range, zone, now).unwrap_err().field, field);
+        }
+        let (from, to) = Timetable::seen_from("last-hour", "UTC", now).unwrap();
+        assert_eq!((to, to.as_micros() - from.as_micros()), (now, 3_600_000_000));
+        assert!(Timetable::seen_from("last hour", "UTC", Moment::FIRST).is_err());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use schemas::report_request::{Compression, ReportFormat, ReportKind, ReportRequest};
 
 use crate::line::{Date, Line, TIME};
+use crate::split::check_split;
 use crate::table::{EventTable, ParquetFile, SortedBy, TableError, TableFacts};
 use crate::writer::Writer;
 use crate::{CsvOptions, CsvWriter, EventColumn, GroupWriter, NdjsonWriter, SummaryWriter, UsersWriter};
@@ -17,6 +18,15 @@ pub fn choose_writer(request: &ReportRequest) -> Result<Writer, String> {
     if request.format == ReportFormat::Parquet && request.compression == Compression::Gzip {
         return Err("compression gzip goes around no Parquet file, which is packed inside".to_owned());
     }
+    check_split(request)?;
+    let writer = writer_of(request, options, &columns)?;
+    Ok(match request.split {
+        Some(split) => writer.split(split),
+        None => writer,
+    })
+}
+
+fn writer_of(request: &ReportRequest, options: CsvOptions, columns: &[EventColumn]) -> Result<Writer, String> {
     let of_table = |error: TableError| format!("format {error}");
     match (request.kind, request.format) {
         (ReportKind::Unknown, _) => Err("kind is not known to this exporter".to_owned()),
@@ -24,11 +34,11 @@ pub fn choose_writer(request: &ReportRequest) -> Result<Writer, String> {
         (ReportKind::Summary | ReportKind::UserActivity, ReportFormat::Ndjson) => {
             Err("format NDJSON is one of network events; this kind is made as CSV and Parquet".to_owned())
         }
-        (ReportKind::Events, ReportFormat::Csv) => Ok(Writer::of_lines(CsvWriter::new(options, &columns))),
+        (ReportKind::Events, ReportFormat::Csv) => Ok(Writer::of_lines(CsvWriter::new(options, columns))),
         (ReportKind::Events, ReportFormat::Ndjson) => Ok(Writer::of_lines(NdjsonWriter::default())),
         (ReportKind::Events, ReportFormat::Parquet) => {
             let always_ended = request.filter.statuses == ["NORMAL"] && !request.filter.denied;
-            EventTable::new(&columns, always_ended, said(request)).map(Writer::of_table).map_err(of_table)
+            EventTable::new(columns, always_ended, said(request)).map(Writer::of_table).map_err(of_table)
         }
         (ReportKind::Summary, ReportFormat::Csv) => Ok(Writer::of_groups(SummaryWriter::default(), options)),
         (ReportKind::UserActivity, ReportFormat::Csv) => Ok(Writer::of_groups(UsersWriter::default(), options)),

@@ -19,6 +19,7 @@ mod line_sorter;
 mod ndjson;
 mod pack;
 mod row;
+mod split;
 mod table;
 mod writer;
 
@@ -32,6 +33,7 @@ pub use groups::{GroupWriter, SummaryWriter, UsersWriter};
 pub use line_sorter::LineSorter;
 pub use ndjson::NdjsonWriter;
 pub use pack::{PackError, Packer, Packing};
+pub use split::{FILES_MAX, SPLIT_BYTES_MIN, SPLIT_ROWS_MIN, SPREADSHEET_ROWS, TakeFiles};
 pub use table::{Cell, CellType, TableColumn, TableError};
 pub use writer::Writer;
 

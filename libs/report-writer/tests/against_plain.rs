@@ -14,13 +14,15 @@ use clickhouse_io::report::examples::native_block;
 use clickhouse_io::rows::{ConnectionRow, Source};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use report_writer::{CsvOptions, CsvWriter, EventColumn, LineSorter, NdjsonWriter, Writer, choose_writer};
+use report_writer::{
+    CsvOptions, CsvWriter, EventColumn, LineSorter, NdjsonWriter, TakeFiles, Writer, choose_writer, count_rows,
+};
 use schemas::addresses::parse_bare_address;
 use schemas::connection_event::{ConnectionEvent, EventType, Relay};
 use schemas::event_id::EventId;
 use schemas::examples::{report_request, right_events};
 use schemas::ids::{DeviceId, ResourceId, UserId};
-use schemas::report_request::{Compression, ReportFormat, ReportKind, ReportRequest};
+use schemas::report_request::{Compression, ReportFormat, ReportKind, ReportRequest, ReportSplit};
 use schemas::times::Moment;
 
 /// A row of a report, and where it lay.
@@ -30,8 +32,34 @@ fn row((event, (name, partition, offset)): &Stored) -> ConnectionRow {
     ConnectionRow::from_event(event.clone(), Source { name, partition: *partition, offset: *offset })
 }
 
+/// Files, and how many rows each is said to have.
+#[derive(Default)]
+struct Files {
+    open: Vec<u8>,
+    ended: Vec<(Vec<u8>, u64)>,
+}
+
+impl TakeFiles for Files {
+    fn bytes(&mut self, bytes: &[u8]) -> bool {
+        self.open.extend_from_slice(bytes);
+        true
+    }
+
+    fn file_ends(&mut self, rows: u64) -> bool {
+        self.ended.push((std::mem::take(&mut self.open), rows));
+        true
+    }
+}
+
 /// The file, but for what stands before its rows.
-fn by_engine(mut writer: Writer, blocks: &[&[Stored]], piece: usize) -> Vec<u8> {
+fn by_engine(writer: Writer, blocks: &[&[Stored]], piece: usize) -> Vec<u8> {
+    let files = files_by_engine(writer, blocks, piece);
+    assert_eq!(files.len(), 1);
+    files.into_iter().next().unwrap().0
+}
+
+/// Files, of which the first one lacks what stands before its rows.
+fn files_by_engine(mut writer: Writer, blocks: &[&[Stored]], piece: usize) -> Vec<(Vec<u8>, u64)> {
     let read = writer.rows().columns();
     let block = |block: &&[Stored]| native_block(&block.iter().map(row).collect::<Vec<_>>(), read);
     let answer: Vec<u8> = blocks.iter().flat_map(block).collect();
@@ -45,14 +73,11 @@ fn by_engine(mut writer: Writer, blocks: &[&[Stored]], piece: usize) -> Vec<u8> 
             sorter.hold(&columns, row, writer.rows().line(&columns, row).unwrap());
         }
     }
-    let mut file = Vec::new();
-    let mut take = |bytes: &[u8]| {
-        file.extend_from_slice(bytes);
-        true
-    };
-    sorter.drain(|record| writer.add(record, &mut take).unwrap());
-    writer.end(take).unwrap();
-    file
+    let mut files = Files::default();
+    sorter.drain(|record| writer.add(record, &mut files).unwrap());
+    writer.end(&mut files).unwrap();
+    assert!(files.open.is_empty());
+    files.ended
 }
 
 fn text_by_engine(writer: Writer, blocks: &[&[Stored]], piece: usize) -> String {
@@ -148,6 +173,52 @@ prop_compose! {
     }
 }
 
+/// The same rows in files: each but the last is as full as it may be, and together they are the rows of the one file.
+fn assert_split(
+    writer: impl Fn() -> Writer,
+    blocks: &[&[Stored]],
+    (rows_max, bytes_max): (usize, usize),
+) -> Result<(), TestCaseError> {
+    let (header, whole) = (writer().begin(), by_engine(writer(), blocks, 1 << 20));
+    let is_table = whole.starts_with(b"PAR1");
+    let bytes = (!is_table).then_some(bytes_max as i64);
+    let split = ReportSplit { rows: Some(rows_max as i64), bytes };
+    let mut files = files_by_engine(writer().split(split), blocks, 1 << 20);
+    // What stands before the rows of the first is its caller's.
+    files[0].0.splice(..0, header.iter().copied());
+    if is_table {
+        let texts: String = files.iter().map(|(file, _)| parquet_text::read(file)).collect();
+        prop_assert_eq!(&texts, &parquet_text::read(&whole));
+        let of_rows: Vec<usize> = files.iter().map(|(_, rows)| *rows as usize).collect();
+        let (last, full) = of_rows.split_last().unwrap();
+        prop_assert!(full.iter().all(|rows| *rows == rows_max) && *last <= rows_max, "{:?}", of_rows);
+        return Ok(());
+    }
+    let mut rows = Vec::new();
+    for (number, (file, count)) in files.iter().enumerate() {
+        let text = file.strip_prefix(&header[..]).unwrap();
+        rows.extend_from_slice(text);
+        let of_one = count_rows(file.as_slice(), ReportFormat::Csv, Compression::None).unwrap().unwrap();
+        let is_csv = !header.is_empty();
+        prop_assert!(!is_csv || of_one == *count, "{} rows of {}", of_one, count);
+        prop_assert!(*count <= rows_max as u64 && (file.len() <= bytes_max || *count <= 1));
+        prop_assert!(*count > 0 || files.len() == 1, "an empty file");
+        if is_csv && let Some((next, _)) = files.get(number + 1) {
+            // The first line of the next one had no room.
+            let next = next.strip_prefix(&header[..]).unwrap();
+            let mut is_quoted = false;
+            let ends = |byte: &u8| {
+                is_quoted ^= *byte == b'"';
+                *byte == b'\n' && !is_quoted
+            };
+            let line = next.iter().position(ends).unwrap() + 1;
+            prop_assert!(*count == rows_max as u64 || file.len() + line > bytes_max);
+        }
+    }
+    prop_assert!(rows == whole);
+    Ok(())
+}
+
 proptest! {
     #[test]
     fn same_events_give_the_same_bytes(
@@ -156,6 +227,7 @@ proptest! {
         piece in prop::sample::select(vec![1, 7, 100, 1 << 20]),
         chosen in Just(EventColumn::ALL.to_vec()).prop_shuffle(),
         chosen_count in 1..12_usize,
+        most in (1..12_usize, 300..4_000_usize),
     ) {
         let mut stored: Vec<Stored> = Vec::new();
         for (event, source, partition, offset) in events {
@@ -177,11 +249,16 @@ proptest! {
         }
         let envelopes: String = facts(&stored).into_iter().map(|one| plain::envelope::render(&one.0)).collect();
         prop_assert_eq!(text_by_engine(Writer::of_lines(NdjsonWriter::default()), &blocks, piece), envelopes);
+        let csv = || Writer::of_lines(CsvWriter::new(CsvOptions { byte_order_mark: true, ..CsvOptions::default() }, &[]));
+        assert_split(csv, &blocks, most)?;
+        assert_split(|| Writer::of_lines(NdjsonWriter::default()), &blocks, most)?;
+        assert_split(|| Writer::of_event_table(&[]).unwrap(), &blocks, most)?;
     }
     #[test]
     fn groups_are_what_the_contract_says(
         events in vec((group_events(), 0..300_i64), 1..60),
         cut in 0..60_usize,
+        most in (1..4_usize, 300..2_000_usize),
     ) {
         let mut stored: Vec<Stored> = Vec::new();
         for (event, offset) in events {
@@ -200,6 +277,8 @@ proptest! {
             prop_assert_eq!(text_by_engine(writer(ReportFormat::Csv), &blocks, 1 << 20), &*expected);
             let table = by_engine(writer(ReportFormat::Parquet), &blocks, 1 << 20);
             prop_assert_eq!(parquet_text::read(&table), expected);
+            assert_split(|| writer(ReportFormat::Csv), &blocks, most)?;
+            assert_split(|| writer(ReportFormat::Parquet), &blocks, most)?;
         }
     }
 }

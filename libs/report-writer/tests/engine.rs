@@ -171,7 +171,7 @@ async fn lines_are_the_same_however_the_range_is_cut() {
                 true
             };
             records.iter().for_each(|record| assert!(writer.add(record, &mut take).unwrap()));
-            writer.end(take).unwrap();
+            writer.end(&mut take).unwrap();
             assert!(text == expected.as_bytes(), "stretches of {rows_max} give other groups");
         }
     }

@@ -43,13 +43,13 @@ fn file_of(mut writer: Writer, bytes: &[u8]) {
     let mut is_refused = false;
     let drained = sorter.drain(|record| {
         given += 1;
-        is_refused = writer.add(record, |_| true).is_err();
+        is_refused = writer.add(record, &mut |_: &[u8]| true).is_err();
         !is_refused
     });
     // Copies of one fact fall out.
     assert!(drained <= held && given == drained);
     if !is_refused {
-        let groups = writer.end(|_| true).expect("the end of what was taken");
+        let groups = writer.end(&mut |_: &[u8]| true).expect("the end of what was taken");
         assert!(groups.unwrap_or_default() <= drained);
     }
 }

@@ -15,7 +15,7 @@ use schemas::connection_event::{ConnectionEvent, EventType, Relay};
 use schemas::event_id::EventId;
 use schemas::examples::{connection, report_request};
 use schemas::ids::ReportId;
-use schemas::report_request::{BarrierOffset, ReportFilter, ReportRequest};
+use schemas::report_request::{BarrierOffset, ReportFilter, ReportRequest, ReportSplit};
 use schemas::times::Moment;
 
 /// Lines of the samples that are taken.
@@ -88,6 +88,7 @@ fn request() -> ReportRequest {
         barrier: vec![BarrierOffset { partition: 3, offset: 17 }],
         byte_order_mark: true,
         formula_guard: true,
+        split: Some(ReportSplit { rows: Some(1_048_575), bytes: None }),
         ..report_request()
     }
 }

@@ -8,7 +8,7 @@ use rand::rngs::StdRng;
 use report_life::{Actor, Phase, ReportState};
 use schemas::examples::report_request;
 use schemas::ids::ReportId;
-use schemas::report_request::{Compression, ReportFormat, ReportKind, ReportRequest};
+use schemas::report_request::{Compression, ReportFormat, ReportKind, ReportRequest, ReportSplit};
 use schemas::times::Moment;
 
 use crate::stage::{Stage, WAIT_MAX};
@@ -16,9 +16,11 @@ use crate::traffic::{LARGE, SMALL};
 
 /// Tenant, kind, format, compression, and whether denied attempts are in it.
 type Question = (&'static str, ReportKind, ReportFormat, Compression, bool);
+/// One that is split, and the most rows of a file.
+const SPLIT: (usize, i64) = (9, 1_000);
 
-/// Those of network events as lines of the large tenant are made slice by slice, by all exporters.
-const QUESTIONS: [Question; 9] = [
+/// Those of network events of the large tenant are made slice by slice, by all exporters, but for the one that is split.
+const QUESTIONS: [Question; 10] = [
     (LARGE, ReportKind::Events, ReportFormat::Csv, Compression::Gzip, false),
     (LARGE, ReportKind::Events, ReportFormat::Csv, Compression::None, true),
     (LARGE, ReportKind::Events, ReportFormat::Ndjson, Compression::Zstd, false),
@@ -28,6 +30,7 @@ const QUESTIONS: [Question; 9] = [
     (SMALL, ReportKind::Events, ReportFormat::Csv, Compression::None, false),
     (SMALL, ReportKind::Events, ReportFormat::Ndjson, Compression::Gzip, true),
     (SMALL, ReportKind::Summary, ReportFormat::Parquet, Compression::None, false),
+    (LARGE, ReportKind::Events, ReportFormat::Csv, Compression::Gzip, true),
 ];
 /// One that is made in a moment.
 const QUICK: usize = 6;
@@ -64,6 +67,7 @@ impl Asked {
             assert_eq!((state.phase, &state.reason), (Phase::Completed, &None), "{:?}", QUESTIONS[question]);
             let slices = state.slices_expected.unwrap();
             assert!(slices > 5 || QUESTIONS[question].0 != LARGE, "{slices} slices of {:?}", QUESTIONS[question]);
+            assert!(state.files > 5 || question != SPLIT.0, "{} files", state.files);
             asked.right.insert(question, stage.files(&state.file_keys()).await);
         }
         asked
@@ -84,6 +88,8 @@ impl Asked {
             ..report_request()
         };
         request.filter.denied = denied;
+        let (split, rows) = SPLIT;
+        request.split = (question == Some(split)).then_some(ReportSplit { rows: Some(rows), bytes: None });
         if question.is_none() {
             request.columns = vec!["nonsense".to_owned()];
         }

@@ -19,6 +19,7 @@ mod readers;
 mod report_life;
 mod schedules;
 mod slices;
+mod split;
 mod stack;
 mod syncs;
 mod webhooks;

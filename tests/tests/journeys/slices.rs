@@ -9,7 +9,7 @@ use crate::report_life::flowledger;
 use crate::stack::{Service, Stack, WAIT_MAX, everything, tenant};
 
 /// Who reads addresses waits ten milliseconds for each of two hundred blocks; rows are the same, and counting is as fast as ever.
-const SLOWER: [&str; 2] = [
+pub(crate) const SLOWER: [&str; 2] = [
     "RENAME TABLE connections TO connections_kept",
     "CREATE VIEW connections AS SELECT * REPLACE (if(resource_id IN (
          SELECT number + 1000000000000 FROM numbers(13000000) WHERE sleep(0.01) = 1

@@ -1,15 +1,17 @@
 //! What bodies that ask for reports have in common.
 
 use report_life::report_filter;
+use report_schedules::Timetable;
 use report_writer::choose_writer;
 use schemas::ids::ReportId;
 use schemas::report_request::{ReportFilter, ReportRequest};
 use schemas::times::Moment;
 use serde::Deserialize;
+use traffic_query::time_range::in_utc;
 use traffic_query::{Field, FilterForm};
 use utoipa::ToSchema;
 
-use super::shown::{FileCompression, FileFormat, FileKind};
+use super::shown::{FileCompression, FileFormat, FileKind, FileSplit};
 use crate::error::Refusal;
 use crate::session::SignedIn;
 
@@ -71,6 +73,9 @@ macro_rules! asks_for_reports {
             /// Of CSV: an apostrophe before what a spreadsheet would take for a formula.
             #[serde(default)]
             formula_guard: bool,
+            /// In several files, each of which ends before it would be too large; absent: in as many as it is made of.
+            #[serde(default)]
+            split: Option<FileSplit>,
         }
 
         impl $name {
@@ -115,6 +120,7 @@ macro_rules! asks_for_reports {
                     barrier: Vec::new(),
                     byte_order_mark: self.byte_order_mark,
                     formula_guard: self.formula_guard,
+                    split: self.split.map(FileSplit::asked).transpose()?,
                 })
             }
         }
@@ -122,12 +128,37 @@ macro_rules! asks_for_reports {
 }
 
 asks_for_reports! {
-    /// What is asked for. Times are local in `zone`, or carry an offset.
+    /// What is asked for, with `from` and `to`, or with `range`. Times are local in `zone`, or carry an offset.
     NewReport {
         /// First end time, such as `2026-11-01T00:00`.
-        from: String,
+        #[serde(default)]
+        from: Option<String>,
         /// First end time after it.
-        to: String,
+        #[serde(default)]
+        to: Option<String>,
+        /// As seen from now, in place of the two: `last hour`, `today`, `yesterday`, `this week`, `last week`, `this month`, `last month`,
+        /// `this year`, `last year`, `last 24 hours`, `last 7 days`.
+        #[serde(default)]
+        range: Option<String>,
+    }
+}
+
+impl NewReport {
+    /// Its range in UTC.
+    ///
+    /// # Errors
+    /// The field that is wrong, or missing.
+    pub(crate) fn range(&self, now: Moment) -> Result<(Moment, Moment), Refusal> {
+        match (&self.range, &self.from, &self.to) {
+            (Some(range), None, None) => Ok(Timetable::seen_from(range, &self.zone, now)?),
+            (Some(_), _, _) => Err(Refusal::field("range", "stands in place of `from` and `to`")),
+            (None, Some(from), Some(to)) => {
+                let range = in_utc(from, to, &self.zone)?;
+                Ok((range.from, range.to))
+            }
+            (None, None, _) => Err(Refusal::field("from", "is missing")),
+            (None, _, None) => Err(Refusal::field("to", "is missing")),
+        }
     }
 }
 
@@ -136,7 +167,7 @@ asks_for_reports! {
     NewSchedule {
         /// What the tenant calls it.
         name: String,
-        /// Range of each report as seen from when it is due: `today`, `yesterday`, `this week`, `last week`, `this month`, `last month`,
+        /// Range of each report as seen from when it is due: `last hour`, `today`, `yesterday`, `this week`, `last week`, `this month`, `last month`,
         /// `this year`, `last year`, `last 24 hours`, `last 7 days`, `since last run`.
         range: String,
         /// `hourly at :15`, `daily at 06:00`, `weekly on monday at 06:00`, `monthly on day 31 at 06:00`, or five fields of cron. Absent: it

@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::Response;
-use report_life::{ReportState, file_key, manifest_key, saved_name};
+use report_life::{ReportState, manifest_key, saved_name};
 use schemas::audit_event::AuditAction;
 use schemas::report_event::{ReportEvent, ReportEventType};
 use schemas::times::Moment;
@@ -85,14 +85,14 @@ pub(crate) async fn download(
 
 /// Where a file lies, and what it is saved as.
 fn wanted(state: &ReportState, file: Option<i64>) -> Result<(String, String), Refusal> {
-    let (Some(key), Some(name)) = (&state.object_key, &state.file_name) else { return Err(Refusal::NotCompleted) };
+    let (Some(_), Some(name)) = (&state.object_key, &state.file_name) else { return Err(Refusal::NotCompleted) };
     let files = state.files;
-    match file {
-        None if files > 1 => Err(Refusal::field("file", format!("is missing: there are {files}, from 0"))),
-        Some(number) if !(0..files).contains(&number) => Err(Refusal::NotFound),
-        Some(number) if files > 1 => Ok((file_key(key, number), saved_name(name, number))),
-        _ => Ok((key.clone(), name.clone())),
+    if file.is_none() && files > 1 {
+        return Err(Refusal::field("file", format!("is missing: there are {files}, from 0")));
     }
+    let number = file.unwrap_or(0);
+    let key = state.file_key(number).ok_or(Refusal::NotFound)?;
+    Ok((key, if files > 1 { saved_name(name, number) } else { name.clone() }))
 }
 
 /// The most that a manifest may have, bytes; those that are written have a few thousand, and a few hundred a file.

@@ -19,7 +19,6 @@ use schemas::ids::ReportId;
 use schemas::report_request::ReportRequest;
 use schemas::times::Moment;
 use serde::Deserialize;
-use traffic_query::time_range::in_utc;
 use utoipa::IntoParams;
 
 use self::asked::NewReport;
@@ -55,9 +54,9 @@ pub(crate) async fn ask(
     ConnectInfo(address): ConnectInfo<SocketAddr>,
     JsonBody(mut new): JsonBody<NewReport>,
 ) -> Result<Response, Refusal> {
-    let range = in_utc(&new.from, &new.to, &new.zone)?;
+    let range = new.range(Moment::now())?;
     let mut request = new.request(&signed_in)?;
-    (request.range_from, request.range_to) = (range.from, range.to);
+    (request.range_from, request.range_to) = range;
     within_limits(&app, &signed_in)?;
     let state = asked(&app, signed_in.does(AuditAction::ReportRequested, address), request).await?;
     Ok((StatusCode::CREATED, Json(Report::from(state))).into_response())

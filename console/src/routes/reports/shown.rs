@@ -1,10 +1,13 @@
 //! A report as it is shown.
 
 use report_life::{Phase, ReportState};
-use schemas::report_request::{Compression, ReportFormat, ReportKind};
+use report_writer::SPREADSHEET_ROWS;
+use schemas::report_request::{Compression, ReportFormat, ReportKind, ReportSplit};
 use serde::{Deserialize, Serialize};
 use traffic_query::time_range::rfc3339;
 use utoipa::ToSchema;
+
+use crate::error::Refusal;
 
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
@@ -97,6 +100,50 @@ impl From<ReportFormat> for FileFormat {
     }
 }
 
+/// What files of a report are made for.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum SplitPreset {
+    /// As many rows as a sheet takes: 1 048 575, and the header.
+    Spreadsheet,
+}
+
+/// Where files of a report end, so that it has several: before the row that would be too much of either.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FileSplit {
+    /// The most rows of a file, at least 1000. Its header is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rows: Option<i64>,
+    /// The most bytes of a file before it is packed, at least 1 000 000, with its header. Not of Parquet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    bytes: Option<i64>,
+    /// In place of rows: `spreadsheet`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    preset: Option<SplitPreset>,
+}
+
+impl FileSplit {
+    /// What it asks for.
+    ///
+    /// # Errors
+    /// Where rows are said twice.
+    pub(super) fn asked(self) -> Result<ReportSplit, Refusal> {
+        let rows = match (self.rows, self.preset) {
+            (Some(_), Some(_)) => return Err(Refusal::field("split.preset", "stands in place of split.rows")),
+            (rows, None) => rows,
+            (None, Some(SplitPreset::Spreadsheet)) => Some(SPREADSHEET_ROWS),
+        };
+        Ok(ReportSplit { rows, bytes: self.bytes })
+    }
+}
+
+impl From<ReportSplit> for FileSplit {
+    fn from(split: ReportSplit) -> Self {
+        Self { rows: split.rows, bytes: split.bytes, preset: None }
+    }
+}
+
 /// A report as the API shows it.
 #[must_use]
 pub fn report_json(state: ReportState) -> serde_json::Value {
@@ -123,6 +170,8 @@ pub(crate) struct Report {
     remote_networks: Vec<String>,
     denied: bool,
     compression: FileCompression,
+    /// Where its files end, where it is split.
+    split: Option<FileSplit>,
     /// While it waits: events that are not stored yet, of those that it has to hold.
     events_behind: Option<i64>,
     rows: i64,
@@ -165,6 +214,7 @@ impl From<ReportState> for Report {
                 .unwrap_or_default(),
             denied: request.is_some_and(|it| it.filter.denied),
             compression: request.map(|it| it.compression.into()).unwrap_or_default(),
+            split: request.and_then(|it| it.split).map(FileSplit::from),
             events_behind: state.events_behind.filter(|_| state.phase == Phase::Waiting),
             rows: state.rows,
             rows_expected: state.rows_expected,

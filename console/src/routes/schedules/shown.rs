@@ -8,7 +8,7 @@ use serde::Serialize;
 use traffic_query::time_range::rfc3339;
 use utoipa::ToSchema;
 
-use crate::routes::reports::shown::{FileCompression, FileFormat, FileKind, Report};
+use crate::routes::reports::shown::{FileCompression, FileFormat, FileKind, FileSplit, Report};
 
 /// Runs that are told beforehand.
 const NEXT_RUNS: usize = 5;
@@ -80,6 +80,8 @@ pub(crate) struct Schedule {
     addresses: Vec<String>,
     denied: bool,
     compression: FileCompression,
+    /// Where files of its reports end, where they are split.
+    split: Option<FileSplit>,
     receivers: Vec<String>,
     /// Those that come next; none while it is paused.
     next_runs: Vec<NextRun>,
@@ -117,6 +119,7 @@ impl Schedule {
             addresses: request.filter.address_ranges,
             denied: request.filter.denied,
             compression: request.compression.into(),
+            split: request.split.map(FileSplit::from),
             owner: request.requested_by,
             zone: request.zone,
             columns: request.columns,

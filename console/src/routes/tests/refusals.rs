@@ -55,6 +55,31 @@ async fn value_that_is_out_of_range_is_refused_with_its_field() {
         assert_eq!((answer.status, answer.code().as_str()), (400, "bad_field"), "{field}");
         assert_eq!(answer.json()["error"]["field"], json!(field), "{format}");
     }
+    for (wrong, field) in [
+        (json!({ "range": "tomorrow", "zone": "UTC" }), "range"),
+        (json!({ "range": "since last run", "zone": "UTC" }), "range"),
+        (json!({ "range": "last month", "zone": "Mars/Base" }), "zone"),
+        (json!({ "range": "last month", "zone": "UTC", "from": "2026-11-01T00:00" }), "range"),
+    ] {
+        let answer = console.post("/api/v1/reports", &cookie, &wrong).await;
+        assert_eq!((answer.status, &answer.json()["error"]["field"]), (400, &json!(field)), "{wrong}");
+        assert!(answer.message().starts_with(field), "{}", answer.message());
+    }
+    for (split, format, field) in [
+        (json!({}), "csv", "split"),
+        (json!({ "rows": 999 }), "csv", "split.rows"),
+        (json!({ "rows": -1 }), "parquet", "split.rows"),
+        (json!({ "bytes": 999_999 }), "ndjson", "split.bytes"),
+        (json!({ "rows": 5_000, "bytes": 5_000_000 }), "parquet", "split.bytes"),
+        (json!({ "rows": 5_000, "preset": "spreadsheet" }), "csv", "split.preset"),
+    ] {
+        let mut wrong = right();
+        (wrong["split"], wrong["format"]) = (split.clone(), json!(format));
+        let answer = console.post("/api/v1/reports", &cookie, &wrong).await;
+        assert_eq!((answer.status, answer.code().as_str()), (400, "bad_field"), "{split}");
+        assert_eq!(answer.json()["error"]["field"], json!(field), "{split}");
+        assert!(answer.message().starts_with(field), "{}", answer.message());
+    }
     for path in ["users/none", "users/-1", "users/%FF", "resources/none", "resources/9223372036854775808"] {
         let answer = console.get(&format!("/api/v1/{path}/connections"), &cookie).await;
         assert_eq!((answer.status, &answer.json()["error"]["field"]), (400, &json!("id")), "{path}");
@@ -124,12 +149,12 @@ async fn value_of_the_wrong_kind_is_refused_with_its_field() {
         assert_eq!((answer.status, answer.code().as_str()), (400, "unreadable"), "{field} {value}");
         assert!(answer.message().contains(field), "{}", answer.message());
     }
-    for field in ["from", "to", "zone"] {
+    for (field, code) in [("from", "bad_field"), ("to", "bad_field"), ("zone", "unreadable")] {
         let mut wrong = right();
         wrong.as_object_mut().unwrap().remove(field);
         let answer = console.post("/api/v1/reports", &cookie, &wrong).await;
-        assert_eq!((answer.status, answer.code().as_str()), (400, "unreadable"), "{field}");
-        assert!(answer.message().contains(&format!("`{field}`")), "{}", answer.message());
+        assert_eq!((answer.status, answer.code().as_str()), (400, code), "{field}");
+        assert!(answer.message().contains(field), "{}", answer.message());
     }
     for path in ["reports?limit=many", "users?limit=-1", "resources?limit=1e3", "addresses?limit=4294967296"] {
         let answer = console.get(&format!("/api/v1/{path}"), &cookie).await;

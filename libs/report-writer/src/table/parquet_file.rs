@@ -23,6 +23,8 @@ const ZSTD_LEVEL: i32 = 3;
 /// One file on its way.
 pub(crate) struct ParquetFile {
     file: SerializedFileWriter<Vec<u8>>,
+    schema: TypePtr,
+    properties: WriterPropertiesPtr,
     builders: Vec<Builder>,
     rows: usize,
     size_bytes: usize,
@@ -30,10 +32,16 @@ pub(crate) struct ParquetFile {
 
 impl ParquetFile {
     pub(crate) fn new(columns: &[TableColumn], facts: TableFacts) -> Result<Self, TableError> {
-        let properties = properties(columns, facts)?;
-        let file = SerializedFileWriter::new(Vec::new(), schema(columns)?, properties)?;
+        let (schema, properties) = (schema(columns)?, properties(columns, facts)?);
+        let file = SerializedFileWriter::new(Vec::new(), Arc::clone(&schema), Arc::clone(&properties))?;
         let builders = columns.iter().copied().map(Builder::new).collect();
-        Ok(Self { file, builders, rows: 0, size_bytes: 0 })
+        Ok(Self { file, schema, properties, builders, rows: 0, size_bytes: 0 })
+    }
+
+    /// Another file of the same columns, behind one that was ended and taken.
+    pub(crate) fn begin_again(&mut self) -> Result<(), TableError> {
+        self.file = SerializedFileWriter::new(Vec::new(), Arc::clone(&self.schema), Arc::clone(&self.properties))?;
+        Ok(())
     }
 
     /// Adds a row. True when a row group has ended with it: there are bytes to take.
@@ -79,7 +87,7 @@ impl ParquetFile {
         Ok(())
     }
 
-    /// The rest of the bytes, with the footer. Nothing may be added then.
+    /// The rest of the bytes, with the footer. Nothing may be added then, but to the one that is begun again.
     pub(crate) fn end(&mut self) -> Result<Vec<u8>, TableError> {
         self.end_group()?;
         self.file.finish()?;
