@@ -113,7 +113,8 @@ mod tests {
     fn range_that_was_entered_in_utc_is_said_once() {
         let request = ReportRequest { zone: "UTC".to_owned(), ..request() };
         let mail = write_mail(&state(ReportEventType::Completed), &request, "jane@acme.example", "");
-        assert_eq!((mail.text.matches("2026-11-01").count(), mail.html.matches("2026-11-01").count()), (1, 1));
+        let body = mail.html.split_once("<body").unwrap().1;
+        assert_eq!((mail.text.matches("2026-11-01").count(), body.matches("2026-11-01").count()), (1, 1));
     }
 
     #[test]
