@@ -23,8 +23,10 @@ pub use self::seal::{IN_FLIGHT, Reach, UnsealedHour, seal, server_time, unsealed
 pub use check::{Difference, verify};
 pub use minute_columns::{MinuteColumns, MinuteCounts, MinuteKey};
 pub use minutes::{MINUTES_TABLE, counted_offsets, highest_counted, insert_minutes};
-pub use network_days::{DURATION_ERROR, SET_MAX};
-pub(crate) use network_days::{counted as counted_of_network, distinct, quantile};
+pub use network_days::{DURATION_ERROR, FREQUENT_MAX, SET_MAX};
+pub(crate) use network_days::{
+    HAS_CONNECTIONS, IS_CUT, NO_ADDRESS, counted as counted_of_network, distinct, each_address, quantile,
+};
 pub use rebuild::{Rebuild, rebuild};
 
 /// The roll-up by hour.
@@ -104,7 +106,7 @@ impl Unit {
     const fn nothing(self) -> &'static str {
         match self {
             Self::Minute | Self::Hour | Self::Day => "0, 0, 0, 0, 0, 0",
-            Self::NetworkDay => "[], [], [], []",
+            Self::NetworkDay => "[], [], [], [], [], []",
         }
     }
 

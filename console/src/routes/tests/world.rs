@@ -195,13 +195,13 @@ impl Outside for std::sync::Arc<World> {
         let keys = query.groups().by().iter().map(|it| key_of(*it, tenant)).collect();
         let lines = vec![line(Some(keys), 7), line(None, u128::MAX >> 64)];
         let question = format!("series {} {:?} {}", written(query.filter()), starts, groups(query.groups()));
-        self.ask(tenant, question, Series { starts, lines, source: Source::Raw })
+        self.ask(tenant, question, Series { starts, lines, source: Source::Raw, missing_max: None })
     }
 
     fn top<'a>(&'a self, tenant: &'a Tenant, query: &'a TopQuery) -> Later<'a, Top, QueryError> {
         let keys = query.by().iter().map(|it| key_of(*it, tenant)).collect();
         let group = Group { keys, values: vec![7] };
-        let top = Top { groups: vec![group], others: Some(vec![1]), source: Source::Rollup };
+        let top = Top { groups: vec![group], others: Some(vec![1]), source: Source::Rollup, missing_max: None };
         self.ask(tenant, format!("top {} {}", written(query.filter()), groups(query)), top)
     }
 
