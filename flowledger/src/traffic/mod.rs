@@ -82,7 +82,9 @@ pub(crate) async fn run(command: TrafficCommand) -> anyhow::Result<()> {
                 SearchedOption::Resources => Searched::Resources,
                 SearchedOption::Addresses => Searched::Addresses,
             };
-            print::names(&traffic::search(clickhouse, tenant, searched, &text, limit).await?, select.json)?;
+            let found = traffic::search(clickhouse, tenant, searched, &text, limit, Moment::now()).await?;
+            print::names(&found.names, select.json)?;
+            said(&from(found.source, None));
         }
     }
     Ok(())

@@ -7,7 +7,7 @@ mod engine_of_test;
 use std::collections::{BTreeMap, BTreeSet};
 
 use clickhouse_io::ClickHouse;
-use clickhouse_io::rollup::{self, DayOfNetwork, FREQUENT_MAX, HourOfNetwork, SET_MAX, Unit};
+use clickhouse_io::rollup::{self, DayOfNetwork, FREQUENT_MAX, HourOfNetwork, NotesReach, SET_MAX, Unit};
 use clickhouse_io::rows::{ConnectionRow, Source};
 use clickhouse_io::traffic::{self, Source as AnswerSource};
 use clickhouse_io::write::{EventTable, insert};
@@ -194,7 +194,17 @@ async fn day_whose_addresses_have_no_connections_yet_is_answered_from_raw_rows()
         assert_eq!(ask().await, (expected.clone(), source), "{of}");
         assert_eq!(names_by_day(&clickhouse).await, (vec![10, 20, 30], AnswerSource::Sketches), "sets are there");
     }
-    rollup::count_days(&clickhouse, &days).await.unwrap();
+    // Whatever notes say, such a day has to be counted, and once is enough.
+    let hours: BTreeSet<_> =
+        events.iter().map(|it| HourOfNetwork::of(acme(), it.end_time, it.remote_network_id)).collect();
+    rollup::seal(&clickhouse, &hours, later(3)).await.unwrap();
+    let reach = NotesReach { noted_since: Moment::FIRST, ended_since: Moment::FIRST, ended_by: later(3) };
+    let notes = rollup::unsealed_days(&clickhouse, reach).await.unwrap();
+    assert_eq!(notes.keys().cloned().collect::<BTreeSet<_>>(), days);
+    rollup::seal_days(&clickhouse, &notes).await.unwrap();
+    assert_eq!(rollup::unsealed_days(&clickhouse, reach).await.unwrap(), notes);
+    assert_eq!(rollup::count_and_seal_days(&clickhouse, &notes).await.unwrap(), 3);
+    assert_eq!(rollup::unsealed_days(&clickhouse, reach).await.unwrap(), BTreeMap::new());
     assert_eq!(ask().await, (expected, AnswerSource::Addresses));
     engine.drop(&clickhouse).await;
 }
@@ -229,7 +239,7 @@ fn days_with_many_addresses() -> Vec<ConnectionEvent> {
         for name in 0..30 {
             // The last in the order of bytes: with one connection it is not kept.
             let count = if (name + day) % 3 == 0 { 1 } else { 100 + 10 * name };
-            (0..count).for_each(|_| push(network, day, format!("often{name:02}.corp.example")));
+            (0..count).for_each(|_| push(network, day, format!("regular{name:02}.corp.example")));
         }
     }
     // A day of which all are kept.
@@ -249,9 +259,9 @@ fn key(event: &ConnectionEvent, by: &[Dimension]) -> Vec<String> {
 
 /// Each number lacks no more than the answer says, and no address that is left out has more than the last and that.
 fn assert_within(found: &traffic::Top, exact: &Names, at: &str) {
-    let missing = u128::from(found.missing_max.unwrap());
+    let missing = u128::from(found.missing_max.unwrap_or(0));
     let last = found.groups.last().unwrap().values[0];
-    assert!(missing > 0 && missing * 32 <= last, "{at}: {missing} of {last}");
+    assert!(missing * 32 <= last, "{at}: {missing} of {last}");
     for group in &found.groups {
         let (value, exact) = (group.values[0], exact[&group.keys]);
         assert!(value <= exact && exact <= value + missing, "{at}: {:?} {value} for {exact}", group.keys);
@@ -293,15 +303,17 @@ async fn addresses_of_days_that_have_too_many_say_what_may_be_missing_or_come_fr
     }
 
     let both = [Dimension::RemoteNetwork, Dimension::Address];
+    let mut with_missing = 0;
     for by in [&both[1..], &both[..]] {
         let mut exact = Names::new();
         events.iter().for_each(|event| *exact.entry(key(event, by)).or_default() += 1);
-        for limit in [3, 10] {
+        for limit in [3, 30] {
             let at = format!("{by:?} {limit}");
             let query = of_addresses(3, by, limit);
             let found = traffic::top(&clickhouse, &acme(), &query, later(3)).await.unwrap();
             assert_eq!(found.source, AnswerSource::Addresses, "{at}");
             assert_within(&found, &exact, &at);
+            with_missing += u32::from(found.missing_max.is_some());
             let series = SeriesQuery::new(query.filter().clone(), Some(Bucket::Day), by, query.measures(), limit);
             let series = traffic::series(&clickhouse, &acme(), &series.unwrap(), later(3)).await.unwrap();
             assert_eq!((series.source, series.missing_max), (AnswerSource::Addresses, found.missing_max), "{at}");
@@ -319,6 +331,7 @@ async fn addresses_of_days_that_have_too_many_say_what_may_be_missing_or_come_fr
         let groups: Vec<_> = found.groups.into_iter().map(|it| (it.keys, it.values)).collect();
         assert_eq!((groups, found.missing_max), (expected[..100].to_vec(), None), "{by:?}");
     }
+    assert_eq!(with_missing, 3, "of the first three by Remote Network all days have all");
     let range = (Moment::from_millis(i64::try_from(BEGIN_MS).unwrap()), later(3));
     assert_eq!(rollup::verify(&clickhouse, &acme(), Unit::NetworkDay, range, 10).await.unwrap(), []);
     let before = self::rows(&clickhouse).await;

@@ -4,7 +4,9 @@ use std::sync::Mutex;
 
 use audit_log::{Act, TrailError};
 use clickhouse_io::QueryError;
-use clickhouse_io::traffic::{Finding, Group, Line, Named, Open, OpenConnection, Page, Searched, Series, Source, Top};
+use clickhouse_io::traffic::{
+    Finding, Group, Line, Named, Names, Open, OpenConnection, Page, Searched, Series, Source, Top,
+};
 use futures_util::FutureExt;
 use kafka_io::{KafkaError, ProduceError};
 use report_life::JournalError;
@@ -86,8 +88,9 @@ impl World {
 }
 
 /// One name, which tells whose it is. Its id is the largest there is.
-fn named(what: &str, tenant: &Tenant) -> Vec<Named> {
-    vec![Named { id: i64::MAX.to_string(), name: format!("{what} of {tenant}") }]
+fn named(what: &str, tenant: &Tenant) -> Names {
+    let names = vec![Named { id: i64::MAX.to_string(), name: format!("{what} of {tenant}") }];
+    Names { names, source: Source::Rollup }
 }
 
 impl Outside for std::sync::Arc<World> {
@@ -151,7 +154,7 @@ impl Outside for std::sync::Arc<World> {
         searched: Searched,
         text: &'a str,
         limit: u32,
-    ) -> Later<'a, Vec<Named>, QueryError> {
+    ) -> Later<'a, Names, QueryError> {
         let what = if searched == Searched::Users { "Jane" } else { "Wiki" };
         self.ask(tenant, format!("{searched:?} {text:?} {limit}"), named(what, tenant))
     }

@@ -5,7 +5,7 @@
 use schemas::ids::Tenant;
 
 use super::days::DayOfNetwork;
-use super::{DAY, HOUR, HOURS_AT_ONCE, Unit, count_from_raw};
+use super::{Unit, count_from_raw, keys_of_days};
 use crate::client::ClickHouse;
 use crate::error::QueryError;
 
@@ -25,8 +25,6 @@ const STEPS: u32 = 16;
 const REST: u32 = 52 - STEPS.ilog2();
 /// The first bits of the first step but one, which begins at a microsecond; nothing lies between it and zero, which is the first.
 const FIRST: u32 = 1_023 * STEPS;
-/// Days of one statement: no more hours than others have.
-const DAYS_AT_ONCE: usize = HOURS_AT_ONCE / 24;
 
 pub(super) const COUNTS: &str = "durations, devices, client_addresses, addresses, frequent_addresses, connections";
 
@@ -48,7 +46,7 @@ pub(crate) fn counted() -> String {
         "sumMapIf([toUInt16({step})], [toUInt64(1)], event_type = 'closed_connection') AS taken,
              arrayConcat(arrayResize(emptyArrayUInt64(), taken.1[1]), mapPopulateSeries(taken.1, taken.2).2) AS durations,
              {} AS devices, {} AS client_addresses,
-             countMapIf(map(toString(resource_address), 1), event_type != 'denied_access') AS asked, {} AS addresses,
+             countMapIf(map(CAST(resource_address, 'String'), 1), event_type != 'denied_access') AS asked, {} AS addresses,
              arraySort(arrayZip(mapKeys(asked), mapValues(asked))) AS each,
              arraySort(arraySlice(arraySort(it -> (-toInt64(it.2), it.1), if(length(each) > {SET_MAX}, each, [])), 1, {FREQUENT_MAX})) AS most,
              arrayMap(it -> it.1, most) AS frequent_addresses,
@@ -93,12 +91,8 @@ pub(crate) fn distinct(sets: &str) -> String {
 
 /// Counts days of one tenant anew from the raw rows.
 pub(super) async fn count(clickhouse: &ClickHouse, tenant: &Tenant, days: &[&DayOfNetwork]) -> Result<(), QueryError> {
-    for some in days.chunks(DAYS_AT_ONCE) {
-        let hours = |it: &&DayOfNetwork| {
-            let (day, network) = (it.day, it.remote_network.get());
-            (0..DAY / HOUR).map(move |hour| (day + hour * HOUR, network))
-        };
-        count_from_raw(clickhouse, Unit::NetworkDay, tenant, some.iter().flat_map(hours).collect()).await?;
+    for keys in keys_of_days(days) {
+        count_from_raw(clickhouse, Unit::NetworkDay, tenant, keys).await?;
     }
     Ok(())
 }

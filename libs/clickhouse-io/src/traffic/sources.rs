@@ -211,6 +211,11 @@ impl Wanted<'_> {
     }
 }
 
+/// Beginning of the first UTC day that may not be counted yet.
+pub(super) fn uncounted_day(now: Moment) -> Moment {
+    Moment::from_micros(down(now.as_micros() - COUNTED_AFTER_MICROS, DAY_MICROS))
+}
+
 fn up(micros: i64, unit: i64) -> i64 {
     -(-micros).div_euclid(unit) * unit
 }
