@@ -35,7 +35,8 @@ pub(crate) trait Outside: Send + Sync + 'static {
         hours: &BTreeSet<HourOfNetwork>,
         asked_at: Moment,
     ) -> impl Future<Output = Result<(), QueryError>> + Send;
-    /// Puts days within reach together whose hours were counted since, and notes that; gives how many.
+    /// Puts days within reach together whose hours were counted since, and notes that; gives how many. The first of all passes notes from when
+    /// on names are kept.
     fn count_and_seal_days(&self, reach: NotesReach) -> impl Future<Output = Result<usize, QueryError>> + Send;
     fn end_silent(&self, silence: Duration) -> impl Future<Output = Result<(), QueryError>> + Send;
     fn forget_ended(&self, remembered: Duration) -> impl Future<Output = Result<(), QueryError>> + Send;
@@ -71,7 +72,9 @@ impl Outside for Parts {
 
     async fn count_and_seal_days(&self, reach: NotesReach) -> Result<usize, QueryError> {
         let days = rollup::unsealed_days(&self.clickhouse, reach).await?;
-        rollup::count_and_seal_days(&self.clickhouse, &days).await
+        let counted = rollup::count_and_seal_days(&self.clickhouse, &days).await?;
+        rollup::names_kept_from(&self.clickhouse, reach.noted_since).await?;
+        Ok(counted)
     }
 
     async fn end_silent(&self, silence: Duration) -> Result<(), QueryError> {

@@ -2,7 +2,7 @@
 
 use audit_log::{Act, Trail, TrailError};
 use bucket_syncs::SyncJournal;
-use clickhouse_io::traffic::{self, Finding, Named, Open, Page, Searched, Series, Top};
+use clickhouse_io::traffic::{self, Finding, Names, Open, Page, Searched, Series, Top};
 use clickhouse_io::{ClickHouse, QueryError};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -49,7 +49,7 @@ pub(crate) trait Outside: Send + Sync + 'static {
         searched: Searched,
         text: &'a str,
         limit: u32,
-    ) -> Later<'a, Vec<Named>, QueryError>;
+    ) -> Later<'a, Names, QueryError>;
     fn recent<'a>(
         &'a self,
         tenant: &'a Tenant,
@@ -119,8 +119,8 @@ impl Outside for Parts {
         searched: Searched,
         text: &'a str,
         limit: u32,
-    ) -> Later<'a, Vec<Named>, QueryError> {
-        traffic::search(&self.clickhouse, tenant, searched, text, limit).boxed()
+    ) -> Later<'a, Names, QueryError> {
+        traffic::search(&self.clickhouse, tenant, searched, text, limit, Moment::now()).boxed()
     }
 
     fn recent<'a>(

@@ -36,6 +36,7 @@ pub const ALL: &[Migration] = migrations! {
     10 "010_days_sealed";
     11 "011_copies_deleted";
     12 "012_network_days";
+    13 "013_network_days_connections";
 };
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ mod rows;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
+use clickhouse_io::traffic::Searched;
 use clickhouse_io::{ClickHouse, ClickHouseConfig, QueryError, migrate, rollup, traffic};
 use futures_util::future::try_join_all;
 use jiff::tz::TimeZone;
@@ -89,6 +90,7 @@ async fn fill(clickhouse: &ClickHouse, count: u64, rows: Rows) -> anyhow::Result
     for statement in rows.inserts(count) {
         clickhouse.execute(&statement).await?;
     }
+    rollup::names_kept_from(clickhouse, year().0).await?;
     rollup::rebuild(clickhouse, &LARGE.parse()?, year(), |_, _| {}).await?;
     while clickhouse.text("SELECT count() FROM system.merges").await?.trim() != "0" {
         tokio::time::sleep(Duration::from_millis(500)).await;
@@ -171,6 +173,20 @@ impl<'a> Questions<'a> {
         traffic::top(self.store, &self.tenant, &query, *END).await.map(|top| top.groups.len())
     }
 
+    /// The addresses of a Remote Network that were asked for most in the year.
+    async fn addresses(&self, filter: TrafficFilter) -> Result<usize, QueryError> {
+        let filter = filter.within(year().0, year().1);
+        let query = TopQuery::new(filter, &[Dimension::Address], &[Measure::Connections], 10);
+        let query = query.map_err(|error| QueryError::Mismatch(error.to_string()))?;
+        traffic::top(self.store, &self.tenant, &query, *END).await.map(|top| top.groups.len())
+    }
+
+    /// Users, as somebody types.
+    async fn names(&self, text: String) -> Result<usize, QueryError> {
+        let found = traffic::search(self.store, &self.tenant, Searched::Users, &text, 20, *END).await?;
+        Ok(found.names.len())
+    }
+
     async fn connection(&self, id: EventId) -> Result<usize, QueryError> {
         traffic::connection(self.store, &self.tenant, id).await.map(|events| events.len())
     }
@@ -215,6 +231,9 @@ impl Bench<'_> {
         self.ask(scene, "resource_page", 100.0, of_resource, async |it| questions.page(it).await).await?;
         self.ask(scene, "year_by_day", 150.0, |_| (), async |()| questions.by_day().await).await?;
         self.ask(scene, "year_durations", 150.0, of_network, async |it| questions.durations(it).await).await?;
+        self.ask(scene, "year_addresses", 150.0, of_network, async |it| questions.addresses(it).await).await?;
+        let typed = |random: &mut StdRng| format!("person{}", random.random_range(1..100));
+        self.ask(scene, "names_as_typed", 50.0, typed, async |it| questions.names(it).await).await?;
         self.ask(scene, "top_10", 150.0, of_month, async |it| questions.top(it, counts).await).await?;
         self.ask(scene, "top_10_raw", 150.0, of_month, async |it| questions.top(it, exact).await).await?;
         let some_id = |random: &mut StdRng| ids[random.random_range(0..ids.len())];

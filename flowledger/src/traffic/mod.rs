@@ -48,14 +48,14 @@ pub(crate) async fn run(command: TrafficCommand) -> anyhow::Result<()> {
             let asked @ Asked { clickhouse, tenant, .. } = &Asked::of(&select)?;
             let series = traffic::series(clickhouse, tenant, &query, Moment::now()).await?;
             print::series(&query, &series, &asked.networks(shows(query.groups().by()))?, select.json)?;
-            said(&from(series.source));
+            said(&from(series.source, series.missing_max));
         }
         TrafficCommand::Top { select, filter, by, groups } => {
             let query = TopQuery::new(filter.0, &by, groups.measures(), groups.limit)?;
             let asked @ Asked { clickhouse, tenant, .. } = &Asked::of(&select)?;
             let top = traffic::top(clickhouse, tenant, &query, Moment::now()).await?;
             print::top(&query, &top, &asked.networks(shows(query.by()))?, select.json)?;
-            said(&from(top.source));
+            said(&from(top.source, top.missing_max));
         }
         TrafficCommand::Facets { select, filter, of, limit } => {
             let asked @ Asked { clickhouse, tenant, .. } = &Asked::of(&select)?;
@@ -82,7 +82,9 @@ pub(crate) async fn run(command: TrafficCommand) -> anyhow::Result<()> {
                 SearchedOption::Resources => Searched::Resources,
                 SearchedOption::Addresses => Searched::Addresses,
             };
-            print::names(&traffic::search(clickhouse, tenant, searched, &text, limit).await?, select.json)?;
+            let found = traffic::search(clickhouse, tenant, searched, &text, limit, Moment::now()).await?;
+            print::names(&found.names, select.json)?;
+            said(&from(found.source, None));
         }
     }
     Ok(())
@@ -120,10 +122,11 @@ fn shows(dimensions: &[Dimension]) -> bool {
 }
 
 /// Where an answer comes from, and how exact it is.
-fn from(source: traffic::Source) -> String {
-    match source.duration_error_percent() {
-        None => format!("from {}", source.name()),
-        Some(error) => format!("from {}, durations within {error} %", source.name()),
+fn from(source: traffic::Source, missing_max: Option<u64>) -> String {
+    match (source.duration_error_percent(), missing_max) {
+        (_, Some(missing)) => format!("from {}, {missing} connections may be missing of an address", source.name()),
+        (Some(error), None) => format!("from {}, durations within {error} %", source.name()),
+        (None, None) => format!("from {}", source.name()),
     }
 }
 

@@ -5,6 +5,7 @@ mod check;
 mod days;
 mod minute_columns;
 mod minutes;
+mod names;
 mod network_days;
 mod rebuild;
 mod seal;
@@ -23,8 +24,12 @@ pub use self::seal::{IN_FLIGHT, Reach, UnsealedHour, seal, server_time, unsealed
 pub use check::{Difference, verify};
 pub use minute_columns::{MinuteColumns, MinuteCounts, MinuteKey};
 pub use minutes::{MINUTES_TABLE, counted_offsets, highest_counted, insert_minutes};
-pub use network_days::{DURATION_ERROR, SET_MAX};
-pub(crate) use network_days::{counted as counted_of_network, distinct, quantile};
+pub use names::{NAMES_TABLE, names_kept_from};
+pub(crate) use names::{NameKind, names_since};
+pub use network_days::{DURATION_ERROR, FREQUENT_MAX, SET_MAX};
+pub(crate) use network_days::{
+    HAS_CONNECTIONS, IS_CUT, NO_ADDRESS, counted as counted_of_network, distinct, each_address, quantile,
+};
 pub use rebuild::{Rebuild, rebuild};
 
 /// The roll-up by hour.
@@ -104,7 +109,7 @@ impl Unit {
     const fn nothing(self) -> &'static str {
         match self {
             Self::Minute | Self::Hour | Self::Day => "0, 0, 0, 0, 0, 0",
-            Self::NetworkDay => "[], [], [], []",
+            Self::NetworkDay => "[], [], [], [], [], []",
         }
     }
 
@@ -158,6 +163,15 @@ pub async fn count_again(clickhouse: &ClickHouse, hours: &BTreeSet<HourOfNetwork
 async fn count_some(clickhouse: &ClickHouse, tenant: &Tenant, hours: &[&HourOfNetwork]) -> Result<(), QueryError> {
     let keys = hours.iter().map(|it| (it.hour, it.remote_network.get())).collect();
     count_from_raw(clickhouse, Unit::Hour, tenant, keys).await
+}
+
+/// Hours of days of Remote Networks, as keys of statements: no more of each than others have.
+fn keys_of_days(days: &[&DayOfNetwork]) -> impl Iterator<Item = Vec<(i64, u64)>> {
+    let hours = |it: &&DayOfNetwork| {
+        let (day, network) = (it.day, it.remote_network.get());
+        (0..DAY / HOUR).map(move |hour| (day + hour * HOUR, network))
+    };
+    days.chunks(HOURS_AT_ONCE / 24).map(move |some| some.iter().flat_map(hours).collect())
 }
 
 /// Counts groups of one tenant that lie in these hours of Remote Networks, whole units of them.

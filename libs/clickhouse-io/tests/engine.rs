@@ -128,7 +128,9 @@ async fn stored_events_come_back_as_they_were() {
     let of_user = TrafficFilter { users: ["0".parse().unwrap()].into(), ..TrafficFilter::default() };
     let page = recent(&clickhouse, &tenant, &of_user, None, 10).await.unwrap();
     assert_eq!(page.connections, [events[4].clone(), events[2].clone(), events[0].clone()]);
-    let names = async |searched, text: &str| search(&clickhouse, &tenant, searched, text, 5).await.unwrap();
+    let names = async |searched, text: &str| {
+        search(&clickhouse, &tenant, searched, text, 5, Moment::now()).await.unwrap().names
+    };
     assert_eq!(names(Searched::RemoteNetworks, "").await.len(), 5);
     assert_eq!(names(Searched::Resources, "WIKI").await.len(), 1);
     assert!(names(Searched::Resources, "nope").await.is_empty());

@@ -266,6 +266,51 @@ async fn what_merges_is_within_its_error_and_all_else_is_exact() {
     engine.drop(&clickhouse).await;
 }
 
+#[tokio::test]
+async fn connections_by_address_are_those_of_a_plain_evaluation() {
+    let engine = engine().await;
+    let clickhouse = engine.database("traffic_addresses").await;
+    let (mut of_days, mut with_others) = (0, 0);
+    let sets = std::env::var("FLOWLEDGER_TRAFFIC_SETS").map_or(SETS, |text| text.parse().unwrap());
+    for seed in 0..sets {
+        let tenant: Tenant = format!("tenant-{seed}").parse().unwrap();
+        let mut random = StdRng::seed_from_u64(300 + seed);
+        let all = events(&mut random, &tenant);
+        store(&clickhouse, &tenant, &all).await;
+        for question in 0..2 * QUESTIONS {
+            let drawn = filter(&mut random);
+            let filter = drawn.within(drawn.from.max(FIRST), drawn.to.min(LAST));
+            // Mostly what days of Remote Networks know.
+            let known = [Field::From, Field::To, Field::Zone, Field::RemoteNetworks];
+            let others = Field::ALL.into_iter().filter(|it| !known.contains(it)).filter(|_| question % 4 != 0);
+            let filter = others.fold(filter, TrafficFilter::without);
+            let now = Moment::from_micros(random.random_range(FIRST.as_micros()..LAST.as_micros() + 86_400_000_000));
+            let both = [Dimension::RemoteNetwork, Dimension::Address];
+            let reversed = [both[1], both[0]];
+            let by = [&both[1..], &both, &reversed][random.random_range(0..3)];
+            let at = format!("seed {seed}, question {question}, now {now:?}, by {by:?}: {:?}", filter.to_pairs());
+            let facts = plain::facts(&all, &filter);
+
+            let query = TopQuery::new(filter.clone(), by, &[Measure::Connections], random.random_range(1..9)).unwrap();
+            let found = traffic::top(&clickhouse, &tenant, &query, now).await.unwrap();
+            of_days += u64::from(found.source == traffic::Source::Addresses);
+            with_others += u64::from(found.others.is_some());
+            assert_eq!(found.missing_max, None, "{at}");
+            let (expected, others) = plain::top(&facts, &query);
+            let groups: Vec<_> = found.groups.into_iter().map(|it| (it.keys, it.values)).collect();
+            assert_eq!((groups, found.others), (expected, others), "{at}");
+
+            let bucket = [Bucket::Day, Bucket::Hour][random.random_range(0..2)];
+            let series = SeriesQuery::new(filter, Some(bucket), by, query.measures(), query.limit()).unwrap();
+            let found = traffic::series(&clickhouse, &tenant, &series, now).await.unwrap();
+            of_days += u64::from(found.source == traffic::Source::Addresses);
+            assert_eq!((found.lines, found.missing_max), (plain::series(&facts, &series), None), "{at}");
+        }
+    }
+    assert!(of_days > sets * 4 && with_others > sets * 4, "{of_days} {with_others}");
+    engine.drop(&clickhouse).await;
+}
+
 /// All pages, one after the other.
 async fn pages(clickhouse: &ClickHouse, tenant: &Tenant, filter: &TrafficFilter, limit: u32) -> Vec<ConnectionEvent> {
     let (mut all, mut before) = (Vec::new(), None);
@@ -409,9 +454,12 @@ async fn other_tenants_are_in_no_answer() {
         let series = traffic::series(&clickhouse, &other, &query, Moment::now()).await.unwrap();
         assert!(series.lines.iter().flat_map(|it| &it.values).flatten().all(|value| *value == 0));
     }
+    rollup::names_kept_from(&clickhouse, Moment::FIRST).await.unwrap();
     for searched in [Searched::RemoteNetworks, Searched::Users, Searched::Resources, Searched::Addresses] {
-        assert!(traffic::search(&clickhouse, &other, searched, "", 10).await.unwrap().is_empty());
-        assert!(!traffic::search(&clickhouse, &own, searched, "", 10).await.unwrap().is_empty(), "{searched:?}");
+        let names =
+            async |tenant| traffic::search(&clickhouse, tenant, searched, "", 10, Moment::now()).await.unwrap().names;
+        assert!(names(&other).await.is_empty());
+        assert!(!names(&own).await.is_empty(), "{searched:?}");
     }
     engine.drop(&clickhouse).await;
 }

@@ -4,7 +4,9 @@ use std::sync::Mutex;
 
 use audit_log::{Act, TrailError};
 use clickhouse_io::QueryError;
-use clickhouse_io::traffic::{Finding, Group, Line, Named, Open, OpenConnection, Page, Searched, Series, Source, Top};
+use clickhouse_io::traffic::{
+    Finding, Group, Line, Named, Names, Open, OpenConnection, Page, Searched, Series, Source, Top,
+};
 use futures_util::FutureExt;
 use kafka_io::{KafkaError, ProduceError};
 use report_life::JournalError;
@@ -86,8 +88,9 @@ impl World {
 }
 
 /// One name, which tells whose it is. Its id is the largest there is.
-fn named(what: &str, tenant: &Tenant) -> Vec<Named> {
-    vec![Named { id: i64::MAX.to_string(), name: format!("{what} of {tenant}") }]
+fn named(what: &str, tenant: &Tenant) -> Names {
+    let names = vec![Named { id: i64::MAX.to_string(), name: format!("{what} of {tenant}") }];
+    Names { names, source: Source::Rollup }
 }
 
 impl Outside for std::sync::Arc<World> {
@@ -151,7 +154,7 @@ impl Outside for std::sync::Arc<World> {
         searched: Searched,
         text: &'a str,
         limit: u32,
-    ) -> Later<'a, Vec<Named>, QueryError> {
+    ) -> Later<'a, Names, QueryError> {
         let what = if searched == Searched::Users { "Jane" } else { "Wiki" };
         self.ask(tenant, format!("{searched:?} {text:?} {limit}"), named(what, tenant))
     }
@@ -195,13 +198,13 @@ impl Outside for std::sync::Arc<World> {
         let keys = query.groups().by().iter().map(|it| key_of(*it, tenant)).collect();
         let lines = vec![line(Some(keys), 7), line(None, u128::MAX >> 64)];
         let question = format!("series {} {:?} {}", written(query.filter()), starts, groups(query.groups()));
-        self.ask(tenant, question, Series { starts, lines, source: Source::Raw })
+        self.ask(tenant, question, Series { starts, lines, source: Source::Raw, missing_max: None })
     }
 
     fn top<'a>(&'a self, tenant: &'a Tenant, query: &'a TopQuery) -> Later<'a, Top, QueryError> {
         let keys = query.by().iter().map(|it| key_of(*it, tenant)).collect();
         let group = Group { keys, values: vec![7] };
-        let top = Top { groups: vec![group], others: Some(vec![1]), source: Source::Rollup };
+        let top = Top { groups: vec![group], others: Some(vec![1]), source: Source::Rollup, missing_max: None };
         self.ask(tenant, format!("top {} {}", written(query.filter()), groups(query)), top)
     }
 

@@ -91,6 +91,10 @@ pub(crate) struct Groups {
     /// By how many hundredths of itself a duration may be wrong; absent where all are exact.
     #[serde(skip_serializing_if = "Option::is_none")]
     duration_error_percent: Option<f64>,
+    /// Of addresses: how many connections may be missing at most in a number that is shown, and by how many an address that is not may be above
+    /// the last that is; absent where all are exact.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connections_missing_max: Option<u64>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -120,6 +124,10 @@ pub(crate) struct Series {
     /// By how many hundredths of itself a duration may be wrong; absent where all are exact.
     #[serde(skip_serializing_if = "Option::is_none")]
     duration_error_percent: Option<f64>,
+    /// Of addresses: how many connections may be missing at most in a number that is shown, and by how many an address that is not may be above
+    /// the last that is; absent where all are exact.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connections_missing_max: Option<u64>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -257,6 +265,7 @@ pub(crate) async fn series(
         starts: found.starts.into_iter().map(rfc3339).collect(),
         source: found.source.name(),
         duration_error_percent: found.source.duration_error_percent(),
+        connections_missing_max: found.missing_max,
     }))
 }
 
@@ -304,7 +313,7 @@ fn measures(url: &TrafficUrl) -> Result<Vec<Measure>, Refusal> {
 
 async fn groups(app: &App, signed_in: &SignedIn, query: &TopQuery) -> Result<Groups, Refusal> {
     let found = app.outside.top(&signed_in.tenant, query).await?;
-    let source: Source = found.source;
+    let (source, connections_missing_max): (Source, _) = (found.source, found.missing_max);
     let groups = found.groups.into_iter().map(|group| Group {
         client_network: app.networks.of_keys(query.by(), &group.keys),
         keys: Some(group.keys),
@@ -318,5 +327,6 @@ async fn groups(app: &App, signed_in: &SignedIn, query: &TopQuery) -> Result<Gro
         client_networks: app.networks.source_for(query.by()),
         source: source.name(),
         duration_error_percent: source.duration_error_percent(),
+        connections_missing_max,
     })
 }

@@ -21,21 +21,29 @@ pub(crate) struct Name {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct RemoteNetworks {
     remote_networks: Vec<Name>,
+    /// `raw` or `rollup`.
+    source: &'static str,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Users {
     users: Vec<Name>,
+    /// `raw` or `rollup`.
+    source: &'static str,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Resources {
     resources: Vec<Name>,
+    /// `raw` or `rollup`.
+    source: &'static str,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Addresses {
     addresses: Vec<Name>,
+    /// `raw` or `rollup`.
+    source: &'static str,
 }
 
 /// What is looked for.
@@ -54,9 +62,14 @@ fn twenty() -> u32 {
     20
 }
 
-async fn found(app: &App, signed_in: &SignedIn, searched: Searched, search: &Search) -> Result<Vec<Name>, Refusal> {
+async fn found(
+    app: &App,
+    signed_in: &SignedIn,
+    searched: Searched,
+    search: &Search,
+) -> Result<(Vec<Name>, &'static str), Refusal> {
     let found = app.outside.search(&signed_in.tenant, searched, &search.search, search.limit).await?;
-    Ok(found.into_iter().map(|Named { id, name }| Name { id, name }).collect())
+    Ok((found.names.into_iter().map(|Named { id, name }| Name { id, name }).collect(), found.source.name()))
 }
 
 /// Remote Networks that had traffic.
@@ -67,7 +80,8 @@ pub(crate) async fn remote_networks(
     signed_in: SignedIn,
 ) -> Result<Json<RemoteNetworks>, Refusal> {
     let all = Search { search: String::new(), limit: NAMES_MAX };
-    Ok(Json(RemoteNetworks { remote_networks: found(&app, &signed_in, Searched::RemoteNetworks, &all).await? }))
+    let (remote_networks, source) = found(&app, &signed_in, Searched::RemoteNetworks, &all).await?;
+    Ok(Json(RemoteNetworks { remote_networks, source }))
 }
 
 /// Users that had traffic, by e-mail address.
@@ -78,7 +92,8 @@ pub(crate) async fn users(
     signed_in: SignedIn,
     UrlQuery(search): UrlQuery<Search>,
 ) -> Result<Json<Users>, Refusal> {
-    Ok(Json(Users { users: found(&app, &signed_in, Searched::Users, &search).await? }))
+    let (users, source) = found(&app, &signed_in, Searched::Users, &search).await?;
+    Ok(Json(Users { users, source }))
 }
 
 /// Resources that had traffic.
@@ -89,7 +104,8 @@ pub(crate) async fn resources(
     signed_in: SignedIn,
     UrlQuery(search): UrlQuery<Search>,
 ) -> Result<Json<Resources>, Refusal> {
-    Ok(Json(Resources { resources: found(&app, &signed_in, Searched::Resources, &search).await? }))
+    let (resources, source) = found(&app, &signed_in, Searched::Resources, &search).await?;
+    Ok(Json(Resources { resources, source }))
 }
 
 /// Names and addresses that were asked for.
@@ -100,5 +116,6 @@ pub(crate) async fn addresses(
     signed_in: SignedIn,
     UrlQuery(search): UrlQuery<Search>,
 ) -> Result<Json<Addresses>, Refusal> {
-    Ok(Json(Addresses { addresses: found(&app, &signed_in, Searched::Addresses, &search).await? }))
+    let (addresses, source) = found(&app, &signed_in, Searched::Addresses, &search).await?;
+    Ok(Json(Addresses { addresses, source }))
 }

@@ -11,7 +11,7 @@ use schemas::ids::{RemoteNetworkId, Tenant};
 use schemas::times::Moment;
 use serde::{Deserialize, Serialize};
 
-use super::{DAY, HOURS_TABLE, Unit, insert_counted, network_days, put_together};
+use super::{DAY, HOURS_TABLE, Unit, insert_counted, names, network_days, put_together};
 use crate::client::ClickHouse;
 use crate::error::QueryError;
 use crate::write::insert_block;
@@ -66,7 +66,8 @@ struct SealedRow {
     notes: u64,
 }
 
-/// Days that are over and within reach, and were not counted from the notes that their hours have now; with a sum over those.
+/// Days that are over and within reach, and were not counted from the notes that their hours have now, or by a program that did not count
+/// all that is counted now; with a sum over those.
 ///
 /// # Errors
 /// When ClickHouse refuses or does not answer.
@@ -88,10 +89,14 @@ pub async fn unsealed_days(
          sealed AS (
              SELECT tenant, day, remote_network_id, argMax(notes, written_at) AS seen FROM days_sealed
              WHERE (tenant, day, remote_network_id) IN (SELECT tenant, day, remote_network_id FROM touched)
-             GROUP BY tenant, day, remote_network_id)
+             GROUP BY tenant, day, remote_network_id),
+         lacking AS (
+             SELECT tenant, day, remote_network_id FROM network_days FINAL
+             WHERE (tenant, day, remote_network_id) IN (SELECT tenant, day, remote_network_id FROM touched)
+                 AND notEmpty(addresses) AND empty(connections))
          SELECT toString(tenant) AS tenant, toInt64(toUnixTimestamp(day)) AS day, remote_network_id AS network, notes
          FROM wanted LEFT JOIN sealed USING (tenant, day, remote_network_id)
-         WHERE notes != seen";
+         WHERE notes != seen OR (tenant, day, remote_network_id) IN (SELECT tenant, day, remote_network_id FROM lacking)";
     let whole_days = |moment: Moment| moment.as_micros().div_euclid(DAY * 1_000_000) * DAY;
     let query = clickhouse
         .client
@@ -107,7 +112,7 @@ pub async fn unsealed_days(
     Ok(found.into_iter().filter_map(day).collect())
 }
 
-/// Puts these days together from their hours anew, and counts what is no sum from the raw rows. Done again, or by two at once, it gives
+/// Puts these days together from their hours anew, counts what is no sum from the raw rows, and takes the names from there. Done again, or by two at once, it gives
 /// the same.
 ///
 /// # Errors
@@ -135,6 +140,8 @@ pub async fn count_days<'a>(
                 .param("keys", keys);
             clickhouse.within(query.execute()).await?;
         }
+        // Before what tells that the day is counted: who sees that has the names too.
+        names::add(clickhouse, &of_tenant[0].tenant, of_tenant).await?;
         network_days::count(clickhouse, &of_tenant[0].tenant, of_tenant).await?;
     }
     Ok(())

@@ -8,12 +8,12 @@
 use schemas::ids::Tenant;
 use schemas::times::Moment;
 
-use super::{DAY, HOURS_TABLE, Unit, counted, insert_counted, put_together, server_time};
+use super::{DAY, HOURS_TABLE, Unit, counted, insert_counted, names, put_together, server_time};
 use crate::client::ClickHouse;
 use crate::error::QueryError;
 use crate::pieces::{HOUR, bound, hours_with_rows, together, whole, within};
 
-/// Counts all hours anew that `[from, to)` touches, also those of which no raw rows are left, and puts their days together; gives how many
+/// Counts all hours anew that `[from, to)` touches, also those of which no raw rows are left, puts their days together and adds their names; gives how many
 /// hours with raw rows that were. Events may keep coming: nothing counts as sealed for it, so what ingest stores later is counted as
 /// ever. `progress` is told hours that are done, and of how many. Broken off, it has changed nothing, or whole months; it may be
 /// done again.
@@ -30,6 +30,7 @@ pub async fn rebuild(
     let done = async {
         let hours = rebuild.build(progress).await?;
         rebuild.swap().await?;
+        names::add_all(clickhouse, tenant, range).await?;
         Ok(hours)
     };
     let done = done.await;

@@ -10,7 +10,7 @@ use super::keys::key_expression;
 use super::measures::{of_merging, of_rows, of_sums};
 use super::parameters::Parameters;
 use super::sources::{Piece, Source, Span};
-use crate::rollup::{Unit, counted_of_network};
+use crate::rollup::{HAS_CONNECTIONS, Unit, counted_of_network, each_address};
 
 /// What a question needs of the rows that it counts.
 #[derive(Clone, Copy)]
@@ -24,6 +24,8 @@ pub(super) struct Wanted<'a> {
     pub(super) now: Moment,
     /// Days that days of Remote Networks may not have all of, as [`Self::looked_at`] finds.
     pub(super) uncounted: Option<Span>,
+    /// Days of which not all addresses are kept, as [`Self::looked_at`] finds.
+    pub(super) cut: Option<Span>,
 }
 
 /// Columns of raw rows: what is a sum, or what it is counted from.
@@ -42,6 +44,7 @@ impl Wanted<'_> {
             }
             None => (self.raw(self.filter, Columns::Rows, parameters), Source::Raw),
             Some((pieces, source @ (Source::Raw | Source::Rollup))) => (self.sums(&pieces, parameters), source),
+            Some((pieces, source @ Source::Addresses)) => (self.addresses(&pieces, parameters), source),
             Some((pieces, source @ Source::Sketches)) => {
                 let (sums, merging) = (self.sums(&pieces, parameters), self.merging(&pieces, parameters));
                 let nothing = "emptyArrayUInt64() AS durations, emptyArrayUInt64() AS devices,
@@ -97,9 +100,40 @@ impl Wanted<'_> {
         self.days_and_rest(pieces).into_iter().map(rows).collect::<Vec<_>>().join(" UNION ALL ")
     }
 
+    /// Connections by address, as rows of sums: whole days, and raw rows around them. Behind the sums stands `least`: of a day of which not all
+    /// addresses are kept the smallest number of connections that was, else 0. A row for all others has no name that occurs.
+    fn addresses(&self, pieces: &[Piece], parameters: &mut Parameters) -> String {
+        let key = |key: Dimension| match key {
+            Dimension::Address => "toString(name)".to_owned(),
+            key => key_expression(key),
+        };
+        let rows = |(is_day, (begin, end)): (bool, Span)| {
+            let filter = self.filter.within(Moment::from_micros(begin), Moment::from_micros(end));
+            if is_day {
+                let (table, time) = Unit::NetworkDay.table();
+                let condition = condition(self.tenant, &filter, time, parameters);
+                format!(
+                    "(SELECT toInt64(toUnixTimestamp({time})) * 1000000 AS at, {} number AS normal, toUInt64(0) AS dns,
+                         toUInt64(0) AS other, toUInt64(0) AS refused, toUInt128(0) AS received, toUInt128(0) AS transferred,
+                         CAST(NULL, 'Nullable(UInt64)') AS who, toUInt64(least) AS least
+                     FROM (SELECT {time}, remote_network_id, {} FROM {table} FINAL WHERE {condition} AND {HAS_CONNECTIONS})
+                     ARRAY JOIN names AS name, numbers AS number)",
+                    self.key_columns(key),
+                    each_address()
+                )
+            } else {
+                format!("(SELECT *, toUInt64(0) AS least FROM ({}))", self.raw(&filter, Columns::Sums, parameters))
+            }
+        };
+        self.days_and_rest(pieces).into_iter().map(rows).collect::<Vec<_>>().join(" UNION ALL ")
+    }
+
     /// Raw rows, of copies the one with the lowest partition and offset.
     fn raw(&self, filter: &TrafficFilter, columns: Columns, parameters: &mut Parameters) -> String {
-        let condition = condition(self.tenant, filter, END_TIME, parameters);
+        let mut condition = condition(self.tenant, filter, END_TIME, parameters);
+        if self.asks_for_addresses() {
+            condition.push_str(" AND event_type != 'denied_access'");
+        }
         let columns = if columns == Columns::Sums {
             let is = |condition: &str| format!("toUInt64({condition})");
             let bytes = |column: &str| format!("if(event_type = 'closed_connection', toUInt128({column}), 0)");

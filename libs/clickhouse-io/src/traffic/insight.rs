@@ -84,7 +84,7 @@ impl Asked<'_> {
         let measures = [measure];
         let (tenant, now) = (self.tenant, self.now);
         // Of sums only: days of Remote Networks are not asked.
-        let wanted = Wanted { tenant, filter, keys, measures: &measures, starts: &[], now, uncounted: None };
+        let wanted = Wanted { tenant, filter, keys, measures: &measures, starts: &[], now, uncounted: None, cut: None };
         let facts = wanted.facts(&mut self.parameters).0;
         format!("SELECT {} AS keys, * FROM ({facts})", wanted.key_texts("key"))
     }

@@ -5,6 +5,7 @@ use traffic_query::Dimension;
 use super::condition::is_dns_error;
 use super::facts::Wanted;
 use super::parameters::Parameters;
+use crate::rollup::NO_ADDRESS;
 
 /// Stands for no id among ids, which are at most 2^63 - 1.
 const NO_ID: u64 = u64::MAX;
@@ -34,6 +35,19 @@ impl Wanted<'_> {
     /// The columns of [`Self::facts`] that groups are made by.
     pub(super) fn key_names(&self) -> String {
         (0..self.keys.len()).map(|at| format!("key_{at}")).collect::<Vec<_>>().join(", ")
+    }
+
+    /// The same without that of addresses; 1 where there is no other.
+    pub(super) fn key_names_but_address(&self) -> String {
+        let others = self.keys.iter().enumerate().filter(|(_, key)| **key != Dimension::Address);
+        let names: Vec<String> = others.map(|(at, _)| format!("key_{at}")).collect();
+        if names.is_empty() { "1".to_owned() } else { names.join(", ") }
+    }
+
+    /// True for a day's row for all addresses that are not kept, over rows of connections by address.
+    pub(super) fn is_rest(&self) -> String {
+        let address = self.keys.iter().position(|key| *key == Dimension::Address);
+        address.map_or_else(|| "false".to_owned(), |at| format!("(key_{at} = {NO_ADDRESS})"))
     }
 
     /// True for rows of one of the groups, whose keys are texts.

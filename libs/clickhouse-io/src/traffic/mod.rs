@@ -20,7 +20,7 @@ pub use insight::{CONNECTIONS_MIN, FEW_ADDRESSES, Finding, insight};
 pub use one::connection;
 pub use open::{OPEN_MAX, Open, OpenConnection, check_open, open};
 pub use recent::{PAGE_MAX, Page, recent};
-pub use search::{NAMES_MAX, Named, Searched, search};
+pub use search::{NAMES_MAX, Named, Names, Searched, search};
 pub use series::{Line, Series, series};
 pub use sources::Source;
 pub use top::{Group, Top, top};

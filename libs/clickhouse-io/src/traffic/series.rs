@@ -11,7 +11,7 @@ use traffic_query::SeriesQuery;
 use super::facts::Wanted;
 use super::parameters::Parameters;
 use super::sources::Source;
-use super::top::most;
+use super::top::first;
 use crate::client::ClickHouse;
 use crate::error::QueryError;
 
@@ -33,6 +33,8 @@ pub struct Series {
     pub lines: Vec<Line>,
     /// Where it comes from.
     pub source: Source,
+    /// As in [`Top`](super::Top), of each point.
+    pub missing_max: Option<u64>,
 }
 
 #[derive(Row, Deserialize)]
@@ -56,10 +58,15 @@ pub async fn series(
     let groups = query.groups();
     let starts = query.starts().to_vec();
     let (filter, keys, measures) = (query.filter(), groups.by(), groups.measures());
-    let wanted = Wanted { tenant, filter, keys, measures, starts: &starts, now, uncounted: None };
+    let wanted = Wanted { tenant, filter, keys, measures, starts: &starts, now, uncounted: None, cut: None };
     let wanted = wanted.looked_at(clickhouse).await?;
     let width = groups.by().len();
-    let chosen = if width == 0 { Vec::new() } else { most(clickhouse, &wanted, groups.limit()).await?.0 };
+    let (wanted, chosen, missing_max) = if width == 0 {
+        (wanted, Vec::new(), None)
+    } else {
+        let first = first(clickhouse, wanted, groups.limit()).await?;
+        (first.wanted, first.groups, first.missing_max)
+    };
     let mut parameters = Parameters::default();
     let (facts, source) = wanted.facts(&mut parameters);
     // Whole lists of beginnings: the engine's own functions for days know neither a range's zone nor an hour that occurs twice.
@@ -105,5 +112,5 @@ pub async fn series(
             lines[*line].values[start] = point.values;
         }
     }
-    Ok(Series { starts, lines, source })
+    Ok(Series { starts, lines, source, missing_max })
 }

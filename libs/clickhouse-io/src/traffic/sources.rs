@@ -3,7 +3,7 @@
 use clickhouse::Row;
 use schemas::times::Moment;
 use serde::Deserialize;
-use traffic_query::{Dimension, Field};
+use traffic_query::{Dimension, Field, Measure};
 
 use super::condition::condition;
 use super::facts::Wanted;
@@ -11,7 +11,7 @@ use super::measures::of_sums;
 use super::parameters::Parameters;
 use crate::client::ClickHouse;
 use crate::error::QueryError;
-use crate::rollup::{DAYS_TABLE, DURATION_ERROR, NETWORK_DAYS_TABLE, Unit};
+use crate::rollup::{DAYS_TABLE, DURATION_ERROR, HAS_CONNECTIONS, IS_CUT, NETWORK_DAYS_TABLE, Unit};
 
 const MINUTE_MICROS: i64 = 60_000_000;
 const HOUR_MICROS: i64 = 60 * MINUTE_MICROS;
@@ -28,6 +28,8 @@ pub enum Source {
     Rollup,
     /// The same for what is a sum; for what is none days of Remote Networks, and raw rows around them.
     Sketches,
+    /// Connections by address from days of Remote Networks, and raw rows around them.
+    Addresses,
 }
 
 impl Source {
@@ -37,7 +39,7 @@ impl Source {
         match self {
             Self::Raw => "raw",
             Self::Rollup => "rollup",
-            Self::Sketches => "sketches",
+            Self::Sketches | Self::Addresses => "sketches",
         }
     }
 
@@ -45,7 +47,7 @@ impl Source {
     #[must_use]
     pub fn duration_error_percent(self) -> Option<f64> {
         match self {
-            Self::Raw | Self::Rollup => None,
+            Self::Raw | Self::Rollup | Self::Addresses => None,
             Self::Sketches => Some(100.0 * DURATION_ERROR),
         }
     }
@@ -57,11 +59,24 @@ pub(super) type Piece = (Option<Unit>, i64, i64);
 /// A part of the range, microseconds, `[begin, end)`.
 pub(super) type Span = (i64, i64);
 
+/// How many days, and from when to when.
 #[derive(Row, Deserialize)]
-struct Uncounted {
+struct Days {
     days: u64,
     first: i64,
     last: i64,
+}
+
+/// What [`Days`] are selected by.
+const SPAN: &str =
+    "SELECT count() AS days, toInt64(toUnixTimestamp(min(day))) AS first, toInt64(toUnixTimestamp(max(day))) AS last";
+
+impl Days {
+    /// All between them, too: a statement with a piece for each would have no bound.
+    fn span(&self) -> Option<Span> {
+        let micros = |seconds: i64| seconds.saturating_mul(1_000_000);
+        (self.days > 0).then(|| (micros(self.first), micros(self.last) + DAY_MICROS))
+    }
 }
 
 impl Wanted<'_> {
@@ -74,6 +89,10 @@ impl Wanted<'_> {
         let of_sums_only = self.measures.iter().all(|measure| of_sums(*measure).is_some());
         let pieces = self.pieces()?;
         let has_days = || self.days_and_rest(&pieces).iter().any(|(is_day, _)| *is_day);
+        if self.asks_for_addresses() {
+            let knows = knows(|key| is_of_network(key) || key == Dimension::Address, narrows_networks);
+            return (knows && has_days()).then_some((pieces, Source::Addresses));
+        }
         if of_sums_only && knows(knows_key, knows_field) {
             Some((pieces, Source::Rollup))
         } else if !of_sums_only && knows(is_of_network, narrows_networks) && has_days() {
@@ -143,29 +162,58 @@ impl Wanted<'_> {
         spans
     }
 
+    /// True of questions about how many connections addresses had, and nothing else. Wherever they are answered from, an address that was only
+    /// denied is none of them.
+    pub(super) fn asks_for_addresses(&self) -> bool {
+        self.keys.contains(&Dimension::Address) && self.measures.iter().all(|it| *it == Measure::Connections)
+    }
+
     /// The same question, knowing which days are not counted yet, where days of Remote Networks would answer it: of days that were over
-    /// before the table was there some may be missing until the aggregator has counted them, or somebody has built them.
+    /// before the table was there, or had what is asked for, some may be missing until the aggregator has counted them, or somebody has built
+    /// them.
     pub(super) async fn looked_at(self, clickhouse: &ClickHouse) -> Result<Self, QueryError> {
-        let Some((pieces, Source::Sketches)) = self.rolled_up() else { return Ok(self) };
+        let Some((pieces, source @ (Source::Sketches | Source::Addresses))) = self.rolled_up() else { return Ok(self) };
         let days = pieces.iter().filter(|(unit, _, _)| *unit == Some(Unit::Day));
         let (begins, ends): (Vec<_>, Vec<_>) = days.map(|(_, begin, end)| (*begin, *end)).unzip();
         let (Some(begin), Some(end)) = (begins.first(), ends.last()) else { return Ok(self) };
         let filter = self.filter.within(Moment::from_micros(*begin), Moment::from_micros(*end));
         let mut parameters = Parameters::default();
         let chosen = condition(self.tenant, &filter, "day", &mut parameters);
-        // Without FINAL: at worst a day whose connections are gone is counted from the raw rows.
+        let days_of_networks = match source {
+            // What counts is the newest count: one of an older program has no connections of addresses.
+            Source::Addresses => format!("{NETWORK_DAYS_TABLE} FINAL WHERE {HAS_CONNECTIONS} AND {chosen}"),
+            // At worst a day whose connections are gone is counted from the raw rows.
+            Source::Raw | Source::Rollup | Source::Sketches => format!("{NETWORK_DAYS_TABLE} WHERE {chosen}"),
+        };
         let sql = format!(
-            "SELECT count() AS days, toInt64(toUnixTimestamp(min(day))) AS first, toInt64(toUnixTimestamp(max(day))) AS last
-             FROM {DAYS_TABLE}
+            "{SPAN} FROM {DAYS_TABLE}
              WHERE {chosen} AND succeeded + failed_dns + failed_other > 0
-                 AND (remote_network_id, day) NOT IN (SELECT remote_network_id, day FROM {NETWORK_DAYS_TABLE} WHERE {chosen})"
+                 AND (remote_network_id, day) NOT IN (SELECT remote_network_id, day FROM {days_of_networks})"
         );
-        let found: Uncounted = clickhouse.within(parameters.query(clickhouse, &sql).fetch_one()).await?;
-        let micros = |seconds: i64| seconds.saturating_mul(1_000_000);
-        // All between them, too: a statement with a piece for each would have no bound.
-        let uncounted = (found.days > 0).then(|| (micros(found.first), micros(found.last) + DAY_MICROS));
-        Ok(Self { uncounted, ..self })
+        let found: Days = clickhouse.within(parameters.clone().query(clickhouse, &sql).fetch_one()).await?;
+        let cut = match source {
+            Source::Addresses => {
+                let sql = format!("{SPAN} FROM {NETWORK_DAYS_TABLE} FINAL WHERE {IS_CUT} AND {chosen}");
+                clickhouse.within(parameters.query(clickhouse, &sql).fetch_one::<Days>()).await?.span()
+            }
+            Source::Raw | Source::Rollup | Source::Sketches => None,
+        };
+        Ok(Self { uncounted: found.span(), cut, ..self })
     }
+
+    /// The same question, with days that are cut counted from the raw rows.
+    pub(super) fn without_cut_days(self) -> Self {
+        let join = |(begin, end): Span| match self.cut {
+            Some((first, last)) => (begin.min(first), end.max(last)),
+            None => (begin, end),
+        };
+        Self { uncounted: self.uncounted.map(join).or(self.cut), cut: None, ..self }
+    }
+}
+
+/// Beginning of the first UTC day that may not be counted yet.
+pub(super) fn uncounted_day(now: Moment) -> Moment {
+    Moment::from_micros(down(now.as_micros() - COUNTED_AFTER_MICROS, DAY_MICROS))
 }
 
 fn up(micros: i64, unit: i64) -> i64 {

@@ -120,7 +120,11 @@ fn measures(facts: &Facts<'_>, wanted: &[Measure]) -> Vec<u128> {
 
 fn grouped<'a>(facts: &Facts<'a>, query: &TopQuery) -> Vec<(Vec<String>, Facts<'a>)> {
     let mut groups: BTreeMap<Vec<String>, Facts<'a>> = BTreeMap::new();
-    for event in facts {
+    // Asked for the connections of addresses alone, one that was only denied is none of them.
+    let of_addresses = query.by().contains(&Dimension::Address)
+        && query.measures().iter().all(|measure| *measure == Measure::Connections);
+    let counts = |event: &&&ConnectionEvent| !of_addresses || event.status() != Some(ConnectionStatus::AccessDenied);
+    for event in facts.iter().filter(counts) {
         groups.entry(query.by().iter().map(|it| key(event, *it)).collect()).or_default().push(event);
     }
     let mut groups: Vec<_> = groups.into_iter().collect();
