@@ -346,7 +346,7 @@ impl<O: Outside> Life<O> {
         let tell = |written| Self::told(state, written, ReportEventType::Progressed);
         tracing::info!(report = %state.id, attempt = state.attempt, "a file is begun");
         if request.split.is_some() {
-            let writing = writer.write(FileSeries::new(&self.outside, key), piece, &progress);
+            let writing = writer.write(FileSeries::new(&*self.outside, key), piece, &progress);
             let rows = self.telling(writing, &progress, tell).await?;
             return Ok(rows.map(|rows| Made { written: *progress.borrow(), rows_of_files: Some(rows) }));
         }
