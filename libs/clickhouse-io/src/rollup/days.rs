@@ -112,8 +112,8 @@ pub async fn unsealed_days(
     Ok(found.into_iter().filter_map(day).collect())
 }
 
-/// Puts these days together from their hours anew, counts what is no sum from the raw rows, and takes the names from there. Done again, or by two at once, it gives
-/// the same.
+/// Puts these days together from their hours anew, counts what is no sum from the raw rows, and takes the names from there. Done again, or by
+/// two at once, it gives the same.
 ///
 /// # Errors
 /// When ClickHouse refuses or does not answer; then it may have been done, or some of it.

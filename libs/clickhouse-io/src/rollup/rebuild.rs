@@ -13,8 +13,8 @@ use crate::client::ClickHouse;
 use crate::error::QueryError;
 use crate::pieces::{HOUR, bound, hours_with_rows, together, whole, within};
 
-/// Counts all hours anew that `[from, to)` touches, also those of which no raw rows are left, puts their days together and adds their names; gives how many
-/// hours with raw rows that were. Events may keep coming: nothing counts as sealed for it, so what ingest stores later is counted as
+/// Counts all hours anew that `[from, to)` touches, also those of which no raw rows are left, puts their days together and adds their names;
+/// gives how many hours with raw rows that were. Events may keep coming: nothing counts as sealed for it, so what ingest stores later is counted as
 /// ever. `progress` is told hours that are done, and of how many. Broken off, it has changed nothing, or whole months; it may be
 /// done again.
 ///
