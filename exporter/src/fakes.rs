@@ -86,8 +86,9 @@ pub(crate) struct World {
     pub(crate) plan_takes: Mutex<Duration>,
     /// How long one slice takes.
     pub(crate) read_takes: Mutex<Duration>,
-    /// How long it takes to begin a file.
-    pub(crate) begin_takes: Mutex<Duration>,
+    /// Whoever begins or finishes a file as the one of this number, from 0, stands still for good, and that is told.
+    pub(crate) stops_at: Mutex<Option<usize>>,
+    pub(crate) stopped: tokio::sync::Notify,
     calls: Mutex<HashMap<&'static str, usize>>,
     done: Mutex<Vec<String>>,
 }
@@ -105,6 +106,15 @@ impl World {
         match self.rows.load(Ordering::Relaxed) {
             0 => 2,
             rows => rows,
+        }
+    }
+
+    async fn file_step(&self) {
+        let number = self.calls("file step");
+        _ = self.fault::<()>("file step", &Mutex::default());
+        if *self.stops_at.lock().unwrap() == Some(number) {
+            self.stopped.notify_one();
+            std::future::pending::<()>().await;
         }
     }
 
@@ -156,6 +166,7 @@ impl FileBeingWritten for FakeFile {
 
     async fn finish(self) -> Result<u64, StoreError> {
         let size_bytes = self.size_bytes();
+        self.world.file_step().await;
         self.world.note("file".to_owned());
         self.world.uploads_open.fetch_sub(1, Ordering::Relaxed);
         self.world.uploads.lock().unwrap().remove(&self.upload);
@@ -323,8 +334,7 @@ impl Outside for Fake {
 
     async fn begin_file(&self, key: &str) -> Result<FakeFile, StoreError> {
         self.0.fault("begin", &self.0.begin_faults)?;
-        // A place to die between two.
-        tokio::time::sleep(*self.0.begin_takes.lock().unwrap()).await;
+        self.0.file_step().await;
         self.0.uploads_open.fetch_add(1, Ordering::Relaxed);
         let upload = (key.to_owned(), format!("file-{}", self.0.calls("begin")));
         self.0.uploads.lock().unwrap().insert(upload.clone());

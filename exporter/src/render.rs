@@ -92,6 +92,7 @@ impl Renderer {
                 self.file.rows.inc_by(rows);
                 self.file.progress.send_modify(|written| written.rows = rows);
             }
+            self.file.tools.buffers.give(self.file.part);
             self.file.tools.sorters.give(self.sorter);
             self.file.tools.buffers.give(self.block);
             ended

@@ -56,7 +56,7 @@ impl Timetable {
     /// # Errors
     /// The field that is wrong: `range` or `zone`.
     pub fn seen_from(range: &str, zone: &str, now: Moment) -> Result<(Moment, Moment), FilterError> {
-        if range.parse() == Ok(RelativeRange::SinceLastRun) {
+        if range.parse::<RelativeRange>() == Ok(RelativeRange::SinceLastRun) {
             let reason = "is one of schedules: there is no run before this report".to_owned();
             return Err(FilterError { field: "range".to_owned(), reason });
         }
