@@ -88,8 +88,9 @@ pub(crate) struct World {
     pub(crate) plan_takes: Mutex<Duration>,
     /// How long one slice takes.
     pub(crate) read_takes: Mutex<Duration>,
-    /// How long it takes to begin a file, and to finish it.
-    pub(crate) file_takes: Mutex<Duration>,
+    /// Whoever begins or finishes a file as the one of this number, from 0, stands still for good, and that is told.
+    pub(crate) stops_at: Mutex<Option<usize>>,
+    pub(crate) stopped: tokio::sync::Notify,
     calls: Mutex<HashMap<&'static str, usize>>,
     done: Mutex<Vec<String>>,
 }
@@ -110,9 +111,13 @@ impl World {
         }
     }
 
-    async fn file_takes(&self) {
-        let takes = *self.file_takes.lock().unwrap();
-        tokio::time::sleep(takes).await;
+    async fn file_step(&self) {
+        let number = self.calls("file step");
+        _ = self.fault::<()>("file step", &Mutex::default());
+        if *self.stops_at.lock().unwrap() == Some(number) {
+            self.stopped.notify_one();
+            std::future::pending::<()>().await;
+        }
     }
 
     fn note(&self, what: String) {
@@ -163,7 +168,7 @@ impl FileBeingWritten for FakeFile {
 
     async fn finish(self) -> Result<u64, StoreError> {
         let size_bytes = self.size_bytes();
-        self.world.file_takes().await;
+        self.world.file_step().await;
         self.world.note("file".to_owned());
         self.world.uploads_open.fetch_sub(1, Ordering::Relaxed);
         self.world.uploads.lock().unwrap().remove(&self.upload);
@@ -336,7 +341,7 @@ impl Outside for Fake {
 
     async fn begin_file(&self, key: &str) -> Result<FakeFile, StoreError> {
         self.0.fault("begin", &self.0.begin_faults)?;
-        self.0.file_takes().await;
+        self.0.file_step().await;
         self.0.uploads_open.fetch_add(1, Ordering::Relaxed);
         let upload = (key.to_owned(), format!("file-{}", self.0.calls("begin")));
         self.0.uploads.lock().unwrap().insert(upload.clone());

@@ -25,7 +25,6 @@ fn large() -> Fake {
     // Not split, it would be made slice by slice.
     fake.0.is_large.store(true, Ordering::Relaxed);
     *fake.0.read_takes.lock().unwrap() = Duration::from_millis(40);
-    *fake.0.file_takes.lock().unwrap() = Duration::from_millis(20);
     fake
 }
 
@@ -157,26 +156,37 @@ async fn whoever_dies_at_any_moment_the_files_are_the_same() {
     live(&calm, &csv()).await;
     let expected = files(&calm);
     assert_eq!(expected.len(), 3);
-    let mut begun_when_it_died = std::collections::BTreeSet::new();
-    for dies_after in (0..320).step_by(3).map(Duration::from_millis) {
+    let assert_same = |fake: &Fake| {
+        assert!(files(fake) == expected);
+        assert_eq!((state(fake).phase, state(fake).rows), (Phase::Completed, 2_700));
+    };
+    for dies_after in (0..160).step_by(5).map(Duration::from_millis) {
         let fake = large();
         _ = tokio::time::timeout(dies_after, fake.life().live(&csv())).await;
-        let left = (fake.0.files.lock().unwrap().len(), fake.0.uploads.lock().unwrap().len());
-        begun_when_it_died.insert(left);
-        // Its statement goes with it.
         live(&fake, &csv()).await;
-        assert!(files(&fake) == expected, "dies after {dies_after:?}");
-        assert_eq!((state(&fake).phase, state(&fake).rows), (Phase::Completed, 2_700));
+        assert_same(&fake);
     }
-    for left in [(0, 0), (0, 1), (1, 1), (2, 1)] {
-        assert!(begun_when_it_died.contains(&left), "{left:?} of {begun_when_it_died:?}");
+    // While it begins the first file, finishes it, begins the second one and so on.
+    for step in 0..6 {
+        let (fake, asked) = (large(), csv());
+        *fake.0.stops_at.lock().unwrap() = Some(step);
+        let life = fake.life();
+        tokio::select! {
+            _ = life.live(&asked) => panic!("step {step} was not reached"),
+            () = fake.0.stopped.notified() => {}
+        }
+        let left = (fake.0.files.lock().unwrap().len(), fake.0.uploads.lock().unwrap().len());
+        assert_eq!(left, (step / 2, step % 2), "files and uploads of the one that died");
+        live(&fake, &asked).await;
+        assert_same(&fake);
+        assert_eq!(state(&fake).attempt, 2);
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn cancelled_at_any_moment_no_file_and_no_upload_is_left() {
     let mut cancelled = 0;
-    for cancelled_after in (10..320).step_by(10).map(Duration::from_millis) {
+    for cancelled_after in (5..130).step_by(5).map(Duration::from_millis) {
         let fake = large();
         let cancelling = async {
             tokio::time::sleep(cancelled_after).await;

@@ -89,7 +89,7 @@ pub(super) async fn first<'a>(
     let (mut wanted, mut missing_max) = (wanted, None);
     let (mut groups, mut source) = most(clickhouse, &wanted, limit + 1).await?;
     if source == Source::Addresses && wanted.cut.is_some() {
-        let last = groups.iter().take(shown).last().map_or(0, |group| group.values[0]);
+        let last = groups.iter().take(shown).next_back().map_or(0, |group| group.values[0]);
         let missing = missing(clickhouse, &wanted, last).await?;
         if u128::from(missing) * MISSING_PART <= last {
             missing_max = (missing > 0).then_some(missing);
