@@ -1,7 +1,8 @@
 //! What admins ask all day, over many rows of many tenants: latencies of each question for the largest tenant, with one client while
 //! ingest runs at a tenth of its top speed, with one while nothing else runs, and with eight.
 //!
-//! `CLICKHOUSE` and `CLICKHOUSE_PID` in the environment: an engine that keeps its rows from run to run, for a profile.
+//! `CLICKHOUSE` and `CLICKHOUSE_PID` in the environment: an engine that keeps its rows from run to run, for a profile. `SETTINGS` (TOML): of
+//! ingest.
 
 mod feed;
 mod rows;
@@ -69,7 +70,7 @@ pub(crate) async fn measure(small: bool) -> anyhow::Result<Measured> {
     sizes(&clickhouse, Rows::Sessions, &mut measured).await?;
     let mut bench = Bench { engine, rounds, measured: &mut measured };
     if let Some(stage) = &stage {
-        let _ingest = stage.ingest("")?;
+        let _ingest = stage.ingest(&std::env::var("SETTINGS").unwrap_or_default())?;
         let _feed = feed::start(stage, INGEST_PER_SECOND).await?;
         bench.scene(&questions, Scene { suffix: "", clients: 1 }).await?;
     }

@@ -26,6 +26,8 @@ use crate::{EngineConfig, insert, select};
 
 /// How long queries may go on after the stop token was cancelled.
 const DRAIN_MAX: Duration = Duration::from_secs(5);
+/// Merges run behind statements where cores are short: somebody waits for those.
+const MERGES_NICE: u8 = 15;
 /// The longest statement, bytes; the data of an INSERT do not count.
 const STATEMENT_MAX: usize = 16 << 20;
 /// From here on it is looked whether the statement is whole and data follow.
@@ -129,7 +131,8 @@ pub(crate) async fn run(config: EngineConfig, stop: CancellationToken) -> Result
     std::fs::create_dir_all(&config.data)?;
     // The engine does not take a relative folder for what it is.
     let data = config.data.canonicalize()?;
-    let arguments = [format!("--path={}", data.display())];
+    let arguments =
+        [format!("--path={}", data.display()), format!("--os_threads_nice_value_merge_mutate={MERGES_NICE}")];
     let engine = Engine::load(&config.library, &arguments)
         .map_err(|reason| EngineError::NotLoaded { library: config.library.clone(), reason })?;
     // Held for the life of the process: without any session the engine closes its data.

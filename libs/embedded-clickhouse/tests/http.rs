@@ -54,6 +54,10 @@ async fn engine_answers_as_a_server_does() {
     let folder = tempfile::tempdir().unwrap();
     let engine = engine(folder.path(), CancellationToken::new()).await;
 
+    // Whoever waits for a statement does not wait for merges.
+    let nice = "SELECT value FROM system.server_settings WHERE name = 'os_threads_nice_value_merge_mutate'";
+    assert_eq!(engine.gives(nice).await, "15\n");
+
     // Parameters are bound, in the URL and in a form.
     assert_eq!(engine.ask("param_x=7", "SELECT {x:UInt8} + 1").await.2, "8\n");
     assert_eq!(engine.ask("param_x=%27%20OR%201", "SELECT length({x:String})").await.2, "6\n");
