@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey, S3EncryptionConfigKey};
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
 use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::local::LocalFileSystem;
@@ -66,16 +66,14 @@ impl ReportStore {
             builder = builder.with_access_key_id(key).with_secret_access_key(secret.expose_secret());
         }
         // Headers of what begins a file; parts and what completes them need none.
-        let set =
-            |builder: AmazonS3Builder, key, value: &str| builder.with_config(AmazonS3ConfigKey::Encryption(key), value);
-        if let Some(encryption) = config.encryption {
-            builder = set(builder, S3EncryptionConfigKey::ServerSideEncryption, encryption.header());
-        }
-        if let Some(key) = &config.kms_key {
-            builder = set(builder, S3EncryptionConfigKey::KmsKeyId, key);
-        }
-        if let Some(is_shared) = config.bucket_key {
-            builder = builder.with_bucket_key(is_shared);
+        for (key, value) in [
+            ("aws_server_side_encryption", config.encryption.map(|it| it.header().to_owned())),
+            ("aws_sse_kms_key_id", config.kms_key.clone()),
+            ("aws_sse_bucket_key_enabled", config.bucket_key.map(|is_shared| is_shared.to_string())),
+        ] {
+            if let Some(value) = value {
+                builder = builder.with_config(key.parse::<AmazonS3ConfigKey>().map_err(wrong)?, value);
+            }
         }
         let store = Arc::new(builder.build().map_err(wrong)?);
         let numbered = NumberedParts::new(Arc::clone(&store), config.conditional_writes)?;

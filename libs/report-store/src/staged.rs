@@ -64,12 +64,14 @@ impl ReportStore {
     /// Where all that is staged for a file begins.
     fn staged_prefix(&self, file: &Path) -> Path {
         let name = hexadecimal(&Sha256::digest(file.as_ref())[..8]);
-        self.prefix.parts().map(|part| part.as_ref().to_owned()).chain([FOLDER.to_owned(), name]).collect()
+        self.prefix.parts().chain([FOLDER.into(), name.as_str().into()]).collect()
     }
 
     /// A name for a file to be whole under.
     pub(crate) fn staged(&self, file: &Path) -> Path {
-        Path::from(format!("{}-{}", self.staged_prefix(file), Uuid::new_v4()))
+        let prefix = self.staged_prefix(file);
+        let name = format!("{}-{}", prefix.filename().unwrap_or_default(), Uuid::new_v4());
+        parent(&prefix).chain([name.as_str().into()]).collect()
     }
 
     /// What is staged for a file and not in its place: keys, and uploads that have no end, those of its slices too.
@@ -92,7 +94,8 @@ impl ReportStore {
                 uploads
             }
         };
-        Ok((keys, uploads.into_iter().map(|(key, id)| (Path::from(key), id)).collect()))
+        let parsed = |(key, id): (String, String)| Some((Path::parse(key).ok()?, id));
+        Ok((keys, uploads.into_iter().filter_map(parsed).collect()))
     }
 
     /// Takes back what is staged for a file.

@@ -49,6 +49,21 @@ enum Begun {
     },
 }
 
+impl ReportStore {
+    async fn begin_parts(&self, file: &Path, is_own: bool) -> Result<Begun, StoreError> {
+        match &self.completion {
+            Completion::Numbered(numbered) => Ok(Begun::Numbered { upload_id: numbered.begin(file).await? }),
+            Completion::Blocks(_) => Ok(Begun::Blocks),
+            Completion::Staged(_) => {
+                let staged = (!is_own).then(|| self.staged(file));
+                let begin = self.store.put_multipart(staged.as_ref().unwrap_or(file));
+                let upload = begin.await.map_err(StoreError::during("beginning an upload"))?;
+                Ok(Begun::Whole { upload, staged, is_whole: false })
+            }
+        }
+    }
+}
+
 impl Upload {
     pub(crate) fn new(store: ReportStore, path: Path, is_own: bool) -> Self {
         Self {
@@ -84,22 +99,9 @@ impl Upload {
         Ok(())
     }
 
-    async fn begin(&self) -> Result<Begun, StoreError> {
-        match &self.store.completion {
-            Completion::Numbered(numbered) => Ok(Begun::Numbered { upload_id: numbered.begin(&self.path).await? }),
-            Completion::Blocks(_) => Ok(Begun::Blocks),
-            Completion::Staged(_) => {
-                let staged = (!self.is_own).then(|| self.store.staged(&self.path));
-                let begin = self.store.store.put_multipart(staged.as_ref().unwrap_or(&self.path));
-                let upload = begin.await.map_err(StoreError::during("beginning an upload"))?;
-                Ok(Begun::Whole { upload, staged, is_whole: false })
-            }
-        }
-    }
-
     async fn send(&mut self, part: Bytes) -> Result<(), StoreError> {
         if self.begun.is_none() {
-            self.begun = Some(self.begin().await?);
+            self.begun = Some(self.store.begin_parts(&self.path, self.is_own).await?);
         }
         while self.running.len() >= PARTS_RUNNING {
             self.one_done().await?;
@@ -161,17 +163,14 @@ impl Upload {
         }
         self.done.sort_unstable_by_key(|part| part.number);
         let completed = self.complete().await;
+        let is_taken = matches!(completed, Ok(false) | Err(StoreError::Occupied(_)));
         // What is not cleared now is when the file's uploads are.
-        match (&completed, &self.begun, &self.store.completion) {
-            (_, Some(Begun::Whole { staged: Some(staged), .. }), _) => {
-                let _ = self.store.store.delete(staged).await;
+        match (self.begun, &self.store.completion) {
+            (Some(Begun::Whole { staged: Some(staged), .. }), _) => {
+                let _ = self.store.store.delete(&staged).await;
             }
-            (
-                Ok(false) | Err(StoreError::Occupied(_)),
-                Some(Begun::Numbered { upload_id }),
-                Completion::Numbered(numbered),
-            ) => {
-                let _ = numbered.abort(&self.path, upload_id).await;
+            (Some(Begun::Numbered { upload_id }), Completion::Numbered(numbered)) if is_taken => {
+                let _ = numbered.abort(&self.path, &upload_id).await;
             }
             _ => {}
         }
