@@ -46,7 +46,8 @@ impl Blocks {
     pub(crate) async fn put(&self, file: &Path, number: i32, bytes: Bytes) -> Result<UploadedPart, StoreError> {
         let size_bytes = i64::try_from(bytes.len()).unwrap_or(i64::MAX);
         // Blocks have ids, no numbers, and belong to the blob, whoever uploads them.
-        let put = self.store.put_part(file, &String::new(), 0, bytes.into());
+        let no_upload = String::new();
+        let put = self.store.put_part(file, &no_upload, 0, bytes.into());
         let etag = put.await.map_err(StoreError::during("uploading a block"))?.content_id;
         Ok(UploadedPart { number, etag, size_bytes })
     }
