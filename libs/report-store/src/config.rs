@@ -117,6 +117,10 @@ impl Validate for StoreConfig {
         const FORMS: &str = "is none of file:///folder, s3://bucket/prefix, gs://bucket/prefix, az://container/prefix and \
                              abfss://container@account.dfs.core.windows.net/prefix";
         let place = Place::of(&self.url).ok_or_else(|| RangeError::new("url", FORMS))?;
+        if let Place::Folder(_) = place {
+            // It needs none of the rest.
+            return Ok(());
+        }
         let is_s3 = matches!(place, Place::S3 { .. });
         let is_azure = matches!(place, Place::Azure { .. });
         let is_kms = matches!(self.encryption, Some(Encryption::SseKms | Encryption::DsseKms));
