@@ -213,9 +213,11 @@ impl From<StoreError> for Refusal {
         tracing::warn!(%error, "a download failed");
         match error {
             StoreError::NotFound(_) => Self::NotFound,
-            StoreError::NotConfigured(_) | StoreError::BadKey | StoreError::Broken(_) | StoreError::Failed { .. } => {
-                Self::Away("the store")
-            }
+            StoreError::NotConfigured(_)
+            | StoreError::BadKey
+            | StoreError::Broken(_)
+            | StoreError::Occupied(_)
+            | StoreError::Failed { .. } => Self::Away("the store"),
         }
     }
 }

@@ -235,7 +235,7 @@ impl Outside for Parts {
             return self.store.begin_file_slice(&slice.object_key, slice.slice).await;
         }
         let numbers = PartNumbers { first: slice.first_part, last: slice.last_part };
-        self.store.begin_slice(&slice.object_key, &slice.upload_id, slice.slice, numbers).await
+        self.store.begin_slice(&slice.object_key, &slice.upload_id, slice.slice, numbers)
     }
 
     async fn join(&self, key: &str, upload_id: &str, slices: &[StoredSlice]) -> Result<u64, StoreError> {

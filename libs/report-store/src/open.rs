@@ -21,6 +21,7 @@ use crate::{Completion, ReportStore, StoreError};
 pub(crate) const RETRY_MAX: Duration = Duration::from_secs(180);
 const GCS_ENDPOINT: &str = "https://storage.googleapis.com";
 
+#[expect(clippy::needless_pass_by_value, reason = "what an error is mapped by")]
 fn wrong(error: object_store::Error) -> StoreError {
     StoreError::NotConfigured(error.to_string())
 }

@@ -58,7 +58,7 @@ pub struct SliceUpload {
 
 enum Destination {
     /// All of it becomes one object.
-    Object(Upload),
+    Object(Box<Upload>),
     /// The beginning becomes an object, the rest parts of an upload.
     Parts(Parts),
 }
@@ -94,8 +94,8 @@ impl ReportStore {
     /// Begins a slice of the file. Two writers of the same slice take nothing from each other but parts with the same content.
     ///
     /// # Errors
-    /// When the store refuses or stays away.
-    pub async fn begin_slice(
+    /// When it is not a key of the store.
+    pub fn begin_slice(
         &self,
         key: &str,
         upload_id: &str,
@@ -106,7 +106,7 @@ impl ReportStore {
         let staged = format!("{folder}/slices/{slice:05}-{}", Uuid::new_v4());
         let to = match &self.completion {
             // The name is this slice's alone.
-            Completion::Blocks(_) | Completion::Staged(_) => Destination::Object(self.begin_own(&staged)?),
+            Completion::Blocks(_) | Completion::Staged(_) => Destination::Object(Box::new(self.begin_own(&staged)?)),
             Completion::Numbered(numbered) => Destination::Parts(Parts {
                 numbered: numbered.clone(),
                 file: self.path(key)?,
@@ -129,7 +129,7 @@ impl ReportStore {
     /// When the store refuses or stays away.
     pub async fn begin_file_slice(&self, key: &str, slice: i32) -> Result<SliceUpload, StoreError> {
         let upload_id = self.begin_slices(key).await?;
-        let mut begun = self.begin_slice(key, &upload_id, slice, PartNumbers::of(0, 1)).await?;
+        let mut begun = self.begin_slice(key, &upload_id, slice, PartNumbers::of(0, 1))?;
         if let Destination::Parts(parts) = &mut begun.to {
             // The last part of a file may be small: nothing is put in front of the first.
             (parts.is_own, parts.staged_bytes) = (true, Some(0));

@@ -142,7 +142,7 @@ async fn assert_lost_answers_are_found(config: StoreConfig, proxy: &FaultProxy, 
 
 async fn slice(store: &ReportStore, key: &str, id: &str, place: (usize, usize), bytes: &[u8]) -> StoredSlice {
     let (number, numbers) = (i32::try_from(place.0).unwrap(), PartNumbers::of(place.0, place.1));
-    let mut slice = store.begin_slice(key, id, number, numbers).await.unwrap();
+    let mut slice = store.begin_slice(key, id, number, numbers).unwrap();
     for piece in bytes.chunks(700_000) {
         slice.write(piece).await.unwrap();
     }
@@ -379,7 +379,7 @@ async fn google_shows_whole_files_only() {
     killed.write(&bytes(0, 9 << 20)).await.unwrap();
     drop(killed);
     let id = store.begin_slices(key).await.unwrap();
-    let mut slice = store.begin_slice(key, &id, 0, PartNumbers::of(0, 2)).await.unwrap();
+    let mut slice = store.begin_slice(key, &id, 0, PartNumbers::of(0, 2)).unwrap();
     slice.write(&bytes(0, 9 << 20)).await.unwrap();
     drop(slice);
     assert_eq!(store.open_uploads(key).await.unwrap(), 2);
