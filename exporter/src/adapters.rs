@@ -74,8 +74,10 @@ pub(crate) trait Outside: Send + Sync + 'static {
     ) -> impl Future<Output = Result<u64, StoreError>> + Send;
     /// Size and SHA-256 of a file, read back.
     fn digest(&self, key: &str) -> impl Future<Output = Result<(u64, String), StoreError>> + Send;
-    /// Writes a small file.
+    /// Writes a small file where there is none.
     fn put_file(&self, key: &str, bytes: Bytes) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// A small file.
+    fn read_file(&self, key: &str) -> impl Future<Output = Result<Bytes, StoreError>> + Send;
     fn abort_upload(&self, key: &str, upload_id: &str) -> impl Future<Output = Result<(), StoreError>> + Send;
     /// Aborts all uploads of a file that have no end.
     fn abort_uploads(&self, key: &str) -> impl Future<Output = Result<(), StoreError>> + Send;
@@ -217,7 +219,7 @@ impl Outside for Parts {
     }
 
     async fn begin_file(&self, key: &str) -> Result<Upload, StoreError> {
-        self.store.begin(key).await
+        self.store.begin(key)
     }
 
     async fn begin_slices(&self, key: &str) -> Result<String, StoreError> {
@@ -246,6 +248,10 @@ impl Outside for Parts {
 
     async fn put_file(&self, key: &str, bytes: Bytes) -> Result<(), StoreError> {
         self.store.put(key, bytes).await
+    }
+
+    async fn read_file(&self, key: &str) -> Result<Bytes, StoreError> {
+        self.store.get(key).await
     }
 
     async fn abort_upload(&self, key: &str, upload_id: &str) -> Result<(), StoreError> {

@@ -402,8 +402,14 @@ impl Outside for Fake {
     }
 
     async fn put_file(&self, key: &str, bytes: Bytes) -> Result<(), StoreError> {
-        self.0.manifests.lock().unwrap().insert(key.to_owned(), bytes);
-        Ok(())
+        let mut manifests = self.0.manifests.lock().unwrap();
+        let there = manifests.entry(key.to_owned()).or_insert_with(|| bytes.clone());
+        if *there == bytes { Ok(()) } else { Err(StoreError::Occupied(key.to_owned())) }
+    }
+
+    async fn read_file(&self, key: &str) -> Result<Bytes, StoreError> {
+        let there = self.0.manifests.lock().unwrap().get(key).cloned();
+        there.ok_or_else(|| StoreError::NotFound(key.to_owned()))
     }
 
     async fn abort_upload(&self, key: &str, upload_id: &str) -> Result<(), StoreError> {

@@ -176,7 +176,16 @@ impl<O: Outside> Life<O> {
         let mut text = serde_json::to_vec_pretty(&manifest).unwrap_or_default();
         text.push(b'\n');
         let (key, text) = (manifest_key(&key), Bytes::from(text));
-        self.persist(writer, "writing a manifest", || self.outside.put_file(&key, text.clone())).await
+        match self.persist(writer, "writing a manifest", || self.outside.put_file(&key, text.clone())).await {
+            // Of who had this attempt before, and died before it could say that it is completed.
+            Err(FileError::Store(StoreError::Occupied(occupied))) => {
+                let there = self.persist(writer, "reading a manifest", || self.outside.read_file(&key)).await?;
+                let there = serde_json::from_slice::<Manifest>(&there);
+                let is_of_these = there.is_ok_and(|there| there.is_of_same_files(&manifest));
+                if is_of_these { Ok(()) } else { Err(StoreError::Occupied(occupied).into()) }
+            }
+            written => written,
+        }
     }
 
     /// Does what a store that is away holds up; what is broken is not waited for.
@@ -190,7 +199,9 @@ impl<O: Outside> Life<O> {
         loop {
             match work().await {
                 Ok(done) => return Ok(done),
-                Err(error @ (StoreError::Broken(_) | StoreError::NotFound(_))) => return Err(error.into()),
+                Err(error @ (StoreError::Broken(_) | StoreError::NotFound(_) | StoreError::Occupied(_))) => {
+                    return Err(error.into());
+                }
                 Err(error) if begin.elapsed() >= self.config.retry_max => {
                     tracing::warn!(%error, action, "given up");
                     return Err(FileError::Slices(FileError::Store(error).for_an_admin().to_owned()));

@@ -1,9 +1,10 @@
 //! The engine's own CSV, in the contract's forms, by the same uploader; plain and packed.
 
 use std::process::Stdio;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::Context;
-use report_store::ReportStore;
+use report_store::{ReportStore, Upload};
 use schemas::times::Moment;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -37,10 +38,16 @@ fn statement(range: (Moment, Moment), order: &str) -> String {
     )
 }
 
+/// A file that nobody has begun: none is overwritten.
+fn begin(store: &ReportStore, ending: &str) -> anyhow::Result<Upload> {
+    static BEGUN: AtomicU32 = AtomicU32::new(0);
+    Ok(store.begin(&format!("peer-{}.{ending}", BEGUN.fetch_add(1, Ordering::Relaxed)))?)
+}
+
 /// CPU seconds of the engine's own JSON, ordered: its columns, which are not the envelope, but as many values.
 pub(crate) async fn json(stage: &Stage, store: &ReportStore, range: (Moment, Moment)) -> anyhow::Result<f64> {
     let before = used(stage)?;
-    let mut upload = store.begin("peer.ndjson").await?;
+    let mut upload = begin(store, "ndjson")?;
     for (from, to) in cut(range) {
         let columns = "end_time, event_type, client_ip, protocol, bytes_received, bytes_transferred, error_message, connector_id,
             connector_name, remote_network_id, remote_network_name, resource_address, applied_rule, resource_id, resource_ip,
@@ -59,7 +66,7 @@ pub(crate) async fn json(stage: &Stage, store: &ReportStore, range: (Moment, Mom
 /// CPU seconds and bytes of the engine's own Parquet, ordered: columns, types and nulls of ours.
 pub(crate) async fn parquet(stage: &Stage, store: &ReportStore, range: (Moment, Moment)) -> anyhow::Result<(f64, u64)> {
     let before = used(stage)?;
-    let mut upload = store.begin("peer.parquet").await?;
+    let mut upload = begin(store, "parquet")?;
     for (from, to) in cut(range) {
         let sql = format!(
             "SELECT start_time, if(ended, end_time, NULL) AS ended_at, nullIf(user_email, ''), toNullable(toInt64(user_id)),
@@ -141,7 +148,7 @@ pub(crate) async fn csv(
     order: &str,
 ) -> anyhow::Result<f64> {
     let before = used(stage)?;
-    let mut upload = store.begin("peer.csv").await?;
+    let mut upload = begin(store, "csv")?;
     for range in cut(range) {
         let mut answer = stage.clickhouse.stream(&statement(range, order), "CSV")?;
         while let Some(piece) = answer.next().await? {
@@ -160,7 +167,7 @@ pub(crate) async fn engine_gzip(
     order: &str,
 ) -> anyhow::Result<f64> {
     let before = used(stage)?;
-    let mut upload = store.begin("peer.csv.gz").await?;
+    let mut upload = begin(store, "csv.gz")?;
     for (number, range) in cut(range).enumerate() {
         let path = stage.folder.path().join(format!("peer-{number}-{}.csv.gz", order.len()));
         let sql = format!("INSERT INTO FUNCTION file('{}', 'CSV') {}", path.display(), statement(range, order));
@@ -172,7 +179,7 @@ pub(crate) async fn engine_gzip(
     Ok(used(stage)? - before)
 }
 
-async fn upload_file(path: &std::path::Path, upload: &mut report_store::Upload) -> anyhow::Result<()> {
+async fn upload_file(path: &std::path::Path, upload: &mut Upload) -> anyhow::Result<()> {
     let (mut file, mut piece) = (tokio::fs::File::open(path).await?, vec![0; 1 << 20]);
     loop {
         let read = file.read(&mut piece).await?;
@@ -192,7 +199,7 @@ pub(crate) async fn gzip(
 ) -> anyhow::Result<f64> {
     let before = used(stage)?;
     let (mut child, mut input, mut output) = start_gzip()?;
-    let mut upload = store.begin("peer.csv.gz").await?;
+    let mut upload = begin(store, "csv.gz")?;
     let reading = async move {
         for range in cut(range) {
             let mut answer = stage.clickhouse.stream(&statement(range, order), "CSV")?;

@@ -4,6 +4,7 @@ use std::io::Read;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use bytes::Bytes;
 use clickhouse_io::QueryError;
 use report_life::{Journal, Manifest, Phase, manifest_key};
 use schemas::report_request::{Compression, ReportFormat};
@@ -355,6 +356,25 @@ async fn answer_that_was_lost_is_looked_for() {
     live(&fake).await;
     assert_eq!((file(&fake), state(&fake).attempt), (undisturbed().await, 1));
     assert_eq!((count(&fake, "file"), fake.0.calls("join")), (1, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn manifest_of_who_died_counts_where_it_is_of_the_same_files() {
+    let calm = large();
+    live(&calm).await;
+    let key = manifest_key(&state(&calm).object_key.unwrap());
+    let mut written: Manifest = serde_json::from_slice(&calm.0.manifests.lock().unwrap()[&key]).unwrap();
+    written.completed_at = "2026-11-01T00:00:00Z".to_owned();
+    for (rows, attempt) in [(written.rows, 1), (written.rows + 1, 2)] {
+        written.rows = rows;
+        let (fake, text) = (large(), Bytes::from(serde_json::to_vec(&written).unwrap()));
+        fake.0.manifests.lock().unwrap().insert(key.clone(), text.clone());
+        live(&fake).await;
+        assert_eq!((file(&fake), state(&fake).attempt), (undisturbed().await, attempt));
+        let manifests = fake.0.manifests.lock().unwrap().clone();
+        let own = manifest_key(&state(&fake).object_key.unwrap());
+        assert_eq!((manifests.len(), manifests[&own] == text), (1, attempt == 1));
+    }
 }
 
 #[tokio::test(start_paused = true)]

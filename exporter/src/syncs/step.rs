@@ -76,6 +76,9 @@ impl From<FileError> for StepError {
         tracing::warn!(%error, "a step of a bucket sync failed");
         Self::Failed(match error {
             FileError::Rows(_) => "the connections could not be read from the database".to_owned(),
+            FileError::Store(StoreError::Occupied(key)) => {
+                format!("another object lies at {key} in its bucket, and nothing is overwritten")
+            }
             FileError::Store(_) => "the object could not be written to its bucket".to_owned(),
             other => other.for_an_admin().to_owned(),
         })
@@ -228,7 +231,7 @@ impl Step {
         let beginning = async {
             // Of an exporter that died.
             bucket.abort_uploads(key).await?;
-            bucket.begin(key).await
+            bucket.begin(key)
         };
         let file = tokio::time::timeout(AWAY_MAX, beginning).await.map_err(|_| away())??;
         let piece = Piece { request, query: &query, slices: &slices, is_beginning: true };

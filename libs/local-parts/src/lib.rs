@@ -1,10 +1,11 @@
-//! Real parts without Docker: Apache Kafka, a schema registry, the ClickHouse engine, an S3 server, a mail server and a receiver of webhooks as child
-//! processes of the demo and of the tests.
+//! Real parts without Docker: Apache Kafka, a schema registry, the ClickHouse engine, an S3 server, Azure's emulator, a mail server and a receiver of
+//! webhooks as child processes of the demo and of the tests.
 //!
 //! Parts are pinned by version and SHA-256, fetched by their ordinary package clients (Maven, npm, pip) and kept in the user's
 //! cache folder. A child dies with its parent and when its handle is dropped. Everything listens on loopback. Nothing here is
 //! for production.
 
+mod azure;
 pub mod cache;
 mod checksum;
 mod child;
@@ -12,6 +13,7 @@ mod data_tools;
 mod engine;
 pub mod fault_proxy;
 pub mod given;
+mod google;
 mod http;
 mod kafka;
 mod mail;
@@ -24,8 +26,10 @@ mod webhook_receiver;
 
 use std::path::PathBuf;
 
+pub use azure::Azure;
 pub use engine::{ClickHouseProcess, SmallDisk};
 pub use fault_proxy::{Fault, FaultProxy};
+pub use google::GoogleStorage;
 pub use kafka::Kafka;
 pub use mail::{Mail, MailServer};
 pub use progress::{Progress, Silent};
@@ -44,6 +48,8 @@ pub enum Part {
     ClickHouseLibrary,
     /// s3proxy, one jar.
     S3Proxy,
+    /// Azurite, a folder of npm's packages.
+    Azurite,
     /// aiosmtpd, a Python environment.
     MailServer,
     /// pandas, polars, DuckDB and pyarrow: a folder of Python's packages.
@@ -118,6 +124,7 @@ pub async fn ensure(part: Part, progress: &dyn Progress) -> Result<PathBuf, Part
         Part::Registry => registry::ensure(progress).await,
         Part::ClickHouseLibrary => engine::ensure(progress).await,
         Part::S3Proxy => s3::ensure(progress).await,
+        Part::Azurite => azure::ensure(progress).await,
         Part::MailServer => mail::ensure(progress).await,
         Part::DataTools => data_tools::ensure(progress).await,
         Part::WebhookReceiver => webhook_receiver::ensure(progress).await,

@@ -48,6 +48,20 @@ impl S3 {
     /// # Errors
     /// When the part cannot be fetched, or the server does not run.
     pub async fn start(folder: &Path, port: Option<u16>, progress: &dyn Progress) -> Result<Self, PartError> {
+        Self::start_with(folder, port, "aws-v2-or-v4", progress).await
+    }
+
+    /// One that asks for no credentials.
+    pub(crate) async fn start_for_anybody(folder: &Path, progress: &dyn Progress) -> Result<Self, PartError> {
+        Self::start_with(folder, None, "none", progress).await
+    }
+
+    async fn start_with(
+        folder: &Path,
+        port: Option<u16>,
+        authorization: &str,
+        progress: &dyn Progress,
+    ) -> Result<Self, PartError> {
         let jar = ensure(progress).await?;
         progress.step("S3 server", "starting");
         let folder = absolute(folder)?;
@@ -56,7 +70,7 @@ impl S3 {
         make_folder(&objects.join(BUCKET))?;
         let properties = folder.join("s3proxy.properties");
         let text = format!(
-            "s3proxy.endpoint=http://127.0.0.1:{port}\ns3proxy.authorization=aws-v2-or-v4\n\
+            "s3proxy.endpoint=http://127.0.0.1:{port}\ns3proxy.authorization={authorization}\n\
              s3proxy.identity={access_key}\ns3proxy.credential={secret_key}\njclouds.provider=filesystem-nio2\n\
              jclouds.filesystem.basedir={}\n",
             objects.display()

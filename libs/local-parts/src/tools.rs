@@ -8,9 +8,10 @@ use tokio::process::Command;
 use crate::{PartError, Progress};
 
 /// The program and the Debian package that has it.
-const PACKAGES: [(&str, &str); 10] = [
+const PACKAGES: [(&str, &str); 11] = [
     ("java", "openjdk-17-jre-headless"),
     ("mvn", "maven"),
+    ("node", "nodejs"),
     ("npm", "npm"),
     ("curl", "curl"),
     ("tar", "tar"),

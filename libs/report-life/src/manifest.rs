@@ -119,6 +119,18 @@ impl Manifest {
             completed_at: utc(at),
         }
     }
+
+    /// True where both say the same of the same files, whatever program wrote them and when.
+    #[must_use]
+    pub fn is_of_same_files(&self, other: &Self) -> bool {
+        let written = Self {
+            schema_version: other.schema_version,
+            program_version: other.program_version.clone(),
+            completed_at: other.completed_at.clone(),
+            ..self.clone()
+        };
+        written == *other
+    }
 }
 
 fn timestamp(moment: Moment) -> Timestamp {

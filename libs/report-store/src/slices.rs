@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use crate::numbered::NumberedParts;
 use crate::upload::{PART_MIN, PARTS_RUNNING, Upload};
-use crate::{ReportStore, StoreError};
+use crate::{Completion, ReportStore, StoreError};
 
 /// The most slices of a file: each has ten numbers then.
 pub const SLICES_MAX: usize = 1_000;
@@ -85,9 +85,9 @@ impl ReportStore {
     /// When the store refuses or stays away.
     pub async fn begin_slices(&self, key: &str) -> Result<String, StoreError> {
         let file = self.path(key)?;
-        match &self.numbered {
-            Some(numbered) => numbered.begin(&file).await,
-            None => Ok(Uuid::new_v4().to_string()),
+        match &self.completion {
+            Completion::Numbered(numbered) => numbered.begin(&file).await,
+            Completion::Blocks(_) | Completion::Staged(_) => Ok(Uuid::new_v4().to_string()),
         }
     }
 
@@ -104,9 +104,10 @@ impl ReportStore {
     ) -> Result<SliceUpload, StoreError> {
         let (folder, _) = key.rsplit_once('/').ok_or(StoreError::BadKey)?;
         let staged = format!("{folder}/slices/{slice:05}-{}", Uuid::new_v4());
-        let to = match &self.numbered {
-            None => Destination::Object(self.begin(&staged).await?),
-            Some(numbered) => Destination::Parts(Parts {
+        let to = match &self.completion {
+            // The name is this slice's alone.
+            Completion::Blocks(_) | Completion::Staged(_) => Destination::Object(self.begin_own(&staged)?),
+            Completion::Numbered(numbered) => Destination::Parts(Parts {
                 numbered: numbered.clone(),
                 file: self.path(key)?,
                 upload_id: upload_id.to_owned(),
@@ -139,29 +140,32 @@ impl ReportStore {
     /// Makes the file visible, whole, of its slices in order. Gives its size, bytes. Done again it finds the file there.
     ///
     /// # Errors
-    /// [`StoreError::Broken`] where the upload or something of a slice is gone; else when the store refuses or stays away.
+    /// [`StoreError::Broken`] where the upload or something of a slice is gone, [`StoreError::Occupied`] where another file lies in its
+    /// place; else when the store refuses or stays away.
     pub async fn join(&self, key: &str, upload_id: &str, slices: &[StoredSlice]) -> Result<u64, StoreError> {
         let size_bytes = slices.iter().map(StoredSlice::size_bytes).sum::<i64>();
         let size_bytes = u64::try_from(size_bytes).unwrap_or_default();
         if self.is_there(key, size_bytes).await? {
             return Ok(size_bytes);
         }
-        let joined = match &self.numbered {
-            Some(numbered) => self.join_parts(numbered, &self.path(key)?, upload_id, slices).await,
-            None => self.join_objects(key, slices).await,
+        let joined = match &self.completion {
+            Completion::Numbered(numbered) => self.join_parts(numbered, &self.path(key)?, upload_id, slices).await,
+            Completion::Blocks(_) | Completion::Staged(_) => self.join_objects(key, slices).await,
         };
-        match joined {
-            Ok(()) => Ok(size_bytes),
+        let Err(error) = joined else { return Ok(size_bytes) };
+        match (self.is_there(key, size_bytes).await, error) {
+            (_, error @ StoreError::Occupied(_)) | (Err(error @ StoreError::Occupied(_)), _) => Err(error),
             // The answer was lost, or another one was faster.
-            Err(_) if self.is_there(key, size_bytes).await.unwrap_or(false) => Ok(size_bytes),
-            Err(StoreError::NotFound(key)) => Err(StoreError::Broken(format!("{key} is gone"))),
-            Err(error) => Err(error),
+            (Ok(true), _) => Ok(size_bytes),
+            (_, StoreError::NotFound(key)) => Err(StoreError::Broken(format!("{key} is gone"))),
+            (_, error) => Err(error),
         }
     }
 
     async fn is_there(&self, key: &str, size_bytes: u64) -> Result<bool, StoreError> {
         match self.size(key).await {
-            Ok(found) => Ok(found == size_bytes),
+            Ok(found) if found == size_bytes => Ok(true),
+            Ok(_) => Err(StoreError::Occupied(key.to_owned())),
             Err(StoreError::NotFound(_)) => Ok(false),
             Err(error) => Err(error),
         }
@@ -190,11 +194,11 @@ impl ReportStore {
             }
             parts.extend_from_slice(&slice.parts);
         }
-        numbered.complete(file, upload_id, &parts).await
+        numbered.complete(file, upload_id, &parts).await.map_err(|not_done| not_done.error)
     }
 
     async fn join_objects(&self, key: &str, slices: &[StoredSlice]) -> Result<(), StoreError> {
-        let mut file = self.begin(key).await?;
+        let mut file = self.begin(key)?;
         for staged in slices.iter().filter_map(|slice| slice.staged_key.as_ref()) {
             let mut pieces = self.read(staged, None).await?;
             while let Some(piece) = pieces.try_next().await? {
@@ -209,33 +213,44 @@ impl ReportStore {
     /// # Errors
     /// When the store refuses or stays away.
     pub async fn abort_upload(&self, key: &str, upload_id: &str) -> Result<(), StoreError> {
-        match &self.numbered {
-            Some(numbered) => numbered.abort(&self.path(key)?, upload_id).await,
-            None => Ok(()),
+        match &self.completion {
+            Completion::Numbered(numbered) => numbered.abort(&self.path(key)?, upload_id).await,
+            Completion::Blocks(_) | Completion::Staged(_) => Ok(()),
         }
     }
 
-    /// Aborts every upload of this file that has no end: nobody will finish them.
+    /// Takes back every upload of this file that has no end, and what is staged for it: nobody will finish them. Azure's blocks go by
+    /// themselves.
     ///
     /// # Errors
     /// When the store refuses or stays away.
     pub async fn abort_uploads(&self, key: &str) -> Result<(), StoreError> {
-        let Some(numbered) = &self.numbered else { return Ok(()) };
         let file = self.path(key)?;
-        for upload_id in numbered.open(&file).await? {
-            numbered.abort(&file, &upload_id).await?;
+        match &self.completion {
+            Completion::Numbered(numbered) => {
+                for upload_id in numbered.open(&file).await? {
+                    numbered.abort(&file, &upload_id).await?;
+                }
+                Ok(())
+            }
+            Completion::Staged(staging) => self.clear_staged(staging, &file).await,
+            Completion::Blocks(_) => Ok(()),
         }
-        Ok(())
     }
 
-    /// Uploads of this file that were begun and have no end.
+    /// Uploads of this file that were begun and have no end, as far as the store tells.
     ///
     /// # Errors
     /// When the store refuses or stays away.
     pub async fn open_uploads(&self, key: &str) -> Result<usize, StoreError> {
-        match &self.numbered {
-            Some(numbered) => Ok(numbered.open(&self.path(key)?).await?.len()),
-            None => Ok(0),
+        let file = self.path(key)?;
+        match &self.completion {
+            Completion::Numbered(numbered) => Ok(numbered.open(&file).await?.len()),
+            Completion::Staged(staging) => {
+                let (keys, uploads) = self.left_staged(staging, &file).await?;
+                Ok(keys.len() + uploads.len())
+            }
+            Completion::Blocks(_) => Ok(0),
         }
     }
 }

@@ -5,9 +5,10 @@ use std::path::Path;
 use clickhouse_io::{ClickHouse, ClickHouseConfig};
 use kafka_io::{KafkaConfig, Producer};
 use local_parts::given::{GivenClickHouse, GivenS3, GivenSmtp};
-use local_parts::{ClickHouseProcess, Kafka, Mail, MailServer, S3, SchemaRegistry, Silent, given};
+use local_parts::{Azure, ClickHouseProcess, Kafka, Mail, MailServer, S3, SchemaRegistry, Silent, given};
 use report_store::{ReportStore, StoreConfig};
 use schema_registry::{Registry, RegistryConfig};
+use serde_json::{Value, json};
 use tokio::sync::{Mutex, MutexGuard};
 
 /// Consumer groups and topics of a given Kafka are shared: one journey at a time.
@@ -20,6 +21,8 @@ pub(crate) enum Choice {
     Given,
     /// Own parts only: the journey stops them, and nobody wants a test to stop a cluster.
     Own,
+    /// Own parts, and files lie at Azure's emulator.
+    OwnAzure,
 }
 
 pub(crate) struct Parts {
@@ -27,6 +30,8 @@ pub(crate) struct Parts {
     registry: Part<SchemaRegistry, String>,
     clickhouse: Part<ClickHouseProcess, GivenClickHouse>,
     s3: Part<S3, GivenS3>,
+    /// Takes the place of S3 where it is there.
+    azure: Option<Azure>,
     mail: Part<MailServer, GivenSmtp>,
     database: String,
     prefix: String,
@@ -62,7 +67,12 @@ impl Parts {
         let binary = local_parts::flowledger_binary().unwrap();
         let at = |name: &str| folder.join(name);
         let places = (at("kafka"), at("registry"), at("clickhouse"), at("s3"), at("mail"));
-        let (kafka, registry, clickhouse, s3, mail) = tokio::join!(
+        let azure = async {
+            let place = at("azure");
+            let is_wanted = choice == Choice::OwnAzure;
+            if is_wanted { Some(Azure::start(&place, None, &Silent).await.unwrap()) } else { None }
+        };
+        let (kafka, registry, clickhouse, s3, azure, mail) = tokio::join!(
             Part::start(given::kafka().filter(|_| may), Kafka::start(&places.0, None, &Silent)),
             Part::start(given::registry().filter(|_| may), SchemaRegistry::start(&places.1, None, &Silent)),
             Part::start(
@@ -70,10 +80,11 @@ impl Parts {
                 ClickHouseProcess::start(&binary, &places.2, None, &Silent)
             ),
             Part::start(given::s3().filter(|_| may), S3::start(&places.3, None, &Silent)),
+            azure,
             Part::start(given::smtp().filter(|_| may), MailServer::start(&places.4, None, &Silent)),
         );
         let (database, prefix) = (format!("flowledger_test_{name}"), format!("test-{name}"));
-        Self { kafka, registry, clickhouse, s3, mail, database, prefix, _turn: turn }
+        Self { kafka, registry, clickhouse, s3, azure, mail, database, prefix, _turn: turn }
     }
 
     pub(crate) fn kafka(&mut self) -> &mut Kafka {
@@ -151,16 +162,24 @@ impl Parts {
         ClickHouse::new(&self.clickhouse_config())
     }
 
-    fn s3_given(&self) -> GivenS3 {
-        match &self.s3 {
-            Part::Own(s3) => GivenS3 {
-                endpoint: s3.endpoint(),
-                access_key: s3.access_key().to_owned(),
-                secret_key: s3.secret_key().to_owned(),
-                bucket: s3.bucket().to_owned(),
-            },
-            Part::Given(given) => given.clone(),
+    /// Settings of a store of the journey's.
+    fn store_settings(&self, prefix: &str) -> Value {
+        if let Some(azure) = &self.azure {
+            let url = format!("az://{}/{prefix}", azure.container());
+            let (endpoint, account, key) = (azure.endpoint(), azure.account(), azure.key());
+            return json!({ "url": url, "endpoint": endpoint, "account": account, "secret_key": key, "allow_http": true });
         }
+        let (endpoint, bucket, access_key, secret_key) = match &self.s3 {
+            Part::Own(s3) => (s3.endpoint(), s3.bucket(), s3.access_key(), s3.secret_key()),
+            Part::Given(s3) => (s3.endpoint.clone(), &*s3.bucket, &*s3.access_key, &*s3.secret_key),
+        };
+        json!({
+            "url": format!("s3://{bucket}/{prefix}"),
+            "endpoint": endpoint,
+            "access_key": access_key,
+            "secret_key": secret_key,
+            "allow_http": true,
+        })
     }
 
     /// The store of the journey's reports.
@@ -174,16 +193,15 @@ impl Parts {
     }
 
     fn store_at(&self, prefix: &str) -> ReportStore {
-        let s3 = self.s3_given();
-        let config = StoreConfig {
-            url: format!("s3://{}/{prefix}", s3.bucket),
-            endpoint: Some(s3.endpoint),
-            access_key: Some(s3.access_key),
-            secret_key: Some(s3.secret_key.into()),
-            allow_http: true,
-            ..StoreConfig::default()
-        };
+        let config: StoreConfig = serde_json::from_value(self.store_settings(prefix)).unwrap();
         ReportStore::open(&config).unwrap()
+    }
+
+    /// The same as a section of `flowledger.toml`.
+    fn store_section(&self, section: &str, prefix: &str) -> String {
+        let settings = self.store_settings(prefix);
+        let lines = settings.as_object().unwrap().iter().map(|(key, value)| format!("{key} = {value}\n"));
+        format!("[{section}]\n{}", lines.collect::<String>())
     }
 
     /// The sections of `flowledger.toml` that say where the parts are.
@@ -192,7 +210,6 @@ impl Parts {
             Part::Own(registry) => registry.url(),
             Part::Given(url) => url.clone(),
         };
-        let s3 = self.s3_given();
         let smtp = match &self.mail {
             Part::Own(mail) => GivenSmtp {
                 host: "localhost".to_owned(),
@@ -208,25 +225,18 @@ impl Parts {
             _ => String::new(),
         };
         let clickhouse = self.clickhouse_config();
-        let lake = format!(
-            "[syncs.destinations.lake]\nurl = 's3://{}/{}-lake'\nendpoint = '{}'\naccess_key = '{}'\nsecret_key = '{}'\nallow_http = true\n",
-            s3.bucket, self.prefix, s3.endpoint, s3.access_key, s3.secret_key,
-        );
+        let store = self.store_section("store", &self.prefix);
+        let lake = self.store_section("syncs.destinations.lake", &format!("{}-lake", self.prefix));
         let ca_file = smtp.ca_file.map_or_else(String::new, |file| format!("ca_file = '{file}'\n"));
         format!(
             "[kafka]\nbootstrap_servers = '{}'\n[registry]\nurl = '{registry}'\n\
              [clickhouse]\nurl = '{}'\nuser = '{}'\ndatabase = '{}'\n{given}\
-             [store]\nurl = 's3://{}/{}'\nendpoint = '{}'\naccess_key = '{}'\nsecret_key = '{}'\nallow_http = true\n{lake}\
+             {store}{lake}\
              [exporter.mail]\nhost = '{}'\nport = {}\nuser = '{}'\npassword = '{}'\n{ca_file}",
             self.kafka_config().bootstrap_servers,
             clickhouse.url,
             clickhouse.user,
             clickhouse.database,
-            s3.bucket,
-            self.prefix,
-            s3.endpoint,
-            s3.access_key,
-            s3.secret_key,
             smtp.host,
             smtp.port,
             smtp.user,

@@ -1,7 +1,9 @@
-//! A report that several exporters make together: one of them is killed in mid-slice, and the file is the same, or all files are.
+//! A report that several exporters make together: one of them is killed in mid-slice, and the file is the same, or all files are; and one
+//! of each kind at another store.
 
 use std::time::{Duration, Instant};
 
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::oracle::{assert_same, report, traffic};
@@ -101,6 +103,44 @@ async fn exporter_is_killed_in_mid_slice_and_the_file_is_the_same() {
         println!("{begun} slices were begun, and {made} done, for {slices}");
         assert!(made as i64 <= slices + 2, "{made} of {slices}");
         wait_nothing_left(&stack, acme, &id, files).await;
+    }
+    stack.exporter.assert_running();
+    stack.exporters[0].assert_running();
+    stack.end().await;
+}
+
+/// Slices are objects there, which are joined; a file of one exporter is a list of blocks. Both are downloaded through the console, by ranges
+/// too, and what is deleted is gone.
+#[tokio::test]
+async fn reports_lie_at_azure() {
+    let acme = &tenant("acme");
+    let mut stack = Stack::start_on_azure(&[(acme, Some("v2"))]).await;
+    stack.add_exporter();
+    let lines = traffic(12, 4_000, "v2");
+    stack.append(acme, &lines);
+    let all = report(acme, "v2", &["--denied", "--format", "ndjson"], &lines).lines().count() as u64;
+    stack.wait_stored(acme, all).await;
+    let mut summary = everything();
+    summary["kind"] = json!("summary");
+    let (store, session) = (stack.parts.store(), stack.sign_in(acme).await);
+    for (asked, arguments) in [(everything(), &[][..]), (summary, &["--kind", "summary"])] {
+        let id = session.ask(&asked).await;
+        let shown = session.wait_completed(&id).await;
+        assert_same(&session.download(&id).await, &report(acme, "v2", arguments, &lines), "at Azure");
+        if arguments.is_empty() {
+            assert!(shown["slices_expected"].as_i64().unwrap() >= 3, "{shown}");
+            let made = exporters(&stack).map(|it| it.logged(&[&id, DONE]));
+            println!("slices by the two exporters: {made:?}");
+        }
+        let (whole, path) = (session.download_file(&id).await.1, format!("/reports/{id}/download"));
+        let range = session.request(Method::GET, &path).header("range", "bytes=7-19").send().await.unwrap();
+        assert_eq!((range.status().as_u16(), &range.bytes().await.unwrap()[..]), (206, &whole[7..20]));
+        wait_nothing_left(&stack, acme, &id, 1).await;
+        for file in store.list(&format!("reports/{acme}/{id}")).await.unwrap() {
+            store.delete(&file).await.unwrap();
+        }
+        let gone = session.request(Method::GET, &path).send().await.unwrap();
+        assert_eq!(gone.status(), 404);
     }
     stack.exporter.assert_running();
     stack.exporters[0].assert_running();

@@ -137,6 +137,11 @@ impl Stack {
         Self::start_on(tenants, Choice::Own, "", "").await
     }
 
+    /// The same, and files lie at Azure's emulator.
+    pub(crate) async fn start_on_azure(tenants: &[(&str, Option<&str>)]) -> Self {
+        Self::start_on(tenants, Choice::OwnAzure, "", "").await
+    }
+
     /// The same, with settings more of the exporter.
     pub(crate) async fn start_with_exporter(tenants: &[(&str, Option<&str>)], settings: &str) -> Self {
         Self::start_on(tenants, Choice::Own, "", settings).await

@@ -209,7 +209,7 @@ impl Console {
     pub(super) async fn completed(&self, tenant: &str, name: &str, content: Option<&str>) -> ReportId {
         let key = format!("{tenant}/{name}");
         if let Some(content) = content {
-            let mut upload = self.store.begin(&key).await.unwrap();
+            let mut upload = self.store.begin(&key).unwrap();
             upload.write(content.as_bytes()).await.unwrap();
             upload.finish().await.unwrap();
         }

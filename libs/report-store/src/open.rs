@@ -1,0 +1,128 @@
+//! The store that a URL names.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
+use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
+use object_store::gcp::GoogleCloudStorageBuilder;
+use object_store::local::LocalFileSystem;
+use object_store::path::Path;
+use object_store::{ClientOptions, RetryConfig};
+use secrecy::ExposeSecret;
+
+use crate::blocks::Blocks;
+use crate::config::{Place, StoreConfig};
+use crate::numbered::NumberedParts;
+use crate::staged::Staging;
+use crate::{Completion, ReportStore, StoreError};
+
+/// How long a store that is away is waited for within one request.
+pub(crate) const RETRY_MAX: Duration = Duration::from_secs(180);
+const GCS_ENDPOINT: &str = "https://storage.googleapis.com";
+
+fn wrong(error: object_store::Error) -> StoreError {
+    StoreError::NotConfigured(error.to_string())
+}
+
+fn retry() -> RetryConfig {
+    RetryConfig { max_retries: 1_000, retry_timeout: RETRY_MAX, ..RetryConfig::default() }
+}
+
+impl ReportStore {
+    /// Opens the store; connects when it is first used. A folder is made when it is not there. Without keys of its own a client takes
+    /// those of the platform that it runs on.
+    ///
+    /// # Errors
+    /// When the configuration names no store.
+    pub fn open(config: &StoreConfig) -> Result<Self, StoreError> {
+        let no_form = || StoreError::NotConfigured(format!("{} names no store", config.url));
+        match Place::of(&config.url).ok_or_else(no_form)? {
+            Place::Folder(folder) => Self::folder(&folder),
+            Place::S3 { bucket, prefix } => Self::s3(config, &bucket, &prefix),
+            Place::Gcs { bucket, prefix } => Self::gcs(config, &bucket, &prefix),
+            Place::Azure { container, account, prefix } => Self::azure(config, &container, account, &prefix),
+        }
+    }
+
+    fn folder(folder: &str) -> Result<Self, StoreError> {
+        let cannot = |error| StoreError::NotConfigured(format!("folder {folder}: {error}"));
+        std::fs::create_dir_all(folder).map_err(cannot)?;
+        let store = Arc::new(LocalFileSystem::new_with_prefix(folder).map_err(wrong)?);
+        Ok(Self { store, completion: Completion::Staged(Staging::Folder), prefix: Path::default() })
+    }
+
+    fn s3(config: &StoreConfig, bucket: &str, prefix: &str) -> Result<Self, StoreError> {
+        service_kit::tls::install();
+        let mut builder = AmazonS3Builder::from_env()
+            .with_bucket_name(bucket)
+            .with_region(&config.region)
+            .with_allow_http(config.allow_http)
+            .with_retry(retry());
+        if let Some(endpoint) = &config.endpoint {
+            builder = builder.with_endpoint(endpoint).with_virtual_hosted_style_request(false);
+        }
+        if let (Some(key), Some(secret)) = (&config.access_key, &config.secret_key) {
+            builder = builder.with_access_key_id(key).with_secret_access_key(secret.expose_secret());
+        }
+        // Headers of what begins a file; parts and what completes them need none.
+        for (key, value) in [
+            ("aws_server_side_encryption", config.encryption.map(|it| it.header().to_owned())),
+            ("aws_sse_kms_key_id", config.kms_key.clone()),
+            ("aws_sse_bucket_key_enabled", config.bucket_key.map(|is_shared| is_shared.to_string())),
+        ] {
+            if let Some(value) = value {
+                builder = builder.with_config(key.parse::<AmazonS3ConfigKey>().map_err(wrong)?, value);
+            }
+        }
+        let store = Arc::new(builder.build().map_err(wrong)?);
+        let numbered = NumberedParts::new(Arc::clone(&store), config.conditional_writes)?;
+        Ok(Self { store, completion: Completion::Numbered(numbered), prefix: parsed(prefix)? })
+    }
+
+    fn gcs(config: &StoreConfig, bucket: &str, prefix: &str) -> Result<Self, StoreError> {
+        service_kit::tls::install();
+        let mut builder = GoogleCloudStorageBuilder::from_env()
+            .with_bucket_name(bucket)
+            .with_client_options(ClientOptions::new().with_allow_http(config.allow_http))
+            .with_retry(retry());
+        if let Some(endpoint) = &config.endpoint {
+            builder = builder.with_base_url(endpoint);
+        }
+        if let Some(file) = &config.key_file {
+            builder = builder.with_service_account_path(file);
+        }
+        let store = Arc::new(builder.build().map_err(wrong)?);
+        let endpoint = config.endpoint.as_deref().unwrap_or(GCS_ENDPOINT);
+        let staging = Staging::gcs(Arc::clone(&store), endpoint, bucket)?;
+        Ok(Self { store, completion: Completion::Staged(staging), prefix: parsed(prefix)? })
+    }
+
+    fn azure(config: &StoreConfig, container: &str, account: Option<String>, prefix: &str) -> Result<Self, StoreError> {
+        service_kit::tls::install();
+        let mut builder = MicrosoftAzureBuilder::from_env()
+            .with_container_name(container)
+            .with_allow_http(config.allow_http)
+            .with_retry(retry());
+        if let Some(account) = account.or_else(|| config.account.clone()) {
+            builder = builder.with_account(account);
+        }
+        if let Some(endpoint) = &config.endpoint {
+            builder = builder.with_endpoint(endpoint.clone());
+        }
+        if let Some(key) = &config.secret_key {
+            builder = builder.with_access_key(key.expose_secret());
+        }
+        let of = |key| builder.get_config_value(&key);
+        let (account, endpoint) = (of(AzureConfigKey::AccountName), of(AzureConfigKey::Endpoint));
+        let store = Arc::new(builder.build().map_err(wrong)?);
+        let account = account.unwrap_or_default();
+        let endpoint = endpoint.unwrap_or_else(|| format!("https://{account}.blob.core.windows.net"));
+        let blocks = Blocks::new(Arc::clone(&store), &endpoint, container, account)?;
+        Ok(Self { store, completion: Completion::Blocks(blocks), prefix: parsed(prefix)? })
+    }
+}
+
+fn parsed(prefix: &str) -> Result<Path, StoreError> {
+    Path::parse(prefix.trim_matches('/')).map_err(|_| StoreError::BadKey)
+}
