@@ -9,12 +9,16 @@ use crate::figure::{Figure, Measured};
 pub(crate) const RESIDENT_MAX: f64 = 256.0;
 /// Rows of the first report.
 const FEW: u64 = 1_000_000;
+/// `exporter.slice_rows` as it is by default.
+const SLICE_ROWS: u64 = 5_000_000;
 
 pub(crate) async fn measure(desk: &Desk<'_>, all: u64) -> anyhow::Result<Measured> {
     let mut measured = Measured::default();
+    // An exporter makes two slices at once: of a short report too.
+    let settings = format!("[exporter]\nslice_rows = {}\n", SLICE_ROWS.min(all / 4));
     let (few, range) = (rows::hours(rows::hours_of(FEW, all)), rows::range(1.0));
     for (name, asked) in Asked::ALL {
-        let exporter = [desk.exporter("")?];
+        let exporter = [desk.exporter(&settings)?];
         desk.settled(1).await?;
         let of_few = desk.report(&exporter, few, asked).await?;
         let of_all = desk.report(&exporter, range, asked).await?;
@@ -24,7 +28,7 @@ pub(crate) async fn measure(desk: &Desk<'_>, all: u64) -> anyhow::Result<Measure
         let [exporter] = exporter;
         exporter.stop()?;
     }
-    let exporter = [desk.exporter("")?];
+    let exporter = [desk.exporter(&settings)?];
     desk.settled(1).await?;
     for (_, asked) in Asked::ALL {
         desk.report(&exporter, range, asked).await?;

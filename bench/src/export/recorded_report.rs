@@ -47,7 +47,8 @@ impl<'a> RecordedReport<'a> {
     /// Records it by a first exporter, which is given too. `all`: rows in the table.
     pub(crate) async fn record(desk: &'a Desk<'a>, all: u64) -> anyhow::Result<(Self, Exporter)> {
         let source = RecordedSource::start(&desk.stage.engine.url()).await?;
-        let settings = format!("[exporter]\nslice_rows = {0}\nstretch_rows = {0}\n", all / 100);
+        // Without a nice value, of which an exporter has to ask first: each statement has one form.
+        let settings = format!("[exporter]\nslice_rows = {0}\nstretch_rows = {0}\nnice = 0\n", all / 100);
         let range = rows::hours(SLICE_HOURS * i64::try_from(SLICES)?);
         let report = Self { desk, source, range, settings };
         let exporter = report.exporter()?;
@@ -71,7 +72,9 @@ impl<'a> RecordedReport<'a> {
 
     /// The report, by these exporters.
     pub(crate) async fn made(&self, exporters: &[Exporter]) -> anyhow::Result<(Made, Phases)> {
+        let before = self.source.recorded();
         let made = self.desk.report(exporters, self.range, ASKED).await?;
+        anyhow::ensure!(self.source.recorded() == before, "the engine was asked for some of the rows");
         let events = self.desk.events_to(made.report, ReportEventType::Completed).await?;
         let at = |is_it: &dyn Fn(&ReportEvent) -> bool| -> anyhow::Result<f64> {
             let event = events.iter().rfind(|event| is_it(event));

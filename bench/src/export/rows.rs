@@ -42,9 +42,11 @@ pub(crate) fn hours_of(rows: u64, all: u64) -> i64 {
 
 /// Gives another tenant some of the rows.
 pub(crate) async fn fill_small_tenant(clickhouse: &ClickHouse) -> anyhow::Result<()> {
+    // The inner query first: a replaced column's new value would else be what WHERE sees.
     let sql = format!(
-        "INSERT INTO connections SELECT * REPLACE ('{SMALL_TENANT}' AS tenant) FROM connections
-         WHERE tenant = '{TENANT}' AND event_type != 'denied_access' LIMIT {SMALL_ROWS} SETTINGS async_insert = 0"
+        "INSERT INTO connections SELECT * REPLACE ('{SMALL_TENANT}' AS tenant) FROM (
+             SELECT * FROM connections WHERE tenant = '{TENANT}' AND event_type != 'denied_access' LIMIT {SMALL_ROWS})
+         SETTINGS async_insert = 0"
     );
     Ok(clickhouse.execute(&sql).await?)
 }
