@@ -155,6 +155,7 @@ impl<'a> Exporter<'a> {
             byte_order_mark: false,
             formula_guard: false,
             split: None,
+            table: None,
         };
         let (exporter, engine) = (self.program.0.id(), self.stage.engine.pid());
         let before = (process::cpu_seconds(exporter)?, process::cpu_seconds(engine)?);
