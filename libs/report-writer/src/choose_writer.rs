@@ -66,12 +66,12 @@ pub fn traffic_table(request: &ReportRequest) -> Result<Option<TableQuery>, Stri
     if request.kind != ReportKind::Traffic {
         return match &request.table {
             None => Ok(None),
-            Some(_) => Err("by, bucket and measures can be chosen of traffic only".to_owned()),
+            Some(_) => Err("table is one of traffic only".to_owned()),
         };
     }
     let asked = request.table.clone().unwrap_or_default();
     let table = TableQuery::of_words(asked.bucket.as_deref(), &asked.by, &asked.measures);
-    table.map(Some).map_err(|error| error.to_string())
+    table.map(Some).map_err(|error| format!("table.{error}"))
 }
 
 fn traffic_writer(request: &ReportRequest) -> Result<TrafficWriter, String> {
