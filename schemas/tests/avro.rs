@@ -18,7 +18,9 @@ use schemas::connection_event::{ConnectionEvent, EventType};
 use schemas::examples::{events, report_request};
 use schemas::ids::{DeliveryId, ReportId, ScheduleId, SyncId, WebhookId};
 use schemas::report_event::{ReportEvent, ReportEventType, UploadedPart};
-use schemas::report_request::{BarrierOffset, Compression, ReportFilter, ReportFormat, ReportRequest, ReportSplit, ReportTable};
+use schemas::report_request::{
+    BarrierOffset, Compression, ReportFilter, ReportFormat, ReportRequest, ReportSplit, ReportTable,
+};
 use schemas::report_schedule::{ReportSchedule, ScheduleState};
 use schemas::report_slice::{ReportSlice, SliceStretch};
 use schemas::times::Moment;

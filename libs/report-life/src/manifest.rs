@@ -161,7 +161,8 @@ mod tests {
 
     #[test]
     fn manifest_of_traffic_says_which_table_it_is_and_others_say_nothing_of_one() {
-        let table = ReportTable { bucket: Some("day".to_owned()), by: vec!["user".to_owned()], ..ReportTable::default() };
+        let table =
+            ReportTable { bucket: Some("day".to_owned()), by: vec!["user".to_owned()], ..ReportTable::default() };
         let asked = ReportRequest { kind: ReportKind::Traffic, table: Some(table), ..request() };
         let text = |request| serde_json::to_string(&Manifest::of(request, 3, Vec::new(), Moment::END)).unwrap();
         let said = r#""table":{"bucket":"day","by":["user"],"measures":[]}"#;

@@ -11,8 +11,8 @@ use clickhouse_io::{ClickHouse, ClickHouseConfig, migrate};
 use jiff::tz::TimeZone;
 use local_parts::{ClickHouseProcess, Silent, given};
 use report_writer::{
-    CsvOptions, CsvWriter, EventColumn, LineSorter, LineWriter, NdjsonWriter, SummaryWriter, TrafficWriter, UsersWriter,
-    Writer,
+    CsvOptions, CsvWriter, EventColumn, LineSorter, LineWriter, NdjsonWriter, SummaryWriter, TrafficWriter,
+    UsersWriter, Writer,
 };
 use schemas::addresses::parse_bare_address;
 use schemas::connection_event::{ConnectionEvent, ConnectionStatus, EventType, Location, Relay};

@@ -24,7 +24,12 @@ const QUESTIONS: [Question; 6] = [
     (Some("hour"), &["remote_network", "protocol"], &["connections", "bytes", "failed_dns", "failed_other"], &[2, 3]),
     (Some("day"), &["country"], &["events", "denied", "users"], &[1]),
     (Some("minute"), &["tunnel_path"], &["bytes_received", "devices", "duration_p50_us", "duration_p95_us"], &[1]),
-    (Some("week"), &[], &["connections", "users", "devices", "client_addresses", "addresses", "bytes_transferred"], &[]),
+    (
+        Some("week"),
+        &[],
+        &["connections", "users", "devices", "client_addresses", "addresses", "bytes_transferred"],
+        &[],
+    ),
     (Some("month"), &["status", "applied_rule"], &["events", "duration_p95_us"], &[1, 2]),
     (None, &["resource", "connector"], &["bytes", "succeeded", "addresses"], &[1, 3]),
 ];
@@ -119,7 +124,8 @@ fn of_rows(events: &str) -> String {
         let network_id: u64 = row[id].parse().unwrap();
         // Rows are in order of time: the last one is the newest.
         names.insert(network_id, row[network].clone());
-        let counts = groups.entry((format!("{}:00:00.00 UTC", &time[..13]), network_id, row[protocol].clone())).or_default();
+        let counts =
+            groups.entry((format!("{}:00:00.00 UTC", &time[..13]), network_id, row[protocol].clone())).or_default();
         counts[0] += 1;
         counts[1] += bytes.iter().map(|it| row[*it].parse().unwrap_or(0)).sum::<u128>();
         counts[2] += u128::from(row[status] == "DNS_ERROR");

@@ -22,9 +22,7 @@ pub(crate) fn table(facts: &Facts<'_>, query: &TableQuery, zone: &TimeZone) -> S
     }
     let mut groups: Vec<_> = groups.into_iter().collect();
     // Stable: groups with equally much stay in the order of their keys.
-    groups.sort_by_key(|((bucket, _), group)| {
-        (*bucket, std::cmp::Reverse(measure(group, query.measures()[0])))
-    });
+    groups.sort_by_key(|((bucket, _), group)| (*bucket, std::cmp::Reverse(measure(group, query.measures()[0]))));
     let lines = groups.into_iter().map(|((bucket, keys), group)| {
         let mut cells = Vec::new();
         if query.bucket().is_some() {
@@ -85,7 +83,8 @@ fn name(event: &ConnectionEvent, by: Dimension) -> Option<String> {
 fn measure(group: &Facts<'_>, measure: Measure) -> Option<u128> {
     let of = |wanted| group.iter().filter(|(_, status)| *status == wanted).count() as u128;
     let succeeded = || group.iter().filter(|(_, status)| *status == ConnectionStatus::Normal).map(|(event, _)| *event);
-    let not_denied = || group.iter().filter(|(_, status)| *status != ConnectionStatus::AccessDenied).map(|(event, _)| *event);
+    let not_denied =
+        || group.iter().filter(|(_, status)| *status != ConnectionStatus::AccessDenied).map(|(event, _)| *event);
     let received = || succeeded().map(|event| u128::from(event.bytes_received)).sum::<u128>();
     let transferred = || succeeded().map(|event| u128::from(event.bytes_transferred)).sum::<u128>();
     let duration = |hundredths: usize| {

@@ -58,13 +58,7 @@ pub(super) const fn has_name(by: Dimension) -> bool {
 }
 
 /// The cells of those columns. `name`: the number of the id's name.
-pub(super) fn push_cells<'a>(
-    cells: &mut Vec<Cell<'a>>,
-    by: Dimension,
-    key: u64,
-    name: Option<u32>,
-    names: &'a Names,
-) {
+pub(super) fn push_cells<'a>(cells: &mut Vec<Cell<'a>>, by: Dimension, key: u64, name: Option<u32>, names: &'a Names) {
     cells.extend(name.map(|name| Cell::text(names.text(name))));
     cells.push(match by {
         Dimension::Port if key == 0 => Cell::Absent,

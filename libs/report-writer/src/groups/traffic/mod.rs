@@ -132,7 +132,10 @@ impl LineWriter for TrafficWriter {
 }
 
 impl GroupWriter for TrafficWriter {
-    #[expect(clippy::cast_possible_truncation, reason = "groups are fewer than 2^32: they fit memory; names are numbers of 32 bits")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "groups are fewer than 2^32: they fit memory; names are numbers of 32 bits"
+    )]
     fn add(&mut self, record: &[u8]) {
         let (words, _) = record.as_chunks::<8>();
         let mut words = words.iter().map(|word| u64::from_le_bytes(*word));
