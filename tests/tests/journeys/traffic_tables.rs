@@ -133,9 +133,9 @@ fn of_rows(events: &str) -> String {
     }
     let mut groups: Vec<_> = groups.into_iter().collect();
     groups.sort_by(|((one, ..), left), ((other, ..), right)| one.cmp(other).then(right[0].cmp(&left[0])));
-    let quoted = |name: &str| match name.contains([',', '"', '\r', '\n']) {
-        true => format!("\"{}\"", name.replace('"', "\"\"")),
-        false => name.to_owned(),
+    let quoted = |name: &str| {
+        let needs_quotes = name.contains([',', '"', '\r', '\n']);
+        if needs_quotes { format!("\"{}\"", name.replace('"', "\"\"")) } else { name.to_owned() }
     };
     let line = |((hour, id, protocol), [count, bytes, dns, other]): ((String, u64, String), [u128; 4])| {
         format!("{hour},{},{id},{protocol},{count},{bytes},{dns},{other}\n", quoted(&names[&id]))
@@ -212,8 +212,8 @@ fn assert_at_a_terminal(stack: &Stack, acme: &str, (id, text): &(String, String)
     };
     let (bucket, by, measures, _) = QUESTIONS[0];
     let mut options = vec!["--bucket", bucket.unwrap(), "--follow"];
-    options.extend(by.iter().flat_map(|by| ["--by", by]));
-    options.extend(measures.iter().flat_map(|measure| ["--measure", measure]));
+    options.extend(by.iter().flat_map(|by| ["--by", *by]));
+    options.extend(measures.iter().flat_map(|measure| ["--measure", *measure]));
     let (report, beside, went_well) = new(&options);
     assert!(went_well, "{beside}");
     let folder = tempfile::tempdir().unwrap();
@@ -242,9 +242,9 @@ fn assert_at_a_terminal(stack: &Stack, acme: &str, (id, text): &(String, String)
 }
 
 async fn assert_in_files_and_by_a_schedule(session: &Session<'_>, text: &str) {
-    let by_all = (Some("minute"), &["user", "resource", "port", "client_address"][..], &["connections"][..], &[][..]);
-    let whole = session.ask(&asked(by_all, &json!({}))).await;
-    let split = session.ask(&asked(by_all, &json!({ "split": { "rows": 1_000 } }))).await;
+    const BY_ALL: Question = (Some("minute"), &["user", "resource", "port", "client_address"], &["connections"], &[]);
+    let whole = session.ask(&asked(BY_ALL, &json!({}))).await;
+    let split = session.ask(&asked(BY_ALL, &json!({ "split": { "rows": 1_000 } }))).await;
     let (told, whole) = (session.wait_completed(&whole).await, session.download(&whole).await);
     session.wait_completed(&split).await;
     let files = session.files(&split).await;

@@ -16,8 +16,10 @@ type Key = (Option<u64>, String);
 
 pub(crate) fn table(facts: &Facts<'_>, query: &TableQuery, zone: &TimeZone) -> String {
     let mut groups: BTreeMap<(i64, Vec<Key>), Vec<(&ConnectionEvent, ConnectionStatus)>> = BTreeMap::new();
+    let mut newest: BTreeMap<(usize, Key), &ConnectionEvent> = BTreeMap::new();
     for (event, status) in facts {
-        let keys = query.by().iter().map(|by| key(event, *status, *by)).collect();
+        let keys: Vec<Key> = query.by().iter().map(|by| key(event, *status, *by)).collect();
+        newest.extend(keys.iter().cloned().enumerate().map(|key| (key, *event)));
         groups.entry((bucket(event.end_time, query, zone), keys)).or_default().push((*event, *status));
     }
     let mut groups: Vec<_> = groups.into_iter().collect();
@@ -30,9 +32,9 @@ pub(crate) fn table(facts: &Facts<'_>, query: &TableQuery, zone: &TimeZone) -> S
             super::append_time(&mut time, Moment::from_micros(bucket));
             cells.push(String::from_utf8(time).unwrap());
         }
-        for (by, (number, text)) in query.by().iter().zip(keys) {
-            let newest = facts.iter().rev().find(|(event, status)| key(event, *status, *by) == (number, text.clone()));
-            cells.extend(name(newest.unwrap().0, *by));
+        for (place, (by, key)) in query.by().iter().zip(keys).enumerate() {
+            let (number, text) = key.clone();
+            cells.extend(name(newest[&(place, key)], *by));
             let is_port_0 = *by == Dimension::Port && number == Some(0);
             cells.push(number.filter(|_| !is_port_0).map_or(text, |number| number.to_string()));
         }

@@ -106,13 +106,14 @@ impl Values {
 
     /// The measures of a group, in their order.
     pub(super) fn cells(&mut self, group: usize) -> Vec<Cell<'static>> {
+        let measures = self.measures.len();
         let cell = |place| match (self.value(place, group), self.measures[place].0) {
             (None, _) => Cell::Absent,
             (Some(sum), Measure::Bytes | Measure::BytesReceived | Measure::BytesTransferred) => Cell::Sum(sum),
             // Fewer than 2^64 rows, and a duration is a number of 64 bits.
             (Some(count), _) => Cell::Number(u64::try_from(count).unwrap_or(u64::MAX)),
         };
-        (0..self.measures.len()).map(cell).collect()
+        (0..measures).map(cell).collect()
     }
 
     pub(super) fn size_bytes(&self) -> usize {
