@@ -160,6 +160,7 @@ impl<'a> Desk<'a> {
             byte_order_mark: false,
             formula_guard: false,
             split: None,
+            table: None,
         })
     }
 

@@ -40,6 +40,7 @@ test('a report is asked for, followed and downloaded', async ({ page }) => {
       compression: 'none',
       byte_order_mark: false,
       formula_guard: false,
+      table: null,
     },
   ]);
 

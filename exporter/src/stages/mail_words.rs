@@ -37,6 +37,7 @@ pub(crate) mod kinds {
     pub(crate) const EVENTS: &str = "Network events";
     pub(crate) const SUMMARY: &str = "Summary";
     pub(crate) const USER_ACTIVITY: &str = "User activity";
+    pub(crate) const TRAFFIC: &str = "Traffic";
 }
 
 /// From one moment to another.

@@ -44,6 +44,7 @@ fn letter(
     let what = match request.kind {
         ReportKind::Summary => words::kinds::SUMMARY,
         ReportKind::UserActivity => words::kinds::USER_ACTIVITY,
+        ReportKind::Traffic => words::kinds::TRAFFIC,
         ReportKind::Events | ReportKind::Unknown => words::kinds::EVENTS,
     };
     let mut facts = vec![

@@ -297,5 +297,6 @@ fn request(state: &SyncState, range_from: Moment, range_to: Moment) -> ReportReq
         byte_order_mark: false,
         formula_guard: false,
         split: None,
+        table: None,
     }
 }

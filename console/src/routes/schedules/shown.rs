@@ -8,7 +8,7 @@ use serde::Serialize;
 use traffic_query::time_range::rfc3339;
 use utoipa::ToSchema;
 
-use crate::routes::reports::shown::{FileCompression, FileFormat, FileKind, FileSplit, Report};
+use crate::routes::reports::shown::{FileCompression, FileFormat, FileKind, FileSplit, FileTable, Report};
 
 /// Runs that are told beforehand.
 const NEXT_RUNS: usize = 5;
@@ -82,6 +82,8 @@ pub(crate) struct Schedule {
     compression: FileCompression,
     /// Where files of its reports end, where they are split.
     split: Option<FileSplit>,
+    /// Of traffic: which table.
+    table: Option<FileTable>,
     receivers: Vec<String>,
     /// Those that come next; none while it is paused.
     next_runs: Vec<NextRun>,
@@ -120,6 +122,7 @@ impl Schedule {
             denied: request.filter.denied,
             compression: request.compression.into(),
             split: request.split.map(FileSplit::from),
+            table: request.table.map(FileTable::from),
             owner: request.requested_by,
             zone: request.zone,
             columns: request.columns,

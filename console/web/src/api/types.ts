@@ -20,7 +20,16 @@ export type ReportState =
 
 export type Compression = 'none' | 'gzip' | 'zstd';
 
-export type FileKind = 'events' | 'summary' | 'users';
+export type FileKind = 'events' | 'summary' | 'users' | 'traffic';
+
+/** Which table of traffic, in the words of `GET /traffic/series`. */
+export interface FileTable {
+  /** Absent or null: the whole range. */
+  bucket?: string | null;
+  by: string[];
+  /** Empty means connections. */
+  measures: string[];
+}
 
 export type FileFormat = 'csv' | 'ndjson' | 'parquet';
 
@@ -38,6 +47,7 @@ export interface Report {
   zone: string | null;
   kind?: FileKind;
   format?: FileFormat;
+  table?: FileTable | null;
   /** Ids; empty means all. */
   remote_networks: string[];
   denied: boolean;
@@ -72,6 +82,8 @@ export interface FileChoice {
   compression: Compression;
   byte_order_mark: boolean;
   formula_guard: boolean;
+  /** Of traffic alone. */
+  table: FileTable | null;
 }
 
 /** What is asked for. `from` and `to` are local times in `zone`, such as `2026-11-01T00:00`. */

@@ -1,11 +1,13 @@
 /// What files of reports are called, and the columns that one of network events may have.
 import type { FileChoice, FileFormat, FileKind } from '../api/types';
 import { formatCountOf } from './bytes';
+import { describeTable } from './tables';
 
 export const KIND_NAMES: Record<FileKind, string> = {
   events: 'Network events',
   summary: 'Summary',
   users: 'User activity',
+  traffic: 'Traffic',
 };
 
 export const FORMAT_NAMES: Record<FileFormat, string> = { csv: 'CSV', ndjson: 'NDJSON', parquet: 'Parquet' };
@@ -25,7 +27,7 @@ export function describeFile(file: Partial<Omit<FileChoice, 'byte_order_mark' | 
   const { kind = 'events', format = 'csv', columns = [], compression = 'none' } = file;
   const parts = [
     file.denied ? 'with denied attempts' : '',
-    kind === 'events' ? '' : KIND_NAMES[kind],
+    kind === 'events' ? '' : `${KIND_NAMES[kind]}${file.table ? describeTable(file.table) : ''}`,
     format === 'csv' ? '' : FORMAT_NAMES[format],
     columns.length === 0 ? '' : formatCountOf(columns.length, 'column'),
     compression === 'none' ? '' : compression,

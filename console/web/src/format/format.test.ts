@@ -183,6 +183,9 @@ it('of a file only what is not as usual is said', () => {
   expect(describeFile({ denied: true, kind: 'summary', format: 'parquet', columns: ['user'], compression: 'gzip' })).toBe(
     ', with denied attempts, Summary, Parquet, 1 column, gzip',
   );
+  const traffic = (bucket: string | null, by: string[]) => describeFile({ kind: 'traffic', table: { bucket, by, measures: [] } });
+  expect(traffic('day', ['remote_network', 'user'])).toBe(', Traffic by day, Remote Network and User');
+  expect(traffic(null, ['country'])).toBe(', Traffic by Country');
 });
 
 it('what became of a delivery', () => {

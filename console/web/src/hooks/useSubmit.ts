@@ -37,7 +37,7 @@ export function useSubmit<K extends string>(fields: readonly K[]): Submit<K> {
       await act();
     } catch (error) {
       if (error instanceof SessionEnded) return ended(error.message);
-      const field = error instanceof Refused ? fields.find((name) => name === error.field) : undefined;
+      const field = error instanceof Refused ? fields.find((name) => name === error.field?.split('.')[0]) : undefined;
       if (field) setErrors({ [field]: messageOf(error) } as Errors<K>);
       else setFailure(messageOf(error));
     } finally {

@@ -37,6 +37,7 @@ export function aSchedule(changes: Partial<Schedule> = {}): Schedule {
     columns: [],
     denied: false,
     compression: 'gzip',
+    table: null,
     next_runs: [{ due: '2026-11-30T05:00:00Z', from: '2026-11-22T23:00:00Z', to: '2026-11-29T23:00:00Z' }],
     last_run: null,
     ...changes,

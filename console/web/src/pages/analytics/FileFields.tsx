@@ -3,6 +3,7 @@ import { MultiSelect, NativeSelect, SimpleGrid, Switch } from '@mantine/core';
 import type { Compression, FileChoice, FileFormat, FileKind } from '../../api/types';
 import { ALL_COLUMNS, FORMAT_NAMES, KIND_NAMES } from '../../format/files';
 import type { Errors } from '../../hooks/useSubmit';
+import { TableFields } from './TableFields';
 
 interface FileFieldsProps {
   form: FileChoice;
@@ -46,6 +47,9 @@ export function FileFields({ form, errors, onChange }: FileFieldsProps) {
           />
         )}
       </SimpleGrid>
+      {form.table && (
+        <TableFields table={form.table} error={errors.table} onChange={(table) => onChange({ table })} />
+      )}
       {kind === 'events' && format !== 'ndjson' && (
         <MultiSelect
           label="Columns"

@@ -40,8 +40,37 @@ it('asks for what was entered, in the local times of the zone', async () => {
       compression: 'gzip',
       byte_order_mark: false,
       formula_guard: false,
+      table: null,
     },
   ]);
+});
+
+it('asks for a table of traffic, and offers what tells connections apart', async () => {
+  const { onAsked, posted } = open({ status: 201, body: aReport() });
+  fill('Kind', 'traffic');
+  expect(screen.queryByRole('option', { name: 'NDJSON' })).toBeNull();
+  expect(screen.queryByRole('switch', { name: 'Include denied attempts' })).toBeNull();
+  fill('A row for each', '');
+  send();
+  expect(screen.getByText('Choose what there is a row for.')).toBeDefined();
+  expect(posted()).toEqual([]);
+  fireEvent.click(screen.getByRole('textbox', { name: 'And for each' }));
+  fireEvent.click(await screen.findByRole('option', { name: 'Tunnel path' }));
+  fireEvent.click(screen.getByRole('option', { name: 'User' }));
+  fill('A row for each', 'week');
+  send();
+  await waitFor(() => expect(onAsked).toHaveBeenCalled());
+  const table = { bucket: 'week', by: ['tunnel_path', 'user'], measures: ['connections', 'bytes'] };
+  expect(posted()).toMatchObject([{ kind: 'traffic', format: 'csv', columns: [], denied: false, table }]);
+});
+
+it("the server's word about a part of the table stands there", async () => {
+  const error = { code: 'bad_request', message: 'by has more than 4 values, or one twice', field: 'table.by' };
+  open({ status: 400, body: { error } });
+  fill('Kind', 'traffic');
+  send();
+  await screen.findByText(/has more than 4 values/);
+  expect(screen.getByRole('textbox', { name: 'And for each' }).getAttribute('aria-invalid')).toBe('true');
 });
 
 it('offers what fits the kind and the format, and sends nothing else', async () => {

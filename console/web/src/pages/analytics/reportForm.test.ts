@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { USUAL_TABLE } from '../../format/tables';
 import { fitting, initialForm, validate } from './reportForm';
 
 const form = initialForm(new Date('2026-11-24T12:00:30Z'), 'Europe/Berlin');
@@ -26,6 +27,13 @@ it('years are from 1970 to 2100', () => {
 
 it('the zone must be one', () => {
   expect(validate({ ...form, zone: 'Mars/Olympus' })).toEqual({ zone: 'Choose a time zone.' });
+});
+
+it('a table is there for traffic alone', () => {
+  const traffic = fitting({ ...form, kind: 'traffic' });
+  expect(traffic.table).toEqual(USUAL_TABLE);
+  expect(validate(traffic)).toEqual({});
+  expect(fitting({ ...traffic, kind: 'users' }).table).toBeNull();
 });
 
 it('what does not fit the kind or the format is taken back', () => {

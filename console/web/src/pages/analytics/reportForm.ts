@@ -1,6 +1,7 @@
 /// The New Report form without its looks: pure.
 import type { FileChoice, NewReport } from '../../api/types';
 import { LAST_DAY } from '../../format/presets';
+import { USUAL_TABLE } from '../../format/tables';
 import { isZone } from '../../format/times';
 import type { Errors } from '../../hooks/useSubmit';
 
@@ -15,6 +16,7 @@ export const USUAL_FILE: FileChoice = {
   compression: 'none',
   byte_order_mark: false,
   formula_guard: false,
+  table: null,
 };
 
 /** The last 24 hours of all Remote Networks. */
@@ -34,6 +36,7 @@ export function fitting<F extends FileChoice>(form: F): F {
     compression: format === 'parquet' ? 'none' : form.compression,
     byte_order_mark: format === 'csv' && form.byte_order_mark,
     formula_guard: format === 'csv' && form.formula_guard,
+    table: form.kind === 'traffic' ? (form.table ?? USUAL_TABLE) : null,
   };
 }
 
@@ -46,6 +49,11 @@ function timeError(local: string): string | undefined {
   return undefined;
 }
 
+/** What is wrong with the table, where there is one. */
+export function tableError({ table }: FileChoice): string | undefined {
+  return table && !table.bucket && table.by.length === 0 ? 'Choose what there is a row for.' : undefined;
+}
+
 /** What is wrong with the form; empty when nothing is. The server has the last word. */
 export function validate(form: NewReport): FormErrors {
   const errors: FormErrors = {};
@@ -56,6 +64,8 @@ export function validate(form: NewReport): FormErrors {
   // Local times of one zone, written alike: their order as text is their order.
   if (!from && !to && form.from >= form.to) errors.to = 'The end must be after the start.';
   if (!isZone(form.zone)) errors.zone = 'Choose a time zone.';
+  const table = tableError(form);
+  if (table) errors.table = table;
   return errors;
 }
 
@@ -67,6 +77,7 @@ export const FILE_FIELDS = [
   'compression',
   'byte_order_mark',
   'formula_guard',
+  'table',
 ] as const satisfies (keyof FileChoice)[];
 
 /** The names of its fields that the form shares with the server. */

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import type { FileChoice } from '../../api/types';
 import { initialSchedule, scheduleOf, validateSchedule, whenOf } from './scheduleForm';
 
 const form = { ...initialSchedule('Europe/Berlin'), name: ' Nightly ' };
@@ -28,10 +29,13 @@ it('what is kept has the name without blanks around it', () => {
     compression: 'gzip',
     byte_order_mark: false,
     formula_guard: false,
+    table: null,
   });
 });
 
 it('what is missing is said at its field', () => {
   expect(validateSchedule(form)).toEqual({});
+  const nothing: FileChoice = { ...form.file, kind: 'traffic', table: { bucket: null, by: [], measures: [] } };
+  expect(Object.keys(validateSchedule({ ...form, file: nothing }))).toEqual(['table']);
   expect(Object.keys(validateSchedule({ ...form, name: ' ', time: '', zone: 'Mars/Base' }))).toEqual(['name', 'when', 'zone']);
 });

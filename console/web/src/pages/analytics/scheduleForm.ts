@@ -2,7 +2,7 @@
 import type { FileChoice, NewSchedule } from '../../api/types';
 import { isZone } from '../../format/times';
 import type { Errors } from '../../hooks/useSubmit';
-import { FILE_FIELDS, USUAL_FILE } from './reportForm';
+import { FILE_FIELDS, tableError, USUAL_FILE } from './reportForm';
 
 export type Often = 'hourly' | 'daily' | 'weekly' | 'monthly' | 'cron' | 'never';
 
@@ -83,5 +83,7 @@ export function validateSchedule(form: ScheduleForm): ScheduleErrors {
   if (form.name.trim() === '') errors.name = 'Enter a name.';
   if (!/^\d{2}:\d{2}$/.test(form.time)) errors.when = 'Enter a time of the day.';
   if (!isZone(form.zone)) errors.zone = 'Choose a time zone.';
+  const table = tableError(form.file);
+  if (table) errors.table = table;
   return errors;
 }
