@@ -80,6 +80,8 @@ pub(crate) struct Schedule {
     addresses: Vec<String>,
     denied: bool,
     compression: FileCompression,
+    byte_order_mark: bool,
+    formula_guard: bool,
     /// Where files of its reports end, where they are split.
     split: Option<FileSplit>,
     /// Of traffic: which table.
@@ -121,6 +123,8 @@ impl Schedule {
             addresses: request.filter.address_ranges,
             denied: request.filter.denied,
             compression: request.compression.into(),
+            byte_order_mark: request.byte_order_mark,
+            formula_guard: request.formula_guard,
             split: request.split.map(FileSplit::from),
             table: request.table.map(FileTable::from),
             owner: request.requested_by,

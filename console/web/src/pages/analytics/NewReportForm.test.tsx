@@ -41,6 +41,7 @@ it('asks for what was entered, in the local times of the zone', async () => {
       byte_order_mark: false,
       formula_guard: false,
       table: null,
+      split: null,
     },
   ]);
 });
@@ -71,6 +72,63 @@ it("the server's word about a part of the table stands there", async () => {
   send();
   await screen.findByText(/has more than 4 values/);
   expect(screen.getByRole('textbox', { name: 'And for each' }).getAttribute('aria-invalid')).toBe('true');
+});
+
+it('is split for a spreadsheet, or by what is entered', async () => {
+  const { onAsked, posted } = open({ status: 201, body: aReport() });
+  expect(screen.queryByLabelText('Rows a file, at most')).toBeNull();
+  fill('Files', 'spreadsheet');
+  expect(screen.getByText(/^1,048,575 rows a file/)).toBeDefined();
+  send();
+  await waitFor(() => expect(onAsked).toHaveBeenCalledTimes(1));
+  fill('Files', 'size');
+  fill('Rows a file, at most', '250,000');
+  fill('Megabytes a file, at most', '2.5');
+  send();
+  await waitFor(() => expect(onAsked).toHaveBeenCalledTimes(2));
+  fill('Format', 'parquet');
+  expect(screen.queryByLabelText('Megabytes a file, at most')).toBeNull();
+  send();
+  await waitFor(() => expect(onAsked).toHaveBeenCalledTimes(3));
+  expect(posted()).toMatchObject([
+    { split: { preset: 'spreadsheet' } },
+    { split: { rows: 250_000, bytes: 2_500_000 } },
+    { split: { rows: 250_000 } },
+  ]);
+  expect(posted()[2]).toHaveProperty('split', { rows: 250_000 });
+});
+
+it('a file that would be too small, or of any size, is not sent, and says so at its field', () => {
+  const { posted } = open({ status: 201, body: aReport() });
+  fill('Files', 'size');
+  send();
+  expect(screen.getByText('Say how large a file may be.')).toBeDefined();
+  fill('Rows a file, at most', '999');
+  fill('Megabytes a file, at most', '0.1');
+  expect(screen.queryByText('Say how large a file may be.')).toBeNull();
+  send();
+  for (const [label, said] of [
+    ['Rows a file, at most', 'Enter 1,000 rows or more.'],
+    ['Megabytes a file, at most', 'Enter 1 MB or more.'],
+  ] as const) {
+    expect(screen.getByText(said)).toBeDefined();
+    expect(screen.getByLabelText(label).getAttribute('aria-invalid')).toBe('true');
+  }
+  expect(posted()).toEqual([]);
+});
+
+it.each([
+  ['split', 'Files'],
+  ['split.rows', 'Rows a file, at most'],
+  ['split.bytes', 'Megabytes a file, at most'],
+])("the server's word about %s stands at %s", async (field, label) => {
+  const error = { code: 'bad_field', message: `${field} is not so`, field };
+  open({ status: 400, body: { error } });
+  fill('Files', 'size');
+  fill('Rows a file, at most', '1000');
+  send();
+  await screen.findByText(`${field} is not so`);
+  expect(screen.getByLabelText(label).getAttribute('aria-invalid')).toBe('true');
 });
 
 it('offers what fits the kind and the format, and sends nothing else', async () => {

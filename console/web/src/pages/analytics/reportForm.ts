@@ -3,12 +3,20 @@ import type { FileChoice, NewReport } from '../../api/types';
 import { LAST_DAY } from '../../format/presets';
 import { USUAL_TABLE } from '../../format/tables';
 import { isZone } from '../../format/times';
-import type { Errors } from '../../hooks/useSubmit';
+import type { Errors } from '../../hooks/useForm';
+import { NO_SPLIT, SPLIT_FIELDS, type SplitForm, splitOf, validateSplit } from './splitForm';
 
-export type FormErrors = Errors<keyof NewReport>;
+/** What a file lists and how it is written, as it is entered. */
+export interface FileForm extends Omit<FileChoice, 'split'> {
+  split: SplitForm;
+}
+
+export interface ReportForm extends FileForm, Omit<NewReport, 'split'> {}
+
+export type FormErrors = Errors<(typeof REPORT_FIELDS)[number]>;
 
 /** Network events as CSV. */
-export const USUAL_FILE: FileChoice = {
+export const USUAL_FILE: FileForm = {
   denied: false,
   kind: 'events',
   format: 'csv',
@@ -17,15 +25,16 @@ export const USUAL_FILE: FileChoice = {
   byte_order_mark: false,
   formula_guard: false,
   table: null,
+  split: NO_SPLIT,
 };
 
 /** The last 24 hours of all Remote Networks. */
-export function initialForm(now: Date, zone: string): NewReport {
+export function initialForm(now: Date, zone: string): ReportForm {
   return { ...LAST_DAY.range(now, zone), zone, remote_networks: [], ...USUAL_FILE };
 }
 
 /** The form without what does not fit its kind and format, which is not shown then. */
-export function fitting<F extends FileChoice>(form: F): F {
+export function fitting<F extends FileForm>(form: F): F {
   const ofEvents = form.kind === 'events';
   const format = form.format === 'ndjson' && !ofEvents ? 'csv' : form.format;
   return {
@@ -37,7 +46,18 @@ export function fitting<F extends FileChoice>(form: F): F {
     byte_order_mark: format === 'csv' && form.byte_order_mark,
     formula_guard: format === 'csv' && form.formula_guard,
     table: form.kind === 'traffic' ? (form.table ?? USUAL_TABLE) : null,
+    split: format === 'parquet' ? { ...form.split, megabytes: '' } : form.split,
   };
+}
+
+/** The form once a part of it was entered. */
+export function fittingPart<F extends FileForm>(form: F, part: Partial<F>): F {
+  return fitting({ ...form, ...part });
+}
+
+/** What is sent. */
+export function reportOf(form: ReportForm): NewReport {
+  return { ...form, split: splitOf(form.split) };
 }
 
 const LOCAL_TIME = /^(\d{4})-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2})?$/;
@@ -50,13 +70,13 @@ function timeError(local: string): string | undefined {
 }
 
 /** What is wrong with the table, where there is one. */
-export function tableError({ table }: FileChoice): string | undefined {
+export function tableError({ table }: Pick<FileChoice, 'table'>): string | undefined {
   return table && !table.bucket && table.by.length === 0 ? 'Choose what there is a row for.' : undefined;
 }
 
 /** What is wrong with the form; empty when nothing is. The server has the last word. */
-export function validate(form: NewReport): FormErrors {
-  const errors: FormErrors = {};
+export function validate(form: ReportForm): FormErrors {
+  const errors: FormErrors = validateSplit(form.split);
   const from = timeError(form.from);
   const to = timeError(form.to);
   if (from) errors.from = from;
@@ -78,7 +98,10 @@ export const FILE_FIELDS = [
   'byte_order_mark',
   'formula_guard',
   'table',
-] as const satisfies (keyof FileChoice)[];
+  ...SPLIT_FIELDS,
+] as const;
+
+export type FileErrors = Errors<(typeof FILE_FIELDS)[number]>;
 
 /** The names of its fields that the form shares with the server. */
 export const REPORT_FIELDS = ['from', 'to', 'zone', 'remote_networks', ...FILE_FIELDS] as const;
