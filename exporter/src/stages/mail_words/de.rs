@@ -24,7 +24,12 @@ pub(super) static WORDS: Words = Words {
         sync_id: "Synchronisierungs-ID",
     },
     links: Links { analytics: "Seite Analytics öffnen", webhook: "Webhook ansehen" },
-    kinds: Kinds { events: "Netzwerkereignisse", summary: "Zusammenfassung", user_activity: "Benutzeraktivität", traffic: "Datenverkehr" },
+    kinds: Kinds {
+        events: "Netzwerkereignisse",
+        summary: "Zusammenfassung",
+        user_activity: "Benutzeraktivität",
+        traffic: "Datenverkehr",
+    },
     report_ready: Opening { subject: "Ihr Bericht ist fertig", paragraph: "Der angeforderte Bericht ist fertig." },
     report_failed: Opening {
         subject: "Ihr Bericht ist fehlgeschlagen",

@@ -24,7 +24,12 @@ pub(super) static WORDS: Words = Words {
         sync_id: "ID de la sincronización",
     },
     links: Links { analytics: "Abrir la página Analytics", webhook: "Ver el webhook" },
-    kinds: Kinds { events: "Eventos de red", summary: "Resumen", user_activity: "Actividad de usuarios", traffic: "Tráfico" },
+    kinds: Kinds {
+        events: "Eventos de red",
+        summary: "Resumen",
+        user_activity: "Actividad de usuarios",
+        traffic: "Tráfico",
+    },
     report_ready: Opening { subject: "Su informe está listo", paragraph: "El informe que solicitó está listo." },
     report_failed: Opening {
         subject: "Su informe ha fallado", paragraph: "No se pudo crear el informe que solicitó."

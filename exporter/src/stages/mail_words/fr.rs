@@ -25,7 +25,12 @@ pub(super) static WORDS: Words = Words {
         sync_id: "Identifiant de la synchronisation",
     },
     links: Links { analytics: "Ouvrir la page Analytics", webhook: "Voir le webhook" },
-    kinds: Kinds { events: "Événements réseau", summary: "Synthèse", user_activity: "Activité des utilisateurs", traffic: "Trafic" },
+    kinds: Kinds {
+        events: "Événements réseau",
+        summary: "Synthèse",
+        user_activity: "Activité des utilisateurs",
+        traffic: "Trafic",
+    },
     report_ready: Opening {
         subject: "Votre rapport est prêt",
         paragraph: "Le rapport que vous avez demandé est prêt.",
