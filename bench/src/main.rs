@@ -7,6 +7,7 @@ mod export;
 mod figure;
 mod ingest;
 mod open_connections;
+mod percentile;
 mod process;
 mod queries;
 mod raw_bytes_per_row;
@@ -16,6 +17,7 @@ mod transcode_peers;
 
 use clap::{Parser, ValueEnum};
 
+use crate::export::Part;
 use crate::ingest::stage::peer_parts;
 use crate::ingest::{consume_ceiling, obvious};
 
@@ -75,9 +77,27 @@ enum Name {
     /// From a line in a log to an open connection in an answer, and how long the question takes.
     #[value(name = "open_connections")]
     OpenConnections,
-    /// Reports: rows a CPU second, beside the engine's own CSV, and memory.
+    /// Reports: all that is measured of them.
     #[value(name = "export")]
     Export,
+    /// Reports: rows a CPU second, beside the engine's own files.
+    #[value(name = "export_speed")]
+    ExportSpeed,
+    /// Reports: the exporter's memory, by kind; 100 M rows.
+    #[value(name = "export_memory")]
+    ExportMemory,
+    /// Reports: one huge one by four exporters, beside one.
+    #[value(name = "export_scale")]
+    ExportScale,
+    /// Reports: a small one of one tenant beside ten huge ones of another, to the mail.
+    #[value(name = "export_beside")]
+    ExportBeside,
+    /// Reports: from the wish to cancel one to its last query gone.
+    #[value(name = "export_cancel")]
+    ExportCancel,
+    /// Reports: slices that are made again when an exporter is killed.
+    #[value(name = "export_resume")]
+    ExportResume,
     /// CPU time from Avro in memory to sorted blocks, an event.
     #[value(name = "transcode")]
     Transcode,
@@ -103,7 +123,13 @@ async fn main() -> anyhow::Result<()> {
         }
         Name::OpenConnections => open_connections::measure().await?,
         Name::Queries => queries::measure(options.small).await?,
-        Name::Export => export::measure(options.small).await?,
+        Name::Export => export::measure(Part::ALL, options.small).await?,
+        Name::ExportSpeed => export::measure(&[Part::Speed], options.small).await?,
+        Name::ExportMemory => export::measure(&[Part::Memory], options.small).await?,
+        Name::ExportScale => export::measure(&[Part::Scale], options.small).await?,
+        Name::ExportBeside => export::measure(&[Part::Beside], options.small).await?,
+        Name::ExportCancel => export::measure(&[Part::Cancel], options.small).await?,
+        Name::ExportResume => export::measure(&[Part::Resume], options.small).await?,
         Name::Transcode => transcode::measure(options.small)?,
     };
     measured.print(options.json)

@@ -5,11 +5,12 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use report_life::Limits;
+use report_life::{Language, Limits, Receiver, Receivers};
 use report_schedules::Owners;
 use schemas::ids::Tenant;
 use serde::{Deserialize, Serialize};
 use service_kit::config::{RangeError, Validate, seconds, seconds_in_range};
+use traffic_query::time_range;
 use webhooks::WebhooksConfig;
 
 /// Where the console listens, and who may sign in.
@@ -48,6 +49,14 @@ impl Config {
     pub fn owners(&self) -> Owners {
         self.accounts.iter().map(|account| (account.tenant.clone(), account.name.clone())).collect()
     }
+
+    /// How mails to accounts are written.
+    #[must_use]
+    pub fn receivers(&self) -> Receivers {
+        let receiver = |account: &Account| Receiver { language: account.language, zone: account.zone.clone() };
+        let accounts = self.accounts.iter();
+        accounts.map(|account| (account.tenant.clone(), account.email.clone(), receiver(account))).collect()
+    }
 }
 
 /// One account of a tenant.
@@ -60,6 +69,12 @@ pub struct Account {
     pub name: String,
     /// Where its mails go.
     pub email: String,
+    /// Language of its mails, `en`, `de`, `fr` or `es`; `exporter.mail_language` where it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<Language>,
+    /// IANA name of the zone of times in its mails; that of the report's range where it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
     /// Hash of its password, as `flowledger password-hash` prints it.
     #[serde(skip_serializing)]
     pub password_hash: String,
@@ -69,6 +84,7 @@ impl fmt::Debug for Account {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = formatter.debug_struct("Account");
         shown.field("tenant", &self.tenant).field("name", &self.name).field("email", &self.email);
+        shown.field("language", &self.language).field("zone", &self.zone);
         shown.finish_non_exhaustive()
     }
 }
@@ -101,6 +117,9 @@ impl Validate for Config {
             if argon2::PasswordHash::new(&account.password_hash).is_err() {
                 return Err(RangeError::new("accounts.password_hash", "is not what `flowledger password-hash` prints"));
             }
+            if account.zone.as_ref().is_some_and(|zone| time_range::zone(zone).is_err()) {
+                return Err(RangeError::new("accounts.zone", "is not an IANA zone name such as Europe/Berlin"));
+            }
             let same = |other: &&Account| other.tenant == account.tenant && other.name == account.name;
             if self.accounts.iter().filter(same).count() > 1 {
                 return Err(RangeError::new("accounts", "has the same account twice"));
@@ -120,7 +139,14 @@ mod tests {
         let password_hash = hash_password("correct horse battery").unwrap();
         let (tenant, email) = ("acme".parse().unwrap(), "admin@acme.example".to_owned());
         Config {
-            accounts: vec![Account { tenant, name: "admin".to_owned(), email, password_hash }],
+            accounts: vec![Account {
+                tenant,
+                name: "admin".to_owned(),
+                email,
+                language: None,
+                zone: None,
+                password_hash,
+            }],
             ..Config::default()
         }
     }
@@ -142,6 +168,7 @@ mod tests {
             refused(|it| it.accounts[0].name = String::new()),
             refused(|it| it.accounts[0].name = "n".repeat(65)),
             refused(|it| it.accounts[0].password_hash = "correct horse battery".to_owned()),
+            refused(|it| it.accounts[0].zone = Some("Mars/Base".to_owned())),
             refused(|it| it.accounts.push(it.accounts[0].clone())),
             refused(|it| it.session_max = Duration::from_secs(59)),
             refused(|it| it.session_max = Duration::from_secs(604_801)),
@@ -153,6 +180,7 @@ mod tests {
         accounts.name is not 1 to 64 bytes long
         accounts.name is not 1 to 64 bytes long
         accounts.password_hash is not what `flowledger password-hash` prints
+        accounts.zone is not an IANA zone name such as Europe/Berlin
         accounts has the same account twice
         session_max is 59, not from 60 to 604800
         session_max is 604801, not from 60 to 604800

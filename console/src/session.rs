@@ -217,6 +217,8 @@ mod tests {
             tenant: tenant.parse().unwrap(),
             name: "admin".to_owned(),
             email: format!("admin@{tenant}.example"),
+            language: None,
+            zone: None,
             password_hash: hash_password(password).unwrap(),
         };
         let accounts = vec![account("acme", "correct horse battery"), account("globex", "other horse battery")];

@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use clickhouse_io::NICE_MAX;
 use lettre::message::Mailbox;
-use report_life::Limits;
+use report_life::{Language, Limits, Receivers};
 use report_schedules::Owners;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use service_kit::config::{RangeError, Validate, in_range, redacted, seconds, seconds_in_range};
 use webhooks::WebhooksConfig;
+
+use crate::stages::choose_words::Readers;
 
 /// How reports are made and mailed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -41,6 +43,8 @@ pub struct Config {
     pub expiring_mail_before: Duration,
     /// Runs of one schedule that are made up for when nobody was there to make them, the last ones, 1 to 100.
     pub catch_up_max: usize,
+    /// Language of mails to addresses without an account, or with one that says none, `en`, `de`, `fr` or `es`.
+    pub mail_language: Language,
     /// How long a bucket sync has failed when its receivers are told, 1 to 86 400 s.
     #[serde(with = "seconds")]
     pub sync_mail_after: Duration,
@@ -57,6 +61,9 @@ pub struct Config {
     /// Who may own schedules: the accounts of the console.
     #[serde(skip)]
     pub owners: Owners,
+    /// How mails to accounts of the console are written.
+    #[serde(skip)]
+    pub receivers: Receivers,
     /// Webhooks: a section of their own, which the console has too.
     #[serde(skip)]
     pub webhooks: WebhooksConfig,
@@ -103,6 +110,13 @@ pub enum MailSecurity {
     Tls,
 }
 
+impl Config {
+    /// Who is written to, and how.
+    pub(crate) fn readers(&self) -> Readers {
+        Readers { receivers: self.receivers.clone(), language: self.mail_language }
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -116,12 +130,14 @@ impl Default for Config {
             keep_days: 0,
             expiring_mail_before: Duration::from_secs(3 * 86_400),
             catch_up_max: 3,
+            mail_language: Language::default(),
             sync_mail_after: Duration::from_secs(900),
             drain_max: Duration::from_secs(20),
             console_url: "http://127.0.0.1:8080".to_owned(),
             mail: MailConfig::default(),
             limits: Limits::default(),
             owners: Owners::default(),
+            receivers: Receivers::default(),
             webhooks: WebhooksConfig::default(),
             syncs: bucket_syncs::Config::default(),
             source: String::new(),

@@ -93,8 +93,8 @@ impl FileError {
                 "the file could not be written to the object store; please ask for the report again later"
             }
             Self::TooManyValues => {
-                "the connections have more different addresses than can be counted at once; please ask for a shorter range or \
-                 for fewer Resources or Users"
+                "the connections have more groups, or more different values in them, than can be counted at once; please ask for \
+                 a shorter range, for fewer Resources or Users, or, of traffic, for fewer dimensions and measures"
             }
             Self::TooManyFiles => {
                 "it would be split into more than 1000 files; please ask for more rows or bytes in each, or for a shorter range"

@@ -21,6 +21,7 @@ use crate::config::Config;
 use crate::lanes::{Lanes, Widths};
 use crate::mail::MailError;
 use crate::metrics::ExporterMetrics;
+use crate::stages::choose_words::Readers;
 use crate::stages::lay_out_mail::MailText;
 use crate::stages::write_mail::write_mail;
 use crate::stored_until::StoredUntil;
@@ -39,6 +40,8 @@ pub(crate) struct Life<O> {
     pub(crate) metrics: ExporterMetrics,
     pub(crate) config: Config,
     pub(crate) tools: Tools,
+    /// Who is written to, and how.
+    pub(crate) readers: Readers,
     /// Whose report is planned next.
     pub(crate) planning: Lanes,
     /// Whose report is made next.
@@ -81,6 +84,7 @@ impl<O: Outside> Life<O> {
         Self {
             outside: Arc::new(outside),
             metrics,
+            readers: config.readers(),
             config,
             tools: Tools::new(cores),
             planning: Lanes::new(planning),
@@ -184,7 +188,8 @@ impl<O: Outside> Life<O> {
     /// Sends the mails that were not taken yet.
     async fn notify(&self, request: &ReportRequest, state: &mut ReportState) -> Result<(), JournalError> {
         for receiver in missing(state, request) {
-            let mail = write_mail(state, request, receiver, self.config.console_url.trim_end_matches('/'));
+            let reader = self.readers.reader(&request.tenant, receiver, &request.zone);
+            let mail = write_mail(state, request, receiver, &reader, self.config.console_url.trim_end_matches('/'));
             let noted =
                 ReportEvent { receiver: Some(receiver.clone()), ..Self::event(state, ReportEventType::Notified) };
             let (begin, mut backoff) = (Instant::now(), Backoff::default());

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart};
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
@@ -50,14 +51,7 @@ impl Mailer {
 
     /// Returns when the mail was taken.
     pub(crate) async fn send(&self, receiver: &str, mail: &MailText) -> Result<(), MailError> {
-        let to: Mailbox = receiver.parse().map_err(|_| MailError::Refused("not an address".to_owned()))?;
-        let message = Message::builder()
-            .from(self.from.clone())
-            .to(to)
-            .subject(&mail.subject)
-            .message_id(Some(mail.message_id.clone()))
-            .multipart(MultiPart::alternative_plain_html(mail.text.clone(), mail.html.clone()))
-            .map_err(|error| MailError::Refused(error.to_string()))?;
+        let message = message(self.from.clone(), receiver, mail)?;
         match &self.transport {
             Transport::Folder(folder) => {
                 folder.send(message).await.map(drop).map_err(|error| MailError::Away(error.to_string()))
@@ -73,6 +67,18 @@ impl Mailer {
             }),
         }
     }
+}
+
+fn message(from: Mailbox, receiver: &str, mail: &MailText) -> Result<Message, MailError> {
+    let to: Mailbox = receiver.parse().map_err(|_| MailError::Refused("not an address".to_owned()))?;
+    Message::builder()
+        .from(from)
+        .to(to)
+        .subject(&mail.subject)
+        .message_id(Some(mail.message_id.clone()))
+        .raw_header(HeaderValue::new(HeaderName::new_from_ascii_str("Content-Language"), mail.language.to_owned()))
+        .multipart(MultiPart::alternative_plain_html(mail.text.clone(), mail.html.clone()))
+        .map_err(|error| MailError::Refused(error.to_string()))
 }
 
 fn outbox(folder: PathBuf) -> Result<AsyncFileTransport<Tokio1Executor>, Error> {
@@ -105,4 +111,40 @@ fn server(config: &MailConfig) -> Result<AsyncSmtpTransport<Tokio1Executor>, Err
         builder = builder.credentials(Credentials::new(user.clone(), password.expose_secret().to_owned()));
     }
     Ok(builder.build())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Lines up to 76 bytes and encoded words, by RFC 2047; a mail program decodes them in the journeys.
+    #[test]
+    fn mail_of_any_language_travels_in_ascii_and_says_its_language() {
+        let mail = MailText {
+            language: "de",
+            subject: "Ihr Bericht wird bald gelöscht: Benutzeraktivität, 01.11.2026 01:00 CET bis 02.11.2026"
+                .to_owned(),
+            text: "Löschung am: …\n".to_owned(),
+            html: "<p>Löschung\u{a0}am: …</p>\n".to_owned(),
+            message_id: "<1@x>".to_owned(),
+        };
+        let from = || "Flowledger <flowledger@acme.example>".parse().unwrap();
+        let wire = String::from_utf8(message(from(), "jane@acme.example", &mail).unwrap().formatted()).unwrap();
+        assert!(wire.is_ascii(), "{wire}");
+        let (headers, body) = wire.split_once("\r\n\r\n").unwrap();
+        let shown = |name: &str| {
+            let rest = headers.split_once(&format!("{name}: ")).unwrap().1;
+            rest.split("\r\n")
+                .enumerate()
+                .take_while(|(at, line)| *at == 0 || line.starts_with(' '))
+                .map(|(_, line)| line)
+        };
+        assert_eq!(shown("Content-Language").collect::<Vec<_>>(), ["de"]);
+        insta::assert_snapshot!(shown("Subject").collect::<Vec<_>>().join("\n"), @r"
+        Ihr Bericht wird bald =?utf-8?b?Z2Vsw7ZzY2h0OiBCZW51dHplcmFrdGl2?=
+         =?utf-8?b?aXTDpHQs?= 01.11.2026 01:00 CET bis 02.11.2026
+        ");
+        assert!(headers.lines().all(|line| line.len() <= 78), "{headers}");
+        assert_eq!(body.matches("Content-Transfer-Encoding: ").count(), 2, "{body}");
+    }
 }

@@ -56,7 +56,8 @@ async fn remind_all<O: Outside>(life: &Life<O>) -> Result<(), JournalError> {
 async fn remind_one<O: Outside>(life: &Life<O>, state: &ReportState, receiver: &str) -> Result<(), JournalError> {
     let (Some(request), Some(expires_at)) = (&state.request, state.expires_at) else { return Ok(()) };
     let console_url = life.config.console_url.trim_end_matches('/');
-    let mail = write_expiring_mail(state, request, expires_at, receiver, console_url);
+    let reader = life.readers.reader(&request.tenant, receiver, &request.zone);
+    let mail = write_expiring_mail(state, request, expires_at, receiver, &reader, console_url);
     let noted =
         ReportEvent { receiver: Some(receiver.to_owned()), ..Life::<O>::event(state, ReportEventType::Reminded) };
     match life.mail_and_note(receiver, mail, noted.clone()).await? {

@@ -37,6 +37,7 @@ pub(crate) use self::send::{SendError, Sender};
 use crate::error::Error;
 use crate::mail::{MailError, Mailer};
 use crate::metrics::WebhookMetrics;
+use crate::stages::choose_words::Readers;
 use crate::stages::lay_out_mail::MailText;
 use crate::stages::write_webhook_mail::write_webhook_mail;
 
@@ -92,6 +93,7 @@ struct Teller<P> {
     told: SharedWebhooks,
     key: SecretKey,
     console_url: Arc<str>,
+    readers: Arc<Readers>,
     clock: Arc<dyn Clock>,
     metrics: WebhookMetrics,
 }
@@ -103,6 +105,7 @@ impl<P> Clone for Teller<P> {
             told: self.told.clone(),
             key: self.key.clone(),
             console_url: Arc::clone(&self.console_url),
+            readers: Arc::clone(&self.readers),
             clock: Arc::clone(&self.clock),
             metrics: self.metrics.clone(),
         }
@@ -125,12 +128,14 @@ impl<P: Post> Webhooks<P> {
     pub(crate) fn new(
         post: P,
         (decoder, registry): (Decoder<Webhook>, Registry),
-        (told, key, console_url): (SharedWebhooks, SecretKey, String),
+        (told, key): (SharedWebhooks, SecretKey),
+        (console_url, readers): (String, Readers),
         clock: Arc<dyn Clock>,
         metrics: WebhookMetrics,
         stop: CancellationToken,
     ) -> Self {
-        let teller = Teller { post: Arc::new(post), told, key, console_url: console_url.into(), clock, metrics };
+        let (post, console_url, readers) = (Arc::new(post), console_url.into(), Arc::new(readers));
+        let teller = Teller { post, told, key, console_url, readers, clock, metrics };
         let (held, tries, in_hand) = (Held::default(), JoinSet::new(), BTreeMap::new());
         Self { teller, decoder, registry, held, recent: RecentEnds::default(), tries, in_hand, stop }
     }
@@ -296,7 +301,8 @@ impl<P: Post> Teller<P> {
             return;
         }
         let problem = noted.problem.as_deref().unwrap_or_default();
-        let mail = write_webhook_mail(webhook, since, problem, self.console_url.trim_end_matches('/'));
+        let reader = self.readers.reader(&webhook.tenant, &webhook.contact, "UTC");
+        let mail = write_webhook_mail(webhook, since, problem, &reader, self.console_url.trim_end_matches('/'));
         let mut backoff = Backoff::default();
         for tries in 1..=MAIL_TRIES {
             match self.post.mail(&webhook.contact, &mail).await {

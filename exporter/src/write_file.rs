@@ -66,7 +66,7 @@ impl<O: Outside> WriteFile<'_, O> {
     where
         F: Future<Output = T>,
     {
-        let cut = Cut { stretch_rows: self.cut.stretch_rows / longer(request), ..self.cut };
+        let cut = Cut { stretch_rows: self.cut.stretch_rows / larger(request), ..self.cut };
         let mut patience = Patience::new(self.retry_max);
         loop {
             let turn = turn().await;
@@ -272,11 +272,12 @@ async fn abort(file: impl FileBeingWritten) {
     }
 }
 
-/// How many times a line is as long as one of CSV, roughly: a stretch is held in memory, and takes as much of it in every format.
-fn longer(request: &ReportRequest) -> u64 {
+/// How many times a row takes as much memory as one of CSV, roughly: what is held, a stretch, takes as much of it in every format. Lines of
+/// NDJSON are longer; beside the records of Parquet a row group is held.
+fn larger(request: &ReportRequest) -> u64 {
     match request.format {
-        ReportFormat::Ndjson => 2,
-        ReportFormat::Csv | ReportFormat::Parquet | ReportFormat::Unknown => 1,
+        ReportFormat::Ndjson | ReportFormat::Parquet => 2,
+        ReportFormat::Csv | ReportFormat::Unknown => 1,
     }
 }
 

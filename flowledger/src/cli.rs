@@ -13,6 +13,7 @@ use crate::audit::AuditCommand;
 use crate::dead_letter::DeadLetterCommand;
 use crate::report::ReportCommand;
 use crate::sync::SyncCommand;
+use crate::table::TableOptions;
 use crate::traffic::TrafficCommand;
 use crate::webhook::WebhookCommand;
 
@@ -123,6 +124,8 @@ pub(crate) enum Kind {
     Summary,
     /// A line a User.
     Users,
+    /// A line a group: any question of `flowledger traffic` as a table.
+    Traffic,
 }
 
 /// Format of the report.
@@ -154,6 +157,7 @@ impl From<Kind> for ReportKind {
             Kind::Events => Self::Events,
             Kind::Summary => Self::Summary,
             Kind::Users => Self::UserActivity,
+            Kind::Traffic => Self::Traffic,
         }
     }
 }
@@ -236,6 +240,8 @@ pub(crate) struct DemoOptions {
     pub(crate) denied: bool,
     #[command(flatten)]
     pub(crate) spreadsheet: SpreadsheetOptions,
+    #[command(flatten)]
+    pub(crate) table: TableOptions,
     /// Write the lines that were refused to this file, each with its reason before it.
     #[arg(long, value_name = "FILE", requires = "input")]
     pub(crate) rejects: Option<PathBuf>,

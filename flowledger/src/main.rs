@@ -14,6 +14,7 @@ mod select;
 mod services;
 mod stop;
 mod sync;
+mod table;
 mod traffic;
 mod webhook;
 

@@ -95,7 +95,7 @@ pub(crate) async fn run(service: Service, options: CommonOptions) -> anyhow::Res
         }
         Service::Exporter => {
             config.exporter.limits = config.limits;
-            config.exporter.owners = config.console.owners();
+            (config.exporter.owners, config.exporter.receivers) = (config.console.owners(), config.console.receivers());
             (config.exporter.webhooks, config.exporter.syncs) = (config.webhooks, config.syncs);
             config.exporter.source = config.ingest.source;
             tasks.spawn("exporter", exporter::run(config.exporter, kafka, registry, clickhouse, store, context));

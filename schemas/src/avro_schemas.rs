@@ -34,6 +34,7 @@ pub const REPORT_REQUEST: Subject = Subject {
         include_str!("../avsc/published/report-request.1.avsc"),
         include_str!("../avsc/published/report-request.2.avsc"),
         include_str!("../avsc/published/report-request.3.avsc"),
+        include_str!("../avsc/published/report-request.4.avsc"),
     ],
 };
 /// Values of `report-events`.
@@ -47,6 +48,7 @@ pub const REPORT_EVENT: Subject = Subject {
         include_str!("../avsc/published/report-event.3.avsc"),
         include_str!("../avsc/published/report-event.4.avsc"),
         include_str!("../avsc/published/report-event.5.avsc"),
+        include_str!("../avsc/published/report-event.6.avsc"),
     ],
 };
 /// Values of `report-slices`.
@@ -57,6 +59,7 @@ pub const REPORT_SLICE: Subject = Subject {
     published: &[
         include_str!("../avsc/published/report-slice.1.avsc"),
         include_str!("../avsc/published/report-slice.2.avsc"),
+        include_str!("../avsc/published/report-slice.3.avsc"),
     ],
 };
 /// Values of `report-schedules`.
@@ -67,6 +70,7 @@ pub const REPORT_SCHEDULE: Subject = Subject {
     published: &[
         include_str!("../avsc/published/report-schedule.1.avsc"),
         include_str!("../avsc/published/report-schedule.2.avsc"),
+        include_str!("../avsc/published/report-schedule.3.avsc"),
     ],
 };
 /// Values of `webhooks`.

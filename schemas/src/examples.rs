@@ -70,5 +70,6 @@ pub fn report_request() -> ReportRequest {
         byte_order_mark: false,
         formula_guard: false,
         split: None,
+        table: None,
     }
 }

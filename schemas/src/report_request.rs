@@ -17,6 +17,8 @@ pub enum ReportKind {
     Summary,
     /// One line a User.
     UserActivity,
+    /// Measures of groups: [`ReportTable`].
+    Traffic,
 }
 
 /// Format of the file.
@@ -79,6 +81,17 @@ pub struct ReportSplit {
     pub bytes: Option<i64>,
 }
 
+/// Which table of traffic: words of the query layer, which are looked at when the report is asked for, and when it is made.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReportTable {
+    /// Width of its points in time; `None`: the whole range.
+    pub bucket: Option<String>,
+    /// Dimensions that groups are made by.
+    pub by: Vec<String>,
+    /// What is measured of each; empty means connections.
+    pub measures: Vec<String>,
+}
+
 /// One partition of `connection-events` at the moment of the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BarrierOffset {
@@ -128,4 +141,7 @@ pub struct ReportRequest {
     /// Where its files end; else it has as many as it is made of.
     #[serde(default)]
     pub split: Option<ReportSplit>,
+    /// Of [`ReportKind::Traffic`]: which table.
+    #[serde(default)]
+    pub table: Option<ReportTable>,
 }

@@ -18,7 +18,9 @@ use schemas::connection_event::{ConnectionEvent, EventType};
 use schemas::examples::{events, report_request};
 use schemas::ids::{DeliveryId, ReportId, ScheduleId, SyncId, WebhookId};
 use schemas::report_event::{ReportEvent, ReportEventType, UploadedPart};
-use schemas::report_request::{BarrierOffset, Compression, ReportFilter, ReportFormat, ReportRequest, ReportSplit};
+use schemas::report_request::{
+    BarrierOffset, Compression, ReportFilter, ReportFormat, ReportRequest, ReportSplit, ReportTable,
+};
 use schemas::report_schedule::{ReportSchedule, ScheduleState};
 use schemas::report_slice::{ReportSlice, SliceStretch};
 use schemas::times::Moment;
@@ -66,6 +68,7 @@ fn request() -> ReportRequest {
         byte_order_mark: true,
         formula_guard: true,
         split: Some(ReportSplit { rows: Some(1_048_575), bytes: None }),
+        table: Some(ReportTable { bucket: Some("day".to_owned()), by: vec!["user".to_owned()], measures: Vec::new() }),
         ..report_request()
     }
 }

@@ -4,7 +4,7 @@
 
 CLICKHOUSE_URL, _USER, _PASSWORD and _DATABASE say where the Parquet files go into tables.
 
-The folder has a folder `synced` with the objects of a bucket sync, and events.csv, .csv.gz, .csv.zst, .ndjson, .ndjson.gz, .ndjson.zst and .parquet; summary and users .csv and .parquet. Where a
+The folder has a folder `synced` with the objects of a bucket sync, and events.csv, .csv.gz, .csv.zst, .ndjson, .ndjson.gz, .ndjson.zst and .parquet; summary, users and traffic .csv and .parquet. Where a
 .parquet is a folder, its files together are the report, in the order of their names. The way in which each is opened here is the way that docs/data.md tells.
 """
 import csv, gzip, io, json, os, pathlib, sys, urllib.error, urllib.parse, urllib.request
@@ -26,9 +26,9 @@ TIME, SUM, PERCENT = pyarrow.timestamp("us", tz="UTC"), pyarrow.decimal128(38, 0
 TYPES = {"resource_port": INT32} | dict.fromkeys(
     "user_id device_id connector_id resource_id bytes_transferred bytes_received remote_network_id service_account_id "
     "service_account_key_id total_connections success_connections failed_connections failed_connections_dns "
-    "failed_connections_other active_devices num_of_client_ip".split(), INT64
-) | dict.fromkeys("start_time end_time last_access_date".split(), TIME) | dict.fromkeys("percent_relay percent_p2p".split(), PERCENT)
-SUMS = dict.fromkeys("total_bytes bytes_transferred bytes_received".split(), SUM)
+    "failed_connections_other active_devices num_of_client_ip connections users duration_p95_us".split(), INT64
+) | dict.fromkeys("start_time end_time last_access_date hour".split(), TIME) | dict.fromkeys("percent_relay percent_p2p".split(), PERCENT)
+SUMS = dict.fromkeys("total_bytes bytes_transferred bytes_received bytes".split(), SUM)
 NEVER_NULL = set("start_time connector_id resource_id protocol status remote_network_id".split())
 
 
@@ -159,7 +159,7 @@ def checked_table(path, name, header):
             assert chunk.compression == "ZSTD" and chunk.has_column_index and chunk.has_offset_index, chunk
             assert chunk.statistics is not None and chunk.statistics.null_count is not None, chunk
     if name != "events":
-        assert file.metadata.row_group(0).sorting_columns[0].column_index == header.index("total_connections")
+        assert file.metadata.row_group(0).sorting_columns[0].column_index == header.index("hour" if name == "traffic" else "total_connections")
     return table
 
 
@@ -195,7 +195,7 @@ def main():
     # Python's own limit of a field is for files that are not trusted.
     csv.field_size_limit(1 << 30)
     duckdb.sql("SET TimeZone = 'UTC'")
-    for name in ("events", "summary", "users"):
+    for name in ("events", "summary", "users", "traffic"):
         with open(folder / f"{name}.csv", encoding="utf-8", newline="") as file:
             header, *expected = csv.reader(file)
         assert expected, name

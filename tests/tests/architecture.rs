@@ -25,7 +25,7 @@ const HOMES: [(&str, &[&str]); 13] = [
     ("libloading", &["embedded-clickhouse"]),
     ("maxminddb", &["address-lookup"]),
     ("ring", &["webhooks"]),
-    ("axum", &["console", "embedded-clickhouse", "service-kit"]),
+    ("axum", &["bench", "console", "embedded-clickhouse", "service-kit"]),
 ];
 
 fn metadata() -> Metadata {

@@ -1,12 +1,10 @@
-//! The engine's own CSV, in the contract's forms, by the same uploader; plain and packed.
+//! The engine's own CSV, in the contract's forms, by the same uploader; plain and packed by itself.
 
-use std::process::Stdio;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use anyhow::Context;
 use report_store::{ReportStore, Upload};
 use schemas::times::Moment;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncReadExt;
 
 use crate::export::rows::TENANT;
 use crate::ingest::stage::Stage;
@@ -18,7 +16,7 @@ const STATEMENTS: i64 = 2;
 pub(crate) const ORDERED: &str = "ORDER BY end_time, event_id_tail";
 
 /// The report's columns, as near as `FORMAT CSV` comes: it quotes every text.
-fn statement(range: (Moment, Moment), order: &str) -> String {
+pub(super) fn statement(range: (Moment, Moment), order: &str) -> String {
     let rows = rows_within(range.0, range.1);
     format!(
         "SELECT left(toString(start_time), 22) || ' UTC', if(event_type = 'closed_connection', left(toString(end_time), 22) || ' UTC', ''),
@@ -39,7 +37,7 @@ fn statement(range: (Moment, Moment), order: &str) -> String {
 }
 
 /// A file that nobody has begun: none is overwritten.
-fn begin(store: &ReportStore, ending: &str) -> anyhow::Result<Upload> {
+pub(crate) fn begin(store: &ReportStore, ending: &str) -> anyhow::Result<Upload> {
     static BEGUN: AtomicU32 = AtomicU32::new(0);
     Ok(store.begin(&format!("peer-{}.{ending}", BEGUN.fetch_add(1, Ordering::Relaxed)))?)
 }
@@ -126,7 +124,7 @@ fn rows_within(from: Moment, to: Moment) -> String {
     )
 }
 
-fn cut((from, to): (Moment, Moment)) -> impl Iterator<Item = (Moment, Moment)> {
+pub(super) fn cut((from, to): (Moment, Moment)) -> impl Iterator<Item = (Moment, Moment)> {
     let (from, to) = (from.as_micros(), to.as_micros());
     let at = move |part: i64| Moment::from_micros(from + (to - from) / STATEMENTS * part);
     (0..STATEMENTS)
@@ -134,7 +132,7 @@ fn cut((from, to): (Moment, Moment)) -> impl Iterator<Item = (Moment, Moment)> {
 }
 
 /// CPU seconds of the engine, of this process and of what it has started.
-fn used(stage: &Stage) -> anyhow::Result<f64> {
+pub(super) fn used(stage: &Stage) -> anyhow::Result<f64> {
     Ok(process::cpu_seconds(stage.engine.pid())?
         + process::cpu_seconds(std::process::id())?
         + process::ended_children_cpu_seconds()?)
@@ -188,76 +186,4 @@ async fn upload_file(path: &std::path::Path, upload: &mut Upload) -> anyhow::Res
         }
         upload.write(&piece[..read]).await?;
     }
-}
-
-/// CPU seconds of the engine's CSV, packed by `gzip -6`.
-pub(crate) async fn gzip(
-    stage: &Stage,
-    store: &ReportStore,
-    range: (Moment, Moment),
-    order: &str,
-) -> anyhow::Result<f64> {
-    let before = used(stage)?;
-    let (mut child, mut input, mut output) = start_gzip()?;
-    let mut upload = begin(store, "csv.gz")?;
-    let reading = async move {
-        for range in cut(range) {
-            let mut answer = stage.clickhouse.stream(&statement(range, order), "CSV")?;
-            while let Some(piece) = answer.next().await? {
-                input.write_all(&piece).await?;
-            }
-        }
-        drop(input);
-        anyhow::Ok(())
-    };
-    let writing = async {
-        let mut piece = vec![0; 1 << 20];
-        loop {
-            let read = output.read(&mut piece).await?;
-            if read == 0 {
-                return anyhow::Ok(());
-            }
-            upload.write(&piece[..read]).await?;
-        }
-    };
-    tokio::try_join!(reading, writing)?;
-    child.wait().await?;
-    upload.finish().await?;
-    Ok(used(stage)? - before)
-}
-
-type Gzip = (tokio::process::Child, tokio::process::ChildStdin, tokio::process::ChildStdout);
-
-fn start_gzip() -> anyhow::Result<Gzip> {
-    let mut command = tokio::process::Command::new("gzip");
-    let mut child = command.arg("-6").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
-    let (input, output) = (child.stdin.take().context("no input")?, child.stdout.take().context("no output")?);
-    Ok((child, input, output))
-}
-
-/// Bytes that `gzip -6` makes of a file of the store.
-pub(crate) async fn gzip_size(store: &ReportStore, key: &str) -> anyhow::Result<f64> {
-    let (mut child, mut input, mut output) = start_gzip()?;
-    let mut file = store.read(key, None).await?;
-    let writing = async move {
-        while let Some(piece) = futures_util::StreamExt::next(&mut file).await {
-            input.write_all(&piece?).await?;
-        }
-        drop(input);
-        anyhow::Ok(())
-    };
-    let counting = async {
-        let (mut size, mut piece) = (0, vec![0; 1 << 20]);
-        loop {
-            let read = output.read(&mut piece).await?;
-            if read == 0 {
-                return anyhow::Ok(size);
-            }
-            size += read;
-        }
-    };
-    let ((), size) = tokio::try_join!(writing, counting)?;
-    child.wait().await?;
-    #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
-    Ok(size as f64)
 }

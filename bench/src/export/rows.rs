@@ -11,9 +11,14 @@ pub(crate) const TENANT: &str = "acme";
 const DAYS: i64 = 30;
 /// 2026-10-01 UTC.
 const BEGIN: Moment = Moment::from_millis(1_790_812_800_000);
-const DAY_MICROS: i64 = 86_400_000_000;
+const HOUR_MICROS: i64 = 3_600_000_000;
+const DAY_MICROS: i64 = 24 * HOUR_MICROS;
 /// Rows of one insert.
 const BATCH: u64 = 1_000_000;
+/// A tenant that has few rows.
+pub(crate) const SMALL_TENANT: &str = "globex";
+/// How many.
+pub(crate) const SMALL_ROWS: u64 = 5_000;
 
 /// The range that has a share of the rows, whole days.
 pub(crate) fn range(share: f64) -> (Moment, Moment) {
@@ -22,6 +27,28 @@ pub(crate) fn range(share: f64) -> (Moment, Moment) {
     // The last rows lie up to 3 s behind.
     let spare = if share < 1.0 { 0 } else { DAY_MICROS };
     (BEGIN, Moment::from_micros(BEGIN.as_micros() + days * DAY_MICROS + spare))
+}
+
+/// The first hours, each with as many rows as the others.
+pub(crate) fn hours(hours: i64) -> (Moment, Moment) {
+    (BEGIN, Moment::from_micros(BEGIN.as_micros() + hours * HOUR_MICROS))
+}
+
+/// The hours in which so many of all rows lie.
+pub(crate) fn hours_of(rows: u64, all: u64) -> i64 {
+    let hours = (rows * DAYS.unsigned_abs() * 24).div_ceil(all);
+    i64::try_from(hours).unwrap_or(i64::MAX)
+}
+
+/// Gives another tenant some of the rows.
+pub(crate) async fn fill_small_tenant(clickhouse: &ClickHouse) -> anyhow::Result<()> {
+    // The inner query first: a replaced column's new value would else be what WHERE sees.
+    let sql = format!(
+        "INSERT INTO connections SELECT * REPLACE ('{SMALL_TENANT}' AS tenant) FROM (
+             SELECT * FROM connections WHERE tenant = '{TENANT}' AND event_type != 'denied_access' LIMIT {SMALL_ROWS})
+         SETTINGS async_insert = 0"
+    );
+    Ok(clickhouse.execute(&sql).await?)
 }
 
 /// Fills the table, and waits until its parts have been merged.

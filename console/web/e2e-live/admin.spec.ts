@@ -69,6 +69,38 @@ test('a bucket sync is made, given a past range, paused and deleted', async ({ p
   await expect(sync).toBeHidden();
 });
 
+test('a schedule is kept, changed with all that it had, and deleted', async ({ page }) => {
+  await signIn(page);
+  await page.getByRole('button', { name: 'New Schedule' }).click();
+  let form = page.getByRole('dialog', { name: 'New Schedule' });
+  await form.getByLabel('Name').fill('Each day');
+  await form.getByRole('switch', { name: /^Mark as UTF-8/ }).check();
+  await form.getByLabel('Files').selectOption('By size');
+  await form.getByLabel('Rows a file, at most').fill('2000');
+  await form.getByRole('button', { name: 'Save schedule' }).click();
+  const schedule = page.getByRole('article', { name: 'Schedule Each day' });
+  await expect(schedule).toContainText('daily at 06:00 Europe/Berlin, yesterday, gzip, files of 2,000 rows');
+
+  // As the console has answered.
+  await schedule.getByRole('button', { name: /^Change/ }).click();
+  form = page.getByRole('dialog', { name: 'Change schedule' });
+  await expect(form.getByRole('switch', { name: /^Mark as UTF-8/ })).toBeChecked();
+  await expect(form.getByRole('switch', { name: /^Guard against formulas/ })).not.toBeChecked();
+  await expect(form.getByLabel('Rows a file, at most')).toHaveValue('2,000');
+  await form.getByLabel('Range').selectOption('last 7 days');
+  await form.getByLabel('Files').selectOption('For a spreadsheet');
+  await form.getByRole('button', { name: 'Save schedule' }).click();
+  await expect(schedule).toContainText('last 7 days, gzip, files of 1,048,575 rows');
+
+  await schedule.getByRole('button', { name: /^Change/ }).click();
+  await expect(form.getByRole('switch', { name: /^Mark as UTF-8/ })).toBeChecked();
+  await expect(form.getByLabel('Files')).toHaveValue('spreadsheet');
+  await page.keyboard.press('Escape');
+  await schedule.getByRole('button', { name: /^Delete/ }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
+  await expect(schedule).toBeHidden();
+});
+
 test('a webhook is made, its secret is seen once, and it is deleted', async ({ page }) => {
   await signIn(page);
   await page.getByRole('link', { name: 'Webhooks' }).click();

@@ -40,6 +40,8 @@ test('a report is asked for, followed and downloaded', async ({ page }) => {
       compression: 'none',
       byte_order_mark: false,
       formula_guard: false,
+      table: null,
+      split: null,
     },
   ]);
 
@@ -119,6 +121,69 @@ test('a schedule of a Summary as Parquet is kept', async ({ page }) => {
   await expect(form).toBeHidden();
   await expect(page.getByRole('article', { name: 'Schedule Monthly summary' })).toContainText('Summary, Parquet');
   expect(api.posted).toMatchObject([{ name: 'Monthly summary', kind: 'summary', format: 'parquet', compression: 'none' }]);
+});
+
+test('a report is asked for in files for a spreadsheet, or of a size, and what is too small is said at its field', async ({ page }) => {
+  const api = await mockApi(page);
+  await page.goto('/settings/analytics');
+  await page.getByRole('button', { name: 'New Report' }).click();
+  const form = page.getByRole('dialog', { name: 'New Report' });
+  await form.getByRole('button', { name: 'Last 7 days' }).click();
+  await expect(form.getByLabel('From')).toHaveValue(/T00:00$/);
+  await expect(form.getByLabel('To', { exact: true })).toHaveValue(/T00:00$/);
+  await form.getByLabel('Files').selectOption('For a spreadsheet');
+  await expect(form.getByText(/as many lines as Excel and LibreOffice take/)).toBeVisible();
+  await form.getByLabel('Files').selectOption('By size');
+  const [rows, megabytes] = [form.getByLabel('Rows a file, at most'), form.getByLabel('Megabytes a file, at most')];
+  await rows.fill('500');
+  await form.getByRole('button', { name: 'Request report' }).click();
+  await expect(rows).toHaveAttribute('aria-invalid', 'true');
+  await expect(form.getByText('Enter 1,000 rows or more.')).toBeVisible();
+  expect(api.posted).toEqual([]);
+  await rows.fill('');
+  await rows.pressSequentially('250000');
+  await expect(rows).toHaveValue('250,000');
+  await megabytes.pressSequentially('2.5');
+  await form.getByRole('button', { name: 'Request report' }).click();
+  await expect(form).toBeHidden();
+  expect(api.posted).toMatchObject([{ split: { rows: 250_000, bytes: 2_500_000 } }]);
+});
+
+test('a schedule is changed with the keyboard, and what the page has no field for stays', async ({ page }) => {
+  const api = await mockApi(page);
+  await page.goto('/settings/analytics');
+  const schedule = page.getByRole('article', { name: /^Schedule Büro/ });
+  const change = schedule.getByRole('button', { name: /^Change/ });
+  await change.focus();
+  await page.keyboard.press('Enter');
+  const form = page.getByRole('dialog', { name: 'Change schedule' });
+  await expect(form).toContainText('It belongs to jo, and to you once you save it. It lists only some Users');
+  await expect(form.getByLabel('Made')).toHaveValue('cron');
+  await expect(form.getByLabel('Cron')).toHaveValue('15 6 * * 1-5');
+  await expect(form.getByLabel('Megabytes a file, at most')).toHaveValue('2.5');
+  await form.getByLabel('Made').selectOption('Every week');
+  await form.getByLabel('Range').selectOption('last week');
+  await form.getByRole('switch', { name: /^Mark as UTF-8/ }).check();
+  await form.getByLabel('Rows a file, at most').fill('1000');
+  await form.getByRole('button', { name: 'Save schedule' }).click();
+  await expect(form.getByText('split.rows is below 2000')).toBeVisible();
+  await form.getByLabel('Rows a file, at most').fill('2000');
+  await page.keyboard.press('Enter');
+  await expect(form).toBeHidden();
+  await expect(change).toBeFocused();
+  await expect(schedule).toContainText('weekly on monday at 06:00 Europe/Berlin, last week, gzip, files of 2,000 rows or 2.5 MB');
+  expect(api.posted.at(-1)).toMatchObject({
+    when: 'weekly on monday at 06:00',
+    range: 'last week',
+    users: ['890123'],
+    receivers: ['admin@acme.example'],
+    byte_order_mark: true,
+    formula_guard: false,
+    split: { rows: 2_000, bytes: 2_500_000 },
+  });
+  expect(api.done).toContain('PUT /report-schedules/s-2');
+  await schedule.getByRole('button', { name: /^Resume/ }).click();
+  await expect(schedule.getByRole('button', { name: /^Pause/ })).toBeVisible();
 });
 
 test('a bucket sync is made, paused with the keyboard, given a past range, and deleted once that was confirmed', async ({ page }) => {

@@ -1,6 +1,6 @@
 /// The console's API as the browser tests want it, by routes in the browser: no server behind it.
 import type { Page, Route } from '@playwright/test';
-import type { BucketSync, Connection, Delivery, Named, NewWebhook, Report, Schedule, Webhook } from '../src/api/types';
+import type { BucketSync, Connection, Delivery, Named, NewSchedule, NewWebhook, Report, Schedule, Webhook } from '../src/api/types';
 import { aConnection, aDelivery, aManifest, aReport, aSchedule, aSync, aWebhook } from '../src/testing/builders';
 
 const RTL_OVERRIDE = '\u202e';
@@ -65,7 +65,10 @@ export const SCHEDULES: Schedule[] = [
     name: `Büro 🏢 ${RTL_OVERRIDE}gnihtemos and a name that somebody typed in one go`,
     state: 'paused',
     reason: 'its owner jo has no account any more; resume it to make it yours',
+    owner: 'jo',
     when: '15 6 * * 1-5',
+    users: ['890123'],
+    split: { rows: 5_000, bytes: 2_500_000 },
     range: 'since last run',
     next_runs: [],
     last_run: aReport({ state: 'failed', reason: '50 reports wait or are made, as many as may' }),
@@ -222,11 +225,7 @@ async function answer(route: Route, api: Api): Promise<void> {
   if (path === '/reports') return json({ reports: api.reports });
   const manifest = /^\/reports\/([^/]+)\/manifest$/.exec(path);
   if (manifest) return json(aManifest(api.reports.find(({ id }) => id === manifest[1])?.files));
-  if (path === '/report-schedules' && request.method() === 'POST') {
-    api.posted.push(request.postDataJSON());
-    return json(aSchedule({ id: 's-9', ...(request.postDataJSON() as Partial<Schedule>) }), 201);
-  }
-  if (path === '/report-schedules') return json({ schedules: api.schedules });
+  if (path.startsWith('/report-schedules')) return answerSchedules(route, api, path);
   if (path.startsWith('/syncs')) return answerSyncs(route, api, path);
   if (path.startsWith('/webhooks')) return answerWebhooks(route, api, path);
   if (path === '/remote-networks') return json({ remote_networks: NETWORKS });
@@ -247,6 +246,29 @@ async function answer(route: Route, api: Api): Promise<void> {
 function wanted<T extends { id: string }>(things: readonly T[], path: string): [T | undefined, string] {
   const [, , id, wish = ''] = path.split('/');
   return [things.find((thing) => thing.id === id), wish];
+}
+
+async function answerSchedules(route: Route, api: Api, path: string): Promise<void> {
+  const request = route.request();
+  const json = (body: unknown, status = 200) => route.fulfill({ status, json: body });
+  if (path === '/report-schedules' && request.method() === 'GET') return json({ schedules: api.schedules });
+  if (path === '/report-schedules') {
+    api.posted.push(request.postDataJSON());
+    return json(aSchedule({ id: 's-9', ...(request.postDataJSON() as Partial<Schedule>) }), 201);
+  }
+  const [schedule, wish] = wanted(api.schedules, path);
+  if (!schedule) return json({ error: { code: 'not_found', message: 'there is no such thing' } }, 404);
+  const sent = request.method() === 'PUT' ? (request.postDataJSON() as NewSchedule) : null;
+  if (sent) api.posted.push(sent);
+  // As the server does.
+  if (sent?.split?.rows === 1_000) {
+    const error = { code: 'bad_field', message: 'split.rows is below 2000', field: 'split.rows' };
+    return json({ error }, 400);
+  }
+  const changes: Partial<Schedule> = sent ? { ...sent, owner: 'admin' } : { state: wish === 'pause' ? 'paused' : 'active' };
+  const changed = { ...schedule, ...changes };
+  api.schedules = api.schedules.map((it) => (it.id === schedule.id ? changed : it));
+  return json(changed);
 }
 
 async function answerSyncs(route: Route, api: Api, path: string): Promise<void> {

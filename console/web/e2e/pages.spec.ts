@@ -49,6 +49,18 @@ const VIEWS: View[] = [
     },
   },
   {
+    name: 'new-report-split',
+    path: '/settings/analytics',
+    reach: async (page) => {
+      await page.getByRole('button', { name: 'New Report' }).click();
+      const form = page.getByRole('dialog', { name: 'New Report' });
+      await form.getByLabel('Files').selectOption('By size');
+      await form.getByLabel('Rows a file, at most').fill('10');
+      await form.getByRole('button', { name: 'Request report' }).click();
+      await expect(form.getByText('Enter 1,000 rows or more.')).toBeVisible();
+    },
+  },
+  {
     name: 'manifest',
     path: '/settings/analytics',
     reach: async (page) => {
@@ -62,6 +74,14 @@ const VIEWS: View[] = [
     reach: async (page) => {
       await page.getByRole('button', { name: 'New Schedule' }).click();
       await expect(page.getByRole('dialog', { name: 'New Schedule' }).getByLabel('Kind')).toBeVisible();
+    },
+  },
+  {
+    name: 'change-schedule',
+    path: '/settings/analytics',
+    reach: async (page) => {
+      await page.getByRole('button', { name: /^Change: schedule Büro/ }).click();
+      await expect(page.getByRole('dialog', { name: 'Change schedule' }).getByLabel('Megabytes a file, at most')).toBeVisible();
     },
   },
   {

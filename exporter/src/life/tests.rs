@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use clickhouse_io::QueryError;
 use prometheus_client::metrics::gauge::Gauge;
-use report_life::{Limits, Manifest, ManifestFile, manifest_key};
+use report_life::{Language, Limits, Manifest, ManifestFile, Receiver, manifest_key};
 use report_store::StoreError;
 use schemas::report_request::{BarrierOffset, ReportKind};
 
@@ -235,6 +235,19 @@ async fn restart_after_the_end_sends_only_the_mails_that_are_missing() {
     // Once more: nothing is left to do.
     live(&fake, &request).await;
     assert_eq!(fake.0.done(), after);
+}
+
+#[tokio::test(start_paused = true)]
+async fn receiver_with_an_account_reads_the_mail_in_its_language() {
+    let fake = Fake::default();
+    let request = two_receivers();
+    let receiver = Receiver { language: Some(Language::De), zone: None };
+    let receivers = [(request.tenant.clone(), "B@acme.example".to_owned(), receiver)].into_iter().collect();
+    let life = fake.life_with(Config { receivers, mail_language: Language::Fr, ..Config::default() });
+    life.live(&request).await.unwrap();
+    let mails: Vec<_> = fake.0.done().into_iter().filter(|it| it.starts_with("mail")).collect();
+    let french = "mail to a@acme.example: Votre rapport est prêt\u{a0}";
+    assert_eq!(mails, [french, "mail to b@acme.example: Ihr Bericht ist fertig"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,7 +2,7 @@
 
 use clickhouse_io::report::examples::native_block;
 use clickhouse_io::report::{ColumnSet, Stretch};
-use report_writer::{Cell, CsvOptions, GroupWriter, LineWriter, OddValue, TableColumn};
+use report_writer::{Cell, CsvOptions, GroupWriter, LineWriter, OddValue, SortedBy, TableColumn};
 use schemas::times::Moment;
 
 use super::*;
@@ -122,7 +122,11 @@ impl GroupWriter for Greedy {
         Vec::new()
     }
 
-    fn rows(&self, _: &mut dyn FnMut(&[Cell<'_>]) -> bool) {}
+    fn order(&self) -> Vec<SortedBy> {
+        Vec::new()
+    }
+
+    fn rows(&mut self, _: &mut dyn FnMut(&[Cell<'_>]) -> bool) {}
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use clickhouse_io::report::ReportQuery;
 use report_life::traffic_filter;
-use report_writer::choose_writer;
+use report_writer::{choose_writer, traffic_table};
 use schemas::connection_event::ConnectionStatus;
 use schemas::report_request::{Compression, ReportKind, ReportRequest};
 use schemas::times::Moment;
@@ -20,9 +20,10 @@ pub(crate) fn check_request(request: &ReportRequest) -> Result<ReportQuery, Stri
         return Err("the range is empty or outside of 1970 to 2100".to_owned());
     }
     let filter = traffic_filter(&request.filter).map_err(|error| error.to_string())?;
-    // Who names the status asks for them; in counts of connections they never are.
+    // Who names the status, or a measure that counts them, asks for them; in counts of connections they never are.
     let is_named = filter.statuses.contains(&ConnectionStatus::AccessDenied);
-    let denied = request.kind == ReportKind::Events && (request.filter.denied || is_named);
+    let is_counted = traffic_table(request)?.is_some_and(|table| table.counts_denied());
+    let denied = is_counted || request.kind == ReportKind::Events && (request.filter.denied || is_named);
     Ok(ReportQuery {
         tenant: request.tenant.clone(),
         filter: filter.within(request.range_from, request.range_to),
@@ -35,7 +36,7 @@ pub(crate) fn check_request(request: &ReportRequest) -> Result<ReportQuery, Stri
 #[cfg(test)]
 pub(crate) mod tests {
     use schemas::examples::report_request;
-    use schemas::report_request::{ReportFilter, ReportFormat};
+    use schemas::report_request::{ReportFilter, ReportFormat, ReportTable};
 
     use super::*;
 
@@ -59,6 +60,11 @@ pub(crate) mod tests {
         let all = ReportFilter::default;
         let (events, summary, users) = (ReportKind::Events, ReportKind::Summary, ReportKind::UserActivity);
         let made = |kind, format| ReportRequest { kind, format, ..request() };
+        let traffic = |by: &[&str], measures: &[&str]| {
+            let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+            let table = Some(ReportTable { bucket: None, by: words(by), measures: words(measures) });
+            ReportRequest { kind: ReportKind::Traffic, table, ..request() }
+        };
         let of_columns = |names: &[&str]| ReportRequest {
             columns: names.iter().map(|name| (*name).to_owned()).collect(),
             ..request()
@@ -75,6 +81,14 @@ pub(crate) mod tests {
             (ReportRequest { kind: summary, ..of_columns(&["user"]) }, "columns "),
             (ReportRequest { format: ReportFormat::Ndjson, ..of_columns(&["user"]) }, "columns "),
             (made(events, ReportFormat::Parquet), "compression gzip "),
+            (made(ReportKind::Traffic, ReportFormat::Csv), "table.by names nothing"),
+            (traffic(&["city"], &[]), "table.by is none of remote_network, "),
+            (traffic(&["user", "user"], &[]), "table.by has "),
+            (traffic(&["user"], &["speed"]), "table.measures is none of events, "),
+            (ReportRequest { kind: summary, ..traffic(&["user"], &[]) }, "table is one of traffic"),
+            (ReportRequest { format: ReportFormat::Ndjson, ..traffic(&["user"], &[]) }, "format NDJSON "),
+            (ReportRequest { columns: vec!["user".to_owned()], ..traffic(&["user"], &[]) }, "columns "),
+            (ReportRequest { zone: "Mars/Base".to_owned(), ..traffic(&["user"], &[]) }, "zone "),
             (ReportRequest { formula_guard: true, ..made(events, ReportFormat::Ndjson) }, "formula_guard "),
             (ReportRequest { byte_order_mark: true, ..made(summary, ReportFormat::Parquet) }, "byte_order_mark "),
             (filtered(ReportFilter { remote_networks: vec![-1], ..all() }), "remote_networks "),
@@ -86,6 +100,7 @@ pub(crate) mod tests {
             let refused = check_request(&wrong).unwrap_err();
             assert!(refused.starts_with(named), "{refused}");
         }
+        assert!(check_request(&traffic(&["user", "country"], &["bytes", "duration_p95_us"])).is_ok());
         for (kind, format) in [
             (events, ReportFormat::Csv),
             (events, ReportFormat::Ndjson),
@@ -104,7 +119,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn denied_attempts_are_there_where_they_are_asked_for_and_never_counted() {
+    fn denied_attempts_are_there_where_they_are_asked_for_and_no_connections() {
         let asked = |kind, statuses: &[&str], denied| {
             let statuses = statuses.iter().map(|status| (*status).to_owned()).collect();
             let filter = ReportFilter { statuses, denied, ..ReportFilter::default() };
@@ -119,5 +134,11 @@ pub(crate) mod tests {
         assert_eq!(asked(events, &["ACCESS_DENIED"], false), (true, 1));
         assert!(!asked(ReportKind::Summary, &["ACCESS_DENIED"], true).0);
         assert!(!asked(ReportKind::UserActivity, &[], true).0);
+        for (measure, is_read) in [("connections", false), ("denied", true), ("events", true)] {
+            let measures = vec!["bytes".to_owned(), measure.to_owned()];
+            let table = Some(ReportTable { bucket: Some("day".to_owned()), by: Vec::new(), measures });
+            let query = check_request(&ReportRequest { kind: ReportKind::Traffic, table, ..request() }).unwrap();
+            assert_eq!((query.denied, query.filter.statuses.len()), (is_read, 0), "{measure}");
+        }
     }
 }

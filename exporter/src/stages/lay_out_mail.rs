@@ -3,11 +3,13 @@
 //! The HTML is plain: it loads nothing, has no script and no image, and names no colour, so that it is light or dark as its reader is. What
 //! is told comes from people, so nothing of it is taken for markup, or for a line of its own.
 
-use crate::stages::mail_words::{LANGUAGE, SIGN_IN};
+use crate::stages::mail_words::Words;
 
 /// Subject and bodies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct MailText {
+    /// Of the subject and both bodies, as HTML and `Content-Language` name it.
+    pub(crate) language: &'static str,
     pub(crate) subject: String,
     pub(crate) text: String,
     pub(crate) html: String,
@@ -19,25 +21,45 @@ pub(crate) struct MailText {
 pub(crate) struct Letter {
     pub(crate) subject: String,
     /// The first paragraph.
-    pub(crate) opening: String,
-    /// Labels, and what is told under each in a line or more.
-    pub(crate) facts: Vec<(&'static str, Vec<String>)>,
+    pub(crate) opening: &'static str,
+    pub(crate) facts: Vec<Fact>,
     /// What a link says and where it leads.
     pub(crate) link: Option<(&'static str, String)>,
     pub(crate) message_id: String,
 }
 
+/// What is told under a label in a line or more.
+pub(crate) struct Fact {
+    label: &'static str,
+    lines: Vec<String>,
+    /// In English, whatever the mail is in: why something failed.
+    is_english: bool,
+}
+
+impl Fact {
+    pub(crate) fn new(label: &'static str, line: impl Into<String>) -> Self {
+        Self::of_lines(label, vec![line.into()])
+    }
+
+    pub(crate) fn of_lines(label: &'static str, lines: Vec<String>) -> Self {
+        let lines = lines.iter().map(|line| one_line(line)).collect();
+        Self { label, lines, is_english: false }
+    }
+
+    pub(crate) fn english(label: &'static str, line: &str) -> Self {
+        Self { is_english: true, ..Self::new(label, line) }
+    }
+}
+
 /// Lays it out.
-pub(crate) fn lay_out(letter: Letter) -> MailText {
+pub(crate) fn lay_out(words: &Words, letter: &Letter) -> MailText {
     let subject = one_line(&letter.subject);
-    let opening = one_line(&letter.opening);
-    let facts: Vec<(_, Vec<_>)> =
-        letter.facts.iter().map(|(label, lines)| (*label, lines.iter().map(|line| one_line(line)).collect())).collect();
     MailText {
-        text: text(&opening, &facts, letter.link.as_ref()),
-        html: html(&subject, &opening, &facts, letter.link.as_ref()),
+        language: words.tag,
+        text: text(words, letter),
+        html: html(words, &subject, letter),
         subject,
-        message_id: letter.message_id,
+        message_id: letter.message_id.clone(),
     }
 }
 
@@ -46,43 +68,47 @@ pub(crate) fn of_receiver(receiver: &str) -> String {
     receiver.chars().map(|char| if char.is_ascii_alphanumeric() { char } else { '.' }).collect()
 }
 
-fn text(opening: &str, facts: &[(&str, Vec<String>)], link: Option<&(&'static str, String)>) -> String {
-    let width = facts.iter().map(|(label, _)| label.len() + 2).max().unwrap_or_default();
+fn text(words: &Words, Letter { opening, facts, link, .. }: &Letter) -> String {
+    let label = |fact: &Fact| format!("{}{} ", fact.label, words.colon);
+    let width = facts.iter().map(|fact| label(fact).chars().count()).max().unwrap_or_default();
     let mut text = format!("{opening}\n\n");
-    for (label, lines) in facts {
-        let mut label = format!("{label}:");
-        for line in lines {
+    for fact in facts {
+        let mut label = label(fact);
+        for line in &fact.lines {
             text.push_str(format!("{label:<width$}{line}").trim_end());
             text.push('\n');
             label.clear();
         }
     }
     if let Some((says, leads_to)) = link {
-        text.push_str(&format!("\n{says} {SIGN_IN}:\n{leads_to}\n"));
+        text.push_str(&format!("\n{says} {}{}\n{leads_to}\n", words.sign_in, words.colon));
     }
     text
 }
 
-fn html(subject: &str, opening: &str, facts: &[(&str, Vec<String>)], link: Option<&(&'static str, String)>) -> String {
+fn html(words: &Words, subject: &str, Letter { opening, facts, link, .. }: &Letter) -> String {
     let rows: String = facts
         .iter()
-        .map(|(label, lines)| {
-            let lines: Vec<_> = lines.iter().map(|line| escaped(line)).collect();
+        .map(|fact| {
+            let lines: Vec<_> = fact.lines.iter().map(|line| escaped(line)).collect();
+            let language = if fact.is_english && words.tag != "en" { " lang=\"en\"" } else { "" };
             format!(
-                "<tr><th scope=\"row\" align=\"left\" valign=\"top\">{label}</th><td>{}</td></tr>\n",
+                "<tr><th scope=\"row\" align=\"left\" valign=\"top\">{}</th><td{language}>{}</td></tr>\n",
+                fact.label,
                 lines.join("<br>")
             )
         })
         .collect();
-    let link = link.map_or_else(String::new, |(says, leads_to)| {
-        format!("<p><a href=\"{}\">{says}</a> {SIGN_IN}</p>\n", escaped(leads_to))
+    let link = link.as_ref().map_or_else(String::new, |(says, leads_to)| {
+        format!("<p><a href=\"{}\">{says}</a> {}</p>\n", escaped(leads_to), words.sign_in)
     });
     format!(
-        "<!DOCTYPE html>\n<html lang=\"{LANGUAGE}\">\n<head>\n<meta charset=\"utf-8\">\n\
+        "<!DOCTYPE html>\n<html lang=\"{}\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width\">\n<meta name=\"color-scheme\" content=\"light dark\">\n\
          <meta name=\"supported-color-schemes\" content=\"light dark\">\n<title>{}</title>\n</head>\n\
          <body style=\"font-family: sans-serif; line-height: 1.5; max-width: 36rem\">\n<p>{}</p>\n\
          <table cellspacing=\"0\" cellpadding=\"4\">\n{rows}</table>\n{link}</body>\n</html>\n",
+        words.tag,
         escaped(subject),
         escaped(opening),
     )
@@ -100,23 +126,26 @@ fn escaped(text: &str) -> String {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use report_life::Language;
+
     use super::*;
 
     /// As it is shown in snapshots.
     pub(crate) fn shown(mail: &MailText) -> String {
-        format!("{}\n{}\n\n{}\n{}", mail.message_id, mail.subject, mail.text, mail.html)
+        let MailText { language, subject, text, html, message_id } = mail;
+        format!("{message_id}\n{language}\n{subject}\n\n{text}\n{html}")
+    }
+
+    fn letter(subject: &str, facts: Vec<Fact>) -> Letter {
+        Letter { subject: subject.to_owned(), opening: "It is.", facts, link: None, message_id: "<1@x>".to_owned() }
     }
 
     #[test]
     fn what_people_wrote_is_neither_markup_nor_a_line_of_its_own() {
         let wrote = "<img src=\"http://evil.example/x\">\r\nTenant: '&'";
-        let mail = lay_out(Letter {
-            subject: wrote.to_owned(),
-            opening: wrote.to_owned(),
-            facts: vec![("Name", vec![wrote.to_owned()]), ("Tenant", vec!["acme".to_owned()])],
-            link: Some(("See it", "https://flow.example/?a=1&b=\"2\"".to_owned())),
-            message_id: "<1@x>".to_owned(),
-        });
+        let link = Some(("See it", "https://flow.example/?a=1&b=\"2\"".to_owned()));
+        let facts = vec![Fact::new("Name", wrote), Fact::english("Reason", wrote), Fact::new("Tenant", "acme")];
+        let mail = lay_out(Words::of(Language::En), &Letter { link, ..letter(wrote, facts) });
         assert!(!mail.subject.contains(['\r', '\n']));
         assert_eq!(mail.text.lines().filter(|line| line.starts_with("Tenant:")).count(), 1, "{}", mail.text);
         assert!(!mail.html.contains("<img") && !mail.html.contains("src=\"http"), "{}", mail.html);
@@ -125,17 +154,23 @@ pub(crate) mod tests {
 
     #[test]
     fn html_loads_nothing_and_names_no_colour() {
-        let mail = lay_out(Letter {
-            subject: "It".to_owned(),
-            opening: "It is.".to_owned(),
-            facts: vec![("What", vec!["one".to_owned(), "two".to_owned()])],
-            link: None,
-            message_id: "<1@x>".to_owned(),
-        });
+        let facts = vec![Fact::of_lines("What", vec!["one".to_owned(), "two".to_owned()])];
+        let mail = lay_out(Words::of(Language::En), &letter("It", facts));
         for absent in ["src=", "<script", "<link", "@import", "url(", "background", "color:", "http"] {
             assert!(!mail.html.contains(absent), "{absent}: {}", mail.html);
         }
         assert!(mail.html.contains("<meta name=\"color-scheme\" content=\"light dark\">"));
         assert_eq!(mail.text, "It is.\n\nWhat: one\n      two\n");
+    }
+
+    #[test]
+    fn what_is_told_stands_in_one_column_whatever_letters_labels_have_and_english_is_called_so() {
+        let told = |language| {
+            let facts = vec![Fact::new("Où", "ici"), Fact::english("Motif", "it is away")];
+            lay_out(Words::of(language), &letter("It", facts))
+        };
+        assert_eq!(told(Language::Fr).text, "It is.\n\nOù\u{a0}:    ici\nMotif\u{a0}: it is away\n");
+        assert!(told(Language::Fr).html.contains("<td lang=\"en\">it is away</td>"));
+        assert!(told(Language::En).html.contains("<td>it is away</td>"));
     }
 }

@@ -1,81 +1,131 @@
-//! What mails say: the one place where their texts live.
+//! What mails say, in each language: the one place where their texts live.
 //!
-//! They are English. Accounts have no language, and receivers are addresses that need no account; whoever adds a language adds it here,
-//! and [`LANGUAGE`] with it.
+//! A language is a [`Words`]: one that lacks a text does not compile, nor does a language of accounts without words. Names that people gave,
+//! and why something failed, which is English wherever it is told, are no texts of theirs.
 
-/// Language of the texts, as HTML names it.
-pub(crate) const LANGUAGE: &str = "en";
-/// Behind what a link says: none leads to anything without one.
-pub(crate) const SIGN_IN: &str = "(sign-in needed)";
+mod de;
+mod en;
+mod es;
+mod fr;
 
-/// Subject and first paragraph of a mail.
-pub(crate) type Opening = (String, String);
+use report_life::Language;
+
+/// All that mails say in a language.
+#[derive(Debug)]
+pub(crate) struct Words {
+    /// The language, as HTML and `Content-Language` name it.
+    pub(crate) tag: &'static str,
+    /// The form of a moment, to the minute and with its zone, as `strftime` has it.
+    pub(crate) moment: &'static str,
+    /// What stands between a label and what is told: a colon, with what belongs before it.
+    pub(crate) colon: &'static str,
+    /// From one moment to another.
+    pub(crate) range: fn(&str, &str) -> String,
+    /// Behind what a link says: none leads to anything without one.
+    pub(crate) sign_in: &'static str,
+    pub(crate) labels: Labels,
+    pub(crate) links: Links,
+    pub(crate) kinds: Kinds,
+    pub(crate) report_ready: Opening,
+    pub(crate) report_failed: Opening,
+    pub(crate) report_expiring: Opening,
+    pub(crate) webhook_away: Opening,
+    pub(crate) sync_fails: Opening,
+    pub(crate) sync_well: Opening,
+}
+
+/// How a mail begins.
+#[derive(Debug)]
+pub(crate) struct Opening {
+    /// The subject, before what the mail is about.
+    pub(crate) subject: &'static str,
+    /// The first paragraph.
+    pub(crate) paragraph: &'static str,
+}
 
 /// Labels of what is told in a line or two.
-pub(crate) mod labels {
-    pub(crate) const REPORT: &str = "Report";
-    pub(crate) const TENANT: &str = "Tenant";
-    pub(crate) const RANGE: &str = "Range";
-    pub(crate) const DELETED: &str = "Deleted at";
-    pub(crate) const REPORT_ID: &str = "Report id";
-    pub(crate) const WEBHOOK: &str = "Webhook";
-    pub(crate) const FAILING_SINCE: &str = "Failing since";
-    pub(crate) const LAST_TRY: &str = "Last try";
-    pub(crate) const SYNC: &str = "Sync";
-    pub(crate) const REACHED: &str = "Reached";
-    pub(crate) const SYNC_ID: &str = "Sync id";
+#[derive(Debug)]
+pub(crate) struct Labels {
+    pub(crate) report: &'static str,
+    pub(crate) tenant: &'static str,
+    pub(crate) range: &'static str,
+    pub(crate) reason: &'static str,
+    pub(crate) deleted: &'static str,
+    pub(crate) report_id: &'static str,
+    pub(crate) webhook: &'static str,
+    pub(crate) failing_since: &'static str,
+    pub(crate) last_try: &'static str,
+    pub(crate) sync: &'static str,
+    pub(crate) since: &'static str,
+    pub(crate) reached: &'static str,
+    pub(crate) sync_id: &'static str,
 }
 
 /// What links say.
-pub(crate) mod links {
-    pub(crate) const ANALYTICS: &str = "Open the Analytics page";
-    pub(crate) const WEBHOOK: &str = "See the webhook";
+#[derive(Debug)]
+pub(crate) struct Links {
+    pub(crate) analytics: &'static str,
+    pub(crate) webhook: &'static str,
 }
 
 /// Kinds of reports.
-pub(crate) mod kinds {
-    pub(crate) const EVENTS: &str = "Network events";
-    pub(crate) const SUMMARY: &str = "Summary";
-    pub(crate) const USER_ACTIVITY: &str = "User activity";
+#[derive(Debug)]
+pub(crate) struct Kinds {
+    pub(crate) events: &'static str,
+    pub(crate) summary: &'static str,
+    pub(crate) user_activity: &'static str,
+    pub(crate) traffic: &'static str,
 }
 
-/// From one moment to another.
-pub(crate) fn range(from: &str, to: &str) -> String {
-    format!("{from} to {to}")
+impl Words {
+    pub(crate) const fn of(language: Language) -> &'static Self {
+        match language {
+            Language::En => &en::WORDS,
+            Language::De => &de::WORDS,
+            Language::Fr => &fr::WORDS,
+            Language::Es => &es::WORDS,
+        }
+    }
+
+    /// A subject: what is said, and what of.
+    pub(crate) fn subject(&self, opening: &Opening, about: &str) -> String {
+        format!("{}{} {about}", opening.subject, self.colon)
+    }
 }
 
-pub(crate) fn ready() -> Opening {
-    ("Your report is ready".to_owned(), "The report that you asked for is ready.".to_owned())
-}
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
 
-/// `reason` is in words for an admin.
-pub(crate) fn failed(reason: Option<&str>) -> Opening {
-    let reason = reason.unwrap_or("no reason was given");
-    ("Your report failed".to_owned(), format!("The report that you asked for could not be made: {reason}."))
-}
+    use super::*;
 
-pub(crate) fn expiring(at: &str) -> Opening {
-    let opening = format!(
-        "Nobody has downloaded this report yet, and its file will be deleted at {at}. It can be asked for again afterwards."
-    );
-    ("Your report will be deleted soon".to_owned(), opening)
-}
+    #[test]
+    fn language_has_words_of_its_own_under_the_name_that_accounts_call_it_by() {
+        let tags = Language::ALL.map(|language| {
+            let tag = Words::of(language).tag;
+            assert_eq!(serde_json::json!(language), tag);
+            tag
+        });
+        assert_eq!(BTreeSet::from(tags).len(), tags.len());
+    }
 
-/// What a mail is about behind what it says of it.
-pub(crate) fn subject(says: &str, about: &str) -> String {
-    format!("{says}: {about}")
-}
-
-pub(crate) fn webhook_away() -> Opening {
-    let opening = "A webhook has taken nothing for days. It is paused until somebody resumes it; what happens until then is not sent.";
-    ("Your webhook is paused".to_owned(), opening.to_owned())
-}
-
-pub(crate) fn sync_fails(since: &str, reason: &str) -> Opening {
-    ("Your bucket sync fails".to_owned(), format!("No object can be written since {since}: {reason}"))
-}
-
-pub(crate) fn sync_is_well(since: &str) -> Opening {
-    let opening = format!("Objects are written again since {since}. Nothing was left out.");
-    ("Your bucket sync is well again".to_owned(), opening)
+    #[test]
+    fn none_of_the_texts_of_a_language_is_empty_or_that_of_another_mail() {
+        for words in Language::ALL.map(Words::of) {
+            let mails = [
+                &words.report_ready,
+                &words.report_failed,
+                &words.report_expiring,
+                &words.webhook_away,
+                &words.sync_fails,
+                &words.sync_well,
+            ];
+            for texts in [mails.map(|it| it.subject), mails.map(|it| it.paragraph)] {
+                assert!(texts.iter().all(|it| it.len() > 10), "{texts:?}");
+                assert_eq!(BTreeSet::from(texts).len(), texts.len(), "{texts:?}");
+            }
+            let shown = format!("{words:?}");
+            assert!(!shown.contains("\"\""), "{shown}");
+        }
+    }
 }

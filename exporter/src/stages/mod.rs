@@ -1,6 +1,7 @@
 //! The stages of the exporter: synchronous, no I/O.
 
 pub(crate) mod check_request;
+pub(crate) mod choose_words;
 pub(crate) mod lay_out_mail;
 pub(crate) mod mail_words;
 pub(crate) mod name_file;

@@ -13,6 +13,7 @@ pub(crate) fn file_name(request: &ReportRequest) -> String {
     let kind = match request.kind {
         ReportKind::Summary => "summary",
         ReportKind::UserActivity => "user-activity",
+        ReportKind::Traffic => "traffic",
         ReportKind::Events | ReportKind::Unknown => "network-events",
     };
     let format = match request.format {
@@ -75,6 +76,10 @@ mod tests {
                 "-summary-20261101T000000Z-20261102T000000Z.csv",
             ),
             (named(ReportKind::UserActivity, ReportFormat::Csv, Compression::Zstd), "000000Z.csv.zst"),
+            (
+                named(ReportKind::Traffic, ReportFormat::Csv, Compression::Gzip),
+                "-acme-traffic-20261101T000000Z-20261102T000000Z.csv.gz",
+            ),
             (named(ReportKind::Events, ReportFormat::Ndjson, Compression::Gzip), "000000Z.ndjson.gz"),
             (named(ReportKind::Events, ReportFormat::Ndjson, Compression::Zstd), "000000Z.ndjson.zst"),
             (named(ReportKind::Summary, ReportFormat::Parquet, Compression::None), "000000Z.parquet"),

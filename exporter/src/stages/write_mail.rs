@@ -1,20 +1,29 @@
 //! The mails about a report: that it is ready, that it failed, that its file will be deleted. No traffic data in them, and a link that needs a
 //! sign-in.
 
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use report_life::{Phase, ReportState};
 use schemas::report_request::{ReportKind, ReportRequest};
 use schemas::times::Moment;
 
-use crate::stages::lay_out_mail::{Letter, MailText, lay_out, of_receiver};
-use crate::stages::mail_words::{self as words, labels, links};
+use crate::stages::choose_words::Reader;
+use crate::stages::lay_out_mail::{Fact, Letter, MailText, lay_out, of_receiver};
+use crate::stages::mail_words::{Opening, Words};
 
 /// Writes the mail about the report's end for one receiver. `console_url` has no slash at its end.
-pub(crate) fn write_mail(state: &ReportState, request: &ReportRequest, receiver: &str, console_url: &str) -> MailText {
-    let opening = if state.phase == Phase::Completed { words::ready() } else { words::failed(state.reason.as_deref()) };
+pub(crate) fn write_mail(
+    state: &ReportState,
+    request: &ReportRequest,
+    receiver: &str,
+    reader: &Reader,
+    console_url: &str,
+) -> MailText {
     let message_id = message_id(state, "", receiver);
-    lay_out(letter(request, opening, Vec::new(), message_id, console_url))
+    let words = reader.words;
+    if state.phase == Phase::Completed {
+        return letter(request, reader, &words.report_ready, None, message_id, console_url);
+    }
+    let reason = state.reason.as_deref().map(|reason| Fact::english(words.labels.reason, reason));
+    letter(request, reader, &words.report_failed, reason, message_id, console_url)
 }
 
 /// Writes the mail that says that the report's files will be deleted at `expires_at`.
@@ -23,43 +32,45 @@ pub(crate) fn write_expiring_mail(
     request: &ReportRequest,
     expires_at: Moment,
     receiver: &str,
+    reader: &Reader,
     console_url: &str,
 ) -> MailText {
-    let at = in_zone(expires_at, request);
-    let opening = words::expiring(&at);
-    let deleted = (labels::DELETED, with_utc(request, at, || in_utc(expires_at)));
+    let deleted = Fact::of_lines(reader.words.labels.deleted, reader.moment(expires_at));
     let message_id = message_id(state, "expiring.", receiver);
-    lay_out(letter(request, opening, vec![deleted], message_id, console_url))
+    letter(request, reader, &reader.words.report_expiring, Some(deleted), message_id, console_url)
 }
 
 fn letter(
     request: &ReportRequest,
-    (says, opening): words::Opening,
-    more: Vec<(&'static str, Vec<String>)>,
+    reader: &Reader,
+    opening: &Opening,
+    more: Option<Fact>,
     message_id: String,
     console_url: &str,
-) -> Letter {
-    let range = words::range(&in_zone(request.range_from, request), &in_zone(request.range_to, request));
-    let utc = || words::range(&in_utc(request.range_from), &in_utc(request.range_to));
+) -> MailText {
+    let words @ Words { labels, .. } = reader.words;
+    let (from, to) = (request.range_from, request.range_to);
     let what = match request.kind {
-        ReportKind::Summary => words::kinds::SUMMARY,
-        ReportKind::UserActivity => words::kinds::USER_ACTIVITY,
-        ReportKind::Events | ReportKind::Unknown => words::kinds::EVENTS,
+        ReportKind::Summary => words.kinds.summary,
+        ReportKind::UserActivity => words.kinds.user_activity,
+        ReportKind::Traffic => words.kinds.traffic,
+        ReportKind::Events | ReportKind::Unknown => words.kinds.events,
     };
     let mut facts = vec![
-        (labels::REPORT, vec![what.to_owned()]),
-        (labels::TENANT, vec![request.tenant.to_string()]),
-        (labels::RANGE, with_utc(request, range.clone(), utc)),
+        Fact::new(labels.report, what),
+        Fact::new(labels.tenant, request.tenant.as_str()),
+        Fact::of_lines(labels.range, reader.range(from, to)),
     ];
     facts.extend(more);
-    facts.push((labels::REPORT_ID, vec![request.report_id.to_string()]));
-    Letter {
-        subject: words::subject(&says, &format!("{what}, {range}")),
-        opening,
+    facts.push(Fact::new(labels.report_id, request.report_id.to_string()));
+    let letter = Letter {
+        subject: words.subject(opening, &format!("{what}, {}", reader.range_in_zone(from, to))),
+        opening: opening.paragraph,
         facts,
-        link: Some((links::ANALYTICS, format!("{console_url}/settings/analytics"))),
+        link: Some((words.links.analytics, format!("{console_url}/settings/analytics"))),
         message_id,
-    }
+    };
+    lay_out(words, &letter)
 }
 
 /// The same for every mail of this kind about this attempt to this receiver.
@@ -67,31 +78,17 @@ fn message_id(state: &ReportState, kind: &str, receiver: &str) -> String {
     format!("<{}.{}.{kind}{}@reports.flowledger>", state.id, state.attempt, of_receiver(receiver))
 }
 
-/// In the zone that the range was entered in, which is what is known of the receivers' zones, and in UTC, which the file is in.
-fn with_utc(request: &ReportRequest, in_zone: String, in_utc: impl FnOnce() -> String) -> Vec<String> {
-    if request.zone == "UTC" { vec![in_zone] } else { vec![in_zone, in_utc()] }
-}
-
-fn timestamp(moment: Moment) -> Timestamp {
-    Timestamp::from_microsecond(moment.as_micros()).unwrap_or_default()
-}
-
-fn in_zone(moment: Moment, request: &ReportRequest) -> String {
-    let zone = TimeZone::get(&request.zone).unwrap_or(TimeZone::UTC);
-    timestamp(moment).to_zoned(zone).strftime("%Y-%m-%d %H:%M %Z").to_string()
-}
-
-fn in_utc(moment: Moment) -> String {
-    timestamp(moment).to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%M UTC").to_string()
-}
-
 #[cfg(test)]
 mod tests {
+    use report_life::Language;
     use schemas::report_event::{ReportEvent, ReportEventType};
 
     use super::*;
     use crate::stages::check_request::tests::request;
+    use crate::stages::choose_words::tests::reader;
     use crate::stages::lay_out_mail::tests::shown;
+
+    const URL: &str = "https://flow.example";
 
     fn state(event_type: ReportEventType) -> ReportState {
         let request = request();
@@ -102,38 +99,55 @@ mod tests {
         ReportState::begun_by(&event)
     }
 
-    #[test]
-    fn mail_of_a_report_that_is_ready() {
-        let mail =
-            write_mail(&state(ReportEventType::Completed), &request(), "jane+x@acme.example", "https://flow.example");
-        insta::assert_snapshot!(shown(&mail));
+    fn of_end(event_type: ReportEventType, receiver: &str, reader: &Reader) -> MailText {
+        write_mail(&state(event_type), &request(), receiver, reader, URL)
+    }
+
+    fn expiring(reader: &Reader) -> MailText {
+        let (state, expires_at) = (state(ReportEventType::Completed), Moment::from_millis(1_796_000_000_000));
+        write_expiring_mail(&state, &request(), expires_at, "jane@acme.example", reader, URL)
     }
 
     #[test]
-    fn range_that_was_entered_in_utc_is_said_once() {
-        let request = ReportRequest { zone: "UTC".to_owned(), ..request() };
-        let mail = write_mail(&state(ReportEventType::Completed), &request, "jane@acme.example", "");
-        let body = mail.html.split_once("<body").unwrap().1;
-        assert_eq!((mail.text.matches("2026-11-01").count(), body.matches("2026-11-01").count()), (1, 1));
+    fn mail_of_a_report_that_is_ready() {
+        for language in Language::ALL {
+            let reader = reader(language, "Europe/Berlin");
+            let mail = of_end(ReportEventType::Completed, "jane+x@acme.example", &reader);
+            insta::assert_snapshot!(format!("mail_of_a_report_that_is_ready_{}", mail.language), shown(&mail));
+        }
     }
 
     #[test]
     fn mail_of_a_report_that_failed() {
-        let mail = write_mail(&state(ReportEventType::Failed), &request(), "jane@acme.example", "https://flow.example");
-        insta::assert_snapshot!(shown(&mail));
+        for language in Language::ALL {
+            let reader = reader(language, "Europe/Berlin");
+            let mail = of_end(ReportEventType::Failed, "jane@acme.example", &reader);
+            insta::assert_snapshot!(format!("mail_of_a_report_that_failed_{}", mail.language), shown(&mail));
+        }
     }
+
     #[test]
     fn mail_of_a_report_whose_file_will_be_deleted() {
-        let (state, request) = (state(ReportEventType::Completed), request());
-        let expires_at = Moment::from_millis(1_796_000_000_000);
-        let write = |request: &ReportRequest| {
-            write_expiring_mail(&state, request, expires_at, "jane@acme.example", "https://flow.example")
-        };
-        let mail = write(&request);
-        insta::assert_snapshot!(shown(&mail));
-        let of_end = write_mail(&state, &request, "jane@acme.example", "");
-        assert_ne!(mail.message_id, of_end.message_id, "a mail program would take one for the other");
-        let in_utc = write(&ReportRequest { zone: "UTC".to_owned(), ..request });
-        assert_eq!(in_utc.text.matches("2026-11-30").count(), 2, "{}", in_utc.text);
+        for language in Language::ALL {
+            let mail = expiring(&reader(language, "Europe/Berlin"));
+            let name = format!("mail_of_a_report_whose_file_will_be_deleted_{}", mail.language);
+            insta::assert_snapshot!(name, shown(&mail));
+            let of_end = of_end(ReportEventType::Completed, "jane@acme.example", &reader(language, "UTC"));
+            assert_ne!(mail.message_id, of_end.message_id, "a mail program would take one for the other");
+        }
+    }
+
+    #[test]
+    fn times_of_who_is_in_utc_are_said_once() {
+        let mail = of_end(ReportEventType::Completed, "jane@acme.example", &reader(Language::En, "UTC"));
+        let body = mail.html.split_once("<body").unwrap().1;
+        assert_eq!((mail.text.matches("2026-11-01").count(), body.matches("2026-11-01").count()), (1, 1));
+        assert_eq!(expiring(&reader(Language::En, "UTC")).text.matches("2026-11-30").count(), 1);
+    }
+
+    #[test]
+    fn message_id_is_that_of_the_receiver_in_whatever_language() {
+        let id = |language| of_end(ReportEventType::Completed, "a@acme.example", &reader(language, "UTC")).message_id;
+        assert_eq!(id(Language::De), id(Language::En));
     }
 }

@@ -2,32 +2,36 @@
 
 use bucket_syncs::SyncState;
 use schemas::times::Moment;
-use traffic_query::time_range::rfc3339;
 
-use crate::stages::lay_out_mail::{Letter, MailText, lay_out, of_receiver};
-use crate::stages::mail_words::{self as words, labels};
+use crate::stages::choose_words::Reader;
+use crate::stages::lay_out_mail::{Fact, Letter, MailText, lay_out, of_receiver};
 
 /// Writes the mail for one receiver; none where there is nothing to tell.
-pub(crate) fn write_sync_mail(state: &SyncState, receiver: &str) -> Option<MailText> {
-    let ((says, opening), word, since) = match (&state.failing, state.well_since) {
-        (Some(failing), _) => (words::sync_fails(&rfc3339(failing.since), &failing.reason), "failing", failing.since),
-        (None, Some(since)) => (words::sync_is_well(&rfc3339(since)), "well", since),
+pub(crate) fn write_sync_mail(state: &SyncState, receiver: &str, reader: &Reader) -> Option<MailText> {
+    let (words, labels) = (reader.words, &reader.words.labels);
+    let (opening, word, since) = match (&state.failing, state.well_since) {
+        (Some(failing), _) => (&words.sync_fails, "failing", failing.since),
+        (None, Some(since)) => (&words.sync_well, "well", since),
         (None, None) => return None,
     };
     let name = &state.settings.name;
-    Some(lay_out(Letter {
-        subject: words::subject(&says, name),
-        opening,
-        facts: vec![
-            (labels::SYNC, vec![name.clone()]),
-            (labels::TENANT, vec![state.tenant.to_string()]),
-            (labels::REACHED, vec![rfc3339(state.reached)]),
-            (labels::SYNC_ID, vec![state.id.to_string()]),
-        ],
+    let mut facts = vec![
+        Fact::new(labels.sync, name),
+        Fact::new(labels.tenant, state.tenant.as_str()),
+        Fact::of_lines(labels.since, reader.moment(since)),
+    ];
+    facts.extend(state.failing.as_ref().map(|failing| Fact::english(labels.reason, &failing.reason)));
+    facts.push(Fact::of_lines(labels.reached, reader.moment(state.reached)));
+    facts.push(Fact::new(labels.sync_id, state.id.to_string()));
+    let letter = Letter {
+        subject: words.subject(opening, name),
+        opening: opening.paragraph,
+        facts,
         // There is no page of it.
         link: None,
         message_id: message_id(state, word, since, receiver),
-    }))
+    };
+    Some(lay_out(words, &letter))
 }
 
 /// The same for every mail about this end of being well or not to this receiver, so that one that came twice can be known.
@@ -38,10 +42,12 @@ fn message_id(state: &SyncState, word: &str, since: Moment, receiver: &str) -> S
 #[cfg(test)]
 pub(crate) mod tests {
     use bucket_syncs::created;
+    use report_life::Language;
     use schemas::bucket_sync_event::{BucketSyncEvent, BucketSyncEventType, BucketSyncSettings};
     use schemas::report_request::{Compression, ReportFormat};
 
     use super::*;
+    use crate::stages::choose_words::tests::reader;
     use crate::stages::lay_out_mail::tests::shown;
 
     pub(crate) fn state() -> SyncState {
@@ -63,19 +69,22 @@ pub(crate) mod tests {
     #[test]
     fn mail_says_that_it_fails_and_then_that_it_is_well() {
         let state = state();
-        assert_eq!(write_sync_mail(&state, "jane@acme.example"), None);
+        let write = |state: &SyncState, language| write_sync_mail(state, "jane@acme.example", &reader(language, "UTC"));
+        assert_eq!(write(&state, Language::En), None);
         let at = Moment::from_millis(1_793_500_000_000);
         let failed = state.event(BucketSyncEventType::Failed, at);
-        let state = state.with(&BucketSyncEvent { reason: Some("the bucket is away".to_owned()), ..failed });
-        let failing = write_sync_mail(&state, "jane@acme.example").unwrap();
-        let told = state.notified(at);
-        let state = state.with(&told);
+        let failing = state.with(&BucketSyncEvent { reason: Some("the bucket is away".to_owned()), ..failed });
+        let told = failing.clone().with(&failing.notified(at));
         let looked = BucketSyncEvent {
             number: Some(1),
             interval_end: Some(at),
-            ..state.event(BucketSyncEventType::Looked, Moment::from_millis(1_793_500_300_000))
+            ..told.event(BucketSyncEventType::Looked, Moment::from_millis(1_793_500_300_000))
         };
-        let well = write_sync_mail(&state.with(&looked), "jane@acme.example").unwrap();
-        insta::assert_snapshot!([failing, well].map(|it| shown(&it)).join("\n----\n"));
+        let well = told.with(&looked);
+        for language in Language::ALL {
+            let mails = [&failing, &well].map(|state| write(state, language).unwrap());
+            let name = format!("mail_says_that_it_fails_and_then_that_it_is_well_{}", mails[0].language);
+            insta::assert_snapshot!(name, mails.map(|it| shown(&it)).join("\n----\n"));
+        }
     }
 }

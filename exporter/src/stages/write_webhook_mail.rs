@@ -2,39 +2,42 @@
 
 use schemas::times::Moment;
 use schemas::webhook::Webhook;
-use traffic_query::time_range::rfc3339;
 
-use crate::stages::lay_out_mail::{Letter, MailText, lay_out};
-use crate::stages::mail_words::{self as words, labels, links};
+use crate::stages::choose_words::Reader;
+use crate::stages::lay_out_mail::{Fact, Letter, MailText, lay_out};
 
 /// Writes it. `console_url` has no slash at its end.
 pub(crate) fn write_webhook_mail(
     webhook: &Webhook,
     failing_since: Moment,
     problem: &str,
+    reader: &Reader,
     console_url: &str,
 ) -> MailText {
-    let (says, opening) = words::webhook_away();
-    let fact = |label, value: &str| (label, vec![value.to_owned()]);
-    lay_out(Letter {
-        subject: words::subject(&says, &webhook.name),
-        opening,
+    let words = reader.words;
+    let (opening, labels) = (&words.webhook_away, &words.labels);
+    let letter = Letter {
+        subject: words.subject(opening, &webhook.name),
+        opening: opening.paragraph,
         facts: vec![
-            fact(labels::WEBHOOK, &webhook.name),
-            fact(labels::TENANT, webhook.tenant.as_str()),
-            fact(labels::FAILING_SINCE, &rfc3339(failing_since)),
-            fact(labels::LAST_TRY, problem),
+            Fact::new(labels.webhook, &webhook.name),
+            Fact::new(labels.tenant, webhook.tenant.as_str()),
+            Fact::of_lines(labels.failing_since, reader.moment(failing_since)),
+            Fact::english(labels.last_try, problem),
         ],
-        link: Some((links::WEBHOOK, format!("{console_url}/api/v1/webhooks/{}", webhook.webhook_id))),
+        link: Some((words.links.webhook, format!("{console_url}/api/v1/webhooks/{}", webhook.webhook_id))),
         message_id: format!("<{}.{}@webhooks.flowledger>", webhook.webhook_id, failing_since.as_micros()),
-    })
+    };
+    lay_out(words, &letter)
 }
 
 #[cfg(test)]
 mod tests {
+    use report_life::Language;
     use webhooks::{Wanted, made};
 
     use super::*;
+    use crate::stages::choose_words::tests::reader;
     use crate::stages::lay_out_mail::tests::shown;
 
     #[test]
@@ -48,7 +51,10 @@ mod tests {
         let mut webhook = made("acme".parse().unwrap(), wanted, "admin", Moment::FIRST);
         webhook.webhook_id = "0193a0b0-0000-7000-8000-000000000001".parse().unwrap();
         let since = Moment::from_millis(1_793_534_400_000);
-        let mail = write_webhook_mail(&webhook, since, "it answered 500", "https://flow.example");
-        insta::assert_snapshot!(shown(&mail));
+        for language in Language::ALL {
+            let reader = reader(language, "UTC");
+            let mail = write_webhook_mail(&webhook, since, "it answered 500", &reader, "https://flow.example");
+            insta::assert_snapshot!(format!("mail_of_a_webhook_that_is_away_{}", mail.language), shown(&mail));
+        }
     }
 }

@@ -254,7 +254,9 @@ impl Step {
     /// Mails how it stands. False: the mail server is away.
     async fn tell(&self, state: &SyncState) -> Result<bool, JournalError> {
         for receiver in &state.settings.receivers {
-            let Some(mail) = write_sync_mail(state, receiver) else { break };
+            // Whole days and hours of UTC are what its objects hold.
+            let reader = self.life.readers.reader(&state.tenant, receiver, "UTC");
+            let Some(mail) = write_sync_mail(state, receiver, &reader) else { break };
             match self.life.outside.mail(receiver, &mail).await {
                 Ok(()) => {}
                 Err(error @ MailError::Refused(_)) => tracing::warn!(%error, sync = %state.id, "a mail is given up"),
@@ -297,5 +299,6 @@ fn request(state: &SyncState, range_from: Moment, range_to: Moment) -> ReportReq
         byte_order_mark: false,
         formula_guard: false,
         split: None,
+        table: None,
     }
 }

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use ::webhooks::{Wanted, asked_again, made, paused, resumed};
 use kafka_io::{Partition, ProduceError};
-use report_life::{End, Phase};
+use report_life::{End, Language, Phase, Receiver};
 use schema_registry::{Encoder, RegistryConfig, SchemaId, WriterSchema};
 use schemas::avro_schemas::WEBHOOK;
 use schemas::ids::ReportId;
@@ -124,10 +124,13 @@ async fn exporter(world: &Arc<World>) -> Own {
     let own_clock = Arc::clone(&clock) as Arc<dyn Clock>;
     let told = SharedWebhooks::default();
     world.noted.lock().unwrap().iter().for_each(|it| told.apply_delivery(it.clone()));
-    let known = (told, SecretKey::new(&"k".repeat(32).into()), "https://flow.example".to_owned());
+    let known = (told, SecretKey::new(&"k".repeat(32).into()));
+    let receiver = Receiver { language: Some(Language::Es), zone: None };
+    let receivers = [("acme".parse().unwrap(), "admin@acme.example".to_owned(), receiver)].into_iter().collect();
+    let telling = ("https://flow.example".to_owned(), Readers { receivers, ..Readers::default() });
     let metrics = WebhookMetrics::new(&Metrics::default());
     let stop = CancellationToken::new();
-    let mut own = Webhooks::new(Arc::clone(world), (decoder, registry), known, own_clock, metrics, stop);
+    let mut own = Webhooks::new(Arc::clone(world), (decoder, registry), known, telling, own_clock, metrics, stop);
     own.arrived(Arrival::Assigned { epoch: 1, partitions: vec![partition(0)] }).await.unwrap();
     (own, clock)
 }
@@ -333,7 +336,7 @@ async fn webhook_that_is_away_for_days_is_told_nothing_more_and_its_contact_has_
     assert_eq!(standing(&own, "away"), 1);
     let mails = world.mails.lock().unwrap().clone();
     let [(receiver, mail)] = mails.as_slice() else { panic!("{mails:?}") };
-    assert_eq!(receiver, "admin@acme.example");
+    assert_eq!((receiver.as_str(), mail.language), ("admin@acme.example", "es"));
     assert!(mail.text.contains("it answered 503"), "{}", mail.text);
     // Somebody resumes it: what happens from then on is told.
     let sent = world.sent_to(&webhook);

@@ -132,6 +132,7 @@ fn request(options: &DemoOptions, barrier: Vec<BarrierOffset>) -> ReportRequest 
         byte_order_mark: options.spreadsheet.byte_order_mark,
         formula_guard: options.spreadsheet.formula_guard,
         split: None,
+        table: options.table.asked(),
     }
 }
 

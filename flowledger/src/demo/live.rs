@@ -81,6 +81,8 @@ fn start_console(stack: &mut Stack, listener: TcpListener, accounts: &[Account])
             tenant: tenant.clone(),
             name: "admin".to_owned(),
             email: format!("admin@{tenant}.example"),
+            language: None,
+            zone: None,
             password_hash: console::hash_password(password)?,
         });
     }

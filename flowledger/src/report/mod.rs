@@ -267,6 +267,7 @@ fn request(select: &SelectOptions, new: NewOptions) -> anyhow::Result<ReportRequ
         byte_order_mark: new.spreadsheet.byte_order_mark,
         formula_guard: new.spreadsheet.formula_guard,
         split: new.split.asked(),
+        table: new.table.asked(),
     };
     choose_writer(&request).map_err(|reason| anyhow::anyhow!("{}", of_option(&reason)))?;
     Ok(request)
@@ -275,6 +276,13 @@ fn request(select: &SelectOptions, new: NewOptions) -> anyhow::Result<ReportRequ
 /// A reason that begins with a field's name, with that of its option.
 fn of_option(reason: &str) -> String {
     let (field, rest) = reason.split_once(' ').unwrap_or((reason, ""));
+    let field = match field {
+        "table" | "table.by" => "by",
+        "table.bucket" => "bucket",
+        // Given once for each.
+        "table.measures" => "measure",
+        field => field,
+    };
     format!("--{} {rest}", field.replace(['_', '.'], "-"))
 }
 

@@ -10,6 +10,7 @@ use schemas::report_request::ReportSplit;
 use super::schedule::ScheduleCommand;
 use crate::cli::{Format, Kind, Packing, SpreadsheetOptions};
 use crate::select::SelectOptions;
+use crate::table::TableOptions;
 use crate::traffic::FilterOptions;
 
 #[derive(Debug, Subcommand)]
@@ -121,6 +122,8 @@ pub(crate) struct NewOptions {
     pub(crate) spreadsheet: SpreadsheetOptions,
     #[command(flatten)]
     pub(crate) split: SplitOptions,
+    #[command(flatten)]
+    pub(crate) table: TableOptions,
     /// Rows for denied attempts too.
     #[arg(long)]
     pub(crate) denied: bool,

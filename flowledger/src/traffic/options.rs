@@ -46,7 +46,7 @@ pub(crate) enum TrafficCommand {
         select: SelectOptions,
         #[command(flatten)]
         filter: FilterOptions,
-        /// Width of a point: minute, hour or day of the zone [default: by the range].
+        /// Width of a point: minute, hour, or day, week (from Monday) or month of the zone [default: by the range].
         #[arg(long, value_name = "WIDTH")]
         bucket: Option<Bucket>,
         /// A series for each value of this; up to twice.

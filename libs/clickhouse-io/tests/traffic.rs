@@ -167,7 +167,8 @@ async fn every_answer_is_that_of_a_plain_evaluation() {
                 assert_eq!(found.others, others, "{at}: {query:?}");
             }
 
-            let bucket = [None, Some(Bucket::Day), Some(Bucket::Hour), Some(Bucket::Minute)][random.random_range(0..4)];
+            let widths = [Bucket::Day, Bucket::Hour, Bucket::Minute, Bucket::Week, Bucket::Month].map(Some);
+            let bucket = [&[None], &widths[..]].concat()[random.random_range(0..6)];
             let split = &query.by()[..random.random_range(0..=query.by().len())];
             let narrow = filter.within(filter.from.max(FIRST), filter.to.min(LAST));
             let Ok(series) = SeriesQuery::new(narrow.clone(), bucket, split, query.measures(), query.limit()) else {

@@ -12,6 +12,7 @@ mod limits;
 mod manifest;
 mod pace;
 mod plan;
+mod receivers;
 mod state;
 mod wish;
 
@@ -25,5 +26,6 @@ pub use limits::{Daily, Limits, OverLimit, Spent, Usage};
 pub use manifest::{Manifest, ManifestFile, ManifestRange};
 pub use pace::Pace;
 pub use plan::{Plan, SliceDone};
+pub use receivers::{Language, Receiver, Receivers};
 pub use state::{End, Phase, ReportState};
 pub use wish::{Actor, NotNow};

@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 use schemas::ids::{ReportId, Tenant};
 use schemas::migrations;
 use schemas::report_request::{
-    BarrierOffset, Compression, ReportFilter, ReportFormat, ReportKind, ReportRequest, ReportSplit,
+    BarrierOffset, Compression, ReportFilter, ReportFormat, ReportKind, ReportRequest, ReportSplit, ReportTable,
 };
 use schemas::times::Moment;
 use serde::{Deserialize, Serialize};
@@ -37,6 +37,9 @@ pub struct Manifest {
     /// Where its files end, where that was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub split: Option<ReportSplit>,
+    /// Of traffic: which table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table: Option<ReportTable>,
     /// What of the traffic is in it; an empty list means all.
     pub filter: ReportFilter,
     /// Which end times are in it.
@@ -102,6 +105,7 @@ impl Manifest {
             formula_guard: request.formula_guard,
             byte_order_mark: request.byte_order_mark,
             split: request.split,
+            table: request.table.clone(),
             filter: request.filter.clone(),
             range: ManifestRange {
                 from: utc(request.range_from),
@@ -165,6 +169,17 @@ mod tests {
         let text = serde_json::to_string(&manifest).unwrap();
         assert_eq!(serde_json::from_str::<Manifest>(&text).unwrap(), manifest);
         assert!(text.contains("\"kind\":\"EVENTS\""), "{text}");
+    }
+
+    #[test]
+    fn manifest_of_traffic_says_which_table_it_is_and_others_say_nothing_of_one() {
+        let table =
+            ReportTable { bucket: Some("day".to_owned()), by: vec!["user".to_owned()], ..ReportTable::default() };
+        let asked = ReportRequest { kind: ReportKind::Traffic, table: Some(table), ..request() };
+        let text = |request| serde_json::to_string(&Manifest::of(request, 3, Vec::new(), Moment::END)).unwrap();
+        let said = r#""table":{"bucket":"day","by":["user"],"measures":[]}"#;
+        assert!(text(&asked).contains(said), "{}", text(&asked));
+        assert!(!text(&request()).contains("table"));
     }
 
     #[test]

@@ -153,6 +153,7 @@ pub(crate) mod tests {
             byte_order_mark: false,
             formula_guard: false,
             split: None,
+            table: None,
         };
         let when = Some("weekly on monday at 06:00".to_owned());
         Saved { name: "Every week".to_owned(), range: "last week".to_owned(), when, request }

@@ -3,7 +3,7 @@
 use jiff::tz::TimeZone;
 use schemas::report_schedule::ReportSchedule;
 use schemas::times::Moment;
-use traffic_query::FilterError;
+use traffic_query::{FilterError, time_range};
 
 use crate::relative_range::RelativeRange;
 use crate::when::When;
@@ -32,8 +32,7 @@ impl Timetable {
     /// The field that is wrong: `when`, `range` or `zone`.
     pub fn read(when: Option<&str>, range: &str, zone: &str) -> Result<Self, FilterError> {
         let wrong = |field: &str, reason: String| FilterError { field: field.to_owned(), reason };
-        let no_zone = |_| wrong("zone", "is not an IANA zone name such as Europe/Berlin".to_owned());
-        let zone = TimeZone::get(zone).map_err(no_zone)?;
+        let zone = time_range::zone(zone)?;
         let when = when.map(str::parse::<When>).transpose().map_err(|reason| wrong("when", reason))?;
         let range: RelativeRange = range.parse().map_err(|reason| wrong("range", reason))?;
         if range == RelativeRange::SinceLastRun && when.is_none() {

@@ -1,12 +1,14 @@
 //! What makes a request's file, by kind and format, or why none can be made.
 
+use jiff::tz::TimeZone;
 use schemas::report_request::{Compression, ReportFormat, ReportKind, ReportRequest};
+use traffic_query::TableQuery;
 
 use crate::line::{Date, Line, TIME};
 use crate::split::check_split;
-use crate::table::{EventTable, ParquetFile, SortedBy, TableError, TableFacts};
+use crate::table::{EventTable, ParquetFile, TableError, TableFacts};
 use crate::writer::Writer;
-use crate::{CsvOptions, CsvWriter, EventColumn, GroupWriter, NdjsonWriter, SummaryWriter, UsersWriter};
+use crate::{CsvOptions, CsvWriter, EventColumn, GroupWriter, NdjsonWriter, SummaryWriter, TrafficWriter, UsersWriter};
 
 /// The writer of a request.
 ///
@@ -19,6 +21,7 @@ pub fn choose_writer(request: &ReportRequest) -> Result<Writer, String> {
         return Err("compression gzip goes around no Parquet file, which is packed inside".to_owned());
     }
     check_split(request)?;
+    traffic_table(request)?;
     let writer = writer_of(request, options, &columns)?;
     Ok(match request.split {
         Some(split) => writer.split(split),
@@ -31,7 +34,7 @@ fn writer_of(request: &ReportRequest, options: CsvOptions, columns: &[EventColum
     match (request.kind, request.format) {
         (ReportKind::Unknown, _) => Err("kind is not known to this exporter".to_owned()),
         (_, ReportFormat::Unknown) => Err("format is not known to this exporter".to_owned()),
-        (ReportKind::Summary | ReportKind::UserActivity, ReportFormat::Ndjson) => {
+        (ReportKind::Summary | ReportKind::UserActivity | ReportKind::Traffic, ReportFormat::Ndjson) => {
             Err("format NDJSON is one of network events; this kind is made as CSV and Parquet".to_owned())
         }
         (ReportKind::Events, ReportFormat::Csv) => Ok(Writer::of_lines(CsvWriter::new(options, columns))),
@@ -42,6 +45,10 @@ fn writer_of(request: &ReportRequest, options: CsvOptions, columns: &[EventColum
         }
         (ReportKind::Summary, ReportFormat::Csv) => Ok(Writer::of_groups(SummaryWriter::default(), options)),
         (ReportKind::UserActivity, ReportFormat::Csv) => Ok(Writer::of_groups(UsersWriter::default(), options)),
+        (ReportKind::Traffic, ReportFormat::Csv) => Ok(Writer::of_groups(traffic_writer(request)?, options)),
+        (ReportKind::Traffic, ReportFormat::Parquet) => {
+            group_table(traffic_writer(request)?, request).map_err(of_table)
+        }
         (ReportKind::Summary, ReportFormat::Parquet) => {
             group_table(SummaryWriter::default(), request).map_err(of_table)
         }
@@ -49,6 +56,28 @@ fn writer_of(request: &ReportRequest, options: CsvOptions, columns: &[EventColum
             group_table(UsersWriter::default(), request).map_err(of_table)
         }
     }
+}
+
+/// The table that a request of traffic asks for; none where it is of another kind.
+///
+/// # Errors
+/// In words for an admin, which begin with the field's name: what of the table cannot be made.
+pub fn traffic_table(request: &ReportRequest) -> Result<Option<TableQuery>, String> {
+    if request.kind != ReportKind::Traffic {
+        return match &request.table {
+            None => Ok(None),
+            Some(_) => Err("table is one of traffic only".to_owned()),
+        };
+    }
+    let asked = request.table.clone().unwrap_or_default();
+    let table = TableQuery::of_words(asked.bucket.as_deref(), &asked.by, &asked.measures);
+    table.map(Some).map_err(|error| format!("table.{error}"))
+}
+
+fn traffic_writer(request: &ReportRequest) -> Result<TrafficWriter, String> {
+    let table = traffic_table(request)?.ok_or("kind is not traffic")?;
+    let zone = TimeZone::get(&request.zone).map_err(|_| "zone is not an IANA zone name such as Europe/Berlin")?;
+    Ok(TrafficWriter::new(table, zone))
 }
 
 fn csv_options(request: &ReportRequest) -> Result<CsvOptions, String> {
@@ -65,6 +94,7 @@ fn said(request: &ReportRequest) -> Vec<(&'static str, String)> {
     let kind = match request.kind {
         ReportKind::Summary => "summary",
         ReportKind::UserActivity => "users",
+        ReportKind::Traffic => "traffic",
         ReportKind::Events | ReportKind::Unknown => "events",
     };
     let time = |micros: i64| {
@@ -73,19 +103,22 @@ fn said(request: &ReportRequest) -> Vec<(&'static str, String)> {
         line.rfc3339_time(&mut Date::default(), micros.max(0).unsigned_abs());
         String::from_utf8_lossy(line.bytes()).into_owned()
     };
-    vec![
+    let mut said = vec![
         ("tenant", request.tenant.to_string()),
         ("kind", kind.to_owned()),
         ("from", time(request.range_from.as_micros())),
         ("to", time(request.range_to.as_micros())),
         ("version", env!("CARGO_PKG_VERSION").to_owned()),
-    ]
+    ];
+    if let Some(bucket) = request.table.as_ref().and_then(|table| table.bucket.clone()) {
+        // Days are those of the zone.
+        said.extend([("bucket", bucket), ("zone", request.zone.clone())]);
+    }
+    said
 }
 
 fn group_table(groups: impl GroupWriter + 'static, request: &ReportRequest) -> Result<Writer, TableError> {
-    let most = SortedBy { name: "total_connections", is_descending: true };
-    let id = groups.id().map(|name| SortedBy { name, is_descending: false });
-    let facts = TableFacts { sorted_by: [Some(most), id].into_iter().flatten().collect(), said: said(request) };
+    let facts = TableFacts { sorted_by: groups.order(), said: said(request) };
     let file = ParquetFile::new(&groups.table(), facts)?;
     Ok(Writer::of_group_table(groups, file))
 }

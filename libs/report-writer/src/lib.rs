@@ -25,16 +25,16 @@ mod writer;
 
 use clickhouse_io::report::{ColumnSet, ConnectionColumns};
 
-pub use choose_writer::choose_writer;
+pub use choose_writer::{choose_writer, traffic_table};
 pub use count_rows::{count_parquet_rows, count_rows};
 pub use csv::{CsvOptions, CsvWriter};
 pub use event_column::EventColumn;
-pub use groups::{GroupWriter, SummaryWriter, UsersWriter};
+pub use groups::{GroupWriter, SummaryWriter, TrafficWriter, UsersWriter};
 pub use line_sorter::LineSorter;
 pub use ndjson::NdjsonWriter;
 pub use pack::{PackError, Packer, Packing};
 pub use split::{FILES_MAX, SPLIT_BYTES_MIN, SPLIT_ROWS_MIN, SPREADSHEET_ROWS, TakeFiles};
-pub use table::{Cell, CellType, TableColumn, TableError};
+pub use table::{Cell, CellType, SortedBy, TableColumn, TableError};
 pub use writer::Writer;
 
 /// Version of the bytes that are made of the same rows: raised with every change of a line, of [`PART_TEXT_BYTES`] or of how a part is packed,

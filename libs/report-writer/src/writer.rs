@@ -136,7 +136,7 @@ impl Writer {
     /// When the format cannot hold it.
     pub fn end(self, files: &mut impl TakeFiles) -> Result<Option<u64>, TableError> {
         let mut split = self.split;
-        let (groups, file) = match self.made {
+        let (mut groups, file) = match self.made {
             Made::Lines(_) => {
                 files.file_ends(split.rows());
                 return Ok(None);

@@ -12,6 +12,7 @@ use clickhouse_io::native::read::BlockReader;
 use clickhouse_io::report::ConnectionColumns;
 use clickhouse_io::report::examples::native_block;
 use clickhouse_io::rows::{ConnectionRow, Source};
+use jiff::tz::TimeZone;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use report_writer::{
@@ -21,9 +22,10 @@ use schemas::addresses::parse_bare_address;
 use schemas::connection_event::{ConnectionEvent, EventType, Relay};
 use schemas::event_id::EventId;
 use schemas::examples::{report_request, right_events};
-use schemas::ids::{DeviceId, ResourceId, UserId};
-use schemas::report_request::{Compression, ReportFormat, ReportKind, ReportRequest, ReportSplit};
+use schemas::ids::{ConnectorId, DeviceId, RemoteNetworkId, ResourceId, UserId};
+use schemas::report_request::{Compression, ReportFormat, ReportKind, ReportRequest, ReportSplit, ReportTable};
 use schemas::times::Moment;
+use traffic_query::{Bucket, Dimension, Measure, TABLE_BY_MAX, TableQuery};
 
 /// A row of a report, and where it lay.
 type Stored = (ConnectionEvent, (&'static str, i32, i64));
@@ -173,6 +175,31 @@ prop_compose! {
     }
 }
 
+prop_compose! {
+    /// The same, also denied, by few Remote Networks and Connectors, and half of them around a night in which clocks change.
+    fn traffic_events()(
+        event in group_events(),
+        (network, connector, port, seconds) in (0..2_u64, 0..3_u64, prop::sample::select(vec![0, 53, 443]), 0..200_000_i64),
+        (is_denied, is_moved) in (prop::bool::weighted(0.2), any::<bool>()),
+    ) -> ConnectionEvent {
+        let mut event = event;
+        event.remote_network_id = RemoteNetworkId::new(network).unwrap();
+        event.connector_id = ConnectorId::new(connector).unwrap();
+        event.resource_port = port;
+        if is_denied {
+            event.event_type = EventType::DeniedAccess;
+        }
+        if is_moved {
+            let lasted = event.end_time.as_micros() - event.start_time.as_micros();
+            event.end_time = Moment::from_micros((1_792_800_000 + seconds) * 1_000_000);
+            event.start_time = Moment::from_micros(event.end_time.as_micros() - lasted);
+            let millis = u64::try_from(event.end_time.as_millis()).unwrap();
+            event.event_id = EventId::from_parts(millis, [0x80, 1, 0x80, 0, 0, 0, 0, 0, 0, 1]);
+        }
+        event
+    }
+}
+
 /// The same rows in files: each but the last is as full as it may be, and together they are the rows of the one file.
 fn assert_split(
     writer: impl Fn() -> Writer,
@@ -281,4 +308,67 @@ proptest! {
             assert_split(|| writer(ReportFormat::Parquet), &blocks, most)?;
         }
     }
+    #[test]
+    fn traffic_is_what_its_table_asks_for(
+        events in vec((traffic_events(), 0..300_i64), 1..60),
+        cut in 0..60_usize,
+        most in (1..4_usize, 300..2_000_usize),
+        (zone, bucket) in (
+            prop::sample::select(vec!["UTC", "Europe/Berlin", "Asia/Kathmandu"]),
+            prop::option::of(prop::sample::select(Bucket::ALL.to_vec())),
+        ),
+        by in Just(Dimension::ALL.to_vec()).prop_shuffle(),
+        measures in Just(Measure::ALL.to_vec()).prop_shuffle(),
+        (by_count, measure_count) in (0..=TABLE_BY_MAX, 0..=Measure::ALL.len()),
+    ) {
+        let by_count = if bucket.is_none() { by_count.max(1) } else { by_count };
+        let table = ReportTable {
+            bucket: bucket.map(|it| it.name().to_owned()),
+            by: by[..by_count].iter().map(|it| it.name().to_owned()).collect(),
+            measures: measures[..measure_count].iter().map(|it| it.name().to_owned()).collect(),
+        };
+        let query = TableQuery::of_words(table.bucket.as_deref(), &table.by, &table.measures).unwrap();
+        let mut stored: Vec<Stored> = Vec::new();
+        for (event, offset) in events {
+            let place = ("a", 0, offset);
+            // Two events never lie in the same place. What nothing counts is not read.
+            let is_read = query.counts_denied() || event.event_type != EventType::DeniedAccess;
+            if is_read && stored.iter().all(|it| it.1 != place) {
+                stored.push((event, place));
+            }
+        }
+        let (first, second) = stored.split_at(cut.min(stored.len()));
+        let blocks: Vec<_> = [first, second].into_iter().filter(|block| !block.is_empty()).collect();
+        let facts: Vec<_> = facts(&stored).into_iter().map(|one| (&one.0, row(one).status().unwrap())).collect();
+        let expected = plain::traffic::table(&facts, &query, &TimeZone::get(zone).unwrap());
+        let asked = ReportRequest { kind: ReportKind::Traffic, zone: zone.to_owned(), table: Some(table), ..request() };
+        let writer = |format| choose_writer(&ReportRequest { format, ..asked.clone() }).unwrap();
+        prop_assert_eq!(text_by_engine(writer(ReportFormat::Csv), &blocks, 1 << 20), &*expected);
+        prop_assert_eq!(parquet_text::read(&by_engine(writer(ReportFormat::Parquet), &blocks, 1 << 20)), expected);
+        assert_split(|| writer(ReportFormat::Csv), &blocks, most)?;
+        assert_split(|| writer(ReportFormat::Parquet), &blocks, most)?;
+    }
+}
+
+#[test]
+fn header_of_traffic_names_what_was_asked_for() {
+    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+    let header = |bucket: Option<&str>, by: &[&str], measures: &[&str]| {
+        let bucket = bucket.map(str::to_owned);
+        let table = Some(ReportTable { bucket, by: words(by), measures: words(measures) });
+        let asked = ReportRequest { kind: ReportKind::Traffic, table, byte_order_mark: true, ..request() };
+        String::from_utf8(choose_writer(&asked).unwrap().begin()).unwrap()
+    };
+    let all: Vec<&str> = Dimension::ALL.iter().map(|it| it.name()).collect();
+    let headers: Vec<String> = all.chunks(TABLE_BY_MAX).map(|some| header(None, some, &[])).collect();
+    assert_eq!(
+        headers.concat(),
+        "\u{feff}remote_network,remote_network_id,user,user_id,service_account,service_account_id,resource_address,\
+         resource_id,connections\n\
+         \u{feff}applied_rule,connector,connector_id,device_id,protocol,connections\n\
+         \u{feff}resource_port,status,tunnel_path,country,connections\n\
+         \u{feff}client_ip,address,connections\n"
+    );
+    let all: Vec<&str> = Measure::ALL.iter().map(|it| it.name()).collect();
+    assert_eq!(header(Some("month"), &[], &all), format!("\u{feff}month,{}\n", all.join(",")));
 }

@@ -8,16 +8,18 @@ use clickhouse_io::report::{ConnectionColumns, Cut, ReportQuery, plan, read};
 use clickhouse_io::rows::{ConnectionRow, Source};
 use clickhouse_io::write::{EventTable, insert};
 use clickhouse_io::{ClickHouse, ClickHouseConfig, migrate};
+use jiff::tz::TimeZone;
 use local_parts::{ClickHouseProcess, Silent, given};
 use report_writer::{
-    CsvOptions, CsvWriter, EventColumn, LineSorter, LineWriter, NdjsonWriter, SummaryWriter, UsersWriter, Writer,
+    CsvOptions, CsvWriter, EventColumn, LineSorter, LineWriter, NdjsonWriter, SummaryWriter, TrafficWriter,
+    UsersWriter, Writer,
 };
 use schemas::addresses::parse_bare_address;
-use schemas::connection_event::{ConnectionEvent, EventType, Location, Relay};
+use schemas::connection_event::{ConnectionEvent, ConnectionStatus, EventType, Location, Relay};
 use schemas::examples::connection;
 use schemas::ids::{RemoteNetworkId, ResourceId, UserId};
 use schemas::migrations;
-use traffic_query::TrafficFilter;
+use traffic_query::{Measure, TableQuery, TrafficFilter};
 
 const HOUR_MS: u64 = 3_600_000;
 const BEGIN_MS: u64 = 1_793_491_200_000;
@@ -58,6 +60,24 @@ fn events() -> Vec<ConnectionEvent> {
         event
     });
     events.collect()
+}
+
+fn table(bucket: Option<&str>, by: &[&str], measures: &[Measure]) -> TableQuery {
+    let by: Vec<String> = by.iter().map(|it| (*it).to_owned()).collect();
+    let measures: Vec<String> = measures.iter().map(|it| it.name().to_owned()).collect();
+    TableQuery::of_words(bucket, &by, &measures).unwrap()
+}
+
+fn berlin() -> TimeZone {
+    TimeZone::get("Europe/Berlin").unwrap()
+}
+
+fn traffic(query: &TableQuery) -> Writer {
+    Writer::of_groups(TrafficWriter::new(query.clone(), berlin()), CsvOptions::default())
+}
+
+fn traffic_of(connections: &[(&ConnectionEvent, ConnectionStatus)], query: &TableQuery) -> String {
+    plain::traffic::table(connections, query, &berlin())
 }
 
 /// Gives slices, stretches, and what the writer made of each row, in order.
@@ -147,6 +167,9 @@ async fn lines_are_the_same_however_the_range_is_cut() {
     }
     let connections: Vec<_> = sorted.iter().map(|event| (*event, row(event, 0).status().unwrap())).collect();
     let (summary, users) = (plain::groups::summary(&connections), plain::groups::users(&connections));
+    let in_berlin = table(Some("day"), &["remote_network", "country"], &Measure::ALL[..]);
+    let by_hand = table(None, &["user", "address", "client_address", "status"], &[Measure::Bytes]);
+    let (by_day, by_all) = (traffic_of(&connections, &in_berlin), traffic_of(&connections, &by_hand));
     let csv = |columns| CsvWriter::new(CsvOptions::default(), columns);
     let mut writers: [(&str, &mut dyn LineWriter, String); 3] = [
         ("the contract's columns", &mut csv(&[]), String::from_utf8(contract).unwrap()),
@@ -162,6 +185,8 @@ async fn lines_are_the_same_however_the_range_is_cut() {
         let groups = [
             (Writer::of_groups(SummaryWriter::default(), CsvOptions::default()), &summary),
             (Writer::of_groups(UsersWriter::default(), CsvOptions::default()), &users),
+            (traffic(&in_berlin), &by_day),
+            (traffic(&by_hand), &by_all),
         ];
         for (mut writer, expected) in groups {
             let (_, _, records) = records(&clickhouse, writer.rows(), rows_max).await;

@@ -1,10 +1,8 @@
 //! Questions that are answered with numbers: how much of what, over time, or of which most.
 
-use jiff::civil::Time;
-use jiff::tz::TimeZone;
-use jiff::{Span, Timestamp, ToSpan, Unit, Zoned};
 use schemas::times::Moment;
 
+use crate::bucket::{BUCKETS_MAX, Bucket};
 use crate::error::FilterError;
 use crate::field::Field;
 use crate::filter::TrafficFilter;
@@ -103,81 +101,10 @@ words! {
     }
 }
 
-words! {
-    /// Width of a point in time.
-    Bucket {
-        /// A minute.
-        Minute = "minute",
-        /// An hour.
-        Hour = "hour",
-        /// A day of the filter's zone, of 23 to 25 hours where clocks change.
-        Day = "day",
-    }
-}
-
-/// Most points in time of one answer.
-pub const BUCKETS_MAX: usize = 2_000;
 /// Most groups of one answer, beside the others.
 pub const GROUPS_MAX: u32 = 100;
 const SPLIT_MAX: usize = 2;
 const MEASURES_MAX: usize = 8;
-
-impl Bucket {
-    /// A width that gives a range some dozens to hundreds of points.
-    #[must_use]
-    pub fn for_range(from: Moment, to: Moment) -> Self {
-        const HOUR_MICROS: i64 = 3_600_000_000;
-        match to.as_micros() - from.as_micros() {
-            ..=21_600_000_000 => Self::Minute,
-            width if width <= 14 * 24 * HOUR_MICROS => Self::Hour,
-            _ => Self::Day,
-        }
-    }
-
-    /// Beginnings of the buckets that `[from, to)` touches, in order; the first may lie before `from`. `None` where there are more than
-    /// [`BUCKETS_MAX`].
-    #[must_use]
-    pub fn starts(self, from: Moment, to: Moment, zone: &TimeZone) -> Option<Vec<Moment>> {
-        let mut at = self.floor(&zoned(from, zone)?)?;
-        let mut starts = Vec::new();
-        loop {
-            let start = Moment::from_micros(at.timestamp().as_microsecond());
-            if start >= to {
-                return Some(starts);
-            }
-            if starts.len() == BUCKETS_MAX {
-                return None;
-            }
-            starts.push(start);
-            let step: Span = match self {
-                Self::Minute => 1.minute(),
-                Self::Hour => 1.hour(),
-                Self::Day => 1.day(),
-            };
-            // A day may begin later than at midnight, where clocks change then.
-            at = self.floor(&at.checked_add(step).ok()?)?;
-        }
-    }
-
-    fn floor(self, at: &Zoned) -> Option<Zoned> {
-        match self {
-            Self::Day => at.start_of_day().ok(),
-            // In an hour that occurs twice the local time alone does not say which; its distance from the full hour does.
-            Self::Hour => at.checked_sub(since_full(at.time(), Unit::Hour)).ok(),
-            Self::Minute => at.checked_sub(since_full(at.time(), Unit::Minute)).ok(),
-        }
-    }
-}
-
-fn zoned(moment: Moment, zone: &TimeZone) -> Option<Zoned> {
-    Some(Timestamp::from_microsecond(moment.as_micros()).ok()?.to_zoned(zone.clone()))
-}
-
-/// Time since the last full hour or minute on the clock.
-fn since_full(time: Time, unit: Unit) -> Span {
-    let minutes = if unit == Unit::Hour { time.minute() } else { 0 };
-    Span::new().minutes(minutes).seconds(time.second()).nanoseconds(time.subsec_nanosecond())
-}
 
 /// Measures over time, perhaps split.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,6 +4,7 @@
 //! is no part of it: the tenant comes from the identity of who asks.
 
 mod address_range;
+mod bucket;
 mod error;
 mod field;
 mod filter;
@@ -11,14 +12,17 @@ mod forms;
 mod groups;
 mod insight;
 mod port_range;
+mod table;
 pub mod time_range;
 mod words;
 
 pub use address_range::AddressRange;
+pub use bucket::{BUCKETS_MAX, Bucket};
 pub use error::FilterError;
 pub use field::Field;
 pub use filter::TrafficFilter;
 pub use forms::FilterForm;
-pub use groups::{BUCKETS_MAX, Bucket, Dimension, GROUPS_MAX, Measure, SeriesQuery, TopQuery};
+pub use groups::{Dimension, GROUPS_MAX, Measure, SeriesQuery, TopQuery};
 pub use insight::{INSIGHTS_MAX, Insight, InsightQuery};
 pub use port_range::PortRange;
+pub use table::{TABLE_BY_MAX, TableQuery};

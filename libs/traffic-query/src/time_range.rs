@@ -27,13 +27,20 @@ enum End {
     To,
 }
 
+/// A zone by its IANA name.
+///
+/// # Errors
+/// `zone` where there is none of this name.
+pub fn zone(name: &str) -> Result<TimeZone, FilterError> {
+    TimeZone::get(name).map_err(|_| FilterError::new("zone", "is not an IANA zone name such as Europe/Berlin"))
+}
+
 /// `from` and `to` are local (`2026-11-01T00:00`) or carry an offset; `zone` is an IANA name.
 ///
 /// # Errors
 /// The field that is wrong.
 pub fn in_utc(from: &str, to: &str, zone: &str) -> Result<TimeRange, FilterError> {
-    let zone =
-        TimeZone::get(zone).map_err(|_| FilterError::new("zone", "is not an IANA zone name such as Europe/Berlin"))?;
+    let zone = self::zone(zone)?;
     let (from, to) = (moment("from", from, &zone, End::From)?, moment("to", to, &zone, End::To)?);
     let range = TimeRange { from, to, zone };
     for (field, value) in [("from", range.from), ("to", range.to)] {

@@ -15,7 +15,7 @@ use schemas::connection_event::{ConnectionEvent, EventType, Relay};
 use schemas::event_id::EventId;
 use schemas::examples::{connection, report_request};
 use schemas::ids::ReportId;
-use schemas::report_request::{BarrierOffset, ReportFilter, ReportRequest, ReportSplit};
+use schemas::report_request::{BarrierOffset, ReportFilter, ReportRequest, ReportSplit, ReportTable};
 use schemas::times::Moment;
 
 /// Lines of the samples that are taken.
@@ -89,6 +89,7 @@ fn request() -> ReportRequest {
         byte_order_mark: true,
         formula_guard: true,
         split: Some(ReportSplit { rows: Some(1_048_575), bytes: None }),
+        table: Some(ReportTable { bucket: Some("day".to_owned()), by: vec!["user".to_owned()], measures: Vec::new() }),
         ..report_request()
     }
 }

@@ -64,6 +64,7 @@ async fn reports_of_every_kind_have_the_bytes_of_the_oracle() {
             byte_order_mark: false,
             formula_guard: false,
             split: None,
+            table: None,
         };
         let mut reports = Vec::new();
         for (arguments, kind, format, denied) in QUESTIONS {

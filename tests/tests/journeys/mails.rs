@@ -1,4 +1,5 @@
-//! Mails about reports, as a mail program reads what the real mail server took: text and HTML, and one before a file is deleted.
+//! Mails about reports, as a mail program reads what the real mail server took: text and HTML, one before a file is deleted, each in its
+//! receiver's language.
 
 use std::time::{Duration, Instant};
 
@@ -43,6 +44,69 @@ fn assert_readable(mail: &Value, id: &str, link: &str) {
     assert!(html.contains("<meta name=\"color-scheme\" content=\"light dark\">"), "{html}");
     // Nothing but the link leads anywhere.
     assert_eq!((html.matches("http").count(), html.matches("src=").count()), (1, 0), "{html}");
+}
+
+/// The mail about a report whose subject begins so, and its receiver.
+async fn wait_for_one(stack: &Stack, id: &str, subject: &str) -> (String, Value) {
+    let begin = Instant::now();
+    loop {
+        if let Some(mail) = mails(stack, id, subject).pop() {
+            return mail;
+        }
+        assert!(begin.elapsed() < WAIT_MAX, "{subject}: {:#?}", mails(stack, id, ""));
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+}
+
+#[tokio::test]
+async fn receiver_with_an_account_reads_in_its_language_and_zone_and_others_in_those_of_configuration_and_report() {
+    let acme = &tenant("acme");
+    let (account, settings) =
+        ("language = 'de'\nzone = 'America/New_York'\n", format!("mail_language = 'fr'\n{SETTINGS}"));
+    let stack = Stack::start_with_account(&[(acme, Some("v2"))], account, &settings).await;
+    let admin = format!("Admin@{acme}.Example");
+    let mut ask = vec!["report", "new", "--tenant", acme, "--kind", "users", "--zone", "Europe/Berlin"];
+    ask.extend(["--from", "2026-11-01T01:00", "--to", "2026-11-02T01:00"]);
+    ask.extend(["--receiver", admin.as_str(), "--receiver", "kim@acme.example"]);
+    let (id, beside, went_well) = flowledger(&stack, &ask);
+    assert!(went_well, "{beside}");
+    let id = id.trim();
+    let (german, french) = (
+        ["31.10.2026 20:00 EDT bis 01.11.2026 19:00 EST", "01.11.2026 00:00 UTC bis 02.11.2026 00:00 UTC"],
+        ["du 01/11/2026 01:00 CET au 02/11/2026 01:00 CET", "du 01/11/2026 00:00 UTC au 02/11/2026 00:00 UTC"],
+    );
+    for (subject, receiver, language, sign_in, ranges) in [
+        ("Ihr Bericht ist fertig: Benutzeraktivität, ", admin.as_str(), "de", "(Anmeldung erforderlich)", german),
+        ("Ihr Bericht wird bald gelöscht: Benutzeraktivität, ", &admin, "de", "(Anmeldung erforderlich)", german),
+        (
+            "Votre rapport est prêt\u{a0}: Activité des utilisateurs, ",
+            "kim@acme.example",
+            "fr",
+            "(connexion requise)",
+            french,
+        ),
+    ] {
+        let (to, mail) = wait_for_one(&stack, id, &format!("{subject}{}", ranges[0])).await;
+        assert_eq!(
+            (to.to_lowercase(), &mail["headers"]["Content-Language"]),
+            (receiver.to_lowercase(), &language.into())
+        );
+        for part in mail["parts"].as_array().unwrap() {
+            let text = part["text"].as_str().unwrap();
+            for said in [sign_in, ranges[0], ranges[1], &format!("{}/settings/analytics", stack.console_url())] {
+                assert!(text.contains(said), "{said}: {text}");
+            }
+        }
+        assert!(
+            mail["parts"][1]["text"].as_str().unwrap().contains(&format!("<html lang=\"{language}\">")),
+            "{mail:#}"
+        );
+    }
+    assert!(
+        stack.parts.mails().unwrap().iter().all(|mail| mail.text.is_ascii()),
+        "nothing is left to the server's mercy"
+    );
+    stack.end().await;
 }
 
 #[tokio::test]

@@ -22,4 +22,5 @@ mod slices;
 mod split;
 mod stack;
 mod syncs;
+mod traffic_tables;
 mod webhooks;

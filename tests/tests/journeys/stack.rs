@@ -147,6 +147,11 @@ impl Stack {
         Self::start_on(tenants, Choice::Own, "", settings).await
     }
 
+    /// The same, with fields more of the last tenant's account.
+    pub(crate) async fn start_with_account(tenants: &[(&str, Option<&str>)], account: &str, settings: &str) -> Self {
+        Self::start_on(tenants, Choice::Own, account, settings).await
+    }
+
     async fn start_on(tenants: &[(&str, Option<&str>)], choice: Choice, section: &str, exporter: &str) -> Self {
         service_kit::tls::install();
         let folder = tempfile::tempdir().unwrap();

@@ -4,14 +4,14 @@ use report_life::report_filter;
 use report_schedules::Timetable;
 use report_writer::choose_writer;
 use schemas::ids::ReportId;
-use schemas::report_request::{ReportFilter, ReportRequest};
+use schemas::report_request::{ReportFilter, ReportRequest, ReportTable};
 use schemas::times::Moment;
 use serde::Deserialize;
 use traffic_query::time_range::in_utc;
 use traffic_query::{Field, FilterForm};
 use utoipa::ToSchema;
 
-use super::shown::{FileCompression, FileFormat, FileKind, FileSplit};
+use super::shown::{FileCompression, FileFormat, FileKind, FileSplit, FileTable};
 use crate::error::Refusal;
 use crate::session::SignedIn;
 
@@ -28,7 +28,7 @@ macro_rules! asks_for_reports {
             $($(#[$of_own])* pub(crate) $own: $type,)*
             /// IANA name.
             pub(crate) zone: String,
-            /// `events`, `summary` or `users`.
+            /// `events`, `summary`, `users` or `traffic`.
             #[serde(default)]
             kind: FileKind,
             /// `csv`, `parquet`, or `ndjson` of events.
@@ -76,6 +76,9 @@ macro_rules! asks_for_reports {
             /// In several files, each of which ends before it would be too large; absent: in as many as it is made of.
             #[serde(default)]
             split: Option<FileSplit>,
+            /// Of traffic: which table.
+            #[serde(default)]
+            table: Option<FileTable>,
         }
 
         impl $name {
@@ -121,6 +124,7 @@ macro_rules! asks_for_reports {
                     byte_order_mark: self.byte_order_mark,
                     formula_guard: self.formula_guard,
                     split: self.split.map(FileSplit::asked).transpose()?,
+                    table: self.table.take().map(ReportTable::from),
                 })
             }
         }

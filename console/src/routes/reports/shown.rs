@@ -2,7 +2,7 @@
 
 use report_life::{Phase, ReportState};
 use report_writer::SPREADSHEET_ROWS;
-use schemas::report_request::{Compression, ReportFormat, ReportKind, ReportSplit};
+use schemas::report_request::{Compression, ReportFormat, ReportKind, ReportSplit, ReportTable};
 use serde::{Deserialize, Serialize};
 use traffic_query::time_range::rfc3339;
 use utoipa::ToSchema;
@@ -49,6 +49,8 @@ pub(crate) enum FileKind {
     Summary,
     /// A line a User.
     Users,
+    /// A line a group of `table`.
+    Traffic,
 }
 
 impl From<FileKind> for ReportKind {
@@ -57,6 +59,7 @@ impl From<FileKind> for ReportKind {
             FileKind::Events => Self::Events,
             FileKind::Summary => Self::Summary,
             FileKind::Users => Self::UserActivity,
+            FileKind::Traffic => Self::Traffic,
         }
     }
 }
@@ -67,6 +70,7 @@ impl From<ReportKind> for FileKind {
             ReportKind::Events | ReportKind::Unknown => Self::Events,
             ReportKind::Summary => Self::Summary,
             ReportKind::UserActivity => Self::Users,
+            ReportKind::Traffic => Self::Traffic,
         }
     }
 }
@@ -144,6 +148,36 @@ impl From<ReportSplit> for FileSplit {
     }
 }
 
+/// Which table of traffic, in the words of `GET …/traffic/series`.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FileTable {
+    /// `minute`, `hour`, or `day`, `week`, `month` of the zone; absent: the whole range is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    bucket: Option<String>,
+    /// What groups are made by, up to four: `remote_network`, `user`, `service_account`, `resource`, `applied_rule`, `connector`, `device`,
+    /// `protocol`, `port`, `status`, `tunnel_path`, `country`, `client_address`, `address`. None of them: one group a bucket.
+    #[serde(default)]
+    by: Vec<String>,
+    /// What is measured of each, the first gives the order: `events`, `connections`, `succeeded`, `failed_dns`, `failed_other`, `denied`, `bytes`,
+    /// `bytes_received`, `bytes_transferred`, `users`, `devices`, `client_addresses`, `addresses`, `duration_p50_us`, `duration_p95_us`. Empty means
+    /// `connections`.
+    #[serde(default)]
+    measures: Vec<String>,
+}
+
+impl From<FileTable> for ReportTable {
+    fn from(table: FileTable) -> Self {
+        Self { bucket: table.bucket, by: table.by, measures: table.measures }
+    }
+}
+
+impl From<ReportTable> for FileTable {
+    fn from(table: ReportTable) -> Self {
+        Self { bucket: table.bucket, by: table.by, measures: table.measures }
+    }
+}
+
 /// A report as the API shows it.
 #[must_use]
 pub fn report_json(state: ReportState) -> serde_json::Value {
@@ -172,6 +206,8 @@ pub(crate) struct Report {
     compression: FileCompression,
     /// Where its files end, where it is split.
     split: Option<FileSplit>,
+    /// Of traffic: which table.
+    table: Option<FileTable>,
     /// While it waits: events that are not stored yet, of those that it has to hold.
     events_behind: Option<i64>,
     rows: i64,
@@ -215,6 +251,7 @@ impl From<ReportState> for Report {
             denied: request.is_some_and(|it| it.filter.denied),
             compression: request.map(|it| it.compression.into()).unwrap_or_default(),
             split: request.and_then(|it| it.split).map(FileSplit::from),
+            table: request.and_then(|it| it.table.clone()).map(FileTable::from),
             events_behind: state.events_behind.filter(|_| state.phase == Phase::Waiting),
             rows: state.rows,
             rows_expected: state.rows_expected,

@@ -8,7 +8,7 @@ use serde::Serialize;
 use traffic_query::time_range::rfc3339;
 use utoipa::ToSchema;
 
-use crate::routes::reports::shown::{FileCompression, FileFormat, FileKind, FileSplit, Report};
+use crate::routes::reports::shown::{FileCompression, FileFormat, FileKind, FileSplit, FileTable, Report};
 
 /// Runs that are told beforehand.
 const NEXT_RUNS: usize = 5;
@@ -80,8 +80,12 @@ pub(crate) struct Schedule {
     addresses: Vec<String>,
     denied: bool,
     compression: FileCompression,
+    byte_order_mark: bool,
+    formula_guard: bool,
     /// Where files of its reports end, where they are split.
     split: Option<FileSplit>,
+    /// Of traffic: which table.
+    table: Option<FileTable>,
     receivers: Vec<String>,
     /// Those that come next; none while it is paused.
     next_runs: Vec<NextRun>,
@@ -119,7 +123,10 @@ impl Schedule {
             addresses: request.filter.address_ranges,
             denied: request.filter.denied,
             compression: request.compression.into(),
+            byte_order_mark: request.byte_order_mark,
+            formula_guard: request.formula_guard,
             split: request.split.map(FileSplit::from),
+            table: request.table.map(FileTable::from),
             owner: request.requested_by,
             zone: request.zone,
             columns: request.columns,

@@ -1,6 +1,6 @@
 //! What becomes of a body that asks for a report, or keeps one.
 
-use schemas::report_request::ReportSplit;
+use schemas::report_request::{ReportKind, ReportSplit, ReportTable};
 use schemas::times::Moment;
 use serde_json::json;
 
@@ -50,4 +50,37 @@ async fn split_is_in_the_request_and_shown() {
     let kept = json!({ "name": "Sheets", "range": "last month", "zone": "UTC", "split": { "preset": "spreadsheet" } });
     let answer = console.post("/api/v1/report-schedules", &cookie, &kept).await;
     assert_eq!((answer.status, &answer.json()["split"]), (201, &json!({ "rows": 1_048_575 })), "{answer:?}");
+}
+
+#[tokio::test]
+async fn table_of_traffic_is_in_the_request_and_shown_and_what_is_wrong_with_it_is_named() {
+    let console = Console::new();
+    let cookie = console.sign_in("acme").await;
+    let table = json!({ "bucket": "week", "by": ["user", "country"], "measures": ["bytes", "devices"] });
+    let new = json!({ "range": "yesterday", "zone": "Europe/Berlin", "kind": "traffic", "table": table });
+    let answer = console.post("/api/v1/reports", &cookie, &new).await;
+    assert_eq!((answer.status, &answer.json()["table"]), (201, &table), "{answer:?}");
+    let request = console.world.requests.lock().unwrap().pop().unwrap();
+    let words = |words: [&str; 2]| words.map(str::to_owned).to_vec();
+    let (by, measures) = (words(["user", "country"]), words(["bytes", "devices"]));
+    assert_eq!(request.kind, ReportKind::Traffic);
+    assert_eq!(request.table, Some(ReportTable { bucket: Some("week".to_owned()), by, measures }));
+    let mut kept = new.clone();
+    kept["name"] = json!("Every week");
+    let answer = console.post("/api/v1/report-schedules", &cookie, &kept).await;
+    assert_eq!((answer.status, &answer.json()["table"], &answer.json()["kind"]), (201, &table, &json!("traffic")));
+
+    for (kind, table, field) in [
+        ("traffic", json!(null), "table.by"),
+        ("traffic", json!({ "bucket": "fortnight" }), "table.bucket"),
+        ("traffic", json!({ "by": ["user", "user"] }), "table.by"),
+        ("traffic", json!({ "by": ["user"], "measures": ["speed"] }), "table.measures"),
+        ("summary", json!({ "by": ["user"] }), "table"),
+    ] {
+        let mut wrong = kept.clone();
+        (wrong["kind"], wrong["table"]) = (json!(kind), table);
+        let answer = console.post("/api/v1/report-schedules", &cookie, &wrong).await;
+        assert_eq!((answer.status, answer.json()["error"]["field"].as_str()), (400, Some(field)), "{answer:?}");
+    }
+    assert!(console.world.requests.lock().unwrap().is_empty());
 }

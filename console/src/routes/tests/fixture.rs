@@ -120,6 +120,8 @@ impl Console {
             tenant: tenant.parse().unwrap(),
             name: "admin".to_owned(),
             email: format!("admin@{tenant}.example"),
+            language: None,
+            zone: None,
             password_hash: hash.clone(),
         };
         let accounts = ["acme", "globex"].map(account).into();

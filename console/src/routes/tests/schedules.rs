@@ -5,6 +5,7 @@ use axum::http::Method;
 use report_life::Journal;
 use schemas::ids::ScheduleId;
 use schemas::report_event::{ReportEvent, ReportEventType};
+use schemas::report_request::ReportRequest;
 use schemas::report_schedule::{ReportSchedule, ScheduleState};
 use schemas::times::Moment;
 use serde_json::{Value, json};
@@ -56,6 +57,30 @@ async fn schedule_is_kept_with_the_tenant_and_owner_of_the_session_and_shows_its
     assert!(runs.iter().all(|run| run["to"].as_str() < run["due"].as_str()), "{runs:?}");
     let list = console.get(ALL, &cookie).await.json();
     assert_eq!(list["schedules"], json!([shown]));
+}
+
+#[tokio::test]
+async fn what_is_shown_and_put_back_changes_nothing() {
+    let console = Console::new();
+    let cookie = console.sign_in("acme").await;
+    let mut new = json!({
+        "name": "All of it", "when": "daily at 06:00", "range": "last 7 days", "zone": "UTC", "kind": "events", "format": "csv",
+        "columns": ["user", "end_time"], "remote_networks": ["64894"], "users": ["1"], "resources": ["2"], "connectors": ["3"],
+        "devices": ["4"], "protocols": ["tcp"], "statuses": ["ACCESS_DENIED"], "addresses": ["10.0.0.0/8"], "denied": true,
+        "compression": "zstd", "byte_order_mark": true, "formula_guard": true, "split": { "rows": 1_048_575, "bytes": 2_000_000 },
+        "receivers": ["jo@acme.example"],
+    });
+    let (path, first) = kept(&console, &cookie, &new).await;
+    let shown = console.get(&path, &cookie).await.json();
+    for (field, value) in new.as_object_mut().unwrap() {
+        assert_eq!(&shown[field], value, "{field}");
+        *value = shown[field].clone();
+    }
+    assert_eq!(with_body(&console, Method::PUT, &path, &cookie, &new).await.status, 200);
+    let second = written(&console);
+    assert_eq!((second.range, second.when, second.name), (first.range, first.when, first.name));
+    let (report_id, requested_at) = (first.request.report_id, first.request.requested_at);
+    assert_eq!(ReportRequest { report_id, requested_at, ..second.request }, first.request);
 }
 
 #[tokio::test]

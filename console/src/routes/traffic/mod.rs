@@ -235,7 +235,7 @@ pub(crate) async fn open(
 
 /// Measures over time, split by up to two dimensions. Takes every field of the filter; days are those of its zone.
 #[utoipa::path(get, path = "/api/v1/traffic/series",
-    params(("bucket" = Option<String>, Query, description = "minute, hour or day; by the range where it is absent"),
+    params(("bucket" = Option<String>, Query, description = "minute, hour, day, week or month; by the range where it is absent"),
            ("split" = Option<Vec<String>>, Query, description = "Dimensions, at most two"),
            ("measures" = Option<Vec<String>>, Query, description = "connections where it is absent"),
            ("limit" = Option<u32>, Query, description = "Series beside that of all others, up to 100")),

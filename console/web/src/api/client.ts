@@ -137,6 +137,11 @@ export function saveSchedule(schedule: NewSchedule): Promise<Schedule> {
   return call('/report-schedules', { method: 'POST', body: schedule });
 }
 
+/** Keeps something else in its place; who does that is its owner. */
+export function changeSchedule(id: string, schedule: NewSchedule): Promise<Schedule> {
+  return call(`/report-schedules/${encodeURIComponent(id)}`, { method: 'PUT', body: schedule });
+}
+
 export function pauseSchedule(id: string): Promise<Schedule> {
   return call(`/report-schedules/${encodeURIComponent(id)}/pause`, { method: 'POST' });
 }

@@ -20,7 +20,16 @@ export type ReportState =
 
 export type Compression = 'none' | 'gzip' | 'zstd';
 
-export type FileKind = 'events' | 'summary' | 'users';
+export type FileKind = 'events' | 'summary' | 'users' | 'traffic';
+
+/** Which table of traffic, in the words of `GET /traffic/series`. */
+export interface FileTable {
+  /** Absent or null: the whole range. */
+  bucket?: string | null;
+  by: string[];
+  /** Empty means connections. */
+  measures: string[];
+}
 
 export type FileFormat = 'csv' | 'ndjson' | 'parquet';
 
@@ -38,10 +47,12 @@ export interface Report {
   zone: string | null;
   kind?: FileKind;
   format?: FileFormat;
+  table?: FileTable | null;
   /** Ids; empty means all. */
   remote_networks: string[];
   denied: boolean;
   compression: Compression;
+  split?: FileSplit | null;
   /** Events that ingest has still to store before the report may be made. */
   events_behind?: number | null;
   rows: number;
@@ -62,6 +73,14 @@ export interface Report {
   downloads: number;
 }
 
+/** Where each file of a report ends: before the row that would be too much of either. The preset is said in place of rows. */
+export interface FileSplit {
+  rows?: number;
+  /** Before it is packed. */
+  bytes?: number;
+  preset?: 'spreadsheet';
+}
+
 /** What a file lists and how it is written. */
 export interface FileChoice {
   denied: boolean;
@@ -72,6 +91,10 @@ export interface FileChoice {
   compression: Compression;
   byte_order_mark: boolean;
   formula_guard: boolean;
+  /** Of traffic alone. */
+  table: FileTable | null;
+  /** null: as few files as there can be. */
+  split: FileSplit | null;
 }
 
 /** What is asked for. `from` and `to` are local times in `zone`, such as `2026-11-01T00:00`. */
@@ -97,8 +120,20 @@ export interface ManifestFile {
   sha256: string;
 }
 
+/** What API and command line may narrow a schedule by, and who gets its mails: the page has no fields for it, and keeps it. */
+export interface Narrowing {
+  users: string[];
+  resources: string[];
+  connectors: string[];
+  devices: string[];
+  protocols: string[];
+  statuses: string[];
+  addresses: string[];
+  receivers: string[];
+}
+
 /** What is to be kept. `when` and `range` are words, such as `daily at 06:00` and `last week`. */
-export interface NewSchedule extends FileChoice {
+export interface NewSchedule extends FileChoice, Partial<Narrowing> {
   name: string;
   when: string | null;
   range: string;
@@ -112,7 +147,7 @@ export interface NextRun {
   to: string;
 }
 
-export interface Schedule extends Omit<NewSchedule, 'byte_order_mark' | 'formula_guard'> {
+export interface Schedule extends Omit<NewSchedule, keyof Narrowing>, Narrowing {
   id: string;
   state: 'active' | 'by_hand' | 'paused';
   /** Why nothing is made by it though nobody paused it. */

@@ -11,16 +11,6 @@ export interface Wish {
   ask?: { title: string; text: ReactNode };
 }
 
-/** Pausing, or going on. One button: the focus stays on it. */
-export function pauseOrResume<T>(
-  isPaused: boolean,
-  [pause, resume]: readonly [() => Promise<T>, () => Promise<T>],
-  onChanged: (now: T) => void,
-): Wish {
-  const act = isPaused ? resume : pause;
-  return { label: isPaused ? 'Resume' : 'Pause', act: async () => onChanged(await act()) };
-}
-
 interface WishButtonsProps {
   wishes: readonly Wish[];
   /** Of what, as in `schedule Every week`. */

@@ -3,7 +3,7 @@ import { formatBytes, formatCountOf } from './bytes';
 import { formatAddress, formatNetwork, formatRelay } from './connections';
 import { formatDuration } from './durations';
 import { describeFile } from './files';
-import { PRESETS } from './presets';
+import { PRESETS, rangeLabel } from './presets';
 import { visibleText } from './names';
 import { describeState, progressPercent, stateDetail } from './progress';
 import { describeTries } from './webhooks';
@@ -75,7 +75,31 @@ describe('times', () => {
 
 describe('presets', () => {
   const range = (label: string, now: string, zone: string) =>
-    PRESETS.find((preset) => preset.label === label)?.range(new Date(now), zone);
+    PRESETS.find(({ name }) => rangeLabel(name) === label)?.range(new Date(now), zone);
+
+  it('have names that API, command line and schedules know', () => {
+    const known = ['last hour', 'today', 'yesterday', 'this week', 'last week', 'this month', 'last month', 'this year', 'last year'];
+    for (const { name } of PRESETS) expect(known.includes(name) || /^last \d+ (hours|days)$/.test(name), name).toBe(true);
+  });
+
+  it('days are the whole ones of the zone before today, over a clock change and the turn of the year too', () => {
+    expect(range('Last 7 days', '2026-11-24T23:30:00Z', 'Europe/Berlin')).toEqual({
+      from: '2026-11-18T00:00',
+      to: '2026-11-25T00:00',
+    });
+    expect(range('Last 7 days', '2026-10-28T12:00:00Z', 'Europe/Berlin')).toEqual({
+      from: '2026-10-21T00:00',
+      to: '2026-10-28T00:00',
+    });
+    expect(range('Last 30 days', '2027-01-15T00:00:00Z', 'UTC')).toEqual({
+      from: '2026-12-16T00:00',
+      to: '2027-01-15T00:00',
+    });
+    expect(range('Yesterday', '2027-01-01T04:59:00Z', 'America/New_York')).toEqual({
+      from: '2026-12-30T00:00',
+      to: '2026-12-31T00:00',
+    });
+  });
 
   it('the last 24 hours reach to the next whole minute, so that what just ended is in', () => {
     expect(range('Last 24 hours', '2026-11-24T12:00:30Z', 'UTC')).toEqual({
@@ -183,6 +207,12 @@ it('of a file only what is not as usual is said', () => {
   expect(describeFile({ denied: true, kind: 'summary', format: 'parquet', columns: ['user'], compression: 'gzip' })).toBe(
     ', with denied attempts, Summary, Parquet, 1 column, gzip',
   );
+  const traffic = (bucket: string | null, by: string[]) => describeFile({ kind: 'traffic', table: { bucket, by, measures: [] } });
+  expect(traffic('day', ['remote_network', 'user'])).toBe(', Traffic by day, Remote Network and User');
+  expect(traffic(null, ['country'])).toBe(', Traffic by Country');
+  expect(describeFile({ split: { rows: 1_048_575 } })).toBe(', files of 1,048,575 rows');
+  expect(describeFile({ split: { rows: 1_000, bytes: 2_000_000 } })).toBe(', files of 1,000 rows or 2.0 MB');
+  expect(describeFile({ split: null })).toBe('');
 });
 
 it('what became of a delivery', () => {

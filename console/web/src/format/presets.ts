@@ -1,4 +1,5 @@
-/// Ranges that admins ask for often, as local times of a zone.
+/// Ranges that admins ask for often, as local times of a zone. They have the names that API, command line and schedules have for them, and
+/// mean the same, but to the minute: what goes until now goes to its end.
 import { toLocal } from './times';
 
 export interface LocalRange {
@@ -7,7 +8,7 @@ export interface LocalRange {
 }
 
 export interface Preset {
-  label: string;
+  name: string;
   range: (now: Date, zone: string) => LocalRange;
 }
 
@@ -25,6 +26,17 @@ function last(milliseconds: number) {
   };
 }
 
+/** Midnight of the day so many days before the one it is now. */
+function midnight(now: Date, zone: string, daysBefore: number): string {
+  const today = Date.parse(`${toLocal(now, zone).slice(0, 10)}T00:00Z`);
+  return toLocal(new Date(today - daysBefore * DAY), 'UTC');
+}
+
+/** So many whole days before the one it is now. */
+function lastDays(count: number) {
+  return (now: Date, zone: string): LocalRange => ({ from: midnight(now, zone, count), to: midnight(now, zone, 0) });
+}
+
 /** Midnight of the first day of a month that is so many months from the one it is now. */
 function firstOfMonth(now: Date, zone: string, months: number): string {
   const [year = 1970, month = 1] = toLocal(now, zone).split('-').map(Number);
@@ -36,23 +48,29 @@ function firstOfYear(now: Date, zone: string, years: number): string {
   return `${Number(toLocal(now, zone).slice(0, 4)) + years}-01-01T00:00`;
 }
 
-export const LAST_DAY: Preset = { label: 'Last 24 hours', range: last(DAY) };
+export const LAST_DAY: Preset = { name: 'last 24 hours', range: last(DAY) };
 
 export const PRESETS: readonly Preset[] = [
-  { label: 'Last hour', range: last(HOUR) },
+  { name: 'last hour', range: last(HOUR) },
   LAST_DAY,
-  { label: 'Last 7 days', range: last(7 * DAY) },
-  { label: 'Last 30 days', range: last(30 * DAY) },
+  { name: 'yesterday', range: lastDays(1) },
+  { name: 'last 7 days', range: lastDays(7) },
+  { name: 'last 30 days', range: lastDays(30) },
   {
-    label: 'This month',
+    name: 'this month',
     range: (now, zone) => ({ from: firstOfMonth(now, zone, 0), to: toLocal(endOf(now), zone) }),
   },
   {
-    label: 'Last month',
+    name: 'last month',
     range: (now, zone) => ({ from: firstOfMonth(now, zone, -1), to: firstOfMonth(now, zone, 0) }),
   },
   {
-    label: 'Last year',
+    name: 'last year',
     range: (now, zone) => ({ from: firstOfYear(now, zone, -1), to: firstOfYear(now, zone, 0) }),
   },
 ];
+
+/** A range's name as a label. */
+export function rangeLabel(name: string): string {
+  return name.charAt(0).toUpperCase() + name.slice(1);
+}

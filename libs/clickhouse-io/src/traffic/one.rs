@@ -1,16 +1,16 @@
 //! One connection with all its events.
 
 use clickhouse::Row;
-use schemas::connection_event::{ConnectionEvent, EventType};
+use schemas::connection_event::ConnectionEvent;
 use schemas::event_id::EventId;
 use schemas::ids::Tenant;
 use schemas::times::Moment;
+use serde::Deserialize;
 
 use super::condition::hours;
 use super::parameters::Parameters;
 use super::recent::hex;
 use crate::client::ClickHouse;
-use crate::connection_id::PackedId;
 use crate::error::QueryError;
 use crate::rows::ConnectionRow;
 use crate::write::EventTable;
@@ -33,22 +33,17 @@ pub async fn connection(
     tenant: &Tenant,
     event: EventId,
 ) -> Result<Vec<ConnectionEvent>, QueryError> {
-    let millis = i64::try_from(event.timestamp_ms()).unwrap_or(i64::MAX / 1000);
-    let (from, to) = (Moment::from_millis(millis), Moment::from_millis(millis + 1));
     let mut found = None;
     for table in [EventTable::Connections, EventTable::ConnectionOpenings] {
-        let mut parameters = Parameters::default();
-        let tail = parameters.text(&hex(&event.tail()));
-        let condition = format!("event_id_tail = unhex({tail})");
-        found = read(clickhouse, tenant, table, (from, to), &condition, parameters).await?.pop();
+        found = find(clickhouse, tenant, table, event).await?;
         if found.is_some() {
             break;
         }
     }
     let Some(found) = found else { return Ok(Vec::new()) };
     let openings = (
-        Moment::from_micros(found.start_time.as_micros().saturating_sub(START_SLACK_MICROS)),
-        Moment::from_micros(found.end_time.as_micros() + START_SLACK_MICROS),
+        Moment::from_micros(found.start_micros().saturating_sub(START_SLACK_MICROS)),
+        Moment::from_micros(found.end_micros + START_SLACK_MICROS),
     );
     let openings = of_connection(clickhouse, tenant, EventTable::ConnectionOpenings, openings, &found);
     let (mut events, ends) = tokio::try_join!(openings, ends(clickhouse, tenant, &found))?;
@@ -57,20 +52,67 @@ pub async fn connection(
     Ok(events)
 }
 
-/// Ends of the connection. Those of one that is known by its opening are looked for ever further ahead, until there is one.
-async fn ends(
+/// What leads from one event to the others of its connection. Each column costs the engine as much to plan as to read of one row, so
+/// it is not all of them.
+#[derive(Deserialize, Row)]
+struct Found {
+    end_micros: i64,
+    duration_us: u64,
+    is_opening: bool,
+    form: i8,
+    connection_id_high: u64,
+    connection_id_low: u64,
+    connection_id_text: String,
+    connector_id: u64,
+    remote_network_id: u64,
+}
+
+impl Found {
+    fn start_micros(&self) -> i64 {
+        self.end_micros.saturating_sub_unsigned(self.duration_us)
+    }
+}
+
+/// The event of this id, where the table has it: the id says when it was.
+async fn find(
     clickhouse: &ClickHouse,
     tenant: &Tenant,
-    found: &ConnectionEvent,
-) -> Result<Vec<ConnectionEvent>, QueryError> {
-    let begin = found.start_time.as_micros() - START_SLACK_MICROS;
-    let (mut from, mut to) = (begin, found.end_time.as_micros() + START_SLACK_MICROS);
+    table: EventTable,
+    event: EventId,
+) -> Result<Option<Found>, QueryError> {
+    let millis = i64::try_from(event.timestamp_ms()).unwrap_or(i64::MAX / 1000);
+    let range = (Moment::from_millis(millis), Moment::from_millis(millis + 1));
+    let mut parameters = Parameters::default();
+    let tail = parameters.text(&hex(&event.tail()));
+    let sql = format!(
+        "SELECT toUnixTimestamp64Micro(end_time) AS end_micros, duration_us,
+             CAST(event_type = 'established_connection', 'Bool') AS is_opening,
+             CAST(connection_id_form, 'Int8') AS form, connection_id_high, connection_id_low, connection_id_text, connector_id,
+             remote_network_id
+         FROM {} WHERE {} AND event_id_tail = unhex({tail}) LIMIT 1",
+        table.name(),
+        within(tenant, range, &mut parameters)
+    );
+    clickhouse.within(parameters.query(clickhouse, &sql).fetch_optional()).await
+}
+
+/// Rows of the tenant in a range `[from, to)` of end times.
+fn within(tenant: &Tenant, (from, to): (Moment, Moment), parameters: &mut Parameters) -> String {
+    let (tenant, hours) = (parameters.text(tenant.as_str()), hours(from, to, parameters));
+    let (from, to) = (parameters.moment(from), parameters.moment(to));
+    format!("tenant = {tenant} AND {hours} AND end_time >= {from} AND end_time < {to}")
+}
+
+/// Ends of the connection. Those of one that is known by its opening are looked for ever further ahead, until there is one.
+async fn ends(clickhouse: &ClickHouse, tenant: &Tenant, found: &Found) -> Result<Vec<ConnectionEvent>, QueryError> {
+    let begin = found.start_micros() - START_SLACK_MICROS;
+    let (mut from, mut to) = (begin, found.end_micros + START_SLACK_MICROS);
     let end = Moment::now().as_micros() + AHEAD_MAX_MICROS;
     let mut width = HOUR_MICROS;
     loop {
         let range = (Moment::from_micros(from.max(0)), Moment::from_micros(to));
         let events = of_connection(clickhouse, tenant, EventTable::Connections, range, found).await?;
-        let is_open = found.event_type == EventType::EstablishedConnection && events.is_empty();
+        let is_open = found.is_opening && events.is_empty();
         if !is_open || to >= end {
             return Ok(events);
         }
@@ -84,38 +126,23 @@ async fn of_connection(
     tenant: &Tenant,
     table: EventTable,
     range: (Moment, Moment),
-    found: &ConnectionEvent,
+    found: &Found,
 ) -> Result<Vec<ConnectionEvent>, QueryError> {
     let mut parameters = Parameters::default();
-    let (form, high, low, text) = PackedId::pack(&found.connection_id).columns();
-    let network = parameters.ids([found.remote_network_id.get()]);
-    let connector = parameters.ids([found.connector_id.get()]);
-    let (high, low, text) = (parameters.ids([high]), parameters.ids([low]), parameters.text(text));
     // A Connector lies in one Remote Network: what the table is partitioned and sorted by.
-    let condition = format!(
-        "remote_network_id IN {network} AND connector_id IN {connector} AND CAST(connection_id_form, 'Int8') = {form}
-         AND connection_id_high IN {high} AND connection_id_low IN {low} AND connection_id_text = {text}"
-    );
-    read(clickhouse, tenant, table, range, &condition, parameters).await
-}
-
-async fn read(
-    clickhouse: &ClickHouse,
-    tenant: &Tenant,
-    table: EventTable,
-    (from, to): (Moment, Moment),
-    condition: &str,
-    mut parameters: Parameters,
-) -> Result<Vec<ConnectionEvent>, QueryError> {
-    let tenant = parameters.text(tenant.as_str());
-    let hours = hours(from, to, &mut parameters);
-    let (from, to) = (parameters.moment(from), parameters.moment(to));
+    let [network, connector, high, low] =
+        [found.remote_network_id, found.connector_id, found.connection_id_high, found.connection_id_low]
+            .map(|number| parameters.ids([number]));
+    let (form, text) = (found.form, parameters.text(&found.connection_id_text));
     let sql = format!(
-        "SELECT {} FROM {} WHERE tenant = {tenant} AND {hours} AND end_time >= {from} AND end_time < {to} AND {condition}
+        "SELECT {} FROM {} WHERE {} AND remote_network_id IN {network} AND connector_id IN {connector}
+             AND CAST(connection_id_form, 'Int8') = {form} AND connection_id_high IN {high} AND connection_id_low IN {low}
+             AND connection_id_text = {text}
          ORDER BY _kafka_source, _kafka_partition, _kafka_offset
          LIMIT 1 BY toUnixTimestamp64Milli(end_time), event_id_tail LIMIT 100",
         ConnectionRow::COLUMN_NAMES.join(", "),
-        table.name()
+        table.name(),
+        within(tenant, range, &mut parameters)
     );
     let rows: Vec<ConnectionRow> = clickhouse.within(parameters.query(clickhouse, &sql).fetch_all()).await?;
     rows.into_iter().map(ConnectionRow::into_event).collect()

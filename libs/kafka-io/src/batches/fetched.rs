@@ -16,6 +16,7 @@ pub struct Fetched {
     _client: Arc<BatchClient<Callbacks>>,
     records: usize,
     bytes: usize,
+    given_up: Vec<(i32, i64)>,
 }
 
 /// A message that is handed on, and under which epoch.
@@ -107,7 +108,7 @@ impl Fetched {
         client: &Arc<BatchClient<Callbacks>>,
     ) -> Self {
         let mut messages = Vec::with_capacity(taken.len());
-        let (mut records, mut bytes) = (0, 0);
+        let (mut records, mut bytes, mut given_up) = (0, 0, Vec::new());
         for message in taken.drain(..) {
             let number = message.partition();
             let mut missed = 0;
@@ -123,13 +124,19 @@ impl Fetched {
                 RDKafkaErrorCode::PartitionEOF => assignment.end(number, message.offset()),
                 RDKafkaErrorCode::AutoOffsetReset => assignment.give_up(number).map(|(epoch, offset)| {
                     missed = offset;
+                    given_up.push((number, offset));
                     epoch
                 }),
                 _ => assignment.touch(number),
             };
             messages.extend(epoch.map(|epoch| Admitted { message, epoch, missed }));
         }
-        Self { messages, _client: Arc::clone(client), records, bytes }
+        Self { messages, _client: Arc::clone(client), records, bytes, given_up }
+    }
+
+    /// Partitions that librdkafka has given up, and the offsets that should have been read.
+    pub(super) fn given_up(&self) -> &[(i32, i64)] {
+        &self.given_up
     }
 
     pub(super) fn is_empty(&self) -> bool {

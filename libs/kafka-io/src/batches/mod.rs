@@ -125,6 +125,11 @@ impl BatchConsumer {
             }
             let fetched = Fetched::admit(&mut self.taken, &mut state.assignment, &self.client);
             drop(state);
+            if let Some((partition, offset)) = fetched.given_up().iter().find(|it| self.is_there(it.0, it.1)) {
+                return Err(FetchError::MakeAnew(format!(
+                    "the client has lost its place, {offset} of partition {partition}"
+                )));
+            }
             if !fetched.is_empty() {
                 return Ok(Some(Arrived::Fetched(fetched)));
             }
@@ -132,6 +137,13 @@ impl BatchConsumer {
                 return Ok(None);
             }
         }
+    }
+
+    /// True where the broker has that offset, or does not say. After a rebalance the client goes on one too far behind the end of a partition
+    /// until it is sent back ([`Callbacks`]); where the broker's refusal comes first, it is the client that is wrong.
+    fn is_there(&self, partition: i32, offset: i64) -> bool {
+        let asked = self.client.consumer().fetch_watermarks(&self.shared.topic, partition, SEEK_MAX);
+        asked.map_or(true, |(first, end)| (first..=end).contains(&offset))
     }
 
     /// Sends a partition back to `offset`, and fetches it no more until [`Self::go_on`]. What was fetched of it already is the caller's to

@@ -75,8 +75,8 @@ impl Shared {
             }
             let epoch = state.assignment.add(partitions.iter().map(|it| (it.number, it.start)));
             self.gate.open(&numbers, epoch);
-            consumer.incremental_assign(&starts).map_err(|error| format!("assigning failed: {error}"))?;
             self.send_kept_back(consumer, state, &numbers)?;
+            consumer.incremental_assign(&starts).map_err(|error| format!("assigning failed: {error}"))?;
             if !partitions.is_empty() {
                 state.changes.push_back(Arrived::Assigned { epoch, partitions });
             }
@@ -110,14 +110,15 @@ impl Shared {
             // The pause would outlive the assignment.
             let resumed = consumer.resume(&self.list(held));
             resumed.map_err(|error| format!("resuming held partitions failed: {error}"))?;
-            consumer.incremental_unassign(list).map_err(|error| format!("letting partitions go failed: {error}"))?;
-            self.send_kept_back(consumer, state, &[])
+            self.send_kept_back(consumer, state, &[])?;
+            consumer.incremental_unassign(list).map_err(|error| format!("letting partitions go failed: {error}"))
         })
     }
 
     /// The client has paused every partition for the rebalance, and goes on at a position of its own, which is one too far after the end
     /// of a partition was taken in a batch: librdkafka takes the end's message for a record (seen in 2.12.1,
-    /// `rd_kafka_q_serve_rkmessages`). So each goes back to where it has really been handed on to.
+    /// `rd_kafka_q_serve_rkmessages`). So each goes back to where it has really been handed on to, while it is paused still: once it goes on
+    /// the broker may refuse the offset behind the end before it has been sent back, and librdkafka then gives the partition up.
     fn send_kept_back(&self, consumer: &BaseConsumer<Callbacks>, state: &State, new: &[i32]) -> Result<(), String> {
         for (number, position) in state.assignment.positions() {
             if new.contains(&number) {

@@ -1,7 +1,7 @@
 //! Reports of groups: rows are folded as they come in order, and become rows of groups at the end.
 //!
 //! What is sorted are records of some words instead of lines; of a fact the copies have fallen out before it is folded. Memory grows with
-//! Resources or Users and the different values beside them, not with rows.
+//! groups and the different values beside them, not with rows; but for durations of which the middle one is asked for.
 
 pub(crate) mod csv;
 mod names;
@@ -9,13 +9,15 @@ mod record;
 mod summary;
 mod top_ten;
 mod totals;
+mod traffic;
 mod users;
 
 pub use summary::SummaryWriter;
+pub use traffic::TrafficWriter;
 pub use users::UsersWriter;
 
 use crate::LineWriter;
-use crate::table::{Cell, TableColumn};
+use crate::table::{Cell, SortedBy, TableColumn};
 
 /// Folds rows into groups. What [`LineWriter::line`] gives of a row is a record of it, for [`Self::add`].
 pub trait GroupWriter: LineWriter {
@@ -28,11 +30,9 @@ pub trait GroupWriter: LineWriter {
     /// Columns of the groups, in the order of the report.
     fn table(&self) -> Vec<TableColumn>;
 
-    /// The column that orders groups of equally many connections, where it is one of them.
-    fn id(&self) -> Option<&'static str> {
-        None
-    }
+    /// The columns that [`Self::rows`] are in order of, the first one first.
+    fn order(&self) -> Vec<SortedBy>;
 
-    /// Gives the rows of all groups to `take`, most connections first, then by id, until it wants no more.
-    fn rows(&self, take: &mut dyn FnMut(&[Cell<'_>]) -> bool);
+    /// Gives the rows of all groups to `take`, in their order, until it wants no more.
+    fn rows(&mut self, take: &mut dyn FnMut(&[Cell<'_>]) -> bool);
 }

@@ -23,7 +23,7 @@ impl Names {
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "texts are fewer than 2^32: they fit memory")]
-    fn number(&mut self, text: &[u8]) -> u32 {
+    pub(super) fn number(&mut self, text: &[u8]) -> u32 {
         if let Some(known) = self.numbers.get(text) {
             return *known;
         }

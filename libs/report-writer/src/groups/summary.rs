@@ -8,9 +8,9 @@ use super::GroupWriter;
 use super::names::Names;
 use super::record::{halves, pack, unpack, word};
 use super::top_ten::{Counts, Ranking, joined};
-use super::totals::{COUNTS, Outcome, PERCENTS, Totals};
+use super::totals::{COUNTS, MOST_CONNECTIONS, Outcome, PERCENTS, Totals};
 use crate::row::{self, AskedNames};
-use crate::table::{Cell, CellType, TableColumn};
+use crate::table::{Cell, CellType, SortedBy, TableColumn};
 use crate::{LineWriter, OddValue};
 
 const BEFORE: [TableColumn; 4] = [
@@ -152,11 +152,11 @@ impl GroupWriter for SummaryWriter {
         [&BEFORE[..], &COUNTS, &[PROTOCOL], &PERCENTS, &[TOP_TEN]].concat()
     }
 
-    fn id(&self) -> Option<&'static str> {
-        Some(BEFORE[0].name)
+    fn order(&self) -> Vec<SortedBy> {
+        vec![MOST_CONNECTIONS, SortedBy { name: BEFORE[0].name, is_descending: false }]
     }
 
-    fn rows(&self, take: &mut dyn FnMut(&[Cell<'_>]) -> bool) {
+    fn rows(&mut self, take: &mut dyn FnMut(&[Cell<'_>]) -> bool) {
         let rankings = self.addresses.rankings(self.groups.len(), |address| self.names.text(address));
         let mut order: Vec<_> = self.groups.iter().zip(&rankings).collect();
         order.sort_unstable_by_key(|(group, _)| (std::cmp::Reverse(group.totals.connections()), group.resource_id));

@@ -5,7 +5,7 @@ use schemas::connection_event::ConnectionStatus;
 
 use crate::OddValue;
 use crate::row::{self, AskedNames};
-use crate::table::{Cell, CellType, TableColumn};
+use crate::table::{Cell, CellType, SortedBy, TableColumn};
 
 /// What became of a connection. Denied attempts are none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,6 +116,8 @@ pub(super) const COUNTS: [TableColumn; 8] = [
     TableColumn::required("bytes_transferred", CellType::Sum),
     TableColumn::required("bytes_received", CellType::Sum),
 ];
+/// Most connections first.
+pub(super) const MOST_CONNECTIONS: SortedBy = SortedBy { name: COUNTS[0].name, is_descending: true };
 /// Columns of [`Totals::percents`].
 pub(super) const PERCENTS: [TableColumn; 2] = [
     TableColumn::optional("percent_relay", CellType::Percent),

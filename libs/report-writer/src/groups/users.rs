@@ -9,9 +9,9 @@ use super::GroupWriter;
 use super::names::Names;
 use super::record::{halves, pack, unpack, word};
 use super::top_ten::{Counts, Ranking, joined};
-use super::totals::{COUNTS, Outcome, PERCENTS, Totals};
+use super::totals::{COUNTS, MOST_CONNECTIONS, Outcome, PERCENTS, Totals};
 use crate::row::{self, AskedNames};
-use crate::table::{Cell, CellType, TableColumn};
+use crate::table::{Cell, CellType, SortedBy, TableColumn};
 use crate::{LineWriter, OddValue};
 
 const BEFORE: [TableColumn; 2] =
@@ -157,7 +157,12 @@ impl GroupWriter for UsersWriter {
         [&BEFORE[..], &COUNTS, &PERCENTS, &BEHIND].concat()
     }
 
-    fn rows(&self, take: &mut dyn FnMut(&[Cell<'_>]) -> bool) {
+    /// Then by id, which is no column.
+    fn order(&self) -> Vec<SortedBy> {
+        vec![MOST_CONNECTIONS]
+    }
+
+    fn rows(&mut self, take: &mut dyn FnMut(&[Cell<'_>]) -> bool) {
         let rankings = self.clients.rankings(self.groups.len(), address);
         let mut order: Vec<_> = self.groups.iter().zip(&rankings).collect();
         order.sort_unstable_by_key(|(group, _)| (std::cmp::Reverse(group.totals.connections()), group.user_id));

@@ -76,9 +76,11 @@ impl TableColumn {
 
 /// A column that rows are in order of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct SortedBy {
-    pub(crate) name: &'static str,
-    pub(crate) is_descending: bool,
+pub struct SortedBy {
+    /// Its name.
+    pub name: &'static str,
+    /// The greatest first.
+    pub is_descending: bool,
 }
 
 /// What a table's file says of itself.

@@ -2,6 +2,7 @@
 
 pub(crate) mod envelope;
 pub(crate) mod groups;
+pub(crate) mod traffic;
 
 use std::io::Write;
 

@@ -1,10 +1,10 @@
 /// A bucket sync that is to be made, or what may be changed of one: its objects stay as they are.
-import { NativeSelect, SimpleGrid, Stack, Switch, TagsInput, Text, TextInput } from '@mantine/core';
-import { useState } from 'react';
+import { NativeSelect, SimpleGrid, Switch, TagsInput } from '@mantine/core';
 import { changeSync, makeSync } from '../../api/client';
 import type { BucketSync, Compression, NewSync } from '../../api/types';
-import { FormEnd } from '../../components/FormEnd';
-import { useSubmit } from '../../hooks/useSubmit';
+import { Form } from '../../components/Form';
+import { NameField } from '../../components/NameField';
+import { useForm } from '../../hooks/useForm';
 import {
   addresses,
   changedOf,
@@ -26,58 +26,47 @@ interface BucketSyncFormProps {
 }
 
 export function BucketSyncForm({ sync, destinations, onSaved, onCancel }: BucketSyncFormProps) {
-  const [form, setForm] = useState<NewSync>(() => sync ?? initialSync(destinations));
-  const { errors, failure, busy, forget, submit } = useSubmit(SYNC_FIELDS);
-  const change = (part: Partial<NewSync>) => {
-    setForm((current) => fittingSync(current, part));
-    forget();
-  };
+  const { form, change, errors, sending } = useForm(() => sync ?? initialSync(destinations), SYNC_FIELDS, fittingSync);
   const save = async () => {
     onSaved(await (sync === null ? makeSync(syncOf(form)) : changeSync(sync.id, changedOf(form))));
   };
 
   return (
-    <form
-      onSubmit={(event) => void submit(event, validateSync(form), save)}
-      noValidate
-      aria-label={sync === null ? 'New Bucket Sync' : 'Change bucket sync'}
+    <Form
+      label={sync === null ? 'New Bucket Sync' : 'Change bucket sync'}
+      about={
+        sync === null
+          ? 'It writes what comes from now on. What came before is brought by a backfill.'
+          : 'Bucket, format and contents stay as they are: another sync has other objects.'
+      }
+      sending={sending}
+      check={() => validateSync(form)}
+      act={save}
+      send="Save bucket sync"
+      onCancel={onCancel}
     >
-      <Stack>
-        <Text size="sm" c="dimmed">
-          {sync === null
-            ? 'It writes what comes from now on. What came before is brought by a backfill.'
-            : 'Bucket, format and contents stay as they are: another sync has other objects.'}
-        </Text>
-        <TextInput
-          label="Name"
-          value={form.name}
-          error={errors.name}
-          onChange={(event) => change({ name: event.currentTarget.value })}
-          data-autofocus
-        />
-        {sync === null && <ObjectFields form={form} errors={errors} destinations={destinations} onChange={change} />}
-        <NativeSelect
-          label="Interval"
-          description="An object each time, where something came."
-          data={intervals(sync?.interval_seconds ?? form.interval_seconds)}
-          value={String(form.interval_seconds)}
-          error={errors.interval_seconds}
-          onChange={(event) => change({ interval_seconds: Number(event.currentTarget.value) })}
-        />
-        <TagsInput
-          label="Receivers"
-          description="E-mail addresses that are told when it fails, and when it is well again."
-          placeholder={form.receivers.length > 0 ? undefined : sync === null ? 'You' : 'Nobody'}
-          value={form.receivers}
-          error={errors.receivers}
-          onChange={(entered) => change({ receivers: addresses(entered) })}
-          splitChars={[',', ' ', ';']}
-          clearable
-          clearButtonProps={{ 'aria-label': 'No receivers' }}
-        />
-        <FormEnd failure={failure} busy={busy} send="Save bucket sync" onCancel={onCancel} />
-      </Stack>
-    </form>
+      <NameField value={form.name} error={errors.name} onChange={(name) => change({ name })} />
+      {sync === null && <ObjectFields form={form} errors={errors} destinations={destinations} onChange={change} />}
+      <NativeSelect
+        label="Interval"
+        description="An object each time, where something came."
+        data={intervals(sync?.interval_seconds ?? form.interval_seconds)}
+        value={String(form.interval_seconds)}
+        error={errors.interval_seconds}
+        onChange={(event) => change({ interval_seconds: Number(event.currentTarget.value) })}
+      />
+      <TagsInput
+        label="Receivers"
+        description="E-mail addresses that are told when it fails, and when it is well again."
+        placeholder={form.receivers.length > 0 ? undefined : sync === null ? 'You' : 'Nobody'}
+        value={form.receivers}
+        error={errors.receivers}
+        onChange={(entered) => change({ receivers: addresses(entered) })}
+        splitChars={[',', ' ', ';']}
+        clearable
+        clearButtonProps={{ 'aria-label': 'No receivers' }}
+      />
+    </Form>
   );
 }
 

@@ -1,13 +1,15 @@
 /// What the file lists and how it is written; what does not fit a choice is not offered.
 import { MultiSelect, NativeSelect, SimpleGrid, Switch } from '@mantine/core';
-import type { Compression, FileChoice, FileFormat, FileKind } from '../../api/types';
+import type { Compression, FileFormat, FileKind } from '../../api/types';
 import { ALL_COLUMNS, FORMAT_NAMES, KIND_NAMES } from '../../format/files';
-import type { Errors } from '../../hooks/useSubmit';
+import type { FileErrors, FileForm } from './reportForm';
+import { SplitFields } from './SplitFields';
+import { TableFields } from './TableFields';
 
 interface FileFieldsProps {
-  form: FileChoice;
-  errors: Errors<keyof FileChoice>;
-  onChange: (part: Partial<FileChoice>) => void;
+  form: FileForm;
+  errors: FileErrors;
+  onChange: (part: Partial<FileForm>) => void;
 }
 
 const options = (names: Record<string, string>) => Object.entries(names).map(([value, label]) => ({ value, label }));
@@ -46,6 +48,9 @@ export function FileFields({ form, errors, onChange }: FileFieldsProps) {
           />
         )}
       </SimpleGrid>
+      {form.table && (
+        <TableFields table={form.table} error={errors.table} onChange={(table) => onChange({ table })} />
+      )}
       {kind === 'events' && format !== 'ndjson' && (
         <MultiSelect
           label="Columns"
@@ -89,6 +94,7 @@ export function FileFields({ form, errors, onChange }: FileFieldsProps) {
           />
         </>
       )}
+      <SplitFields split={form.split} format={format} errors={errors} onChange={(split) => onChange({ split })} />
     </>
   );
 }

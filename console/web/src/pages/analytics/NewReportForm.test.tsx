@@ -40,8 +40,95 @@ it('asks for what was entered, in the local times of the zone', async () => {
       compression: 'gzip',
       byte_order_mark: false,
       formula_guard: false,
+      table: null,
+      split: null,
     },
   ]);
+});
+
+it('asks for a table of traffic, and offers what tells connections apart', async () => {
+  const { onAsked, posted } = open({ status: 201, body: aReport() });
+  fill('Kind', 'traffic');
+  expect(screen.queryByRole('option', { name: 'NDJSON' })).toBeNull();
+  expect(screen.queryByRole('switch', { name: 'Include denied attempts' })).toBeNull();
+  fill('A row for each', '');
+  send();
+  expect(screen.getByText('Choose what there is a row for.')).toBeDefined();
+  expect(posted()).toEqual([]);
+  fireEvent.click(screen.getByRole('textbox', { name: 'And for each' }));
+  fireEvent.click(await screen.findByRole('option', { name: 'Tunnel path' }));
+  fireEvent.click(screen.getByRole('option', { name: 'User' }));
+  fill('A row for each', 'week');
+  send();
+  await waitFor(() => expect(onAsked).toHaveBeenCalled());
+  const table = { bucket: 'week', by: ['tunnel_path', 'user'], measures: ['connections', 'bytes'] };
+  expect(posted()).toMatchObject([{ kind: 'traffic', format: 'csv', columns: [], denied: false, table }]);
+});
+
+it("the server's word about a part of the table stands there", async () => {
+  const error = { code: 'bad_request', message: 'by has more than 4 values, or one twice', field: 'table.by' };
+  open({ status: 400, body: { error } });
+  fill('Kind', 'traffic');
+  send();
+  await screen.findByText(/has more than 4 values/);
+  expect(screen.getByRole('textbox', { name: 'And for each' }).getAttribute('aria-invalid')).toBe('true');
+});
+
+it('is split for a spreadsheet, or by what is entered', async () => {
+  const { onAsked, posted } = open({ status: 201, body: aReport() });
+  expect(screen.queryByLabelText('Rows a file, at most')).toBeNull();
+  fill('Files', 'spreadsheet');
+  expect(screen.getByText(/^1,048,575 rows a file/)).toBeDefined();
+  send();
+  await waitFor(() => expect(onAsked).toHaveBeenCalledTimes(1));
+  fill('Files', 'size');
+  fill('Rows a file, at most', '250,000');
+  fill('Megabytes a file, at most', '2.5');
+  send();
+  await waitFor(() => expect(onAsked).toHaveBeenCalledTimes(2));
+  fill('Format', 'parquet');
+  expect(screen.queryByLabelText('Megabytes a file, at most')).toBeNull();
+  send();
+  await waitFor(() => expect(onAsked).toHaveBeenCalledTimes(3));
+  expect(posted()).toMatchObject([
+    { split: { preset: 'spreadsheet' } },
+    { split: { rows: 250_000, bytes: 2_500_000 } },
+    { split: { rows: 250_000 } },
+  ]);
+  expect(posted()[2]).toHaveProperty('split', { rows: 250_000 });
+});
+
+it('a file that would be too small, or of any size, is not sent, and says so at its field', () => {
+  const { posted } = open({ status: 201, body: aReport() });
+  fill('Files', 'size');
+  send();
+  expect(screen.getByText('Say how large a file may be.')).toBeDefined();
+  fill('Rows a file, at most', '999');
+  fill('Megabytes a file, at most', '0.1');
+  expect(screen.queryByText('Say how large a file may be.')).toBeNull();
+  send();
+  for (const [label, said] of [
+    ['Rows a file, at most', 'Enter 1,000 rows or more.'],
+    ['Megabytes a file, at most', 'Enter 1 MB or more.'],
+  ] as const) {
+    expect(screen.getByText(said)).toBeDefined();
+    expect(screen.getByLabelText(label).getAttribute('aria-invalid')).toBe('true');
+  }
+  expect(posted()).toEqual([]);
+});
+
+it.each([
+  ['split', 'Files'],
+  ['split.rows', 'Rows a file, at most'],
+  ['split.bytes', 'Megabytes a file, at most'],
+])("the server's word about %s stands at %s", async (field, label) => {
+  const error = { code: 'bad_field', message: `${field} is not so`, field };
+  open({ status: 400, body: { error } });
+  fill('Files', 'size');
+  fill('Rows a file, at most', '1000');
+  send();
+  await screen.findByText(`${field} is not so`);
+  expect(screen.getByLabelText(label).getAttribute('aria-invalid')).toBe('true');
 });
 
 it('offers what fits the kind and the format, and sends nothing else', async () => {

@@ -1,10 +1,10 @@
 /// One schedule: when it makes a report, the next one, the last one and how that went.
-import { Badge, Stack, Text } from '@mantine/core';
+import { Text } from '@mantine/core';
 import { deleteSchedule, pauseSchedule, resumeSchedule, runSchedule } from '../../api/client';
 import type { Report, Schedule } from '../../api/types';
-import { Forgotten } from '../../components/Forgotten';
+import { KeptItem } from '../../components/KeptItem';
 import { Name } from '../../components/Name';
-import { pauseOrResume, type Wish, WishButtons } from '../../components/WishButtons';
+import { deletion, pauseOrResume } from '../../components/wishes';
 import { describeFile } from '../../format/files';
 import { stateLabel } from '../../format/progress';
 import { formatTime } from '../../format/times';
@@ -15,64 +15,61 @@ const STATES: Record<Schedule['state'], { label: string; color: string }> = {
   paused: { label: 'Paused', color: 'yellow.6' },
 };
 
+const KIND = 'schedule';
+
 interface ScheduleItemProps {
   schedule: Schedule;
   /** As it is now; null: it was deleted. */
   onChanged: (schedule: Schedule | null) => void;
+  /** It is to be another. */
+  onChange: () => void;
   /** A report was made by hand. */
   onMade: (report: Report) => void;
 }
 
-export function ScheduleItem({ schedule, onChanged, onMade }: ScheduleItemProps) {
+export function ScheduleItem({ schedule, onChanged, onChange, onMade }: ScheduleItemProps) {
   const { id, name, state, zone, last_run: last } = schedule;
   const next = schedule.next_runs[0];
-  const { label, color } = STATES[state];
+  const lost = 'It makes no more reports; those that it made stay.';
   const isPaused = state === 'paused';
 
-  const wishes: Wish[] = [{ label: 'Make now', act: async () => onMade(await runSchedule(id)) }];
-  if (state !== 'by_hand') {
-    wishes.push(pauseOrResume(isPaused, [() => pauseSchedule(id), () => resumeSchedule(id)], onChanged));
-  }
-  wishes.push({
-    label: 'Delete',
-    act: () => deleteSchedule(id).then(() => onChanged(null)),
-    ask: {
-      title: 'Delete this schedule?',
-      text: <Forgotten name={name}>It makes no more reports; those that it made stay.</Forgotten>,
-    },
-  });
-
   return (
-    <article className="report-row kept-row" aria-label={`Schedule ${name}`}>
-      <Stack gap={2} style={{ minWidth: 0 }}>
-        <Text fw={600} component="div">
-          <Name value={name} />
-        </Text>
+    <KeptItem
+      kind={KIND}
+      name={name}
+      about={
         <Text size="sm">
           {schedule.when ? `${schedule.when} ${zone}, ` : ''}
           {schedule.range}
           {describeFile(schedule)}
         </Text>
-      </Stack>
-      <Stack gap={2} style={{ minWidth: 0 }}>
-        <Badge color={color} variant="dot" tt="none" size="lg">
-          {label}
-        </Badge>
-        {schedule.reason && <Text size="sm">{schedule.reason}</Text>}
-        {next && (
-          <Text size="sm" className="number">
-            Next: <time dateTime={next.due}>{formatTime(next.due, zone, 'minute')}</time>
-          </Text>
-        )}
-        {last && (
-          <Text size="sm" c="dimmed" component="div">
-            Last: {last.requested_at && <time dateTime={last.requested_at}>{formatTime(last.requested_at, zone, 'minute')}</time>}{' '}
-            {stateLabel(last.state)}
-            {last.reason && <Name value={`: ${last.reason}`} inline />}
-          </Text>
-        )}
-      </Stack>
-      <WishButtons wishes={wishes} of={`schedule ${name}`} />
-    </article>
+      }
+      state={STATES[state]}
+      standing={
+        <>
+          {schedule.reason && <Text size="sm">{schedule.reason}</Text>}
+          {next && (
+            <Text size="sm" className="number">
+              Next: <time dateTime={next.due}>{formatTime(next.due, zone, 'minute')}</time>
+            </Text>
+          )}
+          {last && (
+            <Text size="sm" c="dimmed" component="div">
+              Last: {last.requested_at && <time dateTime={last.requested_at}>{formatTime(last.requested_at, zone, 'minute')}</time>}{' '}
+              {stateLabel(last.state)}
+              {last.reason && <Name value={`: ${last.reason}`} inline />}
+            </Text>
+          )}
+        </>
+      }
+      wishes={[
+        { label: 'Make now', act: async () => onMade(await runSchedule(id)) },
+        ...(state === 'by_hand'
+          ? []
+          : [pauseOrResume(isPaused, [() => pauseSchedule(id), () => resumeSchedule(id)], onChanged)]),
+        { label: 'Change', act: onChange },
+        deletion({ kind: KIND, name }, lost, () => deleteSchedule(id), () => onChanged(null)),
+      ]}
+    />
   );
 }

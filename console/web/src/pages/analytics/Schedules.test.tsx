@@ -1,4 +1,4 @@
-import { fireEvent, screen, waitFor } from '@testing-library/react';
+import { fireEvent, screen, waitFor, within } from '@testing-library/react';
 import { expect, it, vi } from 'vitest';
 import type { Schedule } from '../../api/types';
 import { aReport, aSchedule } from '../../testing/builders';
@@ -91,6 +91,34 @@ it('what was entered is kept, and stands in the list', async () => {
   expect(await screen.findByRole('article', { name: 'Schedule Every week' })).toBeDefined();
   const posted = asked.find(({ method }) => method === 'POST')?.body;
   expect(posted).toMatchObject({ name: 'Every week', when: 'weekly on monday at 06:00', range: 'last week', zone: 'UTC' });
+});
+
+it('a schedule is changed, and what the form has no field for stays', async () => {
+  const kept = aSchedule({ owner: 'jo', users: ['890123'], receivers: ['jo@acme.example'], byte_order_mark: true, range: 'last 14 days' });
+  const changed = { ...kept, name: 'Each week', range: 'last week', owner: 'admin' };
+  const asked = section([kept], { 'PUT /report-schedules/s-1': { body: changed } });
+  await click('Change: schedule Every week');
+  const form = within(await screen.findByRole('dialog', { name: 'Change schedule' }));
+  expect(form.getByText(/It belongs to .* and to you once you save it/).textContent).toContain('only some Users');
+  expect(form.getByLabelText('Made')).toHaveProperty('value', 'weekly');
+  expect(form.getByLabelText('Range')).toHaveProperty('value', 'last 14 days');
+  fireEvent.change(form.getByLabelText('Name'), { target: { value: 'Each week' } });
+  fireEvent.change(form.getByLabelText('Range'), { target: { value: 'last week' } });
+  await click('Save schedule');
+  expect(await screen.findByRole('article', { name: 'Schedule Each week' })).toBeDefined();
+  const { id, state, reason, owner, next_runs, last_run, ...sent } = { ...kept, name: 'Each week', range: 'last week' };
+  expect(asked.find(({ method }) => method === 'PUT')?.body).toEqual(sent);
+});
+
+it('a form that was opened for one is anew for the next', async () => {
+  section([aSchedule(), aSchedule({ id: 's-2', name: 'Other', when: null, state: 'by_hand' })]);
+  await click('Change: schedule Every week');
+  fireEvent.change(await screen.findByLabelText('Name'), { target: { value: 'Entered' } });
+  await click('Cancel');
+  await waitFor(() => expect(screen.queryByRole('dialog')).toBeNull());
+  await click('Change: schedule Other');
+  expect(await screen.findByLabelText('Name')).toHaveProperty('value', 'Other');
+  expect(screen.getByLabelText('Made')).toHaveProperty('value', 'never');
 });
 
 it("the server's word about a field stands at that field", async () => {

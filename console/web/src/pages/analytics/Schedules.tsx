@@ -1,6 +1,5 @@
-/// The section of schedules: what is kept, and a form for one more.
+/// The section of schedules: what is kept, and a form for one more, and for changes.
 import { Button, Text } from '@mantine/core';
-import { useDisclosure } from '@mantine/hooks';
 import { useRef } from 'react';
 import { listSchedules } from '../../api/client';
 import type { Named, Report, Schedule } from '../../api/types';
@@ -9,7 +8,8 @@ import { KeptList } from '../../components/KeptList';
 import { Section } from '../../components/Section';
 import { useKept } from '../../hooks/useKept';
 import type { Loaded } from '../../hooks/useLoad';
-import { NewScheduleForm } from './NewScheduleForm';
+import { useOpened } from '../../hooks/useOpened';
+import { EditSchedule } from './EditSchedule';
 import { ScheduleItem } from './ScheduleItem';
 
 interface SchedulesProps {
@@ -23,7 +23,8 @@ const all = (schedules: Schedule[]) => schedules;
 export function Schedules({ networks, onRetryNetworks, onMade }: SchedulesProps) {
   const heading = useRef<HTMLHeadingElement>(null);
   const kept = useKept(listSchedules, all);
-  const [opened, { open, close }] = useDisclosure();
+  // The one whose form is open; null: a new one.
+  const form = useOpened<Schedule | null>(null);
   const change = (id: string, now: Schedule | null) => {
     kept.change(id, now);
     if (now === null) heading.current?.focus();
@@ -35,7 +36,7 @@ export function Schedules({ networks, onRetryNetworks, onMade }: SchedulesProps)
       title="Schedules"
       heading={heading}
       action={
-        <Button variant="default" onClick={open}>
+        <Button variant="default" onClick={() => form.open(null)}>
           New Schedule
         </Button>
       }
@@ -51,17 +52,27 @@ export function Schedules({ networks, onRetryNetworks, onMade }: SchedulesProps)
         }
       >
         {(schedule) => (
-          <ScheduleItem schedule={schedule} onChanged={(now) => change(schedule.id, now)} onMade={onMade} />
+          <ScheduleItem
+            schedule={schedule}
+            onChanged={(now) => change(schedule.id, now)}
+            onChange={() => form.open(schedule)}
+            onMade={onMade}
+          />
         )}
       </KeptList>
-      <FormModal opened={opened} onClose={close} title="New Schedule">
-        <NewScheduleForm
+      <FormModal
+        opened={form.isOpen}
+        onClose={form.close}
+        title={form.what === null ? 'New Schedule' : 'Change schedule'}
+      >
+        <EditSchedule
+          schedule={form.what}
           networks={networks}
           onRetryNetworks={onRetryNetworks}
-          onCancel={close}
+          onCancel={form.close}
           onSaved={(schedule) => {
             change(schedule.id, schedule);
-            close();
+            form.close();
           }}
         />
       </FormModal>

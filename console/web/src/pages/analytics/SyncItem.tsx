@@ -1,10 +1,10 @@
 /// One bucket sync: what it writes, and its health.
-import { Badge, Stack, Text } from '@mantine/core';
+import { Text } from '@mantine/core';
 import { deleteSync, pauseSync, resumeSync } from '../../api/client';
 import type { Backfill, BucketSync } from '../../api/types';
-import { Forgotten } from '../../components/Forgotten';
+import { KeptItem } from '../../components/KeptItem';
 import { Name } from '../../components/Name';
-import { pauseOrResume, type Wish, WishButtons } from '../../components/WishButtons';
+import { deletion, pauseOrResume } from '../../components/wishes';
 import { formatBytes, formatCountOf } from '../../format/bytes';
 import { formatDuration } from '../../format/durations';
 import { describeBackfill, describeObjects, standingOf } from '../../format/syncs';
@@ -24,61 +24,48 @@ interface SyncItemProps {
   onBackfill: () => void;
 }
 
+const KIND = 'bucket sync';
+
 export function SyncItem({ sync, zone, onChanged, onChange, onBackfill }: SyncItemProps) {
-  const { id, name, state } = sync;
-  const wishes: Wish[] = [
-    pauseOrResume(state === 'paused', [() => pauseSync(id), () => resumeSync(id)], onChanged),
-    { label: 'Change', act: onChange },
-    { label: 'Backfill', act: onBackfill },
-    {
-      label: 'Delete',
-      act: () => deleteSync(id).then(() => onChanged(null)),
-      ask: {
-        title: 'Delete this bucket sync?',
-        text: <Forgotten name={name}>It writes no more; its objects stay in the bucket.</Forgotten>,
-      },
-    },
-  ];
+  const { id, name, state, failing_since: since } = sync;
+  const lost = 'It writes no more; its objects stay in the bucket.';
   return (
-    <article aria-label={`Bucket sync ${name}`}>
-      <div className="report-row kept-row">
-        <Stack gap={2} style={{ minWidth: 0 }}>
-          <Text fw={600} component="div">
-            <Name value={name} />
-          </Text>
+    <KeptItem
+      kind={KIND}
+      name={name}
+      about={
+        <>
           <Text size="sm">{describeObjects(sync)}</Text>
           <Text size="sm" c="dimmed" component="div">
             Bucket <Name value={sync.destination} inline />, mails to{' '}
             {sync.receivers.length > 0 ? <Name value={sync.receivers.join(', ')} inline /> : 'nobody'}
           </Text>
-        </Stack>
-        <Health sync={sync} zone={zone} />
-        <WishButtons wishes={wishes} of={`bucket sync ${name}`} />
-      </div>
+        </>
+      }
+      state={standingOf(sync)}
+      standing={
+        <>
+          {since && (
+            <Text size="sm" component="div">
+              Since <time dateTime={since}>{formatTime(since, zone, 'minute')}</time>: <Name value={sync.reason} inline />
+            </Text>
+          )}
+          {sync.lag_seconds !== null && <Text size="sm">Lag {formatDuration(sync.lag_seconds * 1_000)}</Text>}
+          <Text size="sm">
+            In the bucket until <time dateTime={sync.reached}>{formatTime(sync.reached, zone, 'minute')}</time>
+          </Text>
+        </>
+      }
+      wishes={[
+        pauseOrResume(state === 'paused', [() => pauseSync(id), () => resumeSync(id)], onChanged),
+        { label: 'Change', act: onChange },
+        { label: 'Backfill', act: onBackfill },
+        deletion({ kind: KIND, name }, lost, () => deleteSync(id), () => onChanged(null)),
+      ]}
+    >
       <LastObject sync={sync} zone={zone} />
       <Past backfills={sync.backfills} zone={zone} />
-    </article>
-  );
-}
-
-function Health({ sync, zone }: { sync: BucketSync; zone: string }) {
-  const { label, color } = standingOf(sync);
-  const { failing_since: since } = sync;
-  return (
-    <Stack gap={2} style={{ minWidth: 0 }}>
-      <Badge color={color} variant="dot" tt="none" size="lg">
-        {label}
-      </Badge>
-      {since && (
-        <Text size="sm" component="div">
-          Since <time dateTime={since}>{formatTime(since, zone, 'minute')}</time>: <Name value={sync.reason} inline />
-        </Text>
-      )}
-      {sync.lag_seconds !== null && <Text size="sm">Lag {formatDuration(sync.lag_seconds * 1_000)}</Text>}
-      <Text size="sm">
-        In the bucket until <time dateTime={sync.reached}>{formatTime(sync.reached, zone, 'minute')}</time>
-      </Text>
-    </Stack>
+    </KeptItem>
   );
 }
 

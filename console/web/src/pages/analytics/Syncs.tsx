@@ -1,6 +1,6 @@
 /// The section of bucket syncs: how they stand, and forms for one more, for changes, and for the past.
 import { Button, Text } from '@mantine/core';
-import { useRef, useState } from 'react';
+import { useRef } from 'react';
 import { listSyncs } from '../../api/client';
 import type { BucketSync, BucketSyncs } from '../../api/types';
 import { FormModal } from '../../components/FormModal';
@@ -8,6 +8,7 @@ import { KeptList } from '../../components/KeptList';
 import { Section } from '../../components/Section';
 import { viewersZone } from '../../format/times';
 import { useKept } from '../../hooks/useKept';
+import { useOpened } from '../../hooks/useOpened';
 import { BackfillForm } from './BackfillForm';
 import { BucketSyncForm } from './BucketSyncForm';
 import { SyncItem } from './SyncItem';
@@ -27,15 +28,8 @@ const TITLES: Record<Form['is'], string> = {
 export function Syncs() {
   const heading = useRef<HTMLHeadingElement>(null);
   const kept = useKept(listSyncs, syncsOf, REFRESH_MS);
-  const [opened, setOpened] = useState<Form | null>(null);
-  // Closing slides: the form stays as it is meanwhile.
-  const [form, setForm] = useState<Form>({ is: 'new' });
+  const { isOpen, what: form, open, close } = useOpened<Form>({ is: 'new' });
   const destinations = kept.value?.destinations ?? [];
-  const open = (next: Form) => {
-    setForm(next);
-    setOpened(next);
-  };
-  const close = () => setOpened(null);
   const change = (id: string, now: BucketSync | null) => {
     kept.change(id, now);
     if (now === null) heading.current?.focus();
@@ -80,7 +74,7 @@ export function Syncs() {
           />
         )}
       </KeptList>
-      <FormModal opened={opened !== null} onClose={close} title={TITLES[form.is]}>
+      <FormModal opened={isOpen} onClose={close} title={TITLES[form.is]}>
         {form.is === 'backfill' ? (
           <BackfillForm sync={form.sync} onAsked={saved} onCancel={close} />
         ) : (

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { USUAL_TABLE } from '../../format/tables';
 import { fitting, initialForm, validate } from './reportForm';
 
 const form = initialForm(new Date('2026-11-24T12:00:30Z'), 'Europe/Berlin');
@@ -28,6 +29,13 @@ it('the zone must be one', () => {
   expect(validate({ ...form, zone: 'Mars/Olympus' })).toEqual({ zone: 'Choose a time zone.' });
 });
 
+it('a table is there for traffic alone', () => {
+  const traffic = fitting({ ...form, kind: 'traffic' });
+  expect(traffic.table).toEqual(USUAL_TABLE);
+  expect(validate(traffic)).toEqual({});
+  expect(fitting({ ...traffic, kind: 'users' }).table).toBeNull();
+});
+
 it('what does not fit the kind or the format is taken back', () => {
   const all = { ...form, denied: true, columns: ['user'], byte_order_mark: true, formula_guard: true };
   expect(fitting(all)).toEqual(all);
@@ -35,6 +43,9 @@ it('what does not fit the kind or the format is taken back', () => {
   expect(fitting({ ...all, format: 'ndjson' })).toEqual({ ...all, ...plain, format: 'ndjson', columns: [] });
   const parquet = { ...all, format: 'parquet', compression: 'zstd' } as const;
   expect(fitting(parquet)).toEqual({ ...parquet, ...plain, compression: 'none' });
+  const sized = { ...all, split: { by: 'size' as const, rows: 5_000, megabytes: 2 } };
+  expect(fitting(sized)).toEqual(sized);
+  expect(fitting({ ...sized, format: 'parquet' }).split).toEqual({ ...sized.split, megabytes: '' });
   expect(fitting({ ...all, kind: 'summary', format: 'ndjson' })).toEqual({
     ...all,
     kind: 'summary',

@@ -1,13 +1,22 @@
 /// The New Report form without its looks: pure.
 import type { FileChoice, NewReport } from '../../api/types';
 import { LAST_DAY } from '../../format/presets';
+import { USUAL_TABLE } from '../../format/tables';
 import { isZone } from '../../format/times';
-import type { Errors } from '../../hooks/useSubmit';
+import type { Errors } from '../../hooks/useForm';
+import { NO_SPLIT, SPLIT_FIELDS, type SplitForm, splitOf, validateSplit } from './splitForm';
 
-export type FormErrors = Errors<keyof NewReport>;
+/** What a file lists and how it is written, as it is entered. */
+export interface FileForm extends Omit<FileChoice, 'split'> {
+  split: SplitForm;
+}
+
+export interface ReportForm extends FileForm, Omit<NewReport, 'split'> {}
+
+export type FormErrors = Errors<(typeof REPORT_FIELDS)[number]>;
 
 /** Network events as CSV. */
-export const USUAL_FILE: FileChoice = {
+export const USUAL_FILE: FileForm = {
   denied: false,
   kind: 'events',
   format: 'csv',
@@ -15,15 +24,17 @@ export const USUAL_FILE: FileChoice = {
   compression: 'none',
   byte_order_mark: false,
   formula_guard: false,
+  table: null,
+  split: NO_SPLIT,
 };
 
 /** The last 24 hours of all Remote Networks. */
-export function initialForm(now: Date, zone: string): NewReport {
+export function initialForm(now: Date, zone: string): ReportForm {
   return { ...LAST_DAY.range(now, zone), zone, remote_networks: [], ...USUAL_FILE };
 }
 
 /** The form without what does not fit its kind and format, which is not shown then. */
-export function fitting<F extends FileChoice>(form: F): F {
+export function fitting<F extends FileForm>(form: F): F {
   const ofEvents = form.kind === 'events';
   const format = form.format === 'ndjson' && !ofEvents ? 'csv' : form.format;
   return {
@@ -34,7 +45,19 @@ export function fitting<F extends FileChoice>(form: F): F {
     compression: format === 'parquet' ? 'none' : form.compression,
     byte_order_mark: format === 'csv' && form.byte_order_mark,
     formula_guard: format === 'csv' && form.formula_guard,
+    table: form.kind === 'traffic' ? (form.table ?? USUAL_TABLE) : null,
+    split: format === 'parquet' ? { ...form.split, megabytes: '' } : form.split,
   };
+}
+
+/** The form once a part of it was entered. */
+export function fittingPart<F extends FileForm>(form: F, part: Partial<F>): F {
+  return fitting({ ...form, ...part });
+}
+
+/** What is sent. */
+export function reportOf(form: ReportForm): NewReport {
+  return { ...form, split: splitOf(form.split) };
 }
 
 const LOCAL_TIME = /^(\d{4})-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2})?$/;
@@ -46,9 +69,14 @@ function timeError(local: string): string | undefined {
   return undefined;
 }
 
+/** What is wrong with the table, where there is one. */
+export function tableError({ table }: Pick<FileChoice, 'table'>): string | undefined {
+  return table && !table.bucket && table.by.length === 0 ? 'Choose what there is a row for.' : undefined;
+}
+
 /** What is wrong with the form; empty when nothing is. The server has the last word. */
-export function validate(form: NewReport): FormErrors {
-  const errors: FormErrors = {};
+export function validate(form: ReportForm): FormErrors {
+  const errors: FormErrors = validateSplit(form.split);
   const from = timeError(form.from);
   const to = timeError(form.to);
   if (from) errors.from = from;
@@ -56,6 +84,8 @@ export function validate(form: NewReport): FormErrors {
   // Local times of one zone, written alike: their order as text is their order.
   if (!from && !to && form.from >= form.to) errors.to = 'The end must be after the start.';
   if (!isZone(form.zone)) errors.zone = 'Choose a time zone.';
+  const table = tableError(form);
+  if (table) errors.table = table;
   return errors;
 }
 
@@ -67,7 +97,11 @@ export const FILE_FIELDS = [
   'compression',
   'byte_order_mark',
   'formula_guard',
-] as const satisfies (keyof FileChoice)[];
+  'table',
+  ...SPLIT_FIELDS,
+] as const;
+
+export type FileErrors = Errors<(typeof FILE_FIELDS)[number]>;
 
 /** The names of its fields that the form shares with the server. */
 export const REPORT_FIELDS = ['from', 'to', 'zone', 'remote_networks', ...FILE_FIELDS] as const;

@@ -1,5 +1,7 @@
 import { expect, it } from 'vitest';
-import { initialSchedule, scheduleOf, validateSchedule, whenOf } from './scheduleForm';
+import { aSchedule } from '../../testing/builders';
+import type { FileForm } from './reportForm';
+import { describeNarrowing, formOf, initialSchedule, narrowingOf, ranges, scheduleOf, validateSchedule, whenOf } from './scheduleForm';
 
 const form = { ...initialSchedule('Europe/Berlin'), name: ' Nightly ' };
 
@@ -28,10 +30,53 @@ it('what is kept has the name without blanks around it', () => {
     compression: 'gzip',
     byte_order_mark: false,
     formula_guard: false,
+    table: null,
+    split: null,
   });
+});
+
+it.each([
+  null,
+  'hourly at :15',
+  'daily at 06:00',
+  'weekly on friday at 23:59',
+  'monthly on day 31 at 06:00',
+  '0 6 * * 1-5',
+  'weekly on monday, friday at 06:00',
+  'weekly on monday and friday at 06:00',
+  'monthly on last day at 06:00',
+  'daily at 6:00',
+  'daily on monday at 06:00',
+  'hourly at 06:15',
+])('times that were kept are changed as they are: %s', (when) => {
+  const kept = formOf(aSchedule({ when }));
+  expect(whenOf(kept)).toBe(when);
+  expect(kept.often).not.toBe(when === null ? 'cron' : 'never');
+});
+
+it('what was kept is kept again where nothing is changed', () => {
+  const schedule = aSchedule({
+    range: 'last 14 days',
+    remote_networks: ['64894'],
+    columns: ['user'],
+    denied: true,
+    byte_order_mark: true,
+    formula_guard: true,
+    split: { rows: 5_000, bytes: 2_000_000 },
+    users: ['1'],
+    protocols: ['tcp'],
+    receivers: ['jo@acme.example'],
+  });
+  const { id, state, reason, owner, next_runs, last_run, ...kept } = schedule;
+  expect({ ...narrowingOf(schedule), ...scheduleOf(formOf(schedule)) }).toEqual(kept);
+  expect(ranges(schedule.range).map(({ label }) => label)).toContain('Last 14 days');
+  expect(describeNarrowing(schedule)).toBe('Users, protocols');
+  expect(describeNarrowing(aSchedule())).toBe('');
 });
 
 it('what is missing is said at its field', () => {
   expect(validateSchedule(form)).toEqual({});
+  const nothing: FileForm = { ...form.file, kind: 'traffic', table: { bucket: null, by: [], measures: [] } };
+  expect(Object.keys(validateSchedule({ ...form, file: nothing }))).toEqual(['table']);
   expect(Object.keys(validateSchedule({ ...form, name: ' ', time: '', zone: 'Mars/Base' }))).toEqual(['name', 'when', 'zone']);
 });

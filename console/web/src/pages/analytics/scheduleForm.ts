@@ -1,8 +1,10 @@
-/// The New Schedule form without its looks: pure.
-import type { FileChoice, NewSchedule } from '../../api/types';
+/// The form of schedules without its looks: pure.
+import type { Narrowing, NewSchedule, Schedule } from '../../api/types';
+import { rangeLabel } from '../../format/presets';
 import { isZone } from '../../format/times';
-import type { Errors } from '../../hooks/useSubmit';
-import { FILE_FIELDS, USUAL_FILE } from './reportForm';
+import type { Errors } from '../../hooks/useForm';
+import { FILE_FIELDS, type FileForm, tableError, USUAL_FILE } from './reportForm';
+import { splitFormOf, splitOf, validateSplit } from './splitForm';
 
 export type Often = 'hourly' | 'daily' | 'weekly' | 'monthly' | 'cron' | 'never';
 
@@ -17,15 +19,20 @@ export const OFTEN: readonly { value: Often; label: string }[] = [
 
 export const WEEKDAYS = ['monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday', 'sunday'] as const;
 
-export const RANGES: readonly { value: string; label: string }[] = [
-  { value: 'yesterday', label: 'Yesterday' },
-  { value: 'last 7 days', label: 'Last 7 days' },
-  { value: 'last week', label: 'Last week' },
-  { value: 'last month', label: 'Last month' },
-  { value: 'this month', label: 'This month so far' },
-  { value: 'last 24 hours', label: 'Last 24 hours' },
-  { value: 'since last run', label: 'Since the last run' },
+const RANGES = [
+  'yesterday',
+  'last 7 days',
+  'last week',
+  'last month',
+  'this month',
+  'last 24 hours',
+  'since last run',
 ];
+
+/** Those that are offered, and the one that it has. */
+export function ranges(chosen: string): { value: string; label: string }[] {
+  return [...new Set([...RANGES, chosen])].map((value) => ({ value, label: rangeLabel(value) }));
+}
 
 export interface ScheduleForm {
   name: string;
@@ -39,7 +46,7 @@ export interface ScheduleForm {
   range: string;
   zone: string;
   remote_networks: string[];
-  file: FileChoice;
+  file: FileForm;
 }
 
 /** The names of its fields that the form shares with the server. */
@@ -50,8 +57,32 @@ export type ScheduleErrors = Errors<(typeof SCHEDULE_FIELDS)[number]>;
 /** Each morning, of the day before; packed, since it is kept. */
 export function initialSchedule(zone: string): ScheduleForm {
   const when = { often: 'daily' as const, time: '06:00', weekday: 'monday', day: 1, cron: '0 6 * * 1-5' };
-  const file: FileChoice = { ...USUAL_FILE, compression: 'gzip' };
+  const file: FileForm = { ...USUAL_FILE, compression: 'gzip' };
   return { name: '', ...when, range: 'yesterday', zone, remote_networks: [], file };
+}
+
+/** A schedule as it is, to be changed. */
+export function formOf(schedule: Schedule): ScheduleForm {
+  const { name, range, zone, remote_networks, split, table } = schedule;
+  const { denied, kind, format, columns, compression, byte_order_mark, formula_guard } = schedule;
+  const file = { denied, kind, format, columns, compression, byte_order_mark, formula_guard, table, split: splitFormOf(split) };
+  return { ...initialSchedule(zone), ...timesOf(schedule.when), name, range, remote_networks, file };
+}
+
+const TIMES = /^(hourly|daily|weekly|monthly)(?: on (?:day )?(\w+))? at (\d{2}:\d{2}|:\d{2})$/;
+
+/** What `whenOf` wrote; whatever else was kept by API or command line stays text. */
+function timesOf(when: string | null): Partial<ScheduleForm> {
+  if (when === null) return { often: 'never' };
+  const [, often, on, at = ''] = TIMES.exec(when) ?? [];
+  const times: Partial<ScheduleForm> = {
+    often: often as Often,
+    time: at.padStart(5, '0'),
+    ...(often === 'weekly' && { weekday: on ?? '' }),
+    ...(often === 'monthly' && { day: Number(on) }),
+  };
+  const isSame = often !== undefined && whenOf({ ...initialSchedule('UTC'), ...times }) === when;
+  return isSame ? times : { often: 'cron', cron: when };
 }
 
 /** The times in words; null: only by hand. */
@@ -74,14 +105,38 @@ export function whenOf({ often, time, weekday, day, cron }: ScheduleForm): strin
 
 export function scheduleOf(form: ScheduleForm): NewSchedule {
   const { name, range, zone, remote_networks, file } = form;
-  return { name: name.trim(), when: whenOf(form), range, zone, remote_networks, ...file };
+  return { name: name.trim(), when: whenOf(form), range, zone, remote_networks, ...file, split: splitOf(file.split) };
+}
+
+/** What the form has no fields for, and stays. */
+export function narrowingOf(schedule: Narrowing): Narrowing {
+  const { users, resources, connectors, devices, protocols, statuses, addresses, receivers } = schedule;
+  return { users, resources, connectors, devices, protocols, statuses, addresses, receivers };
+}
+
+const FILTER_NAMES: Record<keyof Omit<Narrowing, 'receivers'>, string> = {
+  users: 'Users',
+  resources: 'Resources',
+  connectors: 'Connectors',
+  devices: 'devices',
+  protocols: 'protocols',
+  statuses: 'statuses',
+  addresses: 'addresses',
+};
+
+/** `Users, protocols`: what else it lists only some of. Empty where it lists all. */
+export function describeNarrowing(schedule: Narrowing): string {
+  const filters = Object.entries(FILTER_NAMES) as [keyof typeof FILTER_NAMES, string][];
+  return filters.filter(([filter]) => schedule[filter].length > 0).map(([, name]) => name).join(', ');
 }
 
 /** What is wrong with the form; empty when nothing is. The server has the last word. */
 export function validateSchedule(form: ScheduleForm): ScheduleErrors {
-  const errors: ScheduleErrors = {};
+  const errors: ScheduleErrors = validateSplit(form.file.split);
   if (form.name.trim() === '') errors.name = 'Enter a name.';
   if (!/^\d{2}:\d{2}$/.test(form.time)) errors.when = 'Enter a time of the day.';
   if (!isZone(form.zone)) errors.zone = 'Choose a time zone.';
+  const table = tableError(form.file);
+  if (table) errors.table = table;
   return errors;
 }

@@ -2,7 +2,7 @@
 import type { BucketSync, ChangedSync, Compression, NewSync, PastRange } from '../../api/types';
 import { formatDuration } from '../../format/durations';
 import { isZone, toLocal } from '../../format/times';
-import type { Errors } from '../../hooks/useSubmit';
+import type { Errors } from '../../hooks/useForm';
 
 export type SyncErrors = Errors<keyof NewSync>;
 

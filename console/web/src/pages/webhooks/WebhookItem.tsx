@@ -1,10 +1,11 @@
 /// One webhook: where to, what of, and how it stands.
-import { Badge, Stack, Text } from '@mantine/core';
+import { Text } from '@mantine/core';
 import { deleteWebhook, pauseWebhook, resumeWebhook, rotateWebhook } from '../../api/client';
 import type { Webhook, WebhookWithSecret } from '../../api/types';
-import { Forgotten } from '../../components/Forgotten';
+import { KeptItem } from '../../components/KeptItem';
 import { Name } from '../../components/Name';
-import { pauseOrResume, type Wish, WishButtons } from '../../components/WishButtons';
+import type { Wish } from '../../components/WishButtons';
+import { deletion, pauseOrResume } from '../../components/wishes';
 import { formatTime } from '../../format/times';
 
 const STATES: Record<Webhook['state'], { label: string; color: string; about?: string }> = {
@@ -26,64 +27,60 @@ interface WebhookItemProps {
   onLook: () => void;
 }
 
+const KIND = 'webhook';
+
 export function WebhookItem({ webhook, zone, onChanged, onRotated, onChange, onLook }: WebhookItemProps) {
   const { id, name, state, failing_since: since, former_secret_until: until } = webhook;
-  const { label, color, about } = STATES[state];
+  const { about } = STATES[state];
   const isSilent = state === 'paused' || state === 'away';
-  const wishes: Wish[] = [
-    pauseOrResume(isSilent, [() => pauseWebhook(id), () => resumeWebhook(id)], onChanged),
-    { label: 'Deliveries', act: onLook },
-    { label: 'Change', act: onChange },
-    {
-      label: 'Rotate secret',
-      act: async () => onRotated(await rotateWebhook(id)),
-      ask: {
-        title: 'Make another secret?',
-        text: 'For a time the secret of now signs too; a receiver that has not taken the new one by then refuses what comes.',
-      },
+  const rotate: Wish = {
+    label: 'Rotate secret',
+    act: async () => onRotated(await rotateWebhook(id)),
+    ask: {
+      title: 'Make another secret?',
+      text: 'For a time the secret of now signs too; a receiver that has not taken the new one by then refuses what comes.',
     },
-    {
-      label: 'Delete',
-      act: () => deleteWebhook(id).then(() => onChanged(null)),
-      ask: {
-        title: 'Delete this webhook?',
-        text: <Forgotten name={name}>So are its secret and what it was told.</Forgotten>,
-      },
-    },
-  ];
+  };
   return (
-    <article className="report-row kept-row" aria-label={`Webhook ${name}`}>
-      <Stack gap={2} style={{ minWidth: 0 }}>
-        <Text fw={600} component="div">
-          <Name value={name} />
-        </Text>
-        <Text size="sm" component="div">
-          <Name value={webhook.url} />
-        </Text>
-        <Text size="sm" c="dimmed" component="div" style={{ overflowWrap: 'anywhere' }}>
-          {webhook.events.join(', ')}
-        </Text>
-      </Stack>
-      <Stack gap={2} style={{ minWidth: 0 }}>
-        <Badge color={color} variant="dot" tt="none" size="lg">
-          {label}
-        </Badge>
-        {since && (
-          <Text size="sm">
-            Since <time dateTime={since}>{formatTime(since, zone, 'minute')}</time>
+    <KeptItem
+      kind={KIND}
+      name={name}
+      about={
+        <>
+          <Text size="sm" component="div">
+            <Name value={webhook.url} />
           </Text>
-        )}
-        {about && <Text size="sm">{about}</Text>}
-        {until && (
-          <Text size="sm">
-            The secret before signs too until <time dateTime={until}>{formatTime(until, zone, 'minute')}</time>
+          <Text size="sm" c="dimmed" component="div" style={{ overflowWrap: 'anywhere' }}>
+            {webhook.events.join(', ')}
           </Text>
-        )}
-        <Text size="sm" c="dimmed" component="div">
-          Mails to <Name value={webhook.contact} inline />
-        </Text>
-      </Stack>
-      <WishButtons wishes={wishes} of={`webhook ${name}`} />
-    </article>
+        </>
+      }
+      state={STATES[state]}
+      standing={
+        <>
+          {since && (
+            <Text size="sm">
+              Since <time dateTime={since}>{formatTime(since, zone, 'minute')}</time>
+            </Text>
+          )}
+          {about && <Text size="sm">{about}</Text>}
+          {until && (
+            <Text size="sm">
+              The secret before signs too until <time dateTime={until}>{formatTime(until, zone, 'minute')}</time>
+            </Text>
+          )}
+          <Text size="sm" c="dimmed" component="div">
+            Mails to <Name value={webhook.contact} inline />
+          </Text>
+        </>
+      }
+      wishes={[
+        pauseOrResume(isSilent, [() => pauseWebhook(id), () => resumeWebhook(id)], onChanged),
+        { label: 'Deliveries', act: onLook },
+        { label: 'Change', act: onChange },
+        rotate,
+        deletion({ kind: KIND, name }, 'So are its secret and what it was told.', () => deleteWebhook(id), () => onChanged(null)),
+      ]}
+    />
   );
 }

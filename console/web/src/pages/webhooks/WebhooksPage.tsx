@@ -9,6 +9,7 @@ import { KeptList } from '../../components/KeptList';
 import { PageTitle } from '../../components/PageTitle';
 import { viewersZone } from '../../format/times';
 import { useKept } from '../../hooks/useKept';
+import { useOpened } from '../../hooks/useOpened';
 import { Deliveries } from './Deliveries';
 import { EditWebhook } from './EditWebhook';
 import { SecretModal } from './SecretModal';
@@ -21,17 +22,12 @@ const all = (webhooks: Webhook[]) => webhooks;
 export function WebhooksPage() {
   const list = useRef<HTMLDivElement>(null);
   const kept = useKept(listWebhooks, all, REFRESH_MS);
-  const [opened, setOpened] = useState(false);
   // The one whose form is open; null: a new one.
-  const [edited, setEdited] = useState<Webhook | null>(null);
+  const form = useOpened<Webhook | null>(null);
   const [looked, setLooked] = useState<Webhook | null>(null);
   const [secret, setSecret] = useState<WebhookWithSecret | null>(null);
   const zone = viewersZone();
 
-  const edit = (webhook: Webhook | null) => {
-    setEdited(webhook);
-    setOpened(true);
-  };
   const change = (id: string, now: Webhook | null) => {
     kept.change(id, now);
     if (now === null) list.current?.focus();
@@ -48,7 +44,7 @@ export function WebhooksPage() {
   const saved = (webhook: Webhook | WebhookWithSecret) => {
     if ('secret' in webhook) withSecret(webhook);
     else change(webhook.id, webhook);
-    setOpened(false);
+    form.close();
   };
 
   return (
@@ -57,7 +53,7 @@ export function WebhooksPage() {
         title="Webhooks"
         tab="Webhooks"
         about="Programs of yours that are told what becomes of reports, by signed messages over HTTPS."
-        action={<Button onClick={() => edit(null)}>New Webhook</Button>}
+        action={<Button onClick={() => form.open(null)}>New Webhook</Button>}
       />
       <Stack ref={list} tabIndex={-1} role="group" aria-label="All webhooks" style={{ outline: 'none' }}>
         <KeptList
@@ -72,19 +68,19 @@ export function WebhooksPage() {
               zone={zone}
               onChanged={(now) => change(webhook.id, now)}
               onRotated={withSecret}
-              onChange={() => edit(webhook)}
+              onChange={() => form.open(webhook)}
               onLook={() => setLooked(webhook)}
             />
           )}
         </KeptList>
       </Stack>
       <FormModal
-        opened={opened}
-        onClose={() => setOpened(false)}
-        title={edited === null ? 'New Webhook' : 'Change webhook'}
+        opened={form.isOpen}
+        onClose={form.close}
+        title={form.what === null ? 'New Webhook' : 'Change webhook'}
         returnFocus={secret === null}
       >
-        <EditWebhook webhook={edited} onSaved={saved} onCancel={() => setOpened(false)} />
+        <EditWebhook webhook={form.what} onSaved={saved} onCancel={form.close} />
       </FormModal>
       <SecretModal webhook={secret} onClose={forgetSecret} />
       <Deliveries webhook={looked} zone={zone} onClose={() => setLooked(null)} />

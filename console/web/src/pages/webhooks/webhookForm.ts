@@ -1,6 +1,6 @@
 /// The form of a webhook without its looks: pure.
 import type { NewWebhook, Webhook, WebhookEvent } from '../../api/types';
-import type { Errors } from '../../hooks/useSubmit';
+import type { Errors } from '../../hooks/useForm';
 
 export const EVENTS: readonly { value: WebhookEvent; label: string }[] = [
   { value: 'report.completed', label: 'A report is completed' },
