@@ -108,7 +108,7 @@ async fn answer(State(tape): State<Arc<Tape>>, request: Request) -> Response {
     let Ok(body) = axum::body::to_bytes(body, STATEMENT_MAX).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
-    let statement = format!("{target}\n{}", without_boundary(&head.headers, &body));
+    let statement = statement(target, &head.headers, &body);
     let known = tape.answers().get(&statement).cloned();
     if let Some(Answer { headers, body }) = known {
         return (headers, paced(body, tape.pace.load(Ordering::Relaxed))).into_response();
@@ -123,14 +123,15 @@ async fn answer(State(tape): State<Arc<Tape>>, request: Request) -> Response {
     }
 }
 
-/// What is asked, without what is new each time: values travel in a form, between lines that are made up.
-fn without_boundary(headers: &HeaderMap, body: &[u8]) -> String {
-    let text = String::from_utf8_lossy(body).into_owned();
+/// What is asked, whichever way it is put: settings and values come in any order, the latter in a form between lines that are made up.
+fn statement(target: &str, headers: &HeaderMap, body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(body);
     let form = headers.get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok());
-    match form.and_then(|form| form.split_once("boundary=")) {
-        Some((_, boundary)) => text.replace(boundary, ""),
-        None => text,
-    }
+    let boundary = form.and_then(|form| form.split_once("boundary=")).map(|(_, boundary)| boundary);
+    let fields = boundary.map_or_else(|| vec![&*text], |boundary| text.split(boundary).collect());
+    let mut pieces: Vec<&str> = target.split(['?', '&']).chain(fields).collect();
+    pieces.sort_unstable();
+    pieces.join("\n")
 }
 
 fn paced(body: Bytes, bytes_per_second: u64) -> Body {
@@ -149,4 +150,23 @@ fn paced(body: Bytes, bytes_per_second: u64) -> Body {
         tokio::time::sleep_until(due.into()).await;
         Some((Ok::<_, Infallible>(piece), (rest, sent)))
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statement_is_the_same_in_any_order() {
+        let asked = |target: &str, boundary: &str, fields: [&str; 2]| {
+            let form = format!("multipart/form-data; boundary={boundary}");
+            let headers = [(header::CONTENT_TYPE, form.parse().unwrap())].into_iter().collect();
+            let body = format!("--{boundary}\r\n{}\r\n--{boundary}\r\n{}\r\n--{boundary}--\r\n", fields[0], fields[1]);
+            statement(target, &headers, body.as_bytes())
+        };
+        let one = asked("/?a=1&b=2", "x16", ["p0=7", "p1=8"]);
+        assert_eq!(one, asked("/?b=2&a=1", "y17", ["p1=8", "p0=7"]));
+        assert_ne!(one, asked("/?b=2&a=1", "y17", ["p1=8", "p0=6"]));
+        assert_ne!(one, asked("/?b=3&a=1", "x16", ["p0=7", "p1=8"]));
+    }
 }
