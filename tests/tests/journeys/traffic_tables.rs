@@ -90,8 +90,8 @@ async fn of_page(session: &Session<'_>, (bucket, by, measures, _): Question) -> 
     let mut query = vec![("from", RANGE[0]), ("to", RANGE[1]), ("zone", ZONE), ("limit", "100")];
     query.extend(bucket.map(|bucket| ("bucket", bucket)));
     query.extend(by.iter().map(|by| (name, *by)).chain(measures.iter().map(|measure| ("measures", *measure))));
-    let answer = session.request(Method::GET, &format!("/traffic/{path}")).query(&query).send().await.unwrap();
-    let found: Value = answer.json().await.unwrap();
+    let query: Vec<String> = query.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let found = session.get(&format!("/traffic/{path}?{}", query.join("&"))).await;
     let texts = |value: &Value| value.as_array().unwrap().iter().map(Value::to_string).collect::<Vec<_>>();
     let keys = |group: &Value| -> Vec<String> {
         let keys = group["keys"].as_array().unwrap_or_else(|| panic!("there are groups beside these: {found}"));
