@@ -212,7 +212,7 @@ fn assert_at_a_terminal(stack: &Stack, acme: &str, (id, text): &(String, String)
     };
     let (bucket, by, measures, _) = QUESTIONS[0];
     let mut options = vec!["--bucket", bucket.unwrap(), "--follow"];
-    options.extend(by.iter().flat_map(|by| ["--by", *by]));
+    options.extend(by.iter().flat_map(|by| ["--group-by", *by]));
     options.extend(measures.iter().flat_map(|measure| ["--measure", *measure]));
     let (report, beside, went_well) = new(&options);
     assert!(went_well, "{beside}");
@@ -238,7 +238,7 @@ fn assert_at_a_terminal(stack: &Stack, acme: &str, (id, text): &(String, String)
         .unwrap();
     assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stderr));
     let (_, said, went_well) = new(&[]);
-    assert!(!went_well && said.contains("--by names nothing to tell connections apart by"), "{said}");
+    assert!(!went_well && said.contains("--group-by names nothing to tell connections apart by"), "{said}");
 }
 
 async fn assert_in_files_and_by_a_schedule(session: &Session<'_>, text: &str) {
