@@ -277,7 +277,7 @@ fn request(select: &SelectOptions, new: NewOptions) -> anyhow::Result<ReportRequ
 fn of_option(reason: &str) -> String {
     let (field, rest) = reason.split_once(' ').unwrap_or((reason, ""));
     let field = match field {
-        "table" | "table.by" => "by",
+        "table" | "table.by" => "group-by",
         "table.bucket" => "bucket",
         // Given once for each.
         "table.measures" => "measure",

@@ -90,8 +90,8 @@ async fn of_page(session: &Session<'_>, (bucket, by, measures, _): Question) -> 
     let mut query = vec![("from", RANGE[0]), ("to", RANGE[1]), ("zone", ZONE), ("limit", "100")];
     query.extend(bucket.map(|bucket| ("bucket", bucket)));
     query.extend(by.iter().map(|by| (name, *by)).chain(measures.iter().map(|measure| ("measures", *measure))));
-    let answer = session.request(Method::GET, &format!("/traffic/{path}")).query(&query).send().await.unwrap();
-    let found: Value = answer.json().await.unwrap();
+    let query: Vec<String> = query.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let found = session.get(&format!("/traffic/{path}?{}", query.join("&"))).await;
     let texts = |value: &Value| value.as_array().unwrap().iter().map(Value::to_string).collect::<Vec<_>>();
     let keys = |group: &Value| -> Vec<String> {
         let keys = group["keys"].as_array().unwrap_or_else(|| panic!("there are groups beside these: {found}"));
@@ -212,7 +212,7 @@ fn assert_at_a_terminal(stack: &Stack, acme: &str, (id, text): &(String, String)
     };
     let (bucket, by, measures, _) = QUESTIONS[0];
     let mut options = vec!["--bucket", bucket.unwrap(), "--follow"];
-    options.extend(by.iter().flat_map(|by| ["--by", *by]));
+    options.extend(by.iter().flat_map(|by| ["--group-by", *by]));
     options.extend(measures.iter().flat_map(|measure| ["--measure", *measure]));
     let (report, beside, went_well) = new(&options);
     assert!(went_well, "{beside}");
@@ -238,7 +238,7 @@ fn assert_at_a_terminal(stack: &Stack, acme: &str, (id, text): &(String, String)
         .unwrap();
     assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stderr));
     let (_, said, went_well) = new(&[]);
-    assert!(!went_well && said.contains("--by names nothing to tell connections apart by"), "{said}");
+    assert!(!went_well && said.contains("--group-by names nothing to tell connections apart by"), "{said}");
 }
 
 async fn assert_in_files_and_by_a_schedule(session: &Session<'_>, text: &str) {
