@@ -42,7 +42,7 @@ impl Fact {
     }
 
     pub(crate) fn of_lines(label: &'static str, lines: Vec<String>) -> Self {
-        let lines = lines.iter().map(|line| one_line(line)).collect();
+        let lines = lines.into_iter().map(|line| one_line(&line)).collect();
         Self { label, lines, is_english: false }
     }
 

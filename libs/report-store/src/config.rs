@@ -196,7 +196,8 @@ mod tests {
 
     #[test]
     fn settings_of_another_store_are_refused() {
-        let cases: [(&str, fn(&mut StoreConfig)); 10] = [
+        type Change = fn(&mut StoreConfig);
+        let cases: [(&str, Change); 10] = [
             ("access_key", |it| it.access_key = Some("id".to_owned())),
             ("access_key", |it| {
                 it.url = "gs://b".to_owned();

@@ -167,7 +167,7 @@ async fn lines_are_the_same_however_the_range_is_cut() {
     }
     let connections: Vec<_> = sorted.iter().map(|event| (*event, row(event, 0).status().unwrap())).collect();
     let (summary, users) = (plain::groups::summary(&connections), plain::groups::users(&connections));
-    let in_berlin = table(Some("day"), &["remote_network", "country"], &Measure::ALL[..]);
+    let in_berlin = table(Some("day"), &["remote_network", "country"], Measure::ALL);
     let by_hand = table(None, &["user", "address", "client_address", "status"], &[Measure::Bytes]);
     let (by_day, by_all) = (traffic_of(&connections, &in_berlin), traffic_of(&connections, &by_hand));
     let csv = |columns| CsvWriter::new(CsvOptions::default(), columns);

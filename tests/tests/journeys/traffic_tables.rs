@@ -67,7 +67,8 @@ type Values = BTreeMap<(String, Vec<String>), Vec<String>>;
 
 fn keep(values: &mut Values, group: (String, Vec<String>), of_group: Vec<String>) {
     if of_group.iter().any(|value| value != "0") {
-        assert!(values.insert(group.clone(), of_group).is_none(), "{group:?} is there twice");
+        let before = values.insert(group, of_group);
+        assert!(before.is_none(), "a group is there twice, once with {before:?}");
     }
 }
 

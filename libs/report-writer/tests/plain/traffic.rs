@@ -13,9 +13,11 @@ use super::quoted;
 type Facts<'a> = [(&'a ConnectionEvent, ConnectionStatus)];
 /// A number, or what is not there before all numbers; or a text.
 type Key = (Option<u64>, String);
+/// By beginning of the bucket and keys.
+type Groups<'a> = BTreeMap<(i64, Vec<Key>), Vec<(&'a ConnectionEvent, ConnectionStatus)>>;
 
 pub(crate) fn table(facts: &Facts<'_>, query: &TableQuery, zone: &TimeZone) -> String {
-    let mut groups: BTreeMap<(i64, Vec<Key>), Vec<(&ConnectionEvent, ConnectionStatus)>> = BTreeMap::new();
+    let mut groups = Groups::new();
     let mut newest: BTreeMap<(usize, Key), &ConnectionEvent> = BTreeMap::new();
     for (event, status) in facts {
         let keys: Vec<Key> = query.by().iter().map(|by| key(event, *status, *by)).collect();
