@@ -52,8 +52,8 @@ pub async fn connection(
     Ok(events)
 }
 
-/// What leads from one event to the others of its connection. Each column costs the engine as much to plan as to read of one row, so
-/// it is not all of them.
+/// What leads from one event to the others of its connection, and no more: most of what a question for one row costs is its plan
+/// over columns.
 #[derive(Deserialize, Row)]
 struct Found {
     end_micros: i64,
