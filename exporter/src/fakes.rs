@@ -1,5 +1,7 @@
 //! A world in memory: fails where it is told to, and notes in order what was made durable.
 
+mod files;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -23,7 +25,8 @@ use schemas::report_slice::{ReportSlice, StoredSlice};
 use schemas::times::Moment;
 use service_kit::metrics::Metrics;
 
-use crate::adapters::{FileBeingWritten, Outside, RowsBeingRead};
+use self::files::{FakeFile, FakeSlice};
+use crate::adapters::{Outside, RowsBeingRead};
 use crate::config::Config;
 use crate::life::Life;
 use crate::mail::MailError;
@@ -144,80 +147,6 @@ impl Fake {
 
     pub(crate) fn life_with(&self, config: Config) -> Life<Self> {
         Life::new(self.clone(), ExporterMetrics::new(&Metrics::default()), config)
-    }
-}
-
-pub(crate) struct FakeFile {
-    world: Arc<World>,
-    upload: (String, String),
-    bytes: Vec<u8>,
-}
-
-impl FileBeingWritten for FakeFile {
-    type Finished = u64;
-
-    async fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
-        self.world.fault("write", &self.world.write_faults)?;
-        self.bytes.extend_from_slice(bytes);
-        Ok(())
-    }
-
-    fn size_bytes(&self) -> u64 {
-        self.bytes.len() as u64
-    }
-
-    async fn finish(self) -> Result<u64, StoreError> {
-        let size_bytes = self.size_bytes();
-        self.world.file_step().await;
-        self.world.note("file".to_owned());
-        self.world.uploads_open.fetch_sub(1, Ordering::Relaxed);
-        self.world.uploads.lock().unwrap().remove(&self.upload);
-        self.world.files.lock().unwrap().insert(self.upload.0, self.bytes);
-        Ok(size_bytes)
-    }
-
-    async fn abort(self) -> Result<(), StoreError> {
-        self.world.aborted.fetch_add(1, Ordering::Relaxed);
-        self.world.uploads.lock().unwrap().remove(&self.upload);
-        self.world.uploads_open.fetch_sub(1, Ordering::Relaxed);
-        Ok(())
-    }
-}
-
-/// A slice, which becomes an object beside the file.
-pub(crate) struct FakeSlice {
-    world: Arc<World>,
-    key: String,
-    /// Where it is a file of its own: the upload that is its own.
-    upload: Option<(String, String)>,
-    bytes: Vec<u8>,
-}
-
-impl FileBeingWritten for FakeSlice {
-    type Finished = StoredSlice;
-
-    async fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
-        self.world.fault("write", &self.world.write_faults)?;
-        self.bytes.extend_from_slice(bytes);
-        Ok(())
-    }
-
-    fn size_bytes(&self) -> u64 {
-        self.bytes.len() as u64
-    }
-
-    async fn finish(self) -> Result<StoredSlice, StoreError> {
-        let staged_bytes = i64::try_from(self.bytes.len()).unwrap();
-        self.world.files.lock().unwrap().insert(self.key.clone(), self.bytes);
-        let file_upload_id = self.upload.map(|(_, id)| id);
-        Ok(StoredSlice { staged_key: Some(self.key), staged_bytes, parts: Vec::new(), file_upload_id })
-    }
-
-    async fn abort(self) -> Result<(), StoreError> {
-        if let Some(upload) = self.upload {
-            self.world.uploads.lock().unwrap().remove(&upload);
-        }
-        Ok(())
     }
 }
 

@@ -15,6 +15,7 @@
 //! a crash came between sending and noting it; who stops, or loses a partition, notes first what it has sent.
 
 mod adapters;
+mod clear;
 mod config;
 mod error;
 mod expire;
@@ -31,6 +32,7 @@ mod pipeline;
 mod remind;
 mod render;
 mod schedules;
+mod seal;
 mod slice;
 mod slice_queue;
 mod spread;

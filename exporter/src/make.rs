@@ -1,13 +1,11 @@
 //! A report from its request to its end, attempt by attempt, until it is cancelled.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use clickhouse_io::report::{Cut, ReportQuery, Slice};
-use report_life::{JournalError, Manifest, ManifestFile, Plan, ReportState, file_key, file_keys, manifest_key};
-use report_store::{SLICES_MAX, StoreError};
+use report_life::{JournalError, Plan, ReportState, file_keys, manifest_key};
+use report_store::SLICES_MAX;
 use report_writer::{ENCODER_VERSION, FILES_MAX};
 use schemas::report_event::{ReportEvent, ReportEventType};
 use schemas::report_request::{ReportKind, ReportRequest};
@@ -23,8 +21,9 @@ use crate::file_series::FileSeries;
 use crate::lanes::Lane;
 use crate::life::Life;
 use crate::metrics::Counted;
+use crate::seal::Made;
 use crate::stages::check_request::check_request;
-use crate::stages::name_file::{attempt_of, file_name, files_below, folder, object_key};
+use crate::stages::name_file::{file_name, object_key};
 use crate::write_file::{Piece, WriteFile, Written};
 
 /// How often ingest's position is looked at.
@@ -147,70 +146,6 @@ impl<O: Outside> Life<O> {
             self.metrics.retries.inc();
             // Cancelled meanwhile, the next attempt ends at once.
             cancelled.run_until_cancelled(tokio::time::sleep(backoff.next_wait())).await;
-        }
-    }
-
-    /// Reads the files back, which proves that they are there, and writes beside them what they are.
-    async fn seal(
-        &self,
-        writer: &WriteFile<'_, O>,
-        request: &ReportRequest,
-        state: &ReportState,
-        made: &Made,
-    ) -> Result<(), FileError> {
-        let (key, written) = (object_key(request, state.attempt), made.written);
-        let (mut files, mut came_back) = (Vec::new(), 0);
-        for (number, key) in file_keys(&key, made.files_below(request)).into_iter().enumerate() {
-            let reading = || self.outside.digest(&key);
-            let (size_bytes, sha256) = self.persist(writer, "reading a file back", reading).await?;
-            came_back += size_bytes;
-            let name = key.rsplit('/').next().unwrap_or_default().to_owned();
-            let rows = made.rows_of_files.as_ref().and_then(|rows| rows.get(number).copied());
-            files.push(ManifestFile { name, size_bytes, sha256, rows });
-        }
-        if came_back != written.size_bytes {
-            let odd = format!("{came_back} bytes came back of {}", written.size_bytes);
-            return Err(StoreError::Broken(odd).into());
-        }
-        let manifest = Manifest::of(request, written.rows, files, Moment::now());
-        let mut text = serde_json::to_vec_pretty(&manifest).unwrap_or_default();
-        text.push(b'\n');
-        let (key, text) = (manifest_key(&key), Bytes::from(text));
-        match self.persist(writer, "writing a manifest", || self.outside.put_file(&key, text.clone())).await {
-            // Of who had this attempt before, and died before it could say that it is completed.
-            Err(FileError::Store(StoreError::Occupied(occupied))) => {
-                let there = self.persist(writer, "reading a manifest", || self.outside.read_file(&key)).await?;
-                let there = serde_json::from_slice::<Manifest>(&there);
-                let is_of_these = there.is_ok_and(|there| there.is_of_same_files(&manifest));
-                if is_of_these { Ok(()) } else { Err(StoreError::Occupied(occupied).into()) }
-            }
-            written => written,
-        }
-    }
-
-    /// Does what a store that is away holds up; what is broken is not waited for.
-    pub(crate) async fn persist<T, F: Future<Output = Result<T, StoreError>>>(
-        &self,
-        writer: &WriteFile<'_, O>,
-        action: &'static str,
-        work: impl Fn() -> F,
-    ) -> Result<T, FileError> {
-        let (begin, mut backoff) = (Instant::now(), Backoff::default());
-        loop {
-            match work().await {
-                Ok(done) => return Ok(done),
-                Err(error @ (StoreError::Broken(_) | StoreError::NotFound(_) | StoreError::Occupied(_))) => {
-                    return Err(error.into());
-                }
-                Err(error) if begin.elapsed() >= self.config.retry_max => {
-                    tracing::warn!(%error, action, "given up");
-                    return Err(FileError::Slices(FileError::Store(error).for_an_admin().to_owned()));
-                }
-                Err(error) => tracing::warn!(%error, action, "waiting for the store"),
-            }
-            self.metrics.retries.inc();
-            let wait = tokio::time::sleep(backoff.next_wait());
-            writer.cancelled.run_until_cancelled(wait).await.ok_or(FileError::Cancelled)?;
         }
     }
 
@@ -394,61 +329,6 @@ impl<O: Outside> Life<O> {
             }
         }
     }
-
-    /// Deletes what attempts have left that did not become the report's file: uploads that were begun, slices, and the file of one that was
-    /// killed when it was whole, and before that was said. Done again by who finds the report at its end.
-    pub(crate) async fn clear(&self, request: &ReportRequest) {
-        let Some(state) = self.outside.known(request.report_id) else { return };
-        let attempts = if state.phase.is_final() { 1..state.attempt + 1 } else { 1..state.attempt };
-        let folder = folder(request);
-        let mut begun = files_below(request, state.slices_most).unwrap_or(0);
-        if request.split.is_some() {
-            // Written one after the other: what is behind the first one that is not there was not begun.
-            let found = self.patiently("looking for files", || self.outside.files(&folder)).await.unwrap_or_default();
-            begun = begun.max(signed(found.len() as u64) + 1);
-        }
-        let keys = |attempt| {
-            let key = object_key(request, attempt);
-            (0..begun).map(|number| file_key(&key, number)).chain([key.clone()]).collect::<Vec<_>>()
-        };
-        let uploads: BTreeSet<String> = attempts.flat_map(keys).collect();
-        let abort = || async {
-            for key in &uploads {
-                self.outside.abort_uploads(key).await?;
-            }
-            Ok(())
-        };
-        self.patiently("aborting uploads", abort).await;
-        let found = self.patiently("looking for files", || self.outside.files(&folder)).await.unwrap_or_default();
-        let own: BTreeSet<String> =
-            state.file_keys().into_iter().chain(state.object_key.as_deref().map(manifest_key)).collect();
-        for key in found.into_iter().filter(|key| !own.contains(key) && is_left_over(&state, request, key)) {
-            self.patiently("deleting a file", || self.outside.delete_file(&key)).await;
-        }
-    }
-
-    /// Tries as long as an outage is waited for; what is left then stays.
-    pub(crate) async fn patiently<T, F: Future<Output = Result<T, StoreError>>>(
-        &self,
-        action: &'static str,
-        work: impl Fn() -> F,
-    ) -> Option<T> {
-        let (begin, mut backoff) = (Instant::now(), Backoff::default());
-        loop {
-            match work().await {
-                Ok(done) => return Some(done),
-                Err(error) if begin.elapsed() >= self.config.retry_max => {
-                    tracing::error!(%error, action, "given up: a file that belongs to no report may be left in the store");
-                    return None;
-                }
-                Err(error) => {
-                    tracing::warn!(%error, action, "waiting for the store");
-                    self.metrics.retries.inc();
-                    tokio::time::sleep(backoff.next_wait()).await;
-                }
-            }
-        }
-    }
 }
 
 /// A report that was planned and whose turn has come.
@@ -460,39 +340,10 @@ struct Prepared<'a> {
     lane: Option<Lane<'a>>,
 }
 
-/// What an attempt has made.
-struct Made {
-    written: Written,
-    /// Of each file, where the report is split.
-    rows_of_files: Option<Vec<u64>>,
-}
-
-impl From<Written> for Made {
-    fn from(written: Written) -> Self {
-        Self { written, rows_of_files: None }
-    }
-}
-
-impl Made {
-    /// How many files lie below the report's key; none where its one file lies at it.
-    fn files_below(&self, request: &ReportRequest) -> Option<i64> {
-        match &self.rows_of_files {
-            Some(rows) => Some(signed(rows.len() as u64)),
-            None => files_below(request, signed(self.written.slices)),
-        }
-    }
-}
-
 /// Groups are folded over the whole range, so only events are made by several; and files end at rows that are known only to who writes all
 /// before them.
 fn may_be_spread(request: &ReportRequest) -> bool {
     request.kind == ReportKind::Events && request.split.is_none()
-}
-
-/// True for a file that will never be the report's, where it is not already: attempts only rise.
-fn is_left_over(state: &ReportState, request: &ReportRequest, key: &str) -> bool {
-    let of_the_last = |attempt| attempt == state.attempt && state.phase.is_final();
-    attempt_of(request, key).is_some_and(|attempt| attempt < state.attempt || of_the_last(attempt))
 }
 
 pub(crate) fn signed(number: u64) -> i64 {

@@ -1,0 +1,77 @@
+//! What is left in the store of attempts that did not become the report's file.
+
+use std::collections::BTreeSet;
+
+use report_life::{ReportState, file_key, manifest_key};
+use report_store::StoreError;
+use schemas::report_request::ReportRequest;
+use service_kit::retry::Backoff;
+use tokio::time::Instant;
+
+use crate::adapters::Outside;
+use crate::life::Life;
+use crate::make::signed;
+use crate::stages::name_file::{attempt_of, files_below, folder, object_key};
+
+impl<O: Outside> Life<O> {
+    /// Deletes what attempts have left that did not become the report's file: uploads that were begun, slices, and the file of one that was
+    /// killed when it was whole, and before that was said. Done again by who finds the report at its end.
+    pub(crate) async fn clear(&self, request: &ReportRequest) {
+        let Some(state) = self.outside.known(request.report_id) else { return };
+        let attempts = if state.phase.is_final() { 1..state.attempt + 1 } else { 1..state.attempt };
+        let folder = folder(request);
+        let mut begun = files_below(request, state.slices_most).unwrap_or(0);
+        if request.split.is_some() {
+            // Written one after the other: what is behind the first one that is not there was not begun.
+            let found = self.patiently("looking for files", || self.outside.files(&folder)).await.unwrap_or_default();
+            begun = begun.max(signed(found.len() as u64) + 1);
+        }
+        let keys = |attempt| {
+            let key = object_key(request, attempt);
+            (0..begun).map(|number| file_key(&key, number)).chain([key.clone()]).collect::<Vec<_>>()
+        };
+        let uploads: BTreeSet<String> = attempts.flat_map(keys).collect();
+        let abort = || async {
+            for key in &uploads {
+                self.outside.abort_uploads(key).await?;
+            }
+            Ok(())
+        };
+        self.patiently("aborting uploads", abort).await;
+        let found = self.patiently("looking for files", || self.outside.files(&folder)).await.unwrap_or_default();
+        let own: BTreeSet<String> =
+            state.file_keys().into_iter().chain(state.object_key.as_deref().map(manifest_key)).collect();
+        for key in found.into_iter().filter(|key| !own.contains(key) && is_left_over(&state, request, key)) {
+            self.patiently("deleting a file", || self.outside.delete_file(&key)).await;
+        }
+    }
+
+    /// Tries as long as an outage is waited for; what is left then stays.
+    pub(crate) async fn patiently<T, F: Future<Output = Result<T, StoreError>>>(
+        &self,
+        action: &'static str,
+        work: impl Fn() -> F,
+    ) -> Option<T> {
+        let (begin, mut backoff) = (Instant::now(), Backoff::default());
+        loop {
+            match work().await {
+                Ok(done) => return Some(done),
+                Err(error) if begin.elapsed() >= self.config.retry_max => {
+                    tracing::error!(%error, action, "given up: a file that belongs to no report may be left in the store");
+                    return None;
+                }
+                Err(error) => {
+                    tracing::warn!(%error, action, "waiting for the store");
+                    self.metrics.retries.inc();
+                    tokio::time::sleep(backoff.next_wait()).await;
+                }
+            }
+        }
+    }
+}
+
+/// True for a file that will never be the report's, where it is not already: attempts only rise.
+fn is_left_over(state: &ReportState, request: &ReportRequest, key: &str) -> bool {
+    let of_the_last = |attempt| attempt == state.attempt && state.phase.is_final();
+    attempt_of(request, key).is_some_and(|attempt| attempt < state.attempt || of_the_last(attempt))
+}

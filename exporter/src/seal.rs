@@ -1,0 +1,105 @@
+//! Files of a report that are all there: read back, and told of in a manifest.
+
+use bytes::Bytes;
+use report_life::{Manifest, ManifestFile, ReportState, file_keys, manifest_key};
+use report_store::StoreError;
+use schemas::report_request::ReportRequest;
+use schemas::times::Moment;
+use service_kit::retry::Backoff;
+use tokio::time::Instant;
+
+use crate::adapters::Outside;
+use crate::error::FileError;
+use crate::life::Life;
+use crate::make::signed;
+use crate::stages::name_file::{files_below, object_key};
+use crate::write_file::{WriteFile, Written};
+
+/// What an attempt has made.
+pub(crate) struct Made {
+    pub(crate) written: Written,
+    /// Of each file, where the report is split.
+    pub(crate) rows_of_files: Option<Vec<u64>>,
+}
+
+impl From<Written> for Made {
+    fn from(written: Written) -> Self {
+        Self { written, rows_of_files: None }
+    }
+}
+
+impl Made {
+    /// How many files lie below the report's key; none where its one file lies at it.
+    pub(crate) fn files_below(&self, request: &ReportRequest) -> Option<i64> {
+        match &self.rows_of_files {
+            Some(rows) => Some(signed(rows.len() as u64)),
+            None => files_below(request, signed(self.written.slices)),
+        }
+    }
+}
+
+impl<O: Outside> Life<O> {
+    /// Reads the files back, which proves that they are there, and writes beside them what they are.
+    pub(crate) async fn seal(
+        &self,
+        writer: &WriteFile<'_, O>,
+        request: &ReportRequest,
+        state: &ReportState,
+        made: &Made,
+    ) -> Result<(), FileError> {
+        let (key, written) = (object_key(request, state.attempt), made.written);
+        let (mut files, mut came_back) = (Vec::new(), 0);
+        for (number, key) in file_keys(&key, made.files_below(request)).into_iter().enumerate() {
+            let reading = || self.outside.digest(&key);
+            let (size_bytes, sha256) = self.persist(writer, "reading a file back", reading).await?;
+            came_back += size_bytes;
+            let name = key.rsplit('/').next().unwrap_or_default().to_owned();
+            let rows = made.rows_of_files.as_ref().and_then(|rows| rows.get(number).copied());
+            files.push(ManifestFile { name, size_bytes, sha256, rows });
+        }
+        if came_back != written.size_bytes {
+            let odd = format!("{came_back} bytes came back of {}", written.size_bytes);
+            return Err(StoreError::Broken(odd).into());
+        }
+        let manifest = Manifest::of(request, written.rows, files, Moment::now());
+        let mut text = serde_json::to_vec_pretty(&manifest).unwrap_or_default();
+        text.push(b'\n');
+        let (key, text) = (manifest_key(&key), Bytes::from(text));
+        match self.persist(writer, "writing a manifest", || self.outside.put_file(&key, text.clone())).await {
+            // Of who had this attempt before, and died before it could say that it is completed.
+            Err(FileError::Store(StoreError::Occupied(occupied))) => {
+                let there = self.persist(writer, "reading a manifest", || self.outside.read_file(&key)).await?;
+                let there = serde_json::from_slice::<Manifest>(&there);
+                let is_of_these = there.is_ok_and(|there| there.is_of_same_files(&manifest));
+                if is_of_these { Ok(()) } else { Err(StoreError::Occupied(occupied).into()) }
+            }
+            written => written,
+        }
+    }
+
+    /// Does what a store that is away holds up; what is broken is not waited for.
+    pub(crate) async fn persist<T, F: Future<Output = Result<T, StoreError>>>(
+        &self,
+        writer: &WriteFile<'_, O>,
+        action: &'static str,
+        work: impl Fn() -> F,
+    ) -> Result<T, FileError> {
+        let (begin, mut backoff) = (Instant::now(), Backoff::default());
+        loop {
+            match work().await {
+                Ok(done) => return Ok(done),
+                Err(error @ (StoreError::Broken(_) | StoreError::NotFound(_) | StoreError::Occupied(_))) => {
+                    return Err(error.into());
+                }
+                Err(error) if begin.elapsed() >= self.config.retry_max => {
+                    tracing::warn!(%error, action, "given up");
+                    return Err(FileError::Slices(FileError::Store(error).for_an_admin().to_owned()));
+                }
+                Err(error) => tracing::warn!(%error, action, "waiting for the store"),
+            }
+            self.metrics.retries.inc();
+            let wait = tokio::time::sleep(backoff.next_wait());
+            writer.cancelled.run_until_cancelled(wait).await.ok_or(FileError::Cancelled)?;
+        }
+    }
+}

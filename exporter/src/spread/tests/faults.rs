@@ -1,0 +1,82 @@
+//! A store and an engine that fail.
+
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn answer_that_was_lost_is_looked_for() {
+    let fake = large();
+    fake.0.loses_answer.store(true, Ordering::Relaxed);
+    live(&fake).await;
+    assert_eq!((file(&fake), state(&fake).attempt), (undisturbed().await, 1));
+    assert_eq!((count(&fake, "file"), fake.0.calls("join")), (1, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn manifest_of_who_died_counts_where_it_is_of_the_same_files() {
+    let calm = large();
+    live(&calm).await;
+    let key = manifest_key(&state(&calm).object_key.unwrap());
+    let mut written: Manifest = serde_json::from_slice(&calm.0.manifests.lock().unwrap()[&key]).unwrap();
+    written.completed_at = "2026-11-01T00:00:00Z".to_owned();
+    for (rows, attempt) in [(written.rows, 1), (written.rows + 1, 2)] {
+        written.rows = rows;
+        let (fake, text) = (large(), Bytes::from(serde_json::to_vec(&written).unwrap()));
+        fake.0.manifests.lock().unwrap().insert(key.clone(), text.clone());
+        live(&fake).await;
+        assert_eq!((file(&fake), state(&fake).attempt), (undisturbed().await, attempt));
+        let manifests = fake.0.manifests.lock().unwrap().clone();
+        let own = manifest_key(&state(&fake).object_key.unwrap());
+        assert_eq!((manifests.len(), manifests[&own] == text), (1, attempt == 1));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn upload_that_is_broken_begins_anew() {
+    let fake = large();
+    fake.0.join_faults.lock().unwrap().insert(0, StoreError::Broken("no such upload".to_owned()));
+    live(&fake).await;
+    assert_eq!((file(&fake), state(&fake).attempt), (undisturbed().await, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn store_that_stays_away_fails_the_report_in_words() {
+    let fake = large();
+    let away = StoreError::Failed { action: "finishing", reason: "no route".to_owned() };
+    fake.0.join_faults.lock().unwrap().extend((0..10_000).map(|call| (call, away.clone())));
+    let life = live(&fake).await;
+    let state = state(&fake);
+    assert_eq!((state.phase, state.attempt), (Phase::Failed, 1));
+    assert!(state.reason.unwrap().starts_with("the file could not be written"));
+    assert!(life.metrics.retries.get() > 3);
+    assert_nothing_left(&fake);
+}
+
+#[tokio::test(start_paused = true)]
+async fn store_that_fails_in_a_slice_costs_that_slice() {
+    let fake = large();
+    let away = StoreError::Failed { action: "writing", reason: "no route".to_owned() };
+    fake.0.write_faults.lock().unwrap().extend([(1, away.clone()), (2, away)]);
+    let life = live(&fake).await;
+    assert_eq!((file(&fake), state(&fake).attempt), (undisturbed().await, 1));
+    assert_eq!((fake.0.calls("begin slice"), slices_with_fate(&life, "done")), (5, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn slice_that_cannot_be_made_fails_the_report_in_words() {
+    let fake = large();
+    let refused = QueryError::Refused { code: 60, reason: "no such table: secret_name".to_owned() };
+    fake.0.read_faults.lock().unwrap().insert(1, refused);
+    let life = live(&fake).await;
+    let state = state(&fake);
+    assert_eq!((state.phase, state.attempt, slices_with_fate(&life, "failed")), (Phase::Failed, 1, 1));
+    assert!(state.reason.unwrap().starts_with("the connections could not be read"));
+    assert_nothing_left(&fake);
+    // Asked for again it is made.
+    let again = fake.known(request().report_id).unwrap().ask_again("other".to_owned(), Moment::now()).unwrap();
+    fake.append(&Journal::retried(&again)).await.unwrap();
+    tokio::select! {
+        lived = life.live(&again) => assert_eq!(lived.unwrap(), Lived::Done),
+        () = work(&fake, &life) => {}
+    }
+    assert_eq!(file(&fake), undisturbed().await);
+}
