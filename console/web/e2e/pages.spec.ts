@@ -49,6 +49,11 @@ const VIEWS: View[] = [
     },
   },
   {
+    name: 'button-under-the-pointer',
+    path: '/settings/analytics',
+    reach: (page) => page.getByRole('button', { name: 'New Report' }).hover(),
+  },
+  {
     name: 'new-report-split',
     path: '/settings/analytics',
     reach: async (page) => {

@@ -21,9 +21,15 @@ export const theme = createTheme({
   headings: { fontWeight: '650' },
 });
 
+// A filled button under the pointer: from its last shade Mantine goes to a lighter one, on which white is 4.3 to 1.
+const FILLED_HOVER = 'color-mix(in srgb, var(--mantine-color-cyan-9), black 15%)';
+
 /** Mantine's dimmed text and its errors are below 4.5 to 1 on its own backgrounds. */
 export const cssVariables: CSSVariablesResolver = () => ({
-  variables: {},
+  variables: {
+    '--mantine-color-cyan-filled-hover': FILLED_HOVER,
+    '--mantine-primary-color-filled-hover': FILLED_HOVER,
+  },
   light: {
     '--mantine-color-dimmed': 'var(--mantine-color-gray-7)',
     '--mantine-color-placeholder': 'var(--mantine-color-gray-7)',
