@@ -112,11 +112,17 @@ impl Used {
 
 impl Stage {
     pub(crate) async fn start(partitions: i32) -> anyhow::Result<Self> {
+        Self::start_on(partitions, None).await
+    }
+
+    /// The same with an engine whose data is in a folder, and stays there.
+    pub(crate) async fn start_on(partitions: i32, kept: Option<&Path>) -> anyhow::Result<Self> {
         service_kit::tls::install();
         let folder = tempfile::tempdir()?;
         let at = |name: &str| folder.path().join(name);
         let binary = local_parts::flowledger_binary()?;
-        let (for_kafka, for_registry, for_engine) = (at("kafka"), at("registry"), at("clickhouse"));
+        let (for_kafka, for_registry) = (at("kafka"), at("registry"));
+        let for_engine = kept.map_or_else(|| at("clickhouse"), Path::to_owned);
         let (kafka, registry, engine) = tokio::join!(
             Kafka::start(&for_kafka, None, &Silent),
             SchemaRegistry::start(&for_registry, None, &Silent),

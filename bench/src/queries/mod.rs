@@ -1,24 +1,23 @@
 //! What admins ask all day, over many rows of many tenants: latencies of each question for the largest tenant, with one client while
 //! ingest runs at a tenth of its top speed, with one while nothing else runs, and with eight.
 //!
-//! `CLICKHOUSE` and `CLICKHOUSE_PID` in the environment: an engine that keeps its rows from run to run, for a profile. `SETTINGS` (TOML): of
-//! ingest.
+//! `ROWS` in the environment: a folder in which the engine keeps its rows, so that another run need not make them. `SETTINGS` (TOML): of ingest.
 
 mod feed;
 mod rows;
 
+use std::path::PathBuf;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use clickhouse_io::traffic::Searched;
-use clickhouse_io::{ClickHouse, ClickHouseConfig, QueryError, migrate, rollup, traffic};
+use clickhouse_io::{ClickHouse, ClickHouseConfig, QueryError, rollup, traffic};
 use futures_util::future::try_join_all;
 use jiff::tz::TimeZone;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use schemas::event_id::EventId;
 use schemas::ids::Tenant;
-use schemas::migrations;
 use schemas::times::Moment;
 use traffic_query::{Bucket, Dimension, Measure, SeriesQuery, TopQuery, TrafficFilter};
 
@@ -51,15 +50,11 @@ struct Scene {
 pub(crate) async fn measure(small: bool) -> anyhow::Result<Measured> {
     let rounds = if small { 100 } else { 200 };
     let mut measured = Measured::default();
-    let given = std::env::var("CLICKHOUSE").ok();
-    let stage = if given.is_some() { None } else { Some(Stage::start(16).await?) };
-    let (url, engine) = match (&stage, given) {
-        (Some(stage), _) => (stage.engine.url(), stage.engine.pid()),
-        (None, url) => (url.unwrap_or_default(), std::env::var("CLICKHOUSE_PID")?.parse()?),
-    };
+    let kept = std::env::var_os("ROWS").map(PathBuf::from);
+    let stage = Stage::start_on(16, kept.as_deref()).await?;
+    let (url, engine) = (stage.engine.url(), stage.engine.pid());
     let timeout = Duration::from_secs(600);
     let clickhouse = ClickHouse::new(&ClickHouseConfig { url, timeout, ..ClickHouseConfig::default() });
-    migrate::migrate(&clickhouse, migrations::ALL).await?;
     if clickhouse.text("SELECT count() FROM connections").await?.trim() == "0" {
         fill(&clickhouse, if small { 10_000_000 } else { 100_000_000 }, Rows::Sessions).await?;
     }
@@ -69,12 +64,12 @@ pub(crate) async fn measure(small: bool) -> anyhow::Result<Measured> {
     bench.scene(&questions, Scene { suffix: "_8_clients", clients: 8 }).await?;
     sizes(&clickhouse, Rows::Sessions, &mut measured).await?;
     let mut bench = Bench { engine, rounds, measured: &mut measured };
-    if let Some(stage) = &stage {
+    {
         let _ingest = stage.ingest(&std::env::var("SETTINGS").unwrap_or_default())?;
-        let _feed = feed::start(stage, INGEST_PER_SECOND).await?;
+        let _feed = feed::start(&stage, INGEST_PER_SECOND).await?;
         bench.scene(&questions, Scene { suffix: "", clients: 1 }).await?;
     }
-    if stage.is_some() {
+    if kept.is_none() {
         // Fewer rows, of which each is a session of its own: little comes twice.
         clickhouse.execute("TRUNCATE TABLE connections SYNC").await?;
         for table in [rollup::HOURS_TABLE, rollup::DAYS_TABLE, rollup::NETWORK_DAYS_TABLE] {
@@ -88,8 +83,9 @@ pub(crate) async fn measure(small: bool) -> anyhow::Result<Measured> {
 
 /// About so many rows, and the large tenant's roll-ups of them.
 async fn fill(clickhouse: &ClickHouse, count: u64, rows: Rows) -> anyhow::Result<()> {
-    for statement in rows.inserts(count) {
+    for (done, statement) in rows.inserts(count).enumerate() {
         clickhouse.execute(&statement).await?;
+        said(&format!("{} of about {} M rows are made", done + 1, count / 1_000_000));
     }
     rollup::names_kept_from(clickhouse, year().0).await?;
     rollup::rebuild(clickhouse, &LARGE.parse()?, year(), |_, _| {}).await?;
@@ -97,6 +93,11 @@ async fn fill(clickhouse: &ClickHouse, count: u64, rows: Rows) -> anyhow::Result
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
     Ok(())
+}
+
+#[expect(clippy::print_stderr, reason = "it takes long: people see how far it is")]
+fn said(text: &str) {
+    eprintln!("{text}");
 }
 
 fn year() -> (Moment, Moment) {
@@ -279,6 +280,7 @@ impl Bench<'_> {
             self.measured.figures.push(Figure::new(name, at(percent), "ms", "goal", goal_ms));
         }
         let note = format!("{name}{suffix}: {cpu:.1} ms of the engine's CPU, {:.1} found", found / count);
+        said(&format!("{note}; {:.0}, {:.0}, {:.0} ms", at(50), at(95), at(99)));
         self.measured.notes.push(note);
         Ok(())
     }
