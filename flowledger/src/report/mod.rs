@@ -18,8 +18,8 @@ use audit_log::Act;
 use futures_util::TryStreamExt;
 use kafka_io::Producer;
 use report_life::{
-    Actor, FollowError, Journal, Phase, ReportState, SharedBook, barrier, file_places, folder_name, follow,
-    manifest_key, report_filter,
+    Actor, FollowError, Journal, Phase, ReportState, SharedBook, barrier, check_receivers, file_places, folder_name,
+    follow, manifest_key, report_filter,
 };
 use report_schedules::Timetable;
 use report_store::ReportStore;
@@ -248,6 +248,7 @@ impl Desk {
 
 /// What is asked for, without its barrier.
 fn request(select: &SelectOptions, new: NewOptions) -> anyhow::Result<ReportRequest> {
+    check_receivers(&new.receivers).map_err(wrong)?;
     let filter = &new.filter.0;
     let request = ReportRequest {
         report_id: ReportId::generate(),
