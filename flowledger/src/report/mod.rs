@@ -282,6 +282,7 @@ fn of_option(reason: &str) -> String {
         "table.bucket" => "bucket",
         // Given once for each.
         "table.measures" => "measure",
+        "receivers" => "receiver",
         field => field,
     };
     format!("--{} {rest}", field.replace(['_', '.'], "-"))
@@ -289,7 +290,7 @@ fn of_option(reason: &str) -> String {
 
 #[expect(clippy::needless_pass_by_value, reason = "it is mapped over errors")]
 fn wrong(error: FilterError) -> anyhow::Error {
-    anyhow::anyhow!("--{} {}", error.field.replace('_', "-"), error.reason)
+    anyhow::anyhow!("{}", of_option(&error.to_string()))
 }
 
 impl Drop for Desk {
