@@ -195,7 +195,9 @@ fn bucket_sync_event_and_its_schema_agree() {
         denied: true,
         interval_seconds: 300,
         receivers: vec!["admin@acme.example".to_owned()],
+        filter: Some(request().filter),
     };
+    let of_all = BucketSyncSettings { filter: None, ..settings.clone() };
     let full = BucketSyncEvent {
         actor: Some("admin".to_owned()),
         settings: Some(settings),
@@ -212,7 +214,8 @@ fn bucket_sync_event_and_its_schema_agree() {
         reason: Some("the bucket is away".to_owned()),
         ..bare.clone()
     };
-    for event in [bare, full] {
+    let of_all = BucketSyncEvent { settings: Some(of_all), ..full.clone() };
+    for event in [bare, full, of_all] {
         assert_eq!(round_trip(&avro_schemas::BUCKET_SYNC_EVENT, &event), event);
     }
 }

@@ -1,6 +1,6 @@
 //! What people do to syncs, as events.
 
-use report_life::check_receivers;
+use report_life::{check_receivers, traffic_filter};
 use schemas::bucket_sync_event::{BucketSyncEvent, BucketSyncEventType, BucketSyncSettings};
 use schemas::ids::{SyncId, Tenant};
 use schemas::report_request::{BarrierOffset, Compression, ReportFormat};
@@ -63,6 +63,7 @@ pub fn check(settings: &BucketSyncSettings, config: &Config) -> Result<(), Filte
     if !INTERVALS.contains(&settings.interval_seconds) {
         return wrong("interval_seconds", format!("is not from {} to {}", INTERVALS.start(), INTERVALS.end()));
     }
+    traffic_filter(&settings.report_filter())?;
     check_receivers(&settings.receivers)
 }
 
@@ -113,6 +114,8 @@ pub fn backfill(
 
 #[cfg(test)]
 mod tests {
+    use schemas::report_request::ReportFilter;
+
     use super::*;
     use crate::state::tests::{at, made, settings};
 
@@ -132,6 +135,10 @@ mod tests {
         assert_eq!(refused(|it| it.format = ReportFormat::Parquet), "compression");
         assert_eq!(refused(|it| it.interval_seconds = 9), "interval_seconds");
         assert_eq!(refused(|it| it.receivers = vec!["nobody".to_owned()]), "receivers");
+        let narrow = |it: &mut BucketSyncSettings| {
+            it.filter = Some(ReportFilter { ports: vec!["https".to_owned()], ..ReportFilter::default() });
+        };
+        assert_eq!(refused(narrow), "ports");
     }
 
     #[test]

@@ -64,7 +64,7 @@ fn together() -> Narrowed {
     })
 }
 
-fn text<'a>(event: &'a Value, place: &str) -> &'a str {
+pub(crate) fn text<'a>(event: &'a Value, place: &str) -> &'a str {
     event.pointer(place).and_then(Value::as_str).unwrap_or_default()
 }
 
@@ -72,7 +72,7 @@ fn port(event: &Value) -> u64 {
     event.pointer("/connection/resource_port").and_then(Value::as_u64).unwrap_or_default()
 }
 
-fn is_relayed(event: &Value) -> bool {
+pub(crate) fn is_relayed(event: &Value) -> bool {
     match text(event, "/connection/tunnel_path") {
         "" => event["relays"].as_array().is_some_and(|relays| !relays.is_empty()),
         path => path != "direct",
@@ -92,7 +92,7 @@ fn address(event: &Value, place: &str) -> Option<IpAddr> {
 }
 
 /// Lines whose event is let through.
-fn kept(lines: &[u8], lets_through: fn(&Value) -> bool) -> Vec<u8> {
+pub(crate) fn kept(lines: &[u8], lets_through: fn(&Value) -> bool) -> Vec<u8> {
     const MARK: &[u8] = b"ANALYTICS ";
     let event = |line: &[u8]| -> Option<Value> {
         let start = line.windows(MARK.len()).position(|it| it == MARK)? + MARK.len();
