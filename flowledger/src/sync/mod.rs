@@ -30,17 +30,7 @@ const KAFKA_MAX: Duration = Duration::from_secs(60);
 
 pub(crate) async fn run(command: SyncCommand) -> anyhow::Result<()> {
     match command {
-        SyncCommand::New {
-            select,
-            name,
-            destination,
-            format,
-            compression,
-            filter,
-            denied,
-            interval,
-            receivers,
-        } => {
+        SyncCommand::New { select, name, destination, format, compression, filter, denied, interval, receivers } => {
             let filter = filter.0;
             let has_range = filter.narrows(Field::From) || filter.narrows(Field::To);
             ensure!(!has_range, "--from and --to: a sync begins with what comes now; `sync backfill` brings the past");

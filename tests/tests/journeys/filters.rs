@@ -27,7 +27,9 @@ fn narrowed() -> [Narrowed; 9] {
         (json!({ "applied_rules": ["*.corp.example", "10.20.0.0/16"] }), |event| {
             ["*.corp.example", "10.20.0.0/16"].contains(&text(event, "/resource/applied_rule"))
         }),
-        (json!({ "ports": ["443", "5000-6000"] }), |event| port(event) == 443 || (5_000..=6_000).contains(&port(event))),
+        (json!({ "ports": ["443", "5000-6000"] }), |event| {
+            port(event) == 443 || (5_000..=6_000).contains(&port(event))
+        }),
         (json!({ "tunnel_paths": ["relay"] }), is_relayed),
         (json!({ "countries": ["DE", "NZ"] }), |event| ["DE", "NZ"].contains(&country(event).as_str())),
         (json!({ "client_addresses": ["192.0.2.0/25", "2001:db8::/32"] }), |event| {
@@ -180,7 +182,7 @@ async fn assert_at_a_terminal_and_by_a_schedule(stack: &Stack, acme: &str, sessi
     let (fields, lets_through) = together();
     let expected = report(acme, "v2", &[], &kept(lines, lets_through));
     let receiver = format!("jo@{acme}.example");
-    let mut new = vec!["report", "new", "--tenant", acme, "--receiver", &receiver, "--follow", "--domain", "corp"];
+    let mut new = vec!["report", "new", "--tenant", acme, "--receiver", receiver.as_str(), "--follow", "--domain", "corp"];
     new.extend(["--tunnel-paths", "relay", "--ports", "443", "--ports", "22", "--client-addresses", "192.0.2.0/24"]);
     new.extend(["--protocols", "tcp", "--protocols", "udp"]);
     let (id, beside, went_well) = flowledger(stack, &new);
@@ -205,7 +207,11 @@ async fn assert_at_a_terminal_and_by_a_schedule(stack: &Stack, acme: &str, sessi
     let run = format!("/report-schedules/{}/run", shown["id"].as_str().unwrap());
     let made: Value = session.request(Method::POST, &run).json(&json!({})).send().await.unwrap().json().await.unwrap();
     let id = made["id"].as_str().unwrap_or_else(|| panic!("{made}"));
-    assert_eq!((&made["domain"], &made["client_addresses"]), (&fields["domain"], &fields["client_addresses"]), "{made}");
+    assert_eq!(
+        (&made["domain"], &made["client_addresses"]),
+        (&fields["domain"], &fields["client_addresses"]),
+        "{made}"
+    );
     session.wait_completed(id).await;
     assert_same(&session.download(id).await, &expected, "made by a schedule");
 }

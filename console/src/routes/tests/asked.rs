@@ -85,7 +85,8 @@ async fn mails_go_to_those_who_are_named_or_to_who_is_signed_in() {
         let request = console.world.requests.lock().unwrap().pop().unwrap();
         assert_eq!((json!(request.receivers), request.requested_by.as_str()), (receivers, "admin"));
     }
-    for wrong in [json!(["nobody"]), json!(["jo@acme.example", "a@b\r\nBcc: c@d"]), json!(vec!["jo@acme.example"; 21])] {
+    for wrong in [json!(["nobody"]), json!(["jo@acme.example", "a@b\r\nBcc: c@d"]), json!(vec!["jo@acme.example"; 21])]
+    {
         for path in ["/api/v1/reports", "/api/v1/report-schedules"] {
             let mut new = json!({ "range": "yesterday", "zone": "UTC", "receivers": wrong });
             if path.ends_with("schedules") {
