@@ -182,7 +182,8 @@ async fn assert_at_a_terminal_and_by_a_schedule(stack: &Stack, acme: &str, sessi
     let (fields, lets_through) = together();
     let expected = report(acme, "v2", &[], &kept(lines, lets_through));
     let receiver = format!("jo@{acme}.example");
-    let mut new = vec!["report", "new", "--tenant", acme, "--receiver", receiver.as_str(), "--follow", "--domain", "corp"];
+    let mut new =
+        vec!["report", "new", "--tenant", acme, "--receiver", receiver.as_str(), "--follow", "--domain", "corp"];
     new.extend(["--tunnel-paths", "relay", "--ports", "443", "--ports", "22", "--client-addresses", "192.0.2.0/24"]);
     new.extend(["--protocols", "tcp", "--protocols", "udp"]);
     let (id, beside, went_well) = flowledger(stack, &new);
