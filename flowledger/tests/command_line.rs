@@ -141,6 +141,7 @@ fn what_no_report_can_be_asked_for_with_is_refused_with_its_option() {
         (&["--split-bytes", "5000000", "--format", "parquet"], "--split-bytes counts bytes before they are packed"),
         (&["--split", "spreadsheet", "--split-rows", "5000"], "cannot be used with '--split-rows"),
         (&["--format", "ndjson", "--formula-guard"], "--formula-guard is one of CSV only"),
+        (&["--receiver", "jo@acme.example", "--receiver", "nobody"], "--receiver has what is no e-mail address"),
     ] {
         let (_, error, went_well) = new(more);
         assert!(!went_well && error.contains(said), "{more:?}: {error}");

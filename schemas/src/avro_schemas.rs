@@ -35,6 +35,7 @@ pub const REPORT_REQUEST: Subject = Subject {
         include_str!("../avsc/published/report-request.2.avsc"),
         include_str!("../avsc/published/report-request.3.avsc"),
         include_str!("../avsc/published/report-request.4.avsc"),
+        include_str!("../avsc/published/report-request.5.avsc"),
     ],
 };
 /// Values of `report-events`.
@@ -49,6 +50,7 @@ pub const REPORT_EVENT: Subject = Subject {
         include_str!("../avsc/published/report-event.4.avsc"),
         include_str!("../avsc/published/report-event.5.avsc"),
         include_str!("../avsc/published/report-event.6.avsc"),
+        include_str!("../avsc/published/report-event.7.avsc"),
     ],
 };
 /// Values of `report-slices`.
@@ -60,6 +62,7 @@ pub const REPORT_SLICE: Subject = Subject {
         include_str!("../avsc/published/report-slice.1.avsc"),
         include_str!("../avsc/published/report-slice.2.avsc"),
         include_str!("../avsc/published/report-slice.3.avsc"),
+        include_str!("../avsc/published/report-slice.4.avsc"),
     ],
 };
 /// Values of `report-schedules`.
@@ -71,6 +74,7 @@ pub const REPORT_SCHEDULE: Subject = Subject {
         include_str!("../avsc/published/report-schedule.1.avsc"),
         include_str!("../avsc/published/report-schedule.2.avsc"),
         include_str!("../avsc/published/report-schedule.3.avsc"),
+        include_str!("../avsc/published/report-schedule.4.avsc"),
     ],
 };
 /// Values of `webhooks`.
@@ -92,7 +96,10 @@ pub const BUCKET_SYNC_EVENT: Subject = Subject {
     name: "bucket-syncs-value",
     topic: topics::BUCKET_SYNCS,
     schema: include_str!("../avsc/bucket-sync-event.avsc"),
-    published: &[include_str!("../avsc/published/bucket-sync-event.1.avsc")],
+    published: &[
+        include_str!("../avsc/published/bucket-sync-event.1.avsc"),
+        include_str!("../avsc/published/bucket-sync-event.2.avsc"),
+    ],
 };
 /// Values of `connector-positions`.
 pub const CONNECTOR_POSITION: Subject = Subject {

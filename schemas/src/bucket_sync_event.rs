@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{SyncId, Tenant};
-use crate::report_request::{BarrierOffset, Compression, ReportFormat};
+use crate::report_request::{BarrierOffset, Compression, ReportFilter, ReportFormat};
 use crate::times::Moment;
 
 /// What happened.
@@ -55,6 +55,17 @@ pub struct BucketSyncSettings {
     pub interval_seconds: i32,
     /// E-mail addresses that are told when it fails, and when it is well again.
     pub receivers: Vec<String>,
+    /// What of the tenant's traffic is in its objects; `None`: all. Of denied attempts `denied` says it.
+    #[serde(default)]
+    pub filter: Option<ReportFilter>,
+}
+
+impl BucketSyncSettings {
+    /// What of the tenant's traffic is in its objects, as a report would ask for it.
+    #[must_use]
+    pub fn report_filter(&self) -> ReportFilter {
+        ReportFilter { denied: self.denied, ..self.filter.clone().unwrap_or_default() }
+    }
 }
 
 /// One event: Avro record `BucketSyncEvent`, subject `bucket-syncs-value`. Field order is the schema's. What an event does not tell is

@@ -66,10 +66,34 @@ pub struct ReportFilter {
     pub protocols: Vec<String>,
     /// `NORMAL`, `DNS_ERROR`, `CONNECTION_FAILED`, `ACCESS_DENIED`.
     pub statuses: Vec<String>,
-    /// Addresses or ranges in CIDR form.
+    /// Addresses or ranges in CIDR form, of the client or of the Resource: either.
     pub address_ranges: Vec<String>,
     /// True: rows for denied attempts too.
     pub denied: bool,
+    /// Service account ids; with `users`: either.
+    #[serde(default)]
+    pub service_accounts: Vec<i64>,
+    /// Resource definitions that matched.
+    #[serde(default)]
+    pub applied_rules: Vec<String>,
+    /// Ports of the Resource, or ranges such as `8000-8999`.
+    #[serde(default)]
+    pub ports: Vec<String>,
+    /// `direct`, `relay`.
+    #[serde(default)]
+    pub tunnel_paths: Vec<String>,
+    /// Countries of the client, as events give them.
+    #[serde(default)]
+    pub countries: Vec<String>,
+    /// Addresses or ranges of the client.
+    #[serde(default)]
+    pub client_addresses: Vec<String>,
+    /// Addresses or ranges that the Resource was reached at.
+    #[serde(default)]
+    pub resource_addresses: Vec<String>,
+    /// Text in the name that was asked for, in any case; `None` means all.
+    #[serde(default)]
+    pub domain: Option<String>,
 }
 
 /// Where a report's files end: with the row behind which one more would be too much of either.

@@ -61,7 +61,19 @@ proptest! {
 fn request() -> ReportRequest {
     ReportRequest {
         zone: "Europe/Berlin".to_owned(),
-        filter: ReportFilter { remote_networks: vec![64894], denied: true, ..ReportFilter::default() },
+        filter: ReportFilter {
+            remote_networks: vec![64894],
+            denied: true,
+            service_accounts: vec![7, 8],
+            applied_rules: vec!["*.corp.example".to_owned()],
+            ports: vec!["443".to_owned(), "8000-8999".to_owned()],
+            tunnel_paths: vec!["relay".to_owned()],
+            countries: vec!["DE".to_owned()],
+            client_addresses: vec!["192.0.2.0/24".to_owned()],
+            resource_addresses: vec!["2001:db8::/32".to_owned()],
+            domain: Some("wiki".to_owned()),
+            ..ReportFilter::default()
+        },
         requested_at: Moment::from_millis(1_793_487_602_665),
         receivers: vec!["admin@acme.example".to_owned()],
         barrier: vec![BarrierOffset { partition: 3, offset: 17 }],
@@ -77,6 +89,23 @@ fn request() -> ReportRequest {
 fn report_request_and_its_schema_agree() {
     let asked = request();
     assert_eq!(round_trip(&avro_schemas::REPORT_REQUEST, &asked), asked);
+}
+
+/// Whoever asked before the filter had all of its fields narrowed nothing by those.
+#[test]
+fn filter_of_an_older_request_lets_everything_through_in_fields_that_it_has_not() {
+    let subject = avro_schemas::REPORT_REQUEST;
+    let asked = request();
+    let (older, newest) = (parsed(subject.published[3]), parsed(subject.schema));
+    let writer = GenericDatumWriter::builder(&newest).human_readable(false).build().unwrap();
+    let written = writer.write_ser_to_vec(&asked).unwrap();
+    let read = GenericDatumReader::builder(&newest).reader_schema(&older).build().unwrap();
+    let as_older = read.read_value(&mut written.as_slice()).unwrap();
+    let written = GenericDatumWriter::builder(&older).build().unwrap().write_value_to_vec(as_older).unwrap();
+    let read = GenericDatumReader::builder(&older).reader_schema(&newest).build().unwrap();
+    let again: ReportRequest = from_value(&read.read_value(&mut written.as_slice()).unwrap()).unwrap();
+    let filter = ReportFilter { remote_networks: vec![64894], denied: true, ..ReportFilter::default() };
+    assert_eq!(again, ReportRequest { filter, ..asked });
 }
 
 #[test]
@@ -166,7 +195,9 @@ fn bucket_sync_event_and_its_schema_agree() {
         denied: true,
         interval_seconds: 300,
         receivers: vec!["admin@acme.example".to_owned()],
+        filter: Some(request().filter),
     };
+    let of_all = BucketSyncSettings { filter: None, ..settings.clone() };
     let full = BucketSyncEvent {
         actor: Some("admin".to_owned()),
         settings: Some(settings),
@@ -183,7 +214,8 @@ fn bucket_sync_event_and_its_schema_agree() {
         reason: Some("the bucket is away".to_owned()),
         ..bare.clone()
     };
-    for event in [bare, full] {
+    let of_all = BucketSyncEvent { settings: Some(of_all), ..full.clone() };
+    for event in [bare, full, of_all] {
         assert_eq!(round_trip(&avro_schemas::BUCKET_SYNC_EVENT, &event), event);
     }
 }

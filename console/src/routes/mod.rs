@@ -2,6 +2,7 @@
 
 pub(crate) mod audit;
 mod extract;
+mod filter;
 mod own;
 pub(crate) mod reports;
 pub(crate) mod schedules;

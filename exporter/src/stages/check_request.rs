@@ -96,6 +96,13 @@ pub(crate) mod tests {
             (filtered(ReportFilter { protocols: vec!["sctp".to_owned()], ..all() }), "protocols "),
             (filtered(ReportFilter { statuses: vec!["FINE".to_owned()], ..all() }), "statuses "),
             (filtered(ReportFilter { address_ranges: vec!["10.0.0.0/33".to_owned()], ..all() }), "addresses "),
+            (filtered(ReportFilter { service_accounts: vec![-7], ..all() }), "service_accounts "),
+            (filtered(ReportFilter { applied_rules: vec![String::new()], ..all() }), "applied_rules "),
+            (filtered(ReportFilter { ports: vec!["https".to_owned()], ..all() }), "ports "),
+            (filtered(ReportFilter { tunnel_paths: vec!["relayed".to_owned()], ..all() }), "tunnel_paths "),
+            (filtered(ReportFilter { client_addresses: vec!["here".to_owned()], ..all() }), "client_addresses "),
+            (filtered(ReportFilter { resource_addresses: vec!["::/129".to_owned()], ..all() }), "resource_addresses "),
+            (filtered(ReportFilter { domain: Some(String::new()), ..all() }), "domain "),
         ] {
             let refused = check_request(&wrong).unwrap_err();
             assert!(refused.starts_with(named), "{refused}");
@@ -116,6 +123,35 @@ pub(crate) mod tests {
             }
         }
         assert!(check_request(&of_columns(&["event_id", "user"])).is_ok());
+    }
+
+    #[test]
+    fn rows_of_every_kind_are_narrowed_by_what_the_request_says() {
+        let texts = |texts: &[&str]| texts.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
+        let filter = ReportFilter {
+            users: vec![7],
+            service_accounts: vec![8],
+            applied_rules: texts(&["*.corp.example"]),
+            ports: texts(&["443", "8000-8999"]),
+            tunnel_paths: texts(&["relay"]),
+            countries: texts(&["DE"]),
+            client_addresses: texts(&["192.0.2.0/24"]),
+            resource_addresses: texts(&["10.0.0.0/8", "2001:db8::/32"]),
+            domain: Some("corp".to_owned()),
+            ..ReportFilter::default()
+        };
+        let range = (request().range_from, request().range_to);
+        let expected = traffic_filter(&filter).unwrap().within(range.0, range.1);
+        let table = Some(ReportTable { bucket: Some("day".to_owned()), ..ReportTable::default() });
+        for (kind, table) in [
+            (ReportKind::Events, None),
+            (ReportKind::Summary, None),
+            (ReportKind::UserActivity, None),
+            (ReportKind::Traffic, table),
+        ] {
+            let query = check_request(&ReportRequest { kind, table, ..filtered(filter.clone()) }).unwrap();
+            assert_eq!(query.filter, expected, "{kind:?}");
+        }
     }
 
     #[test]

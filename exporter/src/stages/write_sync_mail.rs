@@ -59,6 +59,7 @@ pub(crate) mod tests {
             denied: false,
             interval_seconds: 300,
             receivers: Vec::new(),
+            filter: None,
         };
         let made =
             created("acme".parse().unwrap(), settings, Vec::new(), "admin", Moment::from_millis(1_793_491_200_000));

@@ -10,7 +10,7 @@ use report_life::JournalError;
 use report_store::{ReportStore, StoreError};
 use schemas::bucket_sync_event::{BucketSyncEvent, BucketSyncEventType as Type};
 use schemas::ids::ReportId;
-use schemas::report_request::{BarrierOffset, ReportFilter, ReportKind, ReportRequest};
+use schemas::report_request::{BarrierOffset, ReportKind, ReportRequest};
 use schemas::times::Moment;
 use service_kit::CancellationToken;
 use tokio::sync::watch;
@@ -290,7 +290,7 @@ fn request(state: &SyncState, range_from: Moment, range_to: Moment) -> ReportReq
         range_from,
         range_to,
         zone: "UTC".to_owned(),
-        filter: ReportFilter { denied: settings.denied, ..ReportFilter::default() },
+        filter: settings.report_filter(),
         columns: Vec::new(),
         requested_by: String::new(),
         requested_at: state.created_at,

@@ -18,8 +18,8 @@ use audit_log::Act;
 use futures_util::TryStreamExt;
 use kafka_io::Producer;
 use report_life::{
-    Actor, FollowError, Journal, Phase, ReportState, SharedBook, barrier, file_places, folder_name, follow,
-    manifest_key, report_filter,
+    Actor, FollowError, Journal, Phase, ReportState, SharedBook, barrier, check_receivers, file_places, folder_name,
+    follow, manifest_key, report_filter,
 };
 use report_schedules::Timetable;
 use report_store::ReportStore;
@@ -248,6 +248,7 @@ impl Desk {
 
 /// What is asked for, without its barrier.
 fn request(select: &SelectOptions, new: NewOptions) -> anyhow::Result<ReportRequest> {
+    check_receivers(&new.receivers).map_err(wrong)?;
     let filter = &new.filter.0;
     let request = ReportRequest {
         report_id: ReportId::generate(),
@@ -281,6 +282,7 @@ fn of_option(reason: &str) -> String {
         "table.bucket" => "bucket",
         // Given once for each.
         "table.measures" => "measure",
+        "receivers" => "receiver",
         field => field,
     };
     format!("--{} {rest}", field.replace(['_', '.'], "-"))
@@ -288,7 +290,7 @@ fn of_option(reason: &str) -> String {
 
 #[expect(clippy::needless_pass_by_value, reason = "it is mapped over errors")]
 fn wrong(error: FilterError) -> anyhow::Error {
-    anyhow::anyhow!("--{} {}", error.field.replace('_', "-"), error.reason)
+    anyhow::anyhow!("{}", of_option(&error.to_string()))
 }
 
 impl Drop for Desk {

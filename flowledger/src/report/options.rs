@@ -130,7 +130,7 @@ pub(crate) struct NewOptions {
     /// How the file is packed.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) compression: Packing,
-    /// Who gets a mail when it is ready; may be given more than once.
+    /// Who gets a mail when it is ready; may be given up to 20 times.
     #[arg(long = "receiver", value_name = "E-MAIL")]
     pub(crate) receivers: Vec<String>,
 }

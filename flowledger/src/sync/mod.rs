@@ -9,14 +9,14 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use bucket_syncs::{Changed, SharedSyncs, SyncJournal, SyncState, backfill, check, created, follow_syncs, wish};
 use kafka_io::Producer;
-use report_life::barrier;
+use report_life::{barrier, report_filter};
 use schema_registry::Registry;
 use schemas::audit_event::AuditAction;
 use schemas::bucket_sync_event::{BucketSyncEvent, BucketSyncEventType, BucketSyncSettings};
 use schemas::report_request::Compression;
 use schemas::times::Moment;
 use service_kit::CancellationToken;
-use traffic_query::FilterError;
+use traffic_query::{Field, FilterError};
 
 pub(crate) use self::options::SyncCommand;
 use self::options::{ObjectFormat, OneOptions};
@@ -30,7 +30,10 @@ const KAFKA_MAX: Duration = Duration::from_secs(60);
 
 pub(crate) async fn run(command: SyncCommand) -> anyhow::Result<()> {
     match command {
-        SyncCommand::New { select, name, destination, format, compression, denied, interval, receivers } => {
+        SyncCommand::New { select, name, destination, format, compression, filter, denied, interval, receivers } => {
+            let filter = filter.0;
+            let has_range = filter.narrows(Field::From) || filter.narrows(Field::To);
+            ensure!(!has_range, "--from and --to: a sync begins with what comes now; `sync backfill` brings the past");
             let packed = if format == ObjectFormat::Ndjson { Compression::Gzip } else { Compression::None };
             let settings = BucketSyncSettings {
                 name,
@@ -40,6 +43,7 @@ pub(crate) async fn run(command: SyncCommand) -> anyhow::Result<()> {
                 denied,
                 interval_seconds: interval,
                 receivers,
+                filter: Some(report_filter(&filter, denied).map_err(wrong)?),
             };
             let desk = Desk::open(&select).await?;
             let state = desk.make(&select, settings).await?;

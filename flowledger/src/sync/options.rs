@@ -7,6 +7,7 @@ use schemas::times::Moment;
 
 use crate::cli::{Packing, moment};
 use crate::select::SelectOptions;
+use crate::traffic::FilterOptions;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum SyncCommand {
@@ -26,6 +27,8 @@ pub(crate) enum SyncCommand {
         /// How they are packed [default: gzip; Parquet is packed inside].
         #[arg(long, value_enum)]
         compression: Option<Packing>,
+        #[command(flatten)]
+        filter: Box<FilterOptions>,
         /// Denied attempts too.
         #[arg(long)]
         denied: bool,

@@ -1,6 +1,6 @@
 //! What people do to syncs, as events.
 
-use report_schedules::is_address;
+use report_life::{check_receivers, traffic_filter};
 use schemas::bucket_sync_event::{BucketSyncEvent, BucketSyncEventType, BucketSyncSettings};
 use schemas::ids::{SyncId, Tenant};
 use schemas::report_request::{BarrierOffset, Compression, ReportFormat};
@@ -10,9 +10,8 @@ use traffic_query::FilterError;
 use crate::config::Config;
 use crate::state::{HOUR, SyncState};
 
-/// Longest name, characters, and most receivers.
+/// Longest name, characters.
 const NAME_MAX: usize = 100;
-const RECEIVERS_MAX: usize = 20;
 /// Shortest and longest time between two objects.
 const INTERVALS: std::ops::RangeInclusive<i32> = 10..=86_400;
 
@@ -64,10 +63,8 @@ pub fn check(settings: &BucketSyncSettings, config: &Config) -> Result<(), Filte
     if !INTERVALS.contains(&settings.interval_seconds) {
         return wrong("interval_seconds", format!("is not from {} to {}", INTERVALS.start(), INTERVALS.end()));
     }
-    if settings.receivers.len() > RECEIVERS_MAX || !settings.receivers.iter().all(|it| is_address(it)) {
-        return wrong("receivers", format!("are not at most {RECEIVERS_MAX} e-mail addresses"));
-    }
-    Ok(())
+    traffic_filter(&settings.report_filter())?;
+    check_receivers(&settings.receivers)
 }
 
 /// A new sync, of what comes to Kafka from `barrier` on.
@@ -117,6 +114,8 @@ pub fn backfill(
 
 #[cfg(test)]
 mod tests {
+    use schemas::report_request::ReportFilter;
+
     use super::*;
     use crate::state::tests::{at, made, settings};
 
@@ -136,6 +135,10 @@ mod tests {
         assert_eq!(refused(|it| it.format = ReportFormat::Parquet), "compression");
         assert_eq!(refused(|it| it.interval_seconds = 9), "interval_seconds");
         assert_eq!(refused(|it| it.receivers = vec!["nobody".to_owned()]), "receivers");
+        let narrow = |it: &mut BucketSyncSettings| {
+            it.filter = Some(ReportFilter { ports: vec!["https".to_owned()], ..ReportFilter::default() });
+        };
+        assert_eq!(refused(narrow), "ports");
     }
 
     #[test]

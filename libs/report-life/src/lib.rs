@@ -26,6 +26,6 @@ pub use limits::{Daily, Limits, OverLimit, Spent, Usage};
 pub use manifest::{Manifest, ManifestFile, ManifestRange};
 pub use pace::Pace;
 pub use plan::{Plan, SliceDone};
-pub use receivers::{Language, Receiver, Receivers};
+pub use receivers::{Language, Receiver, Receivers, check_receivers, is_address};
 pub use state::{End, Phase, ReportState};
 pub use wish::{Actor, NotNow};

@@ -172,6 +172,19 @@ mod tests {
     }
 
     #[test]
+    fn manifest_of_before_the_filter_had_all_its_fields_is_read() {
+        let filter = ReportFilter { remote_networks: vec![64894], ..ReportFilter::default() };
+        let manifest = Manifest::of(&ReportRequest { filter, ..request() }, 3, Vec::new(), Moment::END);
+        let mut older = serde_json::to_value(&manifest).unwrap();
+        let filter = older["filter"].as_object_mut().unwrap();
+        let fields = ["service_accounts", "applied_rules", "ports", "tunnel_paths", "countries"];
+        for field in fields.iter().chain(&["client_addresses", "resource_addresses", "domain"]) {
+            assert!(filter.remove(*field).is_some(), "{field}");
+        }
+        assert_eq!(serde_json::from_value::<Manifest>(older).unwrap(), manifest);
+    }
+
+    #[test]
     fn manifest_of_traffic_says_which_table_it_is_and_others_say_nothing_of_one() {
         let table =
             ReportTable { bucket: Some("day".to_owned()), by: vec!["user".to_owned()], ..ReportTable::default() };

@@ -1,9 +1,38 @@
-//! How receivers of mails are written to: in the language and the zone of their account, where they have one.
+//! Who may get mails, and how they are written to: in the language and the zone of their account, where they have one.
 
 use std::collections::BTreeMap;
 
 use schemas::ids::Tenant;
 use serde::{Deserialize, Serialize};
+use traffic_query::FilterError;
+
+/// Most receivers of the mails about one thing, and the longest address, bytes.
+const RECEIVERS_MAX: usize = 20;
+const ADDRESS_MAX: usize = 254;
+
+/// Holds those who are to get mails against what there may be.
+///
+/// # Errors
+/// With field `receivers`: more than 20, or what is no address.
+pub fn check_receivers(receivers: &[String]) -> Result<(), FilterError> {
+    let wrong = |reason: String| Err(FilterError { field: "receivers".to_owned(), reason });
+    if receivers.len() > RECEIVERS_MAX {
+        return wrong(format!("has more than {RECEIVERS_MAX} addresses"));
+    }
+    if receivers.iter().any(|it| !is_address(it)) {
+        return wrong("has what is no e-mail address".to_owned());
+    }
+    Ok(())
+}
+
+/// Whether a mail could go there: the mail server has the last word.
+#[must_use]
+pub fn is_address(text: &str) -> bool {
+    let is_plain =
+        |part: &str| !part.is_empty() && !part.chars().any(|it| it.is_whitespace() || it.is_control() || it == '@');
+    text.len() <= ADDRESS_MAX
+        && text.rsplit_once('@').is_some_and(|(local, domain)| is_plain(local) && is_plain(domain))
+}
 
 /// A language that mails are written in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,6 +93,22 @@ mod tests {
     fn account(tenant: &str, address: &str, language: Language) -> (Tenant, String, Receiver) {
         let receiver = Receiver { language: Some(language), zone: None };
         (tenant.parse().unwrap(), address.to_owned(), receiver)
+    }
+
+    #[test]
+    fn receivers_are_at_most_twenty_addresses() {
+        let checked = |receivers: &[&str]| {
+            let receivers: Vec<String> = receivers.iter().map(|it| (*it).to_owned()).collect();
+            check_receivers(&receivers).map_err(|error| error.field)
+        };
+        for right in [&[][..], &["jo@acme.example", "kim+x@münchen.example"], &["a@b"; 20]] {
+            assert_eq!(checked(right), Ok(()), "{right:?}");
+        }
+        let long = format!("{}@acme.example", "x".repeat(ADDRESS_MAX));
+        for wrong in ["nobody", "a@b@c", "@b", "a@", "a b@c", "a@b\r\nBcc: c@d", long.as_str(), ""] {
+            assert_eq!(checked(&["jo@acme.example", wrong]), Err("receivers".to_owned()), "{wrong:?}");
+        }
+        assert_eq!(checked(&["a@b"; 21]), Err("receivers".to_owned()));
     }
 
     #[test]

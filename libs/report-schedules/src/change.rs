@@ -1,5 +1,6 @@
 //! What people do to a schedule, and the request that it makes. Each change gives the whole of it as it is then.
 
+use report_life::check_receivers;
 use schemas::ids::{ReportId, ScheduleId};
 use schemas::report_request::{BarrierOffset, ReportRequest};
 use schemas::report_schedule::{ReportSchedule, ScheduleState};
@@ -10,9 +11,6 @@ use crate::timetable::{Run, Timetable};
 
 /// Longest name, characters.
 const NAME_MAX: usize = 100;
-/// Most receivers of its mails, and the longest address, bytes.
-const RECEIVERS_MAX: usize = 20;
-const ADDRESS_MAX: usize = 254;
 
 /// What is to be kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,23 +36,9 @@ impl Saved {
         if self.name.trim().is_empty() || length > NAME_MAX || self.name.chars().any(char::is_control) {
             return wrong("name", format!("is not 1 to {NAME_MAX} characters, none of them a control character"));
         }
-        if self.request.receivers.len() > RECEIVERS_MAX {
-            return wrong("receivers", format!("has more than {RECEIVERS_MAX} addresses"));
-        }
-        if self.request.receivers.iter().any(|it| !is_address(it)) {
-            return wrong("receivers", "has what is no e-mail address".to_owned());
-        }
+        check_receivers(&self.request.receivers)?;
         Timetable::read(self.when.as_deref(), &self.range, &self.request.zone)
     }
-}
-
-/// Whether a mail could go there: the mail server has the last word.
-#[must_use]
-pub fn is_address(text: &str) -> bool {
-    let is_plain =
-        |part: &str| !part.is_empty() && !part.chars().any(|it| it.is_whitespace() || it.is_control() || it == '@');
-    text.len() <= ADDRESS_MAX
-        && text.rsplit_once('@').is_some_and(|(local, domain)| is_plain(local) && is_plain(domain))
 }
 
 /// A new one. Reports are due from now on.
@@ -221,8 +205,6 @@ pub(crate) mod tests {
             (Saved { range: "tomorrow".to_owned(), ..to_save() }, "range"),
             (Saved { when: Some("never".to_owned()), ..to_save() }, "when"),
             (receivers(vec!["nobody"]), "receivers"),
-            (receivers(vec!["a@b@c"]), "receivers"),
-            (receivers(vec!["a@b\r\nBcc: c@d"]), "receivers"),
             (receivers(vec!["a@b.example"; 21]), "receivers"),
         ] {
             assert_eq!(wrong.check().unwrap_err().field, field, "{wrong:?}");

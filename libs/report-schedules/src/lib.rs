@@ -12,7 +12,7 @@ mod timetable;
 mod when;
 
 pub use book::{SharedSchedules, follow_schedules};
-pub use change::{Saved, deleted, is_address, paused, replaced, request_of, resumed, saved};
+pub use change::{Saved, deleted, paused, replaced, request_of, resumed, saved};
 pub use journal::ScheduleJournal;
 pub use owners::{Owners, Standing};
 pub use relative_range::RelativeRange;

@@ -185,7 +185,9 @@ impl TrafficFilter {
         Field::ALL.into_iter().filter_map(|field| Some((field.name().to_owned(), value(field)?))).collect()
     }
 
-    fn texts_of(&self, field: Field) -> Vec<String> {
+    /// The values of a field as they are written, in order; none where it lets everything through.
+    #[must_use]
+    pub fn texts_of(&self, field: Field) -> Vec<String> {
         fn texts<T: ToString>(values: &BTreeSet<T>) -> Vec<String> {
             values.iter().map(T::to_string).collect()
         }

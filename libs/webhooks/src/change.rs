@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use report_life::is_address;
 use schemas::ids::{Tenant, WebhookId};
 use schemas::times::Moment;
 use schemas::webhook::{Webhook, WebhookEvent, WebhookState};
@@ -11,8 +12,6 @@ use crate::guard::Guard;
 
 /// Longest name, characters.
 const NAME_MAX: usize = 100;
-/// Longest address, bytes.
-const ADDRESS_MAX: usize = 254;
 
 /// What is wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,18 +43,11 @@ impl Wanted {
         if self.events.is_empty() || self.events.contains(&WebhookEvent::Unknown) {
             return wrong("events", "names none, or one that there is not");
         }
-        if self.contact.len() > ADDRESS_MAX || !is_address(&self.contact) {
+        if !is_address(&self.contact) {
             return wrong("contact", "is no e-mail address");
         }
         Ok(self)
     }
-}
-
-/// Whether a mail could go there: the mail server has the last word.
-fn is_address(text: &str) -> bool {
-    let is_plain =
-        |part: &str| !part.is_empty() && !part.chars().any(|it| it.is_whitespace() || it.is_control() || it == '@');
-    text.rsplit_once('@').is_some_and(|(local, domain)| is_plain(local) && is_plain(domain))
 }
 
 /// A new one; it is told what happens from now on.

@@ -81,7 +81,19 @@ fn event(number: u64) -> ConnectionEvent {
 fn request() -> ReportRequest {
     ReportRequest {
         zone: "Europe/Berlin".to_owned(),
-        filter: ReportFilter { remote_networks: vec![64894], denied: true, ..ReportFilter::default() },
+        filter: ReportFilter {
+            remote_networks: vec![64894],
+            denied: true,
+            service_accounts: vec![7, 8],
+            applied_rules: vec!["*.corp.example".to_owned()],
+            ports: vec!["443".to_owned(), "8000-8999".to_owned()],
+            tunnel_paths: vec!["relay".to_owned()],
+            countries: vec!["DE".to_owned()],
+            client_addresses: vec!["192.0.2.0/24".to_owned()],
+            resource_addresses: vec!["2001:db8::/32".to_owned()],
+            domain: Some("wiki".to_owned()),
+            ..ReportFilter::default()
+        },
         columns: vec!["end_time".to_owned()],
         requested_at: Moment::from_millis(1_793_487_602_665),
         receivers: vec!["admin@acme.example".to_owned()],

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::oracle::{python, report, traffic};
 use crate::report_life::flowledger;
@@ -121,15 +121,14 @@ async fn receivers_read_text_and_html_and_are_told_once_before_a_file_that_nobod
     let receivers = ["jo@acme.example", "kim+x@acme.example"];
     let range = ["--from", "2026-11-01T01:00", "--to", "2026-11-02T01:00", "--zone", "Europe/Berlin", "--tenant", acme];
     let to = receivers.map(|it| ["--receiver", it]).concat();
-    let ask = async || {
-        let (id, beside, went_well) = flowledger(&stack, &[&["report", "new"][..], &range, &to].concat());
-        assert!(went_well, "{beside}");
-        session.wait_completed(id.trim()).await;
-        id.trim().to_owned()
-    };
-    let fetched = ask().await;
-    session.download(&fetched).await;
-    let left = ask().await;
+    let (fetched, beside, went_well) = flowledger(&stack, &[&["report", "new"][..], &range, &to].concat());
+    assert!(went_well, "{beside}");
+    let fetched = fetched.trim();
+    session.wait_completed(fetched).await;
+    session.download(fetched).await;
+    let new = json!({ "from": range[1], "to": range[3], "zone": range[5], "receivers": receivers });
+    let left = session.ask(&new).await;
+    session.wait_completed(&left).await;
     let link = format!("{}/settings/analytics", stack.console_url());
     let begin = Instant::now();
     let told = loop {
@@ -159,9 +158,10 @@ async fn receivers_read_text_and_html_and_are_told_once_before_a_file_that_nobod
     stack.add_exporter();
     tokio::time::sleep(TWO_LOOKS).await;
     let count = |id: &str| mails(&stack, id, "Your report will be deleted soon").len();
-    assert_eq!((count(&left), count(&fetched)), (2, 0));
+    assert_eq!((count(&left), count(fetched)), (2, 0));
     let shown = stack.sign_in(acme).await.request(Method::GET, &format!("/reports/{left}")).send().await.unwrap();
     let shown: Value = shown.json().await.unwrap();
     assert_eq!((&shown["state"], &shown["notified"]), (&"completed".into(), &2.into()));
+    assert_eq!(shown["receivers"], json!(receivers));
     stack.end().await;
 }

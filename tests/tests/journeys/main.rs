@@ -8,6 +8,7 @@ mod browser;
 mod ctrl_c;
 mod demo_input;
 mod faults;
+mod filters;
 mod gone;
 mod isolation;
 mod kept;

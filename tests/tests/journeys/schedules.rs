@@ -137,7 +137,7 @@ async fn operator_keeps_schedules_at_a_terminal() {
     for (more, said) in [
         (&["--owner", "nobody"][..], "--owner nobody is no account of "),
         (&["--owner", "admin", "--from", "2026-11-01T00:00"], "the range of a schedule's reports is --range"),
-        (&["--owner", "admin", "--receiver", "no one"], "--receivers has what is no e-mail address"),
+        (&["--owner", "admin", "--receiver", "no one"], "--receiver has what is no e-mail address"),
     ] {
         let (_, beside, went_well) = schedule("new", &[&new[..], more].concat());
         assert!(!went_well && beside.contains(said), "{beside}");

@@ -9,6 +9,7 @@ use futures_util::TryStreamExt;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::filters::{self, is_relayed, kept};
 use crate::oracle::{assert_same, report, traffic};
 use crate::report_life::flowledger;
 use crate::stack::{Service, Session, Stack, WAIT_MAX, tenant};
@@ -224,6 +225,7 @@ async fn operator_keeps_syncs_at_a_terminal() {
         (&["--destination", "sea"][..], "destination "),
         (&["--interval", "1"], "interval_seconds "),
         (&["--receiver", "no one"], "receivers "),
+        (&["--from", "2026-11-01T00:00"], "a sync begins with what comes now"),
     ] {
         let wrong: Vec<_> =
             new.chunks(2).filter(|it| it[0] != more[0]).flatten().copied().chain(more.to_vec()).collect();
@@ -256,7 +258,13 @@ async fn operator_keeps_syncs_at_a_terminal() {
     }
     assert_eq!(shown("show", &[id])["interval_seconds"], 10, "as before");
 
-    // What it writes, by the exporter.
+    let narrow = ["--name", "Relayed", "--destination", "lake", "--interval", "10", "--tunnel-paths", "relay"];
+    let (narrow, beside, went_well) = sync("new", &[&narrow[..], &["--domain", "corp"]].concat());
+    assert!(went_well, "{beside}");
+    let narrow = narrow.trim();
+    assert_eq!(shown("show", &[narrow])["domain"], "corp");
+
+    // What they write, by the exporter.
     let lines = traffic(25, 60, "v2");
     stack.append(acme, &lines);
     let all = report(acme, "v2", &["--denied", "--format", "ndjson"], &lines).lines().count() as u64;
@@ -264,6 +272,11 @@ async fn operator_keeps_syncs_at_a_terminal() {
     wait_done(&stack, acme, &format!("/syncs/{id}")).await;
     let text = objects(&stack, &format!("{acme}/{id}/live")).await.into_values().collect::<String>();
     assert_eq!(sorted(&text), sorted(&report(acme, "v2", &["--format", "ndjson"], &lines)));
+    wait_done(&stack, acme, &format!("/syncs/{narrow}")).await;
+    let some = objects(&stack, &format!("{acme}/{narrow}/live")).await.into_values().collect::<String>();
+    let lines = kept(&lines, |event| is_relayed(event) && filters::text(event, "/resource/address").contains("corp"));
+    assert_eq!(sorted(&some), sorted(&report(acme, "v2", &["--format", "ndjson"], &lines)));
+    assert!((1..text.lines().count()).contains(&some.lines().count()), "some of them");
     let sync = |verb: &str, more: &[&str]| {
         flowledger(&stack, &[&["sync", verb, "--tenant", acme, "--by", "jo"][..], more].concat())
     };
@@ -271,7 +284,7 @@ async fn operator_keeps_syncs_at_a_terminal() {
     let (_, beside, went_well) = sync("backfill", &[&[id][..], &range].concat());
     assert!(went_well, "{beside}");
     until(&stack, acme, &format!("/syncs/{id}"), |it| it["backfills"][0]["state"] == "done").await;
-    assert!(sync("delete", &[id]).2);
+    assert!(sync("delete", &[id]).2 && sync("delete", &[narrow]).2);
     assert!(!sync("show", &[id]).2 && sync("list", &["--json"]).0.is_empty());
     assert!(!objects(&stack, &format!("{acme}/{id}/live")).await.is_empty(), "its objects stay");
     stack.end().await;

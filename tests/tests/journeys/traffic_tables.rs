@@ -44,7 +44,7 @@ fn asked((bucket, by, measures, _): Question, more: &Value) -> Value {
 }
 
 /// Lines of cells.
-fn cells(csv: &str) -> Vec<Vec<String>> {
+pub(crate) fn cells(csv: &str) -> Vec<Vec<String>> {
     let (mut lines, mut line, mut cell, mut is_quoted) = (Vec::new(), Vec::new(), String::new(), false);
     let mut chars = csv.chars().peekable();
     while let Some(char) = chars.next() {

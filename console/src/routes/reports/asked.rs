@@ -1,111 +1,67 @@
 //! What bodies that ask for reports have in common.
 
-use report_life::report_filter;
+use report_life::check_receivers;
 use report_schedules::Timetable;
 use report_writer::choose_writer;
 use schemas::ids::ReportId;
-use schemas::report_request::{ReportFilter, ReportRequest, ReportTable};
+use schemas::report_request::{ReportRequest, ReportTable};
 use schemas::times::Moment;
-use serde::Deserialize;
 use traffic_query::time_range::in_utc;
-use traffic_query::{Field, FilterForm};
-use utoipa::ToSchema;
 
 use super::shown::{FileCompression, FileFormat, FileKind, FileSplit, FileTable};
 use crate::error::Refusal;
+use crate::routes::filter::narrowed;
 use crate::session::SignedIn;
 
 /// Columns that one report may name: each once, of fewer than these.
 const COLUMNS_MAX: usize = 100;
 
-/// A body with fields of its own and those that say what is in a report. Not by `flatten`: what is wrong would have no name then.
+/// A body with fields of its own and those that say what is in a report, and who is told of it.
 macro_rules! asks_for_reports {
     ($(#[$about:meta])* $name:ident { $($(#[$of_own:meta])* $own:ident: $type:ty,)* }) => {
-        $(#[$about])*
-        #[derive(Debug, Deserialize, ToSchema)]
-        #[serde(deny_unknown_fields)]
-        pub(crate) struct $name {
-            $($(#[$of_own])* pub(crate) $own: $type,)*
-            /// IANA name.
-            pub(crate) zone: String,
-            /// `events`, `summary`, `users` or `traffic`.
-            #[serde(default)]
-            kind: FileKind,
-            /// `csv`, `parquet`, or `ndjson` of events.
-            #[serde(default)]
-            format: FileFormat,
-            /// Of events as CSV or Parquet: which, in this order; empty means the usual 26.
-            #[serde(default)]
-            columns: Vec<String>,
-            /// Ids; empty means all.
-            #[serde(default)]
-            remote_networks: Vec<String>,
-            /// User ids; empty means all.
-            #[serde(default)]
-            users: Vec<String>,
-            /// Resource ids; empty means all.
-            #[serde(default)]
-            resources: Vec<String>,
-            /// Connector ids; empty means all.
-            #[serde(default)]
-            connectors: Vec<String>,
-            /// Device ids; empty means all.
-            #[serde(default)]
-            devices: Vec<String>,
-            /// `tcp`, `udp`, `icmp`; empty means all.
-            #[serde(default)]
-            protocols: Vec<String>,
-            /// `NORMAL`, `DNS_ERROR`, `CONNECTION_FAILED`, `ACCESS_DENIED`; empty means all but the last.
-            #[serde(default)]
-            statuses: Vec<String>,
-            /// Addresses and CIDR ranges, of the client or of the Resource; empty means all.
-            #[serde(default)]
-            addresses: Vec<String>,
-            /// Rows for denied attempts too.
-            #[serde(default)]
-            denied: bool,
-            /// `none`, `gzip` or `zstd`. Parquet is packed inside, always with zstd; `gzip` is refused.
-            #[serde(default)]
-            compression: FileCompression,
-            /// Of CSV: begin with the mark of UTF-8, by which Excel knows it.
-            #[serde(default)]
-            byte_order_mark: bool,
-            /// Of CSV: an apostrophe before what a spreadsheet would take for a formula.
-            #[serde(default)]
-            formula_guard: bool,
-            /// In several files, each of which ends before it would be too large; absent: in as many as it is made of.
-            #[serde(default)]
-            split: Option<FileSplit>,
-            /// Of traffic: which table.
-            #[serde(default)]
-            table: Option<FileTable>,
+        narrowed! {
+            $(#[$about])*
+            $name {
+                $($(#[$of_own])* pub(crate) $own: $type,)*
+                /// IANA name.
+                pub(crate) zone: String,
+                /// `events`, `summary`, `users` or `traffic`.
+                #[serde(default)]
+                kind: FileKind,
+                /// `csv`, `parquet`, or `ndjson` of events.
+                #[serde(default)]
+                format: FileFormat,
+                /// Of events as CSV or Parquet: which, in this order; empty means the usual 26.
+                #[serde(default)]
+                columns: Vec<String>,
+                /// `none`, `gzip` or `zstd`. Parquet is packed inside, always with zstd; `gzip` is refused.
+                #[serde(default)]
+                compression: FileCompression,
+                /// Of CSV: begin with the mark of UTF-8, by which Excel knows it.
+                #[serde(default)]
+                byte_order_mark: bool,
+                /// Of CSV: an apostrophe before what a spreadsheet would take for a formula.
+                #[serde(default)]
+                formula_guard: bool,
+                /// In several files, each of which ends before it would be too large; absent: in as many as it is made of.
+                #[serde(default)]
+                split: Option<FileSplit>,
+                /// Of traffic: which table.
+                #[serde(default)]
+                table: Option<FileTable>,
+                /// Who gets the mails, up to 20 addresses; empty means who is signed in.
+                #[serde(default)]
+                receivers: Vec<String>,
+            }
         }
 
         impl $name {
-            /// What of the traffic is wanted, held against the query layer's filter.
-            fn filter(&mut self) -> Result<ReportFilter, Refusal> {
-                let mut form = FilterForm::default();
-                for (field, values) in [
-                    (Field::RemoteNetworks, &mut self.remote_networks),
-                    (Field::Users, &mut self.users),
-                    (Field::Resources, &mut self.resources),
-                    (Field::Connectors, &mut self.connectors),
-                    (Field::Devices, &mut self.devices),
-                    (Field::Protocols, &mut self.protocols),
-                    (Field::Statuses, &mut self.statuses),
-                    (Field::Addresses, &mut self.addresses),
-                ] {
-                    values.drain(..).try_for_each(|value| form.add(field.name(), value))?;
-                }
-                Ok(report_filter(&form.build()?, self.denied)?)
-            }
-
             /// The request of who is signed in, without range and barrier.
             ///
             /// # Errors
             /// The field that is wrong.
             pub(crate) fn request(&mut self, signed_in: &SignedIn) -> Result<ReportRequest, Refusal> {
-                let filter = self.filter()?;
+                let (filter, receivers) = (self.filter()?, self.receivers(signed_in)?);
                 checked(ReportRequest {
                     report_id: ReportId::generate(),
                     tenant: signed_in.tenant.clone(),
@@ -119,13 +75,20 @@ macro_rules! asks_for_reports {
                     columns: std::mem::take(&mut self.columns),
                     requested_by: signed_in.account.clone(),
                     requested_at: Moment::now(),
-                    receivers: vec![signed_in.email.clone()],
+                    receivers,
                     barrier: Vec::new(),
                     byte_order_mark: self.byte_order_mark,
                     formula_guard: self.formula_guard,
                     split: self.split.map(FileSplit::asked).transpose()?,
                     table: self.table.take().map(ReportTable::from),
                 })
+            }
+
+            /// Those that are named, or who is signed in.
+            fn receivers(&mut self, signed_in: &SignedIn) -> Result<Vec<String>, Refusal> {
+                check_receivers(&self.receivers)?;
+                let named = std::mem::take(&mut self.receivers);
+                Ok(if named.is_empty() { vec![signed_in.email.clone()] } else { named })
             }
         }
     };
@@ -178,9 +141,6 @@ asks_for_reports! {
         /// is made by hand.
         #[serde(default)]
         when: Option<String>,
-        /// Who gets the mails; empty means who is signed in.
-        #[serde(default)]
-        receivers: Vec<String>,
     }
 }
 

@@ -8,6 +8,7 @@ use traffic_query::time_range::rfc3339;
 use utoipa::ToSchema;
 
 use crate::error::Refusal;
+use crate::routes::filter::Filter;
 
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
@@ -201,8 +202,8 @@ pub(crate) struct Report {
     zone: Option<String>,
     kind: FileKind,
     format: FileFormat,
-    remote_networks: Vec<String>,
-    denied: bool,
+    #[serde(flatten)]
+    filter: Filter,
     compression: FileCompression,
     /// Where its files end, where it is split.
     split: Option<FileSplit>,
@@ -226,6 +227,9 @@ pub(crate) struct Report {
     completed_at: Option<String>,
     /// When the file will be deleted; absent where it stays.
     expires_at: Option<String>,
+    /// Who gets the mails.
+    receivers: Vec<String>,
+    /// How many of them got the one that it is ready, or failed.
     notified: usize,
     downloads: u64,
 }
@@ -245,10 +249,7 @@ impl From<ReportState> for Report {
             zone: request.map(|it| it.zone.clone()),
             kind: request.map(|it| it.kind.into()).unwrap_or_default(),
             format: request.map(|it| it.format.into()).unwrap_or_default(),
-            remote_networks: request
-                .map(|it| it.filter.remote_networks.iter().map(i64::to_string).collect())
-                .unwrap_or_default(),
-            denied: request.is_some_and(|it| it.filter.denied),
+            filter: request.map(|it| it.filter.clone().into()).unwrap_or_default(),
             compression: request.map(|it| it.compression.into()).unwrap_or_default(),
             split: request.and_then(|it| it.split).map(FileSplit::from),
             table: request.and_then(|it| it.table.clone()).map(FileTable::from),
@@ -265,6 +266,7 @@ impl From<ReportState> for Report {
             reason: state.reason,
             completed_at: state.ended_at.map(rfc3339),
             expires_at: state.expires_at.map(rfc3339),
+            receivers: request.map(|it| it.receivers.clone()).unwrap_or_default(),
             notified: state.notified.len(),
             downloads: state.downloads,
         }

@@ -30,10 +30,7 @@ use crate::session::SignedIn;
 
 /// What is to be kept; its owner is who is signed in.
 fn kept(mut new: NewSchedule, signed_in: &SignedIn) -> Result<Saved, Refusal> {
-    let mut request = new.request(signed_in)?;
-    if !new.receivers.is_empty() {
-        request.receivers = new.receivers;
-    }
+    let request = new.request(signed_in)?;
     let saved = Saved { name: new.name, range: new.range, when: new.when, request };
     saved.check()?;
     Ok(saved)

@@ -8,6 +8,7 @@ use serde::Serialize;
 use traffic_query::time_range::rfc3339;
 use utoipa::ToSchema;
 
+use crate::routes::filter::Filter;
 use crate::routes::reports::shown::{FileCompression, FileFormat, FileKind, FileSplit, FileTable, Report};
 
 /// Runs that are told beforehand.
@@ -70,15 +71,8 @@ pub(crate) struct Schedule {
     kind: FileKind,
     format: FileFormat,
     columns: Vec<String>,
-    remote_networks: Vec<String>,
-    users: Vec<String>,
-    resources: Vec<String>,
-    connectors: Vec<String>,
-    devices: Vec<String>,
-    protocols: Vec<String>,
-    statuses: Vec<String>,
-    addresses: Vec<String>,
-    denied: bool,
+    #[serde(flatten)]
+    filter: Filter,
     compression: FileCompression,
     byte_order_mark: bool,
     formula_guard: bool,
@@ -100,7 +94,6 @@ impl Schedule {
         let standing = owners.standing(&schedule);
         let table = Timetable::of(&schedule);
         let ReportSchedule { schedule_id, name, request, range, when, changed_at, changed_by, .. } = schedule;
-        let ids = |ids: &[i64]| ids.iter().map(i64::to_string).collect();
         let gone = (standing == Standing::OwnerGone)
             .then(|| format!("its owner {} has no account any more; resume it to make it yours", request.requested_by));
         let runs = table.as_ref().ok().filter(|_| standing == Standing::Active);
@@ -113,15 +106,7 @@ impl Schedule {
             range,
             kind: request.kind.into(),
             format: request.format.into(),
-            remote_networks: ids(&request.filter.remote_networks),
-            users: ids(&request.filter.users),
-            resources: ids(&request.filter.resources),
-            connectors: ids(&request.filter.connectors),
-            devices: ids(&request.filter.devices),
-            protocols: request.filter.protocols,
-            statuses: request.filter.statuses,
-            addresses: request.filter.address_ranges,
-            denied: request.filter.denied,
+            filter: request.filter.into(),
             compression: request.compression.into(),
             byte_order_mark: request.byte_order_mark,
             formula_guard: request.formula_guard,

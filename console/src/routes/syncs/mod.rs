@@ -23,6 +23,7 @@ use self::shown::{BucketSync, BucketSyncs};
 use crate::app::App;
 use crate::error::{ErrorBody, Refusal};
 use crate::routes::extract::JsonBody;
+use crate::routes::filter::narrowed;
 use crate::routes::own::{OfTenant, Own};
 use crate::routes::reports::ASK_MAX;
 use crate::session::SignedIn;
@@ -56,30 +57,28 @@ enum ObjectCompression {
     Zstd,
 }
 
-/// A sync that is to be made.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct NewSync {
-    name: String,
-    /// One of `destinations`, as the list tells them.
-    destination: String,
-    #[serde(default)]
-    format: ObjectFormat,
-    /// Of `ndjson`: gzip where nothing is said. Parquet is packed inside.
-    compression: Option<ObjectCompression>,
-    /// Denied attempts too.
-    #[serde(default)]
-    denied: bool,
-    /// 10 to 86 400.
-    #[serde(default = "interval_seconds")]
-    interval_seconds: i32,
-    /// Who is told when it fails, and when it is well again; who makes it where nobody is named.
-    #[serde(default)]
-    receivers: Vec<String>,
+narrowed! {
+    /// A sync that is to be made.
+    NewSync {
+        name: String,
+        /// One of `destinations`, as the list tells them.
+        destination: String,
+        #[serde(default)]
+        format: ObjectFormat,
+        /// Of `ndjson`: gzip where nothing is said. Parquet is packed inside.
+        compression: Option<ObjectCompression>,
+        /// 10 to 86 400.
+        #[serde(default = "interval_seconds")]
+        interval_seconds: i32,
+        /// Who is told when it fails, and when it is well again; who makes it where nobody is named.
+        #[serde(default)]
+        receivers: Vec<String>,
+    }
 }
 
 impl NewSync {
-    fn settings(self, signed_in: &SignedIn) -> BucketSyncSettings {
+    fn settings(mut self, signed_in: &SignedIn) -> Result<BucketSyncSettings, Refusal> {
+        let filter = self.filter()?;
         let (format, packed) = match self.format {
             ObjectFormat::Ndjson => (ReportFormat::Ndjson, Compression::Gzip),
             ObjectFormat::Parquet => (ReportFormat::Parquet, Compression::None),
@@ -90,7 +89,7 @@ impl NewSync {
             ObjectCompression::Zstd => Compression::Zstd,
         });
         let own = || vec![signed_in.email.clone()];
-        BucketSyncSettings {
+        Ok(BucketSyncSettings {
             name: self.name,
             destination: self.destination,
             format,
@@ -98,7 +97,8 @@ impl NewSync {
             denied: self.denied,
             interval_seconds: self.interval_seconds,
             receivers: if self.receivers.is_empty() { own() } else { self.receivers },
-        }
+            filter: Some(filter),
+        })
     }
 }
 
@@ -163,7 +163,7 @@ pub(crate) async fn make(
     ConnectInfo(address): ConnectInfo<SocketAddr>,
     JsonBody(new): JsonBody<NewSync>,
 ) -> Result<Response, Refusal> {
-    let settings = new.settings(&signed_in);
+    let settings = new.settings(&signed_in)?;
     check(&settings, &app.config.syncs)?;
     if app.syncs.list(&signed_in.tenant).len() >= app.config.syncs.of_a_tenant {
         return Err(Refusal::NotNow("there are as many syncs as may be; delete one first".to_owned()));

@@ -7,6 +7,8 @@ use serde::Serialize;
 use traffic_query::time_range::rfc3339;
 use utoipa::ToSchema;
 
+use crate::routes::filter::Filter;
+
 /// Of what was asked for of the past, the last ones.
 const BACKFILLS_SHOWN: usize = 20;
 
@@ -25,7 +27,8 @@ pub(crate) struct BucketSync {
     format: &'static str,
     /// `none`, `gzip`, `zstd`.
     compression: &'static str,
-    denied: bool,
+    #[serde(flatten)]
+    filter: Filter,
     interval_seconds: i32,
     receivers: Vec<String>,
     created_at: String,
@@ -93,7 +96,7 @@ impl BucketSync {
                 Compression::Zstd => "zstd",
                 Compression::None | Compression::Unknown => "none",
             },
-            denied: settings.denied,
+            filter: settings.report_filter().into(),
             interval_seconds: settings.interval_seconds,
             receivers: settings.receivers.clone(),
             created_at: rfc3339(state.created_at),

@@ -1,10 +1,103 @@
 //! What becomes of a body that asks for a report, or keeps one.
 
+use report_life::traffic_filter;
 use schemas::report_request::{ReportKind, ReportSplit, ReportTable};
 use schemas::times::Moment;
-use serde_json::json;
+use serde_json::{Value, json};
+use traffic_query::{Field, TrafficFilter};
 
 use super::fixture::Console;
+
+/// A right value of a field, and a wrong one; of texts only one that is empty is wrong. None of those of the range.
+fn values(field: Field) -> Option<(&'static str, &'static str)> {
+    Some(match field {
+        Field::From | Field::To | Field::Zone => return None,
+        Field::RemoteNetworks
+        | Field::Users
+        | Field::ServiceAccounts
+        | Field::Resources
+        | Field::Connectors
+        | Field::Devices => ("9223372036854775807", "-1"),
+        Field::AppliedRules => ("*.corp.example", ""),
+        Field::Protocols => ("icmp", "sctp"),
+        Field::Ports => ("8000-8999", "https"),
+        Field::Statuses => ("DNS_ERROR", "FINE"),
+        Field::TunnelPaths => ("relay", "relayed"),
+        Field::Countries => ("Côte d’Ivoire", ""),
+        Field::ClientAddresses => ("192.0.2.0/24", "192.0.2.0/33"),
+        Field::ResourceAddresses => ("2001:db8::/32", "wiki.corp.example"),
+        Field::Addresses => ("10.1.2.3", "10.1.2"),
+        Field::Domain => ("corp", ""),
+    })
+}
+
+fn in_json(field: Field, value: &str) -> Value {
+    if field.is_list() { json!([value]) } else { json!(value) }
+}
+
+#[tokio::test]
+async fn every_field_of_the_filter_is_in_the_request_and_shown_and_what_is_wrong_with_it_is_named() {
+    let console = Console::new();
+    let cookie = console.sign_in("acme").await;
+    let body = |field: Field, value: &str| {
+        let mut body = json!({ "name": "Kept", "range": "yesterday", "zone": "UTC" });
+        body[field.name()] = in_json(field, value);
+        body
+    };
+    let report = |field, value| {
+        let mut report = body(field, value);
+        report.as_object_mut().unwrap().remove("name");
+        report
+    };
+    for field in Field::ALL {
+        let Some((right, wrong)) = values(field) else { continue };
+        let answer = console.post("/api/v1/reports", &cookie, &report(field, right)).await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+        let request = console.world.requests.lock().unwrap().pop().unwrap();
+        let filter = traffic_filter(&request.filter).unwrap();
+        assert!(filter.narrows(field), "{field:?}");
+        assert_eq!(filter.without(field), TrafficFilter::default(), "nothing but {field:?}");
+        assert_eq!(answer.json()[field.name()], in_json(field, right));
+        let kept = console.post("/api/v1/report-schedules", &cookie, &body(field, right)).await;
+        assert_eq!((kept.status, &kept.json()[field.name()]), (201, &in_json(field, right)), "{kept:?}");
+        for (path, wrong) in
+            [("/api/v1/reports", report(field, wrong)), ("/api/v1/report-schedules", body(field, wrong))]
+        {
+            let answer = console.post(path, &cookie, &wrong).await;
+            assert_eq!((answer.status, answer.json()["error"]["field"].as_str()), (400, Some(field.name())), "{wrong}");
+        }
+    }
+    assert!(console.world.requests.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn mails_go_to_those_who_are_named_or_to_who_is_signed_in() {
+    let console = Console::new();
+    let cookie = console.sign_in("acme").await;
+    for (named, receivers) in [
+        (json!([]), json!(["admin@acme.example"])),
+        (json!(["jo@acme.example"]), json!(["jo@acme.example"])),
+        (json!(["kim@elsewhere.example", "jo@acme.example"]), json!(["kim@elsewhere.example", "jo@acme.example"])),
+    ] {
+        let new = json!({ "range": "yesterday", "zone": "UTC", "receivers": named });
+        let answer = console.post("/api/v1/reports", &cookie, &new).await;
+        assert_eq!((answer.status, &answer.json()["receivers"]), (201, &receivers), "{answer:?}");
+        let request = console.world.requests.lock().unwrap().pop().unwrap();
+        assert_eq!((json!(request.receivers), request.requested_by.as_str()), (receivers, "admin"));
+    }
+    for wrong in [json!(["nobody"]), json!(["jo@acme.example", "a@b\r\nBcc: c@d"]), json!(vec!["jo@acme.example"; 21])]
+    {
+        for path in ["/api/v1/reports", "/api/v1/report-schedules"] {
+            let mut new = json!({ "range": "yesterday", "zone": "UTC", "receivers": wrong });
+            if path.ends_with("schedules") {
+                new["name"] = json!("Kept");
+            }
+            let answer = console.post(path, &cookie, &new).await;
+            assert_eq!((answer.status, &answer.json()["error"]["field"]), (400, &json!("receivers")), "{wrong}");
+        }
+    }
+    assert!(console.world.requests.lock().unwrap().is_empty());
+}
 
 #[tokio::test]
 async fn range_by_its_name_is_seen_from_now_in_the_zone() {

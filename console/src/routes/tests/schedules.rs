@@ -67,6 +67,8 @@ async fn what_is_shown_and_put_back_changes_nothing() {
         "name": "All of it", "when": "daily at 06:00", "range": "last 7 days", "zone": "UTC", "kind": "events", "format": "csv",
         "columns": ["user", "end_time"], "remote_networks": ["64894"], "users": ["1"], "resources": ["2"], "connectors": ["3"],
         "devices": ["4"], "protocols": ["tcp"], "statuses": ["ACCESS_DENIED"], "addresses": ["10.0.0.0/8"], "denied": true,
+        "service_accounts": ["5"], "applied_rules": ["*.corp.example"], "ports": ["443", "8000-8999"], "tunnel_paths": ["relay"],
+        "countries": ["DE"], "client_addresses": ["192.0.2.0/24"], "resource_addresses": ["2001:db8::/32"], "domain": "wiki",
         "compression": "zstd", "byte_order_mark": true, "formula_guard": true, "split": { "rows": 1_048_575, "bytes": 2_000_000 },
         "receivers": ["jo@acme.example"],
     });

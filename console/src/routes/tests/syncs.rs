@@ -54,6 +54,29 @@ async fn sync_begins_with_what_comes_after_it_was_made() {
 }
 
 #[tokio::test]
+async fn sync_is_narrowed_by_the_filter_for_good() {
+    let console = Console::new();
+    let cookie = console.sign_in("acme").await;
+    let fields = json!({
+        "service_accounts": ["5"], "applied_rules": ["*.corp.example"], "ports": ["8000-8999"], "tunnel_paths": ["relay"],
+        "countries": ["DE"], "client_addresses": ["192.0.2.0/24"], "resource_addresses": ["2001:db8::/32"], "domain": "wiki",
+        "remote_networks": ["64894"], "users": ["7"], "denied": true,
+    });
+    let mut new = lake();
+    new.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+    assert_eq!(console.post(ALL, &cookie, &new).await.status, 201);
+    let made = written(&console);
+    let path = format!("{ALL}/{}", made.sync_id);
+    let changed = json!({ "name": "Lake", "interval_seconds": 60, "receivers": [] });
+    assert_eq!(with_body(&console, Method::PUT, &path, &cookie, &changed).await.status, 200);
+    assert_eq!(written(&console).settings.unwrap().report_filter(), made.settings.unwrap().report_filter());
+    let shown = console.get(&path, &cookie).await.json();
+    for (field, value) in fields.as_object().unwrap() {
+        assert_eq!(&shown[field], value, "{field}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_done_to_a_sync_is_an_event_and_on_the_audit_log() {
     let console = Console::new();
     let cookie = console.sign_in("acme").await;
@@ -111,6 +134,8 @@ async fn what_cannot_be_made_is_refused_with_the_name_of_its_field() {
         ("destination", json!("sea")),
         ("interval_seconds", json!(9)),
         ("receivers", json!(["nobody"])),
+        ("ports", json!(["https"])),
+        ("domain", json!("")),
     ] {
         let mut wrong = lake();
         wrong[field] = value;

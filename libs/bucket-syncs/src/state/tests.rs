@@ -17,6 +17,7 @@ pub(crate) fn settings() -> BucketSyncSettings {
         denied: false,
         interval_seconds: 60,
         receivers: vec!["admin@acme.example".to_owned()],
+        filter: None,
     }
 }
 
