@@ -27,7 +27,7 @@ pub(crate) enum ReportCommand {
         #[arg(long)]
         follow: bool,
     },
-    /// Say how large a report would be: connections, rows and bytes, as far as they are known. Nothing is asked for.
+    /// Say how large a report would be; nothing is asked for.
     Estimate {
         #[command(flatten)]
         select: SelectOptions,
