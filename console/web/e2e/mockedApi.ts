@@ -1,6 +1,7 @@
 /// The console's API as the browser tests want it, by routes in the browser: no server behind it.
 import type { Page, Route } from '@playwright/test';
 import type { BucketSync, Connection, Delivery, Estimate, Named, NewReport, NewSchedule, NewWebhook, Report, Schedule, Webhook } from '../src/api/types';
+import { NO_FILTER } from '../src/pages/analytics/filterForm';
 import { aConnection, aDelivery, aManifest, anEstimate, aReport, aSchedule, aSync, aWebhook } from '../src/testing/builders';
 
 const RTL_OVERRIDE = '\u202e';
@@ -277,7 +278,7 @@ async function answerSchedules(route: Route, api: Api, path: string): Promise<vo
     const error = { code: 'bad_field', message: 'split.rows is below 2000', field: 'split.rows' };
     return json({ error }, 400);
   }
-  const changes: Partial<Schedule> = sent ? { ...sent, owner: 'admin' } : { state: wish === 'pause' ? 'paused' : 'active' };
+  const changes: Partial<Schedule> = sent ? { ...NO_FILTER, domain: null, ...sent, owner: 'admin' } : { state: wish === 'pause' ? 'paused' : 'active' };
   const changed = { ...schedule, ...changes };
   api.schedules = api.schedules.map((it) => (it.id === schedule.id ? changed : it));
   return json(changed);
