@@ -1,7 +1,8 @@
 import { expect, it } from 'vitest';
 import { aSchedule } from '../../testing/builders';
+import { NO_FILTER } from './filterForm';
 import type { FileForm } from './reportForm';
-import { describeNarrowing, formOf, initialSchedule, narrowingOf, ranges, scheduleOf, validateSchedule, whenOf } from './scheduleForm';
+import { formOf, initialSchedule, ranges, scheduleOf, validateSchedule, whenOf } from './scheduleForm';
 
 const form = { ...initialSchedule('Europe/Berlin'), name: ' Nightly ' };
 
