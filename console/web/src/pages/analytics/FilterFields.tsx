@@ -14,6 +14,9 @@ interface FilterFieldsProps {
 
 export function FilterFields(props: FilterFieldsProps) {
   const [opened, setOpened] = useState(false);
+  // Made when it is first wanted, and kept: what is known of names stays.
+  const [wasOpened, setWasOpened] = useState(opened);
+  if (opened && !wasOpened) setWasOpened(true);
   const id = useId();
   const isWrong = FILTER_FIELDS.some((field) => props.errors[field] !== undefined);
   // What is wrong has to be seen.
@@ -34,7 +37,7 @@ export function FilterFields(props: FilterFieldsProps) {
         {set === 0 ? 'More filters' : `More filters, ${set} set`}
       </Button>
       <div id={id} role="group" aria-label="Filters" hidden={!opened}>
-        <Fields {...props} />
+        {wasOpened && <Fields {...props} />}
       </div>
     </div>
   );
