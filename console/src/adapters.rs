@@ -2,7 +2,7 @@
 
 use audit_log::{Act, Trail, TrailError};
 use bucket_syncs::SyncJournal;
-use clickhouse_io::traffic::{self, Finding, Names, Open, Page, Searched, Series, Top};
+use clickhouse_io::traffic::{self, Count, Finding, Names, Open, Page, Searched, Series, Top};
 use clickhouse_io::{ClickHouse, QueryError};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -19,7 +19,7 @@ use schemas::report_schedule::ReportSchedule;
 use schemas::times::Moment;
 use schemas::webhook::Webhook;
 use schemas::webhook_delivery::WebhookDelivery;
-use traffic_query::{InsightQuery, SeriesQuery, TopQuery, TrafficFilter};
+use traffic_query::{InsightQuery, Measure, SeriesQuery, TopQuery, TrafficFilter};
 use webhooks::WebhookJournal;
 
 /// What comes later.
@@ -62,6 +62,12 @@ pub(crate) trait Outside: Send + Sync + 'static {
     fn series<'a>(&'a self, tenant: &'a Tenant, query: &'a SeriesQuery) -> Later<'a, Series, QueryError>;
     fn top<'a>(&'a self, tenant: &'a Tenant, query: &'a TopQuery) -> Later<'a, Top, QueryError>;
     fn insight<'a>(&'a self, tenant: &'a Tenant, query: &'a InsightQuery) -> Later<'a, Vec<Finding>, QueryError>;
+    fn count<'a>(
+        &'a self,
+        tenant: &'a Tenant,
+        filter: &'a TrafficFilter,
+        measures: &'a [Measure],
+    ) -> Later<'a, Count, QueryError>;
 }
 
 /// Kafka and ClickHouse.
@@ -151,5 +157,14 @@ impl Outside for Parts {
 
     fn insight<'a>(&'a self, tenant: &'a Tenant, query: &'a InsightQuery) -> Later<'a, Vec<Finding>, QueryError> {
         traffic::insight(&self.clickhouse, tenant, query, Moment::now()).boxed()
+    }
+
+    fn count<'a>(
+        &'a self,
+        tenant: &'a Tenant,
+        filter: &'a TrafficFilter,
+        measures: &'a [Measure],
+    ) -> Later<'a, Count, QueryError> {
+        traffic::count(&self.clickhouse, tenant, filter, measures, Moment::now()).boxed()
     }
 }

@@ -41,6 +41,7 @@ pub use config::{Account, Config};
 pub use error::Error;
 pub use networks::{Network, Networks};
 pub use openapi::openapi_json;
+pub use routes::reports::estimate::estimate_json;
 pub use routes::reports::shown::report_json;
 pub use routes::schedules::shown::{runs_json, schedule_json};
 pub use routes::syncs::sync_json;

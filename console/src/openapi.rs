@@ -18,6 +18,7 @@ use crate::routes::{audit, reports, schedules, session, syncs, traffic, webhooks
         reports::cancel,
         reports::retry,
         reports::changes::changes,
+        reports::estimate::estimate,
         reports::download::download,
         reports::download::manifest,
         schedules::save,

@@ -47,7 +47,7 @@ fn help_of_every_command() {
     let dead_letter = ["list", "show", "replay", "discard"].map(|command| ("dead-letter", command));
     let traffic = ["recent", "connection", "open", "series", "top", "facets", "insight", "search"]
         .map(|command| ("traffic", command));
-    let report = ["new", "list", "show", "cancel", "retry", "schedule", "download", "manifest", "verify"]
+    let report = ["new", "estimate", "list", "show", "cancel", "retry", "schedule", "download", "manifest", "verify"]
         .map(|command| ("report", command));
     let aggregate = ["verify", "rebuild", "dedupe"].map(|command| ("aggregate", command));
     let audit = ["verify", "list"].map(|command| ("audit", command));

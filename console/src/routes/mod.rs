@@ -40,6 +40,7 @@ pub(crate) fn router(app: App) -> Router {
         .route("/session", post(session::sign_in).get(session::who_am_i).merge(delete(session::sign_out)))
         .route("/reports", post(reports::ask).get(reports::list))
         .route("/reports/changes", get(reports::changes::changes))
+        .route("/reports/estimate", post(reports::estimate::estimate))
         .route("/reports/{id}", get(reports::get))
         .route("/reports/{id}/cancel", post(reports::cancel))
         .route("/reports/{id}/retry", post(reports::retry))

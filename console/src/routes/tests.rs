@@ -4,6 +4,7 @@ mod asked;
 mod audit;
 mod changes;
 mod downloads;
+mod estimate;
 mod fixture;
 mod networks;
 mod pages;

@@ -1,5 +1,6 @@
 /// What an admin does, from sign-in to a downloaded report, and what they see when things go wrong.
 import { expect, test } from '@playwright/test';
+import { anEstimate } from '../src/testing/builders';
 import { mockApi, SECRET } from './mockedApi';
 
 test('a wrong password is said, the right one leads to the page that was asked for', async ({ page }) => {
@@ -109,6 +110,30 @@ test('a report of several files: what they are, each on its own, and the manifes
   await expect(manifest).toBeFocused();
 });
 
+test('a report of some connections is asked for: found as one types, estimated meanwhile, told to others', async ({ page }) => {
+  const api = await mockApi(page, { estimate: null });
+  await page.goto('/settings/analytics');
+  await page.getByRole('button', { name: 'New Report' }).click();
+  const form = page.getByRole('dialog', { name: 'New Report' });
+  const estimate = form.getByRole('status', { name: 'Estimate' });
+  await expect(estimate).toHaveText(/cannot be told: the database does not answer/);
+  api.estimate = anEstimate({ connections: 41_000, rows: 41_000, size_bytes: 10_168_000 });
+  await form.getByRole('button', { name: 'More filters' }).click();
+  const users = form.getByRole('textbox', { name: 'Users' });
+  await users.pressSequentially('jane');
+  await page.getByRole('option', { name: 'jane@corp.example' }).click();
+  await expect(estimate).toHaveText('About 41,000 connections, some 10 MB.');
+  expect(api.estimated.at(-1)?.users).toEqual(['890123']);
+  await users.press('Tab');
+  await form.getByRole('textbox', { name: 'Ports' }).fill('443');
+  await form.getByRole('textbox', { name: 'Receivers' }).fill('ops@acme.example');
+  await form.getByRole('button', { name: 'More filters, 2 set' }).click();
+  await expect(users).toBeHidden();
+  await form.getByRole('button', { name: 'Request report' }).click();
+  await expect(form).toBeHidden();
+  expect(api.posted).toMatchObject([{ users: ['890123'], ports: ['443'], receivers: ['ops@acme.example'] }]);
+});
+
 test('a schedule of a Summary as Parquet is kept', async ({ page }) => {
   const api = await mockApi(page);
   await page.goto('/settings/analytics');
@@ -149,7 +174,7 @@ test('a report is asked for in files for a spreadsheet, or of a size, and what i
   expect(api.posted).toMatchObject([{ split: { rows: 250_000, bytes: 2_500_000 } }]);
 });
 
-test('a schedule is changed with the keyboard, and what the page has no field for stays', async ({ page }) => {
+test('a schedule is changed with the keyboard, with its filters and receivers', async ({ page }) => {
   const api = await mockApi(page);
   await page.goto('/settings/analytics');
   const schedule = page.getByRole('article', { name: /^Schedule Büro/ });
@@ -157,12 +182,22 @@ test('a schedule is changed with the keyboard, and what the page has no field fo
   await change.focus();
   await page.keyboard.press('Enter');
   const form = page.getByRole('dialog', { name: 'Change schedule' });
-  await expect(form).toContainText('It belongs to jo, and to you once you save it. It lists only some Users');
+  await expect(form).toContainText('It belongs to jo, and to you once you save it.');
   await expect(form.getByLabel('Made')).toHaveValue('cron');
   await expect(form.getByLabel('Cron')).toHaveValue('15 6 * * 1-5');
   await expect(form.getByLabel('Megabytes a file, at most')).toHaveValue('2.5');
   await form.getByLabel('Made').selectOption('Every week');
   await form.getByLabel('Range').selectOption('last week');
+  await form.getByRole('button', { name: 'More filters, 3 set' }).press('Enter');
+  const users = form.getByRole('textbox', { name: 'Users' });
+  await expect(form.getByText('jane@corp.example')).toBeVisible();
+  await users.press('Backspace');
+  await form.getByRole('textbox', { name: 'Protocols' }).fill('ud');
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('Enter');
+  await expect(form.getByRole('button', { name: 'More filters, 3 set' })).toBeVisible();
+  await form.getByRole('textbox', { name: 'Receivers' }).fill('ops@acme.example');
+  await page.keyboard.press('Tab');
   await form.getByRole('switch', { name: /^Mark as UTF-8/ }).check();
   await form.getByLabel('Rows a file, at most').fill('1000');
   await form.getByRole('button', { name: 'Save schedule' }).click();
@@ -175,12 +210,15 @@ test('a schedule is changed with the keyboard, and what the page has no field fo
   expect(api.posted.at(-1)).toMatchObject({
     when: 'weekly on monday at 06:00',
     range: 'last week',
-    users: ['890123'],
-    receivers: ['admin@acme.example'],
+    ports: ['443', '8000-8999'],
+    client_addresses: ['192.0.2.0/24'],
+    protocols: ['udp'],
+    receivers: ['admin@acme.example', 'ops@acme.example'],
     byte_order_mark: true,
     formula_guard: false,
     split: { rows: 2_000, bytes: 2_500_000 },
   });
+  expect(api.posted.at(-1)).not.toHaveProperty('users');
   expect(api.done).toContain('PUT /report-schedules/s-2');
   await schedule.getByRole('button', { name: /^Resume/ }).click();
   await expect(schedule.getByRole('button', { name: /^Pause/ })).toBeVisible();

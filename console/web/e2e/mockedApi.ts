@@ -1,7 +1,8 @@
 /// The console's API as the browser tests want it, by routes in the browser: no server behind it.
 import type { Page, Route } from '@playwright/test';
-import type { BucketSync, Connection, Delivery, Named, NewSchedule, NewWebhook, Report, Schedule, Webhook } from '../src/api/types';
-import { aConnection, aDelivery, aManifest, aReport, aSchedule, aSync, aWebhook } from '../src/testing/builders';
+import type { BucketSync, Connection, Delivery, Estimate, Named, NewReport, NewSchedule, NewWebhook, Report, Schedule, Webhook } from '../src/api/types';
+import { NO_FILTER } from '../src/pages/analytics/filterForm';
+import { aConnection, aDelivery, aManifest, anEstimate, aReport, aSchedule, aSync, aWebhook } from '../src/testing/builders';
 
 const RTL_OVERRIDE = '\u202e';
 
@@ -68,6 +69,8 @@ export const SCHEDULES: Schedule[] = [
     owner: 'jo',
     when: '15 6 * * 1-5',
     users: ['890123'],
+    ports: ['443', '8000-8999'],
+    client_addresses: ['192.0.2.0/24'],
     split: { rows: 5_000, bytes: 2_500_000 },
     range: 'since last run',
     next_runs: [],
@@ -172,6 +175,10 @@ export interface Api {
   schedules: Schedule[];
   syncs: BucketSync[];
   webhooks: Webhook[];
+  /** Of every report; null: the database does not answer. */
+  estimate: Estimate | null;
+  /** What was asked to be estimated. */
+  estimated: NewReport[];
   /** Method and path of each request that changes something. */
   done: string[];
   /** Bodies of what was asked for. */
@@ -187,6 +194,8 @@ export async function mockApi(page: Page, changes: Partial<Api> = {}): Promise<A
     schedules: [...SCHEDULES],
     syncs: [...SYNCS],
     webhooks: [...WEBHOOKS],
+    estimate: anEstimate(),
+    estimated: [],
     done: [],
     posted: [],
     ...changes,
@@ -214,6 +223,10 @@ async function answer(route: Route, api: Api): Promise<void> {
     return api.signedIn ? json({ tenant: 'acme', account: 'admin' }) : error(401, 'unauthenticated', 'sign in');
   }
   if (!api.signedIn) return error(401, 'unauthenticated', 'sign in');
+  if (path === '/reports/estimate') {
+    api.estimated.push(request.postDataJSON() as NewReport);
+    return api.estimate ? json(api.estimate) : error(503, 'away', 'the database does not answer; try again in a moment');
+  }
   if (request.method() !== 'GET') api.done.push(`${request.method()} ${path}`);
   if (path === '/reports/changes') return route.fulfill({ status: 503 });
   if (path === '/reports' && request.method() === 'POST') {
@@ -265,7 +278,7 @@ async function answerSchedules(route: Route, api: Api, path: string): Promise<vo
     const error = { code: 'bad_field', message: 'split.rows is below 2000', field: 'split.rows' };
     return json({ error }, 400);
   }
-  const changes: Partial<Schedule> = sent ? { ...sent, owner: 'admin' } : { state: wish === 'pause' ? 'paused' : 'active' };
+  const changes: Partial<Schedule> = sent ? { ...NO_FILTER, domain: null, ...sent, owner: 'admin' } : { state: wish === 'pause' ? 'paused' : 'active' };
   const changed = { ...schedule, ...changes };
   api.schedules = api.schedules.map((it) => (it.id === schedule.id ? changed : it));
   return json(changed);

@@ -2,6 +2,8 @@
 /// and a screenshot of its whole length is left in test-results/mocked.
 import AxeBuilder from '@axe-core/playwright';
 import { expect, type Page, test } from '@playwright/test';
+import type { Estimate } from '../src/api/types';
+import { anEstimate } from '../src/testing/builders';
 import { mockApi } from './mockedApi';
 
 interface View {
@@ -9,6 +11,7 @@ interface View {
   path: string;
   signedOut?: boolean;
   empty?: boolean;
+  estimate?: Estimate;
   /** From the loaded page to what is to be seen. */
   reach: (page: Page) => Promise<void>;
 }
@@ -66,6 +69,62 @@ const VIEWS: View[] = [
     },
   },
   {
+    name: 'new-report-filters',
+    path: '/settings/analytics',
+    reach: async (page) => {
+      await page.getByRole('button', { name: 'New Report' }).click();
+      const form = page.getByRole('dialog', { name: 'New Report' });
+      await form.getByRole('button', { name: 'More filters' }).click();
+      await form.getByRole('textbox', { name: 'Users' }).fill('j');
+      await page.getByRole('option', { name: 'jane@corp.example' }).click();
+      await form.getByRole('textbox', { name: 'Resources' }).click();
+      await page.getByRole('option').first().click();
+      for (const [field, text] of [
+        ['Applied rules', '*.a-very-long-rule-that-somebody-typed-in-one-go.a-department.of.the.corp.example'],
+        ['Devices', 'laptop'],
+        ['Ports', '443 8000-8999'],
+        ['Addresses', '10.0.0.0/8, 2001:db8:85a3:8d3:1319:8a2e:370:7348'],
+        ['Receivers', 'ops@acme.example security-operations-center@a-subsidiary.of.the.corp.example'],
+      ] as const) {
+        await form.getByRole('textbox', { name: field }).fill(text);
+        await page.keyboard.press('Enter');
+      }
+      await form.getByRole('textbox', { name: 'Statuses' }).click();
+      await page.getByRole('option', { name: 'Access denied' }).click();
+      await page.keyboard.press('Tab');
+      await form.getByRole('button', { name: 'Request report' }).click();
+      await expect(form.getByText('Enter ids, which are whole numbers.')).toBeVisible();
+      await expect(page.getByRole('option').first()).toBeHidden();
+    },
+  },
+  {
+    name: 'new-report-estimate',
+    path: '/settings/analytics',
+    reach: async (page) => {
+      await page.getByRole('button', { name: 'New Report' }).click();
+      const estimate = page.getByRole('dialog', { name: 'New Report' }).getByRole('status', { name: 'Estimate' });
+      await expect(estimate).toContainText('About 1,235,000 connections, some 306 MB.');
+      await estimate.scrollIntoViewIfNeeded();
+    },
+  },
+  {
+    name: 'new-report-refused',
+    path: '/settings/analytics',
+    estimate: anEstimate({
+      over_limit: {
+        limit: 'limits.rows_a_day',
+        message: 'it has 10000000001 rows, and reports may have 10000000000 a day; choose a shorter range',
+        again_at: null,
+      },
+    }),
+    reach: async (page) => {
+      await page.getByRole('button', { name: 'New Report' }).click();
+      const estimate = page.getByRole('dialog', { name: 'New Report' }).getByRole('status', { name: 'Estimate' });
+      await expect(estimate).toContainText('It would be refused: it has 10000000001 rows');
+      await estimate.scrollIntoViewIfNeeded();
+    },
+  },
+  {
     name: 'manifest',
     path: '/settings/analytics',
     reach: async (page) => {
@@ -87,6 +146,17 @@ const VIEWS: View[] = [
     reach: async (page) => {
       await page.getByRole('button', { name: /^Change: schedule Büro/ }).click();
       await expect(page.getByRole('dialog', { name: 'Change schedule' }).getByLabel('Megabytes a file, at most')).toBeVisible();
+    },
+  },
+  {
+    name: 'change-schedule-filters',
+    path: '/settings/analytics',
+    reach: async (page) => {
+      await page.getByRole('button', { name: /^Change: schedule Büro/ }).click();
+      const form = page.getByRole('dialog', { name: 'Change schedule' });
+      await form.getByRole('button', { name: 'More filters, 3 set' }).click();
+      await expect(form.getByText('jane@corp.example')).toBeVisible();
+      await form.getByRole('textbox', { name: 'Addresses of the client' }).scrollIntoViewIfNeeded();
     },
   },
   {
@@ -176,7 +246,7 @@ for (const scheme of ['light', 'dark'] as const) {
       test.use({ colorScheme: scheme, viewport: { width, height: 900 }, contextOptions: { reducedMotion: 'reduce' } });
       for (const view of VIEWS) {
         test(view.name, async ({ page }, info) => {
-          await mockApi(page, { signedIn: !view.signedOut, ...(view.empty ? { reports: [], schedules: [], syncs: [], webhooks: [] } : {}) });
+          await mockApi(page, { signedIn: !view.signedOut, ...(view.estimate && { estimate: view.estimate }), ...(view.empty ? { reports: [], schedules: [], syncs: [], webhooks: [] } : {}) });
           await page.goto(view.path);
           await view.reach(page);
           const name = `${view.name}-${scheme}-${width}.png`;

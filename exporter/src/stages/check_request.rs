@@ -2,9 +2,8 @@
 
 use clickhouse_io::report::ReportQuery;
 use report_life::traffic_filter;
-use report_writer::{choose_writer, traffic_table};
-use schemas::connection_event::ConnectionStatus;
-use schemas::report_request::{Compression, ReportKind, ReportRequest};
+use report_writer::{choose_writer, reads_denied};
+use schemas::report_request::{Compression, ReportRequest};
 use schemas::times::Moment;
 
 /// The query of a request.
@@ -20,10 +19,7 @@ pub(crate) fn check_request(request: &ReportRequest) -> Result<ReportQuery, Stri
         return Err("the range is empty or outside of 1970 to 2100".to_owned());
     }
     let filter = traffic_filter(&request.filter).map_err(|error| error.to_string())?;
-    // Who names the status, or a measure that counts them, asks for them; in counts of connections they never are.
-    let is_named = filter.statuses.contains(&ConnectionStatus::AccessDenied);
-    let is_counted = traffic_table(request)?.is_some_and(|table| table.counts_denied());
-    let denied = is_counted || request.kind == ReportKind::Events && (request.filter.denied || is_named);
+    let denied = reads_denied(request, &filter)?;
     Ok(ReportQuery {
         tenant: request.tenant.clone(),
         filter: filter.within(request.range_from, request.range_to),
@@ -36,7 +32,7 @@ pub(crate) fn check_request(request: &ReportRequest) -> Result<ReportQuery, Stri
 #[cfg(test)]
 pub(crate) mod tests {
     use schemas::examples::report_request;
-    use schemas::report_request::{ReportFilter, ReportFormat, ReportTable};
+    use schemas::report_request::{ReportFilter, ReportFormat, ReportKind, ReportTable};
 
     use super::*;
 

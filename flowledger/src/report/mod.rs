@@ -15,15 +15,16 @@ use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use audit_log::Act;
+use clickhouse_io::{ClickHouse, traffic};
 use futures_util::TryStreamExt;
 use kafka_io::Producer;
 use report_life::{
     Actor, FollowError, Journal, Phase, ReportState, SharedBook, barrier, check_receivers, file_places, folder_name,
-    follow, manifest_key, report_filter,
+    follow, manifest_key, report_filter, traffic_filter,
 };
 use report_schedules::Timetable;
 use report_store::ReportStore;
-use report_writer::choose_writer;
+use report_writer::{choose_writer, estimate_measures};
 use schema_registry::Registry;
 use schemas::audit_event::AuditAction;
 use schemas::ids::ReportId;
@@ -34,8 +35,8 @@ use service_kit::CancellationToken;
 use tokio::task::JoinHandle;
 use traffic_query::FilterError;
 
-use self::options::NewOptions;
 pub(crate) use self::options::ReportCommand;
+use self::options::{NamedRange, NewOptions};
 use self::verify::verify;
 use crate::audit;
 use crate::cli::CommonOptions;
@@ -48,11 +49,7 @@ const KAFKA_MAX: Duration = Duration::from_secs(60);
 pub(crate) async fn run(command: ReportCommand) -> anyhow::Result<()> {
     match command {
         ReportCommand::New { select, new, range, follow } => {
-            let mut request = request(&select, *new)?;
-            if let Some(range) = range {
-                let seen = Timetable::seen_from(&range, &request.zone, Moment::now()).map_err(wrong)?;
-                (request.range_from, request.range_to) = seen;
-            }
+            let request = within_range(request(&select, *new)?, &range)?;
             let desk = Desk::open(&select).await?;
             let id = desk.ask(&select, request).await?;
             let state = desk.until(id, |_| true).await?;
@@ -62,6 +59,10 @@ pub(crate) async fn run(command: ReportCommand) -> anyhow::Result<()> {
                 crate::output::line(&id.to_string())?;
             }
             if follow { desk.follow(id).await } else { Ok(()) }
+        }
+        ReportCommand::Estimate { select, new, range } => {
+            let request = within_range(request(&select, *new)?, &range)?;
+            Desk::open(&select).await?.estimate(&select, &request).await
         }
         ReportCommand::List { select, limit } => {
             let desk = Desk::open(&select).await?;
@@ -172,6 +173,17 @@ impl Desk {
         Ok(request.report_id)
     }
 
+    async fn estimate(&self, select: &SelectOptions, request: &ReportRequest) -> anyhow::Result<()> {
+        let filter = traffic_filter(&request.filter).map_err(wrong)?.within(request.range_from, request.range_to);
+        let measures =
+            estimate_measures(request, &filter).map_err(|reason| anyhow::anyhow!("{}", of_option(&reason)))?;
+        let (clickhouse, now) = (ClickHouse::new(&self.config.clickhouse), Moment::now());
+        let count = traffic::count(&clickhouse, &select.tenant, &filter, &measures, now).await?;
+        let usage = self.book.usage(&select.tenant, None, now);
+        let over = |connections| self.config.limits.check_planned(&usage, connections, now);
+        Ok(print::fields(&console::estimate_json(request, &count, over), select.json)?)
+    }
+
     /// Waits until a report is as is wanted.
     async fn until(&self, report: ReportId, wanted: impl Fn(&ReportState) -> bool) -> anyhow::Result<ReportState> {
         let ended = async {
@@ -271,6 +283,15 @@ fn request(select: &SelectOptions, new: NewOptions) -> anyhow::Result<ReportRequ
         table: new.table.asked(),
     };
     choose_writer(&request).map_err(|reason| anyhow::anyhow!("{}", of_option(&reason)))?;
+    Ok(request)
+}
+
+/// The same over a range that is said by its name, where one is.
+fn within_range(mut request: ReportRequest, range: &NamedRange) -> anyhow::Result<ReportRequest> {
+    if let Some(range) = &range.range {
+        let seen = Timetable::seen_from(range, &request.zone, Moment::now()).map_err(wrong)?;
+        (request.range_from, request.range_to) = seen;
+    }
     Ok(request)
 }
 

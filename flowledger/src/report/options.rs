@@ -21,14 +21,20 @@ pub(crate) enum ReportCommand {
         select: SelectOptions,
         #[command(flatten)]
         new: Box<NewOptions>,
-        /// Its range as seen from now in --zone, in place of --from and --to: last-hour, today, yesterday, this-week, last-week, this-month,
-        /// last-month, this-year, last-year, last-24-hours, last-7-days (any number; whole days before today). Days, weeks (from
-        /// Monday), months and years are those of the zone.
-        #[arg(long, value_name = "RANGE", conflicts_with_all = ["from", "to"])]
-        range: Option<String>,
+        #[command(flatten)]
+        range: NamedRange,
         /// Wait for its end, and say how far it is.
         #[arg(long)]
         follow: bool,
+    },
+    /// Say how large a report would be; nothing is asked for.
+    Estimate {
+        #[command(flatten)]
+        select: SelectOptions,
+        #[command(flatten)]
+        new: Box<NewOptions>,
+        #[command(flatten)]
+        range: NamedRange,
     },
     /// Reports, newest first.
     List {
@@ -102,6 +108,16 @@ pub(crate) enum ReportCommand {
         #[arg(value_name = "MANIFEST")]
         manifest: PathBuf,
     },
+}
+
+/// A range by its name.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct NamedRange {
+    /// Its range as seen from now in --zone, in place of --from and --to: last-hour, today, yesterday, this-week, last-week, this-month,
+    /// last-month, this-year, last-year, last-24-hours, last-7-days (any number; whole days before today). Days, weeks (from
+    /// Monday), months and years are those of the zone.
+    #[arg(long, value_name = "RANGE", conflicts_with_all = ["from", "to"])]
+    pub(crate) range: Option<String>,
 }
 
 /// What is asked for.

@@ -2,6 +2,7 @@
 
 use report_life::{Phase, ReportState};
 use schemas::times::Moment;
+use serde_json::Value;
 use traffic_query::time_range::rfc3339;
 
 use crate::output::{line, plain, table};
@@ -30,7 +31,11 @@ pub(super) fn list(reports: Vec<ReportState>, as_json: bool) -> std::io::Result<
 }
 
 pub(super) fn one(state: ReportState, as_json: bool) -> std::io::Result<()> {
-    let shown = console::report_json(state);
+    fields(&console::report_json(state), as_json)
+}
+
+/// What is known of one thing.
+pub(super) fn fields(shown: &Value, as_json: bool) -> std::io::Result<()> {
     if as_json {
         return line(&shown.to_string());
     }

@@ -167,6 +167,13 @@ async fn every_answer_is_that_of_a_plain_evaluation() {
                 assert_eq!(found.others, others, "{at}: {query:?}");
             }
 
+            let measures = [Measure::Connections, Measure::Events, Measure::Users, Measure::BytesReceived];
+            let counted = traffic::count(&clickhouse, &tenant, &filter, &measures, now).await.unwrap();
+            from_rollup += u64::from(counted.source == traffic::Source::Rollup);
+            assert_eq!(counted.values, plain::measures(&facts, &measures), "{at}: {:?}", counted.source);
+            let two_hours = 7_200_000_000;
+            assert!(!counted.is_settled || filter.to.as_micros() + two_hours <= now.as_micros(), "{at}");
+
             let widths = [Bucket::Day, Bucket::Hour, Bucket::Minute, Bucket::Week, Bucket::Month].map(Some);
             let bucket = [&[None], &widths[..]].concat()[random.random_range(0..6)];
             let split = &query.by()[..random.random_range(0..=query.by().len())];
@@ -445,6 +452,11 @@ async fn other_tenants_are_in_no_answer() {
     store(&clickhouse, &own, &all).await;
     let filter = TrafficFilter::default();
     assert!(traffic::recent(&clickhouse, &other, &filter, None, 10).await.unwrap().connections.is_empty());
+    let counted = async |tenant| {
+        traffic::count(&clickhouse, tenant, &filter, &[Measure::Events], Moment::now()).await.unwrap().values
+    };
+    assert_eq!(counted(&other).await, [0_u128]);
+    assert_ne!(counted(&own).await, [0_u128]);
     let measures = [Measure::Events, Measure::Users];
     for measures in [&measures[..1], &measures] {
         let query = TopQuery::new(filter.clone(), &[Dimension::Resource], measures, 10).unwrap();

@@ -62,7 +62,7 @@ fn writer_of(request: &ReportRequest, options: CsvOptions, columns: &[EventColum
 ///
 /// # Errors
 /// In words for an admin, which begin with the field's name: what of the table cannot be made.
-pub fn traffic_table(request: &ReportRequest) -> Result<Option<TableQuery>, String> {
+pub(crate) fn traffic_table(request: &ReportRequest) -> Result<Option<TableQuery>, String> {
     if request.kind != ReportKind::Traffic {
         return match &request.table {
             None => Ok(None),

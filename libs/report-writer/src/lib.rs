@@ -10,6 +10,7 @@ mod cells;
 mod choose_writer;
 mod count_rows;
 mod csv;
+mod estimate;
 mod event_column;
 mod groups;
 mod ids;
@@ -25,9 +26,10 @@ mod writer;
 
 use clickhouse_io::report::{ColumnSet, ConnectionColumns};
 
-pub use choose_writer::{choose_writer, traffic_table};
+pub use choose_writer::choose_writer;
 pub use count_rows::{count_parquet_rows, count_rows};
 pub use csv::{CsvOptions, CsvWriter};
+pub use estimate::{Estimate, estimate_measures, reads_denied};
 pub use event_column::EventColumn;
 pub use groups::{GroupWriter, SummaryWriter, TrafficWriter, UsersWriter};
 pub use line_sorter::LineSorter;

@@ -3,6 +3,7 @@
 pub(crate) mod asked;
 pub(crate) mod changes;
 pub(crate) mod download;
+pub(crate) mod estimate;
 pub(crate) mod shown;
 
 use std::net::SocketAddr;

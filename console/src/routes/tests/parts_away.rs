@@ -38,6 +38,8 @@ async fn database_that_refuses_is_named_and_nothing_it_said() {
     ] {
         assert_away(&console.get(&format!("/api/v1/{path}"), &cookie).await, "the database");
     }
+    let new = json!({ "from": "2026-11-01T00:00", "to": "2026-11-02T00:00", "zone": "UTC" });
+    assert_away(&console.post("/api/v1/reports/estimate", &cookie, &new).await, "the database");
     let counted = console.count("requests_total{route=\"/api/v1/users\",status=\"503\"}");
     assert_eq!(counted, 1);
     assert_eq!(console.get("/api/v1/reports", &cookie).await.status, 200, "reports do without it");
@@ -122,4 +124,8 @@ async fn every_request_has_a_deadline() {
         assert_eq!(begun.elapsed().as_secs(), 150, "{path}");
     }
     assert_eq!(console.world.queries.lock().unwrap().len(), 7);
+    let new = json!({ "from": "2026-11-01T00:00", "to": "2026-11-02T00:00", "zone": "UTC" });
+    let begun = tokio::time::Instant::now();
+    assert_away(&console.post("/api/v1/reports/estimate", &cookie, &new).await, "a part");
+    assert_eq!(begun.elapsed().as_secs(), 150, "an estimate");
 }

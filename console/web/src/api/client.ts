@@ -8,6 +8,7 @@ import type {
   Connection,
   Credentials,
   Delivery,
+  Estimate,
   Manifest,
   Named,
   NewReport,
@@ -96,6 +97,11 @@ export function signOut(): Promise<void> {
 
 export function askForReport(report: NewReport): Promise<Report> {
   return call('/reports', { method: 'POST', body: report });
+}
+
+/** How large it would be; nothing is asked for. */
+export function estimateReport(report: NewReport, signal?: AbortSignal): Promise<Estimate> {
+  return call('/reports/estimate', { method: 'POST', body: report, signal });
 }
 
 /** Asks for a report's end; the answer is the report that ends in a moment. */
@@ -238,8 +244,13 @@ export async function listRemoteNetworks(signal?: AbortSignal): Promise<Named[]>
 }
 
 /** Users by e-mail, or Resources by address. */
-export async function findSubjects(subject: Subject, search: string, signal?: AbortSignal): Promise<Named[]> {
-  const query = new URLSearchParams({ search, limit: '20' });
+export async function findSubjects(
+  subject: Subject,
+  search: string,
+  signal?: AbortSignal,
+  limit = 20,
+): Promise<Named[]> {
+  const query = new URLSearchParams({ search, limit: String(limit) });
   const found = await call<Partial<Record<Subject, Named[]>>>(`/${subject}?${query}`, { signal });
   return found[subject] ?? [];
 }

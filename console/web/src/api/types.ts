@@ -98,11 +98,28 @@ export interface FileChoice {
 }
 
 /** What is asked for. `from` and `to` are local times in `zone`, such as `2026-11-01T00:00`. */
-export interface NewReport extends FileChoice {
+export interface NewReport extends FileChoice, Partial<Narrowing> {
   from: string;
   to: string;
   zone: string;
   remote_networks: string[];
+  /** E-mail addresses; none means who asks. */
+  receivers?: string[];
+}
+
+/** How large a report would be that was asked for now. */
+export interface Estimate {
+  /** That are read for it. */
+  connections: number;
+  /** null for kinds of which only making it tells. */
+  rows: number | null;
+  /** About; null where no size of such a row was measured. */
+  size_bytes: number | null;
+  source: string;
+  /** False where the range reaches into the newest hours. */
+  exact: boolean;
+  /** What would refuse it, where something would by what is known now. */
+  over_limit: { limit: string; message: string; again_at: string | null } | null;
 }
 
 /** What the files of a completed report are; of a manifest, what the page shows. */
@@ -120,16 +137,28 @@ export interface ManifestFile {
   sha256: string;
 }
 
-/** What API and command line may narrow a schedule by, and who gets its mails: the page has no fields for it, and keeps it. */
+/** Which connections, beside Remote Networks: a list holds where any of its values does, an empty one lets all through. */
 export interface Narrowing {
+  /** Ids, as those of service accounts, Resources, Connectors and devices. */
   users: string[];
+  service_accounts: string[];
   resources: string[];
+  applied_rules: string[];
   connectors: string[];
   devices: string[];
   protocols: string[];
+  /** `443`, `8000-8999` */
+  ports: string[];
   statuses: string[];
+  tunnel_paths: string[];
+  countries: string[];
+  /** Addresses and CIDR ranges. */
+  client_addresses: string[];
+  resource_addresses: string[];
+  /** Of the client or of the Resource. */
   addresses: string[];
-  receivers: string[];
+  /** Text in the name that was asked for; null: any. */
+  domain: string | null;
 }
 
 /** What is to be kept. `when` and `range` are words, such as `daily at 06:00` and `last week`. */
@@ -139,6 +168,7 @@ export interface NewSchedule extends FileChoice, Partial<Narrowing> {
   range: string;
   zone: string;
   remote_networks: string[];
+  receivers?: string[];
 }
 
 export interface NextRun {
@@ -147,8 +177,9 @@ export interface NextRun {
   to: string;
 }
 
-export interface Schedule extends Omit<NewSchedule, keyof Narrowing>, Narrowing {
+export interface Schedule extends NewSchedule {
   id: string;
+  receivers: string[];
   state: 'active' | 'by_hand' | 'paused';
   /** Why nothing is made by it though nobody paused it. */
   reason: string | null;

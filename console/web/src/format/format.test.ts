@@ -2,13 +2,15 @@ import { describe, expect, it } from 'vitest';
 import { formatBytes, formatCountOf } from './bytes';
 import { formatAddress, formatNetwork, formatRelay } from './connections';
 import { formatDuration } from './durations';
+import { describeEstimate } from './estimates';
 import { describeFile } from './files';
 import { PRESETS, rangeLabel } from './presets';
 import { visibleText } from './names';
 import { describeState, progressPercent, stateDetail } from './progress';
+import { eachOnce, receiversError } from './tags';
 import { describeTries } from './webhooks';
 import { allZones, formatRange, formatTime, isZone, toLocal } from './times';
-import { aDelivery, aReport } from '../testing/builders';
+import { aDelivery, anEstimate, aReport } from '../testing/builders';
 
 describe('sizes', () => {
   it.each([
@@ -25,6 +27,31 @@ describe('sizes', () => {
     expect(formatCountOf(1, 'row')).toBe('1 row');
     expect(formatCountOf(1_234, 'row')).toBe('1,234 rows');
   });
+});
+
+describe('values that are typed', () => {
+  it('are several where several were entered in one go', () => {
+    expect(eachOnce(['a@x.example, b@x.example;', 'a@x.example'])).toEqual(['a@x.example', 'b@x.example']);
+    expect(eachOnce(['7 8\n9', ' '])).toEqual(['7', '8', '9']);
+  });
+
+  it('of receivers are e-mail addresses', () => {
+    expect(receiversError([])).toBeUndefined();
+    expect(receiversError(['ops@acme.example'])).toBeUndefined();
+    expect(receiversError(['ops@acme.example', 'ops'])).toBe('Enter e-mail addresses.');
+  });
+});
+
+describe('how large a report would be', () => {
+  it.each([
+    [{}, 'About 1,235,000 connections, some 306 MB.'],
+    [{ exact: true }, '1,234,567 connections, some 306 MB.'],
+    [{ connections: 1, rows: 1, size_bytes: 248, exact: true }, '1 connection, some 248 B.'],
+    [{ rows: 41, size_bytes: null }, 'About 1,235,000 connections, 41 rows, a file whose size is known once it is made.'],
+    [{ rows: null, size_bytes: null }, 'About 1,235,000 connections, a file whose size is known once it is made.'],
+    [{ connections: 0, rows: 0, size_bytes: 0 }, 'No connections so far.'],
+    [{ connections: 0, rows: null, size_bytes: null, exact: true }, 'No connections.'],
+  ])('%o is told as %s', (changes, text) => expect(describeEstimate(anEstimate(changes))).toBe(text));
 });
 
 describe('durations', () => {

@@ -1,5 +1,5 @@
 /// Things for tests, with what a test does not care about filled in.
-import type { BucketSync, Connection, Delivery, Manifest, Report, Schedule, Webhook } from '../api/types';
+import type { BucketSync, Connection, Delivery, Estimate, Manifest, Report, Schedule, Webhook } from '../api/types';
 
 export function aReport(changes: Partial<Report> = {}): Report {
   return {
@@ -17,6 +17,19 @@ export function aReport(changes: Partial<Report> = {}): Report {
     size_bytes: 0,
     notified: 0,
     downloads: 0,
+    ...changes,
+  };
+}
+
+/** Of network events as CSV. */
+export function anEstimate(changes: Partial<Estimate> = {}): Estimate {
+  return {
+    connections: 1_234_567,
+    rows: 1_234_567,
+    size_bytes: 306_172_616,
+    source: 'rollup',
+    exact: false,
+    over_limit: null,
     ...changes,
   };
 }
@@ -42,12 +55,20 @@ export function aSchedule(changes: Partial<Schedule> = {}): Schedule {
     formula_guard: false,
     split: null,
     users: [],
+    service_accounts: [],
     resources: [],
+    applied_rules: [],
     connectors: [],
     devices: [],
     protocols: [],
+    ports: [],
     statuses: [],
+    tunnel_paths: [],
+    countries: [],
+    client_addresses: [],
+    resource_addresses: [],
     addresses: [],
+    domain: null,
     receivers: ['admin@acme.example'],
     next_runs: [{ due: '2026-11-30T05:00:00Z', from: '2026-11-22T23:00:00Z', to: '2026-11-29T23:00:00Z' }],
     last_run: null,

@@ -3,6 +3,7 @@
 //! Each fact counts once. Everything that comes from outside is bound as a parameter; whose traffic it is comes first of all.
 
 pub(crate) mod condition;
+mod count;
 mod facts;
 mod insight;
 mod keys;
@@ -16,6 +17,7 @@ mod series;
 mod sources;
 mod top;
 
+pub use count::{Count, count};
 pub use insight::{CONNECTIONS_MIN, FEW_ADDRESSES, Finding, insight};
 pub use one::connection;
 pub use open::{OPEN_MAX, Open, OpenConnection, check_open, open};

@@ -105,8 +105,8 @@ impl Wanted<'_> {
     /// What each part of the range would be read from; `None` where no roll-up has any of it.
     fn pieces(&self) -> Option<Vec<Piece>> {
         let are_whole = |unit: i64| self.starts.iter().all(|start| start.as_micros() % unit == 0);
-        let (from, to, now) = (self.filter.from.as_micros(), self.filter.to.as_micros(), self.now.as_micros());
-        let counted = down(now - COUNTED_AFTER_MICROS, HOUR_MICROS);
+        let (from, to) = (self.filter.from.as_micros(), self.filter.to.as_micros());
+        let counted = counted_until(self.now).as_micros();
         // Only the newest hours are read by minute: in older minutes are copies that came late.
         let newest = up(from.max(counted), MINUTE_MICROS);
         let first = if are_whole(HOUR_MICROS) { up(from, HOUR_MICROS).min(newest) } else { newest };
@@ -209,6 +209,11 @@ impl Wanted<'_> {
         };
         Self { uncounted: self.uncounted.map(join).or(self.cut), cut: None, ..self }
     }
+}
+
+/// Beginning of the first hour that may not be counted yet.
+pub(super) fn counted_until(now: Moment) -> Moment {
+    Moment::from_micros(down(now.as_micros() - COUNTED_AFTER_MICROS, HOUR_MICROS))
 }
 
 /// Beginning of the first UTC day that may not be counted yet.

@@ -114,7 +114,7 @@ fn measure(facts: &Facts<'_>, measure: Measure) -> u128 {
     }
 }
 
-fn measures(facts: &Facts<'_>, wanted: &[Measure]) -> Vec<u128> {
+pub(crate) fn measures(facts: &Facts<'_>, wanted: &[Measure]) -> Vec<u128> {
     wanted.iter().map(|it| measure(facts, *it)).collect()
 }
 

@@ -1,12 +1,12 @@
 /// A bucket sync that is to be made, or what may be changed of one: its objects stay as they are.
-import { NativeSelect, SimpleGrid, Switch, TagsInput } from '@mantine/core';
+import { NativeSelect, SimpleGrid, Switch } from '@mantine/core';
 import { changeSync, makeSync } from '../../api/client';
 import type { BucketSync, Compression, NewSync } from '../../api/types';
 import { Form } from '../../components/Form';
 import { NameField } from '../../components/NameField';
+import { ReceiversField } from '../../components/ReceiversField';
 import { useForm } from '../../hooks/useForm';
 import {
-  addresses,
   changedOf,
   COMPRESSIONS,
   fittingSync,
@@ -55,16 +55,12 @@ export function BucketSyncForm({ sync, destinations, onSaved, onCancel }: Bucket
         error={errors.interval_seconds}
         onChange={(event) => change({ interval_seconds: Number(event.currentTarget.value) })}
       />
-      <TagsInput
-        label="Receivers"
+      <ReceiversField
         description="E-mail addresses that are told when it fails, and when it is well again."
-        placeholder={form.receivers.length > 0 ? undefined : sync === null ? 'You' : 'Nobody'}
+        none={sync === null ? 'You' : 'Nobody'}
         value={form.receivers}
         error={errors.receivers}
-        onChange={(entered) => change({ receivers: addresses(entered) })}
-        splitChars={[',', ' ', ';']}
-        clearable
-        clearButtonProps={{ 'aria-label': 'No receivers' }}
+        onChange={(receivers) => change({ receivers })}
       />
     </Form>
   );

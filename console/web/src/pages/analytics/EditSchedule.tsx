@@ -1,4 +1,4 @@
-/// A schedule that is to be kept, or one that is to be another: when, of which time, of which Remote Networks, and what its files are.
+/// A schedule that is to be kept, or one that is to be another: when, of which time and connections, what its files are, and who is told.
 import { NativeSelect, NumberInput, SimpleGrid, Stack, TextInput } from '@mantine/core';
 import { changeSchedule, saveSchedule } from '../../api/client';
 import type { Named, Schedule } from '../../api/types';
@@ -6,18 +6,18 @@ import { useSession } from '../../app/session';
 import { Form } from '../../components/Form';
 import { Name } from '../../components/Name';
 import { NameField } from '../../components/NameField';
+import { ReceiversField } from '../../components/ReceiversField';
 import { ZoneField } from '../../components/ZoneField';
 import { viewersZone } from '../../format/times';
 import { useForm } from '../../hooks/useForm';
 import type { Loaded } from '../../hooks/useLoad';
 import { FileFields } from './FileFields';
+import { FilterFields } from './FilterFields';
 import { RemoteNetworksField } from './RemoteNetworksField';
 import { fittingPart } from './reportForm';
 import {
-  describeNarrowing,
   formOf,
   initialSchedule,
-  narrowingOf,
   type Often,
   OFTEN,
   ranges,
@@ -44,9 +44,7 @@ export function EditSchedule({ schedule, networks, onRetryNetworks, onSaved, onC
   );
   const save = async () => {
     const wanted = scheduleOf(form);
-    const saving =
-      schedule === null ? saveSchedule(wanted) : changeSchedule(schedule.id, { ...narrowingOf(schedule), ...wanted });
-    onSaved(await saving);
+    onSaved(await (schedule === null ? saveSchedule(wanted) : changeSchedule(schedule.id, wanted)));
   };
 
   return (
@@ -90,7 +88,15 @@ export function EditSchedule({ schedule, networks, onRetryNetworks, onSaved, onC
         onChange={(remote_networks) => change({ remote_networks })}
         onRetry={onRetryNetworks}
       />
+      <FilterFields filter={form.filter} errors={errors} onChange={(filter) => change({ filter })} />
       <FileFields form={form.file} errors={errors} onChange={(part) => change({ file: fittingPart(form.file, part) })} />
+      <ReceiversField
+        description="E-mail addresses that are told when a report is ready, or failed."
+        none="You"
+        value={form.receivers}
+        error={errors.receivers}
+        onChange={(receivers) => change({ receivers })}
+      />
     </Form>
   );
 }
@@ -99,7 +105,6 @@ export function EditSchedule({ schedule, networks, onRetryNetworks, onSaved, onC
 function Kept({ schedule }: { schedule: Schedule }) {
   const { state } = useSession();
   const isYours = state.is === 'signedIn' && state.session.account === schedule.owner;
-  const narrowing = describeNarrowing(schedule);
   return (
     <>
       Reports that it made stay as they are.
@@ -109,7 +114,6 @@ function Kept({ schedule }: { schedule: Schedule }) {
           It belongs to <Name value={schedule.owner} inline />, and to you once you save it.
         </>
       )}
-      {narrowing && ` It lists only some ${narrowing}, which stays so: that is changed by API.`}
     </>
   );
 }

@@ -8,14 +8,25 @@ import { NewReportForm } from './NewReportForm';
 const networks = { is: 'loaded' as const, value: [{ id: '64894', name: 'aws-us-east-1' }] };
 
 function open(answer: Answer | 'away') {
-  const asked = serve({ 'GET /session': { status: 401, body: {} }, 'POST /reports': answer });
+  const asked = serve({
+    'GET /session': { status: 401, body: {} },
+    'POST /reports': answer,
+    'POST /reports/estimate': { status: 503, body: {} },
+    'GET /users': { body: { users: [{ id: '890123', name: 'jane@corp.example' }] } },
+  });
   const onAsked = vi.fn();
   show(<NewReportForm networks={networks} onRetryNetworks={vi.fn()} onAsked={onAsked} onCancel={vi.fn()} />);
-  const posted = () => asked.filter(({ method }) => method === 'POST').map(({ body }) => body);
+  const posted = () => asked.filter(({ path }) => path === '/reports').map(({ body }) => body);
   return { onAsked, posted };
 }
 
 const fill = (label: string, value: string) => fireEvent.change(screen.getByLabelText(label), { target: { value } });
+/** As a value of several. */
+function enter(name: string, text: string) {
+  const field = screen.getByRole('textbox', { name });
+  fireEvent.change(field, { target: { value: text } });
+  fireEvent.keyDown(field, { key: 'Enter' });
+}
 const send = () => fireEvent.click(screen.getByRole('button', { name: 'Request report' }));
 
 it('asks for what was entered, in the local times of the zone', async () => {
@@ -44,6 +55,73 @@ it('asks for what was entered, in the local times of the zone', async () => {
       split: null,
     },
   ]);
+});
+
+it('asks for some connections only, and names who is told', async () => {
+  const { onAsked, posted } = open({ status: 201, body: aReport() });
+  fireEvent.click(screen.getByRole('button', { name: 'More filters' }));
+  fireEvent.click(screen.getByRole('textbox', { name: 'Users' }));
+  fireEvent.click(await screen.findByRole('option', { name: 'jane@corp.example' }));
+  fill('Domain', 'corp');
+  enter('Ports', '443, 8000-8999');
+  enter('Receivers', 'ops@acme.example it@acme.example');
+  send();
+  await waitFor(() => expect(onAsked).toHaveBeenCalled());
+  const [report] = posted();
+  expect(report).toMatchObject({
+    users: ['890123'],
+    domain: 'corp',
+    ports: ['443', '8000-8999'],
+    receivers: ['ops@acme.example', 'it@acme.example'],
+  });
+  expect(report).not.toHaveProperty('devices');
+});
+
+it('what is wrong with a filter or a receiver is not sent, and stands at its field', () => {
+  const { posted } = open({ status: 201, body: aReport() });
+  const filters = screen.getByRole('button', { name: 'More filters' });
+  fireEvent.click(filters);
+  enter('Devices', 'laptop');
+  enter('Receivers', 'ops');
+  fireEvent.click(filters);
+  expect(filters.textContent).toBe('More filters, 1 set');
+  expect(screen.queryByRole('textbox', { name: 'Devices' })).toBeNull();
+  send();
+  expect(filters.getAttribute('aria-expanded')).toBe('true');
+  for (const field of ['Devices', 'Receivers']) {
+    expect(screen.getByRole('textbox', { name: field }).getAttribute('aria-invalid')).toBe('true');
+  }
+  expect(posted()).toEqual([]);
+});
+
+it.each([
+  ['users', 'Users'],
+  ['service_accounts', 'Service accounts'],
+  ['resources', 'Resources'],
+  ['applied_rules', 'Applied rules'],
+  ['connectors', 'Connectors'],
+  ['devices', 'Devices'],
+  ['protocols', 'Protocols'],
+  ['ports', 'Ports'],
+  ['statuses', 'Statuses'],
+  ['tunnel_paths', 'Tunnel paths'],
+  ['countries', 'Countries'],
+  ['addresses', 'Addresses'],
+  ['domain', 'Domain'],
+  ['receivers', 'Receivers'],
+])("the server's word about %s stands at %s, which is seen then", async (field, label) => {
+  const error = { code: 'bad_field', message: `${field} is not so`, field };
+  open({ status: 400, body: { error } });
+  send();
+  await screen.findByText(`${field} is not so`);
+  expect(screen.getByRole('textbox', { name: label }).getAttribute('aria-invalid')).toBe('true');
+});
+
+it('what it will be is said below, and its absence holds nothing up', async () => {
+  const { onAsked } = open({ status: 201, body: aReport() });
+  expect((await screen.findByText(/^How large it will be cannot be told/)).textContent).toContain('does not answer');
+  send();
+  await waitFor(() => expect(onAsked).toHaveBeenCalled());
 });
 
 it('asks for a table of traffic, and offers what tells connections apart', async () => {

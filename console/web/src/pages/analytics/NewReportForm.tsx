@@ -1,15 +1,18 @@
-/// Asks for a report: range in a zone, Remote Networks, what the file lists and how it is written.
+/// Asks for a report: range in a zone, which connections, what the file lists and how it is written, who is told; and says how large it will be.
 import { Button, Group, Stack, Text } from '@mantine/core';
 import { askForReport } from '../../api/client';
 import type { Named, Report } from '../../api/types';
 import { Form } from '../../components/Form';
 import { RangeFields } from '../../components/RangeFields';
+import { ReceiversField } from '../../components/ReceiversField';
 import { ZoneField } from '../../components/ZoneField';
 import { PRESETS, rangeLabel } from '../../format/presets';
 import { viewersZone } from '../../format/times';
 import { useForm } from '../../hooks/useForm';
 import type { Loaded } from '../../hooks/useLoad';
+import { EstimateLine } from './EstimateLine';
 import { FileFields } from './FileFields';
+import { FilterFields } from './FilterFields';
 import { fittingPart, initialForm, REPORT_FIELDS, reportOf, validate } from './reportForm';
 import { RemoteNetworksField } from './RemoteNetworksField';
 
@@ -68,7 +71,16 @@ export function NewReportForm({ networks, onRetryNetworks, onAsked, onCancel }: 
         onChange={(remote_networks) => change({ remote_networks })}
         onRetry={onRetryNetworks}
       />
+      <FilterFields filter={form.filter} errors={errors} onChange={(filter) => change({ filter })} />
       <FileFields form={form} errors={errors} onChange={change} />
+      <ReceiversField
+        description="E-mail addresses that are told when it is ready, or failed."
+        none="You"
+        value={form.receivers}
+        error={errors.receivers}
+        onChange={(receivers) => change({ receivers })}
+      />
+      <EstimateLine report={Object.keys(validate(form)).length === 0 ? reportOf(form) : null} />
     </Form>
   );
 }

@@ -4,6 +4,7 @@ import type { Schedule } from '../../api/types';
 import { aReport, aSchedule } from '../../testing/builders';
 import { show } from '../../testing/render';
 import { type Answer, serve } from '../../testing/server';
+import { FILTER_FIELDS } from './filterForm';
 import { Schedules } from './Schedules';
 
 const onMade = vi.fn();
@@ -93,21 +94,63 @@ it('what was entered is kept, and stands in the list', async () => {
   expect(posted).toMatchObject({ name: 'Every week', when: 'weekly on monday at 06:00', range: 'last week', zone: 'UTC' });
 });
 
-it('a schedule is changed, and what the form has no field for stays', async () => {
-  const kept = aSchedule({ owner: 'jo', users: ['890123'], receivers: ['jo@acme.example'], byte_order_mark: true, range: 'last 14 days' });
+/** What is sent of a schedule: fields of the filter that let everything through are left out. */
+function sentOf({ id, state, reason, owner, next_runs, last_run, ...kept }: Schedule) {
+  const isAll = (name: string, value: unknown) =>
+    FILTER_FIELDS.some((field) => field === name) && (value === null || (Array.isArray(value) && value.length === 0));
+  return Object.fromEntries(Object.entries(kept).filter(([name, value]) => !isAll(name, value)));
+}
+
+it('a schedule is changed, and all that is not changed stays', async () => {
+  const kept = aSchedule({
+    owner: 'jo',
+    users: ['890123'],
+    client_addresses: ['192.0.2.0/24'],
+    receivers: ['jo@acme.example'],
+    byte_order_mark: true,
+    range: 'last 14 days',
+  });
   const changed = { ...kept, name: 'Each week', range: 'last week', owner: 'admin' };
   const asked = section([kept], { 'PUT /report-schedules/s-1': { body: changed } });
   await click('Change: schedule Every week');
   const form = within(await screen.findByRole('dialog', { name: 'Change schedule' }));
-  expect(form.getByText(/It belongs to .* and to you once you save it/).textContent).toContain('only some Users');
+  expect(form.getByText(/It belongs to .* and to you once you save it/).textContent).not.toContain('API');
   expect(form.getByLabelText('Made')).toHaveProperty('value', 'weekly');
   expect(form.getByLabelText('Range')).toHaveProperty('value', 'last 14 days');
+  expect(form.getByRole('button', { name: 'More filters, 2 set' })).toBeDefined();
   fireEvent.change(form.getByLabelText('Name'), { target: { value: 'Each week' } });
   fireEvent.change(form.getByLabelText('Range'), { target: { value: 'last week' } });
   await click('Save schedule');
   expect(await screen.findByRole('article', { name: 'Schedule Each week' })).toBeDefined();
-  const { id, state, reason, owner, next_runs, last_run, ...sent } = { ...kept, name: 'Each week', range: 'last week' };
+  const sent = sentOf({ ...kept, name: 'Each week', range: 'last week' });
+  expect(sent).toMatchObject({ users: ['890123'], client_addresses: ['192.0.2.0/24'] });
   expect(asked.find(({ method }) => method === 'PUT')?.body).toEqual(sent);
+});
+
+it('filters and receivers of a schedule are changed, with the names of those that were chosen', async () => {
+  const kept = aSchedule({ users: ['890123'], ports: ['443'], receivers: ['jo@acme.example'] });
+  const asked = section([kept], {
+    'PUT /report-schedules/s-1': { body: kept },
+    'GET /users': { body: { users: [{ id: '890123', name: 'jane@corp.example' }] } },
+  });
+  await click('Change: schedule Every week');
+  await click('More filters, 2 set');
+  expect(await screen.findByText('jane@corp.example')).toBeDefined();
+  const field = (name: string) => screen.getByRole('textbox', { name });
+  fireEvent.keyDown(field('Ports'), { key: 'Backspace' });
+  for (const [name, text] of [
+    ['Connectors', '7'],
+    ['Receivers', 'ops@acme.example'],
+  ] as const) {
+    fireEvent.change(field(name), { target: { value: text } });
+    fireEvent.keyDown(field(name), { key: 'Enter' });
+  }
+  await click('Save schedule');
+  await waitFor(() => expect(screen.queryByRole('dialog')).toBeNull());
+  const receivers = ['jo@acme.example', 'ops@acme.example'];
+  expect(asked.find(({ method }) => method === 'PUT')?.body).toEqual(
+    sentOf({ ...kept, ports: [], connectors: ['7'], receivers }),
+  );
 });
 
 it('a form that was opened for one is anew for the next', async () => {

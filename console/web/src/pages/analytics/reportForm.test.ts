@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { USUAL_TABLE } from '../../format/tables';
-import { fitting, initialForm, validate } from './reportForm';
+import { fitting, initialForm, reportOf, validate } from './reportForm';
 
 const form = initialForm(new Date('2026-11-24T12:00:30Z'), 'Europe/Berlin');
 
@@ -27,6 +27,23 @@ it('years are from 1970 to 2100', () => {
 
 it('the zone must be one', () => {
   expect(validate({ ...form, zone: 'Mars/Olympus' })).toEqual({ zone: 'Choose a time zone.' });
+});
+
+it('what is not narrowed and not named is not sent', () => {
+  const plain = reportOf(form);
+  expect(Object.keys(plain).sort()).toEqual([
+    ...['byte_order_mark', 'columns', 'compression', 'denied', 'format', 'formula_guard', 'from', 'kind'],
+    ...['remote_networks', 'split', 'table', 'to', 'zone'],
+  ]);
+  const narrowed = reportOf({ ...form, filter: { ...form.filter, devices: ['7'] }, receivers: ['ops@acme.example'] });
+  expect(narrowed).toEqual({ ...plain, devices: ['7'], receivers: ['ops@acme.example'] });
+});
+
+it('filters and receivers that are wrong are said', () => {
+  expect(validate({ ...form, filter: { ...form.filter, devices: ['laptop'] }, receivers: ['ops'] })).toEqual({
+    devices: 'Enter ids, which are whole numbers.',
+    receivers: 'Enter e-mail addresses.',
+  });
 });
 
 it('a table is there for traffic alone', () => {

@@ -2,8 +2,10 @@
 import type { FileChoice, NewReport } from '../../api/types';
 import { LAST_DAY } from '../../format/presets';
 import { USUAL_TABLE } from '../../format/tables';
+import { receiversError } from '../../format/tags';
 import { isZone } from '../../format/times';
 import type { Errors } from '../../hooks/useForm';
+import { FILTER_FIELDS, type FilterForm, filterOf, NO_FILTER, validateFilter } from './filterForm';
 import { NO_SPLIT, SPLIT_FIELDS, type SplitForm, splitOf, validateSplit } from './splitForm';
 
 /** What a file lists and how it is written, as it is entered. */
@@ -11,7 +13,15 @@ export interface FileForm extends Omit<FileChoice, 'split'> {
   split: SplitForm;
 }
 
-export interface ReportForm extends FileForm, Omit<NewReport, 'split'> {}
+export interface ReportForm extends FileForm {
+  from: string;
+  to: string;
+  zone: string;
+  remote_networks: string[];
+  filter: FilterForm;
+  /** Empty: who asks. */
+  receivers: string[];
+}
 
 export type FormErrors = Errors<(typeof REPORT_FIELDS)[number]>;
 
@@ -30,7 +40,7 @@ export const USUAL_FILE: FileForm = {
 
 /** The last 24 hours of all Remote Networks. */
 export function initialForm(now: Date, zone: string): ReportForm {
-  return { ...LAST_DAY.range(now, zone), zone, remote_networks: [], ...USUAL_FILE };
+  return { ...LAST_DAY.range(now, zone), zone, remote_networks: [], filter: NO_FILTER, receivers: [], ...USUAL_FILE };
 }
 
 /** The form without what does not fit its kind and format, which is not shown then. */
@@ -56,8 +66,13 @@ export function fittingPart<F extends FileForm>(form: F, part: Partial<F>): F {
 }
 
 /** What is sent. */
-export function reportOf(form: ReportForm): NewReport {
-  return { ...form, split: splitOf(form.split) };
+export function reportOf({ filter, receivers, ...form }: ReportForm): NewReport {
+  return {
+    ...form,
+    split: splitOf(form.split),
+    ...filterOf(filter),
+    ...(receivers.length > 0 && { receivers }),
+  };
 }
 
 const LOCAL_TIME = /^(\d{4})-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2})?$/;
@@ -76,7 +91,7 @@ export function tableError({ table }: Pick<FileChoice, 'table'>): string | undef
 
 /** What is wrong with the form; empty when nothing is. The server has the last word. */
 export function validate(form: ReportForm): FormErrors {
-  const errors: FormErrors = validateSplit(form.split);
+  const errors: FormErrors = { ...validateSplit(form.split), ...validateFilter(form.filter) };
   const from = timeError(form.from);
   const to = timeError(form.to);
   if (from) errors.from = from;
@@ -84,6 +99,8 @@ export function validate(form: ReportForm): FormErrors {
   // Local times of one zone, written alike: their order as text is their order.
   if (!from && !to && form.from >= form.to) errors.to = 'The end must be after the start.';
   if (!isZone(form.zone)) errors.zone = 'Choose a time zone.';
+  const receivers = receiversError(form.receivers);
+  if (receivers) errors.receivers = receivers;
   const table = tableError(form);
   if (table) errors.table = table;
   return errors;
@@ -104,4 +121,12 @@ export const FILE_FIELDS = [
 export type FileErrors = Errors<(typeof FILE_FIELDS)[number]>;
 
 /** The names of its fields that the form shares with the server. */
-export const REPORT_FIELDS = ['from', 'to', 'zone', 'remote_networks', ...FILE_FIELDS] as const;
+export const REPORT_FIELDS = [
+  'from',
+  'to',
+  'zone',
+  'remote_networks',
+  'receivers',
+  ...FILTER_FIELDS,
+  ...FILE_FIELDS,
+] as const;

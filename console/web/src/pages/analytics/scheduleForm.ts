@@ -1,8 +1,10 @@
 /// The form of schedules without its looks: pure.
-import type { Narrowing, NewSchedule, Schedule } from '../../api/types';
+import type { NewSchedule, Schedule } from '../../api/types';
 import { rangeLabel } from '../../format/presets';
+import { receiversError } from '../../format/tags';
 import { isZone } from '../../format/times';
 import type { Errors } from '../../hooks/useForm';
+import { FILTER_FIELDS, type FilterForm, filterFormOf, filterOf, NO_FILTER, validateFilter } from './filterForm';
 import { FILE_FIELDS, type FileForm, tableError, USUAL_FILE } from './reportForm';
 import { splitFormOf, splitOf, validateSplit } from './splitForm';
 
@@ -46,11 +48,23 @@ export interface ScheduleForm {
   range: string;
   zone: string;
   remote_networks: string[];
+  filter: FilterForm;
+  /** Empty: who saves it. */
+  receivers: string[];
   file: FileForm;
 }
 
 /** The names of its fields that the form shares with the server. */
-export const SCHEDULE_FIELDS = ['name', 'when', 'range', 'zone', 'remote_networks', ...FILE_FIELDS] as const;
+export const SCHEDULE_FIELDS = [
+  'name',
+  'when',
+  'range',
+  'zone',
+  'remote_networks',
+  'receivers',
+  ...FILTER_FIELDS,
+  ...FILE_FIELDS,
+] as const;
 
 export type ScheduleErrors = Errors<(typeof SCHEDULE_FIELDS)[number]>;
 
@@ -58,15 +72,16 @@ export type ScheduleErrors = Errors<(typeof SCHEDULE_FIELDS)[number]>;
 export function initialSchedule(zone: string): ScheduleForm {
   const when = { often: 'daily' as const, time: '06:00', weekday: 'monday', day: 1, cron: '0 6 * * 1-5' };
   const file: FileForm = { ...USUAL_FILE, compression: 'gzip' };
-  return { name: '', ...when, range: 'yesterday', zone, remote_networks: [], file };
+  return { name: '', ...when, range: 'yesterday', zone, remote_networks: [], filter: NO_FILTER, receivers: [], file };
 }
 
 /** A schedule as it is, to be changed. */
 export function formOf(schedule: Schedule): ScheduleForm {
-  const { name, range, zone, remote_networks, split, table } = schedule;
+  const { name, range, zone, remote_networks, receivers, split, table } = schedule;
   const { denied, kind, format, columns, compression, byte_order_mark, formula_guard } = schedule;
   const file = { denied, kind, format, columns, compression, byte_order_mark, formula_guard, table, split: splitFormOf(split) };
-  return { ...initialSchedule(zone), ...timesOf(schedule.when), name, range, remote_networks, file };
+  const filter = filterFormOf(schedule);
+  return { ...initialSchedule(zone), ...timesOf(schedule.when), name, range, remote_networks, filter, receivers, file };
 }
 
 const TIMES = /^(hourly|daily|weekly|monthly)(?: on (?:day )?(\w+))? at (\d{2}:\d{2}|:\d{2})$/;
@@ -104,38 +119,28 @@ export function whenOf({ often, time, weekday, day, cron }: ScheduleForm): strin
 }
 
 export function scheduleOf(form: ScheduleForm): NewSchedule {
-  const { name, range, zone, remote_networks, file } = form;
-  return { name: name.trim(), when: whenOf(form), range, zone, remote_networks, ...file, split: splitOf(file.split) };
-}
-
-/** What the form has no fields for, and stays. */
-export function narrowingOf(schedule: Narrowing): Narrowing {
-  const { users, resources, connectors, devices, protocols, statuses, addresses, receivers } = schedule;
-  return { users, resources, connectors, devices, protocols, statuses, addresses, receivers };
-}
-
-const FILTER_NAMES: Record<keyof Omit<Narrowing, 'receivers'>, string> = {
-  users: 'Users',
-  resources: 'Resources',
-  connectors: 'Connectors',
-  devices: 'devices',
-  protocols: 'protocols',
-  statuses: 'statuses',
-  addresses: 'addresses',
-};
-
-/** `Users, protocols`: what else it lists only some of. Empty where it lists all. */
-export function describeNarrowing(schedule: Narrowing): string {
-  const filters = Object.entries(FILTER_NAMES) as [keyof typeof FILTER_NAMES, string][];
-  return filters.filter(([filter]) => schedule[filter].length > 0).map(([, name]) => name).join(', ');
+  const { name, range, zone, remote_networks, filter, receivers, file } = form;
+  return {
+    name: name.trim(),
+    when: whenOf(form),
+    range,
+    zone,
+    remote_networks,
+    ...filterOf(filter),
+    ...(receivers.length > 0 && { receivers }),
+    ...file,
+    split: splitOf(file.split),
+  };
 }
 
 /** What is wrong with the form; empty when nothing is. The server has the last word. */
 export function validateSchedule(form: ScheduleForm): ScheduleErrors {
-  const errors: ScheduleErrors = validateSplit(form.file.split);
+  const errors: ScheduleErrors = { ...validateSplit(form.file.split), ...validateFilter(form.filter) };
   if (form.name.trim() === '') errors.name = 'Enter a name.';
   if (!/^\d{2}:\d{2}$/.test(form.time)) errors.when = 'Enter a time of the day.';
   if (!isZone(form.zone)) errors.zone = 'Choose a time zone.';
+  const receivers = receiversError(form.receivers);
+  if (receivers) errors.receivers = receivers;
   const table = tableError(form.file);
   if (table) errors.table = table;
   return errors;

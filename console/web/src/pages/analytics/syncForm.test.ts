@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { describeBackfill, describeObjects, standingOf } from '../../format/syncs';
 import { aSync } from '../../testing/builders';
-import { addresses, changedOf, fittingSync, initialPast, initialSync, intervals, validatePast, validateSync } from './syncForm';
+import { changedOf, fittingSync, initialPast, initialSync, intervals, validatePast, validateSync } from './syncForm';
 
 const form = { ...initialSync(['lake']), name: 'Lake' };
 
@@ -16,10 +16,6 @@ it('what is missing is said at its field', () => {
   expect(validateSync(form)).toEqual({});
   const wrong = { ...form, name: ' ', destination: '', receivers: ['ops'] };
   expect(Object.keys(validateSync(wrong))).toEqual(['name', 'destination', 'receivers']);
-});
-
-it('addresses that were entered in one go are several', () => {
-  expect(addresses(['a@x.example, b@x.example;', 'a@x.example'])).toEqual(['a@x.example', 'b@x.example']);
 });
 
 it('what its objects are cannot be changed', () => {

@@ -1,6 +1,7 @@
 /// The forms of bucket syncs without their looks: pure.
 import type { BucketSync, ChangedSync, Compression, NewSync, PastRange } from '../../api/types';
 import { formatDuration } from '../../format/durations';
+import { receiversError } from '../../format/tags';
 import { isZone, toLocal } from '../../format/times';
 import type { Errors } from '../../hooks/useForm';
 
@@ -52,17 +53,13 @@ export function fittingSync(form: NewSync, part: Partial<NewSync>): NewSync {
   return { ...next, compression: next.format === 'parquet' ? 'none' : 'gzip' };
 }
 
-/** Each once, also where several were entered in one go. */
-export function addresses(entered: readonly string[]): string[] {
-  return [...new Set(entered.flatMap((it) => it.split(/[,;\s]+/)).filter((it) => it !== ''))];
-}
-
 /** What is wrong with the form; empty when nothing is. The server has the last word. */
 export function validateSync({ name, destination, receivers }: NewSync): SyncErrors {
   const errors: SyncErrors = {};
   if (name.trim() === '') errors.name = 'Enter a name.';
   if (destination === '') errors.destination = 'Choose a bucket.';
-  if (receivers.some((it) => !it.includes('@'))) errors.receivers = 'Enter e-mail addresses.';
+  const wrong = receiversError(receivers);
+  if (wrong) errors.receivers = wrong;
   return errors;
 }
 

@@ -1,0 +1,110 @@
+//! How large a report would be: asked of the query layer, and nothing is written.
+
+use schemas::ids::ReportId;
+use schemas::report_event::{ReportEvent, ReportEventType};
+use schemas::times::Moment;
+use serde_json::{Value, json};
+
+use super::fixture::Console;
+
+const PATH: &str = "/api/v1/reports/estimate";
+
+fn november() -> Value {
+    json!({ "from": "2026-11-01T00:00", "to": "2026-12-01T00:00", "zone": "Europe/Berlin" })
+}
+
+#[tokio::test]
+async fn it_is_the_range_and_the_filter_that_are_counted_and_nothing_is_written() {
+    let console = Console::new();
+    let cookie = console.sign_in("acme").await;
+    console.world.acts.lock().unwrap().clear();
+    *console.world.counted.lock().unwrap() = 1_234_000;
+    let mut new = november();
+    (new["users"], new["addresses"], new["denied"]) = (json!(["8", "7"]), json!(["10.0.0.0/8"]), json!(true));
+    let answer = console.post(PATH, &cookie, &new).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let expected = json!({
+        "connections": 1_234_000,
+        "rows": 1_234_000,
+        "size_bytes": 1_234_000 * 248,
+        "source": "rollup",
+        "exact": true,
+        "over_limit": null,
+    });
+    assert_eq!(answer.json(), expected);
+    let queries = std::mem::take(&mut *console.world.queries.lock().unwrap());
+    let question =
+        "count from=2026-10-31T23:00:00Z&to=2026-11-30T23:00:00Z&users=7&users=8&addresses=10.0.0.0/8 [\"events\"]";
+    assert_eq!(queries, [("acme".to_owned(), question.to_owned())]);
+    assert!(!console.world.was_touched() && console.world.acts.lock().unwrap().is_empty());
+    assert_eq!(console.get("/api/v1/reports", &cookie).await.json(), json!({ "reports": [] }));
+}
+
+#[tokio::test]
+async fn what_is_not_known_of_a_kind_is_null() {
+    let console = Console::new();
+    let cookie = console.sign_in("acme").await;
+    *console.world.counted.lock().unwrap() = 1_000;
+    for (kind, format, compression, rows, size) in [
+        ("events", "csv", "gzip", json!(1_000), json!(61_000)),
+        ("events", "ndjson", "none", json!(1_000), json!(584_000)),
+        ("events", "ndjson", "gzip", json!(1_000), json!(null)),
+        ("events", "parquet", "none", json!(1_000), json!(36_000)),
+        ("users", "csv", "none", json!(1_000), json!(null)),
+        ("summary", "csv", "none", json!(null), json!(null)),
+        ("traffic", "parquet", "none", json!(null), json!(null)),
+    ] {
+        let mut new = november();
+        (new["kind"], new["format"], new["compression"]) = (json!(kind), json!(format), json!(compression));
+        if kind == "traffic" {
+            new["table"] = json!({ "bucket": "day" });
+        }
+        let estimate = console.post(PATH, &cookie, &new).await.json();
+        let found = (&estimate["connections"], &estimate["rows"], &estimate["size_bytes"]);
+        assert_eq!(found, (&json!(1_000), &rows, &size), "{kind} {format} {compression}: {estimate}");
+    }
+}
+
+#[tokio::test]
+async fn limit_that_would_refuse_it_is_said() {
+    let console = Console::new();
+    let cookie = console.sign_in("acme").await;
+    *console.world.counted.lock().unwrap() = 10_000_000_001;
+    let over = console.post(PATH, &cookie, &november()).await.json()["over_limit"].clone();
+    assert_eq!((&over["limit"], &over["again_at"]), (&json!("limits.rows_a_day"), &json!(null)), "{over}");
+    assert!(over["message"].as_str().unwrap().contains("choose a shorter range"), "{over}");
+
+    *console.world.counted.lock().unwrap() = 2;
+    let rows = Some(9_999_999_999);
+    let today = ReportEvent {
+        rows,
+        ..ReportEvent::new(ReportId::generate(), "acme".parse().unwrap(), ReportEventType::Failed, Moment::now())
+    };
+    console.apply(today);
+    let over = console.post(PATH, &cookie, &november()).await.json()["over_limit"].clone();
+    assert_eq!(over["limit"], json!("limits.rows_a_day"), "{over}");
+    assert!(over["again_at"].as_str().unwrap().ends_with("T00:00:00Z"), "{over}");
+    let globex = console.sign_in("globex").await;
+    assert_eq!(console.post(PATH, &globex, &november()).await.json()["over_limit"], json!(null), "it is acme's");
+}
+
+#[tokio::test]
+async fn what_no_report_can_be_asked_for_with_is_refused_in_the_same_words() {
+    let console = Console::new();
+    let cookie = console.sign_in("acme").await;
+    for (field, value) in [
+        ("zone", json!("Mars/Base")),
+        ("to", json!("2026-10-01T00:00")),
+        ("users", json!(["jane"])),
+        ("addresses", json!(["10.0.0.0/33"])),
+        ("columns", json!(["nobody"])),
+        ("tenant", json!("globex")),
+    ] {
+        let mut wrong = november();
+        wrong[field] = value;
+        let (asked, estimated) =
+            (console.post("/api/v1/reports", &cookie, &wrong).await, console.post(PATH, &cookie, &wrong).await);
+        assert_eq!((estimated.status, estimated.json()), (400, asked.json()), "{field}");
+    }
+    assert!(!console.world.was_touched());
+}
