@@ -235,7 +235,7 @@ impl ReportState {
             return;
         }
         match event.event_type {
-            ReportEventType::Unknown => {}
+            ReportEventType::Unknown | ReportEventType::FileDone => {}
             ReportEventType::CancelRequested => self.cancel_requested = !self.phase.is_final(),
             ReportEventType::Requested => {
                 if self.request.is_none() && event.request.is_some() {

@@ -241,6 +241,7 @@ fn types() -> impl Strategy<Value = ReportEventType> {
         T::SliceDone,
         T::SliceFailed,
         T::Reminded,
+        T::FileDone,
     ])
 }
 
