@@ -30,7 +30,7 @@ pub use count_rows::{count_parquet_rows, count_rows};
 pub use csv::{CsvOptions, CsvWriter};
 pub use event_column::EventColumn;
 pub use groups::{GroupWriter, SummaryWriter, TrafficWriter, UsersWriter};
-pub use line_sorter::LineSorter;
+pub use line_sorter::{GivenLine, LineSorter};
 pub use ndjson::NdjsonWriter;
 pub use pack::{PackError, Packer, Packing};
 pub use split::{FILES_MAX, SPLIT_BYTES_MIN, SPLIT_ROWS_MIN, SPREADSHEET_ROWS, TakeFiles};
