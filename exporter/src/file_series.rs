@@ -135,8 +135,7 @@ impl<O: Outside> Life<O> {
             Err(error) => return Ok(Err(error)),
         };
         let _running = Counted::new(&self.metrics.running);
-        let (report, attempt, files) = (state.id, state.attempt, kept.len());
-        tracing::info!(%report, attempt, files, "files are kept, and what comes behind them is begun");
+        tracing::info!(report = %state.id, attempt = state.attempt, "{} files are kept, the next one is begun", kept.len());
         let piece = Piece { request, query: &rest, slices: &prepared.slices, start };
         self.write_series(writer, state, piece, &kept).await
     }
