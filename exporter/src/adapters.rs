@@ -11,7 +11,7 @@ use kafka_io::{Committer, KafkaConfig, KafkaError, OutRecord, Partition, Produce
 use report_life::{Journal, JournalError, ReportState, SharedBook, Usage};
 use report_store::{PartNumbers, ReportStore, SliceUpload, StoreError, Upload};
 use schemas::ids::ReportId;
-use schemas::report_event::ReportEvent;
+use schemas::report_event::{ReportEvent, RowPlace};
 use schemas::report_request::ReportRequest;
 use schemas::report_slice::{ReportSlice, StoredSlice};
 use schemas::times::Moment;
@@ -28,7 +28,7 @@ const INGEST_GROUP: &str = "ingest";
 /// What the exporter touches. Every method returns when what it did is durable.
 pub(crate) trait Outside: Send + Sync + 'static {
     /// Gives its size, bytes, when it is finished.
-    type File: FileBeingWritten<Finished = u64>;
+    type File: FileBeingWritten<Finished = u64> + Digested;
     type Slice: FileBeingWritten<Finished = StoredSlice>;
     type Rows: RowsBeingRead;
 
@@ -72,6 +72,8 @@ pub(crate) trait Outside: Send + Sync + 'static {
         upload_id: &str,
         slices: &[StoredSlice],
     ) -> impl Future<Output = Result<u64, StoreError>> + Send;
+    /// Size of a file, bytes.
+    fn file_size(&self, key: &str) -> impl Future<Output = Result<u64, StoreError>> + Send;
     /// Size and SHA-256 of a file, read back.
     fn digest(&self, key: &str) -> impl Future<Output = Result<(u64, String), StoreError>> + Send;
     /// Writes a small file where there is none.
@@ -114,12 +116,32 @@ pub(crate) trait FileBeingWritten: Send {
     type Finished;
     fn write(&mut self, bytes: &[u8]) -> impl Future<Output = Result<(), StoreError>> + Send;
     fn size_bytes(&self) -> u64;
-    /// A file has ended, with so many rows: for who writes one after the other.
-    fn file_ends(&mut self, _rows: u64) -> impl Future<Output = Result<(), StoreError>> + Send {
+    /// A file has ended, with so many rows, and its last one where another file comes: for who writes one after the other.
+    fn file_ends(
+        &mut self,
+        _rows: u64,
+        _last_row: Option<RowPlace>,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send {
         std::future::ready(Ok(()))
+    }
+    /// Files that have ended so.
+    fn files_ended(&self) -> u64 {
+        0
     }
     fn finish(self) -> impl Future<Output = Result<Self::Finished, StoreError>> + Send;
     fn abort(self) -> impl Future<Output = Result<(), StoreError>> + Send;
+}
+
+/// Knows what it has been given.
+pub(crate) trait Digested {
+    /// SHA-256 of it, hexadecimal.
+    fn sha256(&self) -> String;
+}
+
+impl Digested for Upload {
+    fn sha256(&self) -> String {
+        Self::sha256(self)
+    }
 }
 
 macro_rules! being_written {
@@ -240,6 +262,10 @@ impl Outside for Parts {
 
     async fn join(&self, key: &str, upload_id: &str, slices: &[StoredSlice]) -> Result<u64, StoreError> {
         self.store.join(key, upload_id, slices).await
+    }
+
+    async fn file_size(&self, key: &str) -> Result<u64, StoreError> {
+        self.store.size(key).await
     }
 
     async fn digest(&self, key: &str) -> Result<(u64, String), StoreError> {

@@ -67,6 +67,9 @@ pub(crate) enum FileError {
     /// It would be split into too many.
     #[error("more than {FILES_MAX} files")]
     TooManyFiles,
+    /// It was to go on behind rows that are not there as they were written.
+    #[error("rows are not those that were written before")]
+    OtherRows,
     /// More than its tenant may have.
     #[error(transparent)]
     OverLimit(#[from] OverLimit),
@@ -86,7 +89,7 @@ impl FileError {
     #[must_use]
     pub(crate) fn for_an_admin(&self) -> &str {
         match self {
-            Self::Rows(_) => {
+            Self::Rows(_) | Self::OtherRows => {
                 "the connections could not be read from the database; please ask for the report again later"
             }
             Self::Store(_) => {

@@ -1,6 +1,7 @@
 //! A world in memory: fails where it is told to, and notes in order what was made durable.
 
 mod files;
+mod rows;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -9,15 +10,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use clickhouse_io::QueryError;
-use clickhouse_io::report::examples::native_block;
 use clickhouse_io::report::{Cut, ReportQuery, Slice, Stretch};
-use clickhouse_io::rows::{ConnectionRow, Source};
 use kafka_io::batches::CommitFailure;
 use kafka_io::{KafkaError, Partition, ProduceError, Record};
 use report_life::{JournalError, ReportState, Usage};
 use report_store::StoreError;
-use schemas::connection_event::EventType;
-use schemas::examples::connection;
 use schemas::ids::ReportId;
 use schemas::report_event::ReportEvent;
 use schemas::report_request::ReportRequest;
@@ -25,8 +22,11 @@ use schemas::report_slice::{ReportSlice, StoredSlice};
 use schemas::times::Moment;
 use service_kit::metrics::Metrics;
 
+pub(crate) use self::files::digest_of;
 use self::files::{FakeFile, FakeSlice};
-use crate::adapters::{Outside, RowsBeingRead};
+pub(crate) use self::rows::row;
+use self::rows::{FakeRows, Reading};
+use crate::adapters::Outside;
 use crate::config::Config;
 use crate::life::Life;
 use crate::mail::MailError;
@@ -55,6 +55,10 @@ pub(crate) struct World {
     pub(crate) deleted: AtomicU64,
     /// Rows of each stretch, where they are not two; at most 999 are read.
     pub(crate) rows: AtomicU64,
+    /// End times of rows that came later, microseconds; those of one millisecond are copies of one fact, and the first counts.
+    pub(crate) late: Mutex<Vec<i64>>,
+    /// Where each statement began to read, microseconds.
+    pub(crate) reads: Mutex<Vec<i64>>,
     /// There is nothing in the range.
     pub(crate) is_empty: AtomicBool,
     /// Each stretch is a slice of its own.
@@ -150,31 +154,6 @@ impl Fake {
     }
 }
 
-/// A statement that runs until this is dropped.
-struct Reading(Arc<World>);
-
-impl Reading {
-    fn begin(world: &Arc<World>) -> Self {
-        world.reading.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(world))
-    }
-}
-
-impl Drop for Reading {
-    fn drop(&mut self) {
-        self.0.reading.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// An answer that is there already.
-pub(crate) struct FakeRows(Option<Bytes>);
-
-impl RowsBeingRead for FakeRows {
-    async fn next(&mut self) -> Result<Option<Bytes>, QueryError> {
-        Ok(self.0.take())
-    }
-}
-
 impl Outside for Fake {
     type File = FakeFile;
     type Slice = FakeSlice;
@@ -241,11 +220,17 @@ impl Outside for Fake {
         let takes = *self.0.plan_takes.lock().unwrap();
         tokio::time::sleep(takes).await;
         self.0.fault("plan", &self.0.plan_faults)?;
-        let at = |slice: i64| Moment::from_micros(query.filter.from.as_micros() + slice * 1_000_000);
-        let rows = self.0.rows() + self.0.deleted.load(Ordering::Relaxed);
-        let stretch = |slice: i64| Stretch { from: at(slice), to: at(slice + 1), rows };
+        // Those of a minute, wherever in it the range begins.
+        let from = query.filter.from.as_micros();
+        let at = |slice: i64| from - from.rem_euclid(60_000_000) + slice * 1_000_000;
+        let stretch = |slice: i64| {
+            let (begin, to) = (at(slice).max(from), at(slice + 1));
+            let there = if begin == at(slice) { self.0.rows() } else { self.0.ends(begin, to).len() as u64 };
+            let rows = there + self.0.deleted.load(Ordering::Relaxed);
+            Stretch { from: Moment::from_micros(begin), to: Moment::from_micros(to), rows }
+        };
         let count = if self.0.is_empty.load(Ordering::Relaxed) { 0 } else { STRETCHES };
-        let stretches: Vec<_> = (0..count).map(stretch).collect();
+        let stretches: Vec<_> = (0..count).filter(|slice| at(slice + 1) > from).map(stretch).collect();
         let of_one = if self.0.is_large.load(Ordering::Relaxed) { 1 } else { stretches.len().max(1) };
         Ok(stretches.chunks(of_one).map(|stretches| Slice { stretches: stretches.to_vec() }).collect())
     }
@@ -256,10 +241,10 @@ impl Outside for Fake {
         tokio::time::sleep(takes).await;
         drop(reading);
         self.0.fault("read", &self.0.read_faults)?;
-        let (rows, from) = (i64::try_from(self.0.rows().min(999)).unwrap(), slice.stretches[0].from.as_micros());
-        let apart = if rows == 2 { 100_000 } else { 1_000 };
-        let rows: Vec<_> = (1..=rows).map(|number| row(from + number * apart)).collect();
-        Ok(FakeRows(Some(native_block(&rows, query.columns).into())))
+        let (from, to) = (slice.stretches[0].from.as_micros(), slice.stretches[0].to.as_micros());
+        self.0.reads.lock().unwrap().push(from);
+        let rows: Vec<_> = self.0.ends(from, to).into_iter().map(row).collect();
+        Ok(FakeRows::of(&rows, query.columns))
     }
 
     async fn recount(&self, _: &ReportQuery, slice: &Slice) -> Result<Slice, QueryError> {
@@ -323,11 +308,16 @@ impl Outside for Fake {
         Ok(size_bytes)
     }
 
+    async fn file_size(&self, key: &str) -> Result<u64, StoreError> {
+        let files = self.0.files.lock().unwrap();
+        files.get(key).map(|file| file.len() as u64).ok_or_else(|| StoreError::NotFound(key.to_owned()))
+    }
+
     async fn digest(&self, key: &str) -> Result<(u64, String), StoreError> {
         self.0.fault("digest", &self.0.digest_faults)?;
         let files = self.0.files.lock().unwrap();
         let file = files.get(key).ok_or_else(|| StoreError::NotFound(key.to_owned()))?;
-        Ok((file.len() as u64, "of the file".to_owned()))
+        Ok((file.len() as u64, digest_of(file)))
     }
 
     async fn put_file(&self, key: &str, bytes: Bytes) -> Result<(), StoreError> {
@@ -384,10 +374,4 @@ impl Outside for Fake {
         self.0.note(format!("commit {position}"));
         Ok(())
     }
-}
-
-pub(crate) fn row(end_us: i64) -> ConnectionRow {
-    let end_ms = u64::try_from(end_us / 1_000).unwrap();
-    let event = connection(EventType::ClosedConnection, &format!("c-{end_ms}"), end_ms);
-    ConnectionRow::from_event(event, Source { name: "main", partition: 0, offset: end_us })
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clickhouse_io::report::{Cut, ReportQuery, Slice};
-use report_life::{JournalError, Plan, ReportState, file_keys, manifest_key};
+use report_life::{JournalError, Plan, ReportState, Series, file_keys, manifest_key};
 use report_store::SLICES_MAX;
 use report_writer::{ENCODER_VERSION, FILES_MAX};
 use schemas::report_event::{ReportEvent, ReportEventType};
@@ -17,10 +17,10 @@ use tokio::time::Instant;
 
 use crate::adapters::Outside;
 use crate::error::FileError;
-use crate::file_series::FileSeries;
 use crate::lanes::Lane;
 use crate::life::Life;
 use crate::metrics::Counted;
+use crate::render::Start;
 use crate::seal::Made;
 use crate::stages::check_request::check_request;
 use crate::stages::name_file::{file_name, object_key};
@@ -99,10 +99,12 @@ impl<O: Outside> Life<O> {
             Ok(query) => query,
             Err(reason) => return Ok(Some(Self::failed(state, reason))),
         };
-        // What an exporter before this one has planned goes on, if its slices are made as they would be here.
+        // What an exporter before this one has planned, or the files that it has written, go on, if they are made as they would be here.
         let goes_on = |plan: &Arc<Plan>| plan.encoder_version == ENCODER_VERSION && may_be_spread(request);
+        let is_kept = |series: &Arc<Series>| series.encoder_version == ENCODER_VERSION && request.split.is_some();
         let mut plan = state.plan.clone().filter(goes_on);
-        if plan.is_none() {
+        let mut series = state.series.clone().filter(is_kept);
+        if plan.is_none() && series.is_none() {
             // Whoever put it on the topic.
             if let Err(over) = self.config.limits.check(&self.outside.usage(request), Moment::now()) {
                 return Ok(Some(Self::failed(state, over.message)));
@@ -115,9 +117,10 @@ impl<O: Outside> Life<O> {
         let writer = self.writer(cancelled);
         let (mut failing_since, mut backoff) = (None, Backoff::default());
         loop {
-            let made = match plan.take() {
-                Some(plan) => self.go_on(&writer, request, state, &plan.upload_id).await.map(Made::from),
-                None => self.attempt(&writer, request, &query, state).await?,
+            let made = match (plan.take(), series.take()) {
+                (Some(plan), _) => self.go_on(&writer, request, state, &plan.upload_id).await.map(Made::from),
+                (None, Some(series)) => self.go_on_behind(&writer, request, &query, state, &series).await?,
+                (None, None) => self.attempt(&writer, request, &query, state).await?,
             };
             let sealed = match made {
                 Ok(made) => self.seal(&writer, request, state, &made).await.map(|()| made),
@@ -131,6 +134,8 @@ impl<O: Outside> Life<O> {
             let may_work_later = match &error {
                 FileError::Cancelled => return Ok(Some(Self::event(state, ReportEventType::Cancelled))),
                 FileError::TakenOver => return Ok(None),
+                // A new attempt goes on behind nothing.
+                FileError::OtherRows => true,
                 // Each question has waited as long as it may, or waiting is of no use.
                 FileError::Rows(_)
                 | FileError::OverLimit(_)
@@ -212,7 +217,7 @@ impl<O: Outside> Life<O> {
         Ok(behind.sum())
     }
 
-    /// Plans it, and waits for its turn to be made; where it is written here, also for its turn to be written.
+    /// Plans it, and waits for its turn.
     async fn prepare(
         &self,
         writer: &WriteFile<'_, O>,
@@ -229,10 +234,16 @@ impl<O: Outside> Life<O> {
         if is_too_much && request.kind == ReportKind::Events {
             return Err(FileError::TooManyFiles);
         }
+        Ok(self.in_turn(request, slices).await)
+    }
+
+    /// Waits for its turn to be made; where it is written here, also for its turn to be written.
+    pub(crate) async fn in_turn(&self, request: &ReportRequest, slices: Vec<Slice>) -> Prepared<'_> {
+        let rows = slices.iter().map(Slice::rows).sum();
         let turn = self.reports.take(&request.tenant, rows).await;
         let is_spread = slices.len() > 1 && may_be_spread(request);
         let lane = if is_spread { None } else { Some(self.lanes.take(&request.tenant, rows).await) };
-        Ok(Prepared { slices, rows, _turn: turn, lane })
+        Prepared { slices, rows, _turn: turn, lane }
     }
 
     fn check_planned(&self, request: &ReportRequest, rows: u64) -> Result<(), FileError> {
@@ -286,17 +297,14 @@ impl<O: Outside> Life<O> {
         if prepared.lane.is_none() {
             return Ok(self.spread(writer, request, slices, state).await?.map(Made::from));
         }
-        let key = object_key(request, state.attempt);
-        let progress = watch::channel(Written::default()).0;
-        let piece = Piece { request, query, slices, is_beginning: true };
-        let tell = |written| Self::told(state, written, ReportEventType::Progressed);
+        let piece = Piece { request, query, slices, start: Start::Beginning };
         tracing::info!(report = %state.id, attempt = state.attempt, "a file is begun");
         if request.split.is_some() {
-            let writing = writer.write(FileSeries::new(&*self.outside, key), piece, &progress);
-            let rows = self.telling(writing, &progress, tell).await?;
-            return Ok(rows.map(|rows| Made { written: *progress.borrow(), rows_of_files: Some(rows) }));
+            return self.write_series(writer, state, piece, &[]).await;
         }
-        let file = match self.outside.begin_file(&key).await {
+        let progress = watch::channel(Written::default()).0;
+        let tell = |written| Self::told(state, written, ReportEventType::Progressed);
+        let file = match self.outside.begin_file(&object_key(request, state.attempt)).await {
             Ok(file) => file,
             Err(error) => return Ok(Err(error.into())),
         };
@@ -332,8 +340,8 @@ impl<O: Outside> Life<O> {
 }
 
 /// A report that was planned and whose turn has come.
-struct Prepared<'a> {
-    slices: Vec<Slice>,
+pub(crate) struct Prepared<'a> {
+    pub(crate) slices: Vec<Slice>,
     rows: u64,
     _turn: Lane<'a>,
     /// None where its slices are written by whoever takes them.

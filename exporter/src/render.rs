@@ -6,7 +6,8 @@ use clickhouse_io::native::read::BlockReader;
 use clickhouse_io::report::{ConnectionColumns, Slice};
 use prometheus_client::metrics::counter::Counter;
 use report_store::StoreError;
-use report_writer::{LineSorter, PART_TEXT_BYTES, TakeFiles};
+use report_writer::{GivenLine, LineSorter, PART_TEXT_BYTES, TakeFiles};
+use schemas::report_event::RowPlace;
 use tokio::sync::{mpsc, watch};
 
 use crate::tools::Tools;
@@ -15,6 +16,17 @@ use report_writer::Writer;
 
 /// The most that groups and their values may take in memory.
 pub(crate) const GROUPS_BYTES_MAX: usize = 256 << 20;
+
+/// Where in a report what is written begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Start {
+    /// With the report.
+    Beginning,
+    /// Within a file, of which others write what is before: it has its header already.
+    Within,
+    /// With a file, behind the last row of the one before.
+    Behind(RowPlace),
+}
 
 /// What of a file is done, and what it is made with; goes from slice to slice.
 pub(crate) struct Renderer {
@@ -28,8 +40,8 @@ pub(crate) struct Renderer {
 pub(crate) enum Text {
     /// Some of the file's text.
     Part(Vec<u8>),
-    /// The file, or the piece of one, has ended: what comes is the next one's.
-    FileEnds { rows: u64 },
+    /// The file, or the piece of one, has ended: what comes is the next one's. Of one that another comes behind, its last row.
+    FileEnds { rows: u64, last_row: Option<RowPlace> },
 }
 
 /// The text as it grows, handed on part by part.
@@ -39,23 +51,62 @@ struct FileText {
     tools: Tools,
     progress: watch::Sender<Written>,
     rows: Counter,
+    last: LastRow,
+}
+
+/// The last row, where files end between rows.
+#[derive(Default)]
+struct LastRow {
+    is_kept: bool,
+    place: Option<RowPlace>,
+    /// Rows up to this one are written already.
+    behind: Option<RowPlace>,
+    /// It did not come, or not as it did when it was written.
+    is_missed: bool,
+}
+
+impl LastRow {
+    /// True for a row that is written already.
+    #[inline]
+    fn is_passed(&mut self, line: &GivenLine<'_>) -> bool {
+        let Some(behind) = self.behind else { return false };
+        let place = line.place();
+        let is_written = (place.end_time, place.event_id) <= (behind.end_time, behind.event_id);
+        if is_written {
+            self.place = Some(place);
+        } else if self.place == Some(behind) {
+            self.behind = None;
+        } else {
+            self.is_missed = true;
+        }
+        is_written
+    }
+
+    #[inline]
+    fn keep(&mut self, line: &GivenLine<'_>) {
+        if self.is_kept {
+            self.place = Some(line.place());
+        }
+    }
 }
 
 impl Renderer {
-    /// Begins a file, or what comes behind its beginning: that has no header.
+    /// Begins a file, or what comes behind its beginning.
     pub(crate) fn new(
         writer: Writer,
-        is_beginning: bool,
+        start: Start,
         parts: mpsc::Sender<Text>,
         tools: Tools,
         progress: watch::Sender<Written>,
         rows: Counter,
     ) -> Self {
         let (sorter, block, mut part) = (tools.sorters.take().unwrap_or_default(), tools.buffer(), tools.buffer());
-        if is_beginning {
+        if start != Start::Within {
             part.extend_from_slice(&writer.begin());
         }
-        let file = FileText { part, parts, tools, progress, rows };
+        let behind = if let Start::Behind(place) = start { Some(place) } else { None };
+        let last = LastRow { is_kept: writer.splits_rows(), behind, ..LastRow::default() };
+        let file = FileText { part, parts, tools, progress, rows, last };
         Self { writer, sorter, block, file }
     }
 
@@ -81,11 +132,22 @@ impl Renderer {
         is_too_large(&self.writer)
     }
 
+    /// True where the row that it was to begin behind is not there as it was.
+    pub(crate) fn misses_its_start(&self) -> bool {
+        self.file.last.is_missed
+    }
+
+    /// True where no row came behind that one: there is nothing to be written.
+    pub(crate) fn has_not_begun(&self) -> bool {
+        self.file.last.behind.is_some()
+    }
+
     /// The text that is left, after the last slice.
     pub(crate) async fn finish(mut self) -> Result<(), StoreError> {
         let failed = |reason: String| StoreError::Failed { action: "rendering", reason };
         // Lines of groups may be many parts: not on the threads that wait for sockets.
         let ended = tokio::task::spawn_blocking(move || {
+            self.file.last.place = None;
             let ended = self.writer.end(&mut self.file);
             // Groups are the report's rows from now on.
             if let Ok(Some(rows)) = ended {
@@ -158,9 +220,17 @@ impl Stretches<'_> {
         if found < expected {
             return Err(QueryError::Cut { expected, found });
         }
-        let mut failed = None;
-        let rows = self.sorter.drain(|record| {
-            let added = writer.add(record, self.file);
+        let (mut failed, mut passed) = (None, 0);
+        let given = self.sorter.drain_lines(|line| {
+            if self.file.last.is_passed(line) {
+                passed += 1;
+                return true;
+            }
+            if self.file.last.is_missed {
+                return false;
+            }
+            let added = writer.add(line.text, self.file);
+            self.file.last.keep(line);
             added.unwrap_or_else(|error| {
                 failed = Some(error);
                 false
@@ -169,6 +239,10 @@ impl Stretches<'_> {
         if let Some(error) = failed {
             return Err(QueryError::Mismatch(error.to_string()));
         }
+        if self.file.last.is_missed {
+            return Err(QueryError::Mismatch("rows are not those that were written before".to_owned()));
+        }
+        let rows = given - passed;
         if !writer.makes_groups() {
             self.file.rows.inc_by(rows);
         }
@@ -191,7 +265,8 @@ impl TakeFiles for FileText {
     }
 
     fn file_ends(&mut self, rows: u64) -> bool {
-        self.hand_on() && self.parts.blocking_send(Text::FileEnds { rows }).is_ok()
+        let last_row = self.last.place;
+        self.hand_on() && self.parts.blocking_send(Text::FileEnds { rows, last_row }).is_ok()
     }
 }
 

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use crate::adapters::Outside;
 use crate::error::FileError;
+use crate::file_series::WholeFile;
 use crate::life::Life;
 use crate::make::signed;
 use crate::stages::name_file::{files_below, object_key};
@@ -18,21 +19,21 @@ use crate::write_file::{WriteFile, Written};
 /// What an attempt has made.
 pub(crate) struct Made {
     pub(crate) written: Written,
-    /// Of each file, where the report is split.
-    pub(crate) rows_of_files: Option<Vec<u64>>,
+    /// Each file, where the report is split.
+    pub(crate) files: Option<Vec<WholeFile>>,
 }
 
 impl From<Written> for Made {
     fn from(written: Written) -> Self {
-        Self { written, rows_of_files: None }
+        Self { written, files: None }
     }
 }
 
 impl Made {
     /// How many files lie below the report's key; none where its one file lies at it.
     pub(crate) fn files_below(&self, request: &ReportRequest) -> Option<i64> {
-        match &self.rows_of_files {
-            Some(rows) => Some(signed(rows.len() as u64)),
+        match &self.files {
+            Some(files) => Some(signed(files.len() as u64)),
             None => files_below(request, signed(self.written.slices)),
         }
     }
@@ -54,8 +55,12 @@ impl<O: Outside> Life<O> {
             let (size_bytes, sha256) = self.persist(writer, "reading a file back", reading).await?;
             came_back += size_bytes;
             let name = key.rsplit('/').next().unwrap_or_default().to_owned();
-            let rows = made.rows_of_files.as_ref().and_then(|rows| rows.get(number).copied());
-            files.push(ManifestFile { name, size_bytes, sha256, rows });
+            let whole = made.files.as_ref().and_then(|files| files.get(number));
+            // Another one may have written it, and noted it.
+            if whole.is_some_and(|whole| (whole.size_bytes, &whole.sha256) != (size_bytes, &sha256)) {
+                return Err(StoreError::Broken(format!("{name} is not as it was written")).into());
+            }
+            files.push(ManifestFile { name, size_bytes, sha256, rows: whole.map(|whole| whole.rows) });
         }
         if came_back != written.size_bytes {
             let odd = format!("{came_back} bytes came back of {}", written.size_bytes);

@@ -24,6 +24,7 @@ use crate::error::FileError;
 use crate::life::{Life, Lived};
 use crate::make::signed;
 use crate::metrics::Counted;
+use crate::render::Start;
 use crate::stages::check_request::check_request;
 use crate::write_file::{Piece, Written};
 
@@ -194,7 +195,8 @@ impl<O: Outside> Life<O> {
         };
         let writer = self.writer(unwanted);
         let slices = [slice_of(item)];
-        let piece = Piece { request: &item.request, query, slices: &slices, is_beginning: item.slice == 0 };
+        let start = if item.slice == 0 { Start::Beginning } else { Start::Within };
+        let piece = Piece { request: &item.request, query, slices: &slices, start };
         let progress = watch::channel(Written::default()).0;
         let tell = |written| told(item, written, ReportEventType::SliceProgressed);
         let stored = self.telling(writer.write(file, piece, &progress), &progress, tell).await?;

@@ -16,7 +16,7 @@ use crate::adapters::{FileBeingWritten, Outside, RowsBeingRead};
 use crate::error::FileError;
 use crate::metrics::ExporterMetrics;
 use crate::pack::{PartQueue, packing};
-use crate::render::{Renderer, Text};
+use crate::render::{Renderer, Start, Text};
 use crate::tools::Tools;
 use report_writer::{FILES_MAX, choose_writer};
 
@@ -33,13 +33,13 @@ pub(crate) struct Written {
     pub(crate) size_bytes: u64,
 }
 
-/// What is written: slices of a report, and whether its file begins with them.
+/// What is written: slices of a report, and where in it they begin.
 #[derive(Clone, Copy)]
 pub(crate) struct Piece<'a> {
     pub(crate) request: &'a ReportRequest,
     pub(crate) query: &'a ReportQuery,
     pub(crate) slices: &'a [Slice],
-    pub(crate) is_beginning: bool,
+    pub(crate) start: Start,
 }
 
 /// One attempt at a file, or at a slice of it.
@@ -132,7 +132,7 @@ impl<O: Outside> WriteFile<'_, O> {
         // What cannot be made was refused before.
         let writer = choose_writer(piece.request).map_err(QueryError::Mismatch)?;
         let (tools, rows) = (self.tools.clone(), self.metrics.rows.clone());
-        let renderer = Renderer::new(writer, piece.is_beginning, texts, tools, progress.clone(), rows);
+        let renderer = Renderer::new(writer, piece.start, texts, tools, progress.clone(), rows);
         // Where one fails the other is dropped, and with it what it waits for.
         tokio::try_join!(
             self.render(renderer, piece.query, piece.slices, progress),
@@ -158,6 +158,9 @@ impl<O: Outside> WriteFile<'_, O> {
                 if renderer.is_too_large() {
                     return Err(FileError::TooManyValues);
                 }
+                if renderer.misses_its_start() {
+                    return Err(FileError::OtherRows);
+                }
                 if done > 0 {
                     patience = Patience::new(self.retry_max);
                 }
@@ -170,6 +173,9 @@ impl<O: Outside> WriteFile<'_, O> {
                 }
             }
             progress.send_modify(|written| written.slices += 1);
+        }
+        if renderer.has_not_begun() {
+            return Err(FileError::OtherRows);
         }
         Ok(renderer.finish().await?)
     }
@@ -221,18 +227,16 @@ impl<O: Outside> WriteFile<'_, O> {
         file: &mut impl FileBeingWritten,
         progress: &watch::Sender<Written>,
     ) -> Result<(), FileError> {
-        let mut files = 0;
         while let Some(text) = texts.recv().await {
             match text {
-                Text::Part(_) if files == FILES_MAX => return Err(FileError::TooManyFiles),
+                Text::Part(_) if file.files_ended() == FILES_MAX => return Err(FileError::TooManyFiles),
                 Text::Part(text) => {
                     parts.push(text).await;
                     while parts.is_full() && self.upload_part(&mut parts, file, progress).await? {}
                 }
-                Text::FileEnds { rows } => {
+                Text::FileEnds { rows, last_row } => {
                     while self.upload_part(&mut parts, file, progress).await? {}
-                    file.file_ends(rows).await?;
-                    files += 1;
+                    file.file_ends(rows, last_row).await?;
                 }
             }
         }
@@ -313,14 +317,14 @@ mod tests {
         let (writer, rows) = (life.writer(&never), life.outside.plan(&query, &life.writer(&never).cut).await.unwrap());
         let left = || (fake.0.files.lock().unwrap().len(), fake.0.uploads_open.load(Ordering::Relaxed));
         for (slices, has_rows, files) in [(&[][..], false, 0), (&rows[..], true, 1)] {
-            let piece = Piece { request: &request, query: &query, slices, is_beginning: true };
+            let piece = Piece { request: &request, query: &query, slices, start: Start::Beginning };
             let (progress, _) = watch::channel(Written::default());
             let file = fake.begin_file("key").await.unwrap();
             let written = writer.write_where_rows_are(file, piece, &progress).await.unwrap();
             assert_eq!((written.is_some(), left()), (has_rows, (files, 0)));
         }
         // A report has its header.
-        let piece = Piece { request: &request, query: &query, slices: &[], is_beginning: true };
+        let piece = Piece { request: &request, query: &query, slices: &[], start: Start::Beginning };
         let (progress, _) = watch::channel(Written::default());
         let file = fake.begin_file("report").await.unwrap();
         assert!(writer.write(file, piece, &progress).await.unwrap() > 0);
@@ -342,11 +346,11 @@ mod tests {
             let (texts, received) = mpsc::channel(1);
             let (parts, progress) =
                 (PartQueue::new(Packing::Plain, tools.clone()), watch::channel(Written::default()).0);
-            let mut series = FileSeries::new(&fake, "reports/acme/1/1/x.csv".to_owned());
+            let mut series = FileSeries::new(&fake, "reports/acme/1/1/x.csv".to_owned(), &[], mpsc::channel(1).0);
             let giving = async move {
                 for _ in 0..files {
                     let part = texts.send(Text::Part(b"line\n".to_vec())).await;
-                    let is_taken = part.is_ok() && texts.send(Text::FileEnds { rows: 1 }).await.is_ok();
+                    let is_taken = part.is_ok() && texts.send(Text::FileEnds { rows: 1, last_row: None }).await.is_ok();
                     if !is_taken {
                         return;
                     }

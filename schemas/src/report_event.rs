@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::event_id::EventId;
 use crate::ids::{ReportId, Tenant};
 use crate::report_request::ReportRequest;
 use crate::times::Moment;
@@ -48,6 +49,8 @@ pub enum ReportEventType {
     /// The mail that the file will be deleted was taken by the mail server, or refused for good; `receiver` is there, and where it was refused
     /// `reason`.
     Reminded,
+    /// A file of a split report is in the store, and another one comes; `file` and `encoder_version` are there.
+    FileDone,
 }
 
 /// A part of an upload that the store has.
@@ -59,6 +62,32 @@ pub struct UploadedPart {
     pub etag: String,
     /// Size, bytes.
     pub size_bytes: i64,
+}
+
+/// Where a row stands in a report of network events: by end time, then event id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct RowPlace {
+    /// Its end time.
+    pub end_time: Moment,
+    /// Its event id.
+    pub event_id: EventId,
+    /// Which row of its millisecond it is, from 1. Copies share a millisecond, so this tells whether one that came later has moved others.
+    pub of_millisecond: i64,
+}
+
+/// A file of a split report that is whole.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileDone {
+    /// Its number, from 0.
+    pub number: i32,
+    /// Its rows.
+    pub rows: i64,
+    /// Its size, bytes.
+    pub size_bytes: i64,
+    /// SHA-256 of its bytes, hexadecimal.
+    pub sha256: String,
+    /// Where its last row stands in the order of the report.
+    pub last_row: RowPlace,
 }
 
 /// One event: Avro record `ReportEvent`, subject `report-events-value`. Field order is the schema's. What an event does not
@@ -119,6 +148,8 @@ pub struct ReportEvent {
     pub file_upload_id: Option<String>,
     /// How many files the report has, where they are several, on `Completed`: they lie below `object_key`.
     pub files: Option<i64>,
+    /// A file of a split report that is in the store, on `FileDone`.
+    pub file: Option<FileDone>,
 }
 
 impl ReportEvent {
@@ -153,6 +184,7 @@ impl ReportEvent {
             parts: None,
             file_upload_id: None,
             files: None,
+            file: None,
         }
     }
 }

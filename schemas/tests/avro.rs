@@ -15,9 +15,10 @@ use schemas::audit_event::{
 use schemas::avro_schemas::{self, Subject};
 use schemas::bucket_sync_event::{BucketSyncEvent, BucketSyncEventType, BucketSyncSettings};
 use schemas::connection_event::{ConnectionEvent, EventType};
+use schemas::event_id::EventId;
 use schemas::examples::{events, report_request};
 use schemas::ids::{DeliveryId, ReportId, ScheduleId, SyncId, WebhookId};
-use schemas::report_event::{ReportEvent, ReportEventType, UploadedPart};
+use schemas::report_event::{FileDone, ReportEvent, ReportEventType, RowPlace, UploadedPart};
 use schemas::report_request::{
     BarrierOffset, Compression, ReportFilter, ReportFormat, ReportRequest, ReportSplit, ReportTable,
 };
@@ -234,6 +235,17 @@ fn report_event_and_its_schema_agree() {
         parts: Some(vec![UploadedPart { number: 31, etag: "\"9b66\"".to_owned(), size_bytes: 5 << 20 }]),
         file_upload_id: Some("upload".to_owned()),
         files: Some(3),
+        file: Some(FileDone {
+            number: 3,
+            rows: 1_000,
+            size_bytes: 5 << 30,
+            sha256: "0f".repeat(32),
+            last_row: RowPlace {
+                end_time: Moment::from_micros(1_793_487_602_665_001),
+                event_id: EventId::from_parts(1_793_487_602_665, [0x80, 1, 0x80, 0, 0, 0, 0, 0, 0xfe, 0xff]),
+                of_millisecond: 2,
+            },
+        }),
         ..bare.clone()
     };
     for event in [bare, full] {

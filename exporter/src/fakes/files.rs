@@ -1,5 +1,6 @@
 //! Files and slices on their way into the store in memory.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -7,7 +8,7 @@ use report_store::StoreError;
 use schemas::report_slice::StoredSlice;
 
 use super::World;
-use crate::adapters::FileBeingWritten;
+use crate::adapters::{Digested, FileBeingWritten};
 
 /// A file, visible when it is finished.
 pub(crate) struct FakeFile {
@@ -32,10 +33,17 @@ impl FileBeingWritten for FakeFile {
     async fn finish(self) -> Result<u64, StoreError> {
         let size_bytes = self.size_bytes();
         self.world.file_step().await;
-        self.world.note("file".to_owned());
         self.world.uploads_open.fetch_sub(1, Ordering::Relaxed);
         self.world.uploads.lock().unwrap().remove(&self.upload);
-        self.world.files.lock().unwrap().insert(self.upload.0, self.bytes);
+        let mut files = self.world.files.lock().unwrap();
+        match files.get(&self.upload.0) {
+            Some(there) if *there == self.bytes => {}
+            Some(_) => return Err(StoreError::Occupied(self.upload.0)),
+            None => {
+                self.world.note("file".to_owned());
+                files.insert(self.upload.0, self.bytes);
+            }
+        }
         Ok(size_bytes)
     }
 
@@ -45,6 +53,19 @@ impl FileBeingWritten for FakeFile {
         self.world.uploads_open.fetch_sub(1, Ordering::Relaxed);
         Ok(())
     }
+}
+
+impl Digested for FakeFile {
+    fn sha256(&self) -> String {
+        digest_of(&self.bytes)
+    }
+}
+
+/// Stands for a SHA-256.
+pub(crate) fn digest_of(bytes: &[u8]) -> String {
+    let mut hasher = DefaultHasher::new();
+    bytes.hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
 }
 
 /// A slice, which becomes an object beside the file.

@@ -1,5 +1,7 @@
 //! Reports that are split: what is in which file, and whoever dies, is cancelled or cannot reach the store.
 
+mod taken_over;
+
 use std::io::Read;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -165,21 +167,6 @@ async fn whoever_dies_at_any_moment_the_files_are_the_same() {
         _ = tokio::time::timeout(dies_after, fake.life().live(&csv())).await;
         live(&fake, &csv()).await;
         assert_same(&fake);
-    }
-    // While it begins the first file, finishes it, begins the second one and so on.
-    for step in 0..6 {
-        let (fake, asked) = (large(), csv());
-        *fake.0.stops_at.lock().unwrap() = Some(step);
-        let life = fake.life();
-        tokio::select! {
-            _ = life.live(&asked) => panic!("step {step} was not reached"),
-            () = fake.0.stopped.notified() => {}
-        }
-        let left = (fake.0.files.lock().unwrap().len(), fake.0.uploads.lock().unwrap().len());
-        assert_eq!(left, (step / 2, step % 2), "files and uploads of the one that died");
-        live(&fake, &asked).await;
-        assert_same(&fake);
-        assert_eq!(state(&fake).attempt, 2);
     }
 }
 

@@ -15,7 +15,7 @@ use report_store::StoreError;
 use schemas::report_request::{BarrierOffset, ReportKind};
 
 use super::*;
-use crate::fakes::Fake;
+use crate::fakes::{Fake, digest_of};
 use crate::make::{BARRIER_EVERY, TELL_EVERY};
 use crate::metrics::FateLabel;
 use crate::stages::check_request::tests::request;
@@ -137,7 +137,7 @@ async fn manifest_beside_the_file_says_what_the_store_gives_back() {
     let of_file = ManifestFile {
         name: state(&fake).file_name.unwrap(),
         size_bytes: file(&fake).len() as u64,
-        sha256: "of the file".to_owned(),
+        sha256: digest_of(&file(&fake)),
         rows: None,
     };
     assert_eq!(manifest.files, [of_file]);

@@ -2,7 +2,12 @@
 
 use clickhouse_io::report::examples::native_block;
 use clickhouse_io::report::{ColumnSet, Stretch};
+use clickhouse_io::rows::{ConnectionRow, Source};
+use proptest::prelude::*;
 use report_writer::{Cell, CsvOptions, GroupWriter, LineWriter, OddValue, SortedBy, TableColumn};
+use schemas::connection_event::{ConnectionEvent, EventType};
+use schemas::examples::connection;
+use schemas::report_request::ReportSplit;
 use schemas::times::Moment;
 
 use super::*;
@@ -44,7 +49,7 @@ type Pieces = Vec<Result<Option<Bytes>, QueryError>>;
 async fn rendered(answers: Vec<Pieces>) -> (Vec<(usize, Result<(), QueryError>)>, String) {
     let (parts, mut received) = mpsc::channel(10);
     let (progress, progressed) = watch::channel(Written::default());
-    let mut renderer = Renderer::new(writer(), true, parts, Tools::new(2), progress, Counter::default());
+    let mut renderer = Renderer::new(writer(), Start::Beginning, parts, Tools::new(2), progress, Counter::default());
     let (mut done, mut ends) = (0, Vec::new());
     for pieces in answers {
         let mut pieces = pieces.into_iter();
@@ -55,7 +60,7 @@ async fn rendered(answers: Vec<Pieces>) -> (Vec<(usize, Result<(), QueryError>)>
     renderer.finish().await.unwrap();
     let Some(Text::Part(text)) = received.recv().await else { panic!("no text") };
     let ended = received.recv().await;
-    assert!(matches!(ended, Some(Text::FileEnds { rows }) if rows == done as u64 * 2));
+    assert!(matches!(ended, Some(Text::FileEnds { rows, last_row: None }) if rows == done as u64 * 2));
     let text = String::from_utf8(text).unwrap();
     assert_eq!(progressed.borrow().rows, done as u64 * 2);
     (ends, text)
@@ -134,8 +139,80 @@ fn what_is_counted_beyond_memory_ends_after_the_stretch_that_it_grew_in() {
     let (parts, _received) = mpsc::channel(10);
     let (progress, _) = watch::channel(Written::default());
     let greedy = Writer::of_groups(Greedy, CsvOptions::default());
-    let mut renderer = Renderer::new(greedy, true, parts, Tools::new(2), progress, Counter::default());
+    let mut renderer = Renderer::new(greedy, Start::Beginning, parts, Tools::new(2), progress, Counter::default());
     let mut pieces = vec![block(&[0, 1]), block(&[2])].into_iter();
     let (done, ended) = renderer.slice(&slice(), || pieces.next().unwrap_or(Ok(None)));
     assert!(done == 1 && ended.is_err() && renderer.is_too_large());
+}
+
+/// A connection, and its end time, microseconds behind the beginning: where both are of one millisecond, they are copies.
+type Fact = (u8, i64);
+
+fn row_of(&(connection_number, micros): &Fact, offset: usize) -> ConnectionRow {
+    let end = Moment::from_micros(BEGIN + micros);
+    let millis = u64::try_from(end.as_millis()).unwrap();
+    let event = connection(EventType::ClosedConnection, &format!("c-{connection_number}"), millis);
+    // Which copy counts is seen in the file.
+    let bytes_received = offset as u64;
+    let event = ConnectionEvent { start_time: end, end_time: end, bytes_received, ..event };
+    ConnectionRow::from_event(event, Source { name: "main", partition: 0, offset: offset as i64 })
+}
+
+/// Files of three rows each, with the last row of each that another comes behind; none where the row to begin behind was missed.
+fn files_of(rows: &[ConnectionRow], start: Start) -> Option<Vec<(String, Option<RowPlace>)>> {
+    let (parts, mut received) = mpsc::channel(1_000);
+    let (progress, progressed) = watch::channel(Written::default());
+    let split = writer().split(ReportSplit { rows: Some(3), bytes: None });
+    let mut renderer = Renderer::new(split, start, parts, Tools::new(2), progress, Counter::default());
+    let (from, to) = (Moment::from_micros(BEGIN), Moment::from_micros(BEGIN + HOUR));
+    let slice = Slice { stretches: vec![Stretch { from, to, rows: rows.len() as u64 }] };
+    let mut block = Some(native_block(rows, writer().rows().columns()).into());
+    let (_, ended) = renderer.slice(&slice, || Ok(block.take()));
+    assert_eq!(ended.is_err(), renderer.misses_its_start(), "{ended:?}");
+    if renderer.has_not_begun() {
+        return None;
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(renderer.finish()).unwrap();
+    let (mut files, mut open, mut all) = (Vec::new(), Vec::new(), 0);
+    while let Some(text) = received.blocking_recv() {
+        match text {
+            Text::Part(part) => open.extend(part),
+            Text::FileEnds { rows, last_row } => {
+                files.push((String::from_utf8(std::mem::take(&mut open)).unwrap(), last_row));
+                all += rows;
+            }
+        }
+    }
+    assert_eq!(progressed.borrow().rows, all, "what is passed is not counted");
+    Some(files)
+}
+
+proptest! {
+    /// Few milliseconds, in each two microseconds and few facts: copies lie on both sides of where a file ends.
+    #[test]
+    fn what_begins_behind_a_row_is_the_rest_of_the_files(
+        facts in prop::collection::vec((0..4_u8, (0..8_i64).prop_map(|half| half * 500)), 1..50),
+    ) {
+        let rows = |wanted: &dyn Fn(&Fact) -> bool| {
+            let all = facts.iter().enumerate().filter(|(_, fact)| wanted(fact));
+            all.map(|(offset, fact)| row_of(fact, offset)).collect::<Vec<_>>()
+        };
+        let all = files_of(&rows(&|_| true), Start::Beginning).unwrap();
+        prop_assert!(all.last().unwrap().1.is_none() && all.iter().rev().skip(1).all(|(_, last_row)| last_row.is_some()));
+        for (number, last_row) in all.iter().enumerate().filter_map(|(number, (_, last_row))| Some((number, (*last_row)?))) {
+            let millis = last_row.end_time.as_millis();
+            let is_read = |fact: &Fact| Moment::from_micros(BEGIN + fact.1).as_millis() >= millis;
+            let rest = files_of(&rows(&is_read), Start::Behind(last_row)).unwrap();
+            prop_assert_eq!(&rest[..], &all[number + 1..]);
+            // All of the hour is as good.
+            let rest = files_of(&rows(&|_| true), Start::Behind(last_row)).unwrap();
+            prop_assert_eq!(&rest[..], &all[number + 1..]);
+            // Not behind one that is not there, or is another one of its millisecond.
+            let is_other = |fact: &Fact| row_of(fact, 0).event_id() != last_row.event_id;
+            prop_assert!(files_of(&rows(&is_other), Start::Behind(last_row)).is_none());
+            let moved = RowPlace { of_millisecond: last_row.of_millisecond + 1, ..last_row };
+            prop_assert!(files_of(&rows(&is_read), Start::Behind(moved)).is_none());
+        }
+    }
 }

@@ -21,6 +21,7 @@ use crate::error::FileError;
 use crate::life::Life;
 use crate::mail::MailError;
 use crate::metrics::SyncMetrics;
+use crate::render::Start;
 use crate::stages::check_request::check_request;
 use crate::stages::name_object::{backfill_key, live_key};
 use crate::stages::write_sync_mail::write_sync_mail;
@@ -234,7 +235,7 @@ impl Step {
             bucket.begin(key)
         };
         let file = tokio::time::timeout(AWAY_MAX, beginning).await.map_err(|_| away())??;
-        let piece = Piece { request, query: &query, slices: &slices, is_beginning: true };
+        let piece = Piece { request, query: &query, slices: &slices, start: Start::Beginning };
         // Those that were planned may all be copies.
         let size_bytes = writer.write_where_rows_are(file, piece, &progress).await?;
         let written = *progress.borrow();

@@ -13,6 +13,7 @@ mod manifest;
 mod pace;
 mod plan;
 mod receivers;
+mod series;
 mod state;
 mod wish;
 
@@ -27,5 +28,6 @@ pub use manifest::{Manifest, ManifestFile, ManifestRange};
 pub use pace::Pace;
 pub use plan::{Plan, SliceDone};
 pub use receivers::{Language, Receiver, Receivers, check_receivers, is_address};
+pub use series::Series;
 pub use state::{End, Phase, ReportState};
 pub use wish::{Actor, NotNow};

@@ -13,6 +13,7 @@ use crate::files::{file_key, file_keys};
 use crate::limits::{Daily, Spent};
 use crate::pace::Pace;
 use crate::plan::Plan;
+use crate::series::Series;
 
 /// How far a report is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -107,6 +108,8 @@ pub struct ReportState {
     pub slices_most: i64,
     /// The plan of the attempt, where its slices are made by whoever takes them; gone with its end.
     pub plan: Option<Arc<Plan>>,
+    /// The files of the attempt that are whole, where it is split; gone with its end.
+    pub series: Option<Arc<Series>>,
     /// How fast rows are written.
     pub pace: Pace,
     /// Bytes handed to the store so far.
@@ -161,6 +164,7 @@ impl ReportState {
             slices_expected: None,
             slices_most: 0,
             plan: None,
+            series: None,
             pace: Pace::default(),
             size_bytes: 0,
             object_key: None,
@@ -249,7 +253,7 @@ impl ReportState {
                 (state.rows, state.slices, state.size_bytes) = (0, 0, 0);
                 (state.rows_expected, state.slices_expected) = (event.rows_expected, event.slices_expected);
                 state.slices_most = state.slices_most.max(event.slices_expected.unwrap_or(0));
-                (state.plan, state.pace) = (None, Pace::begun(event.at));
+                (state.plan, state.series, state.pace) = (None, None, Pace::begun(event.at));
             }),
             // Of two who believe that the attempt is theirs the first counts.
             ReportEventType::Planned => self.goes_on(Phase::Running, |state| {
@@ -258,6 +262,11 @@ impl ReportState {
             ReportEventType::SliceProgressed => self.of_plan(event, Plan::progressed),
             ReportEventType::SliceDone => self.of_plan(event, Plan::done),
             ReportEventType::SliceFailed => self.of_plan(event, Plan::failed),
+            ReportEventType::FileDone => {
+                if event.attempt == Some(self.attempt) {
+                    self.goes_on(Phase::Running, |state| Series::note(&mut state.series, event));
+                }
+            }
             ReportEventType::Progressed => self.goes_on(Phase::Running, |state| {
                 state.count(event);
                 state.pace.tell(event.at, state.rows);
@@ -330,7 +339,7 @@ impl ReportState {
         if self.phase.is_final() {
             return;
         }
-        (self.phase, self.cancel_requested, self.plan) = (phase, false, None);
+        (self.phase, self.cancel_requested, self.plan, self.series) = (phase, false, None, None);
         self.count(event);
         self.ended_at = Some(event.at);
         self.ends.push(End { phase, attempt: self.attempt, at: event.at });

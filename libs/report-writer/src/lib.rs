@@ -32,7 +32,7 @@ pub use csv::{CsvOptions, CsvWriter};
 pub use estimate::{Estimate, estimate_measures, reads_denied};
 pub use event_column::EventColumn;
 pub use groups::{GroupWriter, SummaryWriter, TrafficWriter, UsersWriter};
-pub use line_sorter::LineSorter;
+pub use line_sorter::{GivenLine, LineSorter};
 pub use ndjson::NdjsonWriter;
 pub use pack::{PackError, Packer, Packing};
 pub use split::{FILES_MAX, SPLIT_BYTES_MIN, SPLIT_ROWS_MIN, SPREADSHEET_ROWS, TakeFiles};

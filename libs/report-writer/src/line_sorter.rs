@@ -4,6 +4,9 @@ use std::cmp::Ordering;
 use std::collections::HashSet;
 
 use clickhouse_io::report::ConnectionColumns;
+use schemas::event_id::EventId;
+use schemas::report_event::RowPlace;
+use schemas::times::Moment;
 
 /// Bytes of text that are held together.
 const CHUNK: usize = 1 << 20;
@@ -26,6 +29,28 @@ struct Rank {
     source: u32,
     partition: i32,
     offset: i64,
+}
+
+/// A line as it is given.
+pub struct GivenLine<'a> {
+    /// Its text.
+    pub text: &'a [u8],
+    sorter: &'a LineSorter,
+    entry: &'a Entry,
+    of_millisecond: i64,
+}
+
+impl GivenLine<'_> {
+    /// Where it stands in the order of the report.
+    #[must_use]
+    pub fn place(&self) -> RowPlace {
+        let end_time = Moment::from_micros(self.entry.end_micros);
+        let mut tail = [0; 10];
+        tail[..8].copy_from_slice(&self.entry.tail_high.to_be_bytes());
+        tail[8..].copy_from_slice(&self.sorter.ranks[self.entry.number as usize].tail_low);
+        let event_id = EventId::from_parts(u64::try_from(end_time.as_millis()).unwrap_or_default(), tail);
+        RowPlace { end_time, event_id, of_millisecond: self.of_millisecond }
+    }
 }
 
 /// Lines of one stretch; its buffers stay for the next one.
@@ -105,18 +130,24 @@ impl LineSorter {
     /// Gives all lines to `take`, in order of end time and event id, each fact once, and forgets them. Gives how many were taken; ends
     /// early where `take` says so.
     pub fn drain(&mut self, mut take: impl FnMut(&[u8]) -> bool) -> u64 {
+        self.drain_lines(|line| take(line.text))
+    }
+
+    /// The same, with the place of each line for who asks.
+    pub fn drain_lines(&mut self, mut take: impl FnMut(&GivenLine<'_>) -> bool) -> u64 {
         let mut entries = std::mem::take(&mut self.entries);
         entries.sort_unstable_by(|left, right| self.in_order(left, right));
         let mut taken = 0;
         'all: for group in entries.chunk_by(|one, next| millis(one) == millis(next)) {
-            let dropped = self.copies(group);
+            let (dropped, mut of_millisecond) = (self.copies(group), 0);
             for entry in group {
                 if !dropped.is_empty() && dropped.contains(&entry.number) {
                     continue;
                 }
                 let begin = entry.offset as usize;
-                taken += 1;
-                if !take(&self.chunks[entry.chunk as usize][begin..begin + entry.length as usize]) {
+                (taken, of_millisecond) = (taken + 1, of_millisecond + 1);
+                let text = &self.chunks[entry.chunk as usize][begin..begin + entry.length as usize];
+                if !take(&GivenLine { text, sorter: &*self, entry, of_millisecond }) {
                     break 'all;
                 }
             }

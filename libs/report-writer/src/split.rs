@@ -80,6 +80,11 @@ impl Split {
         Self { rows_max, bytes_max, bytes: header.len() as u64, header, rows: 0 }
     }
 
+    /// True where more than one file is wanted.
+    pub(crate) fn is_asked(&self) -> bool {
+        self.rows_max < u64::MAX || self.bytes_max < u64::MAX
+    }
+
     /// Counts a row of so many bytes. Where it belongs to a next file: how many rows the one before it has.
     #[inline]
     pub(crate) fn row(&mut self, bytes: usize) -> Option<u64> {

@@ -83,6 +83,12 @@ impl Writer {
         matches!(self.made, Made::Groups(..))
     }
 
+    /// True where a file ends between two rows as they come.
+    #[must_use]
+    pub fn splits_rows(&self) -> bool {
+        !self.makes_groups() && self.split.is_asked()
+    }
+
     /// What groups hold, bytes, roughly; it grows with what is different, not with rows.
     #[must_use]
     pub fn held_bytes(&self) -> usize {

@@ -4,7 +4,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::journal::Journal;
+use schemas::event_id::EventId;
 use schemas::examples::report_request as request;
+use schemas::report_event::{FileDone, RowPlace};
 
 fn event(event_type: ReportEventType) -> ReportEvent {
     let request = request();
@@ -220,6 +222,54 @@ fn files_of_a_report_are_those_of_its_last_completion() {
     );
 }
 
+/// A file of so many rows.
+fn file(number: i32, rows: i64) -> FileDone {
+    let event_id = EventId::from_parts(0, [7; 10]);
+    let last_row = RowPlace { end_time: Moment::FIRST, event_id, of_millisecond: 1 };
+    FileDone { number, rows, size_bytes: 9, sha256: "00".repeat(32), last_row }
+}
+
+#[test]
+fn files_are_noted_without_a_gap_and_of_one_attempt_and_version() {
+    let done = |attempt, version, number, rows| ReportEvent {
+        attempt: Some(attempt),
+        encoder_version: Some(version),
+        file: Some(file(number, rows)),
+        ..event(ReportEventType::FileDone)
+    };
+    let noted = |state: &ReportState| {
+        let files = state.series.iter().flat_map(|series| series.files.clone());
+        files.map(|file| (file.number, file.rows)).collect::<Vec<_>>()
+    };
+    let started = |attempt| ReportEvent { attempt: Some(attempt), ..event(ReportEventType::Started) };
+    let mut state = folded(&[]);
+    state.apply(&started(1));
+    for event in [
+        done(1, 2, 1, 5),
+        done(1, 2, 0, 5),
+        done(1, 2, 0, 6), // somebody else made it too
+        done(1, 3, 1, 5),
+        done(1, 2, 2, 5),
+        done(2, 2, 1, 5),
+        done(1, 2, -1, 5),
+        event(ReportEventType::FileDone),
+        done(1, 2, 1, 7),
+    ] {
+        state.apply(&event);
+    }
+    assert_eq!((noted(&state), state.phase), (vec![(0, 5), (1, 7)], Phase::Running));
+    assert_eq!(state.series.as_ref().unwrap().encoder_version, 2);
+    // Another attempt has files of its own, and an end has none.
+    state.apply(&started(2));
+    state.apply(&done(1, 2, 0, 5));
+    assert!(state.series.is_none());
+    state.apply(&done(2, 2, 0, 8));
+    assert_eq!(noted(&state), [(0, 8)]);
+    state.apply(&ReportEvent { attempt: Some(2), ..event(ReportEventType::Failed) });
+    state.apply(&done(2, 2, 1, 8));
+    assert!(state.series.is_none());
+}
+
 fn types() -> impl Strategy<Value = ReportEventType> {
     use ReportEventType as T;
     prop::sample::select(vec![
@@ -241,6 +291,7 @@ fn types() -> impl Strategy<Value = ReportEventType> {
         T::SliceDone,
         T::SliceFailed,
         T::Reminded,
+        T::FileDone,
     ])
 }
 
@@ -251,12 +302,14 @@ proptest! {
         for (event_type, number) in events {
             let request = ReportRequest { requested_at: Moment::from_millis(number.into()), ..request() };
             let attempt = Some(number).filter(|it| *it > 0);
-            state.apply(&ReportEvent { attempt, request: Some(request), ..event(event_type) });
+            let (file, encoder_version) = (Some(file(number, 7)), Some(1));
+            state.apply(&ReportEvent { attempt, request: Some(request), file, encoder_version, ..event(event_type) });
         }
         prop_assert!(!state.cancel_requested || !state.phase.is_final());
         prop_assert_eq!(state.object_key.is_some(), state.phase == Phase::Completed);
         prop_assert_eq!(state.files > 0, state.phase == Phase::Completed);
         prop_assert_eq!(state.ended_at.is_some(), state.phase.is_final());
         prop_assert!(state.plan.is_none() || !state.phase.is_final());
+        prop_assert!(state.series.is_none() || !state.phase.is_final());
     }
 }
