@@ -49,6 +49,7 @@ pub const REPORT_EVENT: Subject = Subject {
         include_str!("../avsc/published/report-event.4.avsc"),
         include_str!("../avsc/published/report-event.5.avsc"),
         include_str!("../avsc/published/report-event.6.avsc"),
+        include_str!("../avsc/published/report-event.7.avsc"),
     ],
 };
 /// Values of `report-slices`.
@@ -92,7 +93,10 @@ pub const BUCKET_SYNC_EVENT: Subject = Subject {
     name: "bucket-syncs-value",
     topic: topics::BUCKET_SYNCS,
     schema: include_str!("../avsc/bucket-sync-event.avsc"),
-    published: &[include_str!("../avsc/published/bucket-sync-event.1.avsc")],
+    published: &[
+        include_str!("../avsc/published/bucket-sync-event.1.avsc"),
+        include_str!("../avsc/published/bucket-sync-event.2.avsc"),
+    ],
 };
 /// Values of `connector-positions`.
 pub const CONNECTOR_POSITION: Subject = Subject {

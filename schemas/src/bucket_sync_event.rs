@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{SyncId, Tenant};
+use crate::known_reason::KnownReason;
 use crate::report_request::{BarrierOffset, Compression, ReportFormat};
 use crate::times::Moment;
 
@@ -95,6 +96,8 @@ pub struct BucketSyncEvent {
     pub object_key: Option<String>,
     /// Why it failed, in words for an admin.
     pub reason: Option<String>,
+    /// The same as `reason` for programs, where it is a known one.
+    pub known_reason: Option<KnownReason>,
 }
 
 impl BucketSyncEvent {
@@ -119,6 +122,7 @@ impl BucketSyncEvent {
             objects: None,
             object_key: None,
             reason: None,
+            known_reason: None,
         }
     }
 }

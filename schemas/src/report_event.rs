@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{ReportId, Tenant};
+use crate::known_reason::KnownReason;
 use crate::report_request::ReportRequest;
 use crate::times::Moment;
 
@@ -119,6 +120,8 @@ pub struct ReportEvent {
     pub file_upload_id: Option<String>,
     /// How many files the report has, where they are several, on `Completed`: they lie below `object_key`.
     pub files: Option<i64>,
+    /// The same as `reason` for programs, where it is a known one.
+    pub known_reason: Option<KnownReason>,
 }
 
 impl ReportEvent {
@@ -153,6 +156,7 @@ impl ReportEvent {
             parts: None,
             file_upload_id: None,
             files: None,
+            known_reason: None,
         }
     }
 }

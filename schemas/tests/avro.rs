@@ -17,6 +17,7 @@ use schemas::bucket_sync_event::{BucketSyncEvent, BucketSyncEventType, BucketSyn
 use schemas::connection_event::{ConnectionEvent, EventType};
 use schemas::examples::{events, report_request};
 use schemas::ids::{DeliveryId, ReportId, ScheduleId, SyncId, WebhookId};
+use schemas::known_reason::KnownReason;
 use schemas::report_event::{ReportEvent, ReportEventType, UploadedPart};
 use schemas::report_request::{
     BarrierOffset, Compression, ReportFilter, ReportFormat, ReportRequest, ReportSplit, ReportTable,
@@ -154,6 +155,10 @@ fn webhook_delivery_and_its_schema_agree() {
     }
 }
 
+fn known_reason() -> KnownReason {
+    KnownReason { code: "limit_rows".to_owned(), values: vec!["7".to_owned(), "8".to_owned()] }
+}
+
 #[test]
 fn bucket_sync_event_and_its_schema_agree() {
     let (id, tenant) = (SyncId::generate(), "acme".parse().unwrap());
@@ -181,6 +186,7 @@ fn bucket_sync_event_and_its_schema_agree() {
         objects: Some(3),
         object_key: Some("acme/object".to_owned()),
         reason: Some("the bucket is away".to_owned()),
+        known_reason: Some(known_reason()),
         ..bare.clone()
     };
     for event in [bare, full] {
@@ -202,6 +208,7 @@ fn report_event_and_its_schema_agree() {
         parts: Some(vec![UploadedPart { number: 31, etag: "\"9b66\"".to_owned(), size_bytes: 5 << 20 }]),
         file_upload_id: Some("upload".to_owned()),
         files: Some(3),
+        known_reason: Some(known_reason()),
         ..bare.clone()
     };
     for event in [bare, full] {

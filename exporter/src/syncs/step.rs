@@ -6,7 +6,7 @@ use std::time::Duration;
 use bucket_syncs::{Backfill, Plan, SyncJournal, SyncState};
 use clickhouse_io::GivingWay;
 use clickhouse_io::report::{Offsets, hours};
-use report_life::JournalError;
+use report_life::{Failure, JournalError};
 use report_store::{ReportStore, StoreError};
 use schemas::bucket_sync_event::{BucketSyncEvent, BucketSyncEventType as Type};
 use schemas::ids::ReportId;
@@ -21,6 +21,7 @@ use crate::error::FileError;
 use crate::life::Life;
 use crate::mail::MailError;
 use crate::metrics::SyncMetrics;
+use crate::reason::Reason;
 use crate::stages::check_request::check_request;
 use crate::stages::name_object::{backfill_key, live_key};
 use crate::stages::write_sync_mail::write_sync_mail;
@@ -66,7 +67,7 @@ fn has_failed_for(state: &SyncState, now: Moment, long: Duration) -> bool {
 /// Why a step could not be taken (yet).
 enum StepError {
     /// Said to the sync's people.
-    Failed(String),
+    Failed(Failure),
     /// Kafka does not say how far ingest is: there is no way to say so.
     Waiting,
 }
@@ -75,13 +76,17 @@ impl From<FileError> for StepError {
     fn from(error: FileError) -> Self {
         tracing::warn!(%error, "a step of a bucket sync failed");
         Self::Failed(match error {
-            FileError::Rows(_) => "the connections could not be read from the database".to_owned(),
-            FileError::Store(StoreError::Occupied(key)) => {
-                format!("another object lies at {key} in its bucket, and nothing is overwritten")
-            }
-            FileError::Store(_) => "the object could not be written to its bucket".to_owned(),
-            other => other.for_an_admin().to_owned(),
+            FileError::Rows(_) => Reason::ObjectRows.into(),
+            FileError::Store(StoreError::Occupied(key)) => Reason::ObjectOccupied { key }.into(),
+            FileError::Store(_) => Reason::ObjectStore.into(),
+            other => other.for_an_admin(),
         })
+    }
+}
+
+impl From<Reason> for StepError {
+    fn from(reason: Reason) -> Self {
+        Self::Failed(reason.into())
     }
 }
 
@@ -114,7 +119,7 @@ impl Step {
         match made {
             Ok(Some(event)) => self.journal.append(&event).await.map(|()| true),
             Ok(None) | Err(StepError::Waiting) => Ok(false),
-            Err(StepError::Failed(reason)) => self.failed(state, reason).await.map(|()| false),
+            Err(StepError::Failed(failure)) => self.failed(state, failure).await.map(|()| false),
         }
     }
 
@@ -200,12 +205,11 @@ impl Step {
 
     fn bucket(&self, state: &SyncState) -> Result<&ReportStore, StepError> {
         let name = &state.settings.destination;
-        let none = || StepError::Failed(format!("the operator has no destination {name} any more"));
-        self.destinations.get(name).ok_or_else(none)
+        self.destinations.get(name).ok_or_else(|| Reason::NoDestination { name: name.clone() }.into())
     }
 
     async fn hours(&self, request: &ReportRequest, offsets: Offsets) -> Result<Vec<Moment>, StepError> {
-        let mut query = check_request(request).map_err(StepError::Failed)?;
+        let mut query = check_request(request)?;
         query.offsets = Some(offsets);
         Ok(hours(&self.clickhouse.client().await, &query).await.map_err(FileError::Rows)?)
     }
@@ -218,7 +222,7 @@ impl Step {
         bucket: &ReportStore,
         key: &str,
     ) -> Result<Written, StepError> {
-        let mut query = check_request(request).map_err(StepError::Failed)?;
+        let mut query = check_request(request)?;
         query.offsets = Some(offsets);
         let writer = WriteFile { retry_max: AWAY_MAX, ..self.life.writer(&self.never) };
         // Steps have turns of their own.
@@ -242,12 +246,13 @@ impl Step {
     }
 
     /// Notes that it fails, once.
-    async fn failed(&self, state: &SyncState, reason: String) -> Result<(), JournalError> {
+    async fn failed(&self, state: &SyncState, failure: Failure) -> Result<(), JournalError> {
         self.metrics.object("failed");
         if state.failing.is_some() {
             return Ok(());
         }
-        let event = BucketSyncEvent { reason: Some(reason), ..state.event(Type::Failed, Moment::now()) };
+        let (reason, known_reason) = (Some(failure.reason), failure.known);
+        let event = BucketSyncEvent { reason, known_reason, ..state.event(Type::Failed, Moment::now()) };
         self.journal.append(&event).await
     }
 

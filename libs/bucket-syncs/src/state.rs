@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use schemas::bucket_sync_event::{BucketSyncEvent, BucketSyncEventType as Type, BucketSyncSettings};
 use schemas::ids::{SyncId, Tenant};
+use schemas::known_reason::KnownReason;
 use schemas::report_request::BarrierOffset;
 use schemas::times::Moment;
 
@@ -62,6 +63,8 @@ pub struct Failing {
     pub since: Moment,
     /// In words for an admin.
     pub reason: String,
+    /// The same for programs, where whoever said it knows it.
+    pub known: Option<KnownReason>,
     /// Its receivers were told.
     pub is_told: bool,
 }
@@ -186,10 +189,10 @@ impl SyncState {
             Type::Planned => self.planned(event),
             Type::Stored => self.stored(event),
             Type::Failed => {
-                let reason = event.reason.clone().unwrap_or_default();
+                let (reason, known) = (event.reason.clone().unwrap_or_default(), event.known_reason.clone());
                 let since = self.failing.as_ref().map_or(event.at, |it| it.since);
                 let is_told = self.failing.as_ref().is_some_and(|it| it.is_told) || self.well_since.take().is_some();
-                self.failing = Some(Failing { since, reason, is_told });
+                self.failing = Some(Failing { since, reason, known, is_told });
             }
             // Where it has changed meanwhile, they know what is not so any more.
             Type::Notified => {

@@ -88,6 +88,86 @@ pub struct OverLimit {
     pub again_at: Option<Moment>,
 }
 
+impl OverLimit {
+    fn of(limit: ReportLimit, now: Moment) -> Self {
+        Self { limit: limit.setting(), message: limit.to_string(), again_at: limit.again_at(now) }
+    }
+}
+
+/// A limit of a tenant's reports, and how far it is used up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReportLimit {
+    /// Of those that are not at their end.
+    #[error("{open} reports wait or are made, as many as may; ask again when one has ended")]
+    Open {
+        /// How many there are.
+        open: u64,
+    },
+    /// Of today's rows.
+    #[error("reports of today have {used} of {most} rows a day; ask again after midnight UTC")]
+    Rows {
+        /// Rows of today.
+        used: u64,
+        /// Rows of a day.
+        most: u64,
+    },
+    /// Of today's files.
+    #[error("reports of today have {used} of {most} bytes a day; ask again after midnight UTC")]
+    Bytes {
+        /// Bytes of today.
+        used: u64,
+        /// Bytes of a day.
+        most: u64,
+    },
+    /// Of being asked for.
+    #[error("reports were asked for {asked} times today, of {most} a day; ask again after midnight UTC")]
+    Asked {
+        /// Times of today.
+        asked: u64,
+        /// Times of a day.
+        most: u64,
+    },
+    /// One alone has more rows than a day.
+    #[error("it has {rows} rows, and reports may have {most} a day; choose a shorter range")]
+    RowsOfOne {
+        /// Its rows.
+        rows: u64,
+        /// Rows of a day.
+        most: u64,
+    },
+    /// With those that were there before it has more rows than a day.
+    #[error("it has {rows} rows, and reports of today have {used} of {most} a day; ask again after midnight UTC")]
+    RowsOfNext {
+        /// Its rows.
+        rows: u64,
+        /// Rows of today.
+        used: u64,
+        /// Rows of a day.
+        most: u64,
+    },
+}
+
+impl ReportLimit {
+    /// Name of the setting.
+    #[must_use]
+    pub const fn setting(self) -> &'static str {
+        match self {
+            Self::Open { .. } => "limits.open",
+            Self::Rows { .. } | Self::RowsOfOne { .. } | Self::RowsOfNext { .. } => "limits.rows_a_day",
+            Self::Bytes { .. } => "limits.bytes_a_day",
+            Self::Asked { .. } => "limits.reports_a_day",
+        }
+    }
+
+    /// When it will work again, where that is known.
+    fn again_at(self, now: Moment) -> Option<Moment> {
+        match self {
+            Self::Open { .. } | Self::RowsOfOne { .. } => None,
+            Self::Rows { .. } | Self::Bytes { .. } | Self::Asked { .. } | Self::RowsOfNext { .. } => Some(after(now)),
+        }
+    }
+}
+
 impl Usage {
     /// Of a tenant's reports, on the day of `now`; of those that are open, only such as were there before `report`, which itself counts nowhere.
     pub fn of<'a>(reports: impl IntoIterator<Item = &'a ReportState>, report: Option<ReportId>, now: Moment) -> Self {
@@ -178,28 +258,30 @@ impl Limits {
     /// # Errors
     /// The limit that is reached.
     pub fn check(&self, usage: &Usage, now: Moment) -> Result<(), OverLimit> {
+        self.reached(usage, 0).map_or(Ok(()), |limit| Err(OverLimit::of(limit, now)))
+    }
+
+    /// The limit that a report with so many rows would pass, or that others have reached before.
+    #[must_use]
+    pub fn reached(&self, usage: &Usage, rows: u64) -> Option<ReportLimit> {
+        let (open, most) = (usage.open as u64, self.rows_a_day);
         if usage.open >= self.open {
-            let message =
-                format!("{} reports wait or are made, as many as may; ask again when one has ended", usage.open);
-            return Err(OverLimit { limit: "limits.open", message, again_at: None });
+            return Some(ReportLimit::Open { open });
         }
-        let used_up = |limit, what: &str, used: u64, most: u64| {
-            let message = format!("reports of today have {used} of {most} {what} a day; ask again after midnight UTC");
-            Err(OverLimit { limit, message, again_at: Some(after(now)) })
-        };
-        if usage.rows >= self.rows_a_day {
-            return used_up("limits.rows_a_day", "rows", usage.rows, self.rows_a_day);
+        if usage.rows >= most {
+            return Some(ReportLimit::Rows { used: usage.rows, most });
         }
         if usage.bytes >= self.bytes_a_day {
-            return used_up("limits.bytes_a_day", "bytes", usage.bytes, self.bytes_a_day);
+            return Some(ReportLimit::Bytes { used: usage.bytes, most: self.bytes_a_day });
         }
         if usage.asked >= self.reports_a_day {
-            let (asked, most) = (usage.asked, self.reports_a_day);
-            let message =
-                format!("reports were asked for {asked} times today, of {most} a day; ask again after midnight UTC");
-            return Err(OverLimit { limit: "limits.reports_a_day", message, again_at: Some(after(now)) });
+            return Some(ReportLimit::Asked { asked: usage.asked, most: self.reports_a_day });
         }
-        Ok(())
+        if rows > most {
+            return Some(ReportLimit::RowsOfOne { rows, most });
+        }
+        let is_too_much = usage.rows.saturating_add(rows) > most;
+        is_too_much.then_some(ReportLimit::RowsOfNext { rows, used: usage.rows, most })
     }
 
     /// Whether a file, or a range of it, may be given out once more.
@@ -227,27 +309,6 @@ impl Limits {
         }
         let message = format!("there are {schedules} schedules, as many as may be; delete one first");
         Err(OverLimit { limit: "limits.schedules", message, again_at: None })
-    }
-
-    /// Whether one with so many rows may be made.
-    ///
-    /// # Errors
-    /// The limit that would be passed.
-    pub fn check_planned(&self, usage: &Usage, rows: u64, now: Moment) -> Result<(), OverLimit> {
-        self.check(usage, now)?;
-        let (limit, most) = ("limits.rows_a_day", self.rows_a_day);
-        if rows > most {
-            let message = format!("it has {rows} rows, and reports may have {most} a day; choose a shorter range");
-            return Err(OverLimit { limit, message, again_at: None });
-        }
-        if usage.rows.saturating_add(rows) > most {
-            let message = format!(
-                "it has {rows} rows, and reports of today have {} of {most} a day; ask again after midnight UTC",
-                usage.rows
-            );
-            return Err(OverLimit { limit, message, again_at: Some(after(now)) });
-        }
-        Ok(())
     }
 }
 
@@ -343,8 +404,12 @@ mod tests {
             (usage(0, 600, 0), 401, Some(("limits.rows_a_day", tomorrow))),
             (usage(0, 0, 0), 1_001, Some(("limits.rows_a_day", None))),
         ] {
-            let checked = limits.check_planned(&usage, rows, NOON).err().map(|over| (over.limit, over.again_at));
-            assert_eq!(checked, found, "{usage:?} {rows}");
+            let reached = limits.reached(&usage, rows).map(|it| (it.setting(), it.again_at(NOON)));
+            assert_eq!(reached, found, "{usage:?} {rows}");
+            if rows == 0 {
+                let over = limits.check(&usage, NOON).err().map(|over| (over.limit, over.again_at));
+                assert_eq!(over, found, "{usage:?}");
+            }
         }
     }
 

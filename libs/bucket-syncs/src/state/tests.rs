@@ -111,10 +111,12 @@ fn receivers_are_told_once_that_it_fails_and_once_that_it_is_well() {
     let mut state = made();
     let plan = planned(&state, 120, &[(0, 15)]);
     state.apply(&plan);
-    let failed = BucketSyncEvent { reason: Some("away".to_owned()), ..state.event(Type::Failed, at(130)) };
+    let known = Some(KnownReason { code: "away".to_owned(), values: Vec::new() });
+    let failed = state.event(Type::Failed, at(130));
+    let failed = BucketSyncEvent { reason: Some("away".to_owned()), known_reason: known.clone(), ..failed };
     state.apply(&failed);
     state.apply(&BucketSyncEvent { at: at(135), ..failed.clone() });
-    let failing = Failing { since: at(130), reason: "away".to_owned(), is_told: false };
+    let failing = Failing { since: at(130), reason: "away".to_owned(), known, is_told: false };
     assert_eq!(state.failing, Some(failing));
     let notified = state.notified(at(140));
     state.apply(&notified);
