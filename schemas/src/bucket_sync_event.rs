@@ -37,6 +37,8 @@ pub enum BucketSyncEventType {
     Notified,
     /// A past range is in the bucket.
     Backfilled,
+    /// An object has its bytes, and will be put in its place: `number`, `rows`, `size_bytes` and `sha256` are there. By them it is known again.
+    Packed,
 }
 
 /// What of a sync can be chosen.
@@ -98,6 +100,8 @@ pub struct BucketSyncEvent {
     pub reason: Option<String>,
     /// The same as `reason` for programs, where it is a known one.
     pub known_reason: Option<KnownReason>,
+    /// SHA-256 of an object, hexadecimal, on `Packed`.
+    pub sha256: Option<String>,
 }
 
 impl BucketSyncEvent {
@@ -123,6 +127,7 @@ impl BucketSyncEvent {
             object_key: None,
             reason: None,
             known_reason: None,
+            sha256: None,
         }
     }
 }

@@ -187,6 +187,7 @@ fn bucket_sync_event_and_its_schema_agree() {
         object_key: Some("acme/object".to_owned()),
         reason: Some("the bucket is away".to_owned()),
         known_reason: Some(known_reason()),
+        sha256: Some("ba7816bf".to_owned()),
         ..bare.clone()
     };
     for event in [bare, full] {

@@ -39,6 +39,19 @@ pub struct Plan {
     pub until: Offsets,
     /// More was stored than one object takes.
     pub is_behind: bool,
+    /// What may lie in its place: noted before it became visible, one for each version whose exporters have tried.
+    pub packed: Vec<Packed>,
+}
+
+/// An object that has its bytes and is to be put in its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Packed {
+    /// Events in it.
+    pub rows: i64,
+    /// Its size.
+    pub size_bytes: i64,
+    /// Its SHA-256, hexadecimal.
+    pub sha256: String,
 }
 
 /// An object that is in its bucket.
@@ -187,6 +200,7 @@ impl SyncState {
             }
             Type::Looked => self.looked(event),
             Type::Planned => self.planned(event),
+            Type::Packed => self.packed(event),
             Type::Stored => self.stored(event),
             Type::Failed => {
                 let (reason, known) = (event.reason.clone().unwrap_or_default(), event.known_reason.clone());
@@ -233,8 +247,20 @@ impl SyncState {
             *known = offset.max(*known);
         }
         self.until.clone_from(&until);
-        self.open = Some(Plan { number: self.next, interval_end, from, until, is_behind: event.is_behind });
+        let (number, is_behind, packed) = (self.next, event.is_behind, Vec::new());
+        self.open = Some(Plan { number, interval_end, from, until, is_behind, packed });
         self.next += 1;
+    }
+
+    fn packed(&mut self, event: &BucketSyncEvent) {
+        let Some(plan) = self.open.as_mut().filter(|plan| event.number == Some(plan.number)) else { return };
+        let (Some(rows), Some(size_bytes), Some(sha256)) = (event.rows, event.size_bytes, event.sha256.clone()) else {
+            return;
+        };
+        let packed = Packed { rows, size_bytes, sha256 };
+        if !plan.packed.contains(&packed) {
+            plan.packed.push(packed);
+        }
     }
 
     fn stored(&mut self, event: &BucketSyncEvent) {

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use crate::patience::Patience;
 use crate::request::NotDone;
-use crate::{Completion, ReportStore, StoreError};
+use crate::{Completion, ReportStore, StoreError, hexadecimal};
 
 /// Size of the first parts, bytes.
 pub(crate) const PART_MIN: usize = 8 << 20;
@@ -143,6 +143,12 @@ impl Upload {
     #[must_use]
     pub fn size_bytes(&self) -> u64 {
         self.size_bytes
+    }
+
+    /// SHA-256 of these bytes, hexadecimal: that of the file, when all are there.
+    #[must_use]
+    pub fn sha256(&self) -> String {
+        hexadecimal(&self.digest.clone().finalize())
     }
 
     /// Makes the file visible, whole. Gives its size, bytes. Where these very bytes lie in its place already, that is success: an answer
