@@ -58,7 +58,7 @@ impl Fact {
         }
     }
 
-    pub(crate) fn english(label: &'static str, line: &str) -> Self {
+    fn english(label: &'static str, line: &str) -> Self {
         Self { is_english: true, ..Self::new(label, line) }
     }
 }

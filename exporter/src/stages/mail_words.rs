@@ -11,6 +11,7 @@ mod fr;
 use report_life::Language;
 
 use crate::reason::Reason;
+use crate::webhooks::SendError;
 
 /// All that mails say in a language.
 #[derive(Debug)]
@@ -36,6 +37,8 @@ pub(crate) struct Words {
     pub(crate) sync_well: Opening,
     /// Why there is no file, or no object; without what is told in English alone.
     pub(crate) reason: fn(&Reason) -> String,
+    /// What a webhook's last try came to; without what is told in English alone.
+    pub(crate) last_try: fn(&SendError) -> String,
 }
 
 /// How a mail begins.
@@ -100,6 +103,7 @@ impl Words {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+    use std::time::Duration;
 
     use report_life::Failure;
 
@@ -149,6 +153,25 @@ mod tests {
                     assert_eq!(text.contains(&value), is_told, "{value}: {text}");
                 }
                 assert!(text.len() > 20 && told.insert(text.clone()), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn language_has_words_of_its_own_for_what_a_last_try_came_to() {
+        for language in Language::ALL {
+            let last_try = Words::of(language).last_try;
+            let mut told = BTreeSet::new();
+            for (error, value) in [
+                (SendError::Refused("it is <ours>"), ""),
+                (SendError::Status(503), "503"),
+                (SendError::Late(Duration::from_secs(10)), "10 s"),
+                (SendError::Failed("it is <away>".to_owned()), ""),
+            ] {
+                let text = last_try(&error);
+                assert_eq!(text == error.to_string(), language == Language::En, "{text}");
+                assert!(text.contains(value) && (language == Language::En || !text.contains('<')), "{text}");
+                assert!(told.insert(text));
             }
         }
     }

@@ -4,6 +4,7 @@ use report_life::ReportLimit;
 
 use super::{Kinds, Labels, Links, Opening, Words};
 use crate::reason::Reason;
+use crate::webhooks::SendError;
 
 pub(super) static WORDS: Words = Words {
     tag: "de",
@@ -55,6 +56,7 @@ pub(super) static WORDS: Words = Words {
         paragraph: "Objekte werden wieder geschrieben. Es wurde nichts ausgelassen.",
     },
     reason,
+    last_try,
 };
 
 fn reason(reason: &Reason) -> String {
@@ -112,5 +114,14 @@ fn reached(limit: ReportLimit) -> String {
                 "Der Bericht hat {rows} Zeilen, und die Berichte von heute haben {used} von {most} am Tag. {TOMORROW}"
             )
         }
+    }
+}
+
+fn last_try(error: &SendError) -> String {
+    match error {
+        SendError::Refused(_) => "Die Adresse darf nicht aufgerufen werden.".to_owned(),
+        SendError::Status(status) => format!("Die Antwort war {status}."),
+        SendError::Late(after) => format!("Es kam keine Antwort innerhalb von {} s.", after.as_secs()),
+        SendError::Failed(_) => "Es kam keine Antwort.".to_owned(),
     }
 }

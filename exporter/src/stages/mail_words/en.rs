@@ -44,4 +44,5 @@ pub(super) static WORDS: Words = Words {
         paragraph: "Objects are written again. Nothing was left out.",
     },
     reason: ToString::to_string,
+    last_try: ToString::to_string,
 };

@@ -4,6 +4,7 @@ use report_life::ReportLimit;
 
 use super::{Kinds, Labels, Links, Opening, Words};
 use crate::reason::Reason;
+use crate::webhooks::SendError;
 
 pub(super) static WORDS: Words = Words {
     tag: "es",
@@ -54,6 +55,7 @@ pub(super) static WORDS: Words = Words {
         paragraph: "Se vuelven a escribir objetos. No se ha omitido nada.",
     },
     reason,
+    last_try,
 };
 
 fn reason(reason: &Reason) -> String {
@@ -109,5 +111,14 @@ fn reached(limit: ReportLimit) -> String {
         ReportLimit::RowsOfNext { rows, used, most } => {
             format!("El informe tiene {rows} filas, y los informes de hoy tienen {used} de {most} al día. {TOMORROW}")
         }
+    }
+}
+
+fn last_try(error: &SendError) -> String {
+    match error {
+        SendError::Refused(_) => "No se permite llamar a la dirección.".to_owned(),
+        SendError::Status(status) => format!("La respuesta fue {status}."),
+        SendError::Late(after) => format!("No hubo respuesta en {} s.", after.as_secs()),
+        SendError::Failed(_) => "No hubo respuesta.".to_owned(),
     }
 }

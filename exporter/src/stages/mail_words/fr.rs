@@ -4,6 +4,7 @@ use report_life::ReportLimit;
 
 use super::{Kinds, Labels, Links, Opening, Words};
 use crate::reason::Reason;
+use crate::webhooks::SendError;
 
 pub(super) static WORDS: Words = Words {
     tag: "fr",
@@ -59,6 +60,7 @@ pub(super) static WORDS: Words = Words {
         paragraph: "Les objets sont à nouveau écrits. Rien n’a été omis.",
     },
     reason,
+    last_try,
 };
 
 fn reason(reason: &Reason) -> String {
@@ -116,5 +118,14 @@ fn reached(limit: ReportLimit) -> String {
                 "Le rapport a {rows} lignes, et les rapports d’aujourd’hui en ont {used} sur {most} par jour. {TOMORROW}"
             )
         }
+    }
+}
+
+fn last_try(error: &SendError) -> String {
+    match error {
+        SendError::Refused(_) => "L’adresse ne doit pas être appelée.".to_owned(),
+        SendError::Status(status) => format!("La réponse a été {status}."),
+        SendError::Late(after) => format!("Aucune réponse en {} s.", after.as_secs()),
+        SendError::Failed(_) => "Aucune réponse.".to_owned(),
     }
 }
