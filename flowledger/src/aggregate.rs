@@ -51,15 +51,19 @@ pub(crate) enum Unit {
     Day,
     /// `network_days`: durations by steps, and what was seen.
     NetworkDay,
+    /// `names`: of each id the newest, of days that are over.
+    Name,
 }
 
-impl From<Unit> for rollup::Unit {
-    fn from(unit: Unit) -> Self {
-        match unit {
-            Unit::Minute => Self::Minute,
-            Unit::Hour => Self::Hour,
-            Unit::Day => Self::Day,
-            Unit::NetworkDay => Self::NetworkDay,
+impl Unit {
+    /// What is counted by; `None` of names, which are not counted.
+    fn counted(self) -> Option<rollup::Unit> {
+        match self {
+            Self::Minute => Some(rollup::Unit::Minute),
+            Self::Hour => Some(rollup::Unit::Hour),
+            Self::Day => Some(rollup::Unit::Day),
+            Self::NetworkDay => Some(rollup::Unit::NetworkDay),
+            Self::Name => None,
         }
     }
 }
@@ -103,7 +107,8 @@ pub(crate) async fn run(command: AggregateCommand) -> anyhow::Result<()> {
             if matches!(by, Unit::Minute) && options.from < minutes_kept_since() {
                 bail!("minutes are kept for 30 days: --from is before {}", rfc3339(minutes_kept_since()));
             }
-            let found = rollup::verify(&clickhouse, &options.tenant, by.into(), options.range(), SHOWN_MAX).await?;
+            let Some(unit) = by.counted() else { return verify_names(&clickhouse, &options).await };
+            let found = rollup::verify(&clickhouse, &options.tenant, unit, options.range(), SHOWN_MAX).await?;
             match copies::find(&clickhouse, &options.tenant, options.range(), 0).await?.0 {
                 0 => {}
                 count => said(&format!("{count} raw rows are copies; `flowledger aggregate dedupe` deletes them")),
@@ -112,11 +117,9 @@ pub(crate) async fn run(command: AggregateCommand) -> anyhow::Result<()> {
                 said("roll-up and raw rows are the same");
                 return Ok(());
             }
-            let keys = match by {
-                Unit::Minute | Unit::Hour | Unit::Day => {
-                    "USER, SERVICE ACCOUNT, RESOURCE, CONNECTOR, PROTOCOL, TUNNEL PATH, COUNTRY"
-                }
-                Unit::NetworkDay => "",
+            let keys = match unit {
+                rollup::Unit::NetworkDay => "",
+                _ => "USER, SERVICE ACCOUNT, RESOURCE, CONNECTOR, PROTOCOL, TUNNEL PATH, COUNTRY",
             };
             let head = ["TIME", "NETWORK", keys, "ROLL-UP", "RAW ROWS"];
             let rows = found.iter().map(|it| {
@@ -125,14 +128,10 @@ pub(crate) async fn run(command: AggregateCommand) -> anyhow::Result<()> {
                 vec![time, it.remote_network_id.to_string(), it.keys.clone(), counts(&it.rolled_up), counts(&it.raw)]
             });
             line(&table(&head.map(str::to_owned), rows))?;
-            let more = if found.len() as u64 == u64::from(SHOWN_MAX) { " or more" } else { "" };
-            match by {
-                Unit::Hour | Unit::Day | Unit::NetworkDay => {
-                    bail!("{}{more} groups differ; `flowledger aggregate rebuild` counts them anew", found.len())
-                }
-                Unit::Minute => {
-                    bail!("{}{more} groups differ; hours that are over are counted by themselves", found.len())
-                }
+            let count = counted(found.len());
+            match unit {
+                rollup::Unit::Minute => bail!("{count} groups differ; hours that are over are counted by themselves"),
+                _ => bail!("{count} groups differ; `flowledger aggregate rebuild` counts them anew"),
             }
         }
         AggregateCommand::Rebuild(options) => {
@@ -164,6 +163,29 @@ pub(crate) async fn run(command: AggregateCommand) -> anyhow::Result<()> {
             Ok(())
         }
     }
+}
+
+async fn verify_names(clickhouse: &ClickHouse, options: &RangeOptions) -> anyhow::Result<()> {
+    let found = rollup::verify_names(clickhouse, &options.tenant, options.range(), SHOWN_MAX).await?;
+    if found.is_empty() {
+        said("all names are kept");
+        return Ok(());
+    }
+    let count = counted(found.len());
+    let rows = found.into_iter().map(|it| {
+        let kept = if it.kept.is_empty() { "none".to_owned() } else { it.kept };
+        vec![it.kind, it.id, kept, it.raw]
+    });
+    line(&table(&["KIND", "ID", "KEPT", "RAW ROWS"].map(str::to_owned), rows))?;
+    bail!(
+        "{count} names are not kept, or older; days that are over are counted by themselves, `flowledger aggregate rebuild` adds names too"
+    )
+}
+
+/// How many, of those that are shown at most.
+fn counted(found: usize) -> String {
+    let more = if found as u64 == u64::from(SHOWN_MAX) { " or more" } else { "" };
+    format!("{found}{more}")
 }
 
 /// Rows by minute go 30 days after they were written.

@@ -24,7 +24,7 @@ pub use self::seal::{IN_FLIGHT, Reach, UnsealedHour, seal, server_time, unsealed
 pub use check::{Difference, verify};
 pub use minute_columns::{MinuteColumns, MinuteCounts, MinuteKey};
 pub use minutes::{MINUTES_TABLE, counted_offsets, highest_counted, insert_minutes};
-pub use names::{NAMES_TABLE, names_kept_from};
+pub use names::{NAMES_TABLE, NameDifference, names_kept_from, verify_names};
 pub(crate) use names::{NameKind, names_since};
 pub use network_days::{DURATION_ERROR, FREQUENT_MAX, SET_MAX};
 pub(crate) use network_days::{

@@ -7,7 +7,7 @@ mod engine_of_test;
 use std::collections::{BTreeMap, BTreeSet};
 
 use clickhouse_io::ClickHouse;
-use clickhouse_io::rollup::{self, DayOfNetwork};
+use clickhouse_io::rollup::{self, DayOfNetwork, NameDifference};
 use clickhouse_io::rows::{ConnectionRow, Source};
 use clickhouse_io::traffic::{self, Named, Searched, Source as AnswerSource};
 use clickhouse_io::write::{EventTable, insert};
@@ -139,6 +139,7 @@ async fn names_are_those_of_the_newest_connections_wherever_they_come_from() {
         rollup::rebuild(&clickhouse, &tenant, (day(0), day(2)), |_, _| {}).await.unwrap();
         assert_eq!(since(&clickhouse).await, format!("\t2026-11-02 00:00:00\n{tenant}\t2026-10-31 00:00:00\n"));
         assert_found(&clickhouse, &tenant, &events, now, AnswerSource::Rollup).await;
+        assert_kept(&clickhouse, &tenant, &events).await;
         let other: Tenant = "globex".parse().unwrap();
         assert_found(&clickhouse, &other, &[], now, AnswerSource::Rollup).await;
         // Nothing of days that are over comes from raw rows, and parts that are merged say the same.
@@ -147,6 +148,37 @@ async fn names_are_those_of_the_newest_connections_wherever_they_come_from() {
         assert_found(&clickhouse, &tenant, &events, now, AnswerSource::Rollup).await;
         engine.drop(&clickhouse).await;
     }
+}
+
+/// Of the days that are counted no name is missing; of all days those are that were seen in the last ones only, or were another then; and
+/// one that goes, or becomes older, is missed.
+async fn assert_kept(clickhouse: &ClickHouse, tenant: &Tenant, events: &[ConnectionEvent]) {
+    let verify = async |from, to| rollup::verify_names(clickhouse, tenant, (day(from), day(to)), 1_000).await.unwrap();
+    assert_eq!(verify(0, 4).await, []);
+    let counted: Vec<_> = events.iter().filter(|it| it.end_time < day(4)).cloned().collect();
+    let names = |events: &[ConnectionEvent]| {
+        ALL.map(|it| plain(events, it, "").into_iter().map(move |name| (format!("{it:?}"), name)).collect::<Vec<_>>())
+            .concat()
+    };
+    let (kept, all) = (names(&counted), names(events));
+    let changed = all.iter().filter(|it| !kept.contains(it)).count();
+    assert!(changed > 0 && verify(0, DAYS).await.len() >= changed);
+    clickhouse.execute("DELETE FROM names WHERE kind = 'user' AND id = '7'").await.unwrap();
+    let found = verify(0, 4).await;
+    let is_raw = |it: &NameDifference| it.kept.is_empty() && it.raw.contains("person-7.");
+    assert!(found.len() == 1 && is_raw(&found[0]), "{found:?}");
+    rollup::rebuild(clickhouse, tenant, (day(0), day(4)), |_, _| {}).await.unwrap();
+    assert_eq!(verify(0, 4).await, []);
+    clickhouse.execute("DELETE FROM names WHERE kind = 'resource' AND id = '3'").await.unwrap();
+    let older =
+        "INSERT INTO names SELECT tenant, 'resource', '3', min((end_time, event_id_tail, 'older')) FROM connections
+                 WHERE resource_id = 3 AND tenant = '{tenant}' GROUP BY tenant";
+    clickhouse.execute(&older.replace("{tenant}", tenant.as_str())).await.unwrap();
+    let found = verify(0, 4).await;
+    assert!(found.len() == 1 && found[0].kept.contains("older"), "{found:?}");
+    rollup::rebuild(clickhouse, tenant, (day(0), day(4)), |_, _| {}).await.unwrap();
+    assert_eq!(verify(0, 4).await, []);
+    assert_eq!(rollup::verify_names(clickhouse, &"globex".parse().unwrap(), (day(0), day(4)), 10).await.unwrap(), []);
 }
 
 async fn since(clickhouse: &ClickHouse) -> String {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
+use object_store::PutPayload;
 use object_store::azure::{AzureAuthorizer, MicrosoftAzure};
 use object_store::client::{HttpRequest, HttpRequestBody};
 use object_store::multipart::MultipartStore;
@@ -43,11 +43,11 @@ impl Blocks {
     }
 
     /// The part's `etag` is the block's id.
-    pub(crate) async fn put(&self, file: &Path, number: i32, bytes: Bytes) -> Result<UploadedPart, StoreError> {
-        let size_bytes = i64::try_from(bytes.len()).unwrap_or(i64::MAX);
+    pub(crate) async fn put(&self, file: &Path, number: i32, part: PutPayload) -> Result<UploadedPart, StoreError> {
+        let size_bytes = i64::try_from(part.content_length()).unwrap_or(i64::MAX);
         // Blocks have ids, no numbers, and belong to the blob, whoever uploads them.
         let no_upload = String::new();
-        let put = self.store.put_part(file, &no_upload, 0, bytes.into());
+        let put = self.store.put_part(file, &no_upload, 0, part);
         let etag = put.await.map_err(StoreError::during("uploading a block"))?.content_id;
         Ok(UploadedPart { number, etag, size_bytes })
     }

@@ -16,6 +16,7 @@ mod request;
 mod slices;
 mod staged;
 mod upload;
+mod waiting;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -129,7 +130,7 @@ impl ReportStore {
     /// # Errors
     /// [`StoreError::Occupied`] where another file lies in its place; else when the store refuses or stays away.
     pub async fn put(&self, key: &str, bytes: Bytes) -> Result<(), StoreError> {
-        self.create(&self.path(key)?, bytes).await
+        self.create(&self.path(key)?, bytes.into()).await
     }
 
     /// Size, bytes, and SHA-256, hexadecimal, of what the store gives back.

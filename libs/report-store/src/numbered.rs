@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
+use object_store::PutPayload;
 use object_store::aws::AmazonS3;
 use object_store::multipart::MultipartStore;
 use object_store::path::Path;
@@ -44,12 +44,12 @@ impl NumberedParts {
         file: &Path,
         upload_id: &str,
         number: i32,
-        bytes: Bytes,
+        part: PutPayload,
     ) -> Result<UploadedPart, StoreError> {
-        let size_bytes = i64::try_from(bytes.len()).unwrap_or(i64::MAX);
+        let size_bytes = i64::try_from(part.content_length()).unwrap_or(i64::MAX);
         let place = usize::try_from(number - 1).map_err(|_| StoreError::BadKey)?;
         let upload_id = upload_id.to_owned();
-        let put = self.store.put_part(file, &upload_id, place, bytes.into());
+        let put = self.store.put_part(file, &upload_id, place, part);
         let etag = put.await.map_err(StoreError::during("uploading a part"))?.content_id;
         Ok(UploadedPart { number, etag, size_bytes })
     }

@@ -1,8 +1,7 @@
 //! Nothing is overwritten, and an answer that was lost is no error: what lies in a file's place is looked at.
 
-use bytes::Bytes;
 use object_store::path::Path;
-use object_store::{ObjectStoreExt, PutMode, PutOptions};
+use object_store::{ObjectStoreExt, PutMode, PutOptions, PutPayload};
 use service_kit::retry::Backoff;
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
@@ -81,16 +80,17 @@ impl ReportStore {
     }
 
     /// Writes a file in one request.
-    pub(crate) async fn create(&self, path: &Path, bytes: Bytes) -> Result<(), StoreError> {
-        let sha256 = Sha256::digest(&bytes).into();
-        let mut patience = Patience::new(self, path, bytes.len() as u64, sha256);
+    pub(crate) async fn create(&self, path: &Path, file: PutPayload) -> Result<(), StoreError> {
+        let mut digest = Sha256::new();
+        file.iter().for_each(|piece| digest.update(piece));
+        let mut patience = Patience::new(self, path, file.content_length() as u64, digest.finalize().into());
         let mode = if self.refuses_overwriting() { PutMode::Create } else { PutMode::Overwrite };
         if patience.is_there_before().await? {
             return Ok(());
         }
         loop {
             let options = PutOptions { mode: mode.clone(), ..PutOptions::default() };
-            let Err(error) = self.store.put_opts(path, bytes.clone().into(), options).await else { return Ok(()) };
+            let Err(error) = self.store.put_opts(path, file.clone(), options).await else { return Ok(()) };
             if patience.is_done_after(NotDone::during("writing a file")(error)).await? {
                 return Ok(());
             }

@@ -7,10 +7,9 @@
 //! A slice that is a file of its own has an upload of its own, and no such beginning. Its maker begins it; who joins the slices makes it
 //! visible.
 
-use bytes::{Bytes, BytesMut};
 use futures_util::TryStreamExt;
-use object_store::ObjectStoreExt;
 use object_store::path::Path;
+use object_store::{ObjectStoreExt, PutPayload};
 use schemas::report_event::UploadedPart;
 use schemas::report_slice::StoredSlice;
 use tokio::task::JoinSet;
@@ -18,6 +17,7 @@ use uuid::Uuid;
 
 use crate::numbered::NumberedParts;
 use crate::upload::{PART_MIN, PARTS_RUNNING, Upload};
+use crate::waiting::Waiting;
 use crate::{Completion, ReportStore, StoreError};
 
 /// The most slices of a file: each has ten numbers then.
@@ -70,7 +70,7 @@ struct Parts {
     /// The upload is of this slice alone.
     is_own: bool,
     numbers: PartNumbers,
-    waiting: BytesMut,
+    waiting: Waiting,
     /// None until the beginning is an object.
     staged_bytes: Option<usize>,
     sent: i32,
@@ -113,7 +113,7 @@ impl ReportStore {
                 upload_id: upload_id.to_owned(),
                 is_own: false,
                 numbers,
-                waiting: BytesMut::new(),
+                waiting: Waiting::default(),
                 staged_bytes: None,
                 sent: 0,
                 running: JoinSet::new(),
@@ -178,19 +178,19 @@ impl ReportStore {
         upload_id: &str,
         slices: &[StoredSlice],
     ) -> Result<(), StoreError> {
-        let (mut waiting, mut parts) = (BytesMut::new(), Vec::new());
+        let (mut waiting, mut parts) = (Waiting::default(), Vec::new());
         for (place, slice) in slices.iter().enumerate() {
             if let Some(staged) = &slice.staged_key {
                 let mut pieces = self.read(staged, None).await?;
                 while let Some(piece) = pieces.try_next().await? {
-                    waiting.extend_from_slice(&piece);
+                    waiting.add(&piece);
                 }
             }
             let is_last = place + 1 == slices.len();
             let is_full = !slice.parts.is_empty() || waiting.len() >= PART_LEAST;
             if (is_full || is_last) && !waiting.is_empty() {
                 let number = PartNumbers::of(place, slices.len()).first;
-                parts.push(numbered.put(file, upload_id, number, waiting.split().freeze()).await?);
+                parts.push(numbered.put(file, upload_id, number, waiting.take_all()).await?);
             }
             parts.extend_from_slice(&slice.parts);
         }
@@ -266,10 +266,10 @@ impl SliceUpload {
             Destination::Object(upload) => return upload.write(bytes).await,
             Destination::Parts(parts) => parts,
         };
-        parts.waiting.extend_from_slice(bytes);
+        parts.waiting.add(bytes);
         // So much is always kept back that the last part is large enough.
         while parts.waiting.len() >= parts.next_size() + PART_LEAST {
-            let piece = parts.waiting.split_to(parts.next_size()).freeze();
+            let piece = parts.waiting.take(parts.next_size());
             parts.send(&self.store, &self.staged, piece).await?;
         }
         Ok(())
@@ -293,7 +293,7 @@ impl SliceUpload {
             }
             Destination::Parts(parts) => parts,
         };
-        let rest = parts.waiting.split().freeze();
+        let rest = parts.waiting.take_all();
         parts.send(&self.store, &self.staged, rest).await?;
         while !parts.running.is_empty() {
             parts.one_done().await?;
@@ -341,11 +341,11 @@ impl Parts {
     }
 
     /// The first piece becomes an object, all others parts; of an upload of its own all do.
-    async fn send(&mut self, store: &ReportStore, staged: &str, piece: Bytes) -> Result<(), StoreError> {
+    async fn send(&mut self, store: &ReportStore, staged: &str, piece: PutPayload) -> Result<(), StoreError> {
         if self.staged_bytes.is_none() {
-            let size_bytes = piece.len();
+            let size_bytes = piece.content_length();
             let path = store.path(staged)?;
-            store.store.put(&path, piece.into()).await.map_err(StoreError::during("uploading a piece"))?;
+            store.store.put(&path, piece).await.map_err(StoreError::during("uploading a piece"))?;
             self.staged_bytes = Some(size_bytes);
             return Ok(());
         }

@@ -1,15 +1,15 @@
 //! One file on its way into the store.
 
-use bytes::{Bytes, BytesMut};
 use futures_util::future::BoxFuture;
 use object_store::path::Path;
-use object_store::{MultipartUpload, ObjectStoreExt};
+use object_store::{MultipartUpload, ObjectStoreExt, PutPayload};
 use schemas::report_event::UploadedPart;
 use sha2::{Digest, Sha256};
 use tokio::task::JoinSet;
 
 use crate::patience::Patience;
 use crate::request::NotDone;
+use crate::waiting::Waiting;
 use crate::{Completion, ReportStore, StoreError, hexadecimal};
 
 /// Size of the first parts, bytes.
@@ -27,7 +27,7 @@ pub struct Upload {
     is_own: bool,
     /// From the first full part on: what is smaller is one request.
     begun: Option<Begun>,
-    waiting: BytesMut,
+    waiting: Waiting,
     /// Tasks, so that parts go on while nobody writes.
     running: JoinSet<Result<Option<UploadedPart>, StoreError>>,
     done: Vec<UploadedPart>,
@@ -71,7 +71,7 @@ impl Upload {
             path,
             is_own,
             begun: None,
-            waiting: BytesMut::new(),
+            waiting: Waiting::default(),
             running: JoinSet::new(),
             done: Vec::new(),
             parts: 0,
@@ -89,17 +89,17 @@ impl Upload {
     /// # Errors
     /// When the store refuses a part or stays away: the upload cannot be finished then.
     pub async fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
-        self.waiting.extend_from_slice(bytes);
+        self.waiting.add(bytes);
         self.digest.update(bytes);
         self.size_bytes += bytes.len() as u64;
         while self.waiting.len() >= self.part_size() {
-            let part = self.waiting.split_to(self.part_size()).freeze();
+            let part = self.waiting.take(self.part_size());
             self.send(part).await?;
         }
         Ok(())
     }
 
-    async fn send(&mut self, part: Bytes) -> Result<(), StoreError> {
+    async fn send(&mut self, part: PutPayload) -> Result<(), StoreError> {
         if self.begun.is_none() {
             self.begun = Some(self.store.begin_parts(&self.path, self.is_own).await?);
         }
@@ -119,7 +119,7 @@ impl Upload {
                     Box::pin(async move { blocks.put(&file, number, part).await.map(Some) })
                 }
                 (Some(Begun::Whole { upload, .. }), _) => {
-                    let put = upload.put_part(part.into());
+                    let put = upload.put_part(part);
                     Box::pin(async move { put.await.map(|()| None).map_err(StoreError::during("uploading a part")) })
                 }
                 _ => return Err(StoreError::Broken("an upload of another store".to_owned())),
@@ -157,11 +157,11 @@ impl Upload {
     /// # Errors
     /// [`StoreError::Occupied`] where another file lies in its place; else when the store refuses or stays away.
     pub async fn finish(mut self) -> Result<u64, StoreError> {
-        let rest = self.waiting.split().freeze();
+        let rest = self.waiting.take_all();
         if self.begun.is_none() {
             return self.store.create(&self.path, rest).await.map(|()| self.size_bytes);
         }
-        if !rest.is_empty() {
+        if rest.content_length() > 0 {
             self.send(rest).await?;
         }
         while !self.running.is_empty() {

@@ -18,7 +18,8 @@ const HOUR: i64 = WIDTHS[0];
 /// How a range is cut.
 #[derive(Clone, Copy, Debug)]
 pub struct Cut {
-    /// Rows of a stretch, where it can be cut; they are held until they are sorted.
+    /// Rows of a stretch, where it can be cut; they are held until they are sorted. An hour with fewer is whole, so that it is read once;
+    /// several hours are put together only up to a quarter of that: more would take memory and save nothing.
     pub stretch_rows: u64,
     /// Rows of a slice, where it can be cut. A statement reads up to a granule (8192 rows) too many of each part of the table.
     pub slice_rows: u64,
@@ -42,6 +43,13 @@ pub struct Stretch {
 pub struct Slice {
     /// At least one.
     pub stretches: Vec<Stretch>,
+}
+
+impl Cut {
+    /// Rows of several hours that are sorted together.
+    fn together_rows(&self) -> u64 {
+        self.stretch_rows / 4
+    }
 }
 
 impl Slice {
@@ -149,7 +157,7 @@ pub async fn plan(clickhouse: &ClickHouse, query: &ReportQuery, cut: &Cut) -> Re
 
 /// Stretches in order, together as long as they fit.
 fn slices(hours: &[Stretch], finer: &[Stretch], cut: &Cut) -> Vec<Slice> {
-    let mut stretches = merged(hours, cut.stretch_rows, finer);
+    let mut stretches = merged(hours, cut.together_rows(), finer);
     stretches.extend(merged(finer, cut.stretch_rows, hours));
     stretches.sort_unstable_by_key(|stretch| stretch.from);
     let rows: u64 = stretches.iter().map(|stretch| stretch.rows).sum();
@@ -202,13 +210,14 @@ mod tests {
 
     #[test]
     fn slices_are_filled_in_order_whatever_their_stretches_are() {
-        let hours = [stretch(0, 10, 60), stretch(10, 20, 60), stretch(30, 40, 10), stretch(40, 50, 20)];
+        let hours =
+            [stretch(0, 10, 60), stretch(10, 20, 60), stretch(30, 40, 10), stretch(40, 50, 15), stretch(50, 60, 1)];
         let finer = [stretch(20, 21, 90), stretch(21, 22, 70)];
         let planned = slices(&hours, &finer, &SMALL);
         let expected = [
             vec![stretch(0, 10, 60), stretch(10, 20, 60)],
             vec![stretch(20, 21, 90)],
-            vec![stretch(21, 22, 70), stretch(30, 50, 30)],
+            vec![stretch(21, 22, 70), stretch(30, 50, 25), stretch(50, 60, 1)],
         ];
         assert_eq!(planned, expected.map(|stretches| Slice { stretches }));
         assert_eq!(planned[0].rest(1), Slice { stretches: vec![stretch(10, 20, 60)] });

@@ -1,8 +1,10 @@
 //! Names of what had traffic, for whoever types: of each id the newest. They are taken from the raw rows where days are counted, and
 //! are merged by what is newest, so that it does not matter in which order, or how often.
 
+use clickhouse::Row;
 use schemas::ids::Tenant;
 use schemas::times::Moment;
+use serde::Deserialize;
 
 use super::DAY;
 use super::days::DayOfNetwork;
@@ -84,19 +86,62 @@ impl NameKind {
     }
 }
 
-/// The statement that adds the names of a tenant's raw rows in `[from, to)`: each row is read once for all kinds.
-fn insert(more: &str) -> String {
+/// A name that is not kept, or older than one in the raw rows.
+#[derive(Clone, Debug, PartialEq, Eq, Row, Deserialize)]
+pub struct NameDifference {
+    /// What it is of: `remote_network`, `user`, `resource` or `address`.
+    pub kind: String,
+    /// Its id.
+    pub id: String,
+    /// When it was seen last and what is kept of that, as text; empty where nothing is.
+    pub kept: String,
+    /// The same of the raw rows.
+    pub raw: String,
+}
+
+/// Each name of a tenant's raw rows in `[from, to)` with the largest of [`NameKind::seen`]: each row is read once for all kinds.
+fn of_rows(more: &str) -> String {
     let named = NameKind::ALL.map(|kind| {
         let (word, id, newest) = (kind.word(), kind.id(), kind.seen());
         format!("('{word}', ifNull(toString({id}), ''), {newest})")
     });
     format!(
-        "INSERT INTO {NAMES_TABLE} (tenant, kind, id, newest)
-         SELECT {{tenant:String}} AS tenant, named.1 AS kind, named.2 AS id, max(named.3) AS newest
+        "SELECT {{tenant:String}} AS tenant, named.1 AS kind, named.2 AS id, max(named.3) AS newest
          FROM connections ARRAY JOIN [{}] AS named WHERE {} {more} AND named.2 != '' GROUP BY kind, id",
         named.join(", "),
         within("end_time")
     )
+}
+
+/// The statement that adds them.
+fn insert(more: &str) -> String {
+    format!("INSERT INTO {NAMES_TABLE} (tenant, kind, id, newest) {}", of_rows(more))
+}
+
+/// Names that the raw rows of the days that `[from, to)` touches have, and that are not kept, or only older; at most `limit`, by kind and
+/// id. A day has none before it is over and counted. What is kept of rows that are there no more is no difference.
+///
+/// # Errors
+/// When ClickHouse refuses or does not answer.
+pub async fn verify_names(
+    clickhouse: &ClickHouse,
+    tenant: &Tenant,
+    (from, to): (Moment, Moment),
+    limit: u32,
+) -> Result<Vec<NameDifference>, QueryError> {
+    let (from, to) = whole(from, to, DAY);
+    let sql = format!(
+        "SELECT kind, id, if(countIf(is_kept) = 0, '', toString(maxIf(newest, is_kept) AS of_kept)) AS kept,
+             toString(maxIf(newest, NOT is_kept) AS of_raw) AS raw
+         FROM (
+             SELECT toString(kind) AS kind, id, newest, true AS is_kept FROM {NAMES_TABLE} WHERE tenant = {{tenant:String}}
+             UNION ALL
+             SELECT kind, id, newest, false FROM ({}))
+         GROUP BY kind, id HAVING countIf(NOT is_kept) > 0 AND (countIf(is_kept) = 0 OR of_raw > of_kept)
+         ORDER BY kind, id LIMIT {limit}",
+        of_rows("")
+    );
+    clickhouse.within(bound(clickhouse, &sql, tenant, from, to).fetch_all()).await
 }
 
 /// Adds the names of days of one tenant.
