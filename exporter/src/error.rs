@@ -3,12 +3,13 @@
 use clickhouse_io::QueryError;
 use kafka_io::batches::CommitFailure;
 use kafka_io::{ConsumeError, KafkaError, ProduceError};
-use report_life::{JournalError, OverLimit};
+use report_life::{Failure, JournalError, ReportLimit};
 use report_store::StoreError;
 use report_writer::FILES_MAX;
 use schema_registry::{DecodeError, RegistryError};
 use service_kit::tasks::GroupError;
 
+use crate::reason::{Reason, TOO_MANY_FILES};
 use crate::render::GROUPS_BYTES_MAX;
 
 /// Why the exporter ended.
@@ -72,10 +73,10 @@ pub(crate) enum FileError {
     OtherRows,
     /// More than its tenant may have.
     #[error(transparent)]
-    OverLimit(#[from] OverLimit),
+    OverLimit(#[from] ReportLimit),
     /// A slice, or all of them together, could not be made; in words for an admin.
-    #[error("slices: {0}")]
-    Slices(String),
+    #[error("slices: {}", .0.reason)]
+    Slices(Failure),
     /// Another exporter has taken the report over.
     #[error("another exporter has taken the report over")]
     TakenOver,
@@ -85,27 +86,19 @@ pub(crate) enum FileError {
 }
 
 impl FileError {
-    /// In words that help an admin; details are in the exporter's log.
+    /// What helps an admin; details are in the exporter's log.
     #[must_use]
-    pub(crate) fn for_an_admin(&self) -> &str {
-        match self {
-            Self::Rows(_) | Self::OtherRows => {
-                "the connections could not be read from the database; please ask for the report again later"
-            }
-            Self::Store(_) => {
-                "the file could not be written to the object store; please ask for the report again later"
-            }
-            Self::TooManyValues => {
-                "the connections have more groups, or more different values in them, than can be counted at once; please ask for \
-                 a shorter range, for fewer Resources or Users, or, of traffic, for fewer dimensions and measures"
-            }
-            Self::TooManyFiles => {
-                "it would be split into more than 1000 files; please ask for more rows or bytes in each, or for a shorter range"
-            }
-            Self::OverLimit(over) => &over.message,
-            Self::Slices(reason) => reason,
-            Self::TakenOver => "another exporter has taken the report over",
-            Self::Cancelled => "the report was cancelled",
-        }
+    pub(crate) fn for_an_admin(&self) -> Failure {
+        let reason = match self {
+            Self::Rows(_) | Self::OtherRows => Reason::Database,
+            Self::Store(_) => Reason::Store,
+            Self::TooManyValues => Reason::TooManyValues,
+            Self::TooManyFiles => TOO_MANY_FILES,
+            Self::OverLimit(limit) => Reason::Limit(*limit),
+            Self::Slices(failure) => return failure.clone(),
+            Self::TakenOver => Reason::TakenOver,
+            Self::Cancelled => Reason::Cancelled,
+        };
+        reason.into()
     }
 }

@@ -29,6 +29,7 @@ mod make;
 mod metrics;
 mod pack;
 mod pipeline;
+mod reason;
 mod remind;
 mod render;
 mod schedules;

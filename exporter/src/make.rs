@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clickhouse_io::report::{Cut, ReportQuery, Slice};
-use report_life::{JournalError, Plan, ReportState, Series, file_keys, manifest_key};
+use report_life::{Failure, JournalError, Plan, ReportState, Series, file_keys, manifest_key};
 use report_store::SLICES_MAX;
 use report_writer::{ENCODER_VERSION, FILES_MAX};
 use schemas::report_event::{ReportEvent, ReportEventType};
@@ -97,7 +97,7 @@ impl<O: Outside> Life<O> {
     ) -> Result<Option<ReportEvent>, JournalError> {
         let query = match check_request(request) {
             Ok(query) => query,
-            Err(reason) => return Ok(Some(Self::failed(state, reason))),
+            Err(reason) => return Ok(Some(Self::failed(state, reason.into()))),
         };
         // What an exporter before this one has planned, or the files that it has written, go on, if they are made as they would be here.
         let goes_on = |plan: &Arc<Plan>| plan.encoder_version == ENCODER_VERSION && may_be_spread(request);
@@ -106,8 +106,8 @@ impl<O: Outside> Life<O> {
         let mut series = state.series.clone().filter(is_kept);
         if plan.is_none() && series.is_none() {
             // Whoever put it on the topic.
-            if let Err(over) = self.config.limits.check(&self.outside.usage(request), Moment::now()) {
-                return Ok(Some(Self::failed(state, over.message)));
+            if let Err(error) = self.check_limits(request, 0) {
+                return Ok(Some(Self::failed(state, error.for_an_admin())));
             }
             match cancelled.run_until_cancelled(self.wait_for_ingest(request, state)).await {
                 Some(waited) => waited?,
@@ -146,7 +146,7 @@ impl<O: Outside> Life<O> {
                 FileError::Store(_) => failing_since.get_or_insert_with(Instant::now).elapsed() < self.config.retry_max,
             };
             if !may_work_later {
-                return Ok(Some(Self::failed(state, error.for_an_admin().to_owned())));
+                return Ok(Some(Self::failed(state, error.for_an_admin())));
             }
             self.metrics.retries.inc();
             // Cancelled meanwhile, the next attempt ends at once.
@@ -154,8 +154,9 @@ impl<O: Outside> Life<O> {
         }
     }
 
-    fn failed(state: &ReportState, reason: String) -> ReportEvent {
-        ReportEvent { reason: Some(reason), ..Self::event(state, ReportEventType::Failed) }
+    fn failed(state: &ReportState, Failure { reason, known }: Failure) -> ReportEvent {
+        let event = Self::event(state, ReportEventType::Failed);
+        ReportEvent { reason: Some(reason), known_reason: known, ..event }
     }
 
     fn completed(&self, request: &ReportRequest, state: &ReportState, made: &Made) -> ReportEvent {
@@ -227,7 +228,7 @@ impl<O: Outside> Life<O> {
         let _queued = Counted::new(&self.metrics.queued);
         let slices = writer.plan(request, query, || self.planning.take(&request.tenant, 0)).await?;
         let rows = slices.iter().map(Slice::rows).sum();
-        self.check_planned(request, rows)?;
+        self.check_limits(request, rows)?;
         // Of groups nobody knows how many there will be.
         let rows_max = request.split.and_then(|split| split.rows).and_then(|rows| u64::try_from(rows).ok());
         let is_too_much = rows_max.is_some_and(|most| rows > most.saturating_mul(FILES_MAX));
@@ -246,8 +247,10 @@ impl<O: Outside> Life<O> {
         Prepared { slices, rows, _turn: turn, lane }
     }
 
-    fn check_planned(&self, request: &ReportRequest, rows: u64) -> Result<(), FileError> {
-        Ok(self.config.limits.check_planned(&self.outside.usage(request), rows, Moment::now())?)
+    /// Whether its tenant may have so many rows more; none before it is planned.
+    fn check_limits(&self, request: &ReportRequest, rows: u64) -> Result<(), FileError> {
+        let reached = self.config.limits.reached(&self.outside.usage(request), rows);
+        reached.map_or(Ok(()), |limit| Err(limit.into()))
     }
 
     /// Says that an attempt begins, and waits until that is in the fold. One after the other: each sees what those before it will take of
@@ -260,7 +263,7 @@ impl<O: Outside> Life<O> {
     ) -> Result<Result<(), FileError>, JournalError> {
         let _one_at_a_time = self.beginning.lock().await;
         // Others of the tenant's were made while it waited for its turn.
-        if let Err(over) = self.check_planned(request, prepared.rows) {
+        if let Err(over) = self.check_limits(request, prepared.rows) {
             return Ok(Err(over));
         }
         let started = ReportEvent {

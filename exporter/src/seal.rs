@@ -98,7 +98,7 @@ impl<O: Outside> Life<O> {
                 }
                 Err(error) if begin.elapsed() >= self.config.retry_max => {
                     tracing::warn!(%error, action, "given up");
-                    return Err(FileError::Slices(FileError::Store(error).for_an_admin().to_owned()));
+                    return Err(FileError::Slices(FileError::Store(error).for_an_admin()));
                 }
                 Err(error) => tracing::warn!(%error, action, "waiting for the store"),
             }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clickhouse_io::report::{ReportQuery, Slice, Stretch};
 use kafka_io::Record;
-use report_life::{JournalError, ReportState};
+use report_life::{Failure, JournalError, ReportState};
 use report_store::StoreError;
 use report_writer::ENCODER_VERSION;
 use schemas::ids::{ReportId, Tenant};
@@ -24,6 +24,7 @@ use crate::error::FileError;
 use crate::life::{Life, Lived};
 use crate::make::signed;
 use crate::metrics::Counted;
+use crate::reason::Reason;
 use crate::render::Start;
 use crate::stages::check_request::check_request;
 use crate::write_file::{Piece, Written};
@@ -98,7 +99,7 @@ impl<O: Outside> Life<O> {
         }
         let query = match check_request(&item.request) {
             Ok(query) => query,
-            Err(reason) => return Ok(Lived::Refused(reason)),
+            Err(reason) => return Ok(Lived::Refused(reason.to_string())),
         };
         if place.standing(&planned) == Standing::Past {
             self.metrics.slice("unwanted");
@@ -125,9 +126,9 @@ impl<O: Outside> Life<O> {
         if place.standing(&state) == Standing::Past {
             return Ok(());
         }
-        let reason = Some(format!("a slice of it went to the dead letter, because {reason}; please ask for it again"));
-        let failed = ReportEvent { reason, ..event(report, &state.tenant, place, ReportEventType::SliceFailed) };
-        self.outside.append(&failed).await
+        let failure = Reason::SliceRefused { english: reason.to_owned() }.into();
+        let event = event(report, &state.tenant, place, ReportEventType::SliceFailed);
+        self.outside.append(&failed(event, failure)).await
     }
 
     /// Waits for its turn, makes it, and says how that went; gives its fate.
@@ -174,9 +175,8 @@ impl<O: Outside> Life<O> {
                 }
                 error => {
                     tracing::error!(%error, %report, slice, "a slice cannot be made");
-                    let reason = Some(error.for_an_admin().to_owned());
-                    let failed = ReportEvent { reason, ..event_of(item, ReportEventType::SliceFailed) };
-                    self.outside.append(&failed).await?;
+                    let event = event_of(item, ReportEventType::SliceFailed);
+                    self.outside.append(&failed(event, error.for_an_admin())).await?;
                     return Ok("failed");
                 }
             }
@@ -224,6 +224,10 @@ fn event(report: ReportId, tenant: &Tenant, place: Place<'_>, event_type: Report
         slice: Some(place.slice),
         ..ReportEvent::new(report, tenant.clone(), event_type, Moment::now())
     }
+}
+
+fn failed(event: ReportEvent, Failure { reason, known }: Failure) -> ReportEvent {
+    ReportEvent { reason: Some(reason), known_reason: known, ..event }
 }
 
 fn told(item: &ReportSlice, written: Written, event_type: ReportEventType) -> ReportEvent {

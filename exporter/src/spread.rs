@@ -91,8 +91,8 @@ impl<O: Outside> Life<O> {
             let made = self.outside.until(state.id, |it| is_decided(it, state.attempt, upload_id));
             let folded = writer.cancelled.run_until_cancelled(made).await.ok_or(FileError::Cancelled)?;
             let plan = plan_of(&folded, state.attempt, upload_id).ok_or(FileError::TakenOver)?;
-            if let Some(reason) = &plan.failed {
-                return Err(FileError::Slices(reason.clone()));
+            if let Some(failure) = &plan.failed {
+                return Err(FileError::Slices(failure.clone()));
             }
             let slices = plan.stored().unwrap_or_default();
             let size_bytes = if slices_are_files(request) {

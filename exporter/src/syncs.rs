@@ -3,8 +3,9 @@
 //! Members of a group share the partitions of the syncs' topic, and each folds its own from the beginning. One step of a sync is one
 //! event: a plan of what the next object holds, or that nothing came; the object, and that it is stored. Each step is taken from what the
 //! topic says alone, after the last one has come round. Two exporters that both believe that a sync is theirs, or one that dies
-//! between storing and noting, write the same object under the same name.
+//! between storing and noting, come to one object under one name ([`object`]).
 
+mod object;
 mod step;
 
 use std::collections::{BTreeMap, HashMap};

@@ -273,7 +273,9 @@ impl<P: Post> Teller<P> {
         let after = |told: &Deliveries| (told.told(), told.after(&webhook, &tried, outcome, self.now()));
         let (before, noted) = self.told.deliveries(id, after);
         self.count(&noted, matches!(sent, Err(SendError::Refused(_))));
-        self.say_that_it_is_away(&webhook, before, &noted).await;
+        if let Err(error) = &sent {
+            self.say_that_it_is_away(&webhook, before, &noted, error).await;
+        }
         self.post.note(&noted).await?;
         let delivery = noted.delivery_id;
         // It comes round by the topic too; until then it must not look as if it were due.
@@ -294,15 +296,20 @@ impl<P: Post> Teller<P> {
     }
 
     /// Writes to its contact when this try is the one by which it is away: before it is noted, so that a crash repeats it.
-    async fn say_that_it_is_away(&self, webhook: &Webhook, before: Option<Told>, noted: &WebhookDelivery) {
+    async fn say_that_it_is_away(
+        &self,
+        webhook: &Webhook,
+        before: Option<Told>,
+        noted: &WebhookDelivery,
+        last_try: &SendError,
+    ) {
         let Some(since) = noted.failing_since else { return };
         let after = Standing::of(webhook, Some(Told { at: noted.at, failing_since: Some(since) }));
         if after != Standing::Away || Standing::of(webhook, before) == Standing::Away {
             return;
         }
-        let problem = noted.problem.as_deref().unwrap_or_default();
         let reader = self.readers.reader(&webhook.tenant, &webhook.contact, "UTC");
-        let mail = write_webhook_mail(webhook, since, problem, &reader, self.console_url.trim_end_matches('/'));
+        let mail = write_webhook_mail(webhook, since, last_try, &reader, self.console_url.trim_end_matches('/'));
         let mut backoff = Backoff::default();
         for tries in 1..=MAIL_TRIES {
             match self.post.mail(&webhook.contact, &mail).await {

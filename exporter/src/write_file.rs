@@ -95,16 +95,16 @@ impl<O: Outside> WriteFile<'_, O> {
         }
     }
 
-    /// The same, but what would have no rows is not finished: nobody ever sees it.
-    pub(crate) async fn write_where_rows_are<F: FileBeingWritten>(
+    /// The same up to where it is finished, which is left to the caller. What would have no rows is none: nobody ever sees it.
+    pub(crate) async fn fill_where_rows_are<F: FileBeingWritten>(
         &self,
         mut file: F,
         piece: Piece<'_>,
         progress: &watch::Sender<Written>,
-    ) -> Result<Option<F::Finished>, FileError> {
+    ) -> Result<Option<F>, FileError> {
         let filled = self.filled(&mut file, piece, progress).await;
         if filled.is_ok() && progress.borrow().rows > 0 {
-            return Ok(Some(file.finish().await?));
+            return Ok(Some(file));
         }
         abort(file).await;
         filled.map(|()| None)
@@ -320,8 +320,12 @@ mod tests {
             let piece = Piece { request: &request, query: &query, slices, start: Start::Beginning };
             let (progress, _) = watch::channel(Written::default());
             let file = fake.begin_file("key").await.unwrap();
-            let written = writer.write_where_rows_are(file, piece, &progress).await.unwrap();
-            assert_eq!((written.is_some(), left()), (has_rows, (files, 0)));
+            let filled = writer.fill_where_rows_are(file, piece, &progress).await.unwrap();
+            assert_eq!((filled.is_some(), fake.0.files.lock().unwrap().len()), (has_rows, 0), "nobody sees it yet");
+            if let Some(file) = filled {
+                file.finish().await.unwrap();
+            }
+            assert_eq!(left(), (files, 0));
         }
         // A report has its header.
         let piece = Piece { request: &request, query: &query, slices: &[], start: Start::Beginning };

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{SyncId, Tenant};
+use crate::known_reason::KnownReason;
 use crate::report_request::{BarrierOffset, Compression, ReportFilter, ReportFormat};
 use crate::times::Moment;
 
@@ -36,6 +37,8 @@ pub enum BucketSyncEventType {
     Notified,
     /// A past range is in the bucket.
     Backfilled,
+    /// An object has its bytes, and will be put in its place: `number`, `rows`, `size_bytes` and `sha256` are there. By them it is known again.
+    Packed,
 }
 
 /// What of a sync can be chosen.
@@ -106,6 +109,10 @@ pub struct BucketSyncEvent {
     pub object_key: Option<String>,
     /// Why it failed, in words for an admin.
     pub reason: Option<String>,
+    /// The same as `reason` for programs, where it is a known one.
+    pub known_reason: Option<KnownReason>,
+    /// SHA-256 of an object, hexadecimal, on `Packed`.
+    pub sha256: Option<String>,
 }
 
 impl BucketSyncEvent {
@@ -130,6 +137,8 @@ impl BucketSyncEvent {
             objects: None,
             object_key: None,
             reason: None,
+            known_reason: None,
+            sha256: None,
         }
     }
 }

@@ -14,6 +14,7 @@ pub mod event_id;
 pub mod examples;
 mod fixed16;
 pub mod ids;
+pub mod known_reason;
 pub mod migrations;
 pub mod murmur2;
 pub mod report_event;

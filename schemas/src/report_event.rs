@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event_id::EventId;
 use crate::ids::{ReportId, Tenant};
+use crate::known_reason::KnownReason;
 use crate::report_request::ReportRequest;
 use crate::times::Moment;
 
@@ -150,6 +151,8 @@ pub struct ReportEvent {
     pub files: Option<i64>,
     /// A file of a split report that is in the store, on `FileDone`.
     pub file: Option<FileDone>,
+    /// The same as `reason` for programs, where it is a known one.
+    pub known_reason: Option<KnownReason>,
 }
 
 impl ReportEvent {
@@ -185,6 +188,7 @@ impl ReportEvent {
             file_upload_id: None,
             files: None,
             file: None,
+            known_reason: None,
         }
     }
 }

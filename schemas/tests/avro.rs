@@ -18,6 +18,7 @@ use schemas::connection_event::{ConnectionEvent, EventType};
 use schemas::event_id::EventId;
 use schemas::examples::{events, report_request};
 use schemas::ids::{DeliveryId, ReportId, ScheduleId, SyncId, WebhookId};
+use schemas::known_reason::KnownReason;
 use schemas::report_event::{FileDone, ReportEvent, ReportEventType, RowPlace, UploadedPart};
 use schemas::report_request::{
     BarrierOffset, Compression, ReportFilter, ReportFormat, ReportRequest, ReportSplit, ReportTable,
@@ -184,6 +185,10 @@ fn webhook_delivery_and_its_schema_agree() {
     }
 }
 
+fn known_reason() -> KnownReason {
+    KnownReason { code: "limit_rows".to_owned(), values: vec!["7".to_owned(), "8".to_owned()] }
+}
+
 #[test]
 fn bucket_sync_event_and_its_schema_agree() {
     let (id, tenant) = (SyncId::generate(), "acme".parse().unwrap());
@@ -213,6 +218,8 @@ fn bucket_sync_event_and_its_schema_agree() {
         objects: Some(3),
         object_key: Some("acme/object".to_owned()),
         reason: Some("the bucket is away".to_owned()),
+        known_reason: Some(known_reason()),
+        sha256: Some("ba7816bf".to_owned()),
         ..bare.clone()
     };
     let of_all = BucketSyncEvent { settings: Some(of_all), ..full.clone() };
@@ -246,6 +253,7 @@ fn report_event_and_its_schema_agree() {
                 of_millisecond: 2,
             },
         }),
+        known_reason: Some(known_reason()),
         ..bare.clone()
     };
     for event in [bare, full] {

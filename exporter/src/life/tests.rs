@@ -310,6 +310,8 @@ async fn request_that_cannot_be_made_fails_before_anything_is_read() {
     live(&fake, &ReportRequest { kind: ReportKind::Unknown, ..request() }).await;
     assert_eq!(fake.0.calls("plan") + fake.0.calls("write"), 0);
     assert!(reason(&fake).starts_with("kind is not known"));
+    let known = fake.known(request().report_id).unwrap().known_reason.unwrap();
+    assert_eq!((known.code.as_str(), known.values[0].as_str()), ("request", "kind"));
 }
 
 #[tokio::test(start_paused = true)]

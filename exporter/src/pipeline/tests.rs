@@ -298,6 +298,7 @@ async fn slice_that_is_a_dead_letter_fails_its_report_in_words_and_no_other() {
     let state = fake.known(asked.report_id).unwrap();
     let reason = state.reason.unwrap();
     assert!(reason.contains("dead letter, because not in Confluent wire format"), "{reason}");
+    assert_eq!(state.known_reason.unwrap().code, "slice_refused");
     assert_eq!(
         fake.0.done().iter().filter(|it| it.starts_with("commit")).collect::<Vec<_>>(),
         ["commit 4", "commit 5"]

@@ -6,11 +6,18 @@ use report_writer::{choose_writer, reads_denied};
 use schemas::report_request::{Compression, ReportRequest};
 use schemas::times::Moment;
 
+use crate::reason::Reason;
+
 /// The query of a request.
 ///
 /// # Errors
-/// In words for an admin, with the field's name: what of the request cannot be made.
-pub(crate) fn check_request(request: &ReportRequest) -> Result<ReportQuery, String> {
+/// What of the request cannot be made, with the field's name.
+pub(crate) fn check_request(request: &ReportRequest) -> Result<ReportQuery, Reason> {
+    checked(request).map_err(Reason::of_request)
+}
+
+/// Errors are sentences that begin with the field.
+fn checked(request: &ReportRequest) -> Result<ReportQuery, String> {
     let columns = choose_writer(request)?.rows().columns();
     if request.compression == Compression::Unknown {
         return Err("compression is not known to this exporter".to_owned());
@@ -100,7 +107,7 @@ pub(crate) mod tests {
             (filtered(ReportFilter { resource_addresses: vec!["::/129".to_owned()], ..all() }), "resource_addresses "),
             (filtered(ReportFilter { domain: Some(String::new()), ..all() }), "domain "),
         ] {
-            let refused = check_request(&wrong).unwrap_err();
+            let refused = check_request(&wrong).unwrap_err().to_string();
             assert!(refused.starts_with(named), "{refused}");
         }
         assert!(check_request(&traffic(&["user", "country"], &["bytes", "duration_p95_us"])).is_ok());

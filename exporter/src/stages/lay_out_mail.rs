@@ -3,6 +3,9 @@
 //! The HTML is plain: it loads nothing, has no script and no image, and names no colour, so that it is light or dark as its reader is. What
 //! is told comes from people, so nothing of it is taken for markup, or for a line of its own.
 
+use schemas::known_reason::KnownReason;
+
+use crate::reason::Reason;
 use crate::stages::mail_words::Words;
 
 /// Subject and bodies.
@@ -32,7 +35,7 @@ pub(crate) struct Letter {
 pub(crate) struct Fact {
     label: &'static str,
     lines: Vec<String>,
-    /// In English, whatever the mail is in: why something failed.
+    /// In English, whatever the mail is in: what has no words here.
     is_english: bool,
 }
 
@@ -46,7 +49,16 @@ impl Fact {
         Self { label, lines, is_english: false }
     }
 
-    pub(crate) fn english(label: &'static str, line: &str) -> Self {
+    /// Why something failed: in the mail's language where the reason is known, else as it was said.
+    pub(crate) fn reason(words: &Words, sentence: &str, known: Option<&KnownReason>) -> Self {
+        let label = words.labels.reason;
+        match known.and_then(Reason::read) {
+            Some(reason) => Self::new(label, (words.reason)(&reason)),
+            None => Self::english(label, sentence),
+        }
+    }
+
+    fn english(label: &'static str, line: &str) -> Self {
         Self { is_english: true, ..Self::new(label, line) }
     }
 }

@@ -1,7 +1,7 @@
 //! What mails say, in each language: the one place where their texts live.
 //!
-//! A language is a [`Words`]: one that lacks a text does not compile, nor does a language of accounts without words. Names that people gave,
-//! and why something failed, which is English wherever it is told, are no texts of theirs.
+//! A language is a [`Words`]: one that lacks a text does not compile, nor does a language of accounts, or a reason, without words. Names that
+//! people gave are no texts of theirs.
 
 mod de;
 mod en;
@@ -9,6 +9,9 @@ mod es;
 mod fr;
 
 use report_life::Language;
+
+use crate::reason::Reason;
+use crate::webhooks::SendError;
 
 /// All that mails say in a language.
 #[derive(Debug)]
@@ -32,6 +35,10 @@ pub(crate) struct Words {
     pub(crate) webhook_away: Opening,
     pub(crate) sync_fails: Opening,
     pub(crate) sync_well: Opening,
+    /// Why there is no file, or no object; without what is told in English alone.
+    pub(crate) reason: fn(&Reason) -> String,
+    /// What a webhook's last try came to; without what is told in English alone.
+    pub(crate) last_try: fn(&SendError) -> String,
 }
 
 /// How a mail begins.
@@ -96,8 +103,12 @@ impl Words {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+    use std::time::Duration;
+
+    use report_life::Failure;
 
     use super::*;
+    use crate::reason::tests::{ENGLISH, each};
 
     #[test]
     fn language_has_words_of_its_own_under_the_name_that_accounts_call_it_by() {
@@ -126,6 +137,42 @@ mod tests {
             }
             let shown = format!("{words:?}");
             assert!(!shown.contains("\"\""), "{shown}");
+        }
+    }
+
+    #[test]
+    fn language_has_words_of_its_own_for_each_reason_with_what_that_names() {
+        for language in Language::ALL {
+            let words = Words::of(language);
+            let mut told = BTreeSet::new();
+            for reason in each() {
+                let (text, Failure { reason: sentence, known }) = ((words.reason)(&reason), reason.clone().into());
+                assert_eq!(text == sentence, language == Language::En, "{text}");
+                for value in known.unwrap().values {
+                    let is_told = language == Language::En || value != ENGLISH;
+                    assert_eq!(text.contains(&value), is_told, "{value}: {text}");
+                }
+                assert!(text.len() > 20 && told.insert(text.clone()), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn language_has_words_of_its_own_for_what_a_last_try_came_to() {
+        for language in Language::ALL {
+            let last_try = Words::of(language).last_try;
+            let mut told = BTreeSet::new();
+            for (error, value) in [
+                (SendError::Refused("it is <ours>"), ""),
+                (SendError::Status(503), "503"),
+                (SendError::Late(Duration::from_secs(10)), "10 s"),
+                (SendError::Failed("it is <away>".to_owned()), ""),
+            ] {
+                let text = last_try(&error);
+                assert_eq!(text == error.to_string(), language == Language::En, "{text}");
+                assert!(text.contains(value) && (language == Language::En || !text.contains('<')), "{text}");
+                assert!(told.insert(text));
+            }
         }
     }
 }

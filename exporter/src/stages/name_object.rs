@@ -42,7 +42,7 @@ mod tests {
         let state = state();
         let interval_end = Moment::from_millis(1_793_500_200_000);
         let (from, until) = (bucket_syncs::Offsets::new(), bucket_syncs::Offsets::new());
-        let plan = Plan { number: 42, interval_end, from, until, is_behind: false };
+        let plan = Plan { number: 42, interval_end, from, until, is_behind: false, packed: Vec::new() };
         let folder = format!("acme/{}", state.id);
         let expected = format!("{folder}/live/date=2026-11-01/hour=02/20261101T023000Z-000000042.ndjson.gz");
         assert_eq!(live_key(&state, &plan), expected);

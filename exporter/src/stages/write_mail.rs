@@ -22,7 +22,7 @@ pub(crate) fn write_mail(
     if state.phase == Phase::Completed {
         return letter(request, reader, &words.report_ready, None, message_id, console_url);
     }
-    let reason = state.reason.as_deref().map(|reason| Fact::english(words.labels.reason, reason));
+    let reason = state.reason.as_deref().map(|said| Fact::reason(words, said, state.known_reason.as_ref()));
     letter(request, reader, &words.report_failed, reason, message_id, console_url)
 }
 
@@ -80,10 +80,13 @@ fn message_id(state: &ReportState, kind: &str, receiver: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use report_life::Language;
+    use report_life::{Failure, Language, ReportLimit};
+    use schemas::known_reason::KnownReason;
     use schemas::report_event::{ReportEvent, ReportEventType};
 
     use super::*;
+    use crate::reason::Reason;
+    use crate::reason::tests::each;
     use crate::stages::check_request::tests::request;
     use crate::stages::choose_words::tests::reader;
     use crate::stages::lay_out_mail::tests::shown;
@@ -97,6 +100,10 @@ mod tests {
             ..ReportEvent::new(request.report_id, request.tenant, event_type, Moment::FIRST)
         };
         ReportState::begun_by(&event)
+    }
+
+    fn failed(Failure { reason, known }: Failure) -> ReportState {
+        ReportState { reason: Some(reason), known_reason: known, ..state(ReportEventType::Failed) }
     }
 
     fn of_end(event_type: ReportEventType, receiver: &str, reader: &Reader) -> MailText {
@@ -121,8 +128,28 @@ mod tests {
     fn mail_of_a_report_that_failed() {
         for language in Language::ALL {
             let reader = reader(language, "Europe/Berlin");
-            let mail = of_end(ReportEventType::Failed, "jane@acme.example", &reader);
+            let reason = Reason::Limit(ReportLimit::RowsOfNext { rows: 6, used: 7, most: 11 });
+            let mail = write_mail(&failed(reason.into()), &request(), "jane@acme.example", &reader, URL);
             insta::assert_snapshot!(format!("mail_of_a_report_that_failed_{}", mail.language), shown(&mail));
+        }
+    }
+
+    #[test]
+    fn no_reason_is_english_in_a_mail_of_another_language_but_one_of_another_version() {
+        for language in Language::ALL {
+            let (reader, is_english) = (reader(language, "UTC"), language == Language::En);
+            let told = |failure: &Failure| {
+                let mail = write_mail(&failed(failure.clone()), &request(), "jane@acme.example", &reader, URL);
+                (mail.text.contains(&failure.reason), mail.html.contains("<td lang=\"en\">"))
+            };
+            for reason in each() {
+                assert_eq!(told(&reason.clone().into()), (is_english, false), "{reason:?} {language:?}");
+            }
+            let known = KnownReason { code: "of_tomorrow".to_owned(), values: Vec::new() };
+            for known in [Some(known), None] {
+                let failure = Failure { reason: "the moon is away".to_owned(), known };
+                assert_eq!(told(&failure), (true, !is_english), "{language:?}");
+            }
         }
     }
 

@@ -20,7 +20,7 @@ pub(crate) fn write_sync_mail(state: &SyncState, receiver: &str, reader: &Reader
         Fact::new(labels.tenant, state.tenant.as_str()),
         Fact::of_lines(labels.since, reader.moment(since)),
     ];
-    facts.extend(state.failing.as_ref().map(|failing| Fact::english(labels.reason, &failing.reason)));
+    facts.extend(state.failing.as_ref().map(|it| Fact::reason(words, &it.reason, it.known.as_ref())));
     facts.push(Fact::of_lines(labels.reached, reader.moment(state.reached)));
     facts.push(Fact::new(labels.sync_id, state.id.to_string()));
     let letter = Letter {
@@ -42,11 +42,12 @@ fn message_id(state: &SyncState, word: &str, since: Moment, receiver: &str) -> S
 #[cfg(test)]
 pub(crate) mod tests {
     use bucket_syncs::created;
-    use report_life::Language;
+    use report_life::{Failure, Language};
     use schemas::bucket_sync_event::{BucketSyncEvent, BucketSyncEventType, BucketSyncSettings};
     use schemas::report_request::{Compression, ReportFormat};
 
     use super::*;
+    use crate::reason::Reason;
     use crate::stages::choose_words::tests::reader;
     use crate::stages::lay_out_mail::tests::shown;
 
@@ -73,8 +74,10 @@ pub(crate) mod tests {
         let write = |state: &SyncState, language| write_sync_mail(state, "jane@acme.example", &reader(language, "UTC"));
         assert_eq!(write(&state, Language::En), None);
         let at = Moment::from_millis(1_793_500_000_000);
+        let failure = Failure::from(Reason::NoDestination { name: "<lake>".to_owned() });
+        let (reason, known_reason) = (Some(failure.reason), failure.known);
         let failed = state.event(BucketSyncEventType::Failed, at);
-        let failing = state.with(&BucketSyncEvent { reason: Some("the bucket is away".to_owned()), ..failed });
+        let failing = state.with(&BucketSyncEvent { reason, known_reason, ..failed });
         let told = failing.clone().with(&failing.notified(at));
         let looked = BucketSyncEvent {
             number: Some(1),

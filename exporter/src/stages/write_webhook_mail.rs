@@ -5,12 +5,13 @@ use schemas::webhook::Webhook;
 
 use crate::stages::choose_words::Reader;
 use crate::stages::lay_out_mail::{Fact, Letter, MailText, lay_out};
+use crate::webhooks::SendError;
 
 /// Writes it. `console_url` has no slash at its end.
 pub(crate) fn write_webhook_mail(
     webhook: &Webhook,
     failing_since: Moment,
-    problem: &str,
+    last_try: &SendError,
     reader: &Reader,
     console_url: &str,
 ) -> MailText {
@@ -23,7 +24,7 @@ pub(crate) fn write_webhook_mail(
             Fact::new(labels.webhook, &webhook.name),
             Fact::new(labels.tenant, webhook.tenant.as_str()),
             Fact::of_lines(labels.failing_since, reader.moment(failing_since)),
-            Fact::english(labels.last_try, problem),
+            Fact::new(labels.last_try, (words.last_try)(last_try)),
         ],
         link: Some((words.links.webhook, format!("{console_url}/api/v1/webhooks/{}", webhook.webhook_id))),
         message_id: format!("<{}.{}@webhooks.flowledger>", webhook.webhook_id, failing_since.as_micros()),
@@ -53,7 +54,7 @@ mod tests {
         let since = Moment::from_millis(1_793_534_400_000);
         for language in Language::ALL {
             let reader = reader(language, "UTC");
-            let mail = write_webhook_mail(&webhook, since, "it answered 500", &reader, "https://flow.example");
+            let mail = write_webhook_mail(&webhook, since, &SendError::Status(500), &reader, "https://flow.example");
             insta::assert_snapshot!(format!("mail_of_a_webhook_that_is_away_{}", mail.language), shown(&mail));
         }
     }

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bucket_syncs::{Backfill, Plan, SyncJournal, SyncState};
+use bucket_syncs::{Backfill, Packed, Plan, SyncJournal, SyncState};
 use clickhouse_io::GivingWay;
-use clickhouse_io::report::{Offsets, hours};
-use report_life::JournalError;
+use clickhouse_io::report::{Offsets, ReportQuery, Slice, hours};
+use report_life::{Failure, JournalError};
 use report_store::{ReportStore, StoreError};
 use schemas::bucket_sync_event::{BucketSyncEvent, BucketSyncEventType as Type};
 use schemas::ids::ReportId;
@@ -16,11 +16,13 @@ use service_kit::CancellationToken;
 use tokio::sync::watch;
 
 use super::Destinations;
+use super::object::{Object, begun};
 use crate::adapters::{Outside, Parts};
 use crate::error::FileError;
 use crate::life::Life;
 use crate::mail::MailError;
 use crate::metrics::SyncMetrics;
+use crate::reason::Reason;
 use crate::render::Start;
 use crate::stages::check_request::check_request;
 use crate::stages::name_object::{backfill_key, live_key};
@@ -28,7 +30,7 @@ use crate::stages::write_sync_mail::write_sync_mail;
 use crate::write_file::{Piece, WriteFile, Written};
 
 /// How long a part that is away is waited for within one step: a sync that waits longer is to say so.
-const AWAY_MAX: Duration = Duration::from_secs(30);
+pub(super) const AWAY_MAX: Duration = Duration::from_secs(30);
 /// Microseconds of an hour.
 const HOUR: i64 = 3_600_000_000;
 
@@ -65,24 +67,37 @@ fn has_failed_for(state: &SyncState, now: Moment, long: Duration) -> bool {
 }
 
 /// Why a step could not be taken (yet).
-enum StepError {
+#[derive(Debug)]
+pub(super) enum StepError {
     /// Said to the sync's people.
-    Failed(String),
+    Failed(Failure),
     /// Kafka does not say how far ingest is: there is no way to say so.
     Waiting,
+    /// An event cannot be written: no more can be done.
+    Journal(JournalError),
+}
+
+impl From<JournalError> for StepError {
+    fn from(error: JournalError) -> Self {
+        Self::Journal(error)
+    }
 }
 
 impl From<FileError> for StepError {
     fn from(error: FileError) -> Self {
         tracing::warn!(%error, "a step of a bucket sync failed");
         Self::Failed(match error {
-            FileError::Rows(_) => "the connections could not be read from the database".to_owned(),
-            FileError::Store(StoreError::Occupied(key)) => {
-                format!("another object lies at {key} in its bucket, and nothing is overwritten")
-            }
-            FileError::Store(_) => "the object could not be written to its bucket".to_owned(),
-            other => other.for_an_admin().to_owned(),
+            FileError::Rows(_) => Reason::ObjectRows.into(),
+            FileError::Store(StoreError::Occupied(key)) => Reason::ObjectOccupied { key }.into(),
+            FileError::Store(_) => Reason::ObjectStore.into(),
+            other => other.for_an_admin(),
         })
+    }
+}
+
+impl From<Reason> for StepError {
+    fn from(reason: Reason) -> Self {
+        Self::Failed(reason.into())
     }
 }
 
@@ -115,7 +130,8 @@ impl Step {
         match made {
             Ok(Some(event)) => self.journal.append(&event).await.map(|()| true),
             Ok(None) | Err(StepError::Waiting) => Ok(false),
-            Err(StepError::Failed(reason)) => self.failed(state, reason).await.map(|()| false),
+            Err(StepError::Journal(error)) => Err(error),
+            Err(StepError::Failed(failure)) => self.failed(state, failure).await.map(|()| false),
         }
     }
 
@@ -140,30 +156,38 @@ impl Step {
         }))
     }
 
-    /// Makes an object as its plan says.
+    /// Makes an object as its plan says, where it was not made before.
     async fn store(&self, state: &SyncState, plan: &Plan) -> Result<Option<BucketSyncEvent>, StepError> {
+        let key = &live_key(state, plan);
+        let object = Object { state, plan, bucket: self.bucket(state)?, key };
+        // First: its rows may be gone by now.
+        if let Some(packed) = object.found().await? {
+            self.metrics.object("stored");
+            tracing::info!(sync = %state.id, number = plan.number, key, "an object of a bucket sync was there, and is noted");
+            return Ok(Some(object.stored(Some(packed))));
+        }
         let offsets = self.offsets(plan.from.clone(), plan.until.clone());
         let everything = request(state, Moment::FIRST, Moment::END);
         let hours = self.hours(&everything, offsets.clone()).await?;
-        let event = BucketSyncEvent { number: Some(plan.number), ..state.event(Type::Stored, Moment::now()) };
-        let (Some(first), Some(last)) = (hours.first(), hours.last()) else { return Ok(Some(event)) };
+        let (Some(first), Some(last)) = (hours.first(), hours.last()) else { return Ok(Some(object.stored(None))) };
         let request = request(state, *first, Moment::from_micros(last.as_micros() + HOUR));
-        let key = live_key(state, plan);
         tracing::info!(sync = %state.id, number = plan.number, key, "an object of a bucket sync is begun");
-        let written = self.write(&request, Offsets { hours, ..offsets }, self.bucket(state)?, &key).await?;
-        if written.rows > 0 {
+        let (query, slices) = self.cut(&request, Offsets { hours, ..offsets }).await?;
+        let made = match slices.as_slice() {
+            [] => None,
+            slices => {
+                let piece = Piece { request: &request, query: &query, slices, is_beginning: true };
+                object.made(&self.writer(), piece, &self.journal).await?
+            }
+        };
+        if let Some(Packed { rows, .. }) = &made {
             self.metrics.object("stored");
-            tracing::info!(sync = %state.id, number = plan.number, rows = written.rows, key, "an object of a bucket sync is stored");
+            tracing::info!(sync = %state.id, number = plan.number, rows, key, "an object of a bucket sync is stored");
         } else {
             self.metrics.object("empty");
             tracing::info!(sync = %state.id, number = plan.number, "an object of a bucket sync would have no rows: there is none");
         }
-        Ok(Some(BucketSyncEvent {
-            rows: Some(signed(written.rows)),
-            size_bytes: Some(signed(written.size_bytes)),
-            object_key: (written.rows > 0).then_some(key),
-            ..event
-        }))
+        Ok(Some(object.stored(made)))
     }
 
     /// Brings what is not in the bucket yet of a past range, hour by hour.
@@ -185,8 +209,8 @@ impl Step {
                 Err(_) => return Err(away().into()),
             }
             let request = request(state, *hour, Moment::from_micros(hour.as_micros() + HOUR));
-            let written = self.write(&request, offsets.clone(), bucket, &key).await?;
-            self.metrics.object(if written.rows > 0 { "backfilled" } else { "empty" });
+            let is_there = self.write(&request, offsets.clone(), bucket, &key).await?;
+            self.metrics.object(if is_there { "backfilled" } else { "empty" });
         }
         Ok(Some(BucketSyncEvent {
             number: Some(backfill.number),
@@ -201,54 +225,59 @@ impl Step {
 
     fn bucket(&self, state: &SyncState) -> Result<&ReportStore, StepError> {
         let name = &state.settings.destination;
-        let none = || StepError::Failed(format!("the operator has no destination {name} any more"));
-        self.destinations.get(name).ok_or_else(none)
+        self.destinations.get(name).ok_or_else(|| Reason::NoDestination { name: name.clone() }.into())
     }
 
     async fn hours(&self, request: &ReportRequest, offsets: Offsets) -> Result<Vec<Moment>, StepError> {
-        let mut query = check_request(request).map_err(StepError::Failed)?;
+        let mut query = check_request(request)?;
         query.offsets = Some(offsets);
         Ok(hours(&self.clickhouse.client().await, &query).await.map_err(FileError::Rows)?)
     }
 
-    /// Nothing is written where there are no rows.
+    /// What is to be written; no slices where there are no rows.
+    async fn cut(&self, request: &ReportRequest, offsets: Offsets) -> Result<(ReportQuery, Vec<Slice>), StepError> {
+        let mut query = check_request(request)?;
+        query.offsets = Some(offsets);
+        let writer = self.writer();
+        // Steps have turns of their own.
+        let planning = writer.plan(request, &query, || std::future::ready(()));
+        let slices = planning.await.map_err(FileError::Rows)?;
+        Ok((query, slices))
+    }
+
+    fn writer(&self) -> WriteFile<'_, Parts> {
+        WriteFile { retry_max: AWAY_MAX, ..self.life.writer(&self.never) }
+    }
+
+    /// Writes an hour; true where it has rows, and is there.
     async fn write(
         &self,
         request: &ReportRequest,
         offsets: Offsets,
         bucket: &ReportStore,
         key: &str,
-    ) -> Result<Written, StepError> {
-        let mut query = check_request(request).map_err(StepError::Failed)?;
-        query.offsets = Some(offsets);
-        let writer = WriteFile { retry_max: AWAY_MAX, ..self.life.writer(&self.never) };
-        // Steps have turns of their own.
-        let planning = writer.plan(request, &query, || std::future::ready(()));
-        let slices = planning.await.map_err(FileError::Rows)?;
+    ) -> Result<bool, StepError> {
+        let (query, slices) = self.cut(request, offsets).await?;
         if slices.is_empty() {
-            return Ok(Written::default());
+            return Ok(false);
         }
         let (progress, _) = watch::channel(Written::default());
-        let beginning = async {
-            // Of an exporter that died.
-            bucket.abort_uploads(key).await?;
-            bucket.begin(key)
-        };
-        let file = tokio::time::timeout(AWAY_MAX, beginning).await.map_err(|_| away())??;
         let piece = Piece { request, query: &query, slices: &slices, start: Start::Beginning };
         // Those that were planned may all be copies.
-        let size_bytes = writer.write_where_rows_are(file, piece, &progress).await?;
-        let written = *progress.borrow();
-        Ok(size_bytes.map_or_else(Written::default, |size_bytes| Written { size_bytes, ..written }))
+        let filled = self.writer().fill_where_rows_are(begun(bucket, key).await?, piece, &progress).await?;
+        let Some(upload) = filled else { return Ok(false) };
+        upload.finish().await?;
+        Ok(true)
     }
 
     /// Notes that it fails, once.
-    async fn failed(&self, state: &SyncState, reason: String) -> Result<(), JournalError> {
+    async fn failed(&self, state: &SyncState, failure: Failure) -> Result<(), JournalError> {
         self.metrics.object("failed");
         if state.failing.is_some() {
             return Ok(());
         }
-        let event = BucketSyncEvent { reason: Some(reason), ..state.event(Type::Failed, Moment::now()) };
+        let (reason, known_reason) = (Some(failure.reason), failure.known);
+        let event = BucketSyncEvent { reason, known_reason, ..state.event(Type::Failed, Moment::now()) };
         self.journal.append(&event).await
     }
 
@@ -271,16 +300,16 @@ impl Step {
     }
 }
 
-fn away() -> StoreError {
+pub(super) fn away() -> StoreError {
     StoreError::Failed { action: "waiting for the bucket", reason: "no answer".to_owned() }
 }
 
-fn signed(count: u64) -> i64 {
+pub(super) fn signed(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 /// What makes an object's bytes of rows is what makes a report's.
-fn request(state: &SyncState, range_from: Moment, range_to: Moment) -> ReportRequest {
+pub(super) fn request(state: &SyncState, range_from: Moment, range_to: Moment) -> ReportRequest {
     let settings = &state.settings;
     ReportRequest {
         report_id: ReportId::generate(),

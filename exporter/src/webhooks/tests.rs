@@ -337,7 +337,7 @@ async fn webhook_that_is_away_for_days_is_told_nothing_more_and_its_contact_has_
     let mails = world.mails.lock().unwrap().clone();
     let [(receiver, mail)] = mails.as_slice() else { panic!("{mails:?}") };
     assert_eq!((receiver.as_str(), mail.language), ("admin@acme.example", "es"));
-    assert!(mail.text.contains("it answered 503"), "{}", mail.text);
+    assert!(mail.text.contains("La respuesta fue 503."), "{}", mail.text);
     // Somebody resumes it: what happens from then on is told.
     let sent = world.sent_to(&webhook);
     world.answers(&webhook, Ok(200));

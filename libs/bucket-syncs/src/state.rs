@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use schemas::bucket_sync_event::{BucketSyncEvent, BucketSyncEventType as Type, BucketSyncSettings};
 use schemas::ids::{SyncId, Tenant};
+use schemas::known_reason::KnownReason;
 use schemas::report_request::BarrierOffset;
 use schemas::times::Moment;
 
@@ -38,6 +39,19 @@ pub struct Plan {
     pub until: Offsets,
     /// More was stored than one object takes.
     pub is_behind: bool,
+    /// What may lie in its place: noted before it became visible, one for each version whose exporters have tried.
+    pub packed: Vec<Packed>,
+}
+
+/// An object that has its bytes and is to be put in its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Packed {
+    /// Events in it.
+    pub rows: i64,
+    /// Its size.
+    pub size_bytes: i64,
+    /// Its SHA-256, hexadecimal.
+    pub sha256: String,
 }
 
 /// An object that is in its bucket.
@@ -62,6 +76,8 @@ pub struct Failing {
     pub since: Moment,
     /// In words for an admin.
     pub reason: String,
+    /// The same for programs, where whoever said it knows it.
+    pub known: Option<KnownReason>,
     /// Its receivers were told.
     pub is_told: bool,
 }
@@ -184,12 +200,13 @@ impl SyncState {
             }
             Type::Looked => self.looked(event),
             Type::Planned => self.planned(event),
+            Type::Packed => self.packed(event),
             Type::Stored => self.stored(event),
             Type::Failed => {
-                let reason = event.reason.clone().unwrap_or_default();
+                let (reason, known) = (event.reason.clone().unwrap_or_default(), event.known_reason.clone());
                 let since = self.failing.as_ref().map_or(event.at, |it| it.since);
                 let is_told = self.failing.as_ref().is_some_and(|it| it.is_told) || self.well_since.take().is_some();
-                self.failing = Some(Failing { since, reason, is_told });
+                self.failing = Some(Failing { since, reason, known, is_told });
             }
             // Where it has changed meanwhile, they know what is not so any more.
             Type::Notified => {
@@ -230,8 +247,20 @@ impl SyncState {
             *known = offset.max(*known);
         }
         self.until.clone_from(&until);
-        self.open = Some(Plan { number: self.next, interval_end, from, until, is_behind: event.is_behind });
+        let (number, is_behind, packed) = (self.next, event.is_behind, Vec::new());
+        self.open = Some(Plan { number, interval_end, from, until, is_behind, packed });
         self.next += 1;
+    }
+
+    fn packed(&mut self, event: &BucketSyncEvent) {
+        let Some(plan) = self.open.as_mut().filter(|plan| event.number == Some(plan.number)) else { return };
+        let (Some(rows), Some(size_bytes), Some(sha256)) = (event.rows, event.size_bytes, event.sha256.clone()) else {
+            return;
+        };
+        let packed = Packed { rows, size_bytes, sha256 };
+        if !plan.packed.contains(&packed) {
+            plan.packed.push(packed);
+        }
     }
 
     fn stored(&mut self, event: &BucketSyncEvent) {

@@ -23,10 +23,10 @@ pub use files::{file_key, file_keys, file_places, folder_name, manifest_key, sav
 pub use filter::{report_filter, traffic_filter};
 pub use follow::{FollowError, follow_topic};
 pub use journal::{Journal, JournalError};
-pub use limits::{Daily, Limits, OverLimit, Spent, Usage};
+pub use limits::{Daily, Limits, OverLimit, ReportLimit, Spent, Usage};
 pub use manifest::{Manifest, ManifestFile, ManifestRange};
 pub use pace::Pace;
-pub use plan::{Plan, SliceDone};
+pub use plan::{Failure, Plan, SliceDone};
 pub use receivers::{Language, Receiver, Receivers, check_receivers, is_address};
 pub use series::Series;
 pub use state::{End, Phase, ReportState};

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemas::known_reason::KnownReason;
 use schemas::report_event::ReportEvent;
 use schemas::report_slice::StoredSlice;
 
@@ -12,6 +13,15 @@ pub struct SliceDone {
     pub rows: i64,
     /// Where it lies.
     pub stored: StoredSlice,
+}
+
+/// Why something cannot be made.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Failure {
+    /// In words for an admin.
+    pub reason: String,
+    /// The same for programs, where whoever said it knows it.
+    pub known: Option<KnownReason>,
 }
 
 /// The plan of an attempt whose slices are on their topic.
@@ -27,7 +37,7 @@ pub struct Plan {
     /// Rows and bytes of slices that are being made.
     running: BTreeMap<i32, (i64, i64)>,
     /// Why a slice cannot be made.
-    pub failed: Option<String>,
+    pub failed: Option<Failure>,
 }
 
 impl Plan {
@@ -95,7 +105,8 @@ impl Plan {
 
     pub(crate) fn failed(&mut self, event: &ReportEvent) {
         if self.slice_of(event).is_some_and(|slice| !self.has(slice)) && self.failed.is_none() {
-            self.failed = Some(event.reason.clone().unwrap_or_default());
+            let (reason, known) = (event.reason.clone().unwrap_or_default(), event.known_reason.clone());
+            self.failed = Some(Failure { reason, known });
         }
     }
 }

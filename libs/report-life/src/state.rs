@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use schemas::ids::{ReportId, Tenant};
+use schemas::known_reason::KnownReason;
 use schemas::report_event::{ReportEvent, ReportEventType};
 use schemas::report_request::ReportRequest;
 use schemas::times::Moment;
@@ -124,6 +125,8 @@ pub struct ReportState {
     pub file_name: Option<String>,
     /// Why it failed.
     pub reason: Option<String>,
+    /// The same for programs, where whoever said it knows it.
+    pub known_reason: Option<KnownReason>,
     /// Receivers whose mail was taken.
     pub notified: BTreeSet<String>,
     /// Receivers who were told that its file will be deleted, or cannot be told.
@@ -172,6 +175,7 @@ impl ReportState {
             is_folder: false,
             file_name: None,
             reason: None,
+            known_reason: None,
             notified: BTreeSet::new(),
             reminded: BTreeSet::new(),
             downloads: 0,
@@ -307,7 +311,8 @@ impl ReportState {
         self.attempt = self.attempt.saturating_add(1);
         (self.rows, self.slices, self.size_bytes) = (0, 0, 0);
         (self.rows_expected, self.slices_expected, self.events_behind) = (None, None, None);
-        (self.reason, self.ended_at, self.pace) = (None, None, Pace::default());
+        (self.reason, self.known_reason) = (None, None);
+        (self.ended_at, self.pace) = (None, Pace::default());
         (self.notified, self.reminded, self.is_fetched) = (BTreeSet::new(), BTreeSet::new(), false);
     }
 
@@ -344,6 +349,7 @@ impl ReportState {
         self.ended_at = Some(event.at);
         self.ends.push(End { phase, attempt: self.attempt, at: event.at });
         self.reason.clone_from(&event.reason);
+        self.known_reason.clone_from(&event.known_reason);
         if phase == Phase::Completed {
             self.object_key.clone_from(&event.object_key);
             (self.files, self.is_folder) = (event.files.unwrap_or(1), event.files.is_some());

@@ -145,7 +145,7 @@ impl Upload {
         self.size_bytes
     }
 
-    /// SHA-256 of them, hexadecimal.
+    /// SHA-256 of these bytes, hexadecimal: that of the file, when all are there.
     #[must_use]
     pub fn sha256(&self) -> String {
         hexadecimal(&self.digest.clone().finalize())

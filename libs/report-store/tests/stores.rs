@@ -35,7 +35,9 @@ async fn assert_whole_or_not_there(store: &ReportStore) {
         upload.write(&bytes(at, (at + (1 << 20)).min(SIZE))).await.unwrap();
     }
     assert!(matches!(store.size(key).await, Err(StoreError::NotFound(_))));
+    let sha256 = upload.sha256();
     assert_eq!(upload.finish().await.unwrap(), SIZE as u64);
+    assert_eq!(store.digest(key).await.unwrap(), (SIZE as u64, sha256));
     assert_eq!(store.size(key).await.unwrap(), SIZE as u64);
     assert_eq!(read(store, key, None).await, bytes(0, SIZE));
     assert_eq!(read(store, key, Some(9_000_000..9_000_007)).await, bytes(9_000_000, 9_000_007));

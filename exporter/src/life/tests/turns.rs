@@ -6,11 +6,15 @@ use super::*;
 async fn report_beyond_its_tenants_limits_fails_in_words_before_anything_is_read() {
     let with = |limits| Config { limits, ..Config::default() };
     let none = Limits::default();
-    for (limits, said) in [
-        (Limits { rows_a_day: 5, ..none }, "it has 6 rows, and reports may have 5 a day"),
-        (Limits { rows_a_day: 11, ..none }, "it has 6 rows, and reports of today have 6 of 11 a day"),
-        (Limits { bytes_a_day: 1, ..none }, "of 1 bytes a day"),
-        (Limits { open: 1, ..none }, "1 reports wait or are made"),
+    for (limits, said, code) in [
+        (Limits { rows_a_day: 5, ..none }, "it has 6 rows, and reports may have 5 a day", "limit_rows_of_one"),
+        (
+            Limits { rows_a_day: 11, ..none },
+            "it has 6 rows, and reports of today have 6 of 11 a day",
+            "limit_rows_of_next",
+        ),
+        (Limits { bytes_a_day: 1, ..none }, "of 1 bytes a day", "limit_bytes"),
+        (Limits { open: 1, ..none }, "1 reports wait or are made", "limit_open"),
     ] {
         let fake = Fake::default();
         if limits.rows_a_day != 5 {
@@ -27,6 +31,7 @@ async fn report_beyond_its_tenants_limits_fails_in_words_before_anything_is_read
         let life = fake.life_with(with(limits));
         life.live(&request()).await.unwrap();
         assert!(reason(&fake).contains(said), "{}", reason(&fake));
+        assert_eq!(fake.known(request().report_id).unwrap().known_reason.unwrap().code, code);
         assert_eq!((ends(&life.metrics), fake.0.calls("read")), ((0, 1), reads));
     }
 }

@@ -70,6 +70,7 @@ async fn slice_that_cannot_be_made_fails_the_report_in_words() {
     let state = state(&fake);
     assert_eq!((state.phase, state.attempt, slices_with_fate(&life, "failed")), (Phase::Failed, 1, 1));
     assert!(state.reason.unwrap().starts_with("the connections could not be read"));
+    assert_eq!(state.known_reason.unwrap().code, "database", "what the slice's maker said is handed on");
     assert_nothing_left(&fake);
     // Asked for again it is made.
     let again = fake.known(request().report_id).unwrap().ask_again("other".to_owned(), Moment::now()).unwrap();

@@ -1,6 +1,10 @@
 //! German.
 
+use report_life::ReportLimit;
+
 use super::{Kinds, Labels, Links, Opening, Words};
+use crate::reason::Reason;
+use crate::webhooks::SendError;
 
 pub(super) static WORDS: Words = Words {
     tag: "de",
@@ -51,4 +55,73 @@ pub(super) static WORDS: Words = Words {
         subject: "Ihre Bucket-Synchronisierung läuft wieder",
         paragraph: "Objekte werden wieder geschrieben. Es wurde nichts ausgelassen.",
     },
+    reason,
+    last_try,
 };
+
+fn reason(reason: &Reason) -> String {
+    match reason {
+        Reason::Database => {
+            "Die Verbindungen konnten nicht aus der Datenbank gelesen werden. Bitte fordern Sie den Bericht später erneut an.".to_owned()
+        }
+        Reason::Store => {
+            "Die Datei konnte nicht in den Objektspeicher geschrieben werden. Bitte fordern Sie den Bericht später erneut an.".to_owned()
+        }
+        Reason::TooManyValues => {
+            "Die Verbindungen haben mehr Gruppen oder darin mehr verschiedene Werte, als auf einmal gezählt werden können. Bitte wählen Sie einen kürzeren Zeitraum, weniger Ressourcen oder Benutzer oder, bei Datenverkehr, weniger Dimensionen und Messgrößen.".to_owned()
+        }
+        Reason::TooManyFiles { most } => format!(
+            "Der Bericht würde auf mehr als {most} Dateien aufgeteilt. Bitte lassen Sie mehr Zeilen oder Bytes je Datei zu, oder wählen Sie einen kürzeren Zeitraum."
+        ),
+        Reason::Limit(limit) => reached(*limit),
+        Reason::Request { field, .. } => {
+            format!("Was im Feld {field} angefordert wurde, kann nicht erstellt werden.")
+        }
+        Reason::SliceRefused { .. } => {
+            "Ein Teilauftrag des Berichts konnte nicht gelesen werden und wurde beiseitegelegt. Bitte fordern Sie den Bericht erneut an.".to_owned()
+        }
+        Reason::TakenOver => "Ein anderer Exporter hat den Bericht übernommen.".to_owned(),
+        Reason::Cancelled => "Der Bericht wurde abgebrochen.".to_owned(),
+        Reason::ObjectRows => "Die Verbindungen konnten nicht aus der Datenbank gelesen werden.".to_owned(),
+        Reason::ObjectStore => "Das Objekt konnte nicht in seinen Bucket geschrieben werden.".to_owned(),
+        Reason::ObjectOccupied { key } => {
+            format!("Unter {key} liegt in seinem Bucket ein anderes Objekt, und nichts wird überschrieben.")
+        }
+        Reason::NoDestination { name } => format!("Das Ziel {name} gibt es beim Betreiber nicht mehr."),
+    }
+}
+
+fn reached(limit: ReportLimit) -> String {
+    const TOMORROW: &str = "Bitte fordern Sie ihn nach Mitternacht UTC erneut an.";
+    match limit {
+        ReportLimit::Open { open } => format!(
+            "{open} Berichte warten oder werden erstellt, mehr dürfen es nicht sein. Bitte fordern Sie ihn erneut an, wenn einer davon beendet ist."
+        ),
+        ReportLimit::Rows { used, most } => {
+            format!("Die Berichte von heute haben {used} von {most} Zeilen am Tag. {TOMORROW}")
+        }
+        ReportLimit::Bytes { used, most } => {
+            format!("Die Berichte von heute haben {used} von {most} Bytes am Tag. {TOMORROW}")
+        }
+        ReportLimit::Asked { asked, most } => {
+            format!("Heute wurden {asked} von {most} Berichten am Tag angefordert. {TOMORROW}")
+        }
+        ReportLimit::RowsOfOne { rows, most } => format!(
+            "Der Bericht hat {rows} Zeilen, und Berichte dürfen {most} am Tag haben. Bitte wählen Sie einen kürzeren Zeitraum."
+        ),
+        ReportLimit::RowsOfNext { rows, used, most } => {
+            format!(
+                "Der Bericht hat {rows} Zeilen, und die Berichte von heute haben {used} von {most} am Tag. {TOMORROW}"
+            )
+        }
+    }
+}
+
+fn last_try(error: &SendError) -> String {
+    match error {
+        SendError::Refused(_) => "Die Adresse darf nicht aufgerufen werden.".to_owned(),
+        SendError::Status(status) => format!("Die Antwort war {status}."),
+        SendError::Late(after) => format!("Es kam keine Antwort innerhalb von {} s.", after.as_secs()),
+        SendError::Failed(_) => "Es kam keine Antwort.".to_owned(),
+    }
+}

@@ -43,4 +43,6 @@ pub(super) static WORDS: Words = Words {
         subject: "Your bucket sync is well again",
         paragraph: "Objects are written again. Nothing was left out.",
     },
+    reason: ToString::to_string,
+    last_try: ToString::to_string,
 };

@@ -57,6 +57,38 @@ fn object_is_what_lies_between_two_checkpoints() {
 }
 
 #[test]
+fn what_may_lie_in_the_place_of_an_object_is_known_until_it_is_stored() {
+    let packed = |state: &SyncState, number, rows, sha256: &str| BucketSyncEvent {
+        number: Some(number),
+        rows: Some(rows),
+        size_bytes: Some(10 * rows),
+        sha256: Some(sha256.to_owned()),
+        ..state.event(Type::Packed, at(130))
+    };
+    let mut state = made();
+    state.apply(&packed(&state, 1, 3, "of no plan"));
+    assert_eq!(state, made());
+    let plan = planned(&state, 120, &[(0, 15)]);
+    state.apply(&plan);
+    for event in [
+        packed(&state, 1, 3, "a"),
+        packed(&state, 1, 3, "b"),
+        packed(&state, 1, 3, "a"),
+        packed(&state, 2, 3, "of another"),
+        BucketSyncEvent { sha256: None, ..packed(&state, 1, 3, "") },
+    ] {
+        state.apply(&event);
+    }
+    let known: Vec<_> = state.open.as_ref().unwrap().packed.iter().map(|it| it.sha256.as_str()).collect();
+    assert_eq!(known, ["a", "b"]);
+    // The next one knows nothing of them.
+    state.apply(&stored(&state, 1));
+    let plan = planned(&state, 180, &[(0, 16)]);
+    state.apply(&plan);
+    assert!(state.open.as_ref().unwrap().packed.is_empty());
+}
+
+#[test]
 fn first_plan_of_a_number_counts_and_what_is_told_twice_is_told_once() {
     let mut state = made();
     let (first, zombie) = (planned(&state, 120, &[(0, 15)]), planned(&state, 120, &[(0, 19)]));
@@ -112,10 +144,12 @@ fn receivers_are_told_once_that_it_fails_and_once_that_it_is_well() {
     let mut state = made();
     let plan = planned(&state, 120, &[(0, 15)]);
     state.apply(&plan);
-    let failed = BucketSyncEvent { reason: Some("away".to_owned()), ..state.event(Type::Failed, at(130)) };
+    let known = Some(KnownReason { code: "away".to_owned(), values: Vec::new() });
+    let failed = state.event(Type::Failed, at(130));
+    let failed = BucketSyncEvent { reason: Some("away".to_owned()), known_reason: known.clone(), ..failed };
     state.apply(&failed);
     state.apply(&BucketSyncEvent { at: at(135), ..failed.clone() });
-    let failing = Failing { since: at(130), reason: "away".to_owned(), is_told: false };
+    let failing = Failing { since: at(130), reason: "away".to_owned(), known, is_told: false };
     assert_eq!(state.failing, Some(failing));
     let notified = state.notified(at(140));
     state.apply(&notified);

@@ -4,9 +4,14 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::journal::Journal;
+use crate::plan::Failure;
 use schemas::event_id::EventId;
 use schemas::examples::report_request as request;
 use schemas::report_event::{FileDone, RowPlace};
+
+fn no_space() -> KnownReason {
+    KnownReason { code: "no_space".to_owned(), values: vec!["7".to_owned()] }
+}
 
 fn event(event_type: ReportEventType) -> ReportEvent {
     let request = request();
@@ -15,6 +20,7 @@ fn event(event_type: ReportEventType) -> ReportEvent {
         object_key: Some("reports/acme/1/x.csv".to_owned()),
         receiver: Some("admin@acme.example".to_owned()),
         reason: Some("no space".to_owned()),
+        known_reason: Some(no_space()),
         ..ReportEvent::new(request.report_id, request.tenant, event_type, Moment::FIRST)
     }
 }
@@ -54,7 +60,7 @@ fn request_that_comes_twice_begins_once() {
         assert_eq!(state.phase, Phase::Failed, "{again:?}");
     }
     state.apply(&retried(2));
-    assert_eq!((state.phase, state.reason), (Phase::Requested, None));
+    assert_eq!((state.phase, state.reason, state.known_reason), (Phase::Requested, None, None));
 }
 
 #[test]
@@ -193,9 +199,11 @@ fn slice_that_cannot_be_made_is_told_with_its_reason() {
     let mut state = folded(&[ReportEventType::Started]);
     state.apply(&of_slice(ReportEventType::Planned, "a", 0, 0));
     state.apply(&of_slice(ReportEventType::SliceFailed, "a", 1, 0));
-    assert_eq!(state.plan.as_ref().unwrap().failed.as_deref(), Some("no space"));
+    let failure = Failure { reason: "no space".to_owned(), known: Some(no_space()) };
+    assert_eq!(state.plan.as_ref().unwrap().failed, Some(failure));
     state.apply(&event(ReportEventType::Failed));
     assert!(state.plan.is_none());
+    assert_eq!(state.known_reason, Some(no_space()));
 }
 
 #[test]
