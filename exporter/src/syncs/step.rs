@@ -176,7 +176,7 @@ impl Step {
         let made = match slices.as_slice() {
             [] => None,
             slices => {
-                let piece = Piece { request: &request, query: &query, slices, is_beginning: true };
+                let piece = Piece { request: &request, query: &query, slices, start: Start::Beginning };
                 object.made(&self.writer(), piece, &self.journal).await?
             }
         };

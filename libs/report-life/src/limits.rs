@@ -258,7 +258,15 @@ impl Limits {
     /// # Errors
     /// The limit that is reached.
     pub fn check(&self, usage: &Usage, now: Moment) -> Result<(), OverLimit> {
-        self.reached(usage, 0).map_or(Ok(()), |limit| Err(OverLimit::of(limit, now)))
+        self.check_planned(usage, 0, now)
+    }
+
+    /// Whether one with so many rows may be made.
+    ///
+    /// # Errors
+    /// The limit that it would pass, or that is reached.
+    pub fn check_planned(&self, usage: &Usage, rows: u64, now: Moment) -> Result<(), OverLimit> {
+        self.reached(usage, rows).map_or(Ok(()), |limit| Err(OverLimit::of(limit, now)))
     }
 
     /// The limit that a report with so many rows would pass, or that others have reached before.

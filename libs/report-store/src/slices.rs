@@ -60,7 +60,7 @@ enum Destination {
     /// All of it becomes one object.
     Object(Box<Upload>),
     /// The beginning becomes an object, the rest parts of an upload.
-    Parts(Parts),
+    Parts(Box<Parts>),
 }
 
 struct Parts {
@@ -107,7 +107,7 @@ impl ReportStore {
         let to = match &self.completion {
             // The name is this slice's alone.
             Completion::Blocks(_) | Completion::Staged(_) => Destination::Object(Box::new(self.begin_own(&staged)?)),
-            Completion::Numbered(numbered) => Destination::Parts(Parts {
+            Completion::Numbered(numbered) => Destination::Parts(Box::new(Parts {
                 numbered: numbered.clone(),
                 file: self.path(key)?,
                 upload_id: upload_id.to_owned(),
@@ -118,7 +118,7 @@ impl ReportStore {
                 sent: 0,
                 running: JoinSet::new(),
                 done: Vec::new(),
-            }),
+            })),
         };
         Ok(SliceUpload { store: self.clone(), staged, to, size_bytes: 0 })
     }

@@ -13,6 +13,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::fakes::Fake;
+use crate::render::Start;
 use crate::stages::check_request::check_request;
 use crate::stages::name_object::live_key;
 use crate::stages::write_sync_mail::tests::state;
@@ -90,7 +91,7 @@ impl World {
         let request = ReportRequest { compression: encoder, ..request(state, from, to) };
         let (query, writer) = (check_request(&request).unwrap(), life.writer(&never));
         let slices = writer.plan(&request, &query, || ready(())).await.unwrap();
-        let piece = Piece { request: &request, query: &query, slices: &slices, is_beginning: true };
+        let piece = Piece { request: &request, query: &query, slices: &slices, start: Start::Beginning };
         let (plan, key) = (state.open.as_ref().unwrap(), &self.key());
         Object { state, plan, bucket: &self.bucket, key }.made(&writer, piece, &self.topic).await
     }

@@ -14,7 +14,7 @@ use super::builder::Builder;
 use super::{Cell, CellType, TableColumn, TableError, TableFacts, record};
 
 /// Rows of a group: enough that texts which come again stand in dictionaries, few enough that they are held without pain.
-const GROUP_ROWS_MAX: usize = 1 << 17;
+const GROUP_ROWS_MAX: usize = 1 << 16;
 /// Bytes of a group before it is encoded; reached first only where texts are long.
 const GROUP_BYTES_MAX: usize = 64 << 20;
 /// zstd's own default.
