@@ -95,6 +95,7 @@ const VIEWS: View[] = [
       await form.getByRole('button', { name: 'Request report' }).click();
       await expect(form.getByText('Enter ids, which are whole numbers.')).toBeVisible();
       await expect(page.getByRole('option', { name: 'Access denied' })).toBeHidden();
+      await form.getByRole('textbox', { name: 'Devices' }).scrollIntoViewIfNeeded();
     },
   },
   {
