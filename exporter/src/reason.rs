@@ -168,7 +168,7 @@ pub(crate) mod tests {
     use super::*;
 
     /// What stands in place of what is told in English alone.
-    pub(crate) const ENGLISH: &str = "kind is <odd>";
+    pub(crate) const ENGLISH: &str = "kind is <odd>, as nobody has it";
 
     /// One of each.
     pub(crate) fn each() -> Vec<Reason> {

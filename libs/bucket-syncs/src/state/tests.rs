@@ -66,8 +66,9 @@ fn what_may_lie_in_the_place_of_an_object_is_known_until_it_is_stored() {
         ..state.event(Type::Packed, at(130))
     };
     let mut state = made();
-    state.apply(&packed(&state, 1, 3, "of no plan"));
-    assert_eq!(state, made());
+    let before = state.clone();
+    state.apply(&packed(&before, 1, 3, "of no plan"));
+    assert_eq!(state, before);
     let plan = planned(&state, 120, &[(0, 15)]);
     state.apply(&plan);
     for event in [

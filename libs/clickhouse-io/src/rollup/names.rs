@@ -93,7 +93,7 @@ pub struct NameDifference {
     pub kind: String,
     /// Its id.
     pub id: String,
-    /// When it was seen last and what is kept of that, as text; empty where nothing is.
+    /// When it was seen last, the rest of that event id, and the name, as text; empty where nothing is kept.
     pub kept: String,
     /// The same of the raw rows.
     pub raw: String,
@@ -130,15 +130,21 @@ pub async fn verify_names(
     limit: u32,
 ) -> Result<Vec<NameDifference>, QueryError> {
     let (from, to) = whole(from, to, DAY);
+    let as_text = |newest: &str| format!("concat(toString({newest}.1), ' ', hex({newest}.2), ' ', {newest}.3)");
     let sql = format!(
-        "SELECT kind, id, if(countIf(is_kept) = 0, '', toString(maxIf(newest, is_kept) AS of_kept)) AS kept,
-             toString(maxIf(newest, NOT is_kept) AS of_raw) AS raw
+        "SELECT kind, id, if(count_kept = 0, '', {}) AS kept, {} AS raw
          FROM (
-             SELECT toString(kind) AS kind, id, newest, true AS is_kept FROM {NAMES_TABLE} WHERE tenant = {{tenant:String}}
-             UNION ALL
-             SELECT kind, id, newest, false FROM ({}))
-         GROUP BY kind, id HAVING countIf(NOT is_kept) > 0 AND (countIf(is_kept) = 0 OR of_raw > of_kept)
+             SELECT kind, id, countIf(is_kept) AS count_kept, countIf(NOT is_kept) AS count_raw,
+                 maxIf(newest, is_kept) AS of_kept, maxIf(newest, NOT is_kept) AS of_raw
+             FROM (
+                 SELECT toString(kind) AS kind, id, newest, true AS is_kept FROM {NAMES_TABLE} WHERE tenant = {{tenant:String}}
+                 UNION ALL
+                 SELECT kind, id, newest, false FROM ({}))
+             GROUP BY kind, id)
+         WHERE count_raw > 0 AND (count_kept = 0 OR of_raw > of_kept)
          ORDER BY kind, id LIMIT {limit}",
+        as_text("of_kept"),
+        as_text("of_raw"),
         of_rows("")
     );
     clickhouse.within(bound(clickhouse, &sql, tenant, from, to).fetch_all()).await
