@@ -7,7 +7,6 @@ mod cli;
 mod config;
 mod dead_letter;
 mod demo;
-mod memory;
 mod migrate;
 mod output;
 mod report;
@@ -31,9 +30,6 @@ const HANGING_CALLS_MAX: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    if matches!(cli.command, Command::Exporter(_)) {
-        memory::few_arenas();
-    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&anyhow::Error::new(error).context("the runtime cannot be started")),
