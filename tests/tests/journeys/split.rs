@@ -88,7 +88,7 @@ async fn split_report_is_the_oracles_in_whole_files_whoever_is_killed() {
     let session = stack.sign_in(acme).await;
     session.wait_completed(&id).await;
     assert!(session.files(&id).await == files, "other bytes than undisturbed");
-    let kept = (1..files.len()).find(|kept| stack.exporter.logged(&[&id, &format!(" {kept} files are kept")]) > 0);
+    let kept = (1..files.len()).find(|kept| stack.exporter.logged(&[&id, &format!("{kept} files are kept")]) > 0);
     println!("{} of {} files were kept", kept.unwrap_or(0), files.len());
     assert!(kept.is_some(), "it was begun anew");
     wait_nothing_left(&stack, acme, &id, files.len()).await;
