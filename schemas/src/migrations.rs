@@ -37,6 +37,7 @@ pub const ALL: &[Migration] = migrations! {
     11 "011_copies_deleted";
     12 "012_network_days";
     13 "013_network_days_connections";
+    14 "014_names_of_one_tenant";
 };
 
 #[cfg(test)]

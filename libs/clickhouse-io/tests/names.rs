@@ -119,13 +119,22 @@ async fn names_are_those_of_the_newest_connections_wherever_they_come_from() {
         let tenant: Tenant = format!("tenant-{seed}").parse().unwrap();
         let mut random = StdRng::seed_from_u64(400 + seed);
         let events = events(&mut random, &tenant);
-        let row = |(event, offset)| ConnectionRow::from_event(event, Source { name: "main", partition: 0, offset });
-        let rows = events.iter().cloned().zip(0..).map(row).collect();
-        insert(&clickhouse, EventTable::Connections, rows, "names").await.unwrap();
+        // Another tenant has Remote Networks of the same ids, and Users of its own.
+        let other: Tenant = "globex".parse().unwrap();
+        let mut others = self::events(&mut StdRng::seed_from_u64(500 + seed), &other);
+        for user in others.iter_mut().filter_map(|it| it.user.as_mut()) {
+            user.id = format!("10{}", user.id).parse().unwrap();
+        }
+        for (partition, events) in [(0, &events), (1, &others)] {
+            let row = |(event, offset)| ConnectionRow::from_event(event, Source { name: "main", partition, offset });
+            let rows = events.iter().cloned().zip(0..).map(row).collect();
+            insert(&clickhouse, EventTable::Connections, rows, &format!("names {partition}")).await.unwrap();
+        }
         // Days 2 and 3 are counted, day 4 goes on, or ended an hour ago; then days 0 and 1 are counted too.
         let now = Moment::from_micros(day(4).as_micros() + random.random_range(7_200..90_000) * 1_000_000);
         assert_found(&clickhouse, &tenant, &events, now, AnswerSource::Raw).await;
         count(&clickhouse, &tenant, &events, day(2), day(4)).await;
+        count(&clickhouse, &other, &others, day(2), day(4)).await;
         assert_found(&clickhouse, &tenant, &events, now, AnswerSource::Raw).await;
         rollup::names_kept_from(&clickhouse, Moment::from_micros(day(1).as_micros() + 1)).await.unwrap();
         assert_found(&clickhouse, &tenant, &events, now, AnswerSource::Rollup).await;
@@ -140,8 +149,9 @@ async fn names_are_those_of_the_newest_connections_wherever_they_come_from() {
         assert_eq!(since(&clickhouse).await, format!("\t2026-11-02 00:00:00\n{tenant}\t2026-10-31 00:00:00\n"));
         assert_found(&clickhouse, &tenant, &events, now, AnswerSource::Rollup).await;
         assert_kept(&clickhouse, &tenant, &events).await;
-        let other: Tenant = "globex".parse().unwrap();
-        assert_found(&clickhouse, &other, &[], now, AnswerSource::Rollup).await;
+        assert_found(&clickhouse, &other, &others, now, AnswerSource::Rollup).await;
+        assert_eq!(rollup::verify_names(&clickhouse, &other, (day(2), day(4)), 10).await.unwrap(), []);
+        assert_found(&clickhouse, &"initech".parse().unwrap(), &[], now, AnswerSource::Rollup).await;
         // Nothing of days that are over comes from raw rows, and parts that are merged say the same.
         clickhouse.execute("OPTIMIZE TABLE names FINAL").await.unwrap();
         clickhouse.execute("DELETE FROM connections WHERE end_time < '2026-11-04 00:00:00'").await.unwrap();
@@ -163,13 +173,14 @@ async fn assert_kept(clickhouse: &ClickHouse, tenant: &Tenant, events: &[Connect
     let (kept, all) = (names(&counted), names(events));
     let changed = all.iter().filter(|it| !kept.contains(it)).count();
     assert!(changed > 0 && verify(0, DAYS).await.len() >= changed);
-    clickhouse.execute("DELETE FROM names WHERE kind = 'user' AND id = '7'").await.unwrap();
+    let delete = |name: &str| format!("DELETE FROM names WHERE tenant = '{tenant}' AND {name}");
+    clickhouse.execute(&delete("kind = 'user' AND id = '7'")).await.unwrap();
     let found = verify(0, 4).await;
     let is_raw = |it: &NameDifference| it.kept.is_empty() && it.raw.contains("person-7.");
     assert!(found.len() == 1 && is_raw(&found[0]), "{found:?}");
     rollup::rebuild(clickhouse, tenant, (day(0), day(4)), |_, _| {}).await.unwrap();
     assert_eq!(verify(0, 4).await, []);
-    clickhouse.execute("DELETE FROM names WHERE kind = 'resource' AND id = '3'").await.unwrap();
+    clickhouse.execute(&delete("kind = 'resource' AND id = '3'")).await.unwrap();
     let older =
         "INSERT INTO names SELECT tenant, 'resource', '3', min((end_time, event_id_tail, 'older')) FROM connections
                  WHERE resource_id = 3 AND tenant = '{tenant}' GROUP BY tenant";
@@ -178,7 +189,6 @@ async fn assert_kept(clickhouse: &ClickHouse, tenant: &Tenant, events: &[Connect
     assert!(found.len() == 1 && found[0].kept.contains("older"), "{found:?}");
     rollup::rebuild(clickhouse, tenant, (day(0), day(4)), |_, _| {}).await.unwrap();
     assert_eq!(verify(0, 4).await, []);
-    assert_eq!(rollup::verify_names(clickhouse, &"globex".parse().unwrap(), (day(0), day(4)), 10).await.unwrap(), []);
 }
 
 async fn since(clickhouse: &ClickHouse) -> String {

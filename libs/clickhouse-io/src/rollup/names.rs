@@ -105,8 +105,9 @@ fn of_rows(more: &str) -> String {
         let (word, id, newest) = (kind.word(), kind.id(), kind.seen());
         format!("('{word}', ifNull(toString({id}), ''), {newest})")
     });
+    // The tenant has no alias: by one the condition would hold the parameter against itself, and take every tenant's rows.
     format!(
-        "SELECT {{tenant:String}} AS tenant, named.1 AS kind, named.2 AS id, max(named.3) AS newest
+        "SELECT {{tenant:String}}, named.1 AS kind, named.2 AS id, max(named.3) AS newest
          FROM connections ARRAY JOIN [{}] AS named WHERE {} {more} AND named.2 != '' GROUP BY kind, id",
         named.join(", "),
         within("end_time")
