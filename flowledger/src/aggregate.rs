@@ -124,8 +124,8 @@ pub(crate) async fn run(command: AggregateCommand) -> anyhow::Result<()> {
             let head = ["TIME", "NETWORK", keys, "ROLL-UP", "RAW ROWS"];
             let rows = found.iter().map(|it| {
                 let time = rfc3339(Moment::from_micros(it.time * 1_000_000));
-                let counts = |text: &str| if text.is_empty() { "none".to_owned() } else { text.to_owned() };
-                vec![time, it.remote_network_id.to_string(), it.keys.clone(), counts(&it.rolled_up), counts(&it.raw)]
+                let (rolled_up, raw) = (or_none(it.rolled_up.clone()), or_none(it.raw.clone()));
+                vec![time, it.remote_network_id.to_string(), it.keys.clone(), rolled_up, raw]
             });
             line(&table(&head.map(str::to_owned), rows))?;
             let count = counted(found.len());
@@ -168,18 +168,20 @@ pub(crate) async fn run(command: AggregateCommand) -> anyhow::Result<()> {
 async fn verify_names(clickhouse: &ClickHouse, options: &RangeOptions) -> anyhow::Result<()> {
     let found = rollup::verify_names(clickhouse, &options.tenant, options.range(), SHOWN_MAX).await?;
     if found.is_empty() {
-        said("all names are kept");
+        said("names and raw rows are the same");
         return Ok(());
     }
     let count = counted(found.len());
-    let rows = found.into_iter().map(|it| {
-        let kept = if it.kept.is_empty() { "none".to_owned() } else { it.kept };
-        vec![it.kind, it.id, kept, it.raw]
-    });
+    let rows = found.into_iter().map(|it| vec![it.kind, it.id, or_none(it.kept), or_none(it.raw)]);
     line(&table(&["KIND", "ID", "KEPT", "RAW ROWS"].map(str::to_owned), rows))?;
     bail!(
-        "{count} names are not kept, or older; days that are over are counted by themselves, `flowledger aggregate rebuild` adds names too"
+        "{count} names differ; those that are missing come when their day is over and counted, or by `flowledger aggregate rebuild`; those that no raw row has stay, \
+         as of rows that were purged"
     )
+}
+
+fn or_none(text: String) -> String {
+    if text.is_empty() { "none".to_owned() } else { text }
 }
 
 /// How many, of those that are shown at most.

@@ -187,6 +187,16 @@ async fn assert_kept(clickhouse: &ClickHouse, tenant: &Tenant, events: &[Connect
     clickhouse.execute(&older.replace("{tenant}", tenant.as_str())).await.unwrap();
     let found = verify(0, 4).await;
     assert!(found.len() == 1 && found[0].kept.contains("older"), "{found:?}");
+    // What is kept and no row has, as it would be of another tenant's.
+    let foreign = format!(
+        "INSERT INTO names SELECT '{tenant}', 'user', '99', (toDateTime64('2026-11-02 07:00:00', 6, 'UTC'), 'x', 'foreign')"
+    );
+    clickhouse.execute(&foreign).await.unwrap();
+    let found = verify(0, 4).await;
+    let is_foreign = |it: &&NameDifference| it.raw.is_empty() && it.kept.ends_with(" foreign") && it.id == "99";
+    assert_eq!((found.len(), found.iter().filter(is_foreign).count()), (2, 1), "{found:?}");
+    assert_eq!(verify(0, 2).await.iter().filter(is_foreign).count(), 0);
+    clickhouse.execute(&delete("kind = 'user' AND id = '99'")).await.unwrap();
     rollup::rebuild(clickhouse, tenant, (day(0), day(4)), |_, _| {}).await.unwrap();
     assert_eq!(verify(0, 4).await, []);
 }

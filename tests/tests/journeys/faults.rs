@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::oracle::{assert_same, reject_count, report, traffic};
+use crate::oracle::{assert_same, connections_of, reject_count, report, traffic};
 use crate::stack::{Stack, everything, tenant};
 
 /// Cut into pieces at line ends.
@@ -17,12 +17,6 @@ fn pieces(lines: &[u8], count: usize) -> Vec<&[u8]> {
         rest = after;
     }
     pieces
-}
-
-/// Connections of these lines: what ended, failed or was denied.
-fn connections_of(tenant: &str, version: &str, lines: &[u8]) -> u64 {
-    // One JSON object a line: names in a CSV may hold line ends.
-    report(tenant, version, &["--denied", "--format", "ndjson"], lines).lines().count() as u64
 }
 
 /// Twenty seeds, both versions, in one stack: each seed is a range of time of its own tenant's log.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::oracle::{python, report, traffic};
+use crate::oracle::{connections_of, python, traffic};
 use crate::report_life::flowledger;
 use crate::stack::{Stack, WAIT_MAX, tenant};
 
@@ -115,8 +115,7 @@ async fn receivers_read_text_and_html_and_are_told_once_before_a_file_that_nobod
     let mut stack = Stack::start_with_exporter(&[(acme, Some("v2"))], SETTINGS).await;
     let lines = traffic(31, 60, "v2");
     stack.append(acme, &lines);
-    let all = report(acme, "v2", &["--denied", "--format", "ndjson"], &lines).lines().count() as u64;
-    stack.wait_stored(acme, all).await;
+    stack.wait_stored(acme, connections_of(acme, "v2", &lines)).await;
     let session = stack.sign_in(acme).await;
     let receivers = ["jo@acme.example", "kim+x@acme.example"];
     let range = ["--from", "2026-11-01T01:00", "--to", "2026-11-02T01:00", "--zone", "Europe/Berlin", "--tenant", acme];

@@ -40,6 +40,12 @@ pub(crate) fn report(tenant: &str, version: &str, arguments: &[&str], lines: &[u
     String::from_utf8(python("oracle/report.py", &all, lines)).unwrap()
 }
 
+/// Connections of these lines: what ended, failed or was denied.
+pub(crate) fn connections_of(tenant: &str, version: &str, lines: &[u8]) -> u64 {
+    // One JSON object a line: names in a CSV may hold line ends.
+    report(tenant, version, &["--denied", "--format", "ndjson"], lines).lines().count() as u64
+}
+
 /// How many events an export of the audit log has; nothing is wrong with them.
 pub(crate) fn audit(export: &[u8]) -> usize {
     String::from_utf8(python("audit/check_export.py", &[], export)).unwrap().trim().parse().unwrap()

@@ -6,7 +6,7 @@ use reqwest::{Method, Response};
 use serde_json::Value;
 
 use crate::gone::{GONE_MAX, SLOW, SOON, wait_running};
-use crate::oracle::{assert_same, report, traffic};
+use crate::oracle::{assert_same, connections_of, report, traffic};
 use crate::stack::{Session, Stack, WAIT_MAX, everything, tenant};
 
 /// The same as [`SLOW`] for who reads addresses: counting, which planning is, is as fast as ever.
@@ -61,8 +61,7 @@ async fn report_is_cancelled_in_mid_flight_and_made_when_it_is_asked_for_again()
     let lines = traffic(5, 60, "v2");
     let expected = report(acme, "v2", &[], &lines);
     stack.append(acme, &lines);
-    let all = report(acme, "v2", &["--denied", "--format", "ndjson"], &lines).lines().count() as u64;
-    stack.wait_stored(acme, all).await;
+    stack.wait_stored(acme, connections_of(acme, "v2", &lines)).await;
     let session = stack.sign_in(acme).await;
     let mut stream = session.request(Method::GET, "/reports/changes").timeout(2 * WAIT_MAX).send().await.unwrap();
     for (slow, state) in [(SLOW, "requested"), (SLOW_ADDRESSES, "running")] {
@@ -123,8 +122,7 @@ async fn operator_asks_for_reports_at_a_terminal() {
     let mut stack = Stack::start(&[(acme, Some("v2")), (globex, None)]).await;
     let lines = traffic(6, 60, "v2");
     stack.append(acme, &lines);
-    let all = report(acme, "v2", &["--denied", "--format", "ndjson"], &lines).lines().count() as u64;
-    stack.wait_stored(acme, all).await;
+    stack.wait_stored(acme, connections_of(acme, "v2", &lines)).await;
     let folder = tempfile::tempdir().unwrap();
     let ask = |more: &[&str]| {
         let range =

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::oracle::{assert_same, report, traffic};
+use crate::oracle::{assert_same, connections_of, report, traffic};
 use crate::report_life::flowledger;
 use crate::stack::{Service, Stack, WAIT_MAX, everything, tenant};
 
@@ -57,8 +57,7 @@ async fn exporter_is_killed_in_mid_slice_and_the_file_is_the_same() {
     stack.add_exporter();
     let lines = traffic(12, 12_000, "v2");
     stack.append(acme, &lines);
-    let all = report(acme, "v2", &["--denied", "--format", "ndjson"], &lines).lines().count() as u64;
-    stack.wait_stored(acme, all).await;
+    stack.wait_stored(acme, connections_of(acme, "v2", &lines)).await;
 
     let session = stack.sign_in(acme).await;
     let id = session.ask(&everything()).await;
@@ -119,8 +118,7 @@ async fn reports_lie_at_azure() {
     stack.add_exporter();
     let lines = traffic(12, 4_000, "v2");
     stack.append(acme, &lines);
-    let all = report(acme, "v2", &["--denied", "--format", "ndjson"], &lines).lines().count() as u64;
-    stack.wait_stored(acme, all).await;
+    stack.wait_stored(acme, connections_of(acme, "v2", &lines)).await;
     let mut summary = everything();
     summary["kind"] = json!("summary");
     let (store, session) = (stack.parts.store(), stack.sign_in(acme).await);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::oracle::{assert_same, report, traffic};
+use crate::oracle::{assert_same, connections_of, report, traffic};
 use crate::report_life::flowledger;
 use crate::slices::SLOWER;
 use crate::stack::{Stack, WAIT_MAX, everything, tenant};
@@ -41,8 +41,7 @@ async fn split_report_is_the_oracles_in_whole_files_whoever_is_killed() {
     let mut stack = Stack::start(&[(acme, Some("v2"))]).await;
     let lines = traffic(31, 6_000, "v2");
     stack.append(acme, &lines);
-    let all = report(acme, "v2", &["--denied", "--format", "ndjson"], &lines).lines().count() as u64;
-    stack.wait_stored(acme, all).await;
+    stack.wait_stored(acme, connections_of(acme, "v2", &lines)).await;
     let session = stack.sign_in(acme).await;
     let (csv, ndjson) = (report(acme, "v2", &[], &lines), report(acme, "v2", &["--format", "ndjson"], &lines));
     let header = csv.split_inclusive('\n').next().unwrap();

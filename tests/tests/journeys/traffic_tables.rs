@@ -9,7 +9,7 @@ use local_parts::{Part, Silent};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::oracle::{assert_same, report, tests_folder, traffic};
+use crate::oracle::{assert_same, connections_of, report, tests_folder, traffic};
 use crate::report_life::flowledger;
 use crate::stack::{Session, Stack, WAIT_MAX, tenant};
 
@@ -173,8 +173,7 @@ async fn question_as_a_table_has_the_values_of_the_page_of_the_rows_and_of_parqu
     let mut stack = Stack::start(&[(acme, Some("v2"))]).await;
     let lines = traffic(48, 4_000, "v2");
     stack.append(acme, &lines);
-    let all = report(acme, "v2", &["--denied", "--format", "ndjson"], &lines).lines().count() as u64;
-    stack.wait_stored(acme, all).await;
+    stack.wait_stored(acme, connections_of(acme, "v2", &lines)).await;
     let session = stack.sign_in(acme).await;
 
     let mut texts = Vec::new();

@@ -86,7 +86,7 @@ impl NameKind {
     }
 }
 
-/// A name that is not kept, or older than one in the raw rows.
+/// A name that is kept otherwise than the raw rows have it.
 #[derive(Clone, Debug, PartialEq, Eq, Row, Deserialize)]
 pub struct NameDifference {
     /// What it is of: `remote_network`, `user`, `resource` or `address`.
@@ -95,7 +95,7 @@ pub struct NameDifference {
     pub id: String,
     /// When it was seen last, the rest of that event id, and the name, as text; empty where nothing is kept.
     pub kept: String,
-    /// The same of the raw rows.
+    /// The same of the raw rows; empty where none has it.
     pub raw: String,
 }
 
@@ -119,8 +119,9 @@ fn insert(more: &str) -> String {
     format!("INSERT INTO {NAMES_TABLE} (tenant, kind, id, newest) {}", of_rows(more))
 }
 
-/// Names that the raw rows of the days that `[from, to)` touches have, and that are not kept, or only older; at most `limit`, by kind and
-/// id. A day has none before it is over and counted. What is kept of rows that are there no more is no difference.
+/// Names that the raw rows of the days that `[from, to)` touches have, and that are not kept, or only older; and names that are kept as of
+/// these days, and that no raw row has so: at most `limit`, by kind and id. A day has none before it is over and counted. Of addresses no
+/// time is kept: of them only what is missing is told.
 ///
 /// # Errors
 /// When ClickHouse refuses or does not answer.
@@ -132,8 +133,9 @@ pub async fn verify_names(
 ) -> Result<Vec<NameDifference>, QueryError> {
     let (from, to) = whole(from, to, DAY);
     let as_text = |newest: &str| format!("concat(toString({newest}.1), ' ', hex({newest}.2), ' ', {newest}.3)");
+    let is_of_these_days = "of_kept.1 >= toDateTime({from:Int64}, 'UTC') AND of_kept.1 < toDateTime({to:Int64}, 'UTC')";
     let sql = format!(
-        "SELECT kind, id, if(count_kept = 0, '', {}) AS kept, {} AS raw
+        "SELECT kind, id, if(count_kept = 0, '', {}) AS kept, if(count_raw = 0, '', {}) AS raw
          FROM (
              SELECT kind, id, countIf(is_kept) AS count_kept, countIf(NOT is_kept) AS count_raw,
                  maxIf(newest, is_kept) AS of_kept, maxIf(newest, NOT is_kept) AS of_raw
@@ -143,6 +145,7 @@ pub async fn verify_names(
                  SELECT kind, id, newest, false FROM ({}))
              GROUP BY kind, id)
          WHERE count_raw > 0 AND (count_kept = 0 OR of_raw > of_kept)
+             OR count_kept > 0 AND of_kept > of_raw AND {is_of_these_days}
          ORDER BY kind, id LIMIT {limit}",
         as_text("of_kept"),
         as_text("of_raw"),

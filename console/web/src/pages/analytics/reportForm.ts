@@ -120,13 +120,8 @@ export const FILE_FIELDS = [
 
 export type FileErrors = Errors<(typeof FILE_FIELDS)[number]>;
 
+/** Fields of whatever asks for reports: of what, for whom, and how they are written. */
+export const ASKING_FIELDS = ['zone', 'remote_networks', 'receivers', ...FILTER_FIELDS, ...FILE_FIELDS] as const;
+
 /** The names of its fields that the form shares with the server. */
-export const REPORT_FIELDS = [
-  'from',
-  'to',
-  'zone',
-  'remote_networks',
-  'receivers',
-  ...FILTER_FIELDS,
-  ...FILE_FIELDS,
-] as const;
+export const REPORT_FIELDS = ['from', 'to', ...ASKING_FIELDS] as const;

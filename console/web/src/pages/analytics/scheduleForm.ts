@@ -4,8 +4,8 @@ import { rangeLabel } from '../../format/presets';
 import { receiversError } from '../../format/tags';
 import { isZone } from '../../format/times';
 import type { Errors } from '../../hooks/useForm';
-import { FILTER_FIELDS, type FilterForm, filterFormOf, filterOf, NO_FILTER, validateFilter } from './filterForm';
-import { FILE_FIELDS, type FileForm, tableError, USUAL_FILE } from './reportForm';
+import { type FilterForm, filterFormOf, filterOf, NO_FILTER, validateFilter } from './filterForm';
+import { ASKING_FIELDS, type FileForm, tableError, USUAL_FILE } from './reportForm';
 import { splitFormOf, splitOf, validateSplit } from './splitForm';
 
 export type Often = 'hourly' | 'daily' | 'weekly' | 'monthly' | 'cron' | 'never';
@@ -55,16 +55,7 @@ export interface ScheduleForm {
 }
 
 /** The names of its fields that the form shares with the server. */
-export const SCHEDULE_FIELDS = [
-  'name',
-  'when',
-  'range',
-  'zone',
-  'remote_networks',
-  'receivers',
-  ...FILTER_FIELDS,
-  ...FILE_FIELDS,
-] as const;
+export const SCHEDULE_FIELDS = ['name', 'when', 'range', ...ASKING_FIELDS] as const;
 
 export type ScheduleErrors = Errors<(typeof SCHEDULE_FIELDS)[number]>;
 
