@@ -1,6 +1,6 @@
 import { fireEvent, screen, waitFor } from '@testing-library/react';
 import { useState } from 'react';
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { show } from '../../testing/render';
 import { type Answer, serve } from '../../testing/server';
 import { FilterFields } from './FilterFields';
@@ -59,6 +59,19 @@ it('Users and Resources are found by their names, and are their ids', async () =
   fireEvent.click(await screen.findByRole('option', { name: '*.corp.example' }));
   expect(sent()).toEqual({ users: ['9223372036854775807'], resources: ['1234567'] });
   expect(new Set(searched())).toEqual(new Set(['/users', '/resources']));
+});
+
+it('what was found can be chosen while the next search is on its way', async () => {
+  const { sent } = open();
+  fireEvent.click(more());
+  fireEvent.click(box('Users'));
+  await screen.findByRole('option', { name: 'jane@corp.example' });
+  const silent = vi.fn(() => new Promise(() => undefined));
+  vi.stubGlobal('fetch', silent);
+  fireEvent.change(box('Users'), { target: { value: 'jan' } });
+  await waitFor(() => expect(silent).toHaveBeenCalled());
+  fireEvent.click(screen.getByRole('option', { name: 'jane@corp.example' }));
+  expect(sent()).toEqual({ users: ['9223372036854775807'] });
 });
 
 it('those that were chosen before have their names, or else their ids', async () => {

@@ -37,12 +37,15 @@ export function SubjectField({ subject, chosen, error, onChange }: SubjectFieldP
   );
   const { loaded, retry } = useLoad(load);
   const [names, setNames] = useState<ReadonlyMap<string, string>>(new Map());
+  // What was found stays until more is: an option must not go from under the pointer while the next search is on its way.
+  const [found, setFound] = useState<string[]>([]);
   useEffect(() => {
+    if (loaded.is === 'failed') setFound([]);
     if (loaded.is !== 'loaded') return;
+    setFound(loaded.value.map(({ id }) => id));
     setNames((known) => new Map([...known, ...loaded.value.map(({ id, name }) => [id, name] as const)]));
   }, [loaded]);
 
-  const found = loaded.is === 'loaded' ? loaded.value.map(({ id }) => id) : [];
   const shown = [...new Set([...chosen, ...found])];
   return (
     <div>
