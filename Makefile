@@ -1,6 +1,6 @@
 # The project's commands. `make help` lists them.
 
-.PHONY: help demo test test-web test-rust test-journeys test-a-to-d test-e-to-z web bench fmt lint compose alerts chaos chaos-reports simulate fuzz
+.PHONY: help demo test test-web test-rust test-journeys test-a-to-d test-e-to-z web bench fmt lint compose alerts chaos chaos-reports simulate traffic fuzz
 
 help: ## List the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 15
@@ -57,6 +57,12 @@ chaos-reports: ## Kill and freeze exporters, engine, store and mail server while
 	@FLOWLEDGER_CHAOS_REPORTS_ROUNDS=$(ROUNDS) $(if $(SEED),FLOWLEDGER_CHAOS_REPORTS_SEED=$(SEED)) \
 	  cargo test --quiet --workspace --locked --test chaos_reports
 
+SETS ?= 2000
+
+traffic: ## Questions about traffic against a plain evaluation, SETS of made-up events [FIRST_SET=n]
+	@deploy/prepare --test
+	FLOWLEDGER_TRAFFIC_SETS=$(SETS) FLOWLEDGER_TRAFFIC_FIRST_SET=$(or $(FIRST_SET),0) cargo test --locked -p clickhouse-io --test traffic
+
 SECONDS ?= 3600
 
 fuzz: ## Fuzz every parser of outside bytes, or TARGETS, for SECONDS each
@@ -77,7 +83,7 @@ bench: ## Print the measurements
 	cargo build --release --locked -p flowledger -p bench
 	./target/release/flowledger-bench raw_bytes_per_row
 	./target/release/flowledger-bench demo_seconds_to_console
-	./target/release/flowledger-bench transcode
+	cargo run --release --locked -p bench --features peers -- transcode
 	./target/release/flowledger-bench ingest
 	./target/release/flowledger-bench aggregator
 	./target/release/flowledger-bench queries

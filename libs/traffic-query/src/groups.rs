@@ -182,14 +182,17 @@ impl TopQuery {
     }
 
     /// For a dimension the values with most events, denied attempts too, among the connections that all *other* fields of the filter let
-    /// through: what choosing each of them would leave.
+    /// through: what choosing each of them would leave. Users and service accounts are one choice: a connection has one or the other, and those of
+    /// either are let through.
     ///
     /// # Errors
     /// When the number of groups is wrong.
     pub fn facet(filter: &TrafficFilter, dimension: Dimension, groups: u32) -> Result<Self, FilterError> {
-        let others = match dimension.field() {
-            Some(field) => filter.clone().without(field),
-            None => filter.clone(),
+        let others = match dimension {
+            Dimension::User | Dimension::ServiceAccount => {
+                filter.clone().without(Field::Users).without(Field::ServiceAccounts)
+            }
+            other => other.field().into_iter().fold(filter.clone(), TrafficFilter::without),
         };
         Self::new(others, &[dimension], &[Measure::Events], groups)
     }

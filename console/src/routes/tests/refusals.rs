@@ -85,6 +85,14 @@ async fn value_that_is_out_of_range_is_refused_with_its_field() {
         assert_eq!((answer.status, &answer.json()["error"]["field"]), (400, &json!("id")), "{path}");
     }
     for (question, field) in [
+        ("users/7/connections?users=8", "users"),
+        ("users/7/connections?service_accounts=9", "service_accounts"),
+        ("resources/7/connections?resources=8", "resources"),
+    ] {
+        let answer = console.get(&format!("/api/v1/{question}"), &cookie).await;
+        assert_eq!((answer.status, &answer.json()["error"]["field"]), (400, &json!(field)), "{question}");
+    }
+    for (question, field) in [
         ("connections?users=none", "users"),
         ("connections?limit=many", "limit"),
         ("connections?limit=4294967296", "limit"),

@@ -12,7 +12,7 @@ use clickhouse_io::traffic::{Open, Source, check_open};
 use schemas::connection_event::ConnectionEvent;
 use serde::Serialize;
 use traffic_query::time_range::rfc3339;
-use traffic_query::{Bucket, Dimension, Measure, SeriesQuery, TopQuery, TrafficFilter};
+use traffic_query::{Bucket, Dimension, Field, Measure, SeriesQuery, TopQuery, TrafficFilter};
 use utoipa::ToSchema;
 
 use crate::app::App;
@@ -146,10 +146,10 @@ pub(crate) async fn connections(
     signed_in: SignedIn,
     url: TrafficUrl,
 ) -> Result<Json<Connections>, Refusal> {
-    page(&app, &signed_in, &url, |filter| filter).await
+    page(&app, &signed_in, &url, &[], |filter| filter).await
 }
 
-/// Connections of a User. Takes every field of the filter.
+/// Connections of a User. Takes every field of the filter but `users` and `service_accounts`.
 #[utoipa::path(get, path = "/api/v1/users/{id}/connections",
     params(("id" = String, Path), ("before" = Option<String>, Query), ("limit" = Option<u32>, Query)),
     responses((status = 200, body = Connections), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
@@ -161,10 +161,11 @@ pub(crate) async fn user_connections(
     url: TrafficUrl,
 ) -> Result<Json<Connections>, Refusal> {
     let id = id.parse().map_err(|_| Refusal::field("id", "is not a number"))?;
-    page(&app, &signed_in, &url, |filter| TrafficFilter { users: [id].into(), ..filter }).await
+    let decided = [Field::Users, Field::ServiceAccounts];
+    page(&app, &signed_in, &url, &decided, |filter| TrafficFilter { users: [id].into(), ..filter }).await
 }
 
-/// Connections of a Resource. Takes every field of the filter.
+/// Connections of a Resource. Takes every field of the filter but `resources`.
 #[utoipa::path(get, path = "/api/v1/resources/{id}/connections",
     params(("id" = String, Path), ("before" = Option<String>, Query), ("limit" = Option<u32>, Query)),
     responses((status = 200, body = Connections), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
@@ -176,16 +177,22 @@ pub(crate) async fn resource_connections(
     url: TrafficUrl,
 ) -> Result<Json<Connections>, Refusal> {
     let id = id.parse().map_err(|_| Refusal::field("id", "is not a number"))?;
-    page(&app, &signed_in, &url, |filter| TrafficFilter { resources: [id].into(), ..filter }).await
+    page(&app, &signed_in, &url, &[Field::Resources], |filter| TrafficFilter { resources: [id].into(), ..filter }).await
 }
 
+/// A page of connections; fields that the path decides must not be given.
 async fn page(
     app: &App,
     signed_in: &SignedIn,
     url: &TrafficUrl,
+    decided: &[Field],
     of: impl FnOnce(TrafficFilter) -> TrafficFilter + Send,
 ) -> Result<Json<Connections>, Refusal> {
-    let filter = of(url.filter(&["before", "limit"])?);
+    let filter = url.filter(&["before", "limit"])?;
+    if let Some(field) = decided.iter().find(|it| filter.narrows(**it)) {
+        return Err(Refusal::field(field.name(), "is decided by the path"));
+    }
+    let filter = of(filter);
     let before = match url.one("before")? {
         Some(text) => Some(text.parse().map_err(|_| Refusal::field("before", "is not the next of a page"))?),
         None => None,

@@ -18,10 +18,41 @@ use traffic_query::{Dimension, Measure, TopQuery, TrafficFilter};
 
 use self::plain::Stored;
 
+/// When the traffic of a set is, `[first, last)`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Period {
+    pub(crate) first: Moment,
+    pub(crate) last: Moment,
+}
+
 /// Around the night in which clocks go forward in Europe: 2026-03-27 20:00 to 2026-03-30 08:00 UTC.
-pub(crate) const FIRST: Moment = Moment::from_millis(1_774_641_600_000);
-pub(crate) const LAST: Moment = Moment::from_millis(1_774_857_600_000);
-pub(crate) const MIDDLE: Moment = Moment::from_millis(1_774_750_000_000);
+pub(crate) const SPRING: Period =
+    Period { first: Moment::from_millis(1_774_641_600_000), last: Moment::from_millis(1_774_857_600_000) };
+/// Around the night in which they go back there, and a week later in America: 2026-10-23 20:00 to 2026-11-02 08:00 UTC.
+const AUTUMN: Period =
+    Period { first: Moment::from_millis(1_792_785_600_000), last: Moment::from_millis(1_793_606_400_000) };
+
+impl Period {
+    /// Each second set is in autumn.
+    pub(crate) fn of(seed: u64) -> Self {
+        if seed.is_multiple_of(2) { SPRING } else { AUTUMN }
+    }
+
+    /// A moment within it.
+    fn any(self, random: &mut StdRng) -> i64 {
+        random.random_range(self.first.as_micros()..self.last.as_micros())
+    }
+
+    /// A moment at which may be asked, up to a day after its end.
+    pub(crate) fn now(self, random: &mut StdRng) -> Moment {
+        Moment::from_micros(random.random_range(self.first.as_micros()..self.last.as_micros() + 86_400_000_000))
+    }
+
+    /// What of the filter's range lies within it.
+    pub(crate) fn narrow(self, filter: &TrafficFilter) -> TrafficFilter {
+        filter.within(filter.from.max(self.first), filter.to.min(self.last))
+    }
+}
 
 const ADDRESSES: [&str; 6] =
     ["wiki.corp.example", "WIKI.lab.example", "10.0.0.1", "2001:db8::7", "", "münchen.example"];
@@ -36,10 +67,10 @@ fn address(random: &mut StdRng) -> Option<Address> {
 }
 
 /// Some hundred events of one tenant as they are stored: openings too, and copies of facts under other offsets.
-pub(crate) fn events(random: &mut StdRng, tenant: &Tenant) -> Vec<Stored> {
+pub(crate) fn events(random: &mut StdRng, tenant: &Tenant, period: Period) -> Vec<Stored> {
     let mut all: Vec<Stored> = Vec::new();
     for number in 0..random.random_range(150..400_u64) {
-        let event = event(random, tenant, number);
+        let event = event(random, tenant, period, number);
         if event.event_type == EventType::ClosedConnection && random.random_bool(0.5) {
             let opened = ended_at(&event, EventType::EstablishedConnection, event.start_time);
             all.push(Stored { event: opened, partition: 0, offset: 0 });
@@ -54,12 +85,12 @@ pub(crate) fn events(random: &mut StdRng, tenant: &Tenant) -> Vec<Stored> {
     all
 }
 
-fn event(random: &mut StdRng, tenant: &Tenant, number: u64) -> ConnectionEvent {
+fn event(random: &mut StdRng, tenant: &Tenant, period: Period, number: u64) -> ConnectionEvent {
     let kinds =
         [EventType::ClosedConnection, EventType::ClosedConnection, EventType::FailedToConnect, EventType::DeniedAccess];
     let kind = one(random, &kinds);
     // Whole hours and minutes too: the edges of buckets.
-    let millis = random.random_range(FIRST.as_millis()..LAST.as_millis());
+    let millis = period.any(random) / 1_000;
     let millis = one(random, &[millis, millis, millis / 60_000 * 60_000, millis / 3_600_000 * 3_600_000]);
     let network = random.random_range(1..4_u64);
     let id = if random.random_bool(0.5) { format!("{number:x}-7a") } else { format!("opaque {number}") };
@@ -114,13 +145,13 @@ fn ended_at(event: &ConnectionEvent, event_type: EventType, end_time: Moment) ->
 }
 
 /// A filter that narrows a few fields, often with values that occur.
-pub(crate) fn filter(random: &mut StdRng) -> TrafficFilter {
+pub(crate) fn filter(random: &mut StdRng, period: Period) -> TrafficFilter {
     let mut filter = TrafficFilter::default();
     let zone = one(random, &["UTC", "Europe/Berlin", "Asia/Kolkata", "America/New_York", "Asia/Beirut"]);
     filter.zone = TimeZone::get(zone).unwrap();
     if random.random_bool(0.6) {
         let mut moment = || {
-            let micros = random.random_range(FIRST.as_micros()..LAST.as_micros());
+            let micros = period.any(random);
             let whole = one(random, &[1, 60_000_000, 3_600_000_000]);
             Moment::from_micros(micros / whole * whole)
         };

@@ -142,6 +142,41 @@ pub(crate) fn top(facts: &Facts<'_>, query: &TopQuery) -> (Groups, Option<Vec<u1
     (first, (!rest.is_empty()).then(|| measures(&others, query.measures())))
 }
 
+/// Events by each value of a dimension, most first, and those of all others: what would be left if it alone were chosen there.
+pub(crate) fn facet(
+    all: &[Stored],
+    filter: &TrafficFilter,
+    of: Dimension,
+    limit: usize,
+) -> (Groups, Option<Vec<u128>>) {
+    let mut open = filter.clone();
+    match of {
+        Dimension::RemoteNetwork => open.remote_networks.clear(),
+        Dimension::User | Dimension::ServiceAccount => {
+            open.users.clear();
+            open.service_accounts.clear();
+        }
+        Dimension::Resource => open.resources.clear(),
+        Dimension::AppliedRule => open.applied_rules.clear(),
+        Dimension::Connector => open.connectors.clear(),
+        Dimension::Device => open.devices.clear(),
+        Dimension::Protocol => open.protocols.clear(),
+        Dimension::Port => open.ports.clear(),
+        Dimension::Status => open.statuses.clear(),
+        Dimension::TunnelPath => open.tunnel_paths.clear(),
+        Dimension::Country => open.countries.clear(),
+        Dimension::ClientAddress => open.client_addresses.clear(),
+        Dimension::Address => open.domain = None,
+    }
+    let mut counts: BTreeMap<String, u128> = BTreeMap::new();
+    facts(all, &open).into_iter().for_each(|event| *counts.entry(key(event, of)).or_default() += 1);
+    let mut counts: Vec<(String, u128)> = counts.into_iter().collect();
+    counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let rest = counts.split_off(counts.len().min(limit));
+    let others = (!rest.is_empty()).then(|| vec![rest.iter().map(|(_, count)| count).sum()]);
+    (counts.into_iter().map(|(value, count)| (vec![value], vec![count])).collect(), others)
+}
+
 pub(crate) fn series(facts: &Facts<'_>, query: &SeriesQuery) -> Vec<Line> {
     let top = query.groups();
     let line = |keys: Option<Vec<String>>, facts: &Facts<'_>| {
