@@ -13,7 +13,9 @@ use service_kit::config::{RangeError, Validate, in_range, is_name, seconds, seco
 pub struct Config {
     /// Names this life of the topic; the same as `ingest.source`.
     pub source: String,
-    /// Static membership: a process that comes back under the same name keeps its partitions.
+    /// Static membership: a process that comes back under the same name keeps its partitions, and others take them only when it has been away
+    /// for 45 s. Where it is not given host name and port of `telemetry.listen` for `protocol` `classic`, and no name for `consumer`; `none`
+    /// for no name.
     pub instance_id: Option<String>,
     /// How the group shares partitions out: `classic` (cooperative-sticky) or `consumer` (KIP-848).
     pub protocol: Protocol,

@@ -72,7 +72,7 @@ pub(crate) fn loaded(
 pub(crate) async fn run(service: Service, options: CommonOptions) -> anyhow::Result<()> {
     let Some(mut config) = loaded(&options, |config| service.check(config))? else { return Ok(()) };
     telemetry::init(&config.telemetry);
-    let context = ServiceContext::new(crate::stop::on_signal()?);
+    let context = ServiceContext::new(crate::stop::on_signal()?).called_by(config.telemetry.listen);
     let listener = TcpListener::bind(config.telemetry.listen)
         .await
         .with_context(|| format!("telemetry.listen: {} cannot be listened on", config.telemetry.listen))?;

@@ -17,7 +17,9 @@ pub struct Config {
     /// What is promised of each event: `exactly_once`, or `at_least_once`, which writes no intents beside offsets and counts nothing
     /// at the assignment. After a crash rows of the last range of each partition may then be there twice; copies share their event id.
     pub delivery: Delivery,
-    /// Static membership: a process that comes back under the same name keeps its partitions.
+    /// Static membership: a process that comes back under the same name keeps its partitions, and others take them only when it has been away
+    /// for 45 s. Where it is not given host name and port of `telemetry.listen` for `protocol` `classic`, and no name for `consumer`; `none`
+    /// for no name.
     pub instance_id: Option<String>,
     /// A batch is closed when it has so many events, 1 to 1 000 000. A process with fewer than 8 partitions fills larger ones, up to
     /// eight times: all its batches together hold as many.

@@ -60,7 +60,7 @@ pub async fn run<J: Job>(
 ) -> Result<(), Error<J::Failure>> {
     let options = BatchOptions {
         protocol: settings.protocol,
-        instance_id: settings.instance_id.clone(),
+        instance_id: settings.member(context.name.as_deref()),
         prefetch_bytes_max: settings.waiting_bytes_max,
         revoke_wait: settings.revoke_wait(),
         ..BatchOptions::new(settings.group, settings.topic)

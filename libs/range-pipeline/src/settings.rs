@@ -24,7 +24,8 @@ pub struct Settings {
     pub source: String,
     /// What is promised of each record.
     pub delivery: Delivery,
-    /// Static membership: a process that comes back under the same name keeps its partitions.
+    /// Static membership: a process that comes back under the same name keeps its partitions. `None`: the process's own name, where it has
+    /// one and the protocol is [`Protocol::Classic`]; [`NO_NAME`]: a member without one.
     pub instance_id: Option<String>,
     /// How the group shares partitions out.
     pub protocol: Protocol,
@@ -42,7 +43,17 @@ pub struct Settings {
     pub token_life: TokenLife,
 }
 
+/// A member without a name, whose partitions others take as soon as it stops.
+pub const NO_NAME: &str = "none";
+
 impl Settings {
+    /// The name under which it is a static member of its group, if any.
+    pub(crate) fn member(&self, process: Option<&str>) -> Option<String> {
+        // By KIP-848 a name that was not given back is refused until its session has ended: whoever was killed could not begin again.
+        let process = process.filter(|_| self.protocol == Protocol::Classic);
+        self.instance_id.as_deref().or(process).filter(|name| *name != NO_NAME).map(str::to_owned)
+    }
+
     /// How long partitions that are to go are held for what is being written: as long as a stop may take, within what a group waits
     /// for.
     pub(crate) fn revoke_wait(&self) -> Duration {
@@ -59,5 +70,41 @@ impl Settings {
     pub(crate) fn beat(&self, partition: i32) -> Duration {
         let share = partition.unsigned_abs().wrapping_mul(SPREAD);
         self.limits.age.mul_f64(f64::from(share) / f64::from(u32::MAX))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use exactly_once::{Delivery, Limits, TokenLife};
+    use kafka_io::batches::Protocol;
+
+    use super::Settings;
+
+    #[test]
+    fn member_is_called_as_was_said_else_as_its_process_where_kafka_gives_names_back() {
+        let mut settings = Settings {
+            group: "group",
+            topic: "topic",
+            source: "main".to_owned(),
+            delivery: Delivery::ExactlyOnce,
+            instance_id: None,
+            protocol: Protocol::Classic,
+            limits: Limits { rows: 1, bytes: 1, age: Duration::from_secs(1) },
+            buffered_bytes_max: 1,
+            waiting_bytes_max: 1,
+            drain_max: Duration::from_secs(1),
+            encoder: 1,
+            token_life: TokenLife { used: Duration::from_secs(1), late: Duration::from_secs(1) },
+        };
+        assert_eq!(settings.member(Some("node-1-9464")).as_deref(), Some("node-1-9464"));
+        assert_eq!(settings.member(None), None);
+        settings.protocol = Protocol::Consumer;
+        assert_eq!(settings.member(Some("node-1-9464")), None);
+        settings.instance_id = Some("mine".to_owned());
+        assert_eq!(settings.member(Some("node-1-9464")).as_deref(), Some("mine"));
+        settings.instance_id = Some("none".to_owned());
+        assert_eq!(settings.member(Some("node-1-9464")), None);
     }
 }
