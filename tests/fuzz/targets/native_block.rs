@@ -4,8 +4,12 @@
 use bytes::Bytes;
 use clickhouse_io::native::read::BlockReader;
 use clickhouse_io::report::ConnectionColumns;
+use jiff::tz::TimeZone;
 use libfuzzer_sys::fuzz_target;
-use report_writer::{CsvOptions, CsvWriter, EventColumn, LineSorter, NdjsonWriter, SummaryWriter, UsersWriter, Writer};
+use report_writer::{
+    CsvOptions, CsvWriter, EventColumn, LineSorter, NdjsonWriter, SummaryWriter, TrafficWriter, UsersWriter, Writer,
+};
+use traffic_query::TableQuery;
 
 /// The answer comes in pieces.
 const PIECE_BYTES: usize = 97;
@@ -19,11 +23,20 @@ fuzz_target!(|bytes: &[u8]| {
             1 => Writer::of_lines(NdjsonWriter::default()),
             2 => Writer::of_groups(SummaryWriter::default(), options),
             3 => Writer::of_groups(UsersWriter::default(), options),
+            4 => Writer::of_groups(traffic(), options),
             _ => Writer::of_event_table(EventColumn::ALL).expect("a table of all columns"),
         },
         bytes,
     );
 });
+
+/// Days of Users, with a measure of each kind.
+fn traffic() -> TrafficWriter {
+    let words = |words: &[&str]| words.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
+    let measures = words(&["connections", "bytes", "users", "devices", "duration_p95"]);
+    let table = TableQuery::of_words(Some("day"), &words(&["user", "status"]), &measures).expect("a table");
+    TrafficWriter::new(table, TimeZone::UTC)
+}
 
 /// A file of the rows in order, each once.
 fn file_of(mut writer: Writer, bytes: &[u8]) {

@@ -7,8 +7,11 @@ use std::path::{Path, PathBuf};
 use clickhouse_io::report::examples::native_block;
 use clickhouse_io::rows::{ConnectionRow, Source};
 // What counts branches is called here too, and has to be there.
+use jiff::tz::TimeZone;
 use libfuzzer_sys as _;
-use report_writer::{CsvOptions, CsvWriter, EventColumn, LineWriter, NdjsonWriter, SummaryWriter, UsersWriter};
+use report_writer::{
+    CsvOptions, CsvWriter, EventColumn, LineWriter, NdjsonWriter, SummaryWriter, TrafficWriter, UsersWriter,
+};
 use schema_registry::{Encoder, SchemaId};
 use schemas::avro_schemas::{CONNECTION_EVENT, REPORT_REQUEST};
 use schemas::connection_event::{ConnectionEvent, EventType, Relay};
@@ -17,6 +20,7 @@ use schemas::examples::{connection, report_request};
 use schemas::ids::ReportId;
 use schemas::report_request::{BarrierOffset, ReportFilter, ReportRequest, ReportSplit, ReportTable};
 use schemas::times::Moment;
+use traffic_query::TableQuery;
 
 /// Lines of the samples that are taken.
 const LINES: usize = 200;
@@ -56,11 +60,12 @@ fn main() {
     let rows: Vec<ConnectionRow> = rows.collect();
     let options = CsvOptions { formula_guard: true, ..CsvOptions::default() };
     // A table of events is made of what their CSV is made of.
-    let writers: [&dyn LineWriter; 5] = [
+    let writers: [&dyn LineWriter; 6] = [
         &CsvWriter::new(options, EventColumn::ALL),
         &NdjsonWriter::default(),
         &SummaryWriter::default(),
         &UsersWriter::default(),
+        &traffic(),
         &CsvWriter::new(options, EventColumn::ALL),
     ];
     let block = |(kind, writer): (u8, &dyn LineWriter)| {
@@ -69,6 +74,22 @@ fn main() {
         seed
     };
     write(&folder, "native-block", (0..).zip(writers).map(block));
+    let schedules = [
+        "daily at 06:00\nyesterday\nEurope/Berlin",
+        "0 6 * * 1\nlast week\nAsia/Kolkata",
+        "hourly at :15\nsince last run\nUTC",
+    ];
+    write(&folder, "schedule", schedules.map(|text| text.as_bytes().to_vec()));
+}
+
+/// Days of Users, as the target makes them.
+fn traffic() -> TrafficWriter {
+    let words = |words: &[&str]| words.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
+    let measures = words(&["connections", "bytes", "users", "devices", "duration_p95"]);
+    TrafficWriter::new(
+        TableQuery::of_words(Some("day"), &words(&["user", "status"]), &measures).unwrap(),
+        TimeZone::UTC,
+    )
 }
 
 fn event(number: u64) -> ConnectionEvent {
