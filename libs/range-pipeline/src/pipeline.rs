@@ -325,10 +325,13 @@ impl<J: Job> Pipeline<J> {
             lane.close();
         }
         loop {
-            self.lanes.retain(|_, lane| {
-                let done = lane.progress.is_all_written() && lane.waiting.is_empty();
-                !done
-            });
+            // Of a partition that its writer has given up nothing more is written here: its next owner reads it again.
+            let is_done = |lane: &Lane<J>| lane.is_all_written() || lane.deserted_since.is_some();
+            let done: Vec<i32> =
+                self.lanes.iter().filter(|(_, lane)| is_done(lane)).map(|(number, _)| *number).collect();
+            for lane in self.without(&done) {
+                self.metrics.abandoned.inc_by(lane.progress.take_records());
+            }
             if self.lanes.is_empty() || self.parts.abandoned.is_cancelled() {
                 return Ok(());
             }
