@@ -1,8 +1,12 @@
 //! Members that come and go while others work: who stops has done what it held.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
-use kafka_io::{TransactionalProducer, admin};
+use kafka_io::{OutRecord, TransactionalProducer, admin};
+use schema_registry::Encoder;
+use schemas::avro_schemas::CONNECTION_EVENT;
+use schemas::connection_event::EventType;
+use schemas::examples::connection;
 use schemas::topics::CONNECTION_EVENTS;
 
 use crate::stack::{Service, Stack, WAIT_MAX, tenant};
@@ -94,6 +98,35 @@ async fn service_that_is_stopped_under_transactions_stops_in_order() {
             service.start_again();
         }
     }
+    publishing.abort();
+    stack.end().await;
+}
+
+#[tokio::test]
+async fn second_ingest_starts_while_the_first_one_works() {
+    let mut stack = Stack::start_with_own_parts(&[(&tenant("starts"), None)]).await;
+    let (producer, registry) = stack.parts.journal_parts();
+    let id = registry.ensure(&CONNECTION_EVENT).await.unwrap();
+    let encoder = Encoder::new(id, &CONNECTION_EVENT).unwrap();
+    let publishing = tokio::spawn(async move {
+        for number in 0_u64.. {
+            let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis();
+            let id = format!("{number:x}-1");
+            let event = connection(EventType::ClosedConnection, &id, now.try_into().unwrap());
+            let (key, value) = (event.key(), encoder.encode(&event).unwrap());
+            let out = OutRecord { topic: CONNECTION_EVENTS.name, key: key.as_bytes(), payload: &value, headers: &[] };
+            producer.send(out).await.unwrap();
+        }
+    });
+    for round in 0..10 {
+        let stored = stack.stored("acme").await;
+        stack.wait_stored("acme", stored + 50).await;
+        let mut second = stack.another(&format!("ingest-second{round}"));
+        wait_assigned(&mut second, 1).await;
+        let (status, took) = second.stop().await;
+        assert!(status.success() && took < STOP_MAX, "round {round}: {status} after {took:?}");
+    }
+    stack.ingest.assert_running();
     publishing.abort();
     stack.end().await;
 }
