@@ -72,7 +72,8 @@ pub async fn run(
     let clickhouse = clickhouse?;
     let Some(waited) = registry.wait_ready(&context.stop).await else { return Ok(()) };
     waited?;
-    let settings = settings(&config, token_life(&clickhouse, &[MINUTES_TABLE]).await?);
+    let Some(life) = token_life(&clickhouse, &[MINUTES_TABLE], &context.stop).await else { return Ok(()) };
+    let settings = settings(&config, life?);
     let job = AggregatorJob {
         fill: MinuteFill(Pool::new(metrics.copies.clone())),
         store: RollupStore {

@@ -133,3 +133,36 @@ async fn what_is_not_said_is_not_done() {
     assert_eq!(stand.gives(&["list", "--json", "--tenant", "acme"]), "");
     assert_eq!(stand.in_state("open").len(), 4);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn letter_of_a_record_that_was_too_large_is_shown_and_not_replayed() {
+    let stand = stand().await;
+    let config = KafkaConfig { bootstrap_servers: stand.kafka.bootstrap_servers(), ..KafkaConfig::default() };
+    let producer = Producer::new(&config, "test").unwrap();
+    // More than the client takes at all.
+    let value = vec![1; 65_000_000];
+    let large = Letter {
+        reason: "not in Confluent wire format",
+        source_name: "main",
+        topic: CONNECTION_EVENTS.name,
+        partition: 3,
+        offset: 500,
+        timestamp_ms: 1_793_487_602_500,
+        key: Some(b"64894"),
+        payload: &value,
+        headers: &[],
+    };
+    put(&producer, &[large]).await.unwrap();
+    let listed: serde_json::Value =
+        serde_json::from_str(&stand.gives(&["list", "--json", "--offsets", "500"])).unwrap();
+    assert_eq!(listed["bytes"], 65_000_000);
+    assert_eq!(listed["cut"]["sha256"].as_str().unwrap().len(), 64);
+    assert!(stand.gives(&["show", "3-500"]).contains("too large for the topic; all 65000000 bytes"));
+
+    let (_, error, went_well) = stand.run(&["replay", "3-500"]);
+    assert!(!went_well && error.contains("partition 3, offset 500 of connection-events"), "{error}");
+    // Others go on beside it, and it stays open.
+    assert_eq!(stand.gives(&["replay", "--all"]).lines().count(), 4);
+    assert_eq!(stand.in_state("open"), ["main/3-500"]);
+    assert_eq!(stand.gives(&["discard", "3-500", "--why", "no event"]), "main/3-500\tdiscarded\n");
+}

@@ -1,10 +1,10 @@
-//! Refuses to start where stored rows, topic and registry do not fit each other.
+//! Refuses to start where stored rows, topic and registry do not fit each other. Whoever is away is waited for.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bytes::Bytes;
 use clickhouse_io::{ClickHouse, stored};
 use kafka_io::{KafkaConfig, KafkaError, admin};
+use range_pipeline::again_or_fail;
 use schema_registry::{Decoder, Registry, RegistryError, SchemaId};
 use schemas::connection_event::ConnectionEvent;
 use schemas::topics::CONNECTION_EVENTS;
@@ -13,7 +13,7 @@ use service_kit::retry::{Attempt, Backoff, until_stopped};
 
 use crate::error::Error;
 
-/// Checks all three. Waits while Kafka is away. `None`: told to stop first.
+/// Checks all three. `None`: told to stop first.
 pub(crate) async fn check(
     kafka: &KafkaConfig,
     registry: &Registry,
@@ -22,35 +22,73 @@ pub(crate) async fn check(
     source: &str,
     stop: &CancellationToken,
 ) -> Option<Result<(), Error>> {
-    let (ends, samples) = match until_stopped(stop, Backoff::default(), || asked(kafka)).await? {
-        Ok(found) => found,
-        Err(error) => return Some(Err(error.into())),
-    };
-    let highest = match stored::highest_offsets(clickhouse, source).await {
-        Ok(highest) => highest,
-        Err(error) => return Some(Err(error.into())),
-    };
-    for (partition, stored) in highest {
-        let end = ends.get(&partition).copied().unwrap_or(0);
-        if stored >= end {
-            let source_name = source.to_owned();
-            return Some(Err(Error::StoredAheadOfTopic { partition, source_name, stored, end }));
-        }
+    if let Err(error) = rows_fit(kafka, clickhouse, source, stop).await? {
+        return Some(Err(error));
     }
+    let samples = asked_of_kafka(stop, || admin::sample_values(kafka, CONNECTION_EVENTS.name)).await?;
+    let samples = match samples {
+        Ok(samples) => samples,
+        Err(error) => return Some(Err(error.into())),
+    };
     let ids: BTreeSet<SchemaId> = samples.iter().filter_map(|value| SchemaId::of_value(value)).collect();
-    Some(registry_fits(registry, decoder, ids).await)
+    registry_fits(registry, decoder, ids, stop).await
 }
 
-async fn asked(kafka: &KafkaConfig) -> Attempt<(BTreeMap<i32, i64>, Vec<Bytes>), KafkaError> {
-    let topic = CONNECTION_EVENTS.name;
-    let found = async { Ok((admin::stable_ends(kafka, topic).await?, admin::sample_values(kafka, topic).await?)) };
-    match found.await {
-        Ok(found) => Attempt::Done(found),
+/// Other members store meanwhile what has come meanwhile. So a row behind the end says nothing before the end is asked for once more: rows
+/// and ends only grow, and of the right topic a row that was there before lies below an end that is there now.
+async fn rows_fit(
+    kafka: &KafkaConfig,
+    clickhouse: &ClickHouse,
+    source: &str,
+    stop: &CancellationToken,
+) -> Option<Result<(), Error>> {
+    let ends = match stable_ends(kafka, stop).await? {
+        Ok(ends) => ends,
+        Err(error) => return Some(Err(error.into())),
+    };
+    let behind =
+        until_stopped(stop, Backoff::default(), async || match stored::at_or_behind(clickhouse, source, &ends).await {
+            Ok(behind) => Attempt::Done(behind),
+            Err(error) => again_or_fail(error),
+        });
+    let behind = match behind.await? {
+        Ok(behind) if behind.is_empty() => return Some(Ok(())),
+        Ok(behind) => behind,
+        Err(error) => return Some(Err(error)),
+    };
+    match stable_ends(kafka, stop).await? {
+        Ok(ends) => Some(below(&behind, &ends, source)),
+        Err(error) => Some(Err(error.into())),
+    }
+}
+
+/// Holds the highest stored offsets against ends that were asked for after them.
+fn below(stored: &BTreeMap<i32, i64>, ends: &BTreeMap<i32, i64>, source: &str) -> Result<(), Error> {
+    for (&partition, &stored) in stored {
+        let end = ends.get(&partition).copied().unwrap_or(0);
+        if stored >= end {
+            return Err(Error::StoredAheadOfTopic { partition, source_name: source.to_owned(), stored, end });
+        }
+    }
+    Ok(())
+}
+
+async fn stable_ends(kafka: &KafkaConfig, stop: &CancellationToken) -> Option<Result<BTreeMap<i32, i64>, KafkaError>> {
+    asked_of_kafka(stop, || admin::stable_ends(kafka, CONNECTION_EVENTS.name)).await
+}
+
+async fn asked_of_kafka<T, R: Future<Output = Result<T, KafkaError>>>(
+    stop: &CancellationToken,
+    question: impl Fn() -> R,
+) -> Option<Result<T, KafkaError>> {
+    until_stopped(stop, Backoff::default(), async || match question().await {
+        Ok(answer) => Attempt::Done(answer),
         Err(error) => {
             tracing::warn!(%error, "waiting for Kafka");
             Attempt::Again(error)
         }
-    }
+    })
+    .await
 }
 
 /// One id that fits is enough: single records with odd ids are dead letters, not a reason to stand still.
@@ -58,20 +96,45 @@ async fn registry_fits(
     registry: &Registry,
     decoder: &mut Decoder<ConnectionEvent>,
     ids: BTreeSet<SchemaId>,
-) -> Result<(), Error> {
+    stop: &CancellationToken,
+) -> Option<Result<(), Error>> {
     let mut misfits = Vec::new();
     for id in ids {
-        match registry.fetch(id).await {
+        let fetched = until_stopped(stop, Backoff::default(), async || match registry.fetch(id).await {
+            Ok(schema) => Attempt::Done(schema),
+            Err(error) if error.is_passing() => {
+                tracing::warn!(%error, schema = id.get(), "waiting for the schema registry");
+                Attempt::Again(error)
+            }
+            Err(error) => Attempt::Fail(error),
+        });
+        match fetched.await? {
             Ok(schema) => match decoder.learn(id, &schema) {
-                Ok(()) => return Ok(()),
+                Ok(()) => return Some(Ok(())),
                 Err(mismatch) => misfits.push(mismatch.to_string()),
             },
             Err(error @ RegistryError::NoSuchSchema(_)) => misfits.push(error.to_string()),
-            Err(error) => return Err(error.into()),
+            Err(error) => return Some(Err(error.into())),
         }
     }
     match misfits.into_iter().next() {
-        None => Ok(()),
-        Some(reason) => Err(Error::RegistryDoesNotFit { reason }),
+        None => Some(Ok(())),
+        Some(reason) => Some(Err(Error::RegistryDoesNotFit { reason })),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn row_that_another_member_stored_meanwhile_is_no_reason_to_stand_still() {
+        // The end was 1000 when the rows were asked for.
+        let stored = BTreeMap::from([(3, 1_000)]);
+        assert!(below(&stored, &[(3, 1_001), (4, 0)].into(), "main").is_ok());
+        for ends in [&[(3, 1_000)][..], &[(3, 7)], &[(4, 5_000)]] {
+            let refused = below(&stored, &ends.iter().copied().collect(), "main").unwrap_err();
+            assert!(refused.to_string().contains("offset 1000 of source main is stored"), "{refused}");
+        }
     }
 }

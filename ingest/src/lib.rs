@@ -65,7 +65,8 @@ pub async fn run(
     };
     fits?;
     let tables = [EventTable::Connections.name(), EventTable::ConnectionOpenings.name()];
-    let token_life = token_life(&clickhouse, &tables).await?;
+    let Some(token_life) = token_life(&clickhouse, &tables, &context.stop).await else { return Ok(()) };
+    let token_life = token_life?;
     let store = ClickHouseStore {
         clickhouse,
         dead_letters: Producer::new(&kafka, "flowledger-ingest")?,

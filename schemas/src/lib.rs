@@ -21,6 +21,7 @@ pub mod report_event;
 pub mod report_request;
 pub mod report_schedule;
 pub mod report_slice;
+pub mod sha256;
 pub mod times;
 pub mod topics;
 pub mod webhook;

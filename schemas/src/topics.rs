@@ -12,6 +12,9 @@ pub struct Topic {
 }
 
 const WEEK: &[(&str, &str)] = &[("cleanup.policy", "delete"), ("retention.ms", "604800000")];
+/// A week, and whole records of `connection-events` with the facts of a letter: four times what a topic takes by Kafka's default.
+const LETTERS: &[(&str, &str)] =
+    &[("cleanup.policy", "delete"), ("retention.ms", "604800000"), ("max.message.bytes", "4194304")];
 const MONTH: &[(&str, &str)] = &[("cleanup.policy", "delete"), ("retention.ms", "2592000000")];
 const FOR_GOOD: &[(&str, &str)] = &[("cleanup.policy", "delete"), ("retention.ms", "-1"), ("retention.bytes", "-1")];
 /// One record a key, for good. Small segments, so that a start reads little.
@@ -23,9 +26,9 @@ pub const CONNECTION_EVENTS: Topic = Topic { name: "connection-events", partitio
 /// Log lines that no event could be made of, as they were. Key: the Connector's file.
 pub const CONNECTION_LINES_DEAD_LETTER: Topic =
     Topic { name: "connection-lines-dead-letter", partitions: 1, settings: WEEK };
-/// Events that ingest refused, as they were. Key: source partition and offset.
+/// Events that ingest refused, as they were; of what the topic does not take, the beginning. Key: source partition and offset.
 pub const CONNECTION_EVENTS_DEAD_LETTER: Topic =
-    Topic { name: "connection-events-dead-letter", partitions: 1, settings: WEEK };
+    Topic { name: "connection-events-dead-letter", partitions: 1, settings: LETTERS };
 /// What tenants' admins ask for. Key: report id. Value: `report-request`.
 pub const REPORT_REQUESTS: Topic = Topic { name: "report-requests", partitions: 4, settings: FOR_GOOD };
 /// What happened to reports. Key: report id. Value: `report-event`.
@@ -84,6 +87,11 @@ pub mod headers {
     pub const TENANT: &str = "tenant";
     /// Dead letters of lines: version of the log, `v2` or `v3`.
     pub const LOG_VERSION: &str = "log-version";
+    /// Dead letters of events that the topic does not take whole: length of the record's value in bytes, decimal. A letter that has it holds the
+    /// beginning of its record.
+    pub const VALUE_LENGTH: &str = "value-length";
+    /// SHA-256 of the record's value, hexadecimal, where `VALUE_LENGTH` is.
+    pub const VALUE_SHA256: &str = "value-sha256";
     /// Dead letters of events and requests: topic the record came from.
     pub const SOURCE_TOPIC: &str = "source-topic";
     /// Its partition, decimal.

@@ -51,7 +51,7 @@ pub(crate) async fn run(command: DeadLetterCommand) -> anyhow::Result<()> {
             Ok(())
         }
         DeadLetterCommand::Replay { select, change } => {
-            let letters = meant(&select, &change, true).await?;
+            let letters = whole(meant(&select, &change, true).await?)?;
             change_all(&select, &change, &letters, "replay", async |producer, letter, who| {
                 let now = replay(producer, letter, who).await?;
                 Ok(format!("replayed to {}-{}", now.partition, now.offset))
@@ -131,6 +131,16 @@ async fn meant(select: &SelectOptions, change: &ChangeOptions, with_values: bool
         letters.truncate(change.limit);
     }
     Ok(letters)
+}
+
+/// Those that hold their records whole. The others are said, and stay open; where there are no others it did not work.
+fn whole(letters: Vec<Found>) -> anyhow::Result<Vec<Found>> {
+    let (cut, whole): (Vec<_>, Vec<_>) = letters.into_iter().partition(|letter| letter.cut.is_some());
+    for letter in &cut {
+        said(&dead_letter::ChangeError::Cut(letter.place.clone()).to_string());
+    }
+    ensure!(cut.is_empty() || !whole.is_empty(), "nothing can be replayed: all {} letters are cut", cut.len());
+    Ok(whole)
 }
 
 async fn change_all(

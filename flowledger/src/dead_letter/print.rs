@@ -53,7 +53,7 @@ fn object(letter: &Found) -> Value {
             json!({ "by": mark.by, "why": mark.why, "at": time(mark.at), "to": mark.to })
         }
     };
-    json!({
+    let mut object = json!({
         "letter": letter.place.to_string(),
         "place": place(&letter.place),
         "origin": place(&letter.origin),
@@ -66,7 +66,11 @@ fn object(letter: &Found) -> Value {
         "state": letter.state.name(),
         "mark": mark,
         "reason": letter.reason,
-    })
+    });
+    if let Some(cut) = &letter.cut {
+        object["cut"] = json!({ "sha256": cut.sha256 });
+    }
+    object
 }
 
 /// Everything about a letter.
@@ -102,6 +106,14 @@ pub(crate) fn show(letter: &Found, event: Option<&ConnectionEvent>, as_json: boo
     );
     let shown = &value[..value.len().min(SHOWN_MAX)];
     let more = if shown.len() < value.len() { " …" } else { "" };
+    if let Some(cut) = &letter.cut {
+        let all = format!(
+            "too large for the topic; all {} bytes of its value have the SHA-256 {}",
+            cut.length,
+            plain(&cut.sha256)
+        );
+        rows.push(("cut", all));
+    }
     rows.push(("value", format!("{} bytes: {}{more}", value.len(), hexadecimal(shown))));
     rows.push(("event", event.map_or_else(|| "cannot be decoded".to_owned(), |event| plain(&event.to_string()))));
     for (name, text) in rows {

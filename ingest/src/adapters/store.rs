@@ -130,6 +130,7 @@ impl RangeStore for ClickHouseStore {
                 headers,
             })
             .collect();
+        // Not for a record's size: of one that is too large the beginning is put.
         dead_letter::put(&self.dead_letters, &letters).await.map_err(|error| StoreError::Stop(error.into()))
     }
 }

@@ -21,6 +21,8 @@ use crate::offset_set::OffsetSet;
 
 /// What ingest writes.
 const EVENT_TABLES: [&str; 2] = ["connections", "connection_openings"];
+/// Buckets of Remote Networks that the tables are partitioned by, beside the month.
+const BUCKETS: u32 = 16;
 
 /// Offsets of one partition of a source.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,25 +65,57 @@ struct Run {
     last: i64,
 }
 
-/// For each partition of a source the highest offset that has a row, in whichever table. Reads every row: for a start, not for an
-/// assignment.
+/// For each partition where a row lies at or behind its end the highest offset that has one, in whichever table: none where all rows
+/// are of the topic that ends there. Partitions that `ends` does not name are not asked for.
+///
+/// Granules whose offsets are all below the lowest of the ends are not read; where ends are far apart, those of the longer partitions
+/// are, of these columns. A bucket of the tables is a statement of its own, so that the deadline is that of a sixteenth of the rows.
 ///
 /// # Errors
 /// When ClickHouse refuses or does not answer.
-pub async fn highest_offsets(clickhouse: &ClickHouse, source: &str) -> Result<BTreeMap<i32, i64>, QueryError> {
-    let sql = "SELECT partition, max(offset) AS offset FROM (
-        SELECT _kafka_partition AS partition, max(_kafka_offset) AS offset FROM connections
-        WHERE _kafka_source = {source:String} GROUP BY partition
-        UNION ALL
-        SELECT _kafka_partition AS partition, max(_kafka_offset) AS offset FROM connection_openings
-        WHERE _kafka_source = {source:String} GROUP BY partition
-        UNION ALL
-        SELECT _kafka_partition AS partition, max(_kafka_offset) AS offset FROM copies_deleted
-        WHERE _kafka_source = {source:String} GROUP BY partition
-    ) GROUP BY partition";
-    let query = clickhouse.client.query_raw(sql).param("source", source);
-    let found = clickhouse.within(query.fetch_all::<Highest>()).await?;
-    Ok(found.into_iter().map(|it| (it.partition, it.offset)).collect())
+pub async fn at_or_behind(
+    clickhouse: &ClickHouse,
+    source: &str,
+    ends: &BTreeMap<i32, i64>,
+) -> Result<BTreeMap<i32, i64>, QueryError> {
+    let mut highest = BTreeMap::new();
+    if ends.is_empty() {
+        return Ok(highest);
+    }
+    for statement in (0..BUCKETS).map(|bucket| behind_sql(ends, Some(bucket))).chain([behind_sql(ends, None)]) {
+        let query = clickhouse
+            .client
+            .query_raw(&statement)
+            .param("source", source)
+            .with_setting("max_execution_time", clickhouse.seconds_max());
+        for found in clickhouse.within(query.fetch_all::<Highest>()).await? {
+            let offset = highest.entry(found.partition).or_insert(found.offset);
+            *offset = found.offset.max(*offset);
+        }
+    }
+    Ok(highest)
+}
+
+/// The statement of [`at_or_behind`] for a bucket of the tables of rows, or for the copies that were deleted, whose key has the offset.
+/// Public for those who look at what it reads.
+#[must_use]
+pub fn behind_sql(ends: &BTreeMap<i32, i64>, bucket: Option<u32>) -> String {
+    let behind: Vec<String> = ends
+        .iter()
+        .map(|(partition, end)| format!("(_kafka_partition = {partition} AND _kafka_offset >= {end})"))
+        .collect();
+    let behind = behind.join(" OR ");
+    let (tables, of_bucket) = match bucket {
+        Some(bucket) => (&EVENT_TABLES[..], format!("endsWith(_partition_id, '-{bucket}') AND ")),
+        None => (&[DELETED_TABLE][..], String::new()),
+    };
+    let of_each = tables.iter().map(|table| {
+        format!(
+            "SELECT _kafka_partition AS partition, max(_kafka_offset) AS offset FROM {table}
+            WHERE {of_bucket}_kafka_source = {{source:String}} AND ({behind}) GROUP BY partition"
+        )
+    });
+    of_each.collect::<Vec<_>>().join(" UNION ALL ")
 }
 
 /// The highest stored offset of a partition that is not below `from`; `None` where none is. Given the committed offset, it reads

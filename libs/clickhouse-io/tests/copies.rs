@@ -123,8 +123,9 @@ async fn copy_that_was_deleted_is_stored_for_whoever_does_its_range_again() {
     // Another attempt inserts what counting does not find: nothing.
     assert_eq!(stored().await, before);
     assert_eq!((highest(0).await, highest(31).await, highest(32).await), (Some(31), Some(31), None));
-    let all = stored::highest_offsets(&clickhouse, "main").await.unwrap();
-    assert_eq!(all, [(1, 99), (3, 31)].into());
+    let behind = async |ends: [(i32, i64); 3]| stored::at_or_behind(&clickhouse, "main", &ends.into()).await.unwrap();
+    assert_eq!(behind([(0, 0), (1, 99), (3, 31)]).await, [(1, 99), (3, 31)].into());
+    assert!(behind([(0, 0), (1, 100), (3, 32)]).await.is_empty());
 
     // A range that is done without counting brings a copy back: it is one again, and goes again.
     insert(&clickhouse, EventTable::Connections, vec![at(2, 3, 20)], "uncounted").await.unwrap();

@@ -91,8 +91,9 @@ async fn stored_events_come_back_as_they_were() {
     insert(&clickhouse, EventTable::Connections, rows.clone(), "main/3/0-5").await.unwrap();
     // A copy under another offset is stored, and shown once.
     insert(&clickhouse, EventTable::Connections, vec![row(&events[0], 6)], "main/3/6-6").await.unwrap();
-    assert_eq!(stored::highest_offsets(&clickhouse, "main").await.unwrap(), [(3, 6)].into());
-    assert!(stored::highest_offsets(&clickhouse, "other").await.unwrap().is_empty());
+    let behind = async |source, end| stored::at_or_behind(&clickhouse, source, &[(3, end)].into()).await.unwrap();
+    assert_eq!((behind("main", 6).await, behind("main", 0).await), ([(3, 6)].into(), [(3, 6)].into()));
+    assert!(behind("main", 7).await.is_empty() && behind("other", 0).await.is_empty());
 
     let query = everything();
     // Each slice is one statement then.

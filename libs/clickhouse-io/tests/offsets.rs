@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use clickhouse_io::ClickHouse;
 use clickhouse_io::report::{ColumnSet, Cut, Offsets, ReportQuery, Slice, hours, plan};
 use clickhouse_io::rows::{ConnectionRow, Source};
+use clickhouse_io::stored;
 use clickhouse_io::write::{EventTable, insert};
 use engine_of_test::{end_ms, engine};
 use schemas::connection_event::EventType;
@@ -67,5 +68,44 @@ async fn each_fact_is_in_one_range_of_offsets() {
     // A fact that an earlier life of the topic had is no new one.
     insert(&clickhouse, EventTable::Connections, vec![at("main", 30, 0, (3, 12))], "again").await.unwrap();
     assert_eq!(between(&clickhouse, &[(3, 12)], &[(3, 13)]).await.0, 0);
+    engine.drop(&clickhouse).await;
+}
+
+/// Granules that the plan of a statement reads, and how many there are.
+async fn granules(clickhouse: &ClickHouse, sql: &str) -> (u64, u64) {
+    let plan = clickhouse.text(&format!("EXPLAIN indexes = 1 {sql}")).await.unwrap();
+    let counts: Vec<(u64, u64)> = plan
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("Granules: ")?.split_once('/'))
+        .map(|(read, all)| (read.parse().unwrap(), all.parse().unwrap()))
+        .collect();
+    // Each index is told with what the one before it left. A plan that reads nothing tells none.
+    (counts.last().map_or(0, |it| it.0), counts.iter().map(|it| it.1).max().unwrap_or(0))
+}
+
+#[tokio::test]
+async fn start_of_ingest_reads_little_of_what_is_stored() {
+    const ROWS: i64 = 1_000_000;
+    let engine = engine().await;
+    let clickhouse = engine.database("behind").await;
+    insert(&clickhouse, EventTable::Connections, vec![at("main", 0, 0, (3, 0))], "first").await.unwrap();
+    let more = format!(
+        "INSERT INTO connections SELECT one.* REPLACE (toInt64(number) AS _kafka_offset)
+         FROM (SELECT * FROM connections) AS one CROSS JOIN numbers(1, {}) AS others",
+        ROWS - 1
+    );
+    clickhouse.execute(&more).await.unwrap();
+    let bucket = clickhouse.text("SELECT any(_partition_id) FROM connections").await.unwrap();
+    let bucket = bucket.trim().rsplit_once('-').unwrap().1.parse().unwrap();
+    let behind = async |end| stored::at_or_behind(&clickhouse, "main", &[(3, end), (4, ROWS)].into()).await.unwrap();
+    assert_eq!(behind(ROWS - 1).await, [(3, ROWS - 1)].into());
+    assert!(behind(ROWS).await.is_empty());
+
+    let sql = stored::behind_sql(&[(3, ROWS), (4, ROWS)].into(), Some(bucket));
+    // Of the table that has the rows.
+    let sql = sql.split_once(" UNION ALL ").unwrap().0.replace("{source:String}", "'main'");
+    let (read, all) = granules(&clickhouse, &sql).await;
+    let (_, everything) = granules(&clickhouse, "SELECT max(end_time) FROM connections WHERE tenant != ''").await;
+    assert!(everything > 100 && read < everything / 10, "{read} of {all}, {everything} in all");
     engine.drop(&clickhouse).await;
 }

@@ -22,6 +22,13 @@ pub enum ChangeError {
     /// It was read without its value.
     #[error("letter {0} was read without its value")]
     NoValue(Place),
+    /// It holds the beginning of its record.
+    #[error(
+        "letter {0} holds only the beginning of its record, which was too large for the topic: send it again from where it lies, \
+         partition {partition}, offset {offset} of {topic}, while Kafka keeps it",
+        partition = .0.partition, offset = .0.offset, topic = .0.topic
+    )]
+    Cut(Place),
     /// The record was not published, or not marked; then it may be replayed again.
     #[error("letter {place}: {reason}")]
     NotPublished {
@@ -36,9 +43,12 @@ pub enum ChangeError {
 /// acknowledged. Gives where it lies now.
 ///
 /// # Errors
-/// When the record is refused or the producer cannot go on. If it was published and not marked, the letter stays open, and what is
+/// When the letter is not whole, the record is refused, or the producer cannot go on. If it was published and not marked, the letter stays open, and what is
 /// sent again is a copy of the same event.
 pub async fn replay(producer: &Producer, letter: &Found, who: Who<'_>) -> Result<Delivered, ChangeError> {
+    if letter.cut.is_some() {
+        return Err(ChangeError::Cut(letter.place.clone()));
+    }
     let value = letter.value.as_ref().ok_or_else(|| ChangeError::NoValue(letter.place.clone()))?;
     let failed = |reason| ChangeError::NotPublished { place: letter.place.clone(), reason };
     let headers = origin_headers(letter);

@@ -7,6 +7,7 @@ use kafka_io::Record;
 use schemas::times::Moment;
 use schemas::topics::headers;
 
+use crate::cut::Cut;
 use crate::filter::Filter;
 use crate::letter::{Facts, text};
 use crate::place::Place;
@@ -65,10 +66,12 @@ pub struct Found {
     pub time: Moment,
     /// Its key: the Remote Network id as text, where it was published rightly.
     pub key: Option<Bytes>,
-    /// Its value; absent where it was not asked for.
+    /// Its value, or the beginning of it; absent where it was not asked for.
     pub value: Option<Bytes>,
-    /// Length of its value, bytes.
+    /// Length of its whole value, bytes.
     pub size_bytes: usize,
+    /// Where it was too large for the topic: the letter holds its beginning. `None`: all of it.
+    pub cut: Option<Cut>,
     /// Its own headers, in their order.
     pub headers: Vec<(String, Bytes)>,
     /// How often the letter was written; once, but for crashes of ingest.
@@ -97,7 +100,11 @@ impl Found {
             reason: facts.reason,
             time: facts.time,
             key: facts.key,
-            size_bytes: value.map_or(0, Bytes::len),
+            size_bytes: match &facts.cut {
+                Some(cut) => usize::try_from(cut.length).unwrap_or(usize::MAX),
+                None => value.map_or(0, Bytes::len),
+            },
+            cut: facts.cut,
             value: value.cloned(),
             headers: facts.own,
             copies: 1,
@@ -145,7 +152,7 @@ impl Letters {
             return;
         }
         if with_values {
-            self.held_bytes += found.size_bytes;
+            self.held_bytes += found.value.as_ref().map_or(0, Bytes::len);
         } else {
             found.value = None;
         }
@@ -203,7 +210,7 @@ mod tests {
     use super::*;
     use crate::change::{marker_headers, origin_headers};
     use crate::letter::Letter;
-    use crate::letter::tests::{letter, lying};
+    use crate::letter::tests::{letter, lying, lying_as};
 
     fn marker(place: &Place, kind: &str) -> Record {
         let mut record = lying(&letter(0), 0);
@@ -258,6 +265,17 @@ mod tests {
             assert_eq!(refused.origin_time.as_millis(), 1_793_487_602_000);
         }
         assert_eq!(refused.headers.iter().filter(|(name, _)| name == headers::REPLAYS).count(), 1);
+    }
+
+    #[test]
+    fn letter_of_a_record_that_was_too_large_says_how_large_it_was() {
+        let (value, headers) = (vec![7; 3 << 20], [("trace", &b"7"[..])]);
+        let large = Letter { payload: &value, headers: &headers, ..letter(118) };
+        let (beginning, cut) = large.beginning();
+        let found = fold(&[lying_as(&beginning, cut.as_ref(), 0), lying(&letter(119), 1)]);
+        assert_eq!((found[0].size_bytes, found[0].value.as_ref().unwrap().len()), (3 << 20, 64 << 10));
+        assert_eq!((&found[0].cut, found[0].headers.len(), found[0].place.offset), (&cut, 1, 118));
+        assert_eq!((found[1].size_bytes, &found[1].cut), (5, &None));
     }
 
     #[test]

@@ -2,9 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use dead_letter::{Filter, Found, Letter, ReadError, ReadLimits, Who, discard, put, read, replay};
+use dead_letter::{ChangeError, Cut, Filter, Found, Letter, ReadError, ReadLimits, Who, discard, put, read, replay};
 use kafka_io::{Followed, KafkaConfig, OutRecord, Producer, Record, TopicFollower, admin};
 use local_parts::{Kafka, Silent, given};
+use schemas::sha256;
 use schemas::topics::{self, CONNECTION_EVENTS, CONNECTION_EVENTS_DEAD_LETTER, headers};
 
 const LIMITS: ReadLimits = ReadLimits { records: 1_000_000, letters: 100_000, value_bytes: 64 << 20 };
@@ -131,4 +132,53 @@ async fn what_is_read_and_held_is_bounded() {
     assert!(letters.len() >= 20 && letters.iter().all(|it| it.value.is_none() && it.size_bytes > 0));
     let unread = letters.iter().find(|it| it.place.source_name == source).unwrap();
     assert!(replay(&producer, unread, WHO).await.is_err());
+}
+
+/// Bytes that nothing packs.
+fn noise(length: usize) -> Vec<u8> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_be_bytes()[0]
+    };
+    (0..length).map(|_| next()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_record_is_too_large_for_a_letter() {
+    let (config, own) = broker().await;
+    admin::ensure_topics(&config, topics::ALL, 1).await.unwrap();
+    let producer = Producer::new(&config, "test").unwrap();
+    let source = format!("large-{}", std::process::id());
+    // Of what a client sends by its default, of what a topic takes by Kafka's, and beyond all of them. And small ones beside.
+    let sizes = [10, 1_000_000, 1_048_588, 11, 5 << 20, 70_000_000, 12];
+    let values = sizes.map(noise);
+    let many: Vec<(&str, &[u8])> = vec![("more", &values[1][..]); 6];
+    let mut letters: Vec<Letter<'_>> =
+        (0..).zip(&values).map(|(offset, payload)| Letter { payload, ..letter(&source, offset, &[]) }).collect();
+    letters.push(letter(&source, 7, &many));
+    put(&producer, &letters).await.unwrap();
+
+    for (letter, offset) in letters.iter().zip(0_usize..) {
+        let mine = Filter { names: vec![format!("{source}/3-{offset}").parse().unwrap()], ..Filter::default() };
+        let found = found(&config, &mine).await.remove(0);
+        assert_eq!(found.size_bytes, letter.payload.len());
+        let value = found.value.as_deref().unwrap();
+        // A topic of a broker that is given may be an older one, and take less.
+        let must_be_whole = letter.payload.len() < 100 && offset != 7 || own.is_some() && offset < 4;
+        match &found.cut {
+            None => assert_eq!((value, offset < 4 || offset == 6), (letter.payload, true), "{offset}"),
+            Some(cut) => {
+                assert!(!must_be_whole, "{offset}");
+                let whole = letter.payload;
+                assert_eq!(cut, &Cut { length: whole.len() as u64, sha256: sha256::hexadecimal(whole) });
+                assert_eq!(value, &whole[..whole.len().min(64 << 10)]);
+                let error = replay(&producer, &found, WHO).await.unwrap_err();
+                assert_eq!(error, ChangeError::Cut(found.place.clone()));
+                discard(&producer, &found, WHO).await.unwrap();
+            }
+        }
+    }
 }

@@ -75,8 +75,9 @@ pub struct ClosedRange<B> {
 }
 
 impl<B: Block> ClosedRange<B> {
-    /// True where only the position has moved.
-    fn has_no_record(&self) -> bool {
+    /// True where only the position has moved: the offset is committed, and no [`Event::Done`] is told of it.
+    #[must_use]
+    pub fn has_no_record(&self) -> bool {
         self.block.rows() == 0 && self.refused.is_empty()
     }
 

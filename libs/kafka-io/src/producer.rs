@@ -19,6 +19,9 @@ pub(crate) const COMPRESSION: (&str, &str) = ("compression.type", "lz4");
 /// The one of Java's clients.
 pub(crate) const PARTITIONER: (&str, &str) = ("partitioner", "murmur2_random");
 
+/// How large a record is a matter of its topic. Here only what would never have room in the send queue is refused.
+const RECORD_BYTES_MAX: &str = "64000000";
+
 /// A record to publish.
 #[derive(Clone, Copy, Debug)]
 pub struct OutRecord<'a> {
@@ -72,6 +75,7 @@ impl Producer {
             ("message.timeout.ms", "0"),
             ("linger.ms", "5"),
             ("queue.buffering.max.kbytes", "65536"),
+            ("message.max.bytes", RECORD_BYTES_MAX),
         ];
         let client = config.client(&[&IDEMPOTENT[..], &own].concat()).create_with_context(Logging);
         Ok(Self { client: client.map_err(KafkaError::during("making a producer"))? })

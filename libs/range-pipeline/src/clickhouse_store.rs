@@ -5,6 +5,8 @@ use std::time::Duration;
 use clickhouse_io::promise::{self, PromiseError};
 use clickhouse_io::{ClickHouse, NextStep, QueryError};
 use exactly_once::{StoreError, TokenLife};
+use service_kit::CancellationToken;
+use service_kit::retry::{Attempt, Backoff, until_stopped};
 
 /// So long after it was asked for, no insert of a range is begun any more: a process that was frozen in between must not send
 /// anything under a token that nobody waits for.
@@ -53,21 +55,42 @@ pub fn check_timeout(timeout: Duration) -> Result<(), TokenError> {
     if timeout < timeout_max { Ok(()) } else { Err(TokenError::TimeoutTooLong { timeout, timeout_max }) }
 }
 
-/// How long a token is used and waited for: what all these tables remember at least.
-///
-/// # Errors
-/// When one does not, or cannot keep the promise.
-pub async fn token_life(clickhouse: &ClickHouse, tables: &[&'static str]) -> Result<TokenLife, TokenError> {
+/// How long a token is used and waited for: what all these tables remember at least. ClickHouse is waited for while it is away. `None`: told
+/// to stop first.
+pub async fn token_life(
+    clickhouse: &ClickHouse,
+    tables: &[&'static str],
+    stop: &CancellationToken,
+) -> Option<Result<TokenLife, TokenError>> {
     let life = TokenLife::default();
     for table in tables {
-        match promise::token_window(clickhouse, table).await?.age_max {
-            Some(remembered) if remembered < life.total() => {
-                return Err(TokenError::TokensAreForgotten { table, remembered, needed: life.total() });
+        let asked =
+            until_stopped(stop, Backoff::default(), async || match promise::token_window(clickhouse, table).await {
+                Ok(window) => Attempt::Done(window),
+                Err(PromiseError::Query(error)) => again_or_fail(error),
+                Err(error) => Attempt::Fail(error),
+            });
+        match asked.await? {
+            Ok(window) => {
+                if let Some(remembered) = window.age_max.filter(|remembered| *remembered < life.total()) {
+                    return Some(Err(TokenError::TokensAreForgotten { table, remembered, needed: life.total() }));
+                }
             }
-            Some(_) | None => {}
+            Err(error) => return Some(Err(error.into())),
         }
     }
-    Ok(life)
+    Some(Ok(life))
+}
+
+/// What whoever asks ClickHouse at a start does about its error: what may pass is waited for.
+pub fn again_or_fail<T, E: From<QueryError>>(error: QueryError) -> Attempt<T, E> {
+    match error.next_step() {
+        NextStep::Retry => {
+            tracing::warn!(%error, "waiting for ClickHouse");
+            Attempt::Again(error.into())
+        }
+        NextStep::Isolate | NextStep::Stop => Attempt::Fail(error.into()),
+    }
 }
 
 /// What the protocol does next about an error of ClickHouse.
@@ -89,5 +112,14 @@ mod tests {
         assert!(check_timeout(Duration::from_secs(120)).is_ok());
         let error = check_timeout(late - BEGIN_MAX).unwrap_err();
         assert!(error.to_string().starts_with("clickhouse.timeout is "), "{error}");
+    }
+
+    #[test]
+    fn only_an_error_that_passes_is_waited_for() {
+        let asked = |error| again_or_fail::<(), QueryError>(error);
+        let refused = |code| QueryError::Refused { code, reason: String::new() };
+        assert!(matches!(asked(QueryError::NoAnswer("cut".to_owned())), Attempt::Again(_)));
+        assert!(matches!(asked(refused(241)), Attempt::Again(_)));
+        assert!(matches!(asked(refused(60)), Attempt::Fail(_)), "a table that is missing");
     }
 }

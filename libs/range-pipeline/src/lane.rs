@@ -25,10 +25,10 @@ const SMALL_AGES: u32 = 2;
 /// A range with fewer records is small: what its insert costs is mostly the same for one record.
 const SMALL_RECORDS: u64 = 4_096;
 
-/// A closed range that is not done yet.
+/// A closed range with records that is not done yet.
 #[derive(Clone, Copy, Debug)]
 struct Unwritten {
-    /// Kafka's time of its first record; `None` where it has none.
+    /// Kafka's time of its first record.
     oldest_ms: Option<i64>,
     records: u64,
 }
@@ -36,7 +36,7 @@ struct Unwritten {
 /// How far the writing of a partition is; shared by whoever fills its ranges and whoever writes them.
 #[derive(Clone, Debug)]
 pub(crate) struct Progress {
-    /// Closed ranges that are not done yet, oldest first.
+    /// Closed ranges with records that are not done yet, oldest first. Of a range without a record nobody says that it is done.
     unwritten: Arc<Mutex<VecDeque<Unwritten>>>,
     /// Everything before it is durable.
     committed: Arc<AtomicI64>,
@@ -67,11 +67,6 @@ impl Progress {
     pub(crate) fn take_records(&self) -> u64 {
         self.ranges().drain(..).map(|range| range.records).sum()
     }
-
-    /// True where every closed range is done.
-    pub(crate) fn is_all_written(&self) -> bool {
-        self.ranges().is_empty()
-    }
 }
 
 /// Notes what becomes of the ranges of one partition.
@@ -100,6 +95,8 @@ pub(crate) struct Lane<J: Job> {
     /// come all the time are fetched without ever an end between them.
     pub(crate) is_caught_up: bool,
     pub(crate) progress: Progress,
+    /// Everything before it is in closed ranges.
+    pub(crate) closed_to: i64,
     pub(crate) writer: JoinHandle<()>,
     /// Since when its writer has given it up: Kafka says that it is not ours, and the client does not say so yet.
     pub(crate) deserted_since: Option<Instant>,
@@ -113,7 +110,10 @@ impl<J: Job> Lane<J> {
     pub(crate) fn close(&mut self) {
         if let Some(filled) = self.filler.close() {
             self.is_caught_up = false;
-            self.progress.ranges().push_back(Unwritten { oldest_ms: filled.oldest_ms, records: filled.records });
+            self.closed_to = filled.range.cut.last() + 1;
+            if !filled.range.has_no_record() {
+                self.progress.ranges().push_back(Unwritten { oldest_ms: filled.oldest_ms, records: filled.records });
+            }
             self.waiting.push_back(filled.range);
             self.hand_on();
         }
@@ -136,6 +136,12 @@ impl<J: Job> Lane<J> {
     /// A record has come; since `young_since_ms` they are too young to be a backlog's.
     pub(crate) fn came(&mut self, timestamp_ms: i64, young_since_ms: i64) {
         self.is_caught_up |= timestamp_ms >= young_since_ms;
+    }
+
+    /// True where every closed range is durable and the offset stands behind it. That a range is done is told before its offset is
+    /// committed, so it is the offset that counts.
+    pub(crate) fn is_all_written(&self) -> bool {
+        self.waiting.is_empty() && self.progress.committed() >= self.closed_to
     }
 
     /// True where its writer is behind.
@@ -192,6 +198,7 @@ mod tests {
             held_at: None,
             is_caught_up: false,
             progress: Progress::from(0),
+            closed_to: 0,
             writer: tokio::spawn(async {}),
             deserted_since: None,
             ranges,
@@ -203,6 +210,51 @@ mod tests {
     fn add(lane: &mut Lane<TestJob>, offset: i64, now: Instant) {
         let incoming = Incoming { offset, timestamp_ms: 0, key: None, payload: None, headers: &Vec::new };
         lane.filler.add(&incoming, &Reading::Refuse("by a test"), now);
+    }
+
+    fn done(lane: &Lane<TestJob>) {
+        let metrics = RangeMetrics::default();
+        let notes = Notes { metrics, progress: lane.progress.clone(), partition: 0 };
+        notes.saw(Event::Done { stored: 0, found: 0, refused: 1 });
+    }
+
+    #[tokio::test]
+    async fn range_without_a_record_is_waited_for_by_its_offset_and_counts_no_records() {
+        let now = Instant::now();
+        let (mut lane, mut closed) = lane();
+        assert!(lane.is_all_written(), "nothing was read");
+        // The marker of an aborted transaction.
+        lane.filler.move_to(1, now);
+        lane.close();
+        assert!(closed.try_recv().unwrap().has_no_record());
+        assert!(!lane.is_all_written());
+        add(&mut lane, 1, now);
+        lane.close();
+        assert!(!closed.try_recv().unwrap().has_no_record());
+        assert_eq!(lane.oldest_ms(), Some(0));
+        done(&lane);
+        assert_eq!((lane.oldest_ms(), lane.progress.take_records()), (None, 0));
+        assert!(!lane.is_all_written(), "the offset is not committed yet");
+        lane.progress.commit(1);
+        assert!(!lane.is_all_written());
+        lane.progress.commit(2);
+        assert!(lane.is_all_written());
+    }
+
+    #[tokio::test]
+    async fn range_that_waits_for_its_writer_is_not_written_yet() {
+        let now = Instant::now();
+        let (mut lane, mut closed) = lane();
+        for offset in 0..2 {
+            add(&mut lane, offset, now);
+            lane.close();
+        }
+        assert!(lane.is_behind());
+        lane.progress.commit(2);
+        assert!(!lane.is_all_written());
+        closed.try_recv().unwrap();
+        lane.hand_on();
+        assert!(lane.is_all_written());
     }
 
     #[tokio::test]

@@ -33,6 +33,9 @@ const RECORDS_MAX: usize = 10_000;
 /// Longest wait for records: ages are looked at as often.
 const WAIT_MAX: Duration = Duration::from_millis(50);
 
+/// Before the registry is asked again for a schema that it does not know.
+const ASK_AGAIN_PAUSE: Duration = Duration::from_secs(1);
+
 /// What tasks tell the thread.
 enum Told<F> {
     /// A writer has ended.
@@ -223,7 +226,7 @@ impl<J: Job> Pipeline<J> {
             self.metrics.abandoned.inc();
             return Ok(());
         }
-        let reading = self.schemas.reading(record.payload.unwrap_or_default());
+        let reading = self.schemas.reading(record.payload.unwrap_or_default(), now);
         if let Reading::Wait { id, is_new } = reading {
             self.parts.consumer.hold(record.partition, record.epoch, record.offset)?;
             lane.held_at = Some(record.offset);
@@ -231,7 +234,7 @@ impl<J: Job> Pipeline<J> {
             // What came before it need not wait.
             lane.close();
             if is_new {
-                self.ask_for(id);
+                self.ask_for(id, Duration::ZERO);
             }
             return Ok(());
         }
@@ -256,12 +259,12 @@ impl<J: Job> Pipeline<J> {
     }
 
     /// Other partitions go on meanwhile.
-    fn ask_for(&self, id: SchemaId) {
+    fn ask_for(&self, id: SchemaId, pause: Duration) {
         self.metrics.schemas_waited_for.inc();
         let (registry, stop) = (self.parts.registry.clone(), self.context.stop.clone());
         let (teller, waker) = (self.teller.clone(), self.waker.clone());
         self.runtime.spawn(async move {
-            if let Some(answer) = ask_registry(&registry, id, &stop).await {
+            if let Some(answer) = ask_registry(&registry, id, pause, &stop).await {
                 let _ = teller.send(Told::Schema { id, answer });
                 waker.wake();
             }
@@ -290,7 +293,13 @@ impl<J: Job> Pipeline<J> {
                 self.metrics.schemas_waited_for.dec();
                 match answer {
                     Ok(schema) => self.schemas.learn(id, &schema.0),
-                    Err(error @ RegistryError::NoSuchSchema(_)) => self.schemas.is_no_schema(id, error.to_string()),
+                    Err(error @ RegistryError::NoSuchSchema(_)) => {
+                        let now = self.context.clock.monotonic();
+                        if !self.schemas.is_no_schema(id, error.to_string(), now) {
+                            self.ask_for(id, ASK_AGAIN_PAUSE);
+                            return Ok(());
+                        }
+                    }
                     Err(error) => return Err(error.into()),
                 }
                 // Whichever schema they wait for: those of another one are held again.
@@ -325,10 +334,13 @@ impl<J: Job> Pipeline<J> {
             lane.close();
         }
         loop {
-            self.lanes.retain(|_, lane| {
-                let done = lane.progress.is_all_written() && lane.waiting.is_empty();
-                !done
-            });
+            // Of a partition that its writer has given up nothing more is written here: its next owner reads it again.
+            let is_done = |lane: &Lane<J>| lane.is_all_written() || lane.deserted_since.is_some();
+            let done: Vec<i32> =
+                self.lanes.iter().filter(|(_, lane)| is_done(lane)).map(|(number, _)| *number).collect();
+            for lane in self.without(&done) {
+                self.metrics.abandoned.inc_by(lane.progress.take_records());
+            }
             if self.lanes.is_empty() || self.parts.abandoned.is_cancelled() {
                 return Ok(());
             }

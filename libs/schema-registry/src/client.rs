@@ -1,5 +1,6 @@
 //! The registry's REST API, as far as it is needed.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
@@ -49,6 +50,8 @@ pub enum RegistryError {
         action: &'static str,
         /// HTTP status.
         status: u16,
+        /// The answer is the registry's own word that there is no such thing, and not that of something between it and us.
+        is_definite_no: bool,
         /// The beginning of what the registry said.
         reason: String,
     },
@@ -94,6 +97,27 @@ struct SchemaAnswer {
     schema: String,
     #[serde(default, rename = "schemaType")]
     schema_type: Option<String>,
+}
+
+/// A refusal, as registries write it.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct ErrorAnswer {
+    error_code: i64,
+    name: String,
+}
+
+impl ErrorAnswer {
+    /// Codes of the Confluent API for subjects, versions and schemas that are not there.
+    const NOT_FOUND: RangeInclusive<i64> = 40_401..=40_499;
+    /// What Apicurio says in their place where it does not translate.
+    const NOT_FOUND_NAMES: [&str; 2] = ["ArtifactNotFoundException", "ContentNotFoundException"];
+
+    /// True where the body says that there is no such thing. A path that is not there has the status alone as its code, or no such body.
+    fn is_definite_no(body: &[u8]) -> bool {
+        let said: Self = serde_json::from_slice(body).unwrap_or_default();
+        Self::NOT_FOUND.contains(&said.error_code) || Self::NOT_FOUND_NAMES.contains(&said.name.as_str())
+    }
 }
 
 impl Registry {
@@ -172,14 +196,21 @@ impl Registry {
         .await
     }
 
-    /// The schema of an id, as a writer registered it.
+    /// The schema of an id, as a writer registered it. A 404 of a proxy, or of a server whose paths are not up yet, says nothing about ids: the
+    /// registry is away then.
     ///
     /// # Errors
     /// Where the registry is away, refuses, or knows no such Avro schema.
     pub async fn fetch(&self, id: SchemaId) -> Result<WriterSchema, RegistryError> {
         let action = "fetching a schema";
         let answer = match self.ask(action, Method::GET, &format!("schemas/ids/{id}"), None).await {
-            Err(RegistryError::Refused { status: 404, .. }) => return Err(RegistryError::NoSuchSchema(id)),
+            Err(RegistryError::Refused { status: 404, is_definite_no, reason, .. }) => {
+                return Err(if is_definite_no {
+                    RegistryError::NoSuchSchema(id)
+                } else {
+                    RegistryError::Away(format!("status 404, and not in a registry's words: {reason}"))
+                });
+            }
             answer => answer?,
         };
         let answer: SchemaAnswer =
@@ -227,7 +258,8 @@ impl Registry {
             return Err(RegistryError::Away(format!("status {status}")));
         }
         let reason = String::from_utf8_lossy(&answer).chars().filter(|char| !char.is_control()).take(300).collect();
-        Err(RegistryError::Refused { action, status: status.as_u16(), reason })
+        let is_definite_no = status == StatusCode::NOT_FOUND && ErrorAnswer::is_definite_no(&answer);
+        Err(RegistryError::Refused { action, status: status.as_u16(), is_definite_no, reason })
     }
 
     fn signed_in(&self, request: RequestBuilder) -> RequestBuilder {
@@ -255,4 +287,67 @@ fn chain(error: &dyn std::error::Error) -> String {
         cause = inner.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn only_a_registrys_own_words_are_a_definite_no() {
+        for body in [
+            // Confluent, Karapace and Redpanda; Apicurio's Confluent API; Apicurio's own.
+            r#"{"error_code":40403,"message":"Schema 7 not found"}"#,
+            r#"{"message":"No content with id/hash 'contentId-7' was found.","error_code":40403}"#,
+            r#"{"message":"x","error_code":404,"detail":"x","name":"ContentNotFoundException"}"#,
+        ] {
+            assert!(ErrorAnswer::is_definite_no(body.as_bytes()), "{body}");
+        }
+        for body in [
+            "",
+            "default backend - 404",
+            "<html><body>Not Found</body></html>",
+            r#"{"error_code":404,"message":"HTTP 404 Not Found"}"#,
+            r#"{"message":"Could not find target resource","error_code":0}"#,
+            r#"{"error_code":"40403"}"#,
+            "40403",
+        ] {
+            assert!(!ErrorAnswer::is_definite_no(body.as_bytes()), "{body}");
+        }
+    }
+
+    /// Answers one request after the other, each on its own connection.
+    async fn answering(answers: Vec<(u16, &'static str)>) -> Registry {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            for (status, body) in answers {
+                let (mut connection, _) = listener.accept().await.unwrap();
+                let mut asked = vec![0; 4096];
+                assert!(connection.read(&mut asked).await.unwrap() > 0);
+                let length = body.len();
+                let answer =
+                    format!("HTTP/1.1 {status} X\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}");
+                connection.write_all(answer.as_bytes()).await.unwrap();
+            }
+        });
+        Registry::new(&RegistryConfig { url, ..RegistryConfig::default() }).unwrap()
+    }
+
+    #[tokio::test]
+    async fn not_found_of_something_before_the_registry_is_waited_out() {
+        let no = r#"{"error_code":40403,"message":"Schema 7 not found"}"#;
+        let answers = vec![(404, "<html>404</html>"), (404, ""), (404, no), (200, r#"{"schema":"\"long\""}"#)];
+        let registry = answering(answers).await;
+        let id = SchemaId::new(7);
+        for _ in 0..2 {
+            let error = registry.fetch(id).await.unwrap_err();
+            assert!(error.is_passing(), "{error}");
+        }
+        assert!(matches!(registry.fetch(id).await, Err(RegistryError::NoSuchSchema(it)) if it == id));
+        assert_eq!(registry.fetch(id).await.unwrap(), WriterSchema("\"long\"".to_owned()));
+    }
 }

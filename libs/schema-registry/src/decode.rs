@@ -1,8 +1,8 @@
 //! Bytes to a Rust value, through the writer's schema and the reader's.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::marker::PhantomData;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use apache_avro::reader::datum::GenericDatumReader;
 use apache_avro::{Schema, from_value};
@@ -17,6 +17,9 @@ use crate::wire::{self, SchemaId};
 
 /// The most that lengths inside a value may make the decoder allocate, bytes. Kafka's own limit on a record is far below.
 const ALLOCATION_MAX: usize = 16 << 20;
+
+/// So long "no such schema" is asked again before it is believed for the first time.
+const DOUBTED: Duration = Duration::from_secs(2);
 
 /// Why a value cannot be decoded now, or ever.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -45,6 +48,8 @@ pub struct Decoder<T> {
     subject: &'static str,
     reader_schema: &'static Schema,
     readers: HashMap<SchemaId, Reader>,
+    /// Ids of which it was believed that there is no such schema.
+    believed_missing: HashSet<SchemaId>,
     value: PhantomData<fn() -> T>,
 }
 
@@ -70,6 +75,7 @@ impl<T: DeserializeOwned> Decoder<T> {
             // Readers borrow their schemas; these live as long as the process.
             reader_schema: Box::leak(Box::new(schema)),
             readers: HashMap::new(),
+            believed_missing: HashSet::new(),
             value: PhantomData,
         })
     }
@@ -132,17 +138,21 @@ impl<T: DeserializeOwned> Decoder<T> {
         }
     }
 
-    /// Fetches and learns a schema, again and again while the registry is away; a schema that the registry does not know makes
-    /// its values unreadable. `None`: told to stop first.
-    pub async fn learn_from(
+    /// Fetches and learns a schema, again and again while the registry is away. That it has no such schema is asked again for a while before
+    /// it is believed for the first time, because a replica may be behind; and again with the next such value. `None`: told to stop first.
+    async fn learn_from(
         &mut self,
         registry: &Registry,
         id: SchemaId,
         stop: &CancellationToken,
-    ) -> Option<Result<(), RegistryError>> {
+    ) -> Option<Result<Result<(), DecodeError>, RegistryError>> {
         let backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
+        let (begin, is_doubted) = (Instant::now(), !self.believed_missing.contains(&id));
         let fetched = until_stopped(stop, backoff, async || match registry.fetch(id).await {
             Ok(schema) => Attempt::Done(schema),
+            Err(error @ RegistryError::NoSuchSchema(_)) if is_doubted && begin.elapsed() < DOUBTED => {
+                Attempt::Again(error)
+            }
             Err(error) if error.is_passing() => {
                 tracing::warn!(%error, schema = id.get(), "waiting for the schema registry");
                 Attempt::Again(error)
@@ -153,15 +163,15 @@ impl<T: DeserializeOwned> Decoder<T> {
         let schema = match fetched {
             Ok(schema) => schema,
             Err(error @ RegistryError::NoSuchSchema(_)) => {
-                self.readers.insert(id, Reader::Unusable(error.to_string()));
-                return Some(Ok(()));
+                self.believed_missing.insert(id);
+                return Some(Ok(Err(DecodeError::Unreadable(error.to_string()))));
             }
             Err(error) => return Some(Err(error)),
         };
         if let Err(mismatch) = self.learn(id, &schema) {
             tracing::warn!(%mismatch, "values of this schema are unreadable");
         }
-        Some(Ok(()))
+        Some(Ok(Ok(())))
     }
 
     /// [`Self::decode`], fetching the schema where it is not known yet. Waits while the registry is away. `None`: told to stop
@@ -174,7 +184,8 @@ impl<T: DeserializeOwned> Decoder<T> {
     ) -> Option<Result<Result<T, DecodeError>, RegistryError>> {
         match self.decode(value) {
             Err(DecodeError::UnknownSchema(id)) => match self.learn_from(registry, id, stop).await? {
-                Ok(()) => Some(Ok(self.decode(value))),
+                Ok(Ok(())) => Some(Ok(self.decode(value))),
+                Ok(Err(unreadable)) => Some(Ok(Err(unreadable))),
                 Err(error) => Some(Err(error)),
             },
             decoded => Some(Ok(decoded)),

@@ -96,8 +96,10 @@ async fn value_of_an_old_schema_is_read_with_the_new_one_and_unknown_ids_are_nam
     let mut value = today.clone();
     value[1..5].copy_from_slice(&stranger.get().to_be_bytes());
     assert!(matches!(registry.fetch(stranger).await, Err(RegistryError::NoSuchSchema(id)) if id == stranger));
-    let error = read(&value).await.unwrap_err();
-    assert!(error.to_string().contains("knows no schema 2000000000"), "{error}");
+    for _ in 0..2 {
+        let error = read(&value).await.unwrap_err();
+        assert!(error.to_string().contains("knows no schema 2000000000"), "{error}");
+    }
     let other = registry.ensure(&subject(r#""string""#)).await.unwrap();
     value[1..5].copy_from_slice(&other.get().to_be_bytes());
     let error = read(&value).await.unwrap_err();

@@ -5,6 +5,9 @@ use rand::rngs::StdRng;
 
 use crate::stage::Stage;
 
+/// Of so many stops one is in order.
+const STOPS_JUDGED: u32 = 4;
+
 /// How often each fault came.
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
@@ -15,6 +18,7 @@ pub(crate) struct Faults {
     kafka_killed: u32,
     added: u32,
     stopped: u32,
+    stopped_in_time: u32,
     frozen: u32,
     thawed: u32,
     ended_by_themselves: u32,
@@ -24,6 +28,11 @@ impl Faults {
     /// Processes that were killed.
     pub(crate) fn kills(&self) -> u32 {
         self.ingest_killed + self.aggregator_killed + self.connector_killed + self.engine_killed + self.kafka_killed
+    }
+
+    /// Whether members that were told to stop could do what they held. One whose insert is not answered cannot; of some one can.
+    pub(crate) fn stop_in_order(&self) -> bool {
+        self.stopped < STOPS_JUDGED || self.stopped_in_time > 0
     }
 
     /// One fault; says what it was.
@@ -66,7 +75,9 @@ impl Faults {
             }
             78..88 if awake.len() > 1 => {
                 self.stopped += 1;
-                format!("{service} {} stopped", members.stop(one))
+                let (number, is_in_time) = members.stop(one);
+                self.stopped_in_time += u32::from(is_in_time);
+                format!("{service} {number} stopped")
             }
             _ if members.has_room() => {
                 self.added += 1;

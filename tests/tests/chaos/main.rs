@@ -74,5 +74,8 @@ async fn run(rounds: u32, seed: u64, protocol: &str) {
     let broken = stage.proxy.counts().all_faults();
     assert!(faults.kills() > 0 && broken > 0 && reckoning.stored > 0, "nothing was tried");
     assert_eq!((reckoning.lost, reckoning.doubled, reckoning.strange), (0, 0, 0));
+    let mistaken = stage.mistaken_for_new();
+    assert!(mistaken.is_empty(), "the topic was taken for another one: {mistaken:?}; see {}", stage.keep());
+    assert!(faults.stop_in_order(), "no stop was in order: {faults:?}; see {}", stage.keep());
     drop(stage);
 }

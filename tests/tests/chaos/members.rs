@@ -79,12 +79,12 @@ impl Members {
         number
     }
 
-    /// SIGTERM: it writes what it holds and leaves the group.
-    pub(crate) fn stop(&mut self, at: usize) -> u32 {
+    /// SIGTERM: it writes what it holds and leaves the group. Gives its number, and true where it could do so within its deadline.
+    pub(crate) fn stop(&mut self, at: usize) -> (u32, bool) {
         let mut member = self.all.remove(at);
         signal(&member.process, "TERM");
-        member.process.wait().unwrap();
-        member.number
+        let status = member.process.wait().unwrap();
+        (member.number, status.success())
     }
 
     /// SIGSTOP: it is there and does nothing, until [`Self::thaw`].

@@ -1,5 +1,6 @@
 //! Real parts for the run, and what is asked of them while it goes on.
 
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -201,6 +202,17 @@ impl Stage {
             self.restart_ended();
             tokio::time::sleep(Duration::from_millis(300)).await;
         }
+    }
+
+    /// Logs of members that took the topic for another one: it is the same all the time.
+    pub(crate) fn mistaken_for_new(&self) -> Vec<String> {
+        let logs = std::fs::read_dir(self.folder.path()).unwrap().map(|entry| entry.unwrap().path());
+        let logs = logs.filter(|path| path.extension().is_some_and(|extension| extension == "log"));
+        let is_mistaken = |path: &PathBuf| {
+            let said = std::fs::read(path).unwrap();
+            String::from_utf8_lossy(&said).contains("The topic was made anew")
+        };
+        logs.filter(is_mistaken).map(|path| path.display().to_string()).collect()
     }
 
     /// The folder with all logs and data; from now on it stays, for whoever looks into a failure.

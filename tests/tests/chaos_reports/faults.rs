@@ -53,7 +53,7 @@ impl Faults {
             46..54 if may_pause => {
                 let (at, what) = holder(pick, stage, asked).await;
                 self.stopped += 1;
-                format!("exporter {} stopped with {what}", stage.exporters.stop(at))
+                format!("exporter {} stopped with {what}", stage.exporters.stop(at).0)
             }
             54..64 if stage.exporters.has_room() => {
                 let before = stage.starts();

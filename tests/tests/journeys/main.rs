@@ -22,6 +22,7 @@ mod schedules;
 mod slices;
 mod split;
 mod stack;
+mod starts_and_stops;
 mod syncs;
 mod traffic_tables;
 mod webhooks;

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use clickhouse_io::ClickHouse;
@@ -43,6 +43,26 @@ impl Service {
         assert!(self.process.try_wait().unwrap().is_none(), "{} had ended before it was killed", self.name);
         self.process.kill().unwrap();
         self.process.wait().unwrap();
+        self.process = spawn(&self.name, &self.arguments, &self.config, &self.environment);
+        self.starts += 1;
+    }
+
+    /// SIGTERM; how it ended, and how long that took.
+    pub(crate) async fn stop(&mut self) -> (ExitStatus, Duration) {
+        let begin = Instant::now();
+        let told = Command::new("kill").args(["-s", "TERM", &self.process.id().to_string()]).status().unwrap();
+        assert!(told.success(), "{} was gone before it was told to stop", self.name);
+        loop {
+            if let Some(status) = self.process.try_wait().unwrap() {
+                return (status, begin.elapsed());
+            }
+            assert!(begin.elapsed() < WAIT_MAX, "{} does not stop\n{}", self.name, self.log());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Starts it again, after [`Self::stop`].
+    pub(crate) fn start_again(&mut self) {
         self.process = spawn(&self.name, &self.arguments, &self.config, &self.environment);
         self.starts += 1;
     }
@@ -218,6 +238,11 @@ impl Stack {
     pub(crate) fn add_exporter(&mut self) {
         let name = format!("exporter-{}", self.exporters.len() + 2);
         self.exporters.push(Service::start(&name, &self.folder.path().join("flowledger.toml"), Vec::new()));
+    }
+
+    /// Another member of a service's group, under a name such as `ingest-second`.
+    pub(crate) fn another(&self, name: &str) -> Service {
+        Service::start(name, &self.folder.path().join("flowledger.toml"), Vec::new())
     }
 
     /// Another console beside the first, and its URL.

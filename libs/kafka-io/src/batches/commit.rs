@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use rdkafka::consumer::{CommitMode, Consumer};
+use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::batches::CommitFailure;
@@ -45,7 +46,20 @@ impl Committer {
         let Some(_pass) = self.shared.gate.pass(partition, epoch) else {
             return Err(CommitFailure::NotOurs(format!("assignment {epoch} of partition {partition} has ended")));
         };
-        self.client.consumer().commit(&list, CommitMode::Sync).map_err(|error| CommitFailure::from_client(&error))
+        let committed = self.client.consumer().commit(&list, CommitMode::Sync);
+        committed.map_err(|error| self.failure(&error))
+    }
+
+    /// A client that is broken says no more than that of each commit.
+    fn failure(&self, error: &ClientError) -> CommitFailure {
+        let broken = match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::Fatal) => self.client.consumer().client().fatal_error(),
+            Some(_) | None => None,
+        };
+        match broken {
+            Some((code, reason)) => CommitFailure::of_broken_client(code, &reason),
+            None => CommitFailure::from_client(error),
+        }
     }
 
     /// [`Self::commit_blocking`] in a thread that may block. Once begun it is finished, also where the future is dropped.

@@ -40,6 +40,15 @@ pub enum CommitFailure {
 }
 
 impl CommitFailure {
+    /// What a commit of a client comes to that is broken for this reason: as the thread that polls it decides, whichever of the two meets
+    /// it first.
+    pub(crate) fn of_broken_client(code: RDKafkaErrorCode, reason: &str) -> Self {
+        match FetchError::fatal(code, reason) {
+            FetchError::MakeAnew(reason) => Self::Retry(reason),
+            FetchError::Stop(reason) => Self::Stop(reason),
+        }
+    }
+
     /// The answers that a broker gives to a commit, and those that the client makes itself.
     pub(crate) fn from_client(error: &ClientError) -> Self {
         use RDKafkaErrorCode as Code;
@@ -57,12 +66,12 @@ impl CommitFailure {
                 | Code::TopicAuthorizationFailed
                 | Code::InvalidGroupId
                 | Code::UnsupportedVersion
-                | Code::Fatal
                 | Code::InvalidArgument,
             ) => Self::Stop(reason),
             // The coordinator moves, starts, or does not answer. Or a rebalance is under way (`IllegalGeneration`, `StaleMemberEpoch`,
             // `RebalanceInProgress`): in cooperative groups partitions that are kept meet that too, and the gate knows which those
-            // are. A member that is really gone is told so by its gate, so nothing is tried for ever.
+            // are. A member that is really gone is told so by its gate, so nothing is tried for ever. Or the client is broken (`Fatal`):
+            // whether it is made anew is decided where it is polled, and with it this commit ends ([`Self::of_broken_client`]).
             Some(_) | None => Self::Retry(reason),
         }
     }
@@ -85,6 +94,7 @@ mod tests {
             RDKafkaErrorCode::RequestTimedOut,
             RDKafkaErrorCode::OperationTimedOut,
             RDKafkaErrorCode::BrokerTransportFailure,
+            RDKafkaErrorCode::Fatal,
         ] {
             assert!(matches!(failure(code), CommitFailure::Retry(_)), "{code:?}");
         }
@@ -101,5 +111,16 @@ mod tests {
         let fenced = FetchError::fatal(RDKafkaErrorCode::FencedInstanceId, "x");
         assert!(matches!(fenced, FetchError::Stop(_)));
         assert!(matches!(FetchError::fatal(RDKafkaErrorCode::InvalidRequest, "x"), FetchError::MakeAnew(_)));
+    }
+
+    #[test]
+    fn commit_of_a_client_that_is_made_anew_does_not_end_the_service() {
+        let broken = CommitFailure::of_broken_client;
+        assert!(matches!(broken(RDKafkaErrorCode::InvalidRequest, "x"), CommitFailure::Retry(_)));
+        let fenced = broken(RDKafkaErrorCode::FencedInstanceId, "x");
+        assert!(
+            matches!(&fenced, CommitFailure::Stop(reason) if reason.starts_with("another process has")),
+            "{fenced:?}"
+        );
     }
 }

@@ -35,7 +35,8 @@ impl<J: Job> Pipeline<J> {
         let filler = RangeFiller::new(partition, &assignment, self.settings.limits, self.parts.job.fill().clone())
             .with_beat(self.begin + self.settings.beat(partition));
         let (ranges, mut closed) = tokio::sync::mpsc::channel(RANGES_WAITING);
-        let progress = Progress::from(assignment.begin());
+        let begin = assignment.begin();
+        let progress = Progress::from(begin);
         let clock = Arc::clone(&self.context.clock);
         let since_1970 = move || clock.now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         let writer = RangeWriter {
@@ -67,6 +68,7 @@ impl<J: Job> Pipeline<J> {
             held_at: None,
             is_caught_up: false,
             progress,
+            closed_to: begin,
             writer,
             deserted_since: None,
             ranges,

@@ -1,0 +1,132 @@
+//! Members that come and go while others work: who stops has done what it held.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use kafka_io::{OutRecord, TransactionalProducer, admin};
+use schema_registry::Encoder;
+use schemas::avro_schemas::CONNECTION_EVENT;
+use schemas::connection_event::EventType;
+use schemas::examples::connection;
+use schemas::topics::CONNECTION_EVENTS;
+
+use crate::stack::{Service, Stack, WAIT_MAX, tenant};
+
+/// Far below `drain_max`.
+const STOP_MAX: Duration = Duration::from_secs(10);
+const TRANSACTION_MAX: Duration = Duration::from_secs(60);
+
+/// Waits until a group's offsets stand at the end of every partition that has one, behind markers too.
+async fn wait_all_read(stack: &Stack, group: &str) {
+    let (kafka, begin) = (stack.parts.kafka_config(), Instant::now());
+    loop {
+        let ends = admin::stable_ends(&kafka, CONNECTION_EVENTS.name).await.unwrap();
+        let committed = admin::committed(&kafka, group, CONNECTION_EVENTS.name).await.unwrap();
+        if ends.iter().all(|(number, end)| *end == 0 || committed[number] >= Some(*end)) {
+            return;
+        }
+        assert!(begin.elapsed() < WAIT_MAX, "{group} has not read to the end: {ends:?} {committed:?}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// Waits until a service has been given partitions so many times.
+async fn wait_assigned(service: &mut Service, times: usize) {
+    let begin = Instant::now();
+    while service.logged(&["\"message\":\"assigned\""]) < times {
+        service.assert_running();
+        assert!(begin.elapsed() < WAIT_MAX, "no partition has come");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
+async fn service_that_has_read_markers_and_aborted_records_stops_in_order() {
+    let mut stack = Stack::start_with_own_parts(&[(&tenant("stops"), None)]).await;
+    let kafka = stack.parts.kafka_config();
+    let publisher = TransactionalProducer::new(&kafka, "test", "one", TRANSACTION_MAX).unwrap();
+    publisher.take_over().await.unwrap();
+    let mut records = publisher.records(CONNECTION_EVENTS.name).unwrap();
+    for round in 0..3 {
+        // One that is committed between two that are not. No event: it has a fate all the same.
+        for is_committed in [false, true, false] {
+            publisher.begin().unwrap();
+            drop(records.collect(b"64894", b"no event"));
+            records.hand_over().await.unwrap();
+            if is_committed {
+                publisher.commit().await.unwrap();
+            } else {
+                publisher.abort().await.unwrap();
+            }
+        }
+        for group in [ingest::GROUP, aggregator::GROUP] {
+            wait_all_read(&stack, group).await;
+        }
+        for service in [&mut stack.ingest, &mut stack.aggregator] {
+            let (status, took) = service.stop().await;
+            assert!(status.success() && took < STOP_MAX, "round {round}: {status} after {took:?}");
+            service.start_again();
+        }
+    }
+    stack.end().await;
+}
+
+/// The markers that end the topic may be read only while the service stops.
+#[tokio::test]
+async fn service_that_is_stopped_under_transactions_stops_in_order() {
+    let mut stack = Stack::start_with_own_parts(&[(&tenant("stops"), None)]).await;
+    let kafka = stack.parts.kafka_config();
+    let publishing = tokio::spawn(async move {
+        let publisher = TransactionalProducer::new(&kafka, "test", "one", TRANSACTION_MAX).unwrap();
+        publisher.take_over().await.unwrap();
+        let mut records = publisher.records(CONNECTION_EVENTS.name).unwrap();
+        loop {
+            publisher.begin().unwrap();
+            drop(records.collect(b"64894", b"no event"));
+            records.hand_over().await.unwrap();
+            publisher.commit().await.unwrap();
+        }
+    });
+    for round in 0..5 {
+        for service in [&mut stack.ingest, &mut stack.aggregator] {
+            wait_assigned(service, round + 1).await;
+        }
+        // Ranges are on their way.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        for service in [&mut stack.ingest, &mut stack.aggregator] {
+            let (status, took) = service.stop().await;
+            assert!(status.success() && took < STOP_MAX, "round {round}: {status} after {took:?}");
+            service.start_again();
+        }
+    }
+    publishing.abort();
+    stack.end().await;
+}
+
+#[tokio::test]
+async fn second_ingest_starts_while_the_first_one_works() {
+    let mut stack = Stack::start_with_own_parts(&[(&tenant("starts"), None)]).await;
+    let (producer, registry) = stack.parts.journal_parts();
+    let id = registry.ensure(&CONNECTION_EVENT).await.unwrap();
+    let encoder = Encoder::new(id, &CONNECTION_EVENT).unwrap();
+    let publishing = tokio::spawn(async move {
+        for number in 0_u64.. {
+            let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis();
+            let id = format!("{number:x}-1");
+            let event = connection(EventType::ClosedConnection, &id, now.try_into().unwrap());
+            let (key, value) = (event.key(), encoder.encode(&event).unwrap());
+            let out = OutRecord { topic: CONNECTION_EVENTS.name, key: key.as_bytes(), payload: &value, headers: &[] };
+            producer.send(out).await.unwrap();
+        }
+    });
+    for round in 0..10 {
+        let stored = stack.stored("acme").await;
+        stack.wait_stored("acme", stored + 50).await;
+        let mut second = stack.another(&format!("ingest-second{round}"));
+        wait_assigned(&mut second, 1).await;
+        let (status, took) = second.stop().await;
+        assert!(status.success() && took < STOP_MAX, "round {round}: {status} after {took:?}");
+    }
+    stack.ingest.assert_running();
+    publishing.abort();
+    stack.end().await;
+}
