@@ -192,8 +192,8 @@ impl Follower {
             let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
             for path in std::fs::read_dir(folder).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path())) {
                 let identity = FileIdentity { device: saved.mark.device, inode: saved.mark.inode };
-                let is_it = std::fs::metadata(&path).is_ok_and(|found| FileIdentity::of(&found) == identity);
-                if is_it && !self.files.iter().any(|file| file.identity == identity) {
+                let is_open = self.files.iter().any(|file| file.identity == identity);
+                if !is_open && is_renamed(&path, &saved) {
                     self.kept.push(saved);
                     self.open(&path, Some(0), emit)?;
                     break;
@@ -243,6 +243,23 @@ impl Follower {
         }
         Ok(())
     }
+}
+
+/// True where `path` leads to the very file that was followed. No pattern names it, so it must be no other: inodes are used again, and the
+/// new file may be another tenant's. A fingerprint tells; of a file that was empty, or was rewritten before it was renamed, nothing is known
+/// but its name, which rotation keeps at the beginning.
+fn is_renamed(path: &Path, saved: &SavedPosition) -> bool {
+    let mark = &saved.mark;
+    let identity = FileIdentity { device: mark.device, inode: mark.inode };
+    let is_there = std::fs::metadata(path).is_ok_and(|found| found.is_file() && FileIdentity::of(&found) == identity);
+    is_there
+        && (is_named_after(path, Path::new(&mark.path))
+            || mark.fingerprint.bytes > 0 && matches!(FollowedFile::kept_offset(path, saved), Ok(Some(_))))
+}
+
+fn is_named_after(path: &Path, old: &Path) -> bool {
+    let name = |path: &Path| path.file_name().map(|name| name.as_encoded_bytes().to_vec());
+    name(path).zip(name(old)).is_some_and(|(new, old)| new.starts_with(&old))
 }
 
 fn emit_opened(file: &FollowedFile, emit: Emit<'_>) -> bool {

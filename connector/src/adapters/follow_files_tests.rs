@@ -263,6 +263,43 @@ fn new_file_that_begins_like_the_renamed_one_is_not_taken_for_it() {
 }
 
 #[test]
+fn strangers_file_that_has_the_inode_of_one_that_was_followed_is_left_alone() {
+    let mut bench = bench();
+    bench.append("a.log", "one\n");
+    bench.poll();
+    // The same inode under a name that no pattern has, and with other content: as if it were removed and its inode given out anew.
+    bench.rename("a.log", "other.txt");
+    fs::write(bench.path("other.txt"), "theirs\n").unwrap();
+    bench.restart(|_| {});
+    assert!(bench.poll_long().is_empty());
+    assert_eq!(bench.follower.file_count(), 0);
+}
+
+#[test]
+fn file_that_was_empty_is_known_again_by_the_beginning_of_its_name_only() {
+    for (name, found) in [("a.log.1", vec!["one"]), ("other.txt", vec![])] {
+        let mut bench = bench();
+        bench.append("a.log", "");
+        assert!(bench.poll().is_empty());
+        bench.append("a.log", "one\n");
+        bench.rename("a.log", name);
+        bench.restart(|_| {});
+        assert_eq!(bench.poll_long(), found, "{name}");
+    }
+}
+
+#[test]
+fn file_that_was_rewritten_and_then_rotated_between_two_runs_is_read_from_its_beginning() {
+    let mut bench = bench();
+    bench.append("a.log", "one\n");
+    bench.poll();
+    fs::write(bench.path("a.log"), "two\nthree\n").unwrap();
+    bench.rename("a.log", "a.log.1");
+    bench.restart(|_| {});
+    assert_eq!(bench.poll_long(), ["two", "three"]);
+}
+
+#[test]
 fn file_behind_two_names_is_read_once() {
     let mut bench = bench();
     bench.append("a.log", "one\n");
