@@ -216,7 +216,7 @@ impl<W: RecordWriter> Delivery<W> {
                 self.is_changed |= mark.is_some();
                 self.sources.insert(source, Tracked { name, mark, offset });
             }
-            FromSource::LookedAround => self.knows_positions = true,
+            FromSource::LookedAround => self.begin_where_opened().await?,
             FromSource::Read { source, lines, bytes, fingerprint } => {
                 self.summary.bytes += bytes;
                 self.metrics.read_bytes.inc_by(bytes);

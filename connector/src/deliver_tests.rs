@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use schemas::topics::headers;
@@ -121,9 +122,11 @@ fn bench(change: impl FnOnce(&mut Config)) -> Bench {
     bench_with(change, Carried::default(), |store| Keeper::Folder(Arc::new(store)))
 }
 
-/// One that keeps positions in transactions, and whose topic says nothing yet.
+/// One that keeps positions in transactions, and whose topic says only that it has begun.
 fn transactional(carried: &Carried) -> Bench {
-    bench_with(|_| {}, carried.clone(), |_| Keeper::Transaction(Ledger::new("c", [])))
+    let mut ledger = Ledger::new("c", BTreeMap::new());
+    ledger.keep(&[]);
+    bench_with(|_| {}, carried.clone(), |_| Keeper::Transaction(ledger))
 }
 
 fn bench_with(
@@ -329,6 +332,28 @@ async fn events_and_positions_are_committed_together_and_count_from_then_on() {
     assert_eq!((carried.committed().read, carried.committed().published), (3, 1));
     bench.delivery.save().await.unwrap();
     assert_eq!(kafka.noted(), Vec::<String>::new(), "nothing has moved");
+}
+
+#[tokio::test]
+async fn where_files_were_opened_is_committed_before_a_line_is_taken() {
+    let carried = Carried::default();
+    let ledger = Ledger::new("c", BTreeMap::new());
+    let mut bench = bench_with(|_| {}, carried.clone(), |_| Keeper::Transaction(ledger));
+    bench.delivery.knows_positions = false;
+    bench.take(opened(1)).await;
+    assert!(
+        tokio::time::timeout(Duration::from_millis(20), bench.delivery.take(FromSource::LookedAround)).await.is_err()
+    );
+    assert_eq!(bench.kafka.noted(), ["begin", "c/1-1 at Some(0)", "c/begun at Some(0)", "commit"]);
+    // Should this transaction fail, too: the next run in this process begins there.
+    assert_eq!(carried.opened().map(|files| files.len()), Some(1));
+    bench.kafka.answer_commit(Ok(()));
+    bench.delivery.save().await.unwrap();
+    bench.take(FromSource::Closed { source: SourceId(1) }).await;
+    let kafka = bench.kafka.clone();
+    let (saved, ()) = tokio::join!(bench.delivery.save(), async { kafka.answer_commit(Ok(())) });
+    saved.unwrap();
+    assert_eq!(kafka.noted(), ["begin", "c/1-1 at None", "commit"], "that it has begun stays");
 }
 
 #[tokio::test]

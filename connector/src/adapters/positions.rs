@@ -20,7 +20,7 @@ const VERSION: u32 = 1;
 pub const FINGERPRINT_BYTES_MAX: usize = 1024;
 
 /// SHA-256 of a file's first bytes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fingerprint {
     /// How many bytes it covers: fewer than [`FINGERPRINT_BYTES_MAX`] only where no more had been read.
     pub bytes: usize,
@@ -43,7 +43,7 @@ pub fn hexadecimal(bytes: &[u8]) -> String {
 }
 
 /// What a file is known by.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileMark {
     /// Its path behind symbolic links when it was found first: the folder is where it is looked for after it was renamed.
     pub path: String,
@@ -56,7 +56,7 @@ pub struct FileMark {
 }
 
 /// A file and where to read on in it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SavedPosition {
     /// The file.
     #[serde(flatten)]
