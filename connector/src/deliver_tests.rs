@@ -330,6 +330,7 @@ async fn events_and_positions_are_committed_together_and_count_from_then_on() {
     assert!(text.contains("flowledger_connector_published_events_total{tenant=\"acme\"} 1"), "{text}");
     assert!(text.contains("flowledger_connector_unreadable_lines_total{tenant=\"acme\"} 1"), "{text}");
     assert_eq!((carried.committed().read, carried.committed().published), (3, 1));
+    assert_eq!(carried.positions(), Some(bench.delivery.positions()), "what a stop leaves in the folder");
     bench.delivery.save().await.unwrap();
     assert_eq!(kafka.noted(), Vec::<String>::new(), "nothing has moved");
 }
@@ -385,7 +386,7 @@ async fn transaction_that_fails_counts_for_nothing() {
     let failure = Err(WriteError::DoAgain("a broker went away".to_owned()));
     let (saved, ()) = tokio::join!(bench.delivery.save(), async { kafka.answer_commit(failure) });
     assert!(matches!(saved, Err(Error::Kafka(WriteError::DoAgain(_)))), "{saved:?}");
-    assert_eq!(carried.committed(), Summary::default());
+    assert_eq!((carried.committed(), carried.positions()), (Summary::default(), None));
     let text = bench.registry.render();
     assert!(text.contains("flowledger_connector_published_events_total{tenant=\"acme\"} 0"), "{text}");
 }

@@ -74,8 +74,11 @@ pub(crate) async fn run(
             }
             Err(error) => return Err(error),
             Ok(summary) => {
-                // For a connector that goes on at least once; this one does not look at it again.
-                save_copy(&store, topic.read().await?.and_then(|ledger| ledger.files()).unwrap_or_default())?;
+                // For a connector that goes on at least once; this one does not look at it again. Nothing is asked any more: this may be
+                // the end because it is told to stop. Where nothing is known, what lies in the folder stays.
+                if let Some(files) = carried.positions() {
+                    save_copy(&store, files)?;
+                }
                 return Ok(summary);
             }
         }
@@ -110,8 +113,12 @@ async fn write_transactions(
     let context = topic.context;
     loop {
         let Some(ledger) = topic.read().await? else { return Ok(carried.committed()) };
+        let committed = ledger.files();
+        if let Some(files) = &committed {
+            carried.set_positions(files.clone());
+        }
         // Where not even the first commit came about, the files are still read from where they were opened first.
-        let kept = ledger.files().or_else(|| carried.opened());
+        let kept = committed.or_else(|| carried.opened());
         let begin = Begin { kept, keeper: Keeper::Transaction(ledger), carried: carried.clone() };
         match run_with(config.clone(), publisher.clone(), begin, metrics, context.clone()).await {
             Err(Error::Kafka(WriteError::DoAgain(reason))) => {

@@ -77,6 +77,7 @@ pub(crate) struct Carried(Arc<Mutex<CarriedState>>);
 #[derive(Debug, Default)]
 struct CarriedState {
     committed: Summary,
+    positions: Option<Vec<SavedPosition>>,
     opened: Option<Vec<SavedPosition>>,
     refused: HashMap<LinePlace, Refusal>,
 }
@@ -105,6 +106,15 @@ impl Carried {
 
     pub(crate) fn set_committed(&self, summary: Summary) {
         self.state().committed = summary;
+    }
+
+    /// The positions that are committed; `None`: none are known.
+    pub(crate) fn positions(&self) -> Option<Vec<SavedPosition>> {
+        self.state().positions.clone()
+    }
+
+    pub(crate) fn set_positions(&self, positions: Vec<SavedPosition>) {
+        self.state().positions = Some(positions);
     }
 
     /// Where the first run of this process opened its files; `None`: it has not yet.

@@ -357,3 +357,27 @@ async fn connector_that_begins_at_the_end_loses_nothing_when_its_first_transacti
     running.await.unwrap().unwrap();
     world.assert_each_once(count).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connector_that_was_stopped_in_order_goes_on_at_least_once_where_it_was() {
+    let world = World::new().await;
+    append(&world.log(), 0..100);
+    let context = ServiceContext::new(CancellationToken::new());
+    let metrics = ConnectorMetrics::new(&context.metrics);
+    let config = Config { once: false, ..world.config("state") };
+    let running = connector::run(config, world.kafka.clone(), world.registry.clone(), metrics, context.clone());
+    let running = tokio::spawn(running);
+    let begin = Instant::now();
+    while world.seen().await.0.len() < 100 {
+        assert!(begin.elapsed() < PATIENCE && !running.is_finished(), "nothing is published");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    context.stop.cancel();
+    assert_eq!(running.await.unwrap().unwrap().published, 100);
+
+    append(&world.log(), 100..110);
+    let config = Config { delivery: DeliveryMode::AtLeastOnce, instance: None, ..world.config("state") };
+    let summary = world.run(config, ServiceContext::new(CancellationToken::new())).await;
+    assert_eq!((summary.published, summary.unreadable), (10, 10));
+    world.assert_each_once(110).await;
+}

@@ -82,6 +82,7 @@ impl<W: RecordWriter> Delivery<W> {
         if let Keeper::Transaction(ledger) = &mut self.keeper {
             ledger.keep(&positions);
         }
+        self.carried.set_positions(positions);
         let before = self.carried.committed();
         self.metrics.published.inc_by(self.summary.published - before.published);
         self.metrics.unreadable.inc_by(self.summary.unreadable - before.unreadable);
