@@ -70,6 +70,8 @@ pub(crate) struct Delivery<W: RecordWriter> {
     keeper: Keeper,
     carried: Carried,
     sources: HashMap<SourceId, Tracked>,
+    /// Positions of the last run whose files may come yet.
+    still_kept: Vec<SavedPosition>,
     pending: VecDeque<Pending<W::Acknowledgement>>,
     /// Records that were ever sent.
     sent: u64,
@@ -128,6 +130,7 @@ impl<W: RecordWriter> Delivery<W> {
             metrics,
             keeper,
             sources: HashMap::new(),
+            still_kept: Vec::new(),
             pending: VecDeque::new(),
             sent: 0,
             in_flight: 0,
@@ -180,7 +183,7 @@ impl<W: RecordWriter> Delivery<W> {
         }
     }
 
-    /// Where to read on in each file, oldest source first.
+    /// Where to read on in each file: those that are not found, then those that are followed, oldest source first.
     pub(crate) fn positions(&self) -> Vec<SavedPosition> {
         let mut sources: Vec<(&SourceId, &Tracked)> = self.sources.iter().collect();
         sources.sort_by_key(|(source, _)| **source);
@@ -188,7 +191,7 @@ impl<W: RecordWriter> Delivery<W> {
             let mark = tracked.mark.clone()?;
             Some(SavedPosition { mark, offset: tracked.offset })
         };
-        sources.into_iter().filter_map(position).collect()
+        self.still_kept.iter().cloned().chain(sources.into_iter().filter_map(position)).collect()
     }
 
     fn has_room(&self) -> bool {
@@ -215,6 +218,10 @@ impl<W: RecordWriter> Delivery<W> {
                 self.summary.sources += 1;
                 self.is_changed |= mark.is_some();
                 self.sources.insert(source, Tracked { name, mark, offset });
+            }
+            FromSource::StillKept(positions) => {
+                self.still_kept = positions;
+                self.is_changed = true;
             }
             FromSource::LookedAround => self.begin_where_opened().await?,
             FromSource::Read { source, lines, bytes, fingerprint } => {

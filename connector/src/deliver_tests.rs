@@ -297,6 +297,20 @@ async fn positions_of_the_last_run_stay_until_all_files_were_looked_at() {
 }
 
 #[tokio::test]
+async fn position_whose_file_may_come_yet_is_kept_beside_the_others_until_it_comes() {
+    let mut bench = bench(|_| {});
+    bench.delivery.knows_positions = false;
+    let mark = FileMark { path: "9.log".into(), device: 1, inode: 9, fingerprint: Fingerprint::of(b"x") };
+    bench.take(opened(1)).await;
+    bench.take(FromSource::StillKept(vec![SavedPosition { mark, offset: 70 }])).await;
+    bench.take(FromSource::LookedAround).await;
+    assert_eq!(bench.kept().await, [("9.log".to_owned(), 70), ("1.log".to_owned(), 0)]);
+    bench.take(opened(9)).await;
+    bench.take(FromSource::StillKept(Vec::new())).await;
+    assert_eq!(bench.kept().await, [("1.log".to_owned(), 0), ("9.log".to_owned(), 0)]);
+}
+
+#[tokio::test]
 async fn reading_waits_while_enough_is_in_flight() {
     let mut bench = bench(|config| config.in_flight_max = 2);
     bench.take(opened(1)).await;

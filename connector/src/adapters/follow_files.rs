@@ -5,7 +5,7 @@
 //!
 //! A file that was rotated by renaming is not matched any more (or under another name, which makes no difference): it is read
 //! on until it has stood still for a while, because its writer may not have opened the new one yet. Files that were renamed
-//! while no connector ran are looked for in their folder.
+//! while no connector ran are looked for in their folder ([`find_missing`](super::find_missing)).
 
 use std::collections::HashSet;
 use std::io;
@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::find_missing::{Missing, Renamed};
 use super::follow_file::{FileIdentity, FollowedFile, Progress};
 use super::positions::SavedPosition;
 use super::read_buffer::ReadBuffer;
@@ -34,7 +35,7 @@ pub struct Follower {
     poll_interval: Duration,
     rotated_wait: Duration,
     /// Positions of the last run that no file was found for yet.
-    kept: Vec<SavedPosition>,
+    missing: Missing,
     /// Where to begin in files that the first look finds: `None` is their end.
     first_offset: Option<u64>,
     files: Vec<FollowedFile>,
@@ -57,7 +58,7 @@ impl Follower {
             once: config.once,
             poll_interval: config.poll_interval,
             rotated_wait: config.rotated_wait,
-            kept: kept.unwrap_or_default(),
+            missing: Missing::new(kept.unwrap_or_default()),
             first_offset: if at_end { None } else { Some(0) },
             files: Vec::new(),
             next_source: 1,
@@ -160,9 +161,7 @@ impl Follower {
                 Err(error) => self.fail(path, error)?,
             }
         }
-        if is_first {
-            self.look_for_renamed(emit)?;
-        }
+        self.look_for_missing(emit)?;
         for file in &mut self.files {
             let is_named = named.contains(&file.identity);
             file.unnamed_since = if is_named { None } else { file.unnamed_since.or(Some(now)) };
@@ -185,32 +184,40 @@ impl Follower {
         Ok(paths)
     }
 
-    /// Files whose positions were kept, and which have another name now: what was written to them before that is not lost.
-    fn look_for_renamed(&mut self, emit: Emit<'_>) -> Result<(), Error> {
-        for saved in std::mem::take(&mut self.kept) {
-            let Some(folder) = Path::new(&saved.mark.path).parent() else { continue };
-            let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-            for path in std::fs::read_dir(folder).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path())) {
-                let identity = FileIdentity { device: saved.mark.device, inode: saved.mark.inode };
-                let is_open = self.files.iter().any(|file| file.identity == identity);
-                if !is_open && is_renamed(&path, &saved) {
-                    self.kept.push(saved);
-                    self.open(&path, Some(0), emit)?;
-                    break;
-                }
-            }
+    /// Files whose positions were kept, and which no pattern has found: what was written to them is not lost because they were renamed.
+    fn look_for_missing(&mut self, emit: Emit<'_>) -> Result<(), Error> {
+        let files = &self.files;
+        let renamed = self.missing.look(|identity| files.iter().any(|file| file.identity == identity));
+        for Renamed { path, offset, saved } in renamed {
+            self.open_at(&path, Some(offset), Some(saved), emit)?;
+        }
+        if let Some(positions) = self.missing.changed() {
+            emit(FromSource::StillKept(positions));
         }
         Ok(())
     }
 
     /// Opens a file: at its kept position, or else at `offset`.
     fn open(&mut self, path: &Path, offset: Option<u64>, emit: Emit<'_>) -> Result<(), Error> {
-        let opened = self.take_kept_offset(path).and_then(|kept| {
-            let offset = if kept.is_some() { kept } else { offset };
-            FollowedFile::open(SourceId(self.next_source), path, offset, self.wrapping)
-        });
-        match opened {
+        match self.missing.position_of(path) {
+            Ok(Some(kept)) => self.open_at(path, Some(kept.offset), Some(kept), emit),
+            Ok(None) => self.open_at(path, offset, None, emit),
+            Err(error) => self.fail(path.to_owned(), error),
+        }
+    }
+
+    fn open_at(
+        &mut self,
+        path: &Path,
+        offset: Option<u64>,
+        kept: Option<SavedPosition>,
+        emit: Emit<'_>,
+    ) -> Result<(), Error> {
+        match FollowedFile::open(SourceId(self.next_source), path, offset, self.wrapping) {
             Ok(file) => {
+                if let Some(kept) = &kept {
+                    self.missing.is_found(kept);
+                }
                 self.next_source += 1;
                 self.failed.remove(path);
                 tracing::info!(file = file.name, offset = file.offset(), "following");
@@ -220,16 +227,6 @@ impl Follower {
             }
             Err(error) => self.fail(path.to_owned(), error),
         }
-    }
-
-    fn take_kept_offset(&mut self, path: &Path) -> io::Result<Option<u64>> {
-        for number in 0..self.kept.len() {
-            if let Some(offset) = FollowedFile::kept_offset(path, &self.kept[number])? {
-                self.kept.swap_remove(number);
-                return Ok(Some(offset));
-            }
-        }
-        Ok(None)
     }
 
     /// An error of one file: the end where everything is to be read once; else it is said once and tried again.
@@ -243,23 +240,6 @@ impl Follower {
         }
         Ok(())
     }
-}
-
-/// True where `path` leads to the very file that was followed. No pattern names it, so it must be no other: inodes are used again, and the
-/// new file may be another tenant's. A fingerprint tells; of a file that was empty, or was rewritten before it was renamed, nothing is known
-/// but its name, which rotation keeps at the beginning.
-fn is_renamed(path: &Path, saved: &SavedPosition) -> bool {
-    let mark = &saved.mark;
-    let identity = FileIdentity { device: mark.device, inode: mark.inode };
-    let is_there = std::fs::metadata(path).is_ok_and(|found| found.is_file() && FileIdentity::of(&found) == identity);
-    is_there
-        && (is_named_after(path, Path::new(&mark.path))
-            || mark.fingerprint.bytes > 0 && matches!(FollowedFile::kept_offset(path, saved), Ok(Some(_))))
-}
-
-fn is_named_after(path: &Path, old: &Path) -> bool {
-    let name = |path: &Path| path.file_name().map(|name| name.as_encoded_bytes().to_vec());
-    name(path).zip(name(old)).is_some_and(|(new, old)| new.starts_with(&old))
 }
 
 fn emit_opened(file: &FollowedFile, emit: Emit<'_>) -> bool {

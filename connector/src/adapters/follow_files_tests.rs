@@ -14,6 +14,7 @@ struct Bench {
     lines: Vec<String>,
     offsets: BTreeMap<SourceId, (SavedPosition, bool)>,
     kept: Vec<SavedPosition>,
+    still_kept: Vec<SavedPosition>,
 }
 
 fn config(dir: &Path) -> Config {
@@ -23,7 +24,8 @@ fn config(dir: &Path) -> Config {
 fn bench() -> Bench {
     let dir = tempfile::tempdir().unwrap();
     let follower = Follower::new(&config(dir.path()), None, Box::new(|| {}));
-    Bench { dir, follower, now: Instant::now(), lines: Vec::new(), offsets: BTreeMap::new(), kept: Vec::new() }
+    let (lines, offsets, kept, still_kept) = (Vec::new(), BTreeMap::new(), Vec::new(), Vec::new());
+    Bench { dir, follower, now: Instant::now(), lines, offsets, kept, still_kept }
 }
 
 impl Bench {
@@ -43,7 +45,7 @@ impl Bench {
     /// Reads until nothing comes, as every poll does, and keeps positions as if all were acknowledged.
     fn poll(&mut self) -> Vec<String> {
         self.now += Duration::from_secs(1);
-        let Self { follower, lines, offsets, now, kept, .. } = self;
+        let Self { follower, lines, offsets, now, kept, still_kept, .. } = self;
         let mut has_looked = false;
         let mut emit = |message| {
             match message {
@@ -60,6 +62,7 @@ impl Bench {
                         position.mark.fingerprint = fingerprint;
                     }
                 }
+                FromSource::StillKept(positions) => *still_kept = positions,
                 FromSource::LookedAround => has_looked = true,
                 FromSource::Closed { source } => offsets.get_mut(&source).unwrap().1 = false,
             }
@@ -81,6 +84,7 @@ impl Bench {
     fn restart(&mut self, change: impl FnOnce(&mut Config)) {
         let open = self.offsets.values().filter(|(_, is_open)| *is_open);
         self.kept.extend(open.map(|(position, _)| position.clone()));
+        self.kept.append(&mut self.still_kept);
         let mut config = config(self.dir.path());
         change(&mut config);
         self.follower = Follower::new(&config, Some(self.kept.clone()), Box::new(|| {}));
@@ -297,6 +301,48 @@ fn file_that_was_rewritten_and_then_rotated_between_two_runs_is_read_from_its_be
     bench.rename("a.log", "a.log.1");
     bench.restart(|_| {});
     assert_eq!(bench.poll_long(), ["two", "three"]);
+}
+
+#[test]
+fn folder_that_comes_back_after_the_first_look_is_read_on() {
+    let mut bench = bench();
+    let inputs = vec![bench.path("pod/*.log").to_string_lossy().into_owned()];
+    bench.restart(|config| config.inputs.clone_from(&inputs));
+    fs::create_dir(bench.path("pod")).unwrap();
+    bench.append("pod/a.log", "one\n");
+    assert_eq!(bench.poll(), ["one"]);
+    bench.rename("pod", "away");
+    bench.restart(|config| config.inputs.clone_from(&inputs));
+    assert!(bench.poll().is_empty());
+    bench.rename("away", "pod");
+    assert!(bench.poll().is_empty());
+    bench.append("pod/a.log", "two\n");
+    assert_eq!(bench.poll(), ["two"]);
+}
+
+#[test]
+fn position_on_a_volume_that_is_not_mounted_stays_kept_from_run_to_run() {
+    let mut bench = bench();
+    let inputs = vec![bench.path("pod/*.log").to_string_lossy().into_owned()];
+    bench.restart(|config| config.inputs.clone_from(&inputs));
+    fs::create_dir(bench.path("pod")).unwrap();
+    bench.append("pod/a.log", "one\n");
+    assert_eq!(bench.poll(), ["one"]);
+    // As if the folder lay on another volume, and only its mount point were there.
+    bench.offsets.values_mut().for_each(|(position, _)| position.mark.device += 1);
+    bench.rename("pod", "away");
+    for _ in 0..2 {
+        bench.restart(|config| config.inputs.clone_from(&inputs));
+        assert!(bench.poll().is_empty());
+        assert_eq!(bench.still_kept.len(), 1);
+    }
+    bench.still_kept[0].mark.device -= 1;
+    bench.rename("away", "pod");
+    bench.restart(|config| config.inputs.clone_from(&inputs));
+    assert!(bench.poll().is_empty());
+    assert!(bench.still_kept.is_empty());
+    bench.append("pod/a.log", "two\n");
+    assert_eq!(bench.poll(), ["two"]);
 }
 
 #[test]

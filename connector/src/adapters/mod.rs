@@ -1,5 +1,6 @@
 //! Files, standard input and Kafka. Only these touch the world.
 
+mod find_missing;
 pub mod follow_file;
 pub mod follow_files;
 pub(crate) mod position_record;
@@ -11,7 +12,7 @@ pub mod read_stdin;
 use std::sync::Arc;
 
 use crate::line::Line;
-use positions::{FileMark, Fingerprint};
+use positions::{FileMark, Fingerprint, SavedPosition};
 
 /// One source of lines in one run: a file from its opening to its end or truncation, or standard input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -31,6 +32,9 @@ pub enum FromSource {
         /// Where reading begins.
         offset: u64,
     },
+    /// Positions of the last run whose files are not found, and may come yet: all of them, each time that they change. Before anything is
+    /// read of a file that was among them.
+    StillKept(Vec<SavedPosition>),
     /// All files that a run begins with were opened. Positions of the last run are of use until then.
     LookedAround,
     /// Bytes were read.
