@@ -23,7 +23,7 @@ use crate::config::{Config, LogVersion};
 use crate::error::{Error, Unreadable, WriteError};
 use crate::keep::{Carried, Keeper, Refusal};
 use crate::letters::{EventHeaders, LineFacts};
-use crate::line::Line;
+use crate::line::{Line, Reached};
 use crate::metrics::TenantMetrics;
 use crate::pending::{Pending, State};
 use crate::pipeline::{Fate, LineReader};
@@ -54,7 +54,7 @@ pub struct Summary {
 struct Tracked {
     name: Arc<str>,
     mark: Option<FileMark>,
-    offset: u64,
+    reached: Reached,
 }
 
 /// Where lines become records, and acknowledgements positions.
@@ -189,7 +189,7 @@ impl<W: RecordWriter> Delivery<W> {
         sources.sort_by_key(|(source, _)| **source);
         let position = |(_, tracked): (&SourceId, &Tracked)| {
             let mark = tracked.mark.clone()?;
-            Some(SavedPosition { mark, offset: tracked.offset })
+            Some(SavedPosition { mark, reached: tracked.reached })
         };
         self.still_kept.iter().cloned().chain(sources.into_iter().filter_map(position)).collect()
     }
@@ -214,10 +214,10 @@ impl<W: RecordWriter> Delivery<W> {
 
     async fn take(&mut self, message: FromSource) -> Result<(), Error> {
         match message {
-            FromSource::Opened { source, name, mark, offset } => {
+            FromSource::Opened { source, name, mark, reached } => {
                 self.summary.sources += 1;
                 self.is_changed |= mark.is_some();
-                self.sources.insert(source, Tracked { name, mark, offset });
+                self.sources.insert(source, Tracked { name, mark, reached });
             }
             FromSource::StillKept(positions) => {
                 self.still_kept = positions;
@@ -267,7 +267,7 @@ impl<W: RecordWriter> Delivery<W> {
     }
 
     async fn deliver(&mut self, source: SourceId, line: Line) -> Result<(), Error> {
-        let next = Some(line.next);
+        let next = Some(line.reached());
         self.payload.clear();
         let (reader, writer, payload) = (&self.reader, &mut self.writer, &mut self.payload);
         let found = match reader.fate_of(&line.content) {
@@ -298,7 +298,7 @@ impl<W: RecordWriter> Delivery<W> {
         Ok(())
     }
 
-    fn push(&mut self, source: SourceId, next: Option<u64>, state: State<W::Acknowledgement>) {
+    fn push(&mut self, source: SourceId, next: Option<Reached>, state: State<W::Acknowledgement>) {
         let bytes = state.line().map(|line| line.content.kept().len());
         match bytes {
             None => match self.pending.back_mut() {

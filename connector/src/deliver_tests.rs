@@ -80,7 +80,7 @@ impl RecordWriter for FakeKafka {
     }
 
     async fn write_position(&mut self, key: &str, position: Option<&SavedPosition>) -> Result<(), WriteError> {
-        self.note(format!("{key} at {:?}", position.map(|it| it.offset)));
+        self.note(format!("{key} at {:?}", position.map(|it| it.reached.offset)));
         Ok(())
     }
 
@@ -149,7 +149,12 @@ fn bench_with(
 
 fn opened(number: u64) -> FromSource {
     let mark = FileMark { path: format!("{number}.log"), device: 1, inode: number, fingerprint: Fingerprint::of(b"") };
-    FromSource::Opened { source: SourceId(number), name: mark.path.clone().into(), mark: Some(mark), offset: 0 }
+    FromSource::Opened {
+        source: SourceId(number),
+        name: mark.path.clone().into(),
+        mark: Some(mark),
+        reached: Reached::default(),
+    }
 }
 
 /// Lines of ten bytes each, whatever they hold.
@@ -157,6 +162,7 @@ fn read(number: u64, first: u64, lines: &[&str]) -> FromSource {
     let line = |(index, text): (usize, &&str)| Line {
         content: Content::Whole((*text).to_owned().into()),
         start: first + 10 * index as u64,
+        end: first + 10 * (index as u64 + 1),
         next: first + 10 * (index as u64 + 1),
     };
     let lines: Vec<Line> = lines.iter().enumerate().map(line).collect();
@@ -302,7 +308,7 @@ async fn position_whose_file_may_come_yet_is_kept_beside_the_others_until_it_com
     bench.delivery.knows_positions = false;
     let mark = FileMark { path: "9.log".into(), device: 1, inode: 9, fingerprint: Fingerprint::of(b"x") };
     bench.take(opened(1)).await;
-    bench.take(FromSource::StillKept(vec![SavedPosition { mark, offset: 70 }])).await;
+    bench.take(FromSource::StillKept(vec![SavedPosition { mark, reached: Reached::at(70) }])).await;
     bench.take(FromSource::LookedAround).await;
     assert_eq!(bench.kept().await, [("9.log".to_owned(), 70), ("1.log".to_owned(), 0)]);
     bench.take(opened(9)).await;

@@ -140,10 +140,11 @@ impl Carried {
 mod tests {
     use super::*;
     use crate::adapters::positions::Fingerprint;
+    use crate::line::Reached;
 
     fn position(inode: u64, beginning: &[u8], offset: u64) -> SavedPosition {
         let mark = FileMark { path: format!("{inode}.log"), device: 1, inode, fingerprint: Fingerprint::of(beginning) };
-        SavedPosition { mark, offset }
+        SavedPosition { mark, reached: Reached::at(offset) }
     }
 
     /// One that has begun, with these files.

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::follow_file::{FileIdentity, FollowedFile};
 use super::positions::SavedPosition;
+use crate::line::Reached;
 
 /// What is not found.
 pub(super) struct Missing {
@@ -26,15 +27,15 @@ pub(super) struct Missing {
 pub(super) struct Renamed {
     pub(super) path: PathBuf,
     /// Where to read on in it.
-    pub(super) offset: u64,
+    pub(super) reached: Reached,
     /// What was kept of it.
     pub(super) saved: SavedPosition,
 }
 
 /// What a look for one file gave.
 enum Found {
-    /// It has this name now, and is read on at this offset.
-    Renamed(PathBuf, u64),
+    /// It has this name now, and is read on there.
+    Renamed(PathBuf, Reached),
     /// It is over.
     Over,
     /// Nobody can tell.
@@ -49,7 +50,7 @@ impl Missing {
     /// The position that was kept of the file at `path`.
     pub(super) fn position_of(&self, path: &Path) -> io::Result<Option<SavedPosition>> {
         for saved in self.kept.iter().chain(&self.given_up) {
-            if FollowedFile::kept_offset(path, saved)?.is_some() {
+            if FollowedFile::kept(path, saved)?.is_some() {
                 return Ok(Some(saved.clone()));
             }
         }
@@ -69,8 +70,8 @@ impl Missing {
             // A file that is followed and was not known by its position was rewritten.
             let found = if is_followed(identity_of(&saved)) { Found::Over } else { look_for(&saved) };
             match found {
-                Found::Renamed(path, offset) => {
-                    renamed.push(Renamed { path, offset, saved: saved.clone() });
+                Found::Renamed(path, reached) => {
+                    renamed.push(Renamed { path, reached, saved: saved.clone() });
                     self.kept.push(saved);
                 }
                 Found::Unknown => self.kept.push(saved),
@@ -130,9 +131,9 @@ fn nearest_folder(path: &Path) -> Option<(&Path, Metadata)> {
 fn what_became_of(path: PathBuf, saved: &SavedPosition) -> Found {
     let mark = &saved.mark;
     let is_rotated = is_named_after(&path, Path::new(&mark.path));
-    match FollowedFile::kept_offset(&path, saved) {
-        Ok(Some(offset)) if is_rotated || mark.fingerprint.bytes > 0 => Found::Renamed(path, offset),
-        Ok(None) if is_rotated => Found::Renamed(path, 0),
+    match FollowedFile::kept(&path, saved) {
+        Ok(Some(reached)) if is_rotated || mark.fingerprint.bytes > 0 => Found::Renamed(path, reached),
+        Ok(None) if is_rotated => Found::Renamed(path, Reached::default()),
         Ok(_) => Found::Over,
         Err(_) => Found::Unknown,
     }
@@ -158,7 +159,7 @@ mod tests {
             inode: metadata.ino(),
             fingerprint: Fingerprint::of(&text),
         };
-        SavedPosition { mark, offset: metadata.len() }
+        SavedPosition { mark, reached: Reached::at(metadata.len()) }
     }
 
     #[test]
@@ -194,7 +195,10 @@ mod tests {
         fs::write(&path, "one\n").unwrap();
         let mine = saved(&path);
         let mut missing = Missing::new(vec![mine.clone()]);
-        assert_eq!(missing.look(|_| false), [Renamed { path: path.clone(), offset: 4, saved: mine.clone() }]);
+        assert_eq!(
+            missing.look(|_| false),
+            [Renamed { path: path.clone(), reached: Reached::at(4), saved: mine.clone() }]
+        );
         assert_eq!(missing.changed(), Some(vec![mine.clone()]), "until it is open");
         assert_eq!(missing.changed(), None);
         assert_eq!(missing.position_of(&path).unwrap(), Some(mine.clone()));

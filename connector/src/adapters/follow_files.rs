@@ -20,6 +20,7 @@ use super::read_buffer::ReadBuffer;
 use super::{FromSource, SourceId};
 use crate::config::{Config, StartAt, Wrapping};
 use crate::error::Error;
+use crate::line::Reached;
 
 /// How much of one file is read before the others have their turn.
 const READ_BYTES: usize = 128 * 1024;
@@ -37,7 +38,7 @@ pub struct Follower {
     /// Positions of the last run that no file was found for yet.
     missing: Missing,
     /// Where to begin in files that the first look finds: `None` is their end.
-    first_offset: Option<u64>,
+    first: Option<Reached>,
     files: Vec<FollowedFile>,
     next_source: u64,
     next_look: Option<Instant>,
@@ -59,7 +60,7 @@ impl Follower {
             poll_interval: config.poll_interval,
             rotated_wait: config.rotated_wait,
             missing: Missing::new(kept.unwrap_or_default()),
-            first_offset: if at_end { None } else { Some(0) },
+            first: if at_end { None } else { Some(Reached::default()) },
             files: Vec::new(),
             next_source: 1,
             next_look: None,
@@ -154,7 +155,7 @@ impl Follower {
                 Ok(metadata) if metadata.is_file() => {
                     let identity = FileIdentity::of(&metadata);
                     if named.insert(identity) && !self.files.iter().any(|file| file.identity == identity) {
-                        self.open(&path, if is_first { self.first_offset } else { Some(0) }, emit)?;
+                        self.open(&path, if is_first { self.first } else { Some(Reached::default()) }, emit)?;
                     }
                 }
                 Ok(_) => {}
@@ -188,8 +189,8 @@ impl Follower {
     fn look_for_missing(&mut self, emit: Emit<'_>) -> Result<(), Error> {
         let files = &self.files;
         let renamed = self.missing.look(|identity| files.iter().any(|file| file.identity == identity));
-        for Renamed { path, offset, saved } in renamed {
-            self.open_at(&path, Some(offset), Some(saved), emit)?;
+        for Renamed { path, reached, saved } in renamed {
+            self.open_at(&path, Some(reached), Some(saved), emit)?;
         }
         if let Some(positions) = self.missing.changed() {
             emit(FromSource::StillKept(positions));
@@ -197,11 +198,11 @@ impl Follower {
         Ok(())
     }
 
-    /// Opens a file: at its kept position, or else at `offset`.
-    fn open(&mut self, path: &Path, offset: Option<u64>, emit: Emit<'_>) -> Result<(), Error> {
+    /// Opens a file: at its kept position, or else at `reached`.
+    fn open(&mut self, path: &Path, reached: Option<Reached>, emit: Emit<'_>) -> Result<(), Error> {
         match self.missing.position_of(path) {
-            Ok(Some(kept)) => self.open_at(path, Some(kept.offset), Some(kept), emit),
-            Ok(None) => self.open_at(path, offset, None, emit),
+            Ok(Some(kept)) => self.open_at(path, Some(kept.reached), Some(kept), emit),
+            Ok(None) => self.open_at(path, reached, None, emit),
             Err(error) => self.fail(path.to_owned(), error),
         }
     }
@@ -209,18 +210,18 @@ impl Follower {
     fn open_at(
         &mut self,
         path: &Path,
-        offset: Option<u64>,
+        reached: Option<Reached>,
         kept: Option<SavedPosition>,
         emit: Emit<'_>,
     ) -> Result<(), Error> {
-        match FollowedFile::open(SourceId(self.next_source), path, offset, self.wrapping) {
+        match FollowedFile::open(SourceId(self.next_source), path, reached, self.wrapping) {
             Ok(file) => {
                 if let Some(kept) = &kept {
                     self.missing.is_found(kept);
                 }
                 self.next_source += 1;
                 self.failed.remove(path);
-                tracing::info!(file = file.name, offset = file.offset(), "following");
+                tracing::info!(file = file.name, offset = file.opened_at().offset, "following");
                 emit_opened(&file, emit);
                 self.files.push(file);
                 Ok(())
@@ -244,7 +245,7 @@ impl Follower {
 
 fn emit_opened(file: &FollowedFile, emit: Emit<'_>) -> bool {
     let name = Arc::from(file.name.as_str());
-    emit(FromSource::Opened { source: file.source, name, mark: Some(file.mark()), offset: file.offset() })
+    emit(FromSource::Opened { source: file.source, name, mark: Some(file.mark()), reached: file.opened_at() })
 }
 
 fn emit_rest(file: &mut FollowedFile, emit: Emit<'_>) {

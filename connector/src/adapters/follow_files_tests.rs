@@ -49,13 +49,13 @@ impl Bench {
         let mut has_looked = false;
         let mut emit = |message| {
             match message {
-                FromSource::Opened { source, mark, offset, .. } => {
-                    offsets.insert(source, (SavedPosition { mark: mark.unwrap(), offset }, true));
+                FromSource::Opened { source, mark, reached, .. } => {
+                    offsets.insert(source, (SavedPosition { mark: mark.unwrap(), reached }, true));
                 }
                 FromSource::Read { source, lines: read, fingerprint, .. } => {
                     let (position, _) = offsets.get_mut(&source).unwrap();
                     for line in read {
-                        position.offset = line.next;
+                        position.reached = line.reached();
                         lines.push(String::from_utf8_lossy(line.content.kept()).into_owned());
                     }
                     if let Some(fingerprint) = fingerprint {
@@ -343,6 +343,19 @@ fn position_on_a_volume_that_is_not_mounted_stays_kept_from_run_to_run() {
     assert!(bench.still_kept.is_empty());
     bench.append("pod/a.log", "two\n");
     assert_eq!(bench.poll(), ["two"]);
+}
+
+#[test]
+fn lines_of_one_stream_are_not_read_again_for_a_line_of_the_other_that_has_begun() {
+    let mut bench = bench();
+    bench.restart(|config| config.wrapping = Wrapping::Cri);
+    bench.append("a.log", "T stdout P one \nT stderr F two\n");
+    assert_eq!(bench.poll(), ["two"]);
+    bench.append("a.log", "T stderr F three\nT stdout F line\n");
+    bench.restart(|config| config.wrapping = Wrapping::Cri);
+    assert_eq!(bench.poll(), ["three", "one line"]);
+    bench.restart(|config| config.wrapping = Wrapping::Cri);
+    assert!(bench.poll().is_empty());
 }
 
 #[test]

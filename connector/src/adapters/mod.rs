@@ -11,7 +11,7 @@ pub mod read_stdin;
 
 use std::sync::Arc;
 
-use crate::line::Line;
+use crate::line::{Line, Reached};
 use positions::{FileMark, Fingerprint, SavedPosition};
 
 /// One source of lines in one run: a file from its opening to its end or truncation, or standard input.
@@ -30,7 +30,7 @@ pub enum FromSource {
         /// What its position is kept under; `None`: it has none.
         mark: Option<FileMark>,
         /// Where reading begins.
-        offset: u64,
+        reached: Reached,
     },
     /// Positions of the last run whose files are not found, and may come yet: all of them, each time that they change. Before anything is
     /// read of a file that was among them.

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::Error;
+use crate::line::Reached;
 
 /// Format of the JSON file.
 const VERSION: u32 = 1;
@@ -61,8 +62,9 @@ pub struct SavedPosition {
     /// The file.
     #[serde(flatten)]
     pub mark: FileMark,
-    /// Offset after the last line such that it and all lines before it are done.
-    pub offset: u64,
+    /// How far it is done.
+    #[serde(flatten)]
+    pub reached: Reached,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -164,7 +166,7 @@ mod tests {
 
     fn position() -> SavedPosition {
         let mark = FileMark { path: "a.log".into(), device: 1, inode: 2, fingerprint: Fingerprint::of(b"first line") };
-        SavedPosition { mark, offset: 40 }
+        SavedPosition { mark, reached: Reached { offset: 40, done: 70 } }
     }
 
     #[test]
@@ -176,6 +178,18 @@ mod tests {
         drop(store);
         let (_store, saved) = PositionStore::open(&dir.path().join("deep/state")).unwrap();
         assert_eq!(saved, Some(vec![position()]));
+    }
+
+    #[test]
+    fn position_from_before_done_was_kept_is_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut old =
+            serde_json::to_value(Saved { version: VERSION, is_copy: false, files: vec![position()] }).unwrap();
+        assert_eq!(old["files"][0]["done"].take(), 70);
+        old["files"][0].as_object_mut().unwrap().remove("done");
+        fs::write(dir.path().join("positions.json"), old.to_string()).unwrap();
+        let (_store, saved) = PositionStore::open(dir.path()).unwrap();
+        assert_eq!(saved.unwrap()[0].reached, Reached { offset: 40, done: 0 });
     }
 
     #[test]
