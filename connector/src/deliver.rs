@@ -19,6 +19,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use crate::adapters::positions::{FileMark, SavedPosition};
 use crate::adapters::{FromSource, SourceId};
+use crate::behind::Behind;
 use crate::config::{Config, LogVersion};
 use crate::error::{Error, Unreadable, WriteError};
 use crate::keep::{Carried, Keeper, Refusal};
@@ -70,6 +71,7 @@ pub(crate) struct Delivery<W: RecordWriter> {
     keeper: Keeper,
     carried: Carried,
     sources: HashMap<SourceId, Tracked>,
+    behind: Behind,
     /// Positions of the last run whose files may come yet.
     still_kept: Vec<SavedPosition>,
     pending: VecDeque<Pending<W::Acknowledgement>>,
@@ -130,6 +132,7 @@ impl<W: RecordWriter> Delivery<W> {
             metrics,
             keeper,
             sources: HashMap::new(),
+            behind: Behind::default(),
             still_kept: Vec::new(),
             pending: VecDeque::new(),
             sent: 0,
@@ -144,6 +147,11 @@ impl<W: RecordWriter> Delivery<W> {
     /// Counts so far.
     pub(crate) fn summary(&self) -> Summary {
         self.summary
+    }
+
+    /// What is not done yet of the files.
+    pub(crate) fn behind(&self) -> Behind {
+        self.behind.clone()
     }
 
     /// Delivers what comes until all senders are gone and everything is acknowledged. May be dropped at any time: what was
@@ -214,7 +222,10 @@ impl<W: RecordWriter> Delivery<W> {
 
     async fn take(&mut self, message: FromSource) -> Result<(), Error> {
         match message {
-            FromSource::Opened { source, name, mark, reached } => {
+            FromSource::Opened { source, name, mark, reached, file } => {
+                if let Some(file) = file {
+                    self.behind.opened(source, file, reached.offset);
+                }
                 self.summary.sources += 1;
                 self.is_changed |= mark.is_some();
                 self.sources.insert(source, Tracked { name, mark, reached });

@@ -154,6 +154,7 @@ fn opened(number: u64) -> FromSource {
         name: mark.path.clone().into(),
         mark: Some(mark),
         reached: Reached::default(),
+        file: None,
     }
 }
 

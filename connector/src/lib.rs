@@ -18,6 +18,7 @@
 //! **Never.** It never guesses the version of the log, never stops at a line, and never changes one.
 
 pub mod adapters;
+mod behind;
 mod config;
 mod deliver;
 mod error;

@@ -4,6 +4,7 @@ use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use super::SourceId;
@@ -61,7 +62,7 @@ pub struct FollowedFile {
     pub unnamed_since: Option<Instant>,
     /// True when nothing more is to be read from it.
     pub is_done: bool,
-    file: File,
+    file: Arc<File>,
     /// Its path behind symbolic links: where it is looked for after a renaming.
     real_path: String,
     /// Its first bytes, up to [`FINGERPRINT_BYTES_MAX`] and to what was read.
@@ -79,7 +80,7 @@ impl FollowedFile {
     /// # Errors
     /// Those of the file system.
     pub fn open(source: SourceId, path: &Path, reached: Option<Reached>, wrapping: Wrapping) -> io::Result<Self> {
-        let file = File::open(path)?;
+        let file = Arc::new(File::open(path)?);
         let metadata = file.metadata()?;
         let opened_at = reached.unwrap_or(Reached::at(metadata.len()));
         let beginning = beginning_of(&file, opened_at.offset)?;
@@ -133,6 +134,12 @@ impl FollowedFile {
     #[must_use]
     pub fn opened_at(&self) -> Reached {
         self.opened_at
+    }
+
+    /// The open file.
+    #[must_use]
+    pub fn handle(&self) -> Arc<File> {
+        Arc::clone(&self.file)
     }
 
     /// Reads on, at most as much as `buffer` holds.

@@ -244,8 +244,9 @@ impl Follower {
 }
 
 fn emit_opened(file: &FollowedFile, emit: Emit<'_>) -> bool {
-    let name = Arc::from(file.name.as_str());
-    emit(FromSource::Opened { source: file.source, name, mark: Some(file.mark()), reached: file.opened_at() })
+    let (name, mark) = (Arc::from(file.name.as_str()), Some(file.mark()));
+    let (reached, handle) = (file.opened_at(), Some(file.handle()));
+    emit(FromSource::Opened { source: file.source, name, mark, reached, file: handle })
 }
 
 fn emit_rest(file: &mut FollowedFile, emit: Emit<'_>) {

@@ -9,6 +9,7 @@ pub(crate) mod publish;
 pub mod read_buffer;
 pub mod read_stdin;
 
+use std::fs::File;
 use std::sync::Arc;
 
 use crate::line::{Line, Reached};
@@ -19,7 +20,7 @@ use positions::{FileMark, Fingerprint, SavedPosition};
 pub struct SourceId(pub u64);
 
 /// What readers hand over, in the order in which it happened for each source.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub enum FromSource {
     /// A source was opened; before anything else of it.
     Opened {
@@ -31,6 +32,8 @@ pub enum FromSource {
         mark: Option<FileMark>,
         /// Where reading begins.
         reached: Reached,
+        /// The file itself, to be asked how long it is.
+        file: Option<Arc<File>>,
     },
     /// Positions of the last run whose files are not found, and may come yet: all of them, each time that they change. Before anything is
     /// read of a file that was among them.

@@ -28,7 +28,7 @@ pub fn read_stream(
     let mut source = LineSource::new(wrapping, Reached::default());
     let mut buffer = vec![0; 64 * 1024];
     let (name, reached) = (Arc::from(STDIN_NAME), Reached::default());
-    let mut is_wanted = emit(FromSource::Opened { source: STDIN, name, mark: None, reached });
+    let mut is_wanted = emit(FromSource::Opened { source: STDIN, name, mark: None, reached, file: None });
     while is_wanted {
         let count = match input.read(&mut buffer) {
             Ok(0) => break,

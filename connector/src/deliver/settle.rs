@@ -147,6 +147,10 @@ impl<W: RecordWriter> Delivery<W> {
     }
 
     pub(super) fn advance(&mut self, source: SourceId, next: Option<Reached>) {
+        match next {
+            Some(next) => self.behind.reached(source, next.offset),
+            None => self.behind.closed(source),
+        }
         match (next, self.sources.get_mut(&source)) {
             (Some(next), Some(tracked)) => tracked.reached = next,
             (None, _) => drop(self.sources.remove(&source)),
