@@ -1,8 +1,8 @@
 //! Exactly once: a run whose positions are on Kafka, in one transaction with the events.
 //!
 //! At the start the transactional id is taken over, which fences a connector that was thought dead and ends what it had left open; then
-//! positions are read from their topic to its end. The first transaction says where files begin to be read, before a line of them is taken. One that fails is aborted, and everything since the last one is read
-//! and done again.
+//! positions are read from their topic to its end. The first transaction says where files begin to be read, before a line of them is
+//! taken. One that fails is aborted, and everything since the last one is read and done again.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
