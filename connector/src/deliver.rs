@@ -19,11 +19,12 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use crate::adapters::positions::{FileMark, SavedPosition};
 use crate::adapters::{FromSource, SourceId};
+use crate::behind::Behind;
 use crate::config::{Config, LogVersion};
 use crate::error::{Error, Unreadable, WriteError};
 use crate::keep::{Carried, Keeper, Refusal};
 use crate::letters::{EventHeaders, LineFacts};
-use crate::line::Line;
+use crate::line::{Line, Reached};
 use crate::metrics::TenantMetrics;
 use crate::pending::{Pending, State};
 use crate::pipeline::{Fate, LineReader};
@@ -54,7 +55,7 @@ pub struct Summary {
 struct Tracked {
     name: Arc<str>,
     mark: Option<FileMark>,
-    offset: u64,
+    reached: Reached,
 }
 
 /// Where lines become records, and acknowledgements positions.
@@ -70,6 +71,9 @@ pub(crate) struct Delivery<W: RecordWriter> {
     keeper: Keeper,
     carried: Carried,
     sources: HashMap<SourceId, Tracked>,
+    behind: Behind,
+    /// Positions of the last run whose files may come yet.
+    still_kept: Vec<SavedPosition>,
     pending: VecDeque<Pending<W::Acknowledgement>>,
     /// Records that were ever sent.
     sent: u64,
@@ -128,6 +132,8 @@ impl<W: RecordWriter> Delivery<W> {
             metrics,
             keeper,
             sources: HashMap::new(),
+            behind: Behind::default(),
+            still_kept: Vec::new(),
             pending: VecDeque::new(),
             sent: 0,
             in_flight: 0,
@@ -141,6 +147,11 @@ impl<W: RecordWriter> Delivery<W> {
     /// Counts so far.
     pub(crate) fn summary(&self) -> Summary {
         self.summary
+    }
+
+    /// What is not done yet of the files.
+    pub(crate) fn behind(&self) -> Behind {
+        self.behind.clone()
     }
 
     /// Delivers what comes until all senders are gone and everything is acknowledged. May be dropped at any time: what was
@@ -180,15 +191,15 @@ impl<W: RecordWriter> Delivery<W> {
         }
     }
 
-    /// Where to read on in each file, oldest source first.
+    /// Where to read on in each file: those that are not found, then those that are followed, oldest source first.
     pub(crate) fn positions(&self) -> Vec<SavedPosition> {
         let mut sources: Vec<(&SourceId, &Tracked)> = self.sources.iter().collect();
         sources.sort_by_key(|(source, _)| **source);
         let position = |(_, tracked): (&SourceId, &Tracked)| {
             let mark = tracked.mark.clone()?;
-            Some(SavedPosition { mark, offset: tracked.offset })
+            Some(SavedPosition { mark, reached: tracked.reached })
         };
-        sources.into_iter().filter_map(position).collect()
+        self.still_kept.iter().cloned().chain(sources.into_iter().filter_map(position)).collect()
     }
 
     fn has_room(&self) -> bool {
@@ -211,12 +222,19 @@ impl<W: RecordWriter> Delivery<W> {
 
     async fn take(&mut self, message: FromSource) -> Result<(), Error> {
         match message {
-            FromSource::Opened { source, name, mark, offset } => {
+            FromSource::Opened { source, name, mark, reached, file } => {
+                if let Some(file) = file {
+                    self.behind.opened(source, file, reached.offset);
+                }
                 self.summary.sources += 1;
                 self.is_changed |= mark.is_some();
-                self.sources.insert(source, Tracked { name, mark, offset });
+                self.sources.insert(source, Tracked { name, mark, reached });
             }
-            FromSource::LookedAround => self.knows_positions = true,
+            FromSource::StillKept(positions) => {
+                self.still_kept = positions;
+                self.is_changed = true;
+            }
+            FromSource::LookedAround => self.begin_where_opened().await?,
             FromSource::Read { source, lines, bytes, fingerprint } => {
                 self.summary.bytes += bytes;
                 self.metrics.read_bytes.inc_by(bytes);
@@ -260,7 +278,7 @@ impl<W: RecordWriter> Delivery<W> {
     }
 
     async fn deliver(&mut self, source: SourceId, line: Line) -> Result<(), Error> {
-        let next = Some(line.next);
+        let next = Some(line.reached());
         self.payload.clear();
         let (reader, writer, payload) = (&self.reader, &mut self.writer, &mut self.payload);
         let found = match reader.fate_of(&line.content) {
@@ -291,7 +309,7 @@ impl<W: RecordWriter> Delivery<W> {
         Ok(())
     }
 
-    fn push(&mut self, source: SourceId, next: Option<u64>, state: State<W::Acknowledgement>) {
+    fn push(&mut self, source: SourceId, next: Option<Reached>, state: State<W::Acknowledgement>) {
         let bytes = state.line().map(|line| line.content.kept().len());
         match bytes {
             None => match self.pending.back_mut() {

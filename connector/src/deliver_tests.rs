@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use schemas::topics::headers;
@@ -79,7 +80,7 @@ impl RecordWriter for FakeKafka {
     }
 
     async fn write_position(&mut self, key: &str, position: Option<&SavedPosition>) -> Result<(), WriteError> {
-        self.note(format!("{key} at {:?}", position.map(|it| it.offset)));
+        self.note(format!("{key} at {:?}", position.map(|it| it.reached.offset)));
         Ok(())
     }
 
@@ -121,9 +122,11 @@ fn bench(change: impl FnOnce(&mut Config)) -> Bench {
     bench_with(change, Carried::default(), |store| Keeper::Folder(Arc::new(store)))
 }
 
-/// One that keeps positions in transactions, and whose topic says nothing yet.
+/// One that keeps positions in transactions, and whose topic says only that it has begun.
 fn transactional(carried: &Carried) -> Bench {
-    bench_with(|_| {}, carried.clone(), |_| Keeper::Transaction(Ledger::new("c", [])))
+    let mut ledger = Ledger::new("c", BTreeMap::new());
+    ledger.keep(&[]);
+    bench_with(|_| {}, carried.clone(), |_| Keeper::Transaction(ledger))
 }
 
 fn bench_with(
@@ -146,7 +149,13 @@ fn bench_with(
 
 fn opened(number: u64) -> FromSource {
     let mark = FileMark { path: format!("{number}.log"), device: 1, inode: number, fingerprint: Fingerprint::of(b"") };
-    FromSource::Opened { source: SourceId(number), name: mark.path.clone().into(), mark: Some(mark), offset: 0 }
+    FromSource::Opened {
+        source: SourceId(number),
+        name: mark.path.clone().into(),
+        mark: Some(mark),
+        reached: Reached::default(),
+        file: None,
+    }
 }
 
 /// Lines of ten bytes each, whatever they hold.
@@ -154,6 +163,7 @@ fn read(number: u64, first: u64, lines: &[&str]) -> FromSource {
     let line = |(index, text): (usize, &&str)| Line {
         content: Content::Whole((*text).to_owned().into()),
         start: first + 10 * index as u64,
+        end: first + 10 * (index as u64 + 1),
         next: first + 10 * (index as u64 + 1),
     };
     let lines: Vec<Line> = lines.iter().enumerate().map(line).collect();
@@ -294,6 +304,20 @@ async fn positions_of_the_last_run_stay_until_all_files_were_looked_at() {
 }
 
 #[tokio::test]
+async fn position_whose_file_may_come_yet_is_kept_beside_the_others_until_it_comes() {
+    let mut bench = bench(|_| {});
+    bench.delivery.knows_positions = false;
+    let mark = FileMark { path: "9.log".into(), device: 1, inode: 9, fingerprint: Fingerprint::of(b"x") };
+    bench.take(opened(1)).await;
+    bench.take(FromSource::StillKept(vec![SavedPosition { mark, reached: Reached::at(70) }])).await;
+    bench.take(FromSource::LookedAround).await;
+    assert_eq!(bench.kept().await, [("9.log".to_owned(), 70), ("1.log".to_owned(), 0)]);
+    bench.take(opened(9)).await;
+    bench.take(FromSource::StillKept(Vec::new())).await;
+    assert_eq!(bench.kept().await, [("1.log".to_owned(), 0), ("9.log".to_owned(), 0)]);
+}
+
+#[tokio::test]
 async fn reading_waits_while_enough_is_in_flight() {
     let mut bench = bench(|config| config.in_flight_max = 2);
     bench.take(opened(1)).await;
@@ -327,8 +351,31 @@ async fn events_and_positions_are_committed_together_and_count_from_then_on() {
     assert!(text.contains("flowledger_connector_published_events_total{tenant=\"acme\"} 1"), "{text}");
     assert!(text.contains("flowledger_connector_unreadable_lines_total{tenant=\"acme\"} 1"), "{text}");
     assert_eq!((carried.committed().read, carried.committed().published), (3, 1));
+    assert_eq!(carried.positions(), Some(bench.delivery.positions()), "what a stop leaves in the folder");
     bench.delivery.save().await.unwrap();
     assert_eq!(kafka.noted(), Vec::<String>::new(), "nothing has moved");
+}
+
+#[tokio::test]
+async fn where_files_were_opened_is_committed_before_a_line_is_taken() {
+    let carried = Carried::default();
+    let ledger = Ledger::new("c", BTreeMap::new());
+    let mut bench = bench_with(|_| {}, carried.clone(), |_| Keeper::Transaction(ledger));
+    bench.delivery.knows_positions = false;
+    bench.take(opened(1)).await;
+    assert!(
+        tokio::time::timeout(Duration::from_millis(20), bench.delivery.take(FromSource::LookedAround)).await.is_err()
+    );
+    assert_eq!(bench.kafka.noted(), ["begin", "c/1-1 at Some(0)", "c/begun at Some(0)", "commit"]);
+    // Should this transaction fail, too: the next run in this process begins there.
+    assert_eq!(carried.opened().map(|files| files.len()), Some(1));
+    bench.kafka.answer_commit(Ok(()));
+    bench.delivery.save().await.unwrap();
+    bench.take(FromSource::Closed { source: SourceId(1) }).await;
+    let kafka = bench.kafka.clone();
+    let (saved, ()) = tokio::join!(bench.delivery.save(), async { kafka.answer_commit(Ok(())) });
+    saved.unwrap();
+    assert_eq!(kafka.noted(), ["begin", "c/1-1 at None", "commit"], "that it has begun stays");
 }
 
 #[tokio::test]
@@ -360,7 +407,7 @@ async fn transaction_that_fails_counts_for_nothing() {
     let failure = Err(WriteError::DoAgain("a broker went away".to_owned()));
     let (saved, ()) = tokio::join!(bench.delivery.save(), async { kafka.answer_commit(failure) });
     assert!(matches!(saved, Err(Error::Kafka(WriteError::DoAgain(_)))), "{saved:?}");
-    assert_eq!(carried.committed(), Summary::default());
+    assert_eq!((carried.committed(), carried.positions()), (Summary::default(), None));
     let text = bench.registry.render();
     assert!(text.contains("flowledger_connector_published_events_total{tenant=\"acme\"} 0"), "{text}");
 }

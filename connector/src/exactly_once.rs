@@ -1,8 +1,8 @@
 //! Exactly once: a run whose positions are on Kafka, in one transaction with the events.
 //!
 //! At the start the transactional id is taken over, which fences a connector that was thought dead and ends what it had left open; then
-//! positions are read from their topic to its end. A transaction that fails is aborted, and everything since the last one is read
-//! and done again.
+//! positions are read from their topic to its end. The first transaction says where files begin to be read, before a line of them is
+//! taken. One that fails is aborted, and everything since the last one is read and done again.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -53,8 +53,8 @@ pub(crate) async fn run(
         let mut publisher = Publisher::transactional(producer.clone(), position, events.clone())?;
         if let Some(files) = &in_folder {
             tracing::info!(files = files.len(), "positions of the state folder are taken over to Kafka");
-            let kept = topic.read().await?.unwrap_or_default();
-            match import(&mut publisher, &Ledger::new(&instance, kept), files).await {
+            let Some(ledger) = topic.read().await? else { return Ok(before) };
+            match import(&mut publisher, &ledger, files).await {
                 // The next producer ends what this one has left open.
                 Err(Error::Kafka(WriteError::DoAgain(reason))) => {
                     tracing::warn!(reason, "positions could not be taken over, and are again");
@@ -74,8 +74,11 @@ pub(crate) async fn run(
             }
             Err(error) => return Err(error),
             Ok(summary) => {
-                // For a connector that goes on at least once; this one does not look at it again.
-                save_copy(&store, topic.read().await?.unwrap_or_default())?;
+                // For a connector that goes on at least once; this one does not look at it again. Nothing is asked any more: this may be
+                // the end because it is told to stop. Where nothing is known, what lies in the folder stays.
+                if let Some(files) = carried.positions() {
+                    save_copy(&store, files)?;
+                }
                 return Ok(summary);
             }
         }
@@ -109,11 +112,13 @@ async fn write_transactions(
 ) -> Result<Summary, Error> {
     let context = topic.context;
     loop {
-        let kept = topic.read().await?;
-        if context.stop.is_cancelled() {
-            return Ok(carried.committed());
+        let Some(ledger) = topic.read().await? else { return Ok(carried.committed()) };
+        let committed = ledger.files();
+        if let Some(files) = &committed {
+            carried.set_positions(files.clone());
         }
-        let ledger = Ledger::new(topic.instance, kept.clone().unwrap_or_default());
+        // Where not even the first commit came about, the files are still read from where they were opened first.
+        let kept = committed.or_else(|| carried.opened());
         let begin = Begin { kept, keeper: Keeper::Transaction(ledger), carried: carried.clone() };
         match run_with(config.clone(), publisher.clone(), begin, metrics, context.clone()).await {
             Err(Error::Kafka(WriteError::DoAgain(reason))) => {
@@ -154,22 +159,22 @@ struct PositionTopic<'a> {
 }
 
 impl PositionTopic<'_> {
-    /// What is committed; `None`: nothing of this connector ever was, or all its files are over.
-    async fn read(&mut self) -> Result<Option<Vec<SavedPosition>>, Error> {
+    /// What is committed; `None`: the connector is to stop.
+    async fn read(&mut self) -> Result<Option<Ledger>, Error> {
         let topic_error = |reason: String| Error::Topic(reason);
         let Some(newest) = self.context.stop.run_until_cancelled(self.newest()).await else { return Ok(None) };
         let newest = newest.map_err(|error| topic_error(error.to_string()))?;
         let prefix = Ledger::prefix(self.instance);
         let mut decoder: Decoder<ConnectorPosition> =
             Decoder::new(&CONNECTOR_POSITION).map_err(|error| topic_error(error.to_string()))?;
-        let mut files = BTreeMap::new();
+        let mut kept = BTreeMap::new();
         for (key, value) in newest.into_iter().filter(|(key, _)| key.starts_with(prefix.as_bytes())) {
             let decoded = decoder.decode_with(self.registry, &value, &self.context.stop).await;
             let Some(decoded) = decoded else { return Ok(None) };
             let position = decoded?.map_err(|error| topic_error(error.to_string()))?;
-            files.insert(key, SavedPosition::from(position));
+            kept.insert(String::from_utf8_lossy(&key).into_owned(), SavedPosition::from(position));
         }
-        Ok((!files.is_empty()).then(|| files.into_values().collect()))
+        Ok(Some(Ledger::new(self.instance, kept)))
     }
 
     /// The newest position under each key, of all connectors. Outages are waited out, as everywhere in a connector.

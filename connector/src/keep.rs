@@ -14,7 +14,7 @@ pub(crate) enum Keeper {
     Transaction(Ledger),
 }
 
-/// What the topic says of one connector's files, as of the last commit. Pure.
+/// What the topic says of one connector, as of the last commit. Pure.
 #[derive(Clone, Debug)]
 pub(crate) struct Ledger {
     instance: String,
@@ -22,16 +22,21 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    /// The ledger of a connector whose positions in the topic are these.
-    pub(crate) fn new(instance: &str, kept: impl IntoIterator<Item = SavedPosition>) -> Self {
-        let mut ledger = Self { instance: instance.to_owned(), kept: BTreeMap::new() };
-        ledger.keep(kept);
-        ledger
+    /// The ledger of a connector of which the topic says this, by key.
+    pub(crate) fn new(instance: &str, kept: BTreeMap<String, SavedPosition>) -> Self {
+        Self { instance: instance.to_owned(), kept }
     }
 
-    /// What the keys of this connector's files begin with.
+    /// What the keys of this connector begin with.
     pub(crate) fn prefix(instance: &str) -> String {
         format!("{instance}/")
+    }
+
+    /// Where its files are read on; `None`: it never began. A connector that began may have no file, when all were over.
+    pub(crate) fn files(&self) -> Option<Vec<SavedPosition>> {
+        let begun = self.begun_key();
+        let files = self.kept.iter().filter(|(key, _)| **key != begun);
+        (!self.kept.is_empty()).then(|| files.map(|(_, file)| file.clone()).collect())
     }
 
     /// A file's key: it stays the same while the file grows, is renamed, and gets a longer fingerprint.
@@ -39,18 +44,29 @@ impl Ledger {
         format!("{}{}-{}", Self::prefix(&self.instance), mark.device, mark.inode)
     }
 
-    /// What has to be written so that the topic says `now`: positions that have moved, and `None` for files that are over. Of two
-    /// positions of one file the later one counts.
+    /// Key of the record that says that this connector began. It stays when all files are over.
+    fn begun_key(&self) -> String {
+        Self::prefix(&self.instance) + "begun"
+    }
+
+    /// All that the topic should say, by key. Of two positions of one file the later one counts.
+    fn all(&self, now: &[SavedPosition]) -> BTreeMap<String, SavedPosition> {
+        let files = now.iter().map(|it| (self.key(&it.mark), it.clone()));
+        // A position of no file: a connector from before this record passes over it.
+        files.chain([(self.begun_key(), SavedPosition::default())]).collect()
+    }
+
+    /// What has to be written so that the topic says `now`: positions that have moved, and `None` for files that are over.
     pub(crate) fn changes(&self, now: &[SavedPosition]) -> Vec<(String, Option<SavedPosition>)> {
-        let now: BTreeMap<String, &SavedPosition> = now.iter().map(|it| (self.key(&it.mark), it)).collect();
+        let now = self.all(now);
         let over = self.kept.keys().filter(|key| !now.contains_key(*key)).map(|key| (key.clone(), None));
         let moved = now.iter().filter(|(key, it)| self.kept.get(*key) != Some(*it));
-        over.chain(moved.map(|(key, it)| (key.clone(), Some((*it).clone())))).collect()
+        over.chain(moved.map(|(key, it)| (key.clone(), Some(it.clone())))).collect()
     }
 
     /// It is committed: the topic says `now`.
-    pub(crate) fn keep(&mut self, now: impl IntoIterator<Item = SavedPosition>) {
-        self.kept = now.into_iter().map(|it| (self.key(&it.mark), it)).collect();
+    pub(crate) fn keep(&mut self, now: &[SavedPosition]) {
+        self.kept = self.all(now);
     }
 }
 
@@ -61,6 +77,8 @@ pub(crate) struct Carried(Arc<Mutex<CarriedState>>);
 #[derive(Debug, Default)]
 struct CarriedState {
     committed: Summary,
+    positions: Option<Vec<SavedPosition>>,
+    opened: Option<Vec<SavedPosition>>,
     refused: HashMap<LinePlace, Refusal>,
 }
 
@@ -90,6 +108,24 @@ impl Carried {
         self.state().committed = summary;
     }
 
+    /// The positions that are committed; `None`: none are known.
+    pub(crate) fn positions(&self) -> Option<Vec<SavedPosition>> {
+        self.state().positions.clone()
+    }
+
+    pub(crate) fn set_positions(&self, positions: Vec<SavedPosition>) {
+        self.state().positions = Some(positions);
+    }
+
+    /// Where the first run of this process opened its files; `None`: it has not yet.
+    pub(crate) fn opened(&self) -> Option<Vec<SavedPosition>> {
+        self.state().opened.clone()
+    }
+
+    pub(crate) fn set_opened(&self, positions: Vec<SavedPosition>) {
+        self.state().opened.get_or_insert(positions);
+    }
+
     /// What was refused of this line in an earlier attempt.
     pub(crate) fn refusal(&self, place: LinePlace) -> Option<Refusal> {
         self.state().refused.get(&place).cloned()
@@ -104,32 +140,61 @@ impl Carried {
 mod tests {
     use super::*;
     use crate::adapters::positions::Fingerprint;
+    use crate::line::Reached;
 
     fn position(inode: u64, beginning: &[u8], offset: u64) -> SavedPosition {
         let mark = FileMark { path: format!("{inode}.log"), device: 1, inode, fingerprint: Fingerprint::of(beginning) };
-        SavedPosition { mark, offset }
+        SavedPosition { mark, reached: Reached::at(offset) }
+    }
+
+    /// One that has begun, with these files.
+    fn ledger(files: &[SavedPosition]) -> Ledger {
+        let mut ledger = Ledger::new("a", BTreeMap::new());
+        ledger.keep(files);
+        ledger
     }
 
     #[test]
     fn only_what_has_moved_is_written_and_what_is_over_goes() {
-        let mut ledger = Ledger::new("a", [position(1, b"x", 5), position(2, b"y", 5)]);
+        let mut ledger = ledger(&[position(1, b"x", 5), position(2, b"y", 5)]);
         let now = [position(1, b"x", 5), position(3, b"z", 1)];
         let changes = ledger.changes(&now);
         assert_eq!(changes, [("a/1-2".to_owned(), None), ("a/1-3".to_owned(), Some(position(3, b"z", 1)))]);
-        ledger.keep(now.clone());
+        ledger.keep(&now);
         assert_eq!(ledger.changes(&now), []);
     }
 
     #[test]
     fn file_keeps_its_key_while_its_fingerprint_grows() {
-        let ledger = Ledger::new("a", [position(1, b"x", 1)]);
+        let ledger = ledger(&[position(1, b"x", 1)]);
         assert_eq!(ledger.changes(&[position(1, b"xyz", 3)]), [("a/1-1".to_owned(), Some(position(1, b"xyz", 3)))]);
     }
 
     #[test]
     fn rewritten_file_that_is_still_being_let_go_counts_as_the_new_one() {
-        let ledger = Ledger::new("a", []);
-        let changes = ledger.changes(&[position(1, b"old", 90), position(1, b"new", 3)]);
+        let changes = ledger(&[]).changes(&[position(1, b"old", 90), position(1, b"new", 3)]);
         assert_eq!(changes, [("a/1-1".to_owned(), Some(position(1, b"new", 3)))]);
+    }
+
+    #[test]
+    fn connector_that_began_and_has_no_file_any_more_is_told_from_one_that_never_began() {
+        let mut ledger = Ledger::new("a", BTreeMap::new());
+        assert_eq!(ledger.files(), None);
+        let begun = ("a/begun".to_owned(), Some(SavedPosition::default()));
+        assert_eq!(ledger.changes(&[]), [begun]);
+        ledger.keep(&[position(1, b"x", 1)]);
+        assert_eq!(ledger.files(), Some(vec![position(1, b"x", 1)]));
+        assert_eq!(ledger.changes(&[]), [("a/1-1".to_owned(), None)], "the record of the beginning stays");
+        ledger.keep(&[]);
+        assert_eq!(ledger.files(), Some(Vec::new()));
+    }
+
+    #[test]
+    fn connector_from_before_the_record_of_the_beginning_has_begun() {
+        let kept = BTreeMap::from([("a/1-1".to_owned(), position(1, b"x", 1))]);
+        let ledger = Ledger::new("a", kept);
+        assert_eq!(ledger.files(), Some(vec![position(1, b"x", 1)]));
+        let begun = ("a/begun".to_owned(), Some(SavedPosition::default()));
+        assert_eq!(ledger.changes(&[position(1, b"x", 1)]), [begun]);
     }
 }

@@ -18,12 +18,14 @@
 //! **Never.** It never guesses the version of the log, never stops at a line, and never changes one.
 
 pub mod adapters;
+mod behind;
 mod config;
 mod deliver;
 mod error;
 mod exactly_once;
 mod keep;
 mod letters;
+mod limits;
 pub mod line;
 mod metrics;
 mod pending;
@@ -57,7 +59,7 @@ use stages::look_up_place::PlaceLookup;
 /// Reads what `config` names until it is told to stop, or everything is read (`once`, or standard input alone). May run more
 /// than once in a process, with a state folder for each.
 ///
-/// The registry is needed only at the start. An outage of it or of Kafka is waited out.
+/// The registry is needed only at the start, and Kafka has to say there how large batches may be. An outage of them is waited out.
 ///
 /// # Errors
 /// What only a person can put right. Nothing is lost: the next run reads on from the kept positions.
@@ -76,6 +78,9 @@ pub async fn run(
         return Ok(Summary::default());
     };
     let events = EventEncoder::new(event?, tenant).with_lookup(places);
+    let Some(kafka) = limits::with_batches_that_are_taken(kafka, &context.stop).await else {
+        return Ok(Summary::default());
+    };
     match config.delivery {
         DeliveryMode::AtLeastOnce => {
             let (store, kept) = PositionStore::open(&config.state_dir)?;

@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use bytes::Bytes;
 use memchr::memmem;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 /// What stands before an event's JSON.
@@ -20,8 +21,37 @@ pub struct Line {
     pub content: Content,
     /// Offset of its first byte in the source; of its first part where it was split.
     pub start: u64,
+    /// Offset after its end. Lines of a source come in the order of their ends.
+    pub end: u64,
     /// Where to read on when this line and all lines before it are done.
     pub next: u64,
+}
+
+impl Line {
+    /// How far its source is done when this line and all lines before it are.
+    #[must_use]
+    pub fn reached(&self) -> Reached {
+        Reached { offset: self.next, done: self.end }
+    }
+}
+
+/// How far a source is done, and so where to read on in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reached {
+    /// Everything before is done.
+    pub offset: u64,
+    /// So are lines that end up to here. It is behind `offset` while a line of a container's other stream has begun: what lies between is read
+    /// again for its sake, and the lines that end there are passed over.
+    #[serde(default)]
+    pub done: u64,
+}
+
+impl Reached {
+    /// Everything before `offset` is done, and no line has begun there.
+    #[must_use]
+    pub fn at(offset: u64) -> Self {
+        Self { offset, done: offset }
+    }
 }
 
 /// The bytes of a line, without `\r` and `\n` at the end: a piece of what was read, or bytes of its own where it was in several.

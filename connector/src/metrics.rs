@@ -22,6 +22,7 @@ pub struct ConnectorMetrics {
     places_not_found: Family<Labels, Counter>,
     in_flight: Family<Labels, Gauge>,
     followed: Family<Labels, Gauge>,
+    behind: Family<Labels, Gauge>,
 }
 
 impl ConnectorMetrics {
@@ -53,6 +54,10 @@ impl ConnectorMetrics {
             places_not_found: counter("places_not_found", "Clients without a location that were looked up in vain"),
             in_flight: gauge("in_flight_records", "Records that Kafka has not acknowledged yet"),
             followed: gauge("followed_files", "Files that are followed"),
+            behind: gauge(
+                "behind_bytes",
+                "Bytes of followed files that are neither published, nor in a dead letter, nor passed over yet",
+            ),
         }
     }
 
@@ -77,6 +82,7 @@ impl ConnectorMetrics {
             places_not_found: self.places_not_found.get_or_create_owned(&labels),
             in_flight: self.in_flight.get_or_create_owned(&labels),
             followed: self.followed.get_or_create_owned(&labels),
+            behind: self.behind.get_or_create_owned(&labels),
         }
     }
 }
@@ -94,6 +100,7 @@ pub(crate) struct TenantMetrics {
     pub(crate) places_not_found: Counter,
     pub(crate) in_flight: Gauge,
     pub(crate) followed: Gauge,
+    pub(crate) behind: Gauge,
 }
 
 #[cfg(test)]

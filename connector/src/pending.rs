@@ -1,13 +1,13 @@
 //! Lines that are on their way, in the order of sending.
 
 use crate::adapters::SourceId;
-use crate::line::Line;
+use crate::line::{Line, Reached};
 
 /// A line whose fate is not sealed yet, or the end of a source.
 pub(crate) struct Pending<A> {
     pub(crate) source: SourceId,
-    /// Where to read on when this and all before is done; `None`: the source is over.
-    pub(crate) next: Option<u64>,
+    /// How far the source is done when this and all before is; `None`: it is over.
+    pub(crate) next: Option<Reached>,
     /// Bytes of the line that count as in flight; `None`: nothing was sent.
     pub(crate) bytes: Option<usize>,
     pub(crate) state: State<A>,

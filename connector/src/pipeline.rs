@@ -11,7 +11,7 @@ use schemas::ids::Tenant;
 
 use crate::config::{LogVersion, Wrapping};
 use crate::error::Unreadable;
-use crate::line::{Content, Line};
+use crate::line::{Content, Line, Reached};
 use crate::stages::find_analytics::find_analytics;
 use crate::stages::join_split_lines::LineJoiner;
 use crate::stages::read_event::{EventFields, read_event};
@@ -25,21 +25,23 @@ pub struct LineSource {
     splitter: LineSplitter,
     joiner: LineJoiner,
     end: u64,
+    /// Lines that end up to here are done, and are passed over.
+    done: u64,
 }
 
 impl LineSource {
-    /// A source that is read from `offset` on.
+    /// A source that is read on from where it is done.
     #[must_use]
-    pub fn new(wrapping: Wrapping, offset: u64) -> Self {
-        Self { wrapping, splitter: LineSplitter::new(offset), joiner: LineJoiner::default(), end: offset }
+    pub fn new(wrapping: Wrapping, Reached { offset, done }: Reached) -> Self {
+        Self { wrapping, splitter: LineSplitter::new(offset), joiner: LineJoiner::default(), end: offset, done }
     }
 
     /// Takes the next bytes and hands over the lines that end in them.
     pub fn feed(&mut self, chunk: &Bytes, mut on_line: impl FnMut(Line)) {
-        let Self { wrapping, splitter, joiner, end } = self;
+        let Self { wrapping, splitter, joiner, end, done } = self;
         *end += chunk.len() as u64;
         splitter.feed(chunk, |line| {
-            if let Some(line) = joined(*wrapping, joiner, line) {
+            if let Some(line) = joined(*wrapping, joiner, line).filter(|line| line.end > *done) {
                 on_line(line);
             }
         });
@@ -48,7 +50,16 @@ impl LineSource {
     /// The source is over: what is left is lines too.
     pub fn finish(&mut self, mut on_line: impl FnMut(Line)) {
         let last = self.splitter.finish().and_then(|line| joined(self.wrapping, &mut self.joiner, line));
-        last.into_iter().chain(self.joiner.finish(self.end)).for_each(&mut on_line);
+        let mut lines = self.joiner.finish(self.end);
+        lines.extend(last);
+        // All of them end here, so what is done is told by their beginnings: after each, reading goes on at the next one.
+        let mut next = self.end;
+        for line in lines.iter_mut().rev() {
+            line.next = next;
+            next = line.start;
+        }
+        // A line that ended here by itself says nothing of them.
+        lines.into_iter().filter(|line| line.end >= self.done).for_each(&mut on_line);
     }
 }
 
@@ -61,7 +72,7 @@ fn joined(wrapping: Wrapping, joiner: &mut LineJoiner, line: SourceLine) -> Opti
             None => Content::NotWrapped(bytes),
         },
     };
-    Some(Line { content, start, next: joiner.next(end) })
+    Some(Line { content, start, end, next: joiner.next(end) })
 }
 
 /// What becomes of a line: exactly one of these, so read = published + unreadable + passed over.
@@ -108,9 +119,15 @@ mod tests {
     use super::*;
 
     fn lines(wrapping: Wrapping, text: &str) -> Vec<(String, u64, u64)> {
-        let mut source = LineSource::new(wrapping, 0);
+        lines_from(Reached::default(), wrapping, text)
+    }
+
+    /// Text, start and next of each line that is read on.
+    fn lines_from(reached: Reached, wrapping: Wrapping, text: &str) -> Vec<(String, u64, u64)> {
+        let mut source = LineSource::new(wrapping, reached);
         let mut lines = Vec::new();
-        source.feed(&Bytes::copy_from_slice(text.as_bytes()), |line| lines.push(line));
+        let rest = &text.as_bytes()[usize::try_from(reached.offset).unwrap()..];
+        source.feed(&Bytes::copy_from_slice(rest), |line| lines.push(line));
         source.finish(|line| lines.push(line));
         let text = |line: &Line| String::from_utf8_lossy(line.content.kept()).into_owned();
         lines.iter().map(|line| (text(line), line.start, line.next)).collect()
@@ -136,5 +153,26 @@ mod tests {
     fn cri_lines_are_unwrapped_and_joined() {
         let found = lines(Wrapping::Cri, "T stdout P one \nT stderr F two\nT stdout F line\n");
         assert_eq!(found, [("two".to_owned(), 16, 0), ("one line".to_owned(), 0, 47)]);
+    }
+
+    #[test]
+    fn reading_on_after_any_line_gives_the_lines_behind_it_and_no_other() {
+        let texts = [
+            "T stdout P one \nT stderr F two\nT stdout F line\n",
+            "T stderr P a\nT stdout P b\nT stderr F c\nT stdout P d\nT stderr P e\nT stdout F f\nT stderr F g\n",
+            "T stdout P never \nT stderr F two\nT stderr P ended\nno wrapping",
+            "T stdout P never \nT stderr F two\n",
+        ];
+        for text in texts {
+            let mut source = LineSource::new(Wrapping::Cri, Reached::default());
+            let (mut all, mut reached) = (lines(Wrapping::Cri, text), Vec::new());
+            source.feed(&Bytes::from_static(text.as_bytes()), |line| reached.push(line.reached()));
+            source.finish(|line| reached.push(line.reached()));
+            assert!(all.len() > 1 && all.len() == reached.len(), "{all:?}");
+            for reached in reached {
+                all.remove(0);
+                assert_eq!(lines_from(reached, Wrapping::Cri, text), all, "{reached:?} of {text}");
+            }
+        }
     }
 }

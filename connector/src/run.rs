@@ -14,6 +14,7 @@ use crate::adapters::FromSource;
 use crate::adapters::follow_files::Follower;
 use crate::adapters::positions::SavedPosition;
 use crate::adapters::read_stdin::{STDIN_NAME, read_stream};
+use crate::behind::BehindGauge;
 use crate::config::Config;
 use crate::deliver::{Delivery, Summary};
 use crate::error::Error;
@@ -54,7 +55,9 @@ pub(crate) async fn run_with<W: RecordWriter>(
         start_follower(&config, follower, sender.clone(), metrics.clone(), context.clone())
     });
     drop(sender);
+    let behind = metrics.behind.clone();
     let mut delivery = Delivery::new(&config, tenant, writer, keeper, carried, metrics);
+    let behind = BehindGauge::new(delivery.behind(), behind);
     context.readiness.part("connector").set(true);
 
     let delivered = tokio::select! {
@@ -63,6 +66,7 @@ pub(crate) async fn run_with<W: RecordWriter>(
             incoming.close();
             drain(&config, &mut delivery).await
         }
+        never = behind.go_on() => match never {},
     };
     drop(incoming);
     let saved = delivery.save().await;

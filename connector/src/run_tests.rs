@@ -165,6 +165,32 @@ async fn connector_that_is_told_to_stop_ends_and_keeps_its_position() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_kafka_does_not_take_is_told_as_behind_while_files_grow() {
+    let dir = tempfile::tempdir().unwrap();
+    let (registry, context) = (Metrics::new(), context());
+    let metrics = ConnectorMetrics::new(&registry);
+    let stop = context.stop.clone();
+    let config = config(dir.path());
+    let running =
+        tokio::spawn(async move { run_at_least_once(config, FakeKafka::with_room(0), &metrics, context).await });
+    let told = |bytes: u64| format!("flowledger_connector_behind_bytes{{tenant=\"acme\"}} {bytes}\n");
+    for numbers in [0..100, 100..150] {
+        write_log(dir.path(), numbers);
+        let bytes = std::fs::metadata(dir.path().join("a.log")).unwrap().len();
+        let until_told = async {
+            while !registry.render().contains(&told(bytes)) {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let is_told = tokio::time::timeout(Duration::from_secs(20), until_told).await.is_ok();
+        assert!(is_told, "not {bytes}: {}", registry.render());
+    }
+    stop.cancel();
+    running.await.unwrap().unwrap();
+    assert!(registry.render().contains(&told(0)), "{}", registry.render());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn input_that_is_missing_ends_a_run_once() {
     let dir = tempfile::tempdir().unwrap();
     let missing = dir.path().join("missing.txt").to_string_lossy().into_owned();

@@ -13,13 +13,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use connector::{Config, ConnectorMetrics, DeliveryMode, Summary};
-use kafka_io::{Followed, KafkaConfig, TopicFollower, admin};
+use connector::{Config, ConnectorMetrics, DeliveryMode, StartAt, Summary};
+use kafka_io::{Followed, KafkaConfig, TopicFollower, admin, newest_by_key};
 use local_parts::{Kafka, SchemaRegistry, Silent};
 use schema_registry::{Decoder, Registry, RegistryConfig};
 use schemas::avro_schemas::CONNECTION_EVENT;
 use schemas::connection_event::ConnectionEvent;
-use schemas::topics::{self, CONNECTION_EVENTS, CONNECTION_LINES_DEAD_LETTER, headers};
+use schemas::topics::{self, CONNECTION_EVENTS, CONNECTION_LINES_DEAD_LETTER, CONNECTOR_POSITIONS, headers};
 use service_kit::CancellationToken;
 use service_kit::context::ServiceContext;
 
@@ -74,11 +74,9 @@ impl World {
         Process(command.stdout(Stdio::piped()).spawn().unwrap())
     }
 
-    /// Runs a connector here until everything is read.
-    async fn run_once(&self, state: &str) -> Summary {
-        let context = ServiceContext::new(CancellationToken::new());
-        let metrics = ConnectorMetrics::new(&context.metrics);
-        let config = Config {
+    /// Of a connector that runs here, until everything is read.
+    fn config(&self, state: &str) -> Config {
+        Config {
             tenant: "acme".parse().ok(),
             inputs: vec![self.pattern()],
             state_dir: self.dir.path().join(state),
@@ -86,8 +84,35 @@ impl World {
             instance: Some("one".to_owned()),
             once: true,
             ..Config::default()
-        };
+        }
+    }
+
+    /// Runs a connector here.
+    async fn run(&self, config: Config, context: ServiceContext) -> Summary {
+        let metrics = ConnectorMetrics::new(&context.metrics);
         connector::run(config, self.kafka.clone(), self.registry.clone(), metrics, context).await.unwrap()
+    }
+
+    async fn run_once(&self, state: &str) -> Summary {
+        self.run(self.config(state), ServiceContext::new(CancellationToken::new())).await
+    }
+
+    /// Keys of the positions that are committed.
+    async fn kept(&self) -> Vec<String> {
+        let newest = newest_by_key(&self.kafka, CONNECTOR_POSITIONS.name, PATIENCE).await.unwrap();
+        newest.keys().map(|key| String::from_utf8(key.to_vec()).unwrap()).collect()
+    }
+
+    async fn until_kept(&self, wanted: impl Fn(&[String]) -> bool) {
+        let begin = Instant::now();
+        loop {
+            let kept = self.kept().await;
+            if wanted(&kept) {
+                return;
+            }
+            assert!(begin.elapsed() < PATIENCE, "{kept:?}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
     }
 
     /// True while a transaction with events is open.
@@ -286,4 +311,73 @@ async fn broker_that_is_killed_in_mid_transaction_costs_no_line_and_repeats_none
     child.kill();
     world.run_once("state").await;
     world.assert_each_once(count).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connector_that_begins_at_the_end_loses_nothing_when_its_first_transaction_after_all_files_were_over_fails() {
+    let mut world = World::new().await;
+    let context = ServiceContext::new(CancellationToken::new());
+    let config = Config {
+        once: false,
+        start_at: StartAt::End,
+        rotated_wait: Duration::from_millis(200),
+        transaction_max: TRANSACTION_MAX,
+        ..world.config("state")
+    };
+    let metrics = ConnectorMetrics::new(&context.metrics);
+    let running = connector::run(config, world.kafka.clone(), world.registry.clone(), metrics, context.clone());
+    let running = tokio::spawn(running);
+    // It begins without a file, has one, and has none any more.
+    world.until_kept(|keys| keys == ["one/begun"]).await;
+    let first = world.log().with_extension("log.first");
+    std::fs::write(&first, "noise\n").unwrap();
+    world.until_kept(|keys| keys.len() == 2).await;
+    std::fs::remove_file(&first).unwrap();
+    world.until_kept(|keys| keys == ["one/begun"]).await;
+
+    let program = Program::start(world.log());
+    let begin = Instant::now();
+    while !world.is_open().await {
+        assert!(begin.elapsed() < PATIENCE && !running.is_finished(), "no transaction was seen");
+    }
+    world.broker.kill();
+    tokio::time::sleep(TRANSACTION_MAX + Duration::from_secs(15)).await;
+    world.broker.restart().await.unwrap();
+    let count = program.stop();
+    let begin = Instant::now();
+    while world.seen().await.0.len() < count {
+        assert!(begin.elapsed() < PATIENCE, "{:?} of {count}", world.seen().await.0.len());
+        assert!(!running.is_finished(), "it ended: {:?}", running.await);
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    let text = context.metrics.render();
+    let aborted = text.lines().find(|line| line.starts_with("flowledger_connector_aborted_transactions_total{"));
+    assert!(aborted.is_some_and(|line| !line.ends_with(" 0")), "the fault came too late: {text}");
+    context.stop.cancel();
+    running.await.unwrap().unwrap();
+    world.assert_each_once(count).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connector_that_was_stopped_in_order_goes_on_at_least_once_where_it_was() {
+    let world = World::new().await;
+    append(&world.log(), 0..100);
+    let context = ServiceContext::new(CancellationToken::new());
+    let metrics = ConnectorMetrics::new(&context.metrics);
+    let config = Config { once: false, ..world.config("state") };
+    let running = connector::run(config, world.kafka.clone(), world.registry.clone(), metrics, context.clone());
+    let running = tokio::spawn(running);
+    let begin = Instant::now();
+    while world.seen().await.0.len() < 100 {
+        assert!(begin.elapsed() < PATIENCE && !running.is_finished(), "nothing is published");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    context.stop.cancel();
+    assert_eq!(running.await.unwrap().unwrap().published, 100);
+
+    append(&world.log(), 100..110);
+    let config = Config { delivery: DeliveryMode::AtLeastOnce, instance: None, ..world.config("state") };
+    let summary = world.run(config, ServiceContext::new(CancellationToken::new())).await;
+    assert_eq!((summary.published, summary.unreadable), (10, 10));
+    world.assert_each_once(110).await;
 }

@@ -8,6 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use address_lookup::examples;
+use connector::adapters::positions::Fingerprint;
 use connector::line::Content;
 use connector::pipeline::{Fate, LineReader};
 use connector::{Config, ConnectorMetrics, DeliveryMode, Error, LogVersion, Summary};
@@ -178,6 +179,50 @@ async fn client_without_location_is_published_with_its_place_in_either_delivery(
     let twice = |country: Option<&str>| vec![country.map(str::to_owned); 2];
     let expected = [("c1", twice(Some("DE"))), ("c2", twice(Some("US"))), ("c3", twice(None)), ("c4", twice(None))];
     assert_eq!(countries, expected.map(|(id, country)| (id.to_owned(), country)).into());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn topic_that_takes_small_batches_only_refuses_no_good_event() {
+    const COUNT: u64 = 5000;
+    let dir = tempfile::tempdir().unwrap();
+    // Ids that do not compress; and one line that is too long for the topic by itself, among good ones.
+    let line = |number: u64, text: &str| {
+        let id = Fingerprint::of(&number.to_be_bytes()).sha256;
+        format!(
+            r#"ANALYTICS {{"event_type":"denied_access","timestamp":5,"connection":{{"id":"{id}","protocol":"tcp","error_message":"{text}"}},"connector":{{"id":"1","name":""}},"remote_network":{{"id":"77","name":""}},"resource":{{"id":"3","address":""}},"user":{{"id":"4","email":""}}}}"#
+        ) + "\n"
+    };
+    let text: String = (0..3000).map(|number: u64| Fingerprint::of(&number.to_be_bytes()).sha256).collect();
+    let lines = |numbers: std::ops::Range<u64>| numbers.map(|number| line(number, "")).collect::<String>();
+    let log = lines(0..COUNT / 2) + &line(COUNT, &text) + &lines(COUNT / 2..COUNT);
+    std::fs::write(dir.path().join("a.log"), log).unwrap();
+    let broker = Kafka::start(&dir.path().join("kafka"), None, &Silent).await.unwrap();
+    let registry = SchemaRegistry::start(&dir.path().join("registry"), None, &Silent).await.unwrap();
+    let kafka = KafkaConfig { bootstrap_servers: broker.bootstrap_servers(), ..KafkaConfig::default() };
+    let registry = RegistryConfig { url: registry.url(), ..RegistryConfig::default() };
+    // All events have one key, so all lie in one partition and go in full batches.
+    let mut small = topics::CONNECTION_EVENTS;
+    small.settings = &[("max.message.bytes", "65536")];
+    let others: Vec<_> = topics::ALL.iter().copied().filter(|topic| topic.name != small.name).collect();
+    admin::ensure_topics(&kafka, &[&[small][..], &others[..]].concat(), 1).await.unwrap();
+    let wanted = [topics::CONNECTION_LINES_DEAD_LETTER.name, topics::CONNECTION_EVENTS.name];
+    assert_eq!(admin::batch_bytes_max(&kafka, &wanted).await, Ok(65_536));
+
+    for delivery in [DeliveryMode::AtLeastOnce, DeliveryMode::ExactlyOnce] {
+        let context = ServiceContext::new(CancellationToken::new());
+        let config = Config {
+            tenant: "acme".parse().ok(),
+            inputs: vec![dir.path().join("a.log").to_string_lossy().into_owned()],
+            state_dir: dir.path().join(format!("{delivery:?}")),
+            once: true,
+            delivery,
+            instance: Some("a".to_owned()),
+            ..Config::default()
+        };
+        let metrics = ConnectorMetrics::new(&context.metrics);
+        let summary = connector::run(config, kafka.clone(), registry.clone(), metrics, context).await.unwrap();
+        assert_eq!((summary.published, summary.unreadable), (COUNT, 1), "{delivery:?}");
+    }
 }
 
 #[tokio::test]

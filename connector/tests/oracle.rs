@@ -8,6 +8,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use connector::line::Reached;
 use connector::pipeline::{Fate, LineReader, LineSource};
 use connector::stages::encode_event::EventEncoder;
 use connector::{LogVersion, Wrapping};
@@ -104,7 +105,7 @@ fn words_of(event: &ConnectionEvent) -> String {
 /// The same of our stages, and of what a reader makes of their events.
 fn verdicts_of_the_stages(log: &[u8], version: LogVersion, wrapping: Wrapping) -> Vec<String> {
     let reader = LineReader::new("acme".parse().unwrap(), version);
-    let mut source = LineSource::new(wrapping, 0);
+    let mut source = LineSource::new(wrapping, Reached::default());
     let mut lines = Vec::new();
     for chunk in log.chunks(10_007) {
         source.feed(&bytes::Bytes::copy_from_slice(chunk), |line| lines.push(line));

@@ -106,7 +106,10 @@ pub const CONNECTOR_POSITION: Subject = Subject {
     name: "connector-positions-value",
     topic: topics::CONNECTOR_POSITIONS,
     schema: include_str!("../avsc/connector-position.avsc"),
-    published: &[include_str!("../avsc/published/connector-position.1.avsc")],
+    published: &[
+        include_str!("../avsc/published/connector-position.1.avsc"),
+        include_str!("../avsc/published/connector-position.2.avsc"),
+    ],
 };
 /// Values of `audit-events`.
 pub const AUDIT_EVENT: Subject = Subject {

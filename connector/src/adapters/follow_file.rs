@@ -4,13 +4,14 @@ use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use super::SourceId;
 use super::positions::{FINGERPRINT_BYTES_MAX, FileMark, Fingerprint, SavedPosition};
 use super::read_buffer::ReadBuffer;
 use crate::config::Wrapping;
-use crate::line::Line;
+use crate::line::{Line, Reached};
 use crate::pipeline::LineSource;
 
 /// Device and inode: which file it is while it is open.
@@ -61,26 +62,28 @@ pub struct FollowedFile {
     pub unnamed_since: Option<Instant>,
     /// True when nothing more is to be read from it.
     pub is_done: bool,
-    file: File,
+    file: Arc<File>,
     /// Its path behind symbolic links: where it is looked for after a renaming.
     real_path: String,
     /// Its first bytes, up to [`FINGERPRINT_BYTES_MAX`] and to what was read.
     beginning: Vec<u8>,
+    /// Where reading began.
+    opened_at: Reached,
     offset: u64,
     seen: Option<(u64, SystemTime)>,
     lines: LineSource,
 }
 
 impl FollowedFile {
-    /// Opens a file, to be read from `offset` on; `None` instead of an offset: from its end.
+    /// Opens a file, to be read on from where it is done; `None`: from its end.
     ///
     /// # Errors
     /// Those of the file system.
-    pub fn open(source: SourceId, path: &Path, offset: Option<u64>, wrapping: Wrapping) -> io::Result<Self> {
-        let file = File::open(path)?;
+    pub fn open(source: SourceId, path: &Path, reached: Option<Reached>, wrapping: Wrapping) -> io::Result<Self> {
+        let file = Arc::new(File::open(path)?);
         let metadata = file.metadata()?;
-        let offset = offset.unwrap_or(metadata.len());
-        let beginning = beginning_of(&file, offset)?;
+        let opened_at = reached.unwrap_or(Reached::at(metadata.len()));
+        let beginning = beginning_of(&file, opened_at.offset)?;
         Ok(Self {
             source,
             identity: FileIdentity::of(&metadata),
@@ -90,9 +93,10 @@ impl FollowedFile {
             file,
             real_path: std::fs::canonicalize(path).as_deref().unwrap_or(path).to_string_lossy().into_owned(),
             beginning,
-            offset,
+            opened_at,
+            offset: opened_at.offset,
             seen: None,
-            lines: LineSource::new(wrapping, offset),
+            lines: LineSource::new(wrapping, opened_at),
         })
     }
 
@@ -102,17 +106,17 @@ impl FollowedFile {
     ///
     /// # Errors
     /// Those of the file system.
-    pub fn kept_offset(path: &Path, saved: &SavedPosition) -> io::Result<Option<u64>> {
-        let SavedPosition { mark, offset } = saved;
+    pub fn kept(path: &Path, saved: &SavedPosition) -> io::Result<Option<Reached>> {
+        let SavedPosition { mark, reached } = saved;
         let file = File::open(path)?;
         let metadata = file.metadata()?;
         let is_full = mark.fingerprint.bytes == FINGERPRINT_BYTES_MAX;
         let is_it = metadata.ino() == mark.inode && (metadata.dev() == mark.device || is_full);
-        if !is_it || metadata.len() < *offset {
+        if !is_it || metadata.len() < reached.offset.max(reached.done) {
             return Ok(None);
         }
         let beginning = beginning_of(&file, mark.fingerprint.bytes as u64)?;
-        Ok((Fingerprint::of(&beginning) == mark.fingerprint).then_some(*offset))
+        Ok((Fingerprint::of(&beginning) == mark.fingerprint).then_some(*reached))
     }
 
     /// What its position is kept under.
@@ -126,10 +130,16 @@ impl FollowedFile {
         }
     }
 
-    /// Where it is read on.
+    /// Where reading began.
     #[must_use]
-    pub fn offset(&self) -> u64 {
-        self.offset
+    pub fn opened_at(&self) -> Reached {
+        self.opened_at
+    }
+
+    /// The open file.
+    #[must_use]
+    pub fn handle(&self) -> Arc<File> {
+        Arc::clone(&self.file)
     }
 
     /// Reads on, at most as much as `buffer` holds.
@@ -175,9 +185,10 @@ impl FollowedFile {
     pub fn begin_anew(&mut self, source: SourceId, wrapping: Wrapping) {
         self.source = source;
         self.beginning.clear();
+        self.opened_at = Reached::default();
         self.offset = 0;
         self.seen = None;
-        self.lines = LineSource::new(wrapping, 0);
+        self.lines = LineSource::new(wrapping, self.opened_at);
     }
 }
 

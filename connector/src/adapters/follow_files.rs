@@ -5,7 +5,7 @@
 //!
 //! A file that was rotated by renaming is not matched any more (or under another name, which makes no difference): it is read
 //! on until it has stood still for a while, because its writer may not have opened the new one yet. Files that were renamed
-//! while no connector ran are looked for in their folder.
+//! while no connector ran are looked for in their folder ([`find_missing`](super::find_missing)).
 
 use std::collections::HashSet;
 use std::io;
@@ -13,12 +13,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::find_missing::{Missing, Renamed};
 use super::follow_file::{FileIdentity, FollowedFile, Progress};
 use super::positions::SavedPosition;
 use super::read_buffer::ReadBuffer;
 use super::{FromSource, SourceId};
 use crate::config::{Config, StartAt, Wrapping};
 use crate::error::Error;
+use crate::line::Reached;
 
 /// How much of one file is read before the others have their turn.
 const READ_BYTES: usize = 128 * 1024;
@@ -34,9 +36,9 @@ pub struct Follower {
     poll_interval: Duration,
     rotated_wait: Duration,
     /// Positions of the last run that no file was found for yet.
-    kept: Vec<SavedPosition>,
+    missing: Missing,
     /// Where to begin in files that the first look finds: `None` is their end.
-    first_offset: Option<u64>,
+    first: Option<Reached>,
     files: Vec<FollowedFile>,
     next_source: u64,
     next_look: Option<Instant>,
@@ -57,8 +59,8 @@ impl Follower {
             once: config.once,
             poll_interval: config.poll_interval,
             rotated_wait: config.rotated_wait,
-            kept: kept.unwrap_or_default(),
-            first_offset: if at_end { None } else { Some(0) },
+            missing: Missing::new(kept.unwrap_or_default()),
+            first: if at_end { None } else { Some(Reached::default()) },
             files: Vec::new(),
             next_source: 1,
             next_look: None,
@@ -153,16 +155,14 @@ impl Follower {
                 Ok(metadata) if metadata.is_file() => {
                     let identity = FileIdentity::of(&metadata);
                     if named.insert(identity) && !self.files.iter().any(|file| file.identity == identity) {
-                        self.open(&path, if is_first { self.first_offset } else { Some(0) }, emit)?;
+                        self.open(&path, if is_first { self.first } else { Some(Reached::default()) }, emit)?;
                     }
                 }
                 Ok(_) => {}
                 Err(error) => self.fail(path, error)?,
             }
         }
-        if is_first {
-            self.look_for_renamed(emit)?;
-        }
+        self.look_for_missing(emit)?;
         for file in &mut self.files {
             let is_named = named.contains(&file.identity);
             file.unnamed_since = if is_named { None } else { file.unnamed_since.or(Some(now)) };
@@ -185,51 +185,49 @@ impl Follower {
         Ok(paths)
     }
 
-    /// Files whose positions were kept, and which have another name now: what was written to them before that is not lost.
-    fn look_for_renamed(&mut self, emit: Emit<'_>) -> Result<(), Error> {
-        for saved in std::mem::take(&mut self.kept) {
-            let Some(folder) = Path::new(&saved.mark.path).parent() else { continue };
-            let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-            for path in std::fs::read_dir(folder).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path())) {
-                let identity = FileIdentity { device: saved.mark.device, inode: saved.mark.inode };
-                let is_it = std::fs::metadata(&path).is_ok_and(|found| FileIdentity::of(&found) == identity);
-                if is_it && !self.files.iter().any(|file| file.identity == identity) {
-                    self.kept.push(saved);
-                    self.open(&path, Some(0), emit)?;
-                    break;
-                }
-            }
+    /// Files whose positions were kept, and which no pattern has found: what was written to them is not lost because they were renamed.
+    fn look_for_missing(&mut self, emit: Emit<'_>) -> Result<(), Error> {
+        let files = &self.files;
+        let renamed = self.missing.look(|identity| files.iter().any(|file| file.identity == identity));
+        for Renamed { path, reached, saved } in renamed {
+            self.open_at(&path, Some(reached), Some(saved), emit)?;
+        }
+        if let Some(positions) = self.missing.changed() {
+            emit(FromSource::StillKept(positions));
         }
         Ok(())
     }
 
-    /// Opens a file: at its kept position, or else at `offset`.
-    fn open(&mut self, path: &Path, offset: Option<u64>, emit: Emit<'_>) -> Result<(), Error> {
-        let opened = self.take_kept_offset(path).and_then(|kept| {
-            let offset = if kept.is_some() { kept } else { offset };
-            FollowedFile::open(SourceId(self.next_source), path, offset, self.wrapping)
-        });
-        match opened {
+    /// Opens a file: at its kept position, or else at `reached`.
+    fn open(&mut self, path: &Path, reached: Option<Reached>, emit: Emit<'_>) -> Result<(), Error> {
+        match self.missing.position_of(path) {
+            Ok(Some(kept)) => self.open_at(path, Some(kept.reached), Some(kept), emit),
+            Ok(None) => self.open_at(path, reached, None, emit),
+            Err(error) => self.fail(path.to_owned(), error),
+        }
+    }
+
+    fn open_at(
+        &mut self,
+        path: &Path,
+        reached: Option<Reached>,
+        kept: Option<SavedPosition>,
+        emit: Emit<'_>,
+    ) -> Result<(), Error> {
+        match FollowedFile::open(SourceId(self.next_source), path, reached, self.wrapping) {
             Ok(file) => {
+                if let Some(kept) = &kept {
+                    self.missing.is_found(kept);
+                }
                 self.next_source += 1;
                 self.failed.remove(path);
-                tracing::info!(file = file.name, offset = file.offset(), "following");
+                tracing::info!(file = file.name, offset = file.opened_at().offset, "following");
                 emit_opened(&file, emit);
                 self.files.push(file);
                 Ok(())
             }
             Err(error) => self.fail(path.to_owned(), error),
         }
-    }
-
-    fn take_kept_offset(&mut self, path: &Path) -> io::Result<Option<u64>> {
-        for number in 0..self.kept.len() {
-            if let Some(offset) = FollowedFile::kept_offset(path, &self.kept[number])? {
-                self.kept.swap_remove(number);
-                return Ok(Some(offset));
-            }
-        }
-        Ok(None)
     }
 
     /// An error of one file: the end where everything is to be read once; else it is said once and tried again.
@@ -246,8 +244,9 @@ impl Follower {
 }
 
 fn emit_opened(file: &FollowedFile, emit: Emit<'_>) -> bool {
-    let name = Arc::from(file.name.as_str());
-    emit(FromSource::Opened { source: file.source, name, mark: Some(file.mark()), offset: file.offset() })
+    let (name, mark) = (Arc::from(file.name.as_str()), Some(file.mark()));
+    let (reached, handle) = (file.opened_at(), Some(file.handle()));
+    emit(FromSource::Opened { source: file.source, name, mark, reached, file: handle })
 }
 
 fn emit_rest(file: &mut FollowedFile, emit: Emit<'_>) {

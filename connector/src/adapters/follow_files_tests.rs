@@ -14,6 +14,7 @@ struct Bench {
     lines: Vec<String>,
     offsets: BTreeMap<SourceId, (SavedPosition, bool)>,
     kept: Vec<SavedPosition>,
+    still_kept: Vec<SavedPosition>,
 }
 
 fn config(dir: &Path) -> Config {
@@ -23,7 +24,8 @@ fn config(dir: &Path) -> Config {
 fn bench() -> Bench {
     let dir = tempfile::tempdir().unwrap();
     let follower = Follower::new(&config(dir.path()), None, Box::new(|| {}));
-    Bench { dir, follower, now: Instant::now(), lines: Vec::new(), offsets: BTreeMap::new(), kept: Vec::new() }
+    let (lines, offsets, kept, still_kept) = (Vec::new(), BTreeMap::new(), Vec::new(), Vec::new());
+    Bench { dir, follower, now: Instant::now(), lines, offsets, kept, still_kept }
 }
 
 impl Bench {
@@ -43,23 +45,24 @@ impl Bench {
     /// Reads until nothing comes, as every poll does, and keeps positions as if all were acknowledged.
     fn poll(&mut self) -> Vec<String> {
         self.now += Duration::from_secs(1);
-        let Self { follower, lines, offsets, now, kept, .. } = self;
+        let Self { follower, lines, offsets, now, kept, still_kept, .. } = self;
         let mut has_looked = false;
         let mut emit = |message| {
             match message {
-                FromSource::Opened { source, mark, offset, .. } => {
-                    offsets.insert(source, (SavedPosition { mark: mark.unwrap(), offset }, true));
+                FromSource::Opened { source, mark, reached, .. } => {
+                    offsets.insert(source, (SavedPosition { mark: mark.unwrap(), reached }, true));
                 }
                 FromSource::Read { source, lines: read, fingerprint, .. } => {
                     let (position, _) = offsets.get_mut(&source).unwrap();
                     for line in read {
-                        position.offset = line.next;
+                        position.reached = line.reached();
                         lines.push(String::from_utf8_lossy(line.content.kept()).into_owned());
                     }
                     if let Some(fingerprint) = fingerprint {
                         position.mark.fingerprint = fingerprint;
                     }
                 }
+                FromSource::StillKept(positions) => *still_kept = positions,
                 FromSource::LookedAround => has_looked = true,
                 FromSource::Closed { source } => offsets.get_mut(&source).unwrap().1 = false,
             }
@@ -81,6 +84,7 @@ impl Bench {
     fn restart(&mut self, change: impl FnOnce(&mut Config)) {
         let open = self.offsets.values().filter(|(_, is_open)| *is_open);
         self.kept.extend(open.map(|(position, _)| position.clone()));
+        self.kept.append(&mut self.still_kept);
         let mut config = config(self.dir.path());
         change(&mut config);
         self.follower = Follower::new(&config, Some(self.kept.clone()), Box::new(|| {}));
@@ -260,6 +264,98 @@ fn new_file_that_begins_like_the_renamed_one_is_not_taken_for_it() {
     let mut lines = bench.poll_long();
     lines.sort();
     assert_eq!(lines, ["m1", "m2"]);
+}
+
+#[test]
+fn strangers_file_that_has_the_inode_of_one_that_was_followed_is_left_alone() {
+    let mut bench = bench();
+    bench.append("a.log", "one\n");
+    bench.poll();
+    // The same inode under a name that no pattern has, and with other content: as if it were removed and its inode given out anew.
+    bench.rename("a.log", "other.txt");
+    fs::write(bench.path("other.txt"), "theirs\n").unwrap();
+    bench.restart(|_| {});
+    assert!(bench.poll_long().is_empty());
+    assert_eq!(bench.follower.file_count(), 0);
+}
+
+#[test]
+fn file_that_was_empty_is_known_again_by_the_beginning_of_its_name_only() {
+    for (name, found) in [("a.log.1", vec!["one"]), ("other.txt", vec![])] {
+        let mut bench = bench();
+        bench.append("a.log", "");
+        assert!(bench.poll().is_empty());
+        bench.append("a.log", "one\n");
+        bench.rename("a.log", name);
+        bench.restart(|_| {});
+        assert_eq!(bench.poll_long(), found, "{name}");
+    }
+}
+
+#[test]
+fn file_that_was_rewritten_and_then_rotated_between_two_runs_is_read_from_its_beginning() {
+    let mut bench = bench();
+    bench.append("a.log", "one\n");
+    bench.poll();
+    fs::write(bench.path("a.log"), "two\nthree\n").unwrap();
+    bench.rename("a.log", "a.log.1");
+    bench.restart(|_| {});
+    assert_eq!(bench.poll_long(), ["two", "three"]);
+}
+
+#[test]
+fn folder_that_comes_back_after_the_first_look_is_read_on() {
+    let mut bench = bench();
+    let inputs = vec![bench.path("pod/*.log").to_string_lossy().into_owned()];
+    bench.restart(|config| config.inputs.clone_from(&inputs));
+    fs::create_dir(bench.path("pod")).unwrap();
+    bench.append("pod/a.log", "one\n");
+    assert_eq!(bench.poll(), ["one"]);
+    bench.rename("pod", "away");
+    bench.restart(|config| config.inputs.clone_from(&inputs));
+    assert!(bench.poll().is_empty());
+    bench.rename("away", "pod");
+    assert!(bench.poll().is_empty());
+    bench.append("pod/a.log", "two\n");
+    assert_eq!(bench.poll(), ["two"]);
+}
+
+#[test]
+fn position_on_a_volume_that_is_not_mounted_stays_kept_from_run_to_run() {
+    let mut bench = bench();
+    let inputs = vec![bench.path("pod/*.log").to_string_lossy().into_owned()];
+    bench.restart(|config| config.inputs.clone_from(&inputs));
+    fs::create_dir(bench.path("pod")).unwrap();
+    bench.append("pod/a.log", "one\n");
+    assert_eq!(bench.poll(), ["one"]);
+    // As if the folder lay on another volume, and only its mount point were there.
+    bench.offsets.values_mut().for_each(|(position, _)| position.mark.device += 1);
+    bench.rename("pod", "away");
+    for _ in 0..2 {
+        bench.restart(|config| config.inputs.clone_from(&inputs));
+        assert!(bench.poll().is_empty());
+        assert_eq!(bench.still_kept.len(), 1);
+    }
+    bench.still_kept[0].mark.device -= 1;
+    bench.rename("away", "pod");
+    bench.restart(|config| config.inputs.clone_from(&inputs));
+    assert!(bench.poll().is_empty());
+    assert!(bench.still_kept.is_empty());
+    bench.append("pod/a.log", "two\n");
+    assert_eq!(bench.poll(), ["two"]);
+}
+
+#[test]
+fn lines_of_one_stream_are_not_read_again_for_a_line_of_the_other_that_has_begun() {
+    let mut bench = bench();
+    bench.restart(|config| config.wrapping = Wrapping::Cri);
+    bench.append("a.log", "T stdout P one \nT stderr F two\n");
+    assert_eq!(bench.poll(), ["two"]);
+    bench.append("a.log", "T stderr F three\nT stdout F line\n");
+    bench.restart(|config| config.wrapping = Wrapping::Cri);
+    assert_eq!(bench.poll(), ["three", "one line"]);
+    bench.restart(|config| config.wrapping = Wrapping::Cri);
+    assert!(bench.poll().is_empty());
 }
 
 #[test]

@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::positions::{FileMark, Fingerprint, SavedPosition};
+use crate::line::Reached;
 
-/// Field order is the schema's. Avro has no unsigned numbers: device, inode and offset are the same 64 bits.
+/// Field order is the schema's. Avro has no unsigned numbers: device, inode and offsets are the same 64 bits.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ConnectorPosition {
     path: String,
@@ -13,18 +14,20 @@ pub(crate) struct ConnectorPosition {
     fingerprint_bytes: i32,
     fingerprint_sha256: String,
     offset: i64,
+    done: i64,
 }
 
 impl From<&SavedPosition> for ConnectorPosition {
     fn from(position: &SavedPosition) -> Self {
-        let SavedPosition { mark: FileMark { path, device, inode, fingerprint }, offset } = position;
+        let SavedPosition { mark: FileMark { path, device, inode, fingerprint }, reached } = position;
         Self {
             path: path.clone(),
             device: device.cast_signed(),
             inode: inode.cast_signed(),
             fingerprint_bytes: i32::try_from(fingerprint.bytes).unwrap_or(i32::MAX),
             fingerprint_sha256: fingerprint.sha256.clone(),
-            offset: offset.cast_signed(),
+            offset: reached.offset.cast_signed(),
+            done: reached.done.cast_signed(),
         }
     }
 }
@@ -38,7 +41,8 @@ impl From<ConnectorPosition> for SavedPosition {
             inode: record.inode.cast_unsigned(),
             fingerprint: Fingerprint { bytes, sha256: record.fingerprint_sha256 },
         };
-        Self { mark, offset: record.offset.cast_unsigned() }
+        let reached = Reached { offset: record.offset.cast_unsigned(), done: record.done.cast_unsigned() };
+        Self { mark, reached }
     }
 }
 
@@ -50,7 +54,7 @@ mod tests {
     fn position_comes_back_as_it_was() {
         let mark =
             FileMark { path: "/a b/ü.log".into(), device: u64::MAX, inode: 2, fingerprint: Fingerprint::of(b"x") };
-        let position = SavedPosition { mark, offset: 1 << 40 };
+        let position = SavedPosition { mark, reached: Reached { offset: 1 << 40, done: (1 << 40) + 7 } };
         assert_eq!(SavedPosition::from(ConnectorPosition::from(&position)), position);
     }
 }

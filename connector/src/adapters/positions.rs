@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::Error;
+use crate::line::Reached;
 
 /// Format of the JSON file.
 const VERSION: u32 = 1;
@@ -20,7 +21,7 @@ const VERSION: u32 = 1;
 pub const FINGERPRINT_BYTES_MAX: usize = 1024;
 
 /// SHA-256 of a file's first bytes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fingerprint {
     /// How many bytes it covers: fewer than [`FINGERPRINT_BYTES_MAX`] only where no more had been read.
     pub bytes: usize,
@@ -43,7 +44,7 @@ pub fn hexadecimal(bytes: &[u8]) -> String {
 }
 
 /// What a file is known by.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileMark {
     /// Its path behind symbolic links when it was found first: the folder is where it is looked for after it was renamed.
     pub path: String,
@@ -56,13 +57,14 @@ pub struct FileMark {
 }
 
 /// A file and where to read on in it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SavedPosition {
     /// The file.
     #[serde(flatten)]
     pub mark: FileMark,
-    /// Offset after the last line such that it and all lines before it are done.
-    pub offset: u64,
+    /// How far it is done.
+    #[serde(flatten)]
+    pub reached: Reached,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -164,7 +166,7 @@ mod tests {
 
     fn position() -> SavedPosition {
         let mark = FileMark { path: "a.log".into(), device: 1, inode: 2, fingerprint: Fingerprint::of(b"first line") };
-        SavedPosition { mark, offset: 40 }
+        SavedPosition { mark, reached: Reached { offset: 40, done: 70 } }
     }
 
     #[test]
@@ -176,6 +178,18 @@ mod tests {
         drop(store);
         let (_store, saved) = PositionStore::open(&dir.path().join("deep/state")).unwrap();
         assert_eq!(saved, Some(vec![position()]));
+    }
+
+    #[test]
+    fn position_from_before_done_was_kept_is_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut old =
+            serde_json::to_value(Saved { version: VERSION, is_copy: false, files: vec![position()] }).unwrap();
+        assert_eq!(old["files"][0]["done"].take(), 70);
+        old["files"][0].as_object_mut().unwrap().remove("done");
+        fs::write(dir.path().join("positions.json"), old.to_string()).unwrap();
+        let (_store, saved) = PositionStore::open(dir.path()).unwrap();
+        assert_eq!(saved.unwrap()[0].reached, Reached { offset: 40, done: 0 });
     }
 
     #[test]

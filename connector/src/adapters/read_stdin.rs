@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::{FromSource, SourceId};
 use crate::config::Wrapping;
+use crate::line::Reached;
 use crate::pipeline::LineSource;
 
 /// The source that standard input is. Files are numbered from 1.
@@ -24,9 +25,10 @@ pub fn read_stream(
     wrapping: Wrapping,
     mut emit: impl FnMut(FromSource) -> bool,
 ) -> io::Result<()> {
-    let mut source = LineSource::new(wrapping, 0);
+    let mut source = LineSource::new(wrapping, Reached::default());
     let mut buffer = vec![0; 64 * 1024];
-    let mut is_wanted = emit(FromSource::Opened { source: STDIN, name: Arc::from(STDIN_NAME), mark: None, offset: 0 });
+    let (name, reached) = (Arc::from(STDIN_NAME), Reached::default());
+    let mut is_wanted = emit(FromSource::Opened { source: STDIN, name, mark: None, reached, file: None });
     while is_wanted {
         let count = match input.read(&mut buffer) {
             Ok(0) => break,

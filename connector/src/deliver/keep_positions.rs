@@ -36,6 +36,18 @@ impl<W: RecordWriter> Delivery<W> {
             .map_err(|reason| Error::Positions { path, reason })
     }
 
+    /// All files are open. In transactions it is committed where, before a line is taken: else a transaction that fails would leave nothing
+    /// that says where to begin again, and with `start_at = "end"` that would be behind its lines.
+    pub(super) async fn begin_where_opened(&mut self) -> Result<(), Error> {
+        self.knows_positions = true;
+        if matches!(self.keeper, Keeper::Folder(_)) {
+            return Ok(());
+        }
+        self.carried.set_opened(self.positions());
+        self.is_changed = true;
+        self.commit().await
+    }
+
     /// Commits everything that was read so far, with its positions.
     pub(super) async fn commit(&mut self) -> Result<(), Error> {
         self.finish_commit().await?;
@@ -68,8 +80,9 @@ impl<W: RecordWriter> Delivery<W> {
         self.in_transaction = false;
         self.saved_at = Instant::now();
         if let Keeper::Transaction(ledger) = &mut self.keeper {
-            ledger.keep(positions);
+            ledger.keep(&positions);
         }
+        self.carried.set_positions(positions);
         let before = self.carried.committed();
         self.metrics.published.inc_by(self.summary.published - before.published);
         self.metrics.unreadable.inc_by(self.summary.unreadable - before.unreadable);

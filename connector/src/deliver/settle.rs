@@ -6,6 +6,7 @@ use std::task::{Context, Poll, Waker};
 use super::Delivery;
 use crate::adapters::SourceId;
 use crate::error::{Error, WriteError};
+use crate::line::Reached;
 use crate::pending::{Pending, State};
 use crate::record_writer::RecordWriter;
 
@@ -145,9 +146,13 @@ impl<W: RecordWriter> Delivery<W> {
         Ok(())
     }
 
-    pub(super) fn advance(&mut self, source: SourceId, next: Option<u64>) {
+    pub(super) fn advance(&mut self, source: SourceId, next: Option<Reached>) {
+        match next {
+            Some(next) => self.behind.reached(source, next.offset),
+            None => self.behind.closed(source),
+        }
         match (next, self.sources.get_mut(&source)) {
-            (Some(next), Some(tracked)) => tracked.offset = next,
+            (Some(next), Some(tracked)) => tracked.reached = next,
             (None, _) => drop(self.sources.remove(&source)),
             (Some(_), None) => {}
         }

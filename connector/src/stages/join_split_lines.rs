@@ -38,7 +38,7 @@ impl LineJoiner {
         }
         let start = open.start.take().unwrap_or(start);
         let content = open.builder.finish();
-        Some(Line { content, start, next: self.next(end) })
+        Some(Line { content, start, end, next: self.next(end) })
     }
 
     /// Where to read on after `end`: at the first piece of a line that has begun, or at `end`.
@@ -47,12 +47,12 @@ impl LineJoiner {
         self.stdout.start.into_iter().chain(self.stderr.start).fold(end, u64::min)
     }
 
-    /// The lines that have begun, which will not end; the source is over at `end`.
+    /// The lines that have begun, which will not go on: the source is over at `end`, and so are they.
     pub fn finish(&mut self, end: u64) -> Vec<Line> {
         let mut open: Vec<OpenLine> = vec![std::mem::take(&mut self.stdout), std::mem::take(&mut self.stderr)];
         open.sort_by_key(|line| line.start);
         open.iter_mut()
-            .filter_map(|line| Some(Line { start: line.start?, content: line.builder.finish(), next: end }))
+            .filter_map(|line| Some(Line { start: line.start?, content: line.builder.finish(), end, next: end }))
             .collect()
     }
 }
@@ -66,8 +66,8 @@ mod tests {
         Piece { stream, bytes: text.as_bytes().into(), ends_line }
     }
 
-    fn line(text: &str, start: u64, next: u64) -> Line {
-        Line { content: Content::Whole(text.to_owned().into()), start, next }
+    fn line(text: &str, start: u64, end: u64, next: u64) -> Line {
+        Line { content: Content::Whole(text.to_owned().into()), start, end, next }
     }
 
     #[test]
@@ -75,10 +75,10 @@ mod tests {
         use Stream::{Stderr, Stdout};
         let mut joiner = LineJoiner::default();
         assert_eq!(joiner.feed(&piece(Stdout, "one ", false), 0, 10), None);
-        assert_eq!(joiner.feed(&piece(Stderr, "other", true), 10, 20), Some(line("other", 10, 0)));
+        assert_eq!(joiner.feed(&piece(Stderr, "other", true), 10, 20), Some(line("other", 10, 20, 0)));
         assert_eq!(joiner.feed(&piece(Stderr, "more", false), 20, 30), None);
-        assert_eq!(joiner.feed(&piece(Stdout, "line\r", true), 30, 40), Some(line("one line", 0, 20)));
-        assert_eq!(joiner.feed(&piece(Stderr, "", true), 40, 50), Some(line("more", 20, 50)));
+        assert_eq!(joiner.feed(&piece(Stdout, "line\r", true), 30, 40), Some(line("one line", 0, 40, 20)));
+        assert_eq!(joiner.feed(&piece(Stderr, "", true), 40, 50), Some(line("more", 20, 50, 50)));
         assert_eq!(joiner.finish(50), []);
     }
 
@@ -87,6 +87,6 @@ mod tests {
         let mut joiner = LineJoiner::default();
         assert_eq!(joiner.feed(&piece(Stream::Stderr, "first", false), 0, 10), None);
         assert_eq!(joiner.feed(&piece(Stream::Stdout, "second", false), 10, 20), None);
-        assert_eq!(joiner.finish(20), [line("first", 0, 20), line("second", 10, 20)]);
+        assert_eq!(joiner.finish(20), [line("first", 0, 20, 20), line("second", 10, 20, 20)]);
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use rdkafka::Message;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::{Offset, TopicPartitionList};
@@ -76,6 +76,26 @@ pub async fn ensure_topics(config: &KafkaConfig, topics: &[Topic], replication: 
 pub async fn partition_count(config: &KafkaConfig, topic: &str) -> Result<i32, KafkaError> {
     let topic = topic.to_owned();
     asked(config, &[], "looking up a topic", move |client| count(client, &topic)).await
+}
+
+/// The largest batch, in bytes as it is sent, that each of these topics takes.
+///
+/// # Errors
+/// When a topic is not there or the broker does not answer.
+pub async fn batch_bytes_max(config: &KafkaConfig, topics: &[&str]) -> Result<usize, KafkaError> {
+    let action = "asking for the settings of topics";
+    let client: AdminClient<Logging> =
+        config.client(&[]).create_with_context(Logging).map_err(KafkaError::during("making an admin client"))?;
+    let wanted: Vec<ResourceSpecifier<'_>> = topics.iter().map(|topic| ResourceSpecifier::Topic(topic)).collect();
+    let options = AdminOptions::new().operation_timeout(Some(ASK_MAX)).request_timeout(Some(ASK_MAX));
+    let found = client.describe_configs(&wanted, &options).await.map_err(KafkaError::during(action))?;
+    let mut least = usize::MAX;
+    for topic in found {
+        let topic = topic.map_err(|code| KafkaError::during(action)(rdkafka::error::KafkaError::AdminOp(code)))?;
+        let value = topic.get("max.message.bytes").and_then(|entry| entry.value.as_deref()?.parse().ok());
+        least = least.min(value.ok_or_else(|| KafkaError::new(action, "max.message.bytes is not among them"))?);
+    }
+    Ok(least)
 }
 
 /// For each partition the last stable offset: the next one that a `read_committed` consumer would read up to now.

@@ -19,6 +19,11 @@ pub struct KafkaConfig {
     pub properties: BTreeMap<String, String>,
 }
 
+/// Setting of the client: how many bytes of records go together.
+const BATCH_BYTES: &str = "batch.size";
+/// Its default.
+const BATCH_BYTES_DEFAULT: usize = 1_000_000;
+
 /// Parts of the names of librdkafka's settings that hold a secret.
 const SECRET_NAMES: [&str; 6] = ["password", "secret", "key.pem", "keystore", "oauthbearer.config", "assertion"];
 
@@ -34,6 +39,17 @@ impl Default for KafkaConfig {
 }
 
 impl KafkaConfig {
+    /// With batches of at most so many bytes before compression, for a topic that takes no larger ones: a batch that is refused is refused
+    /// with every record in it. A record that is larger by itself is sent alone.
+    #[must_use]
+    pub fn with_batches_within(mut self, bytes: usize) -> Self {
+        let own = self.properties.get(BATCH_BYTES).and_then(|value| value.parse().ok());
+        if bytes < own.unwrap_or(BATCH_BYTES_DEFAULT) {
+            self.properties.insert(BATCH_BYTES.to_owned(), bytes.max(1).to_string());
+        }
+        self
+    }
+
     /// The client's settings: the operator's, then `fixed`, which win.
     pub(crate) fn client(&self, fixed: &[(&str, &str)]) -> ClientConfig {
         let mut client = ClientConfig::new();
@@ -82,3 +98,21 @@ impl ClientContext for Logging {
 }
 
 impl rdkafka::consumer::ConsumerContext for Logging {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_become_smaller_and_never_larger() {
+        let batches = |own: Option<&str>, bytes: usize| {
+            let properties = own.map(|own| (BATCH_BYTES.to_owned(), own.to_owned())).into_iter().collect();
+            let config = KafkaConfig { properties, ..KafkaConfig::default() }.with_batches_within(bytes);
+            config.properties.get(BATCH_BYTES).cloned()
+        };
+        assert_eq!(batches(None, 262_144).as_deref(), Some("262144"));
+        assert_eq!(batches(None, 1_048_588), None);
+        assert_eq!(batches(Some("4000"), 262_144).as_deref(), Some("4000"));
+        assert_eq!(batches(Some("2000000"), 1_048_588).as_deref(), Some("1048588"));
+    }
+}

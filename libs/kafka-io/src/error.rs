@@ -17,9 +17,13 @@ impl KafkaError {
     }
 
     pub(crate) fn during(action: &'static str) -> impl FnOnce(ClientError) -> Self {
-        move |error| Self {
-            is_outage: error.rdkafka_error_code().is_some_and(|code| is_moving(code) || is_away(code)),
-            ..Self::new(action, error)
+        move |error| {
+            let code = match &error {
+                ClientError::AdminOp(code) => Some(*code),
+                error => error.rdkafka_error_code(),
+            };
+            let is_outage = code.is_some_and(|code| is_moving(code) || is_away(code));
+            Self { is_outage, ..Self::new(action, error) }
         }
     }
 
@@ -104,5 +108,7 @@ mod tests {
         assert!(error(RDKafkaErrorCode::LeaderNotAvailable).is_outage());
         assert!(!error(RDKafkaErrorCode::UnknownTopicOrPartition).is_outage());
         assert!(!KafkaError::new("asking", "no").is_outage());
+        let of_an_admin = KafkaError::during("asking")(ClientError::AdminOp(RDKafkaErrorCode::OperationTimedOut));
+        assert!(of_an_admin.is_outage());
     }
 }
