@@ -60,6 +60,11 @@ fn options(config: &StoreConfig, told: impl Fn(ClientConfigKey) -> Option<String
     told.fold(options, |options, (key, value)| options.with_config(key, value)).with_allow_http(config.allow_http)
 }
 
+/// What is written is on the disk, names too, before it is said to be there: what a file is the end of will not come again.
+fn folder_client(folder: &str) -> Result<LocalFileSystem, StoreError> {
+    Ok(LocalFileSystem::new_with_prefix(folder).map_err(wrong)?.with_fsync(true))
+}
+
 fn s3_client(config: &StoreConfig) -> AmazonS3Builder {
     let builder = AmazonS3Builder::from_env();
     let options = options(config, |key| builder.get_config_value(&AmazonS3ConfigKey::Client(key)));
@@ -97,7 +102,7 @@ impl ReportStore {
     fn folder(folder: &str) -> Result<Self, StoreError> {
         let cannot = |error| StoreError::NotConfigured(format!("folder {folder}: {error}"));
         std::fs::create_dir_all(folder).map_err(cannot)?;
-        let store = Arc::new(LocalFileSystem::new_with_prefix(folder).map_err(wrong)?);
+        let store = Arc::new(folder_client(folder)?);
         Ok(Self { store, completion: Completion::Staged(Staging::Folder), prefix: Path::default() })
     }
 
@@ -169,6 +174,13 @@ fn parsed(prefix: &str) -> Result<Path, StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn folder_is_synced() {
+        let folder = tempfile::tempdir().unwrap();
+        let client = format!("{:?}", folder_client(&folder.path().display().to_string()).unwrap());
+        assert!(client.contains("fsync: true"), "{client}");
+    }
 
     /// What each kind of client is told of this.
     fn told(key: ClientConfigKey) -> [Option<String>; 3] {
