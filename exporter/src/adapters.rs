@@ -19,6 +19,7 @@ use schemas::topics::{CONNECTION_EVENTS, REPORT_REQUESTS_DEAD_LETTER, REPORT_SLI
 
 use crate::mail::{MailError, Mailer};
 use crate::slice_queue::SliceQueue;
+use crate::stages::expect_size::expected_bytes;
 use crate::stages::lay_out_mail::MailText;
 use crate::stages::name_file::slices_are_files;
 
@@ -253,11 +254,12 @@ impl Outside for Parts {
     }
 
     async fn begin_slice(&self, slice: &ReportSlice) -> Result<SliceUpload, StoreError> {
+        let expected_bytes = expected_bytes(slice);
         if slices_are_files(&slice.request) {
-            return self.store.begin_file_slice(&slice.object_key, slice.slice).await;
+            return self.store.begin_file_slice(&slice.object_key, slice.slice, expected_bytes).await;
         }
         let numbers = PartNumbers { first: slice.first_part, last: slice.last_part };
-        self.store.begin_slice(&slice.object_key, &slice.upload_id, slice.slice, numbers)
+        self.store.begin_slice(&slice.object_key, &slice.upload_id, slice.slice, numbers, expected_bytes)
     }
 
     async fn join(&self, key: &str, upload_id: &str, slices: &[StoredSlice]) -> Result<u64, StoreError> {

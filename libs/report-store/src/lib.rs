@@ -11,9 +11,11 @@ mod blocks;
 mod config;
 mod numbered;
 mod open;
+mod part_sizes;
 mod patience;
 mod reading;
 mod request;
+mod running;
 mod slices;
 mod staged;
 mod upload;
@@ -29,11 +31,13 @@ use object_store::{ObjectStore, ObjectStoreExt};
 use sha2::{Digest, Sha256};
 
 pub use config::{Encryption, StoreConfig};
-pub use slices::{PartNumbers, SLICES_MAX, SliceUpload};
+pub use part_sizes::{PartNumbers, SLICES_MAX};
+pub use slices::SliceUpload;
 pub use upload::Upload;
 
 use crate::blocks::Blocks;
 use crate::numbered::NumberedParts;
+use crate::part_sizes::PartSizes;
 use crate::reading::Asking;
 use crate::staged::Staging;
 
@@ -119,12 +123,7 @@ impl ReportStore {
     /// # Errors
     /// When it is not a key of the store.
     pub fn begin(&self, key: &str) -> Result<Upload, StoreError> {
-        Ok(Upload::new(self.clone(), self.path(key)?, false))
-    }
-
-    /// Begins a file whose name is nobody else's.
-    fn begin_own(&self, key: &str) -> Result<Upload, StoreError> {
-        Ok(Upload::new(self.clone(), self.path(key)?, true))
+        Ok(Upload::new(self.clone(), self.path(key)?, false, PartSizes::UNKNOWN))
     }
 
     /// Writes a small file, whole.
