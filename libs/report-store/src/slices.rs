@@ -10,7 +10,9 @@
 use futures_util::TryStreamExt;
 use object_store::path::Path;
 use object_store::{ObjectStoreExt, PutPayload};
+use schemas::report_event::UploadedPart;
 use schemas::report_slice::StoredSlice;
+use service_kit::CancellationToken;
 use uuid::Uuid;
 
 use crate::numbered::NumberedParts;
@@ -120,26 +122,38 @@ impl ReportStore {
         Ok(begun)
     }
 
-    /// Makes the file visible, whole, of its slices in order. Gives its size, bytes. Done again it finds the file there.
+    /// Makes the file visible, whole, of its slices in order. Gives its size, bytes; none where it was `unwanted` before the store was asked to
+    /// show it, and what was copied is gone then. Done again it finds the file there.
     ///
     /// # Errors
     /// [`StoreError::Broken`] where the upload or something of a slice is gone, [`StoreError::Occupied`] where another file lies in its
     /// place; else when the store refuses or stays away.
-    pub async fn join(&self, key: &str, upload_id: &str, slices: &[StoredSlice]) -> Result<u64, StoreError> {
+    pub async fn join(
+        &self,
+        key: &str,
+        upload_id: &str,
+        slices: &[StoredSlice],
+        unwanted: &CancellationToken,
+    ) -> Result<Option<u64>, StoreError> {
         let size_bytes = slices.iter().map(StoredSlice::size_bytes).sum::<i64>();
         let size_bytes = u64::try_from(size_bytes).unwrap_or_default();
         if self.is_there(key, size_bytes).await? {
-            return Ok(size_bytes);
+            return Ok(Some(size_bytes));
         }
         let joined = match &self.completion {
-            Completion::Numbered(numbered) => self.join_parts(numbered, &self.path(key)?, upload_id, slices).await,
-            Completion::Blocks(_) | Completion::Staged(_) => self.join_objects(key, size_bytes, slices).await,
+            Completion::Numbered(numbered) => {
+                self.join_parts(numbered, &self.path(key)?, upload_id, slices, unwanted).await
+            }
+            Completion::Blocks(_) | Completion::Staged(_) => self.join_objects(key, size_bytes, slices, unwanted).await,
         };
-        let Err(error) = joined else { return Ok(size_bytes) };
+        let error = match joined {
+            Ok(is_joined) => return Ok(is_joined.then_some(size_bytes)),
+            Err(error) => error,
+        };
         match (self.is_there(key, size_bytes).await, error) {
             (_, error @ StoreError::Occupied(_)) | (Err(error @ StoreError::Occupied(_)), _) => Err(error),
             // The answer was lost, or another one was faster.
-            (Ok(true), _) => Ok(size_bytes),
+            (Ok(true), _) => Ok(Some(size_bytes)),
             (_, StoreError::NotFound(key)) => Err(StoreError::Broken(format!("{key} is gone"))),
             (_, error) => Err(error),
         }
@@ -154,13 +168,30 @@ impl ReportStore {
         }
     }
 
+    /// False where it was unwanted before all parts were there.
     async fn join_parts(
         &self,
         numbered: &NumberedParts,
         file: &Path,
         upload_id: &str,
         slices: &[StoredSlice],
-    ) -> Result<(), StoreError> {
+        unwanted: &CancellationToken,
+    ) -> Result<bool, StoreError> {
+        let putting = unwanted.run_until_cancelled(self.parts_of(numbered, file, upload_id, slices)).await;
+        let Some(parts) = putting.transpose()? else { return Ok(false) };
+        // Not broken off: only the store's answer tells whether there is a file.
+        let completed = numbered.complete(file, upload_id, &parts).await;
+        completed.map(|()| true).map_err(|not_done| not_done.error)
+    }
+
+    /// All parts in order, with what lies beside them.
+    async fn parts_of(
+        &self,
+        numbered: &NumberedParts,
+        file: &Path,
+        upload_id: &str,
+        slices: &[StoredSlice],
+    ) -> Result<Vec<UploadedPart>, StoreError> {
         let (mut waiting, mut parts) = (Waiting::default(), Vec::new());
         for (place, slice) in slices.iter().enumerate() {
             if let Some(staged) = &slice.staged_key {
@@ -177,18 +208,36 @@ impl ReportStore {
             }
             parts.extend_from_slice(&slice.parts);
         }
-        numbered.complete(file, upload_id, &parts).await.map_err(|not_done| not_done.error)
+        Ok(parts)
     }
 
-    async fn join_objects(&self, key: &str, size_bytes: u64, slices: &[StoredSlice]) -> Result<(), StoreError> {
+    /// False where it was unwanted before all was copied.
+    async fn join_objects(
+        &self,
+        key: &str,
+        size_bytes: u64,
+        slices: &[StoredSlice],
+        unwanted: &CancellationToken,
+    ) -> Result<bool, StoreError> {
         let mut file = Upload::new(self.clone(), self.path(key)?, false, PartSizes::of(PARTS_MAX, size_bytes));
+        let copied = unwanted.run_until_cancelled(self.copy(slices, &mut file)).await;
+        if copied.transpose()?.is_none() {
+            // What stays of it goes with all uploads of the file.
+            let _ = file.abort().await;
+            return Ok(false);
+        }
+        // Not broken off: only the store's answer tells whether there is a file.
+        file.finish().await.map(|_| true)
+    }
+
+    async fn copy(&self, slices: &[StoredSlice], file: &mut Upload) -> Result<(), StoreError> {
         for staged in slices.iter().filter_map(|slice| slice.staged_key.as_ref()) {
             let mut pieces = self.read(staged, None).await?;
             while let Some(piece) = pieces.try_next().await? {
                 file.write(&piece).await?;
             }
         }
-        file.finish().await.map(drop)
+        Ok(())
     }
 
     /// Aborts an upload that nobody will finish; one that is not there is gone already.

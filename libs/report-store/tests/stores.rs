@@ -11,6 +11,7 @@ use futures_util::TryStreamExt;
 use local_parts::{Azure, Fault, FaultProxy, GoogleStorage, S3, Silent, given};
 use report_store::{Encryption, PartNumbers, ReportStore, StoreConfig, StoreError};
 use schemas::report_slice::StoredSlice;
+use service_kit::CancellationToken;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
@@ -111,7 +112,7 @@ async fn assert_nothing_is_overwritten(store: &ReportStore) {
     let id = store.begin_slices(key).await.unwrap();
     let slices = [slice(store, key, &id, (0, 1), &bytes(0, 100)).await];
     store.put(key, bytes(0, 7).into()).await.unwrap();
-    let joined = store.join(key, &id, &slices).await;
+    let joined = join(store, key, &id, &slices).await;
     assert!(matches!(joined, Err(StoreError::Occupied(_))), "{joined:?}");
     assert_eq!(read(store, key, None).await, bytes(0, 7));
     store.abort_uploads(key).await.unwrap();
@@ -152,6 +153,11 @@ async fn slice(store: &ReportStore, key: &str, id: &str, place: (usize, usize), 
     slice.finish().await.unwrap()
 }
 
+async fn join(store: &ReportStore, key: &str, id: &str, slices: &[StoredSlice]) -> Result<u64, StoreError> {
+    let wanted = CancellationToken::new();
+    store.join(key, id, slices, &wanted).await.map(|size_bytes| size_bytes.unwrap())
+}
+
 /// Slices of all sizes, made in any order, are one file.
 async fn assert_slices_are_joined(store: &ReportStore, knows_numbers: bool) {
     const MIB: usize = 1 << 20;
@@ -186,9 +192,15 @@ async fn assert_slices_are_joined(store: &ReportStore, knows_numbers: bool) {
         assert_eq!(again.parts, slices[place].parts, "round {round}");
         assert!(matches!(store.size(key).await, Err(StoreError::NotFound(_))));
         assert_eq!(store.open_uploads(key).await.unwrap(), usize::from(knows_numbers));
+        // Unwanted there is none, and it can be joined all the same: its upload is still there.
+        let unwanted = CancellationToken::new();
+        unwanted.cancel();
+        assert_eq!(store.join(key, &id, &slices, &unwanted).await, Ok(None), "round {round}");
+        assert!(matches!(store.size(key).await, Err(StoreError::NotFound(_))));
+        assert_eq!(store.open_uploads(key).await.unwrap(), usize::from(knows_numbers));
         // The second one, whose answer was lost, finds it there.
         for _ in 0..2 {
-            assert_eq!(store.join(key, &id, &slices).await.unwrap(), total as u64, "round {round}");
+            assert_eq!(join(store, key, &id, &slices).await, Ok(total as u64), "round {round}");
         }
         assert!(read(store, key, None).await == bytes(0, total), "round {round}");
         assert_eq!(store.open_uploads(key).await.unwrap(), 0);
@@ -205,7 +217,7 @@ async fn assert_slices_are_joined(store: &ReportStore, knows_numbers: bool) {
     } else {
         store.delete(slices[0].staged_key.as_ref().unwrap()).await.unwrap();
     }
-    let joined = store.join(key, &id, &slices).await;
+    let joined = join(store, key, &id, &slices).await;
     assert!(matches!(joined, Err(StoreError::Broken(_))), "{joined:?}");
     store.abort_uploads(key).await.unwrap();
     assert_eq!(store.open_uploads(key).await.unwrap(), 0);
@@ -214,7 +226,7 @@ async fn assert_slices_are_joined(store: &ReportStore, knows_numbers: bool) {
         let (id, other) = (store.begin_slices(key).await.unwrap(), store.begin_slices("reports/acme/5/file.csv").await);
         slice(store, key, &id, (0, 2), &bytes(0, 20 * MIB)).await;
         store.abort_uploads(key).await.unwrap();
-        let joined = store.join(key, &id, &slices).await;
+        let joined = join(store, key, &id, &slices).await;
         assert!(matches!(joined, Err(StoreError::Broken(_))), "{joined:?}");
         assert_eq!(store.open_uploads("reports/acme/5/file.csv").await.unwrap(), 1, "{other:?} is another file's");
         store.abort_uploads("reports/acme/5/file.csv").await.unwrap();
@@ -245,7 +257,7 @@ async fn assert_file_slices_are_files(store: &ReportStore, knows_numbers: bool) 
         let own = |slice: &StoredSlice| slice.file_upload_id.clone().unwrap_or_default();
         // The second one, whose answer was lost, finds it there.
         for _ in 0..2 {
-            let joined = store.join(key, &own(&mine), std::slice::from_ref(&mine)).await;
+            let joined = join(store, key, &own(&mine), std::slice::from_ref(&mine)).await;
             assert_eq!(joined.unwrap(), size as u64);
         }
         store.abort_uploads(key).await.unwrap();
@@ -255,7 +267,7 @@ async fn assert_file_slices_are_files(store: &ReportStore, knows_numbers: bool) 
             store.delete(&left).await.unwrap();
         }
         // What was aborted is not there to be joined.
-        let joined = store.join(key, &own(&others), std::slice::from_ref(&others)).await;
+        let joined = join(store, key, &own(&others), std::slice::from_ref(&others)).await;
         assert!(matches!(joined, Err(StoreError::Broken(_))), "{joined:?}");
     }
 }
@@ -470,7 +482,7 @@ async fn s3_is_told_how_to_encrypt() {
         let id = store.begin_slices(key).await.unwrap();
         let slices = [slice(&store, key, &id, (0, 1), &bytes(0, 20 << 20)).await];
         // What is asked before it is joined is answered as if the file were there.
-        let _ = store.join(key, &id, &slices).await;
+        let _ = join(&store, key, &id, &slices).await;
         let mut seen = Vec::new();
         for head in heads.lock().unwrap().drain(..) {
             let mut told: Vec<_> = head.lines().filter(|it| it.starts_with(HEADER)).map(str::to_owned).collect();
