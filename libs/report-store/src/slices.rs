@@ -103,7 +103,8 @@ impl ReportStore {
         Ok(SliceUpload { store: self.clone(), staged, to, size_bytes: 0 })
     }
 
-    /// Begins a slice that is a file of its own, of `expected_bytes`, more or less. Two writers of it take nothing from each other; [`Self::join`] makes that of one visible.
+    /// Begins a slice that is a file of its own, of `expected_bytes`, more or less. Two writers of it take nothing from each other;
+    /// [`Self::join`] makes that of one visible.
     ///
     /// # Errors
     /// When the store refuses or stays away.
