@@ -16,9 +16,11 @@ use schemas::report_request::ReportRequest;
 use schemas::report_slice::{ReportSlice, StoredSlice};
 use schemas::times::Moment;
 use schemas::topics::{CONNECTION_EVENTS, REPORT_REQUESTS_DEAD_LETTER, REPORT_SLICES, headers};
+use service_kit::CancellationToken;
 
 use crate::mail::{MailError, Mailer};
 use crate::slice_queue::SliceQueue;
+use crate::stages::expect_size::expected_bytes;
 use crate::stages::lay_out_mail::MailText;
 use crate::stages::name_file::slices_are_files;
 
@@ -65,13 +67,14 @@ pub(crate) trait Outside: Send + Sync + 'static {
     /// Puts slices to all exporters.
     fn put_slices(&self, slices: &[ReportSlice]) -> impl Future<Output = Result<(), JournalError>> + Send;
     fn begin_slice(&self, slice: &ReportSlice) -> impl Future<Output = Result<Self::Slice, StoreError>> + Send;
-    /// Makes the file of all its slices; gives its size, bytes. Done again it finds it there.
+    /// Makes the file of all its slices; gives its size, bytes, or none where it was unwanted before it was visible. Done again it finds it there.
     fn join(
         &self,
         key: &str,
         upload_id: &str,
         slices: &[StoredSlice],
-    ) -> impl Future<Output = Result<u64, StoreError>> + Send;
+        unwanted: &CancellationToken,
+    ) -> impl Future<Output = Result<Option<u64>, StoreError>> + Send;
     /// Size of a file, bytes.
     fn file_size(&self, key: &str) -> impl Future<Output = Result<u64, StoreError>> + Send;
     /// Size and SHA-256 of a file, read back.
@@ -253,15 +256,22 @@ impl Outside for Parts {
     }
 
     async fn begin_slice(&self, slice: &ReportSlice) -> Result<SliceUpload, StoreError> {
+        let expected_bytes = expected_bytes(slice);
         if slices_are_files(&slice.request) {
-            return self.store.begin_file_slice(&slice.object_key, slice.slice).await;
+            return self.store.begin_file_slice(&slice.object_key, slice.slice, expected_bytes).await;
         }
         let numbers = PartNumbers { first: slice.first_part, last: slice.last_part };
-        self.store.begin_slice(&slice.object_key, &slice.upload_id, slice.slice, numbers)
+        self.store.begin_slice(&slice.object_key, &slice.upload_id, slice.slice, numbers, expected_bytes)
     }
 
-    async fn join(&self, key: &str, upload_id: &str, slices: &[StoredSlice]) -> Result<u64, StoreError> {
-        self.store.join(key, upload_id, slices).await
+    async fn join(
+        &self,
+        key: &str,
+        upload_id: &str,
+        slices: &[StoredSlice],
+        unwanted: &CancellationToken,
+    ) -> Result<Option<u64>, StoreError> {
+        self.store.join(key, upload_id, slices, unwanted).await
     }
 
     async fn file_size(&self, key: &str) -> Result<u64, StoreError> {

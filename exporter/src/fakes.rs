@@ -20,6 +20,7 @@ use schemas::report_event::ReportEvent;
 use schemas::report_request::ReportRequest;
 use schemas::report_slice::{ReportSlice, StoredSlice};
 use schemas::times::Moment;
+use service_kit::CancellationToken;
 use service_kit::metrics::Metrics;
 
 pub(crate) use self::files::digest_of;
@@ -95,6 +96,9 @@ pub(crate) struct World {
     pub(crate) plan_takes: Mutex<Duration>,
     /// How long one slice takes.
     pub(crate) read_takes: Mutex<Duration>,
+    /// How long joining takes, and reading a file back.
+    pub(crate) join_takes: Mutex<Duration>,
+    pub(crate) digest_takes: Mutex<Duration>,
     /// Whoever begins or finishes a file as the one of this number, from 0, stands still for good, and that is told.
     pub(crate) stops_at: Mutex<Option<usize>>,
     pub(crate) stopped: tokio::sync::Notify,
@@ -288,15 +292,24 @@ impl Outside for Fake {
         Ok(FakeSlice { world: Arc::clone(&self.0), key, upload, bytes: Vec::new() })
     }
 
-    async fn join(&self, key: &str, upload_id: &str, slices: &[StoredSlice]) -> Result<u64, StoreError> {
-        tokio::time::sleep(Duration::from_millis(10)).await;
+    async fn join(
+        &self,
+        key: &str,
+        upload_id: &str,
+        slices: &[StoredSlice],
+        unwanted: &CancellationToken,
+    ) -> Result<Option<u64>, StoreError> {
+        let takes = Duration::from_millis(10) + *self.0.join_takes.lock().unwrap();
+        if unwanted.run_until_cancelled(tokio::time::sleep(takes)).await.is_none() {
+            return Ok(None);
+        }
         self.0.fault("join", &self.0.join_faults)?;
         let mut files = self.0.files.lock().unwrap();
         let of = |slice: &StoredSlice| files.get(slice.staged_key.as_ref().unwrap()).cloned();
         let bytes = || slices.iter().map(of).collect::<Option<Vec<_>>>().map(|pieces| pieces.concat());
         let size_bytes = u64::try_from(slices.iter().map(StoredSlice::size_bytes).sum::<i64>()).unwrap();
         if files.get(key).is_some_and(|file| file.len() as u64 == size_bytes) {
-            return Ok(size_bytes);
+            return Ok(Some(size_bytes));
         }
         let is_open = self.0.uploads.lock().unwrap().remove(&(key.to_owned(), upload_id.to_owned()));
         let bytes = bytes().filter(|_| is_open).ok_or_else(|| StoreError::Broken("no such upload".to_owned()))?;
@@ -305,7 +318,7 @@ impl Outside for Fake {
         if self.0.loses_answer.swap(false, Ordering::Relaxed) {
             return Err(StoreError::Failed { action: "finishing", reason: "connection reset".to_owned() });
         }
-        Ok(size_bytes)
+        Ok(Some(size_bytes))
     }
 
     async fn file_size(&self, key: &str) -> Result<u64, StoreError> {
@@ -314,6 +327,8 @@ impl Outside for Fake {
     }
 
     async fn digest(&self, key: &str) -> Result<(u64, String), StoreError> {
+        let takes = *self.0.digest_takes.lock().unwrap();
+        tokio::time::sleep(takes).await;
         self.0.fault("digest", &self.0.digest_faults)?;
         let files = self.0.files.lock().unwrap();
         let file = files.get(key).ok_or_else(|| StoreError::NotFound(key.to_owned()))?;

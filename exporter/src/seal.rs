@@ -40,7 +40,8 @@ impl Made {
 }
 
 impl<O: Outside> Life<O> {
-    /// Reads the files back, which proves that they are there, and writes beside them what they are.
+    /// Reads the files back, which proves that they are there, and writes beside them what they are. Up to then it may be cancelled: reading a
+    /// large file takes long.
     pub(crate) async fn seal(
         &self,
         writer: &WriteFile<'_, O>,
@@ -52,7 +53,9 @@ impl<O: Outside> Life<O> {
         let (mut files, mut came_back) = (Vec::new(), 0);
         for (number, key) in file_keys(&key, made.files_below(request)).into_iter().enumerate() {
             let reading = || self.outside.digest(&key);
-            let (size_bytes, sha256) = self.persist(writer, "reading a file back", reading).await?;
+            let reading = self.persist(writer, "reading a file back", reading);
+            let read = writer.cancelled.run_until_cancelled(reading).await;
+            let (size_bytes, sha256) = read.ok_or(FileError::Cancelled)??;
             came_back += size_bytes;
             let name = key.rsplit('/').next().unwrap_or_default().to_owned();
             let whole = made.files.as_ref().and_then(|files| files.get(number));
@@ -65,6 +68,9 @@ impl<O: Outside> Life<O> {
         if came_back != written.size_bytes {
             let odd = format!("{came_back} bytes came back of {}", written.size_bytes);
             return Err(StoreError::Broken(odd).into());
+        }
+        if writer.cancelled.is_cancelled() {
+            return Err(FileError::Cancelled);
         }
         let manifest = Manifest::of(request, written.rows, files, Moment::now());
         let mut text = serde_json::to_vec_pretty(&manifest).unwrap_or_default();
@@ -82,7 +88,8 @@ impl<O: Outside> Life<O> {
         }
     }
 
-    /// Does what a store that is away holds up; what is broken is not waited for.
+    /// Does what a store that is away holds up; what is broken is not waited for. Only the waits end where it is cancelled: a store's answer may
+    /// decide.
     pub(crate) async fn persist<T, F: Future<Output = Result<T, StoreError>>>(
         &self,
         writer: &WriteFile<'_, O>,

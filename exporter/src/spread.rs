@@ -98,8 +98,8 @@ impl<O: Outside> Life<O> {
             let size_bytes = if slices_are_files(request) {
                 self.show_files(writer, &key, &slices).await?
             } else {
-                let join = || self.outside.join(&key, upload_id, &slices);
-                self.persist(writer, "joining slices", join).await?
+                let join = || self.outside.join(&key, upload_id, &slices, writer.cancelled);
+                self.persist(writer, "joining slices", join).await?.ok_or(FileError::Cancelled)?
             };
             let rows = u64::try_from(plan.written().0).unwrap_or_default();
             Ok(Written { rows, slices: plan.slices as u64, size_bytes })
@@ -118,8 +118,8 @@ impl<O: Outside> Life<O> {
         let mut size_bytes = 0;
         for (number, slice) in (0..).zip(slices) {
             let (key, upload_id) = (file_key(key, number), slice.file_upload_id.as_deref().unwrap_or_default());
-            let join = || self.outside.join(&key, upload_id, std::slice::from_ref(slice));
-            size_bytes += self.persist(writer, "finishing a file", join).await?;
+            let join = || self.outside.join(&key, upload_id, std::slice::from_ref(slice), writer.cancelled);
+            size_bytes += self.persist(writer, "finishing a file", join).await?.ok_or(FileError::Cancelled)?;
         }
         Ok(size_bytes)
     }

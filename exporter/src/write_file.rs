@@ -79,7 +79,8 @@ impl<O: Outside> WriteFile<'_, O> {
         }
     }
 
-    /// Writes a piece to `file`. `progress` is told after each stretch and part. Once all is uploaded it is too late to cancel.
+    /// Writes a piece to `file`. `progress` is told after each stretch and part. Once all is uploaded it is made visible even where it
+    /// is cancelled, and cleared then.
     pub(crate) async fn write<F: FileBeingWritten>(
         &self,
         mut file: F,

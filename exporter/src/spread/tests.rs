@@ -281,6 +281,34 @@ async fn cancelled_no_file_and_no_upload_is_left() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn cancelled_while_it_is_joined_or_read_back_nothing_is_left() {
+    const LONG: Duration = Duration::from_secs(600);
+    for asked in [asked(), asked_for_files()] {
+        for (join_takes, digest_takes) in [(LONG, Duration::ZERO), (Duration::ZERO, LONG)] {
+            let fake = large();
+            (*fake.0.join_takes.lock().unwrap(), *fake.0.digest_takes.lock().unwrap()) = (join_takes, digest_takes);
+            let cancelling = async {
+                tokio::time::sleep(Duration::from_secs(60)).await;
+                let files = if join_takes == LONG { 0 } else { asked_files(&asked) };
+                assert_eq!((count(&fake, "SliceDone"), count(&fake, "file")), (3, files), "in mid-flight");
+                fake.append(&said(ReportEventType::CancelRequested)).await.unwrap();
+                Instant::now()
+            };
+            let (_, asked_at) = tokio::join!(live_of(&fake, &asked), cancelling);
+            assert!(asked_at.elapsed() < Duration::from_secs(1), "{:?}", asked_at.elapsed());
+            assert_eq!((state(&fake).phase, count(&fake, "Completed")), (Phase::Cancelled, 0));
+            assert!(fake.0.manifests.lock().unwrap().is_empty());
+            assert_nothing_left(&fake);
+        }
+    }
+}
+
+/// How many files a report of three slices has.
+fn asked_files(asked: &ReportRequest) -> usize {
+    if slices_are_files(asked) { 3 } else { 1 }
+}
+
+#[tokio::test(start_paused = true)]
 async fn slices_that_are_not_wanted_are_not_read() {
     let fake = large();
     planned_by(&fake, ENCODER_VERSION).await;

@@ -2,6 +2,7 @@
 
 pub(crate) mod check_request;
 pub(crate) mod choose_words;
+pub(crate) mod expect_size;
 pub(crate) mod lay_out_mail;
 pub(crate) mod mail_words;
 pub(crate) mod name_file;

@@ -2,7 +2,7 @@
 //!
 //! A file is visible only when it is whole, and takes the place of no other: one that is there already with the same bytes was made
 //! before an answer was lost. Neither memory nor disk ever holds one: at most a few parts wait. Outages of a minute and more are
-//! waited out.
+//! waited out, and a file that takes hours is read to its end.
 //!
 //! One that several writers make together is cut into slices, each of which owns numbers of the upload's parts; what is too small for
 //! a part, and everything where a store knows no such numbers, is an object beside it until the slices are joined.
@@ -11,8 +11,11 @@ mod blocks;
 mod config;
 mod numbered;
 mod open;
+mod part_sizes;
 mod patience;
+mod reading;
 mod request;
+mod running;
 mod slices;
 mod staged;
 mod upload;
@@ -22,17 +25,20 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::stream::{BoxStream, StreamExt, TryStreamExt};
+use futures_util::stream::{BoxStream, TryStreamExt};
 use object_store::path::Path;
-use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt};
+use object_store::{ObjectStore, ObjectStoreExt};
 use sha2::{Digest, Sha256};
 
 pub use config::{Encryption, StoreConfig};
-pub use slices::{PartNumbers, SLICES_MAX, SliceUpload};
+pub use part_sizes::{PartNumbers, SLICES_MAX};
+pub use slices::SliceUpload;
 pub use upload::Upload;
 
 use crate::blocks::Blocks;
 use crate::numbered::NumberedParts;
+use crate::part_sizes::PartSizes;
+use crate::reading::Asking;
 use crate::staged::Staging;
 
 /// Why the store did not do what was asked.
@@ -117,12 +123,7 @@ impl ReportStore {
     /// # Errors
     /// When it is not a key of the store.
     pub fn begin(&self, key: &str) -> Result<Upload, StoreError> {
-        Ok(Upload::new(self.clone(), self.path(key)?, false))
-    }
-
-    /// Begins a file whose name is nobody else's.
-    fn begin_own(&self, key: &str) -> Result<Upload, StoreError> {
-        Ok(Upload::new(self.clone(), self.path(key)?, true))
+        Ok(Upload::new(self.clone(), self.path(key)?, false, PartSizes::UNKNOWN))
     }
 
     /// Writes a small file, whole.
@@ -200,9 +201,11 @@ impl ReportStore {
     }
 
     async fn read_at(&self, path: &Path, range: Option<Range<u64>>) -> Result<FileStream, StoreError> {
-        let options = GetOptions { range: range.map(GetRange::Bounded), ..GetOptions::default() };
-        let found = self.store.get_opts(path, options).await.map_err(StoreError::during("reading a file"))?;
-        let stream = found.into_stream().map(|piece| piece.map_err(StoreError::during("reading a file")));
-        Ok(stream.boxed())
+        let (store, path) = (Arc::clone(&self.store), path.clone());
+        let ask = move |options| -> Asking {
+            let (store, path) = (Arc::clone(&store), path.clone());
+            Box::pin(async move { store.get_opts(&path, options).await })
+        };
+        reading::read(ask, range).await
     }
 }

@@ -12,41 +12,15 @@ use object_store::path::Path;
 use object_store::{ObjectStoreExt, PutPayload};
 use schemas::report_event::UploadedPart;
 use schemas::report_slice::StoredSlice;
-use tokio::task::JoinSet;
+use service_kit::CancellationToken;
 use uuid::Uuid;
 
 use crate::numbered::NumberedParts;
-use crate::upload::{PART_MIN, PARTS_RUNNING, Upload};
+use crate::part_sizes::{PART_LEAST, PARTS_MAX, PartNumbers, PartSizes};
+use crate::running::Running;
+use crate::upload::Upload;
 use crate::waiting::Waiting;
 use crate::{Completion, ReportStore, StoreError};
-
-/// The most slices of a file: each has ten numbers then.
-pub const SLICES_MAX: usize = 1_000;
-/// The most parts of an upload.
-const PARTS_MAX: usize = 10_000;
-/// The least part that is not the last one of a file, bytes.
-const PART_LEAST: usize = 5 << 20;
-/// A slice's parts are doubled in size after each tenth of its numbers: with the fewest numbers it holds four GiB.
-const STEPS: usize = 10;
-
-/// Numbers of parts that are one slice's own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PartNumbers {
-    /// The first one, which is kept free for who joins the slices.
-    pub first: i32,
-    /// The last one.
-    pub last: i32,
-}
-
-impl PartNumbers {
-    /// Of slice `slice`, from 0, of `slices`, at most [`SLICES_MAX`].
-    #[must_use]
-    pub fn of(slice: usize, slices: usize) -> Self {
-        let each = PARTS_MAX / slices.max(1);
-        let number = |number: usize| i32::try_from(number).unwrap_or(i32::MAX);
-        Self { first: number(slice * each + 1), last: number((slice + 1) * each) }
-    }
-}
 
 /// A slice on its way into the store. Dropped before it is finished it leaves an object and parts that no event names.
 pub struct SliceUpload {
@@ -70,12 +44,13 @@ struct Parts {
     /// The upload is of this slice alone.
     is_own: bool,
     numbers: PartNumbers,
+    sizes: PartSizes,
     waiting: Waiting,
     /// None until the beginning is an object.
     staged_bytes: Option<usize>,
-    sent: i32,
-    running: JoinSet<Result<UploadedPart, StoreError>>,
-    done: Vec<UploadedPart>,
+    /// Parts that were sent.
+    sent: usize,
+    running: Running,
 }
 
 impl ReportStore {
@@ -91,7 +66,8 @@ impl ReportStore {
         }
     }
 
-    /// Begins a slice of the file. Two writers of the same slice take nothing from each other but parts with the same content.
+    /// Begins a slice of the file, of `expected_bytes`, more or less: its parts are as large as that needs. Two writers of the same slice expect
+    /// the same, and take nothing from each other but parts with the same content.
     ///
     /// # Errors
     /// When it is not a key of the store.
@@ -101,35 +77,45 @@ impl ReportStore {
         upload_id: &str,
         slice: i32,
         numbers: PartNumbers,
+        expected_bytes: u64,
     ) -> Result<SliceUpload, StoreError> {
         let (folder, _) = key.rsplit_once('/').ok_or(StoreError::BadKey)?;
         let staged = format!("{folder}/slices/{slice:05}-{}", Uuid::new_v4());
         let to = match &self.completion {
             // The name is this slice's alone.
-            Completion::Blocks(_) | Completion::Staged(_) => Destination::Object(Box::new(self.begin_own(&staged)?)),
+            Completion::Blocks(_) | Completion::Staged(_) => {
+                let sizes = PartSizes::of(PARTS_MAX, expected_bytes);
+                Destination::Object(Box::new(Upload::new(self.clone(), self.path(&staged)?, true, sizes)))
+            }
             Completion::Numbered(numbered) => Destination::Parts(Box::new(Parts {
                 numbered: numbered.clone(),
                 file: self.path(key)?,
                 upload_id: upload_id.to_owned(),
                 is_own: false,
                 numbers,
+                sizes: PartSizes::of(numbers.count(), expected_bytes),
                 waiting: Waiting::default(),
                 staged_bytes: None,
                 sent: 0,
-                running: JoinSet::new(),
-                done: Vec::new(),
+                running: Running::default(),
             })),
         };
         Ok(SliceUpload { store: self.clone(), staged, to, size_bytes: 0 })
     }
 
-    /// Begins a slice that is a file of its own. Two writers of it take nothing from each other; [`Self::join`] makes that of one visible.
+    /// Begins a slice that is a file of its own, of `expected_bytes`, more or less. Two writers of it take nothing from each other;
+    /// [`Self::join`] makes that of one visible.
     ///
     /// # Errors
     /// When the store refuses or stays away.
-    pub async fn begin_file_slice(&self, key: &str, slice: i32) -> Result<SliceUpload, StoreError> {
+    pub async fn begin_file_slice(
+        &self,
+        key: &str,
+        slice: i32,
+        expected_bytes: u64,
+    ) -> Result<SliceUpload, StoreError> {
         let upload_id = self.begin_slices(key).await?;
-        let mut begun = self.begin_slice(key, &upload_id, slice, PartNumbers::of(0, 1))?;
+        let mut begun = self.begin_slice(key, &upload_id, slice, PartNumbers::of(0, 1), expected_bytes)?;
         if let Destination::Parts(parts) = &mut begun.to {
             // The last part of a file may be small: nothing is put in front of the first.
             (parts.is_own, parts.staged_bytes) = (true, Some(0));
@@ -137,26 +123,38 @@ impl ReportStore {
         Ok(begun)
     }
 
-    /// Makes the file visible, whole, of its slices in order. Gives its size, bytes. Done again it finds the file there.
+    /// Makes the file visible, whole, of its slices in order. Gives its size, bytes; none where it was `unwanted` before the store was asked to
+    /// show it, and what was copied is gone then. Done again it finds the file there.
     ///
     /// # Errors
     /// [`StoreError::Broken`] where the upload or something of a slice is gone, [`StoreError::Occupied`] where another file lies in its
     /// place; else when the store refuses or stays away.
-    pub async fn join(&self, key: &str, upload_id: &str, slices: &[StoredSlice]) -> Result<u64, StoreError> {
+    pub async fn join(
+        &self,
+        key: &str,
+        upload_id: &str,
+        slices: &[StoredSlice],
+        unwanted: &CancellationToken,
+    ) -> Result<Option<u64>, StoreError> {
         let size_bytes = slices.iter().map(StoredSlice::size_bytes).sum::<i64>();
         let size_bytes = u64::try_from(size_bytes).unwrap_or_default();
         if self.is_there(key, size_bytes).await? {
-            return Ok(size_bytes);
+            return Ok(Some(size_bytes));
         }
         let joined = match &self.completion {
-            Completion::Numbered(numbered) => self.join_parts(numbered, &self.path(key)?, upload_id, slices).await,
-            Completion::Blocks(_) | Completion::Staged(_) => self.join_objects(key, slices).await,
+            Completion::Numbered(numbered) => {
+                self.join_parts(numbered, &self.path(key)?, upload_id, slices, unwanted).await
+            }
+            Completion::Blocks(_) | Completion::Staged(_) => self.join_objects(key, size_bytes, slices, unwanted).await,
         };
-        let Err(error) = joined else { return Ok(size_bytes) };
+        let error = match joined {
+            Ok(is_joined) => return Ok(is_joined.then_some(size_bytes)),
+            Err(error) => error,
+        };
         match (self.is_there(key, size_bytes).await, error) {
             (_, error @ StoreError::Occupied(_)) | (Err(error @ StoreError::Occupied(_)), _) => Err(error),
             // The answer was lost, or another one was faster.
-            (Ok(true), _) => Ok(size_bytes),
+            (Ok(true), _) => Ok(Some(size_bytes)),
             (_, StoreError::NotFound(key)) => Err(StoreError::Broken(format!("{key} is gone"))),
             (_, error) => Err(error),
         }
@@ -171,13 +169,30 @@ impl ReportStore {
         }
     }
 
+    /// False where it was unwanted before all parts were there.
     async fn join_parts(
         &self,
         numbered: &NumberedParts,
         file: &Path,
         upload_id: &str,
         slices: &[StoredSlice],
-    ) -> Result<(), StoreError> {
+        unwanted: &CancellationToken,
+    ) -> Result<bool, StoreError> {
+        let putting = unwanted.run_until_cancelled(self.parts_of(numbered, file, upload_id, slices)).await;
+        let Some(parts) = putting.transpose()? else { return Ok(false) };
+        // Not broken off: only the store's answer tells whether there is a file.
+        let completed = numbered.complete(file, upload_id, &parts).await;
+        completed.map(|()| true).map_err(|not_done| not_done.error)
+    }
+
+    /// All parts in order, with what lies beside them.
+    async fn parts_of(
+        &self,
+        numbered: &NumberedParts,
+        file: &Path,
+        upload_id: &str,
+        slices: &[StoredSlice],
+    ) -> Result<Vec<UploadedPart>, StoreError> {
         let (mut waiting, mut parts) = (Waiting::default(), Vec::new());
         for (place, slice) in slices.iter().enumerate() {
             if let Some(staged) = &slice.staged_key {
@@ -194,18 +209,36 @@ impl ReportStore {
             }
             parts.extend_from_slice(&slice.parts);
         }
-        numbered.complete(file, upload_id, &parts).await.map_err(|not_done| not_done.error)
+        Ok(parts)
     }
 
-    async fn join_objects(&self, key: &str, slices: &[StoredSlice]) -> Result<(), StoreError> {
-        let mut file = self.begin(key)?;
+    /// False where it was unwanted before all was copied.
+    async fn join_objects(
+        &self,
+        key: &str,
+        size_bytes: u64,
+        slices: &[StoredSlice],
+        unwanted: &CancellationToken,
+    ) -> Result<bool, StoreError> {
+        let mut file = Upload::new(self.clone(), self.path(key)?, false, PartSizes::of(PARTS_MAX, size_bytes));
+        let copied = unwanted.run_until_cancelled(self.copy(slices, &mut file)).await;
+        if copied.transpose()?.is_none() {
+            // What stays of it goes with all uploads of the file.
+            let _ = file.abort().await;
+            return Ok(false);
+        }
+        // Not broken off: only the store's answer tells whether there is a file.
+        file.finish().await.map(|_| true)
+    }
+
+    async fn copy(&self, slices: &[StoredSlice], file: &mut Upload) -> Result<(), StoreError> {
         for staged in slices.iter().filter_map(|slice| slice.staged_key.as_ref()) {
             let mut pieces = self.read(staged, None).await?;
             while let Some(piece) = pieces.try_next().await? {
                 file.write(&piece).await?;
             }
         }
-        file.finish().await.map(drop)
+        Ok(())
     }
 
     /// Aborts an upload that nobody will finish; one that is not there is gone already.
@@ -295,14 +328,11 @@ impl SliceUpload {
         };
         let rest = parts.waiting.take_all();
         parts.send(&self.store, &self.staged, rest).await?;
-        while !parts.running.is_empty() {
-            parts.one_done().await?;
-        }
-        parts.done.sort_unstable_by_key(|part| part.number);
+        let done = parts.running.finish().await?;
         Ok(StoredSlice {
             staged_key: (!parts.is_own).then_some(self.staged),
             staged_bytes: signed(parts.staged_bytes.unwrap_or(0) as u64),
-            parts: parts.done,
+            parts: done,
             file_upload_id: parts.is_own.then_some(parts.upload_id),
         })
     }
@@ -315,7 +345,7 @@ impl SliceUpload {
         match self.to {
             Destination::Object(upload) => upload.abort().await,
             Destination::Parts(mut parts) => {
-                parts.running.shutdown().await;
+                parts.running.stop().await;
                 if parts.is_own {
                     return parts.numbered.abort(&parts.file, &parts.upload_id).await;
                 }
@@ -332,59 +362,25 @@ fn signed(number: u64) -> i64 {
 impl Parts {
     /// Size of what is sent next.
     fn next_size(&self) -> usize {
-        if self.staged_bytes.is_none() {
-            return PART_LEAST;
-        }
-        let sent = usize::try_from(self.sent).unwrap_or_default();
-        let numbers = usize::try_from(self.numbers.last - self.numbers.first).unwrap_or_default();
-        PART_MIN << (sent * STEPS / (numbers + 1)).min(STEPS)
+        if self.staged_bytes.is_some() { self.sizes.after(self.sent) } else { PART_LEAST }
     }
 
     /// The first piece becomes an object, all others parts; of an upload of its own all do.
     async fn send(&mut self, store: &ReportStore, staged: &str, piece: PutPayload) -> Result<(), StoreError> {
+        let size_bytes = piece.content_length();
         if self.staged_bytes.is_none() {
-            let size_bytes = piece.content_length();
             let path = store.path(staged)?;
             store.store.put(&path, piece).await.map_err(StoreError::during("uploading a piece"))?;
             self.staged_bytes = Some(size_bytes);
             return Ok(());
         }
         self.sent += 1;
-        let number = self.numbers.first + self.sent;
-        if number > self.numbers.last {
+        if self.sent > self.numbers.count() {
             return Err(StoreError::Broken("a slice is larger than its numbers of parts allow".to_owned()));
         }
-        while self.running.len() >= PARTS_RUNNING {
-            self.one_done().await?;
-        }
+        let number = self.numbers.first + i32::try_from(self.sent).unwrap_or(i32::MAX);
         let (numbered, file, upload_id) = (self.numbered.clone(), self.file.clone(), self.upload_id.clone());
-        self.running.spawn(async move { numbered.put(&file, &upload_id, number, piece).await });
-        Ok(())
-    }
-
-    async fn one_done(&mut self) -> Result<(), StoreError> {
-        match self.running.join_next().await {
-            None => {}
-            Some(Ok(put)) => self.done.push(put?),
-            Some(Err(lost)) => {
-                return Err(StoreError::Failed { action: "uploading a part", reason: lost.to_string() });
-            }
-        }
-        Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_of_slices_are_apart_and_within_what_a_store_takes() {
-        for slices in [1, 2, 3, 7, 999, SLICES_MAX] {
-            let numbers: Vec<_> = (0..slices).map(|slice| PartNumbers::of(slice, slices)).collect();
-            assert!(numbers.windows(2).all(|two| two[0].last + 1 == two[1].first), "{slices}");
-            assert!(numbers[0].first == 1 && numbers[slices - 1].last <= 10_000, "{slices}");
-            assert!(numbers.iter().all(|it| it.last - it.first >= 9), "{slices}");
-        }
+        let put = async move { numbered.put(&file, &upload_id, number, piece).await.map(Some) };
+        self.running.send(size_bytes, put).await
     }
 }

@@ -5,19 +5,13 @@ use object_store::path::Path;
 use object_store::{MultipartUpload, ObjectStoreExt, PutPayload};
 use schemas::report_event::UploadedPart;
 use sha2::{Digest, Sha256};
-use tokio::task::JoinSet;
 
+use crate::part_sizes::PartSizes;
 use crate::patience::Patience;
 use crate::request::NotDone;
+use crate::running::Running;
 use crate::waiting::Waiting;
 use crate::{Completion, ReportStore, StoreError, hexadecimal};
-
-/// Size of the first parts, bytes.
-pub(crate) const PART_MIN: usize = 8 << 20;
-/// After so many parts of one size the next ones are twice as large: ten thousand parts hold more than five TiB.
-const PARTS_OF_ONE_SIZE: usize = 1_000;
-/// Parts that are on their way at once.
-pub(crate) const PARTS_RUNNING: usize = 2;
 
 /// A file that is not visible yet. Dropped before it is finished or aborted it leaves its parts to the store's clean-up rule.
 pub struct Upload {
@@ -27,9 +21,10 @@ pub struct Upload {
     is_own: bool,
     /// From the first full part on: what is smaller is one request.
     begun: Option<Begun>,
+    sizes: PartSizes,
     waiting: Waiting,
-    /// Tasks, so that parts go on while nobody writes.
-    running: JoinSet<Result<Option<UploadedPart>, StoreError>>,
+    running: Running,
+    /// All parts, where the store tells of them, when they are there.
     done: Vec<UploadedPart>,
     parts: usize,
     size_bytes: u64,
@@ -65,14 +60,15 @@ impl ReportStore {
 }
 
 impl Upload {
-    pub(crate) fn new(store: ReportStore, path: Path, is_own: bool) -> Self {
+    pub(crate) fn new(store: ReportStore, path: Path, is_own: bool, sizes: PartSizes) -> Self {
         Self {
             store,
             path,
             is_own,
             begun: None,
+            sizes,
             waiting: Waiting::default(),
-            running: JoinSet::new(),
+            running: Running::default(),
             done: Vec::new(),
             parts: 0,
             size_bytes: 0,
@@ -81,7 +77,7 @@ impl Upload {
     }
 
     fn part_size(&self) -> usize {
-        PART_MIN << (self.parts / PARTS_OF_ONE_SIZE)
+        self.sizes.after(self.parts)
     }
 
     /// Adds bytes; waits while enough parts are on their way.
@@ -103,10 +99,8 @@ impl Upload {
         if self.begun.is_none() {
             self.begun = Some(self.store.begin_parts(&self.path, self.is_own).await?);
         }
-        while self.running.len() >= PARTS_RUNNING {
-            self.one_done().await?;
-        }
         self.parts += 1;
+        let size_bytes = part.content_length();
         let (file, number) = (self.path.clone(), i32::try_from(self.parts).unwrap_or(i32::MAX));
         let put: BoxFuture<'static, Result<Option<UploadedPart>, StoreError>> =
             match (&mut self.begun, &self.store.completion) {
@@ -124,19 +118,7 @@ impl Upload {
                 }
                 _ => return Err(StoreError::Broken("an upload of another store".to_owned())),
             };
-        self.running.spawn(put);
-        Ok(())
-    }
-
-    async fn one_done(&mut self) -> Result<(), StoreError> {
-        match self.running.join_next().await {
-            None => {}
-            Some(Ok(put)) => self.done.extend(put?),
-            Some(Err(lost)) => {
-                return Err(StoreError::Failed { action: "uploading a part", reason: lost.to_string() });
-            }
-        }
-        Ok(())
+        self.running.send(size_bytes, put).await
     }
 
     /// Bytes that were added so far.
@@ -164,10 +146,7 @@ impl Upload {
         if rest.content_length() > 0 {
             self.send(rest).await?;
         }
-        while !self.running.is_empty() {
-            self.one_done().await?;
-        }
-        self.done.sort_unstable_by_key(|part| part.number);
+        self.done = self.running.finish().await?;
         let completed = self.complete().await;
         let is_taken = matches!(completed, Ok(false) | Err(StoreError::Occupied(_)));
         // What is not cleared now is when the file's uploads are.
@@ -227,7 +206,7 @@ impl Upload {
     /// # Errors
     /// When the store does not answer; its clean-up rule does it then.
     pub async fn abort(mut self) -> Result<(), StoreError> {
-        self.running.shutdown().await;
+        self.running.stop().await;
         match (self.begun, &self.store.completion) {
             (Some(Begun::Numbered { upload_id }), Completion::Numbered(numbered)) => {
                 numbered.abort(&self.path, &upload_id).await

@@ -11,6 +11,7 @@ use futures_util::TryStreamExt;
 use local_parts::{Azure, Fault, FaultProxy, GoogleStorage, S3, Silent, given};
 use report_store::{Encryption, PartNumbers, ReportStore, StoreConfig, StoreError};
 use schemas::report_slice::StoredSlice;
+use service_kit::CancellationToken;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
@@ -111,7 +112,7 @@ async fn assert_nothing_is_overwritten(store: &ReportStore) {
     let id = store.begin_slices(key).await.unwrap();
     let slices = [slice(store, key, &id, (0, 1), &bytes(0, 100)).await];
     store.put(key, bytes(0, 7).into()).await.unwrap();
-    let joined = store.join(key, &id, &slices).await;
+    let joined = join(store, key, &id, &slices).await;
     assert!(matches!(joined, Err(StoreError::Occupied(_))), "{joined:?}");
     assert_eq!(read(store, key, None).await, bytes(0, 7));
     store.abort_uploads(key).await.unwrap();
@@ -144,12 +145,17 @@ async fn assert_lost_answers_are_found(config: StoreConfig, proxy: &FaultProxy, 
 
 async fn slice(store: &ReportStore, key: &str, id: &str, place: (usize, usize), bytes: &[u8]) -> StoredSlice {
     let (number, numbers) = (i32::try_from(place.0).unwrap(), PartNumbers::of(place.0, place.1));
-    let mut slice = store.begin_slice(key, id, number, numbers).unwrap();
+    let mut slice = store.begin_slice(key, id, number, numbers, bytes.len() as u64).unwrap();
     for piece in bytes.chunks(700_000) {
         slice.write(piece).await.unwrap();
     }
     assert_eq!(slice.size_bytes(), bytes.len() as u64);
     slice.finish().await.unwrap()
+}
+
+async fn join(store: &ReportStore, key: &str, id: &str, slices: &[StoredSlice]) -> Result<u64, StoreError> {
+    let wanted = CancellationToken::new();
+    store.join(key, id, slices, &wanted).await.map(|size_bytes| size_bytes.unwrap())
 }
 
 /// Slices of all sizes, made in any order, are one file.
@@ -179,13 +185,22 @@ async fn assert_slices_are_joined(store: &ReportStore, knows_numbers: bool) {
             let content = bytes(ends[place] - sizes[place], ends[place]);
             slices[place] = slice(store, key, &id, (place, sizes.len()), &content).await;
         }
-        // One more that nobody names, as of a process that was killed.
-        slice(store, key, &id, (0, sizes.len()), &bytes(0, sizes[0])).await;
+        // One more that nobody names, as of a process that was killed: it is cut at the same places, so its parts are the same.
+        let place = sizes.iter().enumerate().max_by_key(|(_, size)| **size).unwrap().0;
+        let content = bytes(ends[place] - sizes[place], ends[place]);
+        let again = slice(store, key, &id, (place, sizes.len()), &content).await;
+        assert_eq!(again.parts, slices[place].parts, "round {round}");
+        assert!(matches!(store.size(key).await, Err(StoreError::NotFound(_))));
+        assert_eq!(store.open_uploads(key).await.unwrap(), usize::from(knows_numbers));
+        // Unwanted there is none, and it can be joined all the same: its upload is still there.
+        let unwanted = CancellationToken::new();
+        unwanted.cancel();
+        assert_eq!(store.join(key, &id, &slices, &unwanted).await, Ok(None), "round {round}");
         assert!(matches!(store.size(key).await, Err(StoreError::NotFound(_))));
         assert_eq!(store.open_uploads(key).await.unwrap(), usize::from(knows_numbers));
         // The second one, whose answer was lost, finds it there.
         for _ in 0..2 {
-            assert_eq!(store.join(key, &id, &slices).await.unwrap(), total as u64, "round {round}");
+            assert_eq!(join(store, key, &id, &slices).await, Ok(total as u64), "round {round}");
         }
         assert!(read(store, key, None).await == bytes(0, total), "round {round}");
         assert_eq!(store.open_uploads(key).await.unwrap(), 0);
@@ -202,7 +217,7 @@ async fn assert_slices_are_joined(store: &ReportStore, knows_numbers: bool) {
     } else {
         store.delete(slices[0].staged_key.as_ref().unwrap()).await.unwrap();
     }
-    let joined = store.join(key, &id, &slices).await;
+    let joined = join(store, key, &id, &slices).await;
     assert!(matches!(joined, Err(StoreError::Broken(_))), "{joined:?}");
     store.abort_uploads(key).await.unwrap();
     assert_eq!(store.open_uploads(key).await.unwrap(), 0);
@@ -211,7 +226,7 @@ async fn assert_slices_are_joined(store: &ReportStore, knows_numbers: bool) {
         let (id, other) = (store.begin_slices(key).await.unwrap(), store.begin_slices("reports/acme/5/file.csv").await);
         slice(store, key, &id, (0, 2), &bytes(0, 20 * MIB)).await;
         store.abort_uploads(key).await.unwrap();
-        let joined = store.join(key, &id, &slices).await;
+        let joined = join(store, key, &id, &slices).await;
         assert!(matches!(joined, Err(StoreError::Broken(_))), "{joined:?}");
         assert_eq!(store.open_uploads("reports/acme/5/file.csv").await.unwrap(), 1, "{other:?} is another file's");
         store.abort_uploads("reports/acme/5/file.csv").await.unwrap();
@@ -227,7 +242,7 @@ async fn assert_file_slices_are_files(store: &ReportStore, knows_numbers: bool) 
     let key = "reports/acme/6/1/file/part-00003.parquet";
     for size in [9, 6 * MIB, 30 * MIB + 1] {
         let made = async |from: usize| {
-            let mut slice = store.begin_file_slice(key, 3).await.unwrap();
+            let mut slice = store.begin_file_slice(key, 3, size as u64).await.unwrap();
             for piece in bytes(from, from + size).chunks(700_000) {
                 slice.write(piece).await.unwrap();
             }
@@ -242,7 +257,7 @@ async fn assert_file_slices_are_files(store: &ReportStore, knows_numbers: bool) 
         let own = |slice: &StoredSlice| slice.file_upload_id.clone().unwrap_or_default();
         // The second one, whose answer was lost, finds it there.
         for _ in 0..2 {
-            let joined = store.join(key, &own(&mine), std::slice::from_ref(&mine)).await;
+            let joined = join(store, key, &own(&mine), std::slice::from_ref(&mine)).await;
             assert_eq!(joined.unwrap(), size as u64);
         }
         store.abort_uploads(key).await.unwrap();
@@ -252,7 +267,7 @@ async fn assert_file_slices_are_files(store: &ReportStore, knows_numbers: bool) 
             store.delete(&left).await.unwrap();
         }
         // What was aborted is not there to be joined.
-        let joined = store.join(key, &own(&others), std::slice::from_ref(&others)).await;
+        let joined = join(store, key, &own(&others), std::slice::from_ref(&others)).await;
         assert!(matches!(joined, Err(StoreError::Broken(_))), "{joined:?}");
     }
 }
@@ -381,7 +396,7 @@ async fn google_shows_whole_files_only() {
     killed.write(&bytes(0, 9 << 20)).await.unwrap();
     drop(killed);
     let id = store.begin_slices(key).await.unwrap();
-    let mut slice = store.begin_slice(key, &id, 0, PartNumbers::of(0, 2)).unwrap();
+    let mut slice = store.begin_slice(key, &id, 0, PartNumbers::of(0, 2), 0).unwrap();
     slice.write(&bytes(0, 9 << 20)).await.unwrap();
     drop(slice);
     assert_eq!(store.open_uploads(key).await.unwrap(), 2);
@@ -467,7 +482,7 @@ async fn s3_is_told_how_to_encrypt() {
         let id = store.begin_slices(key).await.unwrap();
         let slices = [slice(&store, key, &id, (0, 1), &bytes(0, 20 << 20)).await];
         // What is asked before it is joined is answered as if the file were there.
-        let _ = store.join(key, &id, &slices).await;
+        let _ = join(&store, key, &id, &slices).await;
         let mut seen = Vec::new();
         for head in heads.lock().unwrap().drain(..) {
             let mut told: Vec<_> = head.lines().filter(|it| it.starts_with(HEADER)).map(str::to_owned).collect();

@@ -25,6 +25,20 @@ async fn cancelled_in_mid_file_its_statement_and_its_upload_end_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn cancelled_while_its_file_is_read_back_it_is_not_completed() {
+    let fake = Fake::default();
+    *fake.0.digest_takes.lock().unwrap() = Duration::from_secs(600);
+    let (metrics, took) = cancel_after(&fake, &request(), Duration::from_secs(60)).await;
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    let done = fake.0.done();
+    let last: Vec<_> = done.iter().map(String::as_str).filter(|it| !it.starts_with("Progress")).skip(2).collect();
+    assert_eq!(last, ["file", "CancelRequested", "Cancelled"], "the file was whole");
+    assert!(fake.0.files.lock().unwrap().is_empty() && fake.0.manifests.lock().unwrap().is_empty());
+    assert_eq!((cancelled(&metrics), ends(&metrics), mails(&metrics)), (1, (0, 0), (0, 0)), "and no mail");
+    assert_eq!((metrics.running.get(), uploads_open(&fake)), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn report_that_waits_is_cancelled_too() {
     let waits_for_ingest = ReportRequest { barrier: vec![BarrierOffset { partition: 0, offset: 10 }], ..request() };
     let away = QueryError::NoAnswer("connection refused".to_owned());
