@@ -23,5 +23,6 @@ mod slices;
 mod split;
 mod stack;
 mod syncs;
+mod totals;
 mod traffic_tables;
 mod webhooks;
