@@ -53,7 +53,7 @@ pub(crate) trait Outside: Send + Sync + 'static {
     fn append(&self, event: &ReportEvent) -> impl Future<Output = Result<(), JournalError>> + Send;
     /// For each partition of the connection events the offset before which everything is stored, or gone from the topic.
     fn stored_until(&self) -> impl Future<Output = Result<BTreeMap<i32, i64>, KafkaError>> + Send;
-    /// For each partition of the connection events the offset before which everything is counted by minute, as far as that is known.
+    /// For each partition of the connection events the offset before which everything is counted by minute, or gone from the topic.
     fn counted_until(&self) -> impl Future<Output = Result<BTreeMap<i32, i64>, KafkaError>> + Send;
     fn plan(&self, query: &ReportQuery, cut: &Cut) -> impl Future<Output = Result<Vec<Slice>, QueryError>> + Send;
     /// The slice as it has to be read now, where it was planned by what the roll-up says.
@@ -245,18 +245,11 @@ impl Outside for Parts {
     }
 
     async fn stored_until(&self) -> Result<BTreeMap<i32, i64>, KafkaError> {
-        let topic = CONNECTION_EVENTS.name;
-        let mut stored = admin::beginnings(&self.kafka, topic).await?;
-        for (partition, position) in admin::committed(&self.kafka, INGEST_GROUP, topic).await? {
-            let known = stored.entry(partition).or_default();
-            *known = position.unwrap_or(0).max(*known);
-        }
-        Ok(stored)
+        done_until(&self.kafka, INGEST_GROUP).await
     }
 
     async fn counted_until(&self) -> Result<BTreeMap<i32, i64>, KafkaError> {
-        let committed = admin::committed(&self.kafka, AGGREGATOR_GROUP, CONNECTION_EVENTS.name).await?;
-        Ok(committed.into_iter().filter_map(|(partition, position)| Some((partition, position?))).collect())
+        done_until(&self.kafka, AGGREGATOR_GROUP).await
     }
 
     async fn plan(&self, query: &ReportQuery, cut: &Cut) -> Result<Vec<Slice>, QueryError> {
@@ -374,4 +367,15 @@ impl Outside for Parts {
         let committer = if &*partition.topic == REPORT_SLICES.name { slices } else { requests };
         committer.commit(partition, epoch, position).await
     }
+}
+
+/// For each partition of the connection events the offset before which a group is done with everything, or it is gone from the topic.
+async fn done_until(kafka: &KafkaConfig, group: &str) -> Result<BTreeMap<i32, i64>, KafkaError> {
+    let topic = CONNECTION_EVENTS.name;
+    let mut done = admin::beginnings(kafka, topic).await?;
+    for (partition, position) in admin::committed(kafka, group, topic).await? {
+        let known = done.entry(partition).or_default();
+        *known = position.unwrap_or(0).max(*known);
+    }
+    Ok(done)
 }

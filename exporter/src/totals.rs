@@ -4,6 +4,8 @@
 //! report never fails by it: where the roll-up cannot tell the manifest says so, and where it differs the rows are counted once more, and have the last
 //! word.
 
+use std::collections::BTreeMap;
+
 use clickhouse_io::NextStep;
 use clickhouse_io::report::{Positions, Raw, ReportQuery, RolledUp};
 use report_life::ManifestTotals;
@@ -102,11 +104,10 @@ impl<O: Outside> Life<O> {
     /// None where the aggregator is too far behind what the report waited for.
     async fn positions(&self, request: &ReportRequest) -> Result<Option<Positions>, kafka_io::KafkaError> {
         let counted = self.outside.counted_until().await?;
-        let awaited: std::collections::BTreeMap<i32, i64> =
-            request.barrier.iter().map(|it| (it.partition, it.offset)).collect();
+        let awaited: BTreeMap<i32, i64> = request.barrier.iter().map(|it| (it.partition, it.offset)).collect();
         let behind = |(partition, awaited): (&i32, &i64)| match counted.get(partition) {
             Some(counted) => (awaited - counted).max(0),
-            // A partition of which it has never counted anything.
+            // A partition that it does not know.
             None if *awaited > 0 => i64::MAX,
             None => 0,
         };

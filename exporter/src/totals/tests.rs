@@ -171,3 +171,14 @@ async fn where_the_roll_up_cannot_tell_the_manifest_says_so_and_why() {
     let (state, _) = live(&fake, &request()).await;
     assert_eq!((totals(&fake, &state).agree, fake.0.calls("rolled up")), (Some(true), 2));
 }
+
+#[tokio::test(start_paused = true)]
+async fn size_that_a_plan_had_from_the_roll_up_is_counted_before_the_slice_is_read() {
+    for planned in [0, 1, 99] {
+        let fake = Fake::default();
+        *fake.0.planned_rows.lock().unwrap() = Some(planned);
+        let (state, metrics) = live(&fake, &request()).await;
+        assert_eq!((state.phase, state.attempt, state.rows), (Phase::Completed, 1, signed(ROWS)), "{planned}");
+        assert_eq!(metrics.retries.get(), 0, "{planned}");
+    }
+}
