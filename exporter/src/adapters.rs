@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use clickhouse_io::report::{self, Cut, ReportQuery, Slice};
+use clickhouse_io::report::{self, Cut, Positions, Raw, ReportQuery, RolledUp, Slice};
 use clickhouse_io::{Answer, GivingWay, QueryError};
 use kafka_io::batches::CommitFailure;
 use kafka_io::{Committer, KafkaConfig, KafkaError, OutRecord, Partition, ProduceError, Producer, Record, admin};
@@ -26,6 +26,8 @@ use crate::stages::name_file::slices_are_files;
 
 /// The group whose committed offsets say what is stored.
 const INGEST_GROUP: &str = "ingest";
+/// The group whose committed offsets say what is counted by minute.
+const AGGREGATOR_GROUP: &str = "aggregator";
 
 /// What the exporter touches. Every method returns when what it did is durable.
 pub(crate) trait Outside: Send + Sync + 'static {
@@ -53,7 +55,31 @@ pub(crate) trait Outside: Send + Sync + 'static {
     fn append(&self, event: &ReportEvent) -> impl Future<Output = Result<(), JournalError>> + Send;
     /// For each partition of the connection events the offset before which everything is stored, or gone from the topic.
     fn stored_until(&self) -> impl Future<Output = Result<BTreeMap<i32, i64>, KafkaError>> + Send;
+    /// For each partition of the connection events the offset before which everything is counted by minute, or gone from the topic.
+    fn counted_until(&self) -> impl Future<Output = Result<BTreeMap<i32, i64>, KafkaError>> + Send;
     fn plan(&self, query: &ReportQuery, cut: &Cut) -> impl Future<Output = Result<Vec<Slice>, QueryError>> + Send;
+    /// The slice as it has to be read now, where it was planned by what the roll-up says.
+    fn count_slice(
+        &self,
+        query: &ReportQuery,
+        slice: &Slice,
+        cut: &Cut,
+    ) -> impl Future<Output = Result<Slice, QueryError>> + Send;
+    /// Whether the roll-up may know something of a report.
+    fn is_known_to_rollup(&self, query: &ReportQuery) -> bool;
+    /// What the roll-up says of a report that was read; none where it knows nothing of it for certain.
+    fn rolled_up(
+        &self,
+        query: &ReportQuery,
+        positions: &Positions,
+    ) -> impl Future<Output = Result<Option<RolledUp>, QueryError>> + Send;
+    /// What the rows say of the same hours.
+    fn hold_against_rows(
+        &self,
+        query: &ReportQuery,
+        positions: &Positions,
+        rolled_up: &RolledUp,
+    ) -> impl Future<Output = Result<Raw, QueryError>> + Send;
     fn read_slice(
         &self,
         query: &ReportQuery,
@@ -222,17 +248,36 @@ impl Outside for Parts {
     }
 
     async fn stored_until(&self) -> Result<BTreeMap<i32, i64>, KafkaError> {
-        let topic = CONNECTION_EVENTS.name;
-        let mut stored = admin::beginnings(&self.kafka, topic).await?;
-        for (partition, position) in admin::committed(&self.kafka, INGEST_GROUP, topic).await? {
-            let known = stored.entry(partition).or_default();
-            *known = position.unwrap_or(0).max(*known);
-        }
-        Ok(stored)
+        done_until(&self.kafka, INGEST_GROUP).await
+    }
+
+    async fn counted_until(&self) -> Result<BTreeMap<i32, i64>, KafkaError> {
+        done_until(&self.kafka, AGGREGATOR_GROUP).await
     }
 
     async fn plan(&self, query: &ReportQuery, cut: &Cut) -> Result<Vec<Slice>, QueryError> {
-        report::plan(&self.clickhouse.client().await, query, cut).await
+        report::plan(&self.clickhouse.client().await, query, cut, Moment::now()).await
+    }
+
+    async fn count_slice(&self, query: &ReportQuery, slice: &Slice, cut: &Cut) -> Result<Slice, QueryError> {
+        report::count_slice(&self.clickhouse.client().await, query, slice, cut, Moment::now()).await
+    }
+
+    fn is_known_to_rollup(&self, query: &ReportQuery) -> bool {
+        query.is_known_to_rollup(Moment::now())
+    }
+
+    async fn rolled_up(&self, query: &ReportQuery, positions: &Positions) -> Result<Option<RolledUp>, QueryError> {
+        report::rolled_up(&self.clickhouse.client().await, query, positions, Moment::now()).await
+    }
+
+    async fn hold_against_rows(
+        &self,
+        query: &ReportQuery,
+        positions: &Positions,
+        rolled_up: &RolledUp,
+    ) -> Result<Raw, QueryError> {
+        report::hold_against_rows(&self.clickhouse.client().await, query, positions, rolled_up).await
     }
 
     async fn read_slice(&self, query: &ReportQuery, slice: &Slice) -> Result<Answer, QueryError> {
@@ -332,4 +377,15 @@ impl Outside for Parts {
         let committer = if &*partition.topic == REPORT_SLICES.name { slices } else { requests };
         committer.commit(partition, epoch, position).await
     }
+}
+
+/// For each partition of the connection events the offset before which a group is done with everything, or it is gone from the topic.
+async fn done_until(kafka: &KafkaConfig, group: &str) -> Result<BTreeMap<i32, i64>, KafkaError> {
+    let topic = CONNECTION_EVENTS.name;
+    let mut done = admin::beginnings(kafka, topic).await?;
+    for (partition, position) in admin::committed(kafka, group, topic).await? {
+        let known = done.entry(partition).or_default();
+        *known = position.unwrap_or(0).max(*known);
+    }
+    Ok(done)
 }

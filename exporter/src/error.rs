@@ -71,6 +71,9 @@ pub(crate) enum FileError {
     /// It was to go on behind rows that are not there as they were written.
     #[error("rows are not those that were written before")]
     OtherRows,
+    /// It has not as many connections as there should be; what was counted is in words for the log.
+    #[error("totals differ: {0}")]
+    Totals(String),
     /// More than its tenant may have.
     #[error(transparent)]
     OverLimit(#[from] ReportLimit),
@@ -94,6 +97,7 @@ impl FileError {
             Self::Store(_) => Reason::Store,
             Self::TooManyValues => Reason::TooManyValues,
             Self::TooManyFiles => TOO_MANY_FILES,
+            Self::Totals(_) => Reason::Totals,
             Self::OverLimit(limit) => Reason::Limit(*limit),
             Self::Slices(failure) => return failure.clone(),
             Self::TakenOver => Reason::TakenOver,

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use clickhouse_io::QueryError;
-use clickhouse_io::report::{Cut, ReportQuery, Slice, Stretch};
+use clickhouse_io::report::{Cut, Positions, Raw, ReportQuery, RolledUp, Slice, Stretch};
 use kafka_io::batches::CommitFailure;
 use kafka_io::{KafkaError, Partition, ProduceError, Record};
 use report_life::{JournalError, ReportState, Usage};
@@ -60,6 +60,17 @@ pub(crate) struct World {
     pub(crate) late: Mutex<Vec<i64>>,
     /// Where each statement began to read, microseconds.
     pub(crate) reads: Mutex<Vec<i64>>,
+    /// What the roll-up says of each report, one answer an attempt; the last one stays.
+    pub(crate) rolled_up: Mutex<Vec<RolledUp>>,
+    pub(crate) rollup_faults: Faults<QueryError>,
+    /// It does not know what reports are narrowed by.
+    pub(crate) unknown_to_rollup: AtomicBool,
+    /// What the rows say of the same.
+    pub(crate) raw: Mutex<Raw>,
+    /// Rows of each stretch when it was planned, where the roll-up was behind.
+    pub(crate) planned_rows: Mutex<Option<u64>>,
+    /// How far the aggregator is in partition 0.
+    pub(crate) counted_until: AtomicU64,
     /// There is nothing in the range.
     pub(crate) is_empty: AtomicBool,
     /// Each stretch is a slice of its own.
@@ -220,6 +231,33 @@ impl Outside for Fake {
         Ok([(0, position)].into())
     }
 
+    async fn counted_until(&self) -> Result<BTreeMap<i32, i64>, KafkaError> {
+        Ok([(0, i64::try_from(self.0.counted_until.load(Ordering::Relaxed)).unwrap())].into())
+    }
+
+    async fn count_slice(&self, _: &ReportQuery, slice: &Slice, _: &Cut) -> Result<Slice, QueryError> {
+        if self.0.planned_rows.lock().unwrap().is_none() {
+            return Ok(slice.clone());
+        }
+        let stretches = slice.stretches.iter().map(|it| Stretch { rows: self.0.rows(), ..*it });
+        Ok(Slice { stretches: stretches.collect() })
+    }
+
+    fn is_known_to_rollup(&self, _: &ReportQuery) -> bool {
+        !self.0.unknown_to_rollup.load(Ordering::Relaxed)
+    }
+
+    async fn rolled_up(&self, _: &ReportQuery, _: &Positions) -> Result<Option<RolledUp>, QueryError> {
+        self.0.fault("rolled up", &self.0.rollup_faults)?;
+        let mut answers = self.0.rolled_up.lock().unwrap();
+        Ok(if answers.len() > 1 { Some(answers.remove(0)) } else { answers.first().cloned() })
+    }
+
+    async fn hold_against_rows(&self, _: &ReportQuery, _: &Positions, _: &RolledUp) -> Result<Raw, QueryError> {
+        _ = self.0.fault::<()>("raw", &Mutex::default());
+        Ok(self.0.raw.lock().unwrap().clone())
+    }
+
     async fn plan(&self, query: &ReportQuery, _: &Cut) -> Result<Vec<Slice>, QueryError> {
         let takes = *self.0.plan_takes.lock().unwrap();
         tokio::time::sleep(takes).await;
@@ -231,6 +269,7 @@ impl Outside for Fake {
             let (begin, to) = (at(slice).max(from), at(slice + 1));
             let there = if begin == at(slice) { self.0.rows() } else { self.0.ends(begin, to).len() as u64 };
             let rows = there + self.0.deleted.load(Ordering::Relaxed);
+            let rows = self.0.planned_rows.lock().unwrap().unwrap_or(rows);
             Stretch { from: Moment::from_micros(begin), to: Moment::from_micros(to), rows }
         };
         let count = if self.0.is_empty.load(Ordering::Relaxed) { 0 } else { STRETCHES };

@@ -152,7 +152,9 @@ impl<O: Outside> Life<O> {
         let series = FileSeries::new(&*self.outside, object_key(piece.request, state.attempt), kept, notes);
         let slices_expected = state.slices_expected.and_then(|slices| u64::try_from(slices).ok()).unwrap_or_default();
         let slices = slices_expected.saturating_sub(piece.slices.len() as u64);
-        let written = Written { rows: series.rows(), slices, size_bytes: series.size_bytes() };
+        // Files are kept of events only, and of those rows are events.
+        let rows = series.rows();
+        let written = Written { rows, facts: Some(rows), slices, size_bytes: series.size_bytes() };
         let progress = watch::channel(written).0;
         let tell = |written| Self::told(state, written, ReportEventType::Progressed);
         let writing = self.noting(state, noted, writer.write(series, piece, &progress));

@@ -41,6 +41,7 @@ mod stages;
 mod stored_until;
 mod syncs;
 mod tools;
+mod totals;
 mod webhooks;
 mod write_file;
 

@@ -115,7 +115,7 @@ impl<O: Outside> Life<O> {
             }
         }
         let writer = self.writer(cancelled);
-        let (mut failing_since, mut backoff) = (None, Backoff::default());
+        let (mut failing_since, mut has_differed, mut backoff) = (None, false, Backoff::default());
         loop {
             let made = match (plan.take(), series.take()) {
                 (Some(plan), _) => self.go_on(&writer, request, state, &plan.upload_id).await.map(Made::from),
@@ -123,7 +123,7 @@ impl<O: Outside> Life<O> {
                 (None, None) => self.attempt(&writer, request, &query, state).await?,
             };
             let sealed = match made {
-                Ok(made) => self.seal(&writer, request, state, &made).await.map(|()| made),
+                Ok(made) => self.seal(&writer, (request, &query), state, &made).await.map(|()| made),
                 Err(error) => Err(error),
             };
             let error = match sealed {
@@ -136,6 +136,8 @@ impl<O: Outside> Life<O> {
                 FileError::TakenOver => return Ok(None),
                 // A new attempt goes on behind nothing.
                 FileError::OtherRows => true,
+                // What was lost on the way comes with the next one; what is gone does not.
+                FileError::Totals(_) => !std::mem::replace(&mut has_differed, true),
                 // Each question has waited as long as it may, or waiting is of no use.
                 FileError::Rows(_)
                 | FileError::OverLimit(_)
@@ -305,7 +307,7 @@ impl<O: Outside> Life<O> {
         if request.split.is_some() {
             return self.write_series(writer, state, piece, &[]).await;
         }
-        let progress = watch::channel(Written::default()).0;
+        let progress = watch::channel(Written { facts: Some(0), ..Written::default() }).0;
         let tell = |written| Self::told(state, written, ReportEventType::Progressed);
         let file = match self.outside.begin_file(&object_key(request, state.attempt)).await {
             Ok(file) => file,

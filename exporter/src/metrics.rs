@@ -20,6 +20,7 @@ pub(crate) struct ExporterMetrics {
     pub(crate) requests: Family<FateLabel, Counter>,
     pub(crate) slices: Family<FateLabel, Counter>,
     pub(crate) mails: Family<FateLabel, Counter>,
+    pub(crate) totals: Family<FateLabel, Counter>,
     pub(crate) rows: Counter,
     pub(crate) bytes: Counter,
     pub(crate) retries: Counter,
@@ -37,6 +38,8 @@ impl ExporterMetrics {
         metrics.register("flowledger_exporter_requests", "Requests by fate", own.requests.clone());
         metrics.register("flowledger_exporter_slices", "Slices by fate", own.slices.clone());
         metrics.register("flowledger_exporter_mails", "Mails by fate", own.mails.clone());
+        let totals = "Reports that were held against the roll-ups, by fate";
+        metrics.register("flowledger_exporter_totals", totals, own.totals.clone());
         metrics.register("flowledger_exporter_rows", "Rows that were written to files", own.rows.clone());
         metrics.register("flowledger_exporter_bytes", "Bytes that were handed to the store", own.bytes.clone());
         metrics.register("flowledger_exporter_retries", "Steps that were tried again", own.retries.clone());
@@ -58,6 +61,11 @@ impl ExporterMetrics {
     /// One of `completed`, `failed`, `cancelled`, `dead_letter`.
     pub(crate) fn request(&self, fate: &'static str) {
         self.requests.get_or_create(&FateLabel { fate }).inc();
+    }
+
+    /// One of `agree`, `behind` (the roll-up was, the rows agree), `differ`, `unknown`.
+    pub(crate) fn totals(&self, fate: &'static str) {
+        self.totals.get_or_create(&FateLabel { fate }).inc();
     }
 
     /// One of `sent`, `given_up`.

@@ -21,6 +21,8 @@ pub(crate) enum Reason {
     TooManyValues,
     /// It would be split into more than `most` files.
     TooManyFiles { most: u64 },
+    /// It has not as many connections as there should be.
+    Totals,
     /// More than its tenant may have.
     Limit(ReportLimit),
     /// What is asked for in a field cannot be made; `english` is a sentence that begins with the field.
@@ -59,6 +61,7 @@ impl Reason {
             ("database", []) => Self::Database,
             ("store", []) => Self::Store,
             ("too_many_values", []) => Self::TooManyValues,
+            ("totals", []) => Self::Totals,
             ("too_many_files", [most]) => Self::TooManyFiles { most: number(most)? },
             ("limit_open", [open]) => Self::Limit(ReportLimit::Open { open: number(open)? }),
             ("limit_rows", [used, most]) => Self::Limit(ReportLimit::Rows { used: number(used)?, most: number(most)? }),
@@ -94,6 +97,7 @@ impl Reason {
             Self::Store => ("store", Vec::new()),
             Self::TooManyValues => ("too_many_values", Vec::new()),
             Self::TooManyFiles { most } => ("too_many_files", numbers(&[*most])),
+            Self::Totals => ("totals", Vec::new()),
             Self::Limit(limit) => match *limit {
                 ReportLimit::Open { open } => ("limit_open", numbers(&[open])),
                 ReportLimit::Rows { used, most } => ("limit_rows", numbers(&[used, most])),
@@ -139,6 +143,10 @@ impl fmt::Display for Reason {
                     "it would be split into more than {most} files; please ask for more rows or bytes in each, or for a shorter range"
                 );
             }
+            Self::Totals => {
+                "it has not as many connections as were counted when they came, so some may be missing from the database; please tell \
+                 the operator, and ask for the report again when that has been looked at"
+            }
             Self::Limit(limit) => return write!(formatter, "{limit}"),
             Self::Request { english, .. } => english.as_str(),
             Self::SliceRefused { english } => {
@@ -182,7 +190,8 @@ pub(crate) mod tests {
             Reason::Database => Reason::Store,
             Reason::Store => Reason::TooManyValues,
             Reason::TooManyValues => TOO_MANY_FILES,
-            Reason::TooManyFiles { .. } => Reason::Limit(Open { open: 50 }),
+            Reason::TooManyFiles { .. } => Reason::Totals,
+            Reason::Totals => Reason::Limit(Open { open: 50 }),
             Reason::Limit(Open { .. }) => Reason::Limit(Rows { used: 1_234_567, most: 1_000_000 }),
             Reason::Limit(Rows { .. }) => Reason::Limit(Bytes { used: 7_654_321, most: 7_000_000 }),
             Reason::Limit(Bytes { .. }) => Reason::Limit(Asked { asked: 2_001, most: 2_000 }),
@@ -212,7 +221,7 @@ pub(crate) mod tests {
             }
             assert!(codes.insert(known.code) && sentences.insert(sentence), "{reason:?}");
         }
-        assert_eq!(codes.len(), 18, "a code that was given is not taken back: events have it");
+        assert_eq!(codes.len(), 19, "a code that was given is not taken back: events have it");
     }
 
     #[test]

@@ -246,7 +246,10 @@ impl Stretches<'_> {
         if !writer.makes_groups() {
             self.file.rows.inc_by(rows);
         }
-        self.file.progress.send_modify(|written| written.rows += rows);
+        self.file.progress.send_modify(|written| {
+            written.rows += rows;
+            written.facts = written.facts.map(|facts| facts + rows);
+        });
         self.done += 1;
         // Not a stretch more; who reads on asks whether it is this.
         if is_too_large(writer) { Err(QueryError::Mismatch("there is too much to count".to_owned())) } else { Ok(()) }

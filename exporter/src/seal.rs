@@ -1,6 +1,7 @@
 //! Files of a report that are all there: read back, and told of in a manifest.
 
 use bytes::Bytes;
+use clickhouse_io::report::ReportQuery;
 use report_life::{Manifest, ManifestFile, ReportState, file_keys, manifest_key};
 use report_store::StoreError;
 use schemas::report_request::ReportRequest;
@@ -40,15 +41,16 @@ impl Made {
 }
 
 impl<O: Outside> Life<O> {
-    /// Reads the files back, which proves that they are there, and writes beside them what they are. Up to then it may be cancelled: reading a
-    /// large file takes long.
+    /// Holds the report against the roll-ups, reads its files back, which proves that they are there, and writes beside them what they are. Up to
+    /// then it may be cancelled: reading a large file takes long.
     pub(crate) async fn seal(
         &self,
         writer: &WriteFile<'_, O>,
-        request: &ReportRequest,
+        (request, query): (&ReportRequest, &ReportQuery),
         state: &ReportState,
         made: &Made,
     ) -> Result<(), FileError> {
+        let totals = self.hold_totals(writer, request, query, made.written).await?;
         let (key, written) = (object_key(request, state.attempt), made.written);
         let (mut files, mut came_back) = (Vec::new(), 0);
         for (number, key) in file_keys(&key, made.files_below(request)).into_iter().enumerate() {
@@ -72,7 +74,7 @@ impl<O: Outside> Life<O> {
         if writer.cancelled.is_cancelled() {
             return Err(FileError::Cancelled);
         }
-        let manifest = Manifest::of(request, written.rows, files, Moment::now());
+        let manifest = Manifest { totals: Some(totals), ..Manifest::of(request, written.rows, files, Moment::now()) };
         let mut text = serde_json::to_vec_pretty(&manifest).unwrap_or_default();
         text.push(b'\n');
         let (key, text) = (manifest_key(&key), Bytes::from(text));

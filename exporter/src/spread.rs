@@ -9,7 +9,7 @@ use report_store::{PartNumbers, StoreError};
 use report_writer::ENCODER_VERSION;
 use schemas::ids::ReportId;
 use schemas::report_event::{ReportEvent, ReportEventType};
-use schemas::report_request::ReportRequest;
+use schemas::report_request::{ReportKind, ReportRequest};
 use schemas::report_slice::{ReportSlice, SliceStretch, StoredSlice};
 
 use crate::adapters::Outside;
@@ -102,7 +102,9 @@ impl<O: Outside> Life<O> {
                 self.persist(writer, "joining slices", join).await?.ok_or(FileError::Cancelled)?
             };
             let rows = u64::try_from(plan.written().0).unwrap_or_default();
-            Ok(Written { rows, slices: plan.slices as u64, size_bytes })
+            // Of groups nobody counts what went into them.
+            let facts = (request.kind == ReportKind::Events).then_some(rows);
+            Ok(Written { rows, facts, slices: plan.slices as u64, size_bytes })
         }
         .await;
         if gathered.is_err()

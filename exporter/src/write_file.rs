@@ -29,6 +29,8 @@ const PARTS_WAITING: usize = 1;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Written {
     pub(crate) rows: u64,
+    /// Events that were read for them, each once; `None` where nobody has counted them.
+    pub(crate) facts: Option<u64>,
     pub(crate) slices: u64,
     pub(crate) size_bytes: u64,
 }
@@ -66,8 +68,7 @@ impl<O: Outside> WriteFile<'_, O> {
     where
         F: Future<Output = T>,
     {
-        let cut = Cut { stretch_rows: self.cut.stretch_rows / larger(request), ..self.cut };
-        let mut patience = Patience::new(self.retry_max);
+        let (cut, mut patience) = (self.cut_of(request), Patience::new(self.retry_max));
         loop {
             let turn = turn().await;
             let planned = self.outside.plan(query, &cut).await;
@@ -77,6 +78,10 @@ impl<O: Outside> WriteFile<'_, O> {
                 planned => return planned,
             }
         }
+    }
+
+    fn cut_of(&self, request: &ReportRequest) -> Cut {
+        Cut { stretch_rows: self.cut.stretch_rows / larger(request), ..self.cut }
     }
 
     /// Writes a piece to `file`. `progress` is told after each stretch and part. Once all is uploaded it is made visible even where it
@@ -135,10 +140,7 @@ impl<O: Outside> WriteFile<'_, O> {
         let (tools, rows) = (self.tools.clone(), self.metrics.rows.clone());
         let renderer = Renderer::new(writer, piece.start, texts, tools, progress.clone(), rows);
         // Where one fails the other is dropped, and with it what it waits for.
-        tokio::try_join!(
-            self.render(renderer, piece.query, piece.slices, progress),
-            self.upload(received, parts, file, progress)
-        )?;
+        tokio::try_join!(self.render(renderer, piece, progress), self.upload(received, parts, file, progress))?;
         Ok(())
     }
 
@@ -146,12 +148,13 @@ impl<O: Outside> WriteFile<'_, O> {
     async fn render(
         &self,
         mut renderer: Renderer,
-        query: &ReportQuery,
-        slices: &[Slice],
+        Piece { request, query, slices, .. }: Piece<'_>,
         progress: &watch::Sender<Written>,
     ) -> Result<(), FileError> {
+        let cut = self.cut_of(request);
         for slice in slices {
-            let (mut rest, mut patience) = (slice.clone(), Patience::new(self.retry_max));
+            let mut patience = Patience::new(self.retry_max);
+            let mut rest = self.counted(query, slice, &cut, &mut patience).await?;
             while !rest.stretches.is_empty() {
                 let (done, ended);
                 (renderer, done, ended) = self.render_statement(renderer, query, rest.one_statement()).await?;
@@ -179,6 +182,22 @@ impl<O: Outside> WriteFile<'_, O> {
             return Err(FileError::OtherRows);
         }
         Ok(renderer.finish().await?)
+    }
+
+    /// What is there is counted before it is read: less than that is an answer that broke off, or was made of less.
+    async fn counted(
+        &self,
+        query: &ReportQuery,
+        slice: &Slice,
+        cut: &Cut,
+        patience: &mut Patience,
+    ) -> Result<Slice, QueryError> {
+        loop {
+            match self.outside.count_slice(query, slice, cut).await {
+                Err(error) => self.again(error, patience).await?,
+                counted => return counted,
+            }
+        }
     }
 
     /// Fewer rows than were planned may be all there are: copies may be deleted while a report is made.

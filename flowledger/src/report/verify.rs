@@ -5,9 +5,9 @@ use std::io::{BufReader, Read};
 use std::path::Path;
 
 use anyhow::{Context, ensure};
-use report_life::{Manifest, ManifestFile};
+use report_life::{Manifest, ManifestFile, ManifestTotals, TotalsSource};
 use report_writer::{count_parquet_rows, count_rows};
-use schemas::report_request::ReportFormat;
+use schemas::report_request::{ReportFormat, ReportKind};
 use sha2::{Digest, Sha256};
 
 /// Read at once, bytes.
@@ -24,7 +24,7 @@ pub(super) fn verify(file: &Path, manifest: &Path) -> anyhow::Result<()> {
             ensure!(rows == manifest.rows, "it has {rows} rows instead of {}", manifest.rows);
         }
         held.say(&manifest);
-        return Ok(());
+        return say_totals(&manifest);
     }
     let mut all = Some(0);
     for told in &manifest.files {
@@ -46,7 +46,41 @@ pub(super) fn verify(file: &Path, manifest: &Path) -> anyhow::Result<()> {
         let is_told = manifest.files.iter().any(|told| told.name == name);
         ensure!(is_told || !name.starts_with("part-"), "{name} is none of the report's files");
     }
+    say_totals(&manifest)
+}
+
+/// What the report was held against when it was made. Nobody can ask the roll-ups again here; that what is told fits together can be seen.
+fn say_totals(manifest: &Manifest) -> anyhow::Result<()> {
+    let Some(totals) = &manifest.totals else { return Ok(()) };
+    super::said(&told_totals(manifest, totals)?);
     Ok(())
+}
+
+fn told_totals(manifest: &Manifest, totals: &ManifestTotals) -> anyhow::Result<String> {
+    if totals.source == TotalsSource::None {
+        let reason = totals.reason.as_deref().unwrap_or("nobody knows why");
+        return Ok(format!("totals: not held against the roll-ups, because {reason}"));
+    }
+    let told = (totals.hours, totals.events, totals.expected_least.zip(totals.expected_most), totals.agree);
+    let (Some(hours), Some(events), Some((least, most)), Some(agree)) = told else {
+        anyhow::bail!("the manifest says that totals were held against the roll-ups, and not what came of it");
+    };
+    let is_within = (least..=most).contains(&events);
+    ensure!(
+        is_within == agree,
+        "of the totals the manifest says agree: {agree}, with {events} events of {least} to {most}"
+    );
+    let is_of_rows = manifest.kind != ReportKind::Events || manifest.rows == events;
+    ensure!(is_of_rows, "{events} events were held against the roll-ups, but there are {} rows", manifest.rows);
+    let expected = if least == most { least.to_string() } else { format!("{least} to {most}") };
+    let until = totals.until.as_deref().unwrap_or("then");
+    Ok(if agree {
+        format!("totals: {events} events, as the roll-ups say of {hours} hours until {until}, and rows around them")
+    } else {
+        format!(
+            "totals: {events} events, as the rows say; the roll-ups of {hours} hours until {until} were behind, with {expected} for all"
+        )
+    })
 }
 
 /// A file that is as its manifest says.
@@ -98,5 +132,43 @@ fn digest(mut file: File) -> std::io::Result<(u64, String)> {
         }
         size_bytes += length as u64;
         digest.update(&piece[..length]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use report_life::ManifestFile;
+    use schemas::examples::report_request;
+    use schemas::report_request::ReportRequest;
+    use schemas::times::Moment;
+
+    use super::*;
+
+    fn told(kind: ReportKind, totals: &ManifestTotals) -> Result<String, String> {
+        let request = ReportRequest { kind, ..report_request() };
+        let manifest = Manifest::of(&request, 12, Vec::<ManifestFile>::new(), Moment::END);
+        told_totals(&manifest, totals).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn totals_are_told_as_they_were_held_and_those_that_do_not_fit_are_refused() {
+        let events = ReportKind::Events;
+        let held = |events, expected| ManifestTotals::rolled_up(3, Some(Moment::FIRST), events, expected);
+        let expected =
+            "totals: 12 events, as the roll-ups say of 3 hours until 1970-01-01T00:00:00Z, and rows around them";
+        assert_eq!(told(events, &held(12, (11, 12))).as_deref(), Ok(expected));
+        let behind = told(events, &held(12, (7, 7))).unwrap();
+        assert!(behind.contains("were behind, with 7 for all"), "{behind}");
+        let unknown = told(events, &ManifestTotals::unknown("there was no answer")).unwrap();
+        assert_eq!(unknown, "totals: not held against the roll-ups, because there was no answer");
+        assert!(told(ReportKind::Summary, &held(99, (99, 99))).is_ok(), "of groups rows are something else");
+        for odd in [
+            held(13, (13, 13)),
+            ManifestTotals { agree: Some(true), ..held(12, (7, 7)) },
+            ManifestTotals { agree: None, ..held(12, (12, 12)) },
+            ManifestTotals { expected_most: None, ..held(12, (12, 12)) },
+        ] {
+            assert!(told(events, &odd).is_err(), "{odd:?}");
+        }
     }
 }

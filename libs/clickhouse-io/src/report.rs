@@ -1,4 +1,4 @@
-//! Rows of a report: a plan of what is read and sorted at once, and the rows themselves, in columns as they come.
+//! Rows of a report: a plan of what is read and sorted at once, the rows themselves, in columns as they come, and what their number is held against.
 //!
 //! The server only reads along the table's key. What costs it most, sorting whole rows, is the reader's part, who sorts finished
 //! lines.
@@ -9,6 +9,8 @@ pub mod examples;
 mod offsets;
 mod plan;
 mod read;
+mod sizes;
+mod totals;
 
 use clickhouse::Client;
 use clickhouse::query::Query;
@@ -18,8 +20,9 @@ use traffic_query::{Field, TrafficFilter};
 
 pub use columns::{Column, ColumnSet, ConnectionColumns};
 pub use offsets::{Offsets, hours};
-pub use plan::{Cut, Slice, Stretch, plan, recount};
+pub use plan::{Cut, Slice, Stretch, count_slice, plan, recount};
 pub use read::read;
+pub use totals::{Bounds, Positions, Raw, RolledUp, hold_against_rows, rolled_up};
 
 use crate::traffic::condition::{END_TIME, condition};
 use crate::traffic::parameters::Parameters;

@@ -20,6 +20,7 @@ use crate::error::QueryError;
 use crate::pieces::HOUR;
 
 pub use self::days::{DayOfNetwork, NotesReach, count_and_seal_days, count_days, seal_days, unsealed_days};
+pub(crate) use self::seal::hours_behind;
 pub use self::seal::{IN_FLIGHT, Reach, UnsealedHour, seal, server_time, unsealed};
 pub use check::{Difference, verify};
 pub use minute_columns::{MinuteColumns, MinuteCounts, MinuteKey};

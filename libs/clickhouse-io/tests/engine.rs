@@ -98,7 +98,7 @@ async fn stored_events_come_back_as_they_were() {
     let query = everything();
     // Each slice is one statement then.
     let cut = Cut { stretch_rows: 3, slice_rows: 3, slices_max: u64::MAX };
-    let slices = plan(&clickhouse, &query, &cut).await.unwrap();
+    let slices = plan(&clickhouse, &query, &cut, Moment::now()).await.unwrap();
     assert_eq!(slices.iter().map(Slice::rows).sum::<u64>(), 7);
     assert!(slices.len() > 1, "{slices:?}");
     for slice in &slices {

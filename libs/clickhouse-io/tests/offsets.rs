@@ -44,7 +44,7 @@ async fn between(clickhouse: &ClickHouse, from: &[(i32, i64)], until: &[(i32, i6
     query.filter = query.filter.within(*first, end);
     query.offsets = Some(Offsets { hours: found, ..offsets });
     let cut = Cut { stretch_rows: 1_000, slice_rows: 1_000, slices_max: 1_000 };
-    let slices = plan(clickhouse, &query, &cut).await.unwrap();
+    let slices = plan(clickhouse, &query, &cut, Moment::now()).await.unwrap();
     (slices.iter().map(Slice::rows).sum(), count)
 }
 

@@ -24,7 +24,7 @@ pub use filter::{report_filter, traffic_filter};
 pub use follow::{FollowError, follow_topic};
 pub use journal::{Journal, JournalError};
 pub use limits::{Daily, Limits, OverLimit, ReportLimit, Spent, Usage};
-pub use manifest::{Manifest, ManifestFile, ManifestRange};
+pub use manifest::{Manifest, ManifestFile, ManifestRange, ManifestTotals, TotalsSource};
 pub use pace::Pace;
 pub use plan::{Failure, Plan, SliceDone};
 pub use receivers::{Language, Receiver, Receivers, check_receivers, is_address};

@@ -50,6 +50,9 @@ pub struct Manifest {
     pub rows: u64,
     /// Its files, in the order of their rows.
     pub files: Vec<ManifestFile>,
+    /// What its number of rows, or of what went into them, was held against; none by a program that did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub totals: Option<ManifestTotals>,
     /// Number of the last migration that the program knows.
     pub schema_version: u32,
     /// Version of the program.
@@ -89,6 +92,76 @@ pub struct ManifestFile {
     pub rows: Option<u64>,
 }
 
+/// What says how many events a report should have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TotalsSource {
+    /// The roll-up by hour, and raw rows around the hours that it was asked about.
+    Rollup,
+    /// Nothing; the reason says why.
+    None,
+}
+
+/// What a report was held against before it was completed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ManifestTotals {
+    /// What was asked.
+    pub source: TotalsSource,
+    /// Why nothing could be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// How many hours the roll-up was asked about,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hours: Option<u64>,
+    /// and where the last one ends; RFC 3339, UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
+    /// Events that were read for the report, each once: its rows, where those are events.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub events: Option<u64>,
+    /// How many there should be at least, of all the report,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_least: Option<u64>,
+    /// and at most: events that came while it was made may be in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_most: Option<u64>,
+    /// Whether there are so many. Where not, the roll-up was behind the rows, which were counted again and agreed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agree: Option<bool>,
+}
+
+impl ManifestTotals {
+    /// Nothing could be asked.
+    #[must_use]
+    pub fn unknown(reason: &str) -> Self {
+        Self {
+            source: TotalsSource::None,
+            reason: Some(reason.to_owned()),
+            hours: None,
+            until: None,
+            events: None,
+            expected_least: None,
+            expected_most: None,
+            agree: None,
+        }
+    }
+
+    /// The roll-up was asked about so many hours until then.
+    #[must_use]
+    pub fn rolled_up(hours: u64, until: Option<Moment>, events: u64, (least, most): (u64, u64)) -> Self {
+        Self {
+            source: TotalsSource::Rollup,
+            reason: None,
+            hours: Some(hours),
+            until: until.map(utc),
+            events: Some(events),
+            expected_least: Some(least),
+            expected_most: Some(most),
+            agree: Some((least..=most).contains(&events)),
+        }
+    }
+}
+
 impl Manifest {
     /// Of a report that is completed at `at`.
     #[must_use]
@@ -117,6 +190,7 @@ impl Manifest {
             barrier: request.barrier.clone(),
             rows,
             files,
+            totals: None,
             schema_version: migrations::ALL.last().map_or(0, |last| last.number),
             program_version: env!("CARGO_PKG_VERSION").to_owned(),
             requested_at: utc(request.requested_at),
@@ -124,13 +198,14 @@ impl Manifest {
         }
     }
 
-    /// True where both say the same of the same files, whatever program wrote them and when.
+    /// True where both say the same of the same files, whatever program wrote them and when, and whatever the roll-ups said then.
     #[must_use]
     pub fn is_of_same_files(&self, other: &Self) -> bool {
         let written = Self {
             schema_version: other.schema_version,
             program_version: other.program_version.clone(),
             completed_at: other.completed_at.clone(),
+            totals: other.totals.clone(),
             ..self.clone()
         };
         written == *other
@@ -182,6 +257,21 @@ mod tests {
             assert!(filter.remove(*field).is_some(), "{field}");
         }
         assert_eq!(serde_json::from_value::<Manifest>(older).unwrap(), manifest);
+    }
+
+    #[test]
+    fn manifest_says_what_it_was_held_against_and_an_older_one_says_nothing_of_it() {
+        let manifest = Manifest::of(&request(), 3, Vec::new(), Moment::END);
+        let text = |totals| serde_json::to_string(&Manifest { totals, ..manifest.clone() }).unwrap();
+        assert!(!text(None).contains("totals"));
+        let unknown = text(Some(ManifestTotals::unknown("there was no answer")));
+        assert!(unknown.contains(r#""totals":{"source":"none","reason":"there was no answer"}"#), "{unknown}");
+        let said = ManifestTotals::rolled_up(2, Some(Moment::FIRST), 3, (2, 3));
+        let expected = r#""totals":{"source":"rollup","hours":2,"until":"1970-01-01T00:00:00Z","events":3,"expected_least":2,"expected_most":3,"agree":true}"#;
+        assert!(text(Some(said.clone())).contains(expected), "{}", text(Some(said.clone())));
+        assert_eq!(ManifestTotals::rolled_up(2, None, 4, (2, 3)).agree, Some(false));
+        let held = Manifest { totals: Some(said), ..manifest.clone() };
+        assert!(manifest.is_of_same_files(&held), "the roll-up may say something else a moment later");
     }
 
     #[test]

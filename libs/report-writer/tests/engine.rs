@@ -19,6 +19,7 @@ use schemas::connection_event::{ConnectionEvent, ConnectionStatus, EventType, Lo
 use schemas::examples::connection;
 use schemas::ids::{RemoteNetworkId, ResourceId, UserId};
 use schemas::migrations;
+use schemas::times::Moment;
 use traffic_query::{Measure, TableQuery, TrafficFilter};
 
 const HOUR_MS: u64 = 3_600_000;
@@ -91,7 +92,7 @@ async fn records(clickhouse: &ClickHouse, writer: &mut dyn LineWriter, rows_max:
     };
     // Each slice is one statement then.
     let cut = Cut { stretch_rows: rows_max, slice_rows: rows_max, slices_max: u64::MAX };
-    let slices = plan(clickhouse, &query, &cut).await.unwrap();
+    let slices = plan(clickhouse, &query, &cut, Moment::now()).await.unwrap();
     let (mut records, mut sorter) = (Vec::new(), LineSorter::default());
     for slice in &slices {
         let (mut answer, mut pieces) = (read(clickhouse, &query, slice).unwrap(), Vec::new());

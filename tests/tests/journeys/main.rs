@@ -24,5 +24,6 @@ mod split;
 mod stack;
 mod starts_and_stops;
 mod syncs;
+mod totals;
 mod traffic_tables;
 mod webhooks;

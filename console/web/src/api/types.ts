@@ -127,7 +127,17 @@ export interface Manifest {
   rows: number;
   /** In the order of their rows. */
   files: ManifestFile[];
+  /** What it was held against before it was completed; none of an older program. */
+  totals?: ManifestTotals;
   completed_at: string;
+}
+
+export interface ManifestTotals {
+  source: 'rollup' | 'none';
+  /** Why it could not be. */
+  reason?: string;
+  /** `false`: the roll-ups were behind the rows, which agreed. */
+  agree?: boolean;
 }
 
 export interface ManifestFile {

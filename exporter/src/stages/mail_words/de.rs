@@ -73,6 +73,9 @@ fn reason(reason: &Reason) -> String {
         Reason::TooManyFiles { most } => format!(
             "Der Bericht würde auf mehr als {most} Dateien aufgeteilt. Bitte lassen Sie mehr Zeilen oder Bytes je Datei zu, oder wählen Sie einen kürzeren Zeitraum."
         ),
+        Reason::Totals => {
+            "Der Bericht hat nicht so viele Verbindungen, wie bei ihrem Eintreffen gezählt wurden; in der Datenbank könnten also einige fehlen. Bitte wenden Sie sich an den Betreiber, und fordern Sie den Bericht erneut an, wenn das geprüft ist.".to_owned()
+        }
         Reason::Limit(limit) => reached(*limit),
         Reason::Request { field, .. } => {
             format!("Was im Feld {field} angefordert wurde, kann nicht erstellt werden.")

@@ -72,6 +72,9 @@ fn reason(reason: &Reason) -> String {
         Reason::TooManyFiles { most } => format!(
             "El informe se dividiría en más de {most} archivos. Permita más filas o bytes en cada archivo, o elija un intervalo más corto."
         ),
+        Reason::Totals => {
+            "El informe no tiene tantas conexiones como se contaron cuando llegaron, así que pueden faltar algunas en la base de datos. Avise al operador y vuelva a solicitar el informe cuando se haya comprobado.".to_owned()
+        }
         Reason::Limit(limit) => reached(*limit),
         Reason::Request { field, .. } => {
             format!("No se puede crear lo que se solicita en el campo {field}.")

@@ -77,6 +77,9 @@ fn reason(reason: &Reason) -> String {
         Reason::TooManyFiles { most } => format!(
             "Le rapport serait réparti en plus de {most} fichiers. Veuillez autoriser plus de lignes ou d’octets par fichier, ou choisir une période plus courte."
         ),
+        Reason::Totals => {
+            "Le rapport ne contient pas autant de connexions qu’il en a été compté à leur arrivée\u{a0}; il peut donc en manquer dans la base de données. Veuillez prévenir l’exploitant, puis redemander le rapport une fois la vérification faite.".to_owned()
+        }
         Reason::Limit(limit) => reached(*limit),
         Reason::Request { field, .. } => {
             format!("Ce qui est demandé dans le champ {field} ne peut pas être créé.")

@@ -1,19 +1,16 @@
 //! A report's range, cut so that what has to be sorted fits memory, and what is read at once is large.
 
-use clickhouse::Row;
 use schemas::times::Moment;
-use serde::Deserialize;
 
 use super::ReportQuery;
+use super::sizes::{HOUR, rows_by_hour};
 use crate::client::ClickHouse;
 use crate::copies::deleted_within;
 use crate::error::QueryError;
 
-/// Widths of the buckets that are counted, microseconds: an hour, a minute, a second. Hours are what the table is sorted by.
-const WIDTHS: [i64; 3] = [3_600_000_000, 60_000_000, 1_000_000];
-
-/// What the table is sorted by, and one statement reads in order: hours.
-const HOUR: i64 = WIDTHS[0];
+/// Widths of the buckets that are counted, microseconds: an hour, a minute, a second. Hours are what the table is sorted by, and one statement
+/// reads in order.
+const WIDTHS: [i64; 3] = [HOUR, 60_000_000, 1_000_000];
 
 /// How a range is cut.
 #[derive(Clone, Copy, Debug)]
@@ -34,7 +31,8 @@ pub struct Stretch {
     pub from: Moment,
     /// First end time after it.
     pub to: Moment,
-    /// Rows in it when it was planned, copies included; later there may be more, and fewer only where copies were deleted.
+    /// Rows in it when it was counted, copies included; later there may be more, and fewer only where copies were deleted. As it was planned perhaps only
+    /// what the roll-up said.
     pub rows: u64,
 }
 
@@ -83,30 +81,6 @@ fn hour_of(micros: i64) -> i64 {
     micros.div_euclid(HOUR)
 }
 
-#[derive(Clone, Copy, Debug, Row, Deserialize)]
-struct Bucket {
-    from: i64,
-    rows: u64,
-}
-
-impl ReportQuery {
-    async fn counted(
-        &self,
-        clickhouse: &ClickHouse,
-        from: Moment,
-        to: Moment,
-        width: i64,
-    ) -> Result<Vec<Bucket>, QueryError> {
-        let counted = self.statement(&clickhouse.client, (from, to), |rows| {
-            format!(
-                "SELECT intDiv(toUnixTimestamp64Micro(end_time), {width}) * {width} AS from, count() AS rows
-                 FROM connections WHERE {rows} GROUP BY from ORDER BY from"
-            )
-        });
-        clickhouse.within(counted.fetch_all()).await
-    }
-}
-
 /// The slice with the rows that are there now, where no more of a stretch are missing than copies of it were deleted; else as it is.
 ///
 /// # Errors
@@ -129,37 +103,95 @@ pub async fn recount(clickhouse: &ClickHouse, query: &ReportQuery, slice: &Slice
     Ok(Slice { stretches })
 }
 
-/// Cuts the range into stretches, without those that are empty, and puts them together as slices. A single second is one stretch, however
-/// many rows it has.
+/// Cuts the range into slices, without what is empty for certain. Hours that are over are as large as the roll-up says, where it knows the filter and the
+/// hour; all others are counted. So rows are a size and no promise before [`count_slice`] has counted them, and a stretch may be an hour
+/// that is too full to be sorted at once. `now` decides which hours the roll-up should have.
 ///
 /// # Errors
 /// When ClickHouse refuses or does not answer.
-pub async fn plan(clickhouse: &ClickHouse, query: &ReportQuery, cut: &Cut) -> Result<Vec<Slice>, QueryError> {
-    let (mut hours, mut finer) = (Vec::new(), Vec::new());
-    // Hours that are too full are counted again in minutes, and minutes in seconds.
-    let mut open = vec![(query.filter.from, query.filter.to, 0)];
+pub async fn plan(
+    clickhouse: &ClickHouse,
+    query: &ReportQuery,
+    cut: &Cut,
+    now: Moment,
+) -> Result<Vec<Slice>, QueryError> {
+    let range = (query.filter.from.as_micros(), query.filter.to.as_micros());
+    let whole_max = cut.slice_rows.max(cut.stretch_rows);
+    let (hours, finer) = stretches(clickhouse, query, range, cut, (whole_max, Some(now))).await?;
+    Ok(slices(&hours, &finer, cut))
+}
+
+/// The slice as it has to be read now: with the rows that are there, in stretches that can be sorted at once. As it is where it was planned so.
+///
+/// # Errors
+/// When ClickHouse refuses or does not answer.
+pub async fn count_slice(
+    clickhouse: &ClickHouse,
+    query: &ReportQuery,
+    slice: &Slice,
+    cut: &Cut,
+    now: Moment,
+) -> Result<Slice, QueryError> {
+    let Some((from, to)) = slice.range() else { return Ok(slice.clone()) };
+    let range = (from.as_micros(), to.as_micros());
+    let second = WIDTHS[WIDTHS.len() - 1];
+    let is_too_full = |it: &Stretch| it.rows > cut.stretch_rows && it.to.as_micros() - it.from.as_micros() > second;
+    // Nothing tells where a size came from but where it may have come from.
+    if query.settled(range, now).is_none() && !slice.stretches.iter().any(is_too_full) {
+        return Ok(slice.clone());
+    }
+    let (hours, finer) = stretches(clickhouse, query, range, cut, (cut.stretch_rows, None)).await?;
+    Ok(Slice { stretches: together(&hours, &finer, cut) })
+}
+
+/// Hours up to so many rows, and pieces of those that have more, which are counted again in minutes, and minutes in seconds. A single second is one
+/// stretch, however many rows it has.
+async fn stretches(
+    clickhouse: &ClickHouse,
+    query: &ReportQuery,
+    range: (i64, i64),
+    cut: &Cut,
+    (hour_max, now): (u64, Option<Moment>),
+) -> Result<(Vec<Stretch>, Vec<Stretch>), QueryError> {
+    let (mut hours, mut finer, mut open) = (Vec::new(), Vec::new(), Vec::new());
+    for bucket in rows_by_hour(clickhouse, query, range, now).await? {
+        let (from, to) = (bucket.from.max(range.0), (bucket.from + HOUR).min(range.1));
+        if bucket.rows > hour_max {
+            open.push((from, to, 1));
+        } else {
+            hours.push(stretch(from, to, bucket.rows));
+        }
+    }
     while let Some((from, to, level)) = open.pop() {
         let width = WIDTHS[level];
-        for bucket in query.counted(clickhouse, from, to, width).await? {
-            let begin = Moment::from_micros(bucket.from.max(from.as_micros()));
-            let end = Moment::from_micros((bucket.from + width).min(to.as_micros()));
+        for bucket in query.counted(clickhouse, (from, to), width, None).await? {
+            let (begin, end) = (bucket.from.max(from), (bucket.from + width).min(to));
             if bucket.rows > cut.stretch_rows && level + 1 < WIDTHS.len() {
                 open.push((begin, end, level + 1));
             } else {
-                let stretches = if level == 0 { &mut hours } else { &mut finer };
-                stretches.push(Stretch { from: begin, to: end, rows: bucket.rows });
+                finer.push(stretch(begin, end, bucket.rows));
             }
         }
     }
     finer.sort_unstable_by_key(|stretch: &Stretch| stretch.from);
-    Ok(slices(&hours, &finer, cut))
+    Ok((hours, finer))
+}
+
+fn stretch(from: i64, to: i64, rows: u64) -> Stretch {
+    Stretch { from: Moment::from_micros(from), to: Moment::from_micros(to), rows }
+}
+
+/// All in order, together as long as they fit what is sorted at once.
+fn together(hours: &[Stretch], finer: &[Stretch], cut: &Cut) -> Vec<Stretch> {
+    let mut stretches = merged(hours, cut.together_rows(), finer);
+    stretches.extend(merged(finer, cut.stretch_rows, hours));
+    stretches.sort_unstable_by_key(|stretch| stretch.from);
+    stretches
 }
 
 /// Stretches in order, together as long as they fit.
 fn slices(hours: &[Stretch], finer: &[Stretch], cut: &Cut) -> Vec<Slice> {
-    let mut stretches = merged(hours, cut.together_rows(), finer);
-    stretches.extend(merged(finer, cut.stretch_rows, hours));
-    stretches.sort_unstable_by_key(|stretch| stretch.from);
+    let stretches = together(hours, finer, cut);
     let rows: u64 = stretches.iter().map(|stretch| stretch.rows).sum();
     // Two neighbours never fit into one slice, so there are no more than twice as many as there would be full ones.
     let slice_rows = cut.slice_rows.max(2 * rows / cut.slices_max.max(1) + 1);
@@ -195,10 +227,6 @@ fn merged(stretches: &[Stretch], rows_max: u64, between: &[Stretch]) -> Vec<Stre
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn stretch(from: i64, to: i64, rows: u64) -> Stretch {
-        Stretch { from: Moment::from_micros(from), to: Moment::from_micros(to), rows }
-    }
 
     #[test]
     fn neighbours_are_sorted_together_while_they_fit() {

@@ -12,6 +12,7 @@ use super::minutes::MINUTES_TABLE;
 use super::{HOUR, HourOfNetwork};
 use crate::client::ClickHouse;
 use crate::error::QueryError;
+use crate::pieces::{bound, within};
 use crate::write::insert_block;
 
 /// An insert may say that it began so long before its rows can be seen: longer than a statement of the aggregator may take.
@@ -128,4 +129,33 @@ pub async fn seal(
     };
     let rows: Vec<SealedRow> = hours.iter().map(row).collect();
     insert_block(clickhouse, "hours_sealed", &rows, None).await
+}
+
+/// Hours of `[from, to)`, by their begins in microseconds, that have rows by minute that were written after it was asked what had changed when they
+/// were counted last. What was in flight then may be missing among them, for a moment.
+///
+/// # Errors
+/// When ClickHouse refuses or does not answer.
+pub(crate) async fn hours_behind(
+    clickhouse: &ClickHouse,
+    tenant: &Tenant,
+    (from, to): (Moment, Moment),
+) -> Result<BTreeSet<i64>, QueryError> {
+    let sql = format!(
+        "WITH changed AS (
+             SELECT tenant, toStartOfHour(minute) AS hour, remote_network_id, max(written_at) AS written
+             FROM {MINUTES_TABLE} WHERE {}
+             GROUP BY tenant, hour, remote_network_id),
+         sealed AS (
+             SELECT tenant, hour, remote_network_id, max(asked_at) AS asked FROM hours_sealed
+             WHERE (tenant, hour, remote_network_id) IN (SELECT tenant, hour, remote_network_id FROM changed)
+             GROUP BY tenant, hour, remote_network_id)
+         SELECT DISTINCT toInt64(toUnixTimestamp(hour)) * 1000000 AS begin
+         FROM changed LEFT JOIN sealed USING (tenant, hour, remote_network_id)
+         WHERE toUnixTimestamp64Milli(written) * 1000 > toUnixTimestamp64Micro(asked)",
+        within("minute")
+    );
+    let seconds = |moment: Moment| moment.as_micros().div_euclid(1_000_000);
+    let query = bound(clickhouse, &sql, tenant, seconds(from), seconds(to));
+    Ok(clickhouse.within(query.fetch_all::<i64>()).await?.into_iter().collect())
 }

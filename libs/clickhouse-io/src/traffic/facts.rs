@@ -166,7 +166,7 @@ impl Wanted<'_> {
 
     /// Rows of a roll-up. Each stands at the beginning of its unit; one that counts several statuses becomes several where it is asked for
     /// by them.
-    fn rollup(&self, unit: Unit, filter: &TrafficFilter, parameters: &mut Parameters) -> String {
+    pub(super) fn rollup(&self, unit: Unit, filter: &TrafficFilter, parameters: &mut Parameters) -> String {
         let (table, time) = unit.table();
         let is_final = if unit == Unit::Minute { "" } else { "FINAL" };
         let by_status = self.keys.contains(&Dimension::Status);

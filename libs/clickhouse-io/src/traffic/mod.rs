@@ -5,6 +5,7 @@
 pub(crate) mod condition;
 mod count;
 mod facts;
+pub(crate) mod hours;
 mod insight;
 mod keys;
 mod measures;

@@ -14,7 +14,7 @@ use crate::error::QueryError;
 use crate::rollup::{DAYS_TABLE, DURATION_ERROR, HAS_CONNECTIONS, IS_CUT, NETWORK_DAYS_TABLE, Unit};
 
 const MINUTE_MICROS: i64 = 60_000_000;
-const HOUR_MICROS: i64 = 60 * MINUTE_MICROS;
+pub(super) const HOUR_MICROS: i64 = 60 * MINUTE_MICROS;
 const DAY_MICROS: i64 = 24 * HOUR_MICROS;
 /// Hours that may not be counted yet are read by minute.
 const COUNTED_AFTER_MICROS: i64 = 2 * HOUR_MICROS;
@@ -221,11 +221,11 @@ pub(super) fn uncounted_day(now: Moment) -> Moment {
     Moment::from_micros(down(now.as_micros() - COUNTED_AFTER_MICROS, DAY_MICROS))
 }
 
-fn up(micros: i64, unit: i64) -> i64 {
+pub(super) fn up(micros: i64, unit: i64) -> i64 {
     -(-micros).div_euclid(unit) * unit
 }
 
-fn down(micros: i64, unit: i64) -> i64 {
+pub(super) fn down(micros: i64, unit: i64) -> i64 {
     micros.div_euclid(unit) * unit
 }
 

@@ -4,7 +4,7 @@ import { useDisclosure, useMediaQuery } from '@mantine/hooks';
 import { useCallback } from 'react';
 import { downloadAddress, manifestAddress, manifestOf } from '../../api/client';
 import { Refused } from '../../api/errors';
-import type { Manifest, ManifestFile, Report } from '../../api/types';
+import type { Manifest, ManifestFile, ManifestTotals, Report } from '../../api/types';
 import { Failure } from '../../components/Failure';
 import { Name } from '../../components/Name';
 import { formatBytes, formatCount } from '../../format/bytes';
@@ -56,7 +56,7 @@ function Shown({ report, range }: ManifestProps) {
   }
 }
 
-function Facts({ report, range, manifest: { rows, files } }: ManifestProps & { manifest: Manifest }) {
+function Facts({ report, range, manifest: { rows, files, totals } }: ManifestProps & { manifest: Manifest }) {
   const bytes = files.reduce((sum, file) => sum + file.size_bytes, 0);
   return (
     <Stack>
@@ -69,6 +69,12 @@ function Facts({ report, range, manifest: { rows, files } }: ManifestProps & { m
         <dd>
           {formatCount(files.length)}, {formatBytes(bytes)}
         </dd>
+        {totals && (
+          <>
+            <dt>Totals</dt>
+            <dd>{describeTotals(totals)}</dd>
+          </>
+        )}
       </dl>
       <Stack component="ol" gap="sm" m={0} p={0} aria-label="Files" style={{ listStyle: 'none' }}>
         {files.map((file, number) => (
@@ -86,6 +92,13 @@ function Facts({ report, range, manifest: { rows, files } }: ManifestProps & { m
       </Group>
     </Stack>
   );
+}
+
+function describeTotals({ source, reason, agree }: ManifestTotals): string {
+  if (source === 'none') {
+    return `Not held against the roll-ups: ${reason ?? 'nobody knows why'}`;
+  }
+  return agree ? 'As the roll-ups say' : 'As the rows say; the roll-ups were behind';
 }
 
 function File({ file, address }: { file: ManifestFile; address: string }) {

@@ -116,6 +116,16 @@ it('the manifest says rows, files and their SHA-256, and each can be had', async
   expect(itself.getAttribute('download')).toBe('e.parquet.manifest.json');
 });
 
+it.each([
+  [{ source: 'rollup', agree: true } as const, 'As the roll-ups say'],
+  [{ source: 'rollup', agree: false } as const, 'As the rows say; the roll-ups were behind'],
+  [{ source: 'none', reason: 'there was no answer' } as const, 'Not held against the roll-ups: there was no answer'],
+])('the manifest says what its totals were held against: %j', async (totals, said) => {
+  listWith({ 'GET /reports/0/manifest': { body: { ...aManifest(), totals } } }, { state: 'completed' });
+  openManifest();
+  expect(await screen.findByText(said)).toBeDefined();
+});
+
 it('one file has no number; a report without a manifest says so; a store that is away is asked again', async () => {
   listWith({ 'GET /reports/0/manifest': { body: aManifest() } }, { state: 'completed', file_name: 'events.csv.gz' });
   openManifest();
