@@ -153,6 +153,16 @@ fn variables_stay_the_text_that_they_are() {
 }
 
 #[test]
+fn file_that_is_no_toml_is_told_without_its_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("flowledger.toml");
+    std::fs::write(&file, "[clickhouse]\npassword = hunter2horse\n").unwrap();
+    let (said, error, went_well) = run(&["ingest", "--check-config", "--config", file.to_str().unwrap()], &[]);
+    assert!(!went_well, "{said}");
+    assert!(error.contains("flowledger.toml line 2: ") && !error.contains("hunter2"), "{error}");
+}
+
+#[test]
 fn connector_without_a_tenant_says_so() {
     let (_, error, went_well) = run(&["connector", "--check-config"], &[]);
     assert!(!went_well);

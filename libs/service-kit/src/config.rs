@@ -3,7 +3,8 @@
 //! Every field has a default, a doc line and a range. A key that is not known is an error that names it. The environment wins
 //! over the file: `FLOWLEDGER__INGEST__BATCH_ROWS=1000` is `batch_rows` in section `ingest`.
 //!
-//! What the environment says is text until a field takes it: a tenant `0042` keeps its zeros.
+//! What the environment says is text until a field takes it: a tenant `0042` keeps its zeros. An error never shows a line of the file, which
+//! may hold a secret.
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -127,6 +128,7 @@ fn load_with<T: DeserializeOwned + Validate>(
     if let Some(path) = file {
         let text = std::fs::read_to_string(path)
             .map_err(|reason| ConfigError::Unreadable { path: path.to_owned(), reason })?;
+        check_form(path, &text)?;
         builder = builder.add_source(File::from_str(&text, FileFormat::Toml));
     }
     let list = variables.iter().find(|(name, _)| name.eq_ignore_ascii_case(LIST.0));
@@ -152,6 +154,14 @@ fn variables() -> Result<Map<String, String>, ConfigError> {
             Err(_) => Err(ConfigError::Malformed(format!("the value of {name} in the environment is no UTF-8"))),
         })
         .collect()
+}
+
+/// Says where a file is no TOML, and why. The parser's own words show the line, and with it the secret that stands there.
+fn check_form(path: &Path, text: &str) -> Result<(), ConfigError> {
+    let Err(error) = toml::de::DeTable::parse(text) else { return Ok(()) };
+    let before = error.span().and_then(|at| text.get(..at.start)).unwrap_or_default();
+    let line = before.matches('\n').count() + 1;
+    Err(ConfigError::Malformed(format!("{} line {line}: {}", path.display(), error.message())))
 }
 
 /// For `#[serde(serialize_with)]` on secrets: a config that is printed shows `***` where one is set.
@@ -308,6 +318,17 @@ mod tests {
         assert_eq!(one.unwrap().connector.inputs, ["7"]);
         let error = in_environment(&[("FLOWLEDGER__INGEST__BATCH_ROWS", "many")]).unwrap_err();
         assert!(error.contains("batch_rows"), "{error}");
+    }
+
+    #[test]
+    fn line_with_a_secret_is_named_and_not_shown() {
+        for wrong in
+            ["password = horse", "password = \"horse\\q\"", "password = \"horse", "password = 'a'\npassword = 'horse'"]
+        {
+            let error = loaded(&format!("[ingest]\nbatch_rows = 7\n{wrong}\n")).unwrap_err();
+            let line = 2 + wrong.lines().count();
+            assert!(error.contains(&format!(" line {line}: ")) && !error.contains("horse"), "{error}");
+        }
     }
 
     #[test]
