@@ -129,7 +129,8 @@ pub async fn serve(
         tokio::join!(book.caught_up(), schedules.caught_up(), syncs.caught_up());
         tokio::join!(webhooks.caught_up(), audit.caught_up())
     };
-    if stop.run_until_cancelled(caught_up).await.is_none() {
+    // What cannot be followed says so, and nothing is waited for.
+    if tasks.beside(caught_up).await?.is_none() {
         return Ok(());
     }
     tasks.spawn("heads of the audit log", audit::keep_heads(trail, audit, stop));
