@@ -163,6 +163,21 @@ fn file_that_is_no_toml_is_told_without_its_line() {
 }
 
 #[test]
+fn example_of_a_config_is_right_and_lets_somebody_in() {
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/example.toml");
+    for service in ["ingest", "exporter", "console", "migrate"] {
+        let (said, error, went_well) = run(&[service, "--check-config"], &[("FLOWLEDGER_CONFIG", example)]);
+        assert!(went_well, "{service}: {error}");
+        assert_eq!(said, "config is right\n");
+    }
+    let (config, ..) = run(&["console", "--print-config", "--config", example], &[]);
+    let config: toml::Table = config.parse().unwrap();
+    let accounts = config["console"]["accounts"].as_array().unwrap();
+    // The tenant whose lines the connector of docker-compose.yml reads by default.
+    assert_eq!((accounts.len(), accounts[0]["tenant"].as_str()), (1, Some("acme")));
+}
+
+#[test]
 fn connector_without_a_tenant_says_so() {
     let (_, error, went_well) = run(&["connector", "--check-config"], &[]);
     assert!(!went_well);
