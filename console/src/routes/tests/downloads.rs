@@ -86,6 +86,36 @@ async fn part_of_a_file_is_what_was_asked_for() {
 }
 
 #[tokio::test]
+async fn download_that_was_broken_off_goes_on_only_with_the_same_file() {
+    let console = Console::new();
+    let cookie = console.sign_in("acme").await;
+    let report = console.completed("acme", "acme.csv", Some(CONTENT)).await;
+    let path = format!("/api/v1/reports/{report}/download");
+    let begun = console.get(&path, &cookie).await;
+    let (tag, written) = (begun.header("etag").to_owned(), begun.header("last-modified").to_owned());
+    assert!(tag.starts_with('"') && tag.ends_with('"') && tag.len() > 2, "a strong one: {tag}");
+    assert!(written.ends_with(" GMT"), "{written}");
+    let going_on = async |if_range: &str| {
+        let mut request = request(Method::GET, &path, &cookie, Body::empty());
+        request.headers_mut().insert("range", "bytes=5-".parse().unwrap());
+        request.headers_mut().insert("if-range", if_range.parse().unwrap());
+        console.send(request).await
+    };
+    for same in [&tag, &written] {
+        let answer = going_on(same).await;
+        assert_eq!((answer.status, answer.text(), answer.header("etag")), (206, "1,2\r\n", tag.as_str()), "{same}");
+    }
+    assert_eq!(going_on("\"another\"").await.status, 200);
+
+    // Another one of the same size lies there now.
+    console.store.delete("acme/acme.csv").await.unwrap();
+    console.store.put("acme/acme.csv", "a,b\r\n3,4\r\n".into()).await.unwrap();
+    let anew = going_on(&tag).await;
+    assert_eq!((anew.status, anew.text(), anew.header("content-range")), (200, "a,b\r\n3,4\r\n", ""));
+    assert_ne!(anew.header("etag"), tag);
+}
+
+#[tokio::test]
 async fn question_for_the_head_is_no_download() {
     let console = Console::new();
     let cookie = console.sign_in("acme").await;
