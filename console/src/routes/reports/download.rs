@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::Response;
-use report_life::{ReportState, manifest_key, saved_name};
+use report_life::{ReportState, manifest_key, saved_manifest, saved_name};
 use schemas::audit_event::AuditAction;
 use schemas::report_event::{ReportEvent, ReportEventType};
 use schemas::times::Moment;
@@ -108,7 +108,9 @@ const MANIFEST_BYTES_MAX: u64 = 4 << 20;
 pub(crate) async fn manifest(
     State(app): State<App>,
     signed_in: SignedIn,
+    ConnectInfo(address): ConnectInfo<SocketAddr>,
     UrlId(id): UrlId,
+    method: Method,
 ) -> Result<Response, Refusal> {
     let state = found(&app, &signed_in, &id)?;
     let (Some(key), Some(name)) = (&state.object_key, &state.file_name) else { return Err(Refusal::NotCompleted) };
@@ -117,12 +119,20 @@ pub(crate) async fn manifest(
     if size > MANIFEST_BYTES_MAX {
         return Err(Refusal::Away("the store"));
     }
-    let stream = app.store.read(&key, None).await?;
+    let name = saved_manifest(name);
+    let body = if method == Method::HEAD {
+        Body::empty()
+    } else {
+        let stream = app.store.read(&key, None).await?;
+        // It names Users, addresses and domains of the filter, so who has it is known, as of a file; no download is counted for it.
+        app.note(signed_in.does(AuditAction::ReportDownloaded, address).to(&state.id).with("file", &name)).await?;
+        Body::from_stream(stream)
+    };
     let response = Response::builder()
         .header(header::CONTENT_TYPE, "application/json")
-        .header(header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}.manifest.json\""))
+        .header(header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\""))
         .header(header::CONTENT_LENGTH, size);
-    response.body(Body::from_stream(stream)).map_err(|_| Refusal::Away("the store"))
+    response.body(body).map_err(|_| Refusal::Away("the store"))
 }
 
 /// By the end of a file's name.

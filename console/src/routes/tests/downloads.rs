@@ -2,6 +2,7 @@
 
 use axum::body::Body;
 use axum::http::Method;
+use schemas::audit_event::AuditAction;
 use schemas::ids::ReportId;
 use schemas::report_event::{ReportEvent, ReportEventType};
 use schemas::times::Moment;
@@ -131,11 +132,12 @@ async fn question_for_the_head_is_no_download() {
 }
 
 #[tokio::test]
-async fn manifest_is_shown_to_its_own_and_is_no_download() {
+async fn manifest_is_noted_and_is_no_download() {
     let console = Console::new();
     let cookie = console.sign_in("acme").await;
     let report = console.completed("acme", "acme.csv", Some(CONTENT)).await;
     let path = format!("/api/v1/reports/{report}/manifest");
+    console.world.acts.lock().unwrap().clear();
     // Of a report that was completed before there were any.
     assert_eq!(console.get(&path, &cookie).await.status, 404);
     console.store.put("acme/acme.csv.manifest.json", "{\"rows\":1}\n".into()).await.unwrap();
@@ -143,9 +145,15 @@ async fn manifest_is_shown_to_its_own_and_is_no_download() {
     assert_eq!((answer.status, answer.text()), (200, "{\"rows\":1}\n"));
     assert_eq!(answer.header("content-type"), "application/json");
     assert_eq!(answer.header("content-disposition"), "attachment; filename=\"acme.csv.manifest.json\"");
+    let act = console.world.acts.lock().unwrap().pop().unwrap();
+    assert_eq!((act.action, act.subject), (AuditAction::ReportDownloaded, Some(report.to_string())));
+    assert_eq!((act.address.as_deref(), act.details["file"].as_str()), (Some("192.0.2.7"), "acme.csv.manifest.json"));
+    let head = console.send(request(Method::HEAD, &path, &cookie, Body::empty())).await;
+    assert_eq!((head.status, head.header("content-length"), head.body.len()), (200, "11", 0));
     let running = console.report_of("acme");
     let answer = console.get(&format!("/api/v1/reports/{running}/manifest"), &cookie).await;
     assert_eq!((answer.status, answer.code().as_str()), (409, "not_completed"));
+    assert!(console.world.acts.lock().unwrap().is_empty(), "nothing more was given out");
     assert!(!console.world.was_touched());
     assert_eq!(console.count("downloads_total"), 0);
 }
