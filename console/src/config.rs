@@ -9,7 +9,7 @@ use report_life::{Language, Limits, Receiver, Receivers};
 use report_schedules::Owners;
 use schemas::ids::Tenant;
 use serde::{Deserialize, Serialize};
-use service_kit::config::{RangeError, Validate, seconds, seconds_in_range};
+use service_kit::config::{RangeError, Validate, in_range, seconds, seconds_in_range};
 use traffic_query::time_range;
 use webhooks::WebhooksConfig;
 
@@ -29,6 +29,8 @@ pub struct Config {
     /// How long a session lasts, 60 to 604 800 s.
     #[serde(with = "seconds")]
     pub session_max: Duration,
+    /// Connections that may be open at a time, 16 to 100 000; others wait. Each takes a file descriptor: keep it well below what the process may open.
+    pub connections_max: usize,
     /// How long stopping may take, 0 to 300 s.
     #[serde(with = "seconds")]
     pub drain_max: Duration,
@@ -97,6 +99,7 @@ impl Default for Config {
             accounts: Vec::new(),
             asn_database: None,
             session_max: Duration::from_secs(12 * 3600),
+            connections_max: 512,
             drain_max: Duration::from_secs(10),
             limits: Limits::default(),
             webhooks: WebhooksConfig::default(),
@@ -126,6 +129,7 @@ impl Validate for Config {
             }
         }
         seconds_in_range("session_max", self.session_max, 60.0..=604_800.0)?;
+        in_range("connections_max", self.connections_max, 16..=100_000)?;
         seconds_in_range("drain_max", self.drain_max, 0.0..=300.0)
     }
 }
@@ -172,6 +176,7 @@ mod tests {
             refused(|it| it.accounts.push(it.accounts[0].clone())),
             refused(|it| it.session_max = Duration::from_secs(59)),
             refused(|it| it.session_max = Duration::from_secs(604_801)),
+            refused(|it| it.connections_max = 15),
             refused(|it| it.drain_max = Duration::from_secs(301)),
         ];
         insta::assert_snapshot!(found.join("\n"), @r"
@@ -184,6 +189,7 @@ mod tests {
         accounts has the same account twice
         session_max is 59, not from 60 to 604800
         session_max is 604801, not from 60 to 604800
+        connections_max is 15, not from 16 to 100000
         drain_max is 301, not from 0 to 300
         ");
     }
@@ -213,6 +219,7 @@ mod tests {
           "accounts": [],
           "asn_database": null,
           "session_max": 43200.0,
+          "connections_max": 512,
           "drain_max": 10.0
         }
         "#);

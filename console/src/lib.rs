@@ -13,6 +13,7 @@ mod adapters;
 mod app;
 mod audit;
 mod config;
+mod connections;
 mod error;
 mod metrics;
 mod networks;
@@ -20,7 +21,6 @@ mod openapi;
 mod routes;
 mod session;
 
-use axum::serve::ListenerExt as _;
 use std::sync::Arc;
 
 use audit_log::{AuditBook, Trail};
@@ -52,6 +52,7 @@ pub use session::{HashError, hash_password};
 
 use crate::adapters::Parts;
 use crate::app::App;
+use crate::connections::Bounds;
 
 /// Serves on the configured address until the context is told to stop.
 ///
@@ -128,24 +129,19 @@ pub async fn serve(
         tokio::join!(book.caught_up(), schedules.caught_up(), syncs.caught_up());
         tokio::join!(webhooks.caught_up(), audit.caught_up())
     };
-    if stop.run_until_cancelled(caught_up).await.is_none() {
+    // What cannot be followed says so, and nothing is waited for.
+    if tasks.beside(caught_up).await?.is_none() {
         return Ok(());
     }
     tasks.spawn("heads of the audit log", audit::keep_heads(trail, audit, stop));
     tracing::info!(address = %listener.local_addr()?, "the console answers");
     ready.set(true);
     let stopping = context.stop.clone();
-    let drain_max = app.config.drain_max;
-    let router = routes::router(app).into_make_service_with_connect_info::<std::net::SocketAddr>();
+    let (drain_max, bounds) = (app.config.drain_max, Bounds::new(app.config.connections_max));
+    let (open, router) = (app.metrics.connections.clone(), routes::router(app));
     tasks.spawn("http", async move {
-        // Streams of changes have no end of their own: they are cut when the deadline is over.
-        // An answer may be several small writes: they are not held back until the browser has acknowledged those before.
-        let listener = listener.tap_io(|connection| _ = connection.set_nodelay(true));
-        let serving = axum::serve(listener, router).with_graceful_shutdown(stopping.clone().cancelled_owned());
-        tokio::select! {
-            served = async { serving.await } => served,
-            () = async { stopping.cancelled().await; tokio::time::sleep(std::time::Duration::from_secs(2)).await } => Ok(()),
-        }
+        connections::serve(listener, router, bounds, open, stopping).await;
+        Ok::<_, Error>(())
     });
     let ended = tasks.join(drain_max).await;
     ready.set(false);

@@ -3,6 +3,7 @@
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use service_kit::metrics::Metrics;
 
 /// Labels of a request: the route's pattern, never the path, and the status.
@@ -18,9 +19,10 @@ struct ResultLabel {
     result: &'static str,
 }
 
-/// Requests, sign-ins, downloads, and the audit log.
+/// Connections, requests, sign-ins, downloads, and the audit log.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ConsoleMetrics {
+    pub(crate) connections: Gauge,
     requests: Family<RequestLabels, Counter>,
     sign_ins: Family<ResultLabel, Counter>,
     pub(crate) downloads: Counter,
@@ -31,6 +33,7 @@ pub(crate) struct ConsoleMetrics {
 impl ConsoleMetrics {
     pub(crate) fn new(metrics: &Metrics) -> Self {
         let own = Self::default();
+        metrics.register("flowledger_console_connections", "Connections that are open", own.connections.clone());
         metrics.register("flowledger_console_requests", "Requests by route and status", own.requests.clone());
         metrics.register("flowledger_console_sign_ins", "Sign-ins by result", own.sign_ins.clone());
         metrics.register("flowledger_console_downloads", "Files that were given out", own.downloads.clone());

@@ -99,7 +99,8 @@ pub async fn run(
     let days = config.limits.remember_days;
     let following = follow(kafka.clone(), registry.clone(), book.clone(), days, context.stop.clone());
     tasks.spawn("report events", following);
-    if context.stop.run_until_cancelled(book.caught_up()).await.is_none() {
+    // What cannot be followed says so, and nothing is waited for.
+    if tasks.beside(book.caught_up()).await?.is_none() {
         return Ok(());
     }
     let Some(schema) = registry.ensure_patiently(&avro_schemas::REPORT_SLICE, &context.stop).await else {
@@ -127,7 +128,7 @@ pub async fn run(
         let of_deliveries = follow_deliveries(kafka.clone(), registry.clone(), told.clone(), context.stop.clone());
         tasks.spawn("deliveries of webhooks", of_deliveries);
         let opened = WebhookJournal::open(producer.clone(), &registry, &context.stop).await;
-        let caught_up = context.stop.run_until_cancelled(told.deliveries_caught_up()).await;
+        let caught_up = tasks.beside(told.deliveries_caught_up()).await?;
         let (Some(notes), Some(())) = (opened, caught_up) else { return Ok(()) };
         let webhooks = Webhooks::new(
             Outgoing {

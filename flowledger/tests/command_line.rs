@@ -123,6 +123,61 @@ fn wrong_config_names_the_field_and_what_is_allowed() {
 }
 
 #[test]
+fn variables_stay_the_text_that_they_are() {
+    let (config, error, went_well) = run(
+        &["connector", "--print-config"],
+        &[
+            ("FLOWLEDGER__CONNECTOR__TENANT", "0042"),
+            ("FLOWLEDGER__CONNECTOR__INPUTS", "a.log,b.log"),
+            ("FLOWLEDGER__CONNECTOR__POLL_INTERVAL", "0.5"),
+            ("FLOWLEDGER__STORE__ACCESS_KEY", "007"),
+            ("FLOWLEDGER__STORE__SECRET_KEY", "1e3"),
+            ("FLOWLEDGER__STORE__ALLOW_HTTP", "true"),
+            ("FLOWLEDGER__INGEST__SOURCE", "1.10"),
+            ("FLOWLEDGER__INGEST__BATCH_ROWS", "7"),
+        ],
+    );
+    assert!(went_well, "{error}");
+    let config: toml::Table = config.parse().unwrap();
+    for (section, key, value) in [
+        ("connector", "tenant", toml::Value::from("0042")),
+        ("connector", "inputs", toml::Value::from(vec!["a.log", "b.log"])),
+        ("connector", "poll_interval", toml::Value::from(0.5)),
+        ("store", "access_key", toml::Value::from("007")),
+        ("store", "allow_http", toml::Value::from(true)),
+        ("ingest", "source", toml::Value::from("1.10")),
+        ("ingest", "batch_rows", toml::Value::from(7)),
+    ] {
+        assert_eq!(config[section][key], value, "{section}.{key}");
+    }
+}
+
+#[test]
+fn file_that_is_no_toml_is_told_without_its_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("flowledger.toml");
+    std::fs::write(&file, "[clickhouse]\npassword = hunter2horse\n").unwrap();
+    let (said, error, went_well) = run(&["ingest", "--check-config", "--config", file.to_str().unwrap()], &[]);
+    assert!(!went_well, "{said}");
+    assert!(error.contains("flowledger.toml line 2: ") && !error.contains("hunter2"), "{error}");
+}
+
+#[test]
+fn example_of_a_config_is_right_and_lets_somebody_in() {
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/example.toml");
+    for service in ["ingest", "exporter", "console", "migrate"] {
+        let (said, error, went_well) = run(&[service, "--check-config"], &[("FLOWLEDGER_CONFIG", example)]);
+        assert!(went_well, "{service}: {error}");
+        assert_eq!(said, "config is right\n");
+    }
+    let (config, ..) = run(&["console", "--print-config", "--config", example], &[]);
+    let config: toml::Table = config.parse().unwrap();
+    let accounts = config["console"]["accounts"].as_array().unwrap();
+    // The tenant whose lines the connector of docker-compose.yml reads by default.
+    assert_eq!((accounts.len(), accounts[0]["tenant"].as_str()), (1, Some("acme")));
+}
+
+#[test]
 fn connector_without_a_tenant_says_so() {
     let (_, error, went_well) = run(&["connector", "--check-config"], &[]);
     assert!(!went_well);

@@ -32,7 +32,7 @@ pub enum AuditAction {
     ReportCancelled,
     /// A report was asked for again.
     ReportRetried,
-    /// A report's file was given out.
+    /// A report's file, or its manifest, was given out; the detail `file` says which.
     ReportDownloaded,
     /// A schedule was made.
     ScheduleCreated,

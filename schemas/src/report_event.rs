@@ -125,7 +125,7 @@ pub struct ReportEvent {
     pub receiver: Option<String>,
     /// Account that acted.
     pub actor: Option<String>,
-    /// Address that the account came from.
+    /// Address that the account came from; at a terminal the machine's name.
     pub actor_address: Option<String>,
     /// Slices written so far.
     pub slices: Option<i64>,

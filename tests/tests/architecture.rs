@@ -11,7 +11,7 @@ const SERVICES: [&str; 5] = ["connector", "ingest", "aggregator", "exporter", "c
 /// Crates that may name a service: the binary that wires, and the journeys.
 const WIRING: [&str; 2] = ["flowledger", "tests"];
 /// Each technology and the crates that may use it, beside tests.
-const HOMES: [(&str, &[&str]); 13] = [
+const HOMES: [(&str, &[&str]); 15] = [
     // Beside its home only where an ordinary consumer is the peer of a measurement.
     ("rdkafka", &["kafka-io", "bench"]),
     ("rdkafka-sys", &["kafka-io"]),
@@ -25,6 +25,8 @@ const HOMES: [(&str, &[&str]); 13] = [
     ("libloading", &["embedded-clickhouse"]),
     ("maxminddb", &["address-lookup"]),
     ("ring", &["webhooks"]),
+    ("hyper", &["console"]),
+    ("hyper-util", &["console"]),
     ("axum", &["bench", "console", "embedded-clickhouse", "service-kit"]),
 ];
 

@@ -27,7 +27,7 @@ use crate::routes::traffic::{insights, names};
 
 /// The largest body that is read, bytes.
 const BODY_MAX: usize = 64 << 10;
-/// Deadline of a request's head; bodies of downloads and streams take longer.
+/// Deadline of an answer's head; bodies of downloads and streams take longer. That of a request's head is a bound of connections.
 const REQUEST_MAX: Duration = Duration::from_secs(150);
 
 /// Only what the pages need: nothing from elsewhere. Mantine sets styles inline.

@@ -98,7 +98,17 @@ async fn list(read: &ReadOptions, select: &SelectOptions) -> anyhow::Result<()> 
 /// An act of an operator on this machine. `by`: in whose name.
 pub(crate) fn act(tenant: &Tenant, by: &str, action: AuditAction) -> Act {
     let account = std::env::var("USER").unwrap_or_default();
-    Act::new(tenant.clone(), by, AuditDoor::CommandLine, action).with("account_on_machine", &account)
+    let act = Act::new(tenant.clone(), by, AuditDoor::CommandLine, action).with("account_on_machine", &account);
+    match machine() {
+        Some(machine) => act.with("machine", &machine),
+        None => act,
+    }
+}
+
+/// What this machine is called, where the system says so: a terminal has no address.
+pub(crate) fn machine() -> Option<String> {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
+    Some(name.trim().to_owned()).filter(|name| !name.is_empty())
 }
 
 /// Puts an act on the log, before it is done: in a chain of its own, which names the ends of those before it.

@@ -20,7 +20,7 @@ use futures_util::TryStreamExt;
 use kafka_io::Producer;
 use report_life::{
     Actor, FollowError, Journal, Phase, ReportState, SharedBook, barrier, check_receivers, file_places, folder_name,
-    follow, manifest_key, report_filter, traffic_filter,
+    follow, manifest_key, report_filter, saved_manifest, traffic_filter,
 };
 use report_schedules::Timetable;
 use report_store::ReportStore;
@@ -214,9 +214,13 @@ impl Desk {
 
     async fn manifest(&self, select: &SelectOptions, report: ReportId) -> anyhow::Result<()> {
         let state = self.found(select, report)?;
-        let key = state.object_key.with_context(|| format!("the report is {}: it has no file", state.phase.name()))?;
+        let (Some(key), Some(name)) = (&state.object_key, &state.file_name) else {
+            bail!("the report is {}: it has no file", state.phase.name());
+        };
         let store = ReportStore::open(&self.config.store)?;
-        let pieces: Vec<_> = store.read(&manifest_key(&key), None).await?.try_collect().await?;
+        let pieces: Vec<_> = store.read(&manifest_key(key), None).await?.try_collect().await?;
+        let act = audit::act(&select.tenant, &select.actor(), AuditAction::ReportDownloaded);
+        self.note(act.to(&report).with("file", &saved_manifest(name))).await?;
         Ok(crate::output::line(String::from_utf8(pieces.concat())?.trim_end())?)
     }
 
@@ -244,6 +248,7 @@ impl Desk {
         // No file without its event.
         let event = ReportEvent {
             actor: Some(select.actor()),
+            actor_address: audit::machine(),
             ..ReportEvent::new(state.id, state.tenant.clone(), ReportEventType::Downloaded, Moment::now())
         };
         within(self.journal().await?.append(&event)).await??;

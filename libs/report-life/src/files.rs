@@ -34,6 +34,12 @@ pub fn saved_name(file_name: &str, number: i64) -> String {
     format!("{stem}-part-{number:05}{ending}")
 }
 
+/// What the manifest of a report is saved as.
+#[must_use]
+pub fn saved_manifest(file_name: &str) -> String {
+    format!("{file_name}.manifest.json")
+}
+
 /// Places of a report's files, in their order, for one who writes them to `output`: itself, or a folder of that name for several.
 #[must_use]
 pub fn file_places(keys: &[String], output: &Path) -> Vec<PathBuf> {
@@ -75,5 +81,6 @@ mod tests {
         assert_eq!(file_places(&keys[..1], Path::new("y")), [Path::new("y")]);
         assert_eq!(folder_name("x.csv.gz"), "x");
         assert_eq!(saved_name("x.parquet", 7), "x-part-00007.parquet");
+        assert_eq!(saved_manifest("x.csv.gz"), "x.csv.gz.manifest.json");
     }
 }

@@ -87,6 +87,17 @@ fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// What a store says of a file that lies there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredFile {
+    /// Bytes.
+    pub size_bytes: u64,
+    /// When it became visible, seconds since 1970 by the store's clock.
+    pub written_at_seconds: i64,
+    /// What the store itself tells versions apart by.
+    pub tag: Option<String>,
+}
+
 /// A file's bytes as they come.
 pub type FileStream = BoxStream<'static, Result<Bytes, StoreError>>;
 
@@ -157,8 +168,17 @@ impl ReportStore {
     /// # Errors
     /// When it is not there, or the store does not answer.
     pub async fn size(&self, key: &str) -> Result<u64, StoreError> {
+        self.stat(key).await.map(|file| file.size_bytes)
+    }
+
+    /// What the store says of a file.
+    ///
+    /// # Errors
+    /// When it is not there, or the store does not answer.
+    pub async fn stat(&self, key: &str) -> Result<StoredFile, StoreError> {
         let found = self.store.head(&self.path(key)?).await.map_err(StoreError::during("looking for a file"))?;
-        Ok(found.size)
+        let written_at_seconds = found.last_modified.timestamp();
+        Ok(StoredFile { size_bytes: found.size, written_at_seconds, tag: found.e_tag })
     }
 
     /// Keys of the files whose keys begin with `prefix` and a slash, in no order.

@@ -40,6 +40,14 @@ async fn assert_whole_or_not_there(store: &ReportStore) {
     assert_eq!(upload.finish().await.unwrap(), SIZE as u64);
     assert_eq!(store.digest(key).await.unwrap(), (SIZE as u64, sha256));
     assert_eq!(store.size(key).await.unwrap(), SIZE as u64);
+    let stat = store.stat(key).await.unwrap();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    // Stores may round, and their clocks are others; nobody's is a day off.
+    assert!(
+        stat.size_bytes == SIZE as u64 && stat.written_at_seconds.unsigned_abs().abs_diff(now) < 86_400,
+        "{stat:?}"
+    );
+    assert_eq!(store.stat(key).await.unwrap(), stat, "it is known again");
     assert_eq!(read(store, key, None).await, bytes(0, SIZE));
     assert_eq!(read(store, key, Some(9_000_000..9_000_007)).await, bytes(9_000_000, 9_000_007));
 

@@ -2,18 +2,23 @@
 //!
 //! Every field has a default, a doc line and a range. A key that is not known is an error that names it. The environment wins
 //! over the file: `FLOWLEDGER__INGEST__BATCH_ROWS=1000` is `batch_rows` in section `ingest`.
+//!
+//! What the environment says is text until a field takes it: a tenant `0042` keeps its zeros. An error never shows a line of the file, which
+//! may hold a secret.
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
-use config::{Config, Environment, File, FileFormat};
+use config::{Config, Environment, File, FileFormat, Map};
 use secrecy::SecretString;
 use serde::Serializer;
 use serde::de::DeserializeOwned;
 
 /// Prefix of the environment's variables; sections and keys follow, with two underscores between.
 pub const ENVIRONMENT_PREFIX: &str = "FLOWLEDGER";
+/// The one list that a variable can give, its members with commas between: the variable and the key.
+const LIST: (&str, &str) = ("FLOWLEDGER__CONNECTOR__INPUTS", "connector.inputs");
 
 /// Why a configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -111,25 +116,52 @@ pub fn seconds_in_range(
 /// # Errors
 /// A file that cannot be read, a key that is not known, a value of the wrong type or out of range: each names the key.
 pub fn load<T: DeserializeOwned + Validate>(file: Option<&Path>) -> Result<T, ConfigError> {
+    load_with(file, variables()?)
+}
+
+/// [`load`] with these variables of the environment.
+fn load_with<T: DeserializeOwned + Validate>(
+    file: Option<&Path>,
+    variables: Map<String, String>,
+) -> Result<T, ConfigError> {
     let mut builder = Config::builder();
     if let Some(path) = file {
         let text = std::fs::read_to_string(path)
             .map_err(|reason| ConfigError::Unreadable { path: path.to_owned(), reason })?;
+        check_form(path, &text)?;
         builder = builder.add_source(File::from_str(&text, FileFormat::Toml));
     }
-    let environment = Environment::with_prefix(ENVIRONMENT_PREFIX)
-        .prefix_separator("__")
-        .separator("__")
-        .try_parsing(true)
-        .list_separator(",")
-        .with_list_parse_key("connector.inputs");
+    let list = variables.iter().find(|(name, _)| name.eq_ignore_ascii_case(LIST.0));
+    let list = list.map(|(_, members)| members.split(',').map(str::to_owned).collect::<Vec<_>>());
+    // No guessing at what is a number: `0042` and `1e3` may be names and passwords. Fields that are numbers read theirs themselves.
+    let environment = Environment::with_prefix(ENVIRONMENT_PREFIX).prefix_separator("__").separator("__");
     let tree: T = builder
-        .add_source(environment)
-        .build()
-        .and_then(Config::try_deserialize)
+        .add_source(environment.source(Some(variables)))
+        .set_override_option(LIST.1, list)
+        .and_then(|builder| builder.build()?.try_deserialize())
         .map_err(|error| ConfigError::Malformed(error.to_string()))?;
     tree.validate()?;
     Ok(tree)
+}
+
+/// Those of the environment that are ours.
+fn variables() -> Result<Map<String, String>, ConfigError> {
+    let all = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
+    let prefix = format!("{ENVIRONMENT_PREFIX}__");
+    all.filter(|(name, _)| name.to_ascii_uppercase().starts_with(&prefix))
+        .map(|(name, value)| match value.into_string() {
+            Ok(value) => Ok((name, value)),
+            Err(_) => Err(ConfigError::Malformed(format!("the value of {name} in the environment is no UTF-8"))),
+        })
+        .collect()
+}
+
+/// Says where a file is no TOML, and why. The parser's own words show the line, and with it the secret that stands there.
+fn check_form(path: &Path, text: &str) -> Result<(), ConfigError> {
+    let Err(error) = toml::de::DeTable::parse(text) else { return Ok(()) };
+    let before = error.span().and_then(|at| text.get(..at.start)).unwrap_or_default();
+    let line = before.matches('\n').count() + 1;
+    Err(ConfigError::Malformed(format!("{} line {line}: {}", path.display(), error.message())))
 }
 
 /// For `#[serde(serialize_with)]` on secrets: a config that is printed shows `***` where one is set.
@@ -186,6 +218,7 @@ pub mod seconds {
 mod tests {
     use std::io::Write;
 
+    use secrecy::ExposeSecret;
     use serde::{Deserialize, Serialize};
 
     use super::*;
@@ -194,6 +227,13 @@ mod tests {
     #[serde(default, deny_unknown_fields)]
     struct Tree {
         ingest: Section,
+        connector: Inputs,
+    }
+
+    #[derive(Debug, Default, Serialize, Deserialize)]
+    #[serde(default, deny_unknown_fields)]
+    struct Inputs {
+        inputs: Vec<String>,
     }
 
     #[derive(Debug, Default, Serialize, Deserialize)]
@@ -202,12 +242,21 @@ mod tests {
         batch_rows: u32,
         #[serde(serialize_with = "redacted")]
         password: Option<SecretString>,
+        source: String,
+        #[serde(with = "seconds")]
+        age: std::time::Duration,
+        loud: bool,
     }
 
     impl Validate for Tree {
         fn validate(&self) -> Result<(), RangeError> {
             in_range("batch_rows", self.ingest.batch_rows, 1..=1000).map_err(|error| error.at("ingest"))
         }
+    }
+
+    fn in_environment(variables: &[(&str, &str)]) -> Result<Tree, String> {
+        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        load_with(None, variables).map_err(|error| error.to_string())
     }
 
     fn loaded(text: &str) -> Result<Tree, String> {
@@ -237,6 +286,49 @@ mod tests {
     fn file_that_is_not_there_is_named() {
         let error = load::<Tree>(Some(Path::new("no-such-file.toml"))).unwrap_err().to_string();
         assert!(error.contains("no-such-file.toml"), "{error}");
+    }
+
+    #[test]
+    fn variable_that_looks_like_a_number_stays_the_text_it_is() {
+        let rows = ("FLOWLEDGER__INGEST__BATCH_ROWS", "1");
+        for text in ["0042", "1e3", "1.10", "infinity", "TRUE", "00420042", "12345678901234567890", "a,b", ""] {
+            let tree = in_environment(&[
+                rows,
+                ("FLOWLEDGER__INGEST__PASSWORD", text),
+                ("FLOWLEDGER__INGEST__SOURCE", text),
+                ("UNRELATED", text),
+            ]);
+            let section = tree.unwrap().ingest;
+            assert_eq!((section.password.unwrap().expose_secret(), section.source.as_str()), (text, text));
+        }
+    }
+
+    #[test]
+    fn numbers_seconds_truths_and_the_list_come_from_variables_too() {
+        let tree = in_environment(&[
+            ("FLOWLEDGER__INGEST__BATCH_ROWS", "7"),
+            ("FLOWLEDGER__INGEST__AGE", "0.5"),
+            ("FLOWLEDGER__INGEST__LOUD", "true"),
+            ("flowledger__connector__inputs", "a.log,0042"),
+        ]);
+        let Tree { ingest, connector } = tree.unwrap();
+        assert_eq!((ingest.batch_rows, ingest.age.as_millis(), ingest.loud), (7, 500, true));
+        assert_eq!(connector.inputs, ["a.log", "0042"]);
+        let one = in_environment(&[("FLOWLEDGER__INGEST__BATCH_ROWS", "7"), ("FLOWLEDGER__CONNECTOR__INPUTS", "7")]);
+        assert_eq!(one.unwrap().connector.inputs, ["7"]);
+        let error = in_environment(&[("FLOWLEDGER__INGEST__BATCH_ROWS", "many")]).unwrap_err();
+        assert!(error.contains("batch_rows"), "{error}");
+    }
+
+    #[test]
+    fn line_with_a_secret_is_named_and_not_shown() {
+        for wrong in
+            ["password = horse", "password = \"horse\\q\"", "password = \"horse", "password = 'a'\npassword = 'horse'"]
+        {
+            let error = loaded(&format!("[ingest]\nbatch_rows = 7\n{wrong}\n")).unwrap_err();
+            let line = 2 + wrong.lines().count();
+            assert!(error.contains(&format!(" line {line}: ")) && !error.contains("horse"), "{error}");
+        }
     }
 
     #[test]

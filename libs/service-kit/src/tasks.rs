@@ -60,6 +60,20 @@ impl TaskGroup {
         outcome
     }
 
+    /// What `work` comes to, where tasks that it may depend on go on meanwhile. `None`: the group was told to stop, or a task ended, before it was done.
+    ///
+    /// # Errors
+    /// When a task failed: `work` may never be done then.
+    pub async fn beside<T>(&mut self, work: impl Future<Output = T>) -> Result<Option<T>, GroupError> {
+        let stop = self.stop.clone();
+        let has_tasks = !self.tasks.is_empty();
+        tokio::select! {
+            biased;
+            done = stop.run_until_cancelled(work) => Ok(done),
+            ended = self.first_end(), if has_tasks => ended.map(|()| None),
+        }
+    }
+
     /// Waits until all tasks have ended. When the first one ends, or the stop token is cancelled, the others have `deadline`
     /// to end too; after that they are dropped.
     ///
@@ -119,6 +133,29 @@ mod tests {
         group.spawn("fails", async { Err(std::io::Error::other("disk gone")) });
         let error = group.join(Duration::from_secs(1)).await.unwrap_err();
         assert_eq!(error.to_string(), "fails: disk gone");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_waits_for_a_task_that_fails_waits_no_longer() {
+        let mut group = TaskGroup::new(CancellationToken::new());
+        group.spawn("goes on", std::future::pending::<Result<(), std::io::Error>>());
+        group.spawn("fails", async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            Err(std::io::Error::other("three partitions"))
+        });
+        assert_eq!(group.beside(async { 7 }).await.unwrap(), Some(7));
+        let error = group.beside(std::future::pending::<()>()).await.unwrap_err();
+        assert_eq!(error.to_string(), "fails: three partitions");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn stop_ends_what_is_done_beside_tasks() {
+        let stop = CancellationToken::new();
+        let mut group = TaskGroup::new(stop.clone());
+        assert_eq!(group.beside(async { 7 }).await.unwrap(), Some(7), "no task is needed for it");
+        group.spawn("goes on", std::future::pending::<Result<(), std::io::Error>>());
+        stop.cancel();
+        assert_eq!(group.beside(std::future::pending::<()>()).await.unwrap(), None);
     }
 
     #[tokio::test(start_paused = true)]

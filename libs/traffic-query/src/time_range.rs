@@ -5,6 +5,7 @@
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
+use jiff::fmt::rfc2822::DateTimePrinter;
 use jiff::tz::{AmbiguousOffset, TimeZone};
 use schemas::times::Moment;
 
@@ -76,12 +77,24 @@ pub fn rfc3339(moment: Moment) -> String {
     Timestamp::from_microsecond(moment.as_micros()).unwrap_or_default().to_string()
 }
 
+/// As headers of HTTP say it: whole seconds, GMT.
+#[must_use]
+pub fn http_date(moment: Moment) -> String {
+    let timestamp = Timestamp::from_microsecond(moment.as_micros()).unwrap_or_default();
+    DateTimePrinter::new().timestamp_to_rfc9110_string(&timestamp).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn utc(from: &str, to: &str, zone: &str) -> Result<(String, String), FilterError> {
         in_utc(from, to, zone).map(|range| (rfc3339(range.from), rfc3339(range.to)))
+    }
+
+    #[test]
+    fn moment_is_told_as_http_tells_it() {
+        assert_eq!(http_date(Moment::from_micros(784_111_777_999_999)), "Sun, 06 Nov 1994 08:49:37 GMT");
     }
 
     fn pair(from: &str, to: &str) -> (String, String) {

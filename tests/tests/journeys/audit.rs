@@ -115,7 +115,9 @@ async fn what_accounts_do_is_on_a_log_that_nobody_changes_unseen() {
     }
     let report = ann.ask().await;
     stack.sign_in(acme).await.wait_completed(&report).await;
-    assert_eq!(ann.send(Method::GET, &format!("/reports/{report}/download"), &Value::Null).await.0, 200);
+    for file in ["download", "manifest"] {
+        assert_eq!(ann.send(Method::GET, &format!("/reports/{report}/{file}"), &Value::Null).await.0, 200);
+    }
     let gus = Visitor::sign_in(&other, globex, PASSWORD).await.unwrap();
     for wish in ["cancel", "retry"] {
         assert_eq!(gus.send(Method::POST, &format!("/reports/{report}/{wish}"), &Value::Null).await.0, 404);
@@ -137,6 +139,9 @@ async fn what_accounts_do_is_on_a_log_that_nobody_changes_unseen() {
         ["report", "new", "--from", "1970-01-01T00:00", "--to", "2100-01-01T00:00", "--tenant", acme, "--by", "jo"];
     let (by_jo, beside, went_well) = flowledger(&stack, &asked);
     assert!(went_well, "{beside}");
+    let (manifest, beside, went_well) =
+        flowledger(&stack, &["report", "manifest", &report, "--tenant", acme, "--by", "jo"]);
+    assert!(went_well && manifest.contains("sha256"), "{beside}");
     assert_eq!(ann.send(Method::DELETE, "/session", &Value::Null).await.0, 204);
 
     // Each tenant sees what its own accounts did, on whatever console.
@@ -144,8 +149,9 @@ async fn what_accounts_do_is_on_a_log_that_nobody_changes_unseen() {
     assert_eq!(gus_did.len(), 16, "{gus_did:?}");
     assert!(gus_did[1..].iter().all(|(action, _)| action == "report_requested"), "{gus_did:?}");
     let ann = Visitor::sign_in(&other, acme, PASSWORD).await.unwrap();
-    let ann_did = ann.audited(11, &["signed_in", "report_requested", "signed_out", "signed_in"]).await;
-    let begun: Vec<_> = ann_did.iter().take(7).map(|(action, subject)| (action.as_str(), subject.as_str())).collect();
+    let ends = ["signed_in", "report_requested", "report_downloaded", "signed_out", "signed_in"];
+    let ann_did = ann.audited(13, &ends).await;
+    let begun: Vec<_> = ann_did.iter().take(8).map(|(action, subject)| (action.as_str(), subject.as_str())).collect();
     let expected = [
         ("sign_in_refused", ""),
         ("signed_in", ""),
@@ -154,18 +160,25 @@ async fn what_accounts_do_is_on_a_log_that_nobody_changes_unseen() {
         ("report_requested", &report),
         ("signed_in", ""),
         ("report_downloaded", &report),
+        ("report_downloaded", &report),
     ];
     assert_eq!(begun, expected);
     assert!(ann_did.contains(&("report_requested".to_owned(), by_jo.trim().to_owned())));
     let (list, beside, went_well) = flowledger(&stack, &["audit", "list", "--tenant", acme, "--actor", "jo"]);
     assert!(went_well, "{beside}");
-    assert!(list.lines().count() == 2 && list.contains("command_line") && list.contains(by_jo.trim()), "{list}");
+    assert!(list.lines().count() == 3 && list.contains("command_line") && list.contains(by_jo.trim()), "{list}");
 
     // Nothing is wrong: by our own program, and by one that shares nothing with it.
     let verify = |more: &[&str]| flowledger(&stack, &[&["audit", "verify"][..], more].concat());
     let (chains, beside, went_well) = verify(&["--json"]);
     assert!(went_well && beside.contains("nothing is wrong"), "{chains}{beside}");
     let (export, ..) = flowledger(&stack, &["audit", "list", "--json", "--limit", "1000000"]);
+    let events = export.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let files: Vec<Value> = events.filter(|it| it["subject"] == report && !it["details"]["file"].is_null()).collect();
+    let is_manifest = |it: &Value| it["details"]["file"].as_str().unwrap().ends_with(".manifest.json");
+    assert_eq!(files.iter().map(is_manifest).collect::<Vec<_>>(), [false, true, true], "{files:?}");
+    let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+    assert_eq!((&files[2]["account"], &files[2]["details"]["machine"]), (&json!("jo"), &json!(machine.trim())));
     let whole = records(&stack).await;
     assert_eq!(audit(export.as_bytes()), whole.len());
     for secret in [PASSWORD, "no horse", "a secret typed there", "nobody", "flowledger_session"] {
@@ -177,8 +190,8 @@ async fn what_accounts_do_is_on_a_log_that_nobody_changes_unseen() {
     assert!(verify(&noted).2);
     assert_eq!(
         verify(&["--tenant", acme]).0.lines().count(),
-        5,
-        "two consoles, the killed one and the operator, and a title"
+        6,
+        "two consoles, the killed one and the operator's two, and a title"
     );
 
     // A copy is as good; one that was changed is not, and it is said where.

@@ -17,6 +17,7 @@ mod mails;
 mod oracle;
 mod parts;
 mod readers;
+mod refused;
 mod report_life;
 mod schedules;
 mod slices;

@@ -131,7 +131,7 @@ pub(crate) struct Stack {
 }
 
 /// Eight characters that no other journey has.
-fn unique() -> String {
+pub(crate) fn unique() -> String {
     uuid::Uuid::new_v4().simple().to_string()[..8].to_owned()
 }
 

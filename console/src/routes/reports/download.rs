@@ -6,13 +6,14 @@ use axum::body::Body;
 use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::Response;
-use report_life::{ReportState, manifest_key, saved_name};
+use report_life::{ReportState, manifest_key, saved_manifest, saved_name};
 use schemas::audit_event::AuditAction;
 use schemas::report_event::{ReportEvent, ReportEventType};
 use schemas::times::Moment;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use super::ranges::{Version, asked_for};
 use super::{ASK_MAX, found};
 use crate::app::App;
 use crate::error::{ErrorBody, Refusal};
@@ -27,7 +28,7 @@ pub(crate) struct FileNumber {
     file: Option<i64>,
 }
 
-/// A file of the report. One range of bytes may be asked for.
+/// A file of the report. One range of bytes may be asked for; with its `ETag` in `If-Range` of that very file, else all of it is given.
 #[utoipa::path(get, path = "/api/v1/reports/{id}/download", params(("id" = String, Path), FileNumber), responses(
     (status = 200, description = "The file"), (status = 206, description = "A range of it"),
     (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody),
@@ -43,9 +44,9 @@ pub(crate) async fn download(
 ) -> Result<Response, Refusal> {
     let state = found(&app, &signed_in, &id)?;
     let (key, name) = wanted(&state, file)?;
-    let size = app.store.size(&key).await?;
-    let asked = headers.get(header::RANGE).and_then(|value| value.to_str().ok());
-    let range = asked.map(|text| byte_range(text, size)).transpose()?.flatten();
+    let file = app.store.stat(&key).await?;
+    let (size, version) = (file.size_bytes, Version::new(&key, &file));
+    let range = asked_for(&headers, &version, size)?;
     // Who asks for the head only is given nothing.
     let body = if method == Method::HEAD {
         Body::empty()
@@ -76,6 +77,8 @@ pub(crate) async fn download(
         // The name is made of a slug and times: nothing in it needs quoting.
         .header(header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\""))
         .header(header::ACCEPT_RANGES, "bytes")
+        .header(header::ETAG, version.tag)
+        .header(header::LAST_MODIFIED, version.written)
         .header(header::CONTENT_LENGTH, length);
     if let Some(range) = range {
         response = response.header(header::CONTENT_RANGE, format!("bytes {}-{}/{size}", range.start, range.end - 1));
@@ -105,7 +108,9 @@ const MANIFEST_BYTES_MAX: u64 = 4 << 20;
 pub(crate) async fn manifest(
     State(app): State<App>,
     signed_in: SignedIn,
+    ConnectInfo(address): ConnectInfo<SocketAddr>,
     UrlId(id): UrlId,
+    method: Method,
 ) -> Result<Response, Refusal> {
     let state = found(&app, &signed_in, &id)?;
     let (Some(key), Some(name)) = (&state.object_key, &state.file_name) else { return Err(Refusal::NotCompleted) };
@@ -114,29 +119,20 @@ pub(crate) async fn manifest(
     if size > MANIFEST_BYTES_MAX {
         return Err(Refusal::Away("the store"));
     }
-    let stream = app.store.read(&key, None).await?;
+    let name = saved_manifest(name);
+    let body = if method == Method::HEAD {
+        Body::empty()
+    } else {
+        let stream = app.store.read(&key, None).await?;
+        // It names Users, addresses and domains of the filter, so who has it is known, as of a file; no download is counted for it.
+        app.note(signed_in.does(AuditAction::ReportDownloaded, address).to(&state.id).with("file", &name)).await?;
+        Body::from_stream(stream)
+    };
     let response = Response::builder()
         .header(header::CONTENT_TYPE, "application/json")
-        .header(header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}.manifest.json\""))
+        .header(header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\""))
         .header(header::CONTENT_LENGTH, size);
-    response.body(Body::from_stream(stream)).map_err(|_| Refusal::Away("the store"))
-}
-
-/// The one range that a `Range` header asks for; `None` where it asks for what is not served in part: then the whole file is.
-fn byte_range(text: &str, size: u64) -> Result<Option<std::ops::Range<u64>>, Refusal> {
-    let Some((first, last)) = text.strip_prefix("bytes=").and_then(|range| range.split_once('-')) else {
-        return Ok(None);
-    };
-    if last.contains(',') {
-        return Ok(None);
-    }
-    let range = match (first.parse::<u64>(), last.parse::<u64>()) {
-        (Ok(first), Ok(last)) => first..last.saturating_add(1).min(size),
-        (Ok(first), Err(_)) if last.is_empty() => first..size,
-        (Err(_), Ok(length)) if first.is_empty() => size.saturating_sub(length)..size,
-        _ => return Ok(None),
-    };
-    if range.is_empty() { Err(Refusal::OutsideOfFile) } else { Ok(Some(range)) }
+    response.body(body).map_err(|_| Refusal::Away("the store"))
 }
 
 /// By the end of a file's name.
@@ -147,21 +143,5 @@ fn content_type(name: &str) -> &'static str {
         Some("ndjson") => "application/x-ndjson",
         Some("parquet") => "application/vnd.apache.parquet",
         _ => "text/csv; charset=utf-8",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_range_is_served_and_others_are_not() {
-        assert_eq!(byte_range("bytes=0-9", 100), Ok(Some(0..10)));
-        assert_eq!(byte_range("bytes=90-", 100), Ok(Some(90..100)));
-        assert_eq!(byte_range("bytes=-5", 100), Ok(Some(95..100)));
-        assert_eq!(byte_range("bytes=90-500", 100), Ok(Some(90..100)));
-        assert_eq!(byte_range("bytes=100-", 100), Err(Refusal::OutsideOfFile));
-        assert_eq!(byte_range("bytes=0-1,5-6", 100), Ok(None));
-        assert_eq!(byte_range("lines=0-1", 100), Ok(None));
     }
 }

@@ -4,6 +4,7 @@ pub(crate) mod asked;
 pub(crate) mod changes;
 pub(crate) mod download;
 pub(crate) mod estimate;
+mod ranges;
 pub(crate) mod shown;
 
 use std::net::SocketAddr;

@@ -48,13 +48,16 @@ async fn what_an_account_does_is_noted_before_it_is_done() {
     let mut part = request(Method::GET, &path, &cookie, Body::empty());
     part.headers_mut().insert("range", "bytes=1-".parse().unwrap());
     console.send(part).await;
+    console.store.put("acme/acme.csv.manifest.json", "{}".into()).await.unwrap();
+    console.get(&format!("/api/v1/reports/{completed}/manifest"), &cookie).await;
     let downloaded = format!("acme admin 192.0.2.7 report_downloaded {completed} allowed");
-    let details = [r#"{"file": "acme.csv"}"#, r#"{"bytes": "1-2", "file": "acme.csv"}"#];
+    let details =
+        [r#"{"file": "acme.csv"}"#, r#"{"bytes": "1-2", "file": "acme.csv"}"#, r#"{"file": "acme.csv.manifest.json"}"#];
     assert_eq!(acts(&console), details.map(|details| format!("{downloaded} {details}")));
 
     console.send(request(Method::DELETE, "/api/v1/session", &cookie, Body::empty())).await;
     assert_eq!(acts(&console), ["acme admin 192.0.2.7 signed_out - allowed {}"]);
-    assert_eq!(console.count("audit_events_total{result=\"noted\"}"), 7);
+    assert_eq!(console.count("audit_events_total{result=\"noted\"}"), 8);
 }
 
 #[tokio::test]

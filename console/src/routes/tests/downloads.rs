@@ -2,6 +2,7 @@
 
 use axum::body::Body;
 use axum::http::Method;
+use schemas::audit_event::AuditAction;
 use schemas::ids::ReportId;
 use schemas::report_event::{ReportEvent, ReportEventType};
 use schemas::times::Moment;
@@ -86,6 +87,36 @@ async fn part_of_a_file_is_what_was_asked_for() {
 }
 
 #[tokio::test]
+async fn download_that_was_broken_off_goes_on_only_with_the_same_file() {
+    let console = Console::new();
+    let cookie = console.sign_in("acme").await;
+    let report = console.completed("acme", "acme.csv", Some(CONTENT)).await;
+    let path = format!("/api/v1/reports/{report}/download");
+    let begun = console.get(&path, &cookie).await;
+    let (tag, written) = (begun.header("etag").to_owned(), begun.header("last-modified").to_owned());
+    assert!(tag.starts_with('"') && tag.ends_with('"') && tag.len() > 2, "a strong one: {tag}");
+    assert!(written.ends_with(" GMT"), "{written}");
+    let going_on = async |if_range: &str| {
+        let mut request = request(Method::GET, &path, &cookie, Body::empty());
+        request.headers_mut().insert("range", "bytes=5-".parse().unwrap());
+        request.headers_mut().insert("if-range", if_range.parse().unwrap());
+        console.send(request).await
+    };
+    for same in [&tag, &written] {
+        let answer = going_on(same).await;
+        assert_eq!((answer.status, answer.text(), answer.header("etag")), (206, "1,2\r\n", tag.as_str()), "{same}");
+    }
+    assert_eq!(going_on("\"another\"").await.status, 200);
+
+    // Another one of the same size lies there now.
+    console.store.delete("acme/acme.csv").await.unwrap();
+    console.store.put("acme/acme.csv", "a,b\r\n3,4\r\n".into()).await.unwrap();
+    let anew = going_on(&tag).await;
+    assert_eq!((anew.status, anew.text(), anew.header("content-range")), (200, "a,b\r\n3,4\r\n", ""));
+    assert_ne!(anew.header("etag"), tag);
+}
+
+#[tokio::test]
 async fn question_for_the_head_is_no_download() {
     let console = Console::new();
     let cookie = console.sign_in("acme").await;
@@ -101,11 +132,12 @@ async fn question_for_the_head_is_no_download() {
 }
 
 #[tokio::test]
-async fn manifest_is_shown_to_its_own_and_is_no_download() {
+async fn manifest_is_noted_and_is_no_download() {
     let console = Console::new();
     let cookie = console.sign_in("acme").await;
     let report = console.completed("acme", "acme.csv", Some(CONTENT)).await;
     let path = format!("/api/v1/reports/{report}/manifest");
+    console.world.acts.lock().unwrap().clear();
     // Of a report that was completed before there were any.
     assert_eq!(console.get(&path, &cookie).await.status, 404);
     console.store.put("acme/acme.csv.manifest.json", "{\"rows\":1}\n".into()).await.unwrap();
@@ -113,9 +145,15 @@ async fn manifest_is_shown_to_its_own_and_is_no_download() {
     assert_eq!((answer.status, answer.text()), (200, "{\"rows\":1}\n"));
     assert_eq!(answer.header("content-type"), "application/json");
     assert_eq!(answer.header("content-disposition"), "attachment; filename=\"acme.csv.manifest.json\"");
+    let act = console.world.acts.lock().unwrap().pop().unwrap();
+    assert_eq!((act.action, act.subject), (AuditAction::ReportDownloaded, Some(report.to_string())));
+    assert_eq!((act.address.as_deref(), act.details["file"].as_str()), (Some("192.0.2.7"), "acme.csv.manifest.json"));
+    let head = console.send(request(Method::HEAD, &path, &cookie, Body::empty())).await;
+    assert_eq!((head.status, head.header("content-length"), head.body.len()), (200, "11", 0));
     let running = console.report_of("acme");
     let answer = console.get(&format!("/api/v1/reports/{running}/manifest"), &cookie).await;
     assert_eq!((answer.status, answer.code().as_str()), (409, "not_completed"));
+    assert!(console.world.acts.lock().unwrap().is_empty(), "nothing more was given out");
     assert!(!console.world.was_touched());
     assert_eq!(console.count("downloads_total"), 0);
 }

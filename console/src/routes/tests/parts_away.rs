@@ -67,10 +67,13 @@ async fn file_is_not_given_out_while_nobody_can_note_it() {
     let console = Console::new();
     let cookie = console.sign_in("acme").await;
     let report = console.completed("acme", "acme.csv", Some("secret")).await;
+    console.store.put("acme/acme.csv.manifest.json", "{}".into()).await.unwrap();
     tokio::time::pause();
     for fault in [Fault::Fails, Fault::Hangs] {
         *console.world.kafka_fault.lock().unwrap() = Some(fault);
-        assert_away(&console.get(&format!("/api/v1/reports/{report}/download"), &cookie).await, "the event log");
+        for file in ["download", "manifest"] {
+            assert_away(&console.get(&format!("/api/v1/reports/{report}/{file}"), &cookie).await, "the event log");
+        }
     }
     assert_eq!(console.count("downloads_total"), 0);
 }

@@ -1,6 +1,10 @@
-/// Who is signed in, and what happens when the session ends under a page.
-import { createContext, type ReactNode, useCallback, useContext, useEffect, useMemo, useState } from 'react';
+/// Who is signed in, and what happens when the session ends or changes under a page.
+///
+/// All tabs of a browser share the cookie: who signs in as another account in one of them acts as it in all. So a page of the account before goes
+/// as soon as another tab says so, and where none does, as when a frozen page comes back, when it is looked at again.
+import { createContext, type ReactNode, useCallback, useContext, useEffect, useMemo, useRef, useState } from 'react';
 import { currentSession, signOut } from '../api/client';
+import { SessionEnded } from '../api/errors';
 import type { Session } from '../api/types';
 
 export type SessionState =
@@ -8,6 +12,9 @@ export type SessionState =
   | { is: 'away'; error: unknown }
   | { is: 'signedOut'; notice: string | null }
   | { is: 'signedIn'; session: Session };
+
+/** What tabs tell each other: the session that there is now. */
+export const TABS = 'flowledger-session';
 
 interface SessionContext {
   state: SessionState;
@@ -21,14 +28,22 @@ interface SessionContext {
 
 const Context = createContext<SessionContext | null>(null);
 
+/** Who a page shows. Others' pages are others, whatever stands on them. */
+const isSame = (one: Session, other: Session) => one.tenant === other.tenant && one.account === other.account;
+
 export function SessionProvider({ children }: { children: ReactNode }) {
   const [state, setState] = useState<SessionState>({ is: 'loading' });
   const [asked, setAsked] = useState(0);
+  const shown = useRef<Session | null>(null);
+  shown.current = state.is === 'signedIn' ? state.session : null;
+  const tabs = useRef<BroadcastChannel | null>(null);
 
   useEffect(() => {
     const stop = new AbortController();
     currentSession(stop.signal).then(
-      (session) => setState(session ? { is: 'signedIn', session } : { is: 'signedOut', notice: null }),
+      (session) => {
+        if (!stop.signal.aborted) setState(session ? { is: 'signedIn', session } : { is: 'signedOut', notice: null });
+      },
       (error: unknown) => {
         if (!stop.signal.aborted) setState({ is: 'away', error });
       },
@@ -40,12 +55,47 @@ export function SessionProvider({ children }: { children: ReactNode }) {
     setState({ is: 'loading' });
     setAsked((times) => times + 1);
   }, []);
-  const signedIn = useCallback((session: Session) => setState({ is: 'signedIn', session }), []);
+  const signedIn = useCallback((session: Session) => {
+    tabs.current?.postMessage(session);
+    setState({ is: 'signedIn', session });
+  }, []);
   const ended = useCallback((notice: string) => setState({ is: 'signedOut', notice }), []);
   const leave = useCallback(async () => {
     await signOut();
+    tabs.current?.postMessage(null);
     setState({ is: 'signedOut', notice: null });
   }, []);
+
+  useEffect(() => {
+    const channel = new BroadcastChannel(TABS);
+    channel.onmessage = ({ data }: MessageEvent<Session | null>) => {
+      // The same account again: what is being typed stays.
+      if (data && shown.current && isSame(data, shown.current)) return;
+      // The page goes at once, and what it was about to do with it.
+      refresh();
+    };
+    tabs.current = channel;
+    return () => channel.close();
+  }, [refresh]);
+
+  useEffect(() => {
+    const stop = new AbortController();
+    const look = async () => {
+      const before = shown.current;
+      if (document.visibilityState === 'hidden' || !before) return;
+      // Where the server is away the page says so itself, as soon as it asks for anything.
+      const now = await currentSession(stop.signal).catch(() => undefined);
+      if (stop.signal.aborted || now === undefined || before !== shown.current) return;
+      if (now === null) ended(new SessionEnded().message);
+      else if (!isSame(now, before)) refresh();
+    };
+    const onChange = () => void look();
+    document.addEventListener('visibilitychange', onChange);
+    return () => {
+      stop.abort();
+      document.removeEventListener('visibilitychange', onChange);
+    };
+  }, [ended, refresh]);
 
   const value = useMemo(
     () => ({ state, refresh, signedIn, ended, leave }),
