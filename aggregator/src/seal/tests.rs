@@ -17,6 +17,8 @@ struct Fake {
     /// Ingest's position of partition 0, one a question; the last one stays.
     stored: Mutex<Vec<i64>>,
     faults: Mutex<Vec<QueryError>>,
+    /// Of passes that count hours; of each one hour is counted all the same.
+    hours_that_fail: Mutex<Vec<QueryError>>,
     asked: Mutex<Vec<Reach>>,
     days_asked: Mutex<Vec<NotesReach>>,
     done: Mutex<Vec<String>>,
@@ -58,16 +60,31 @@ impl Outside for Fake {
         Ok([(0, position)].into())
     }
 
-    async fn count_and_seal(&self, hours: &BTreeSet<HourOfNetwork>, _: Moment) -> Result<(), QueryError> {
+    async fn count_and_seal(
+        &self,
+        hours: &BTreeSet<HourOfNetwork>,
+        _: Moment,
+        mut counted: impl FnMut(usize) + Send,
+    ) -> Result<(), QueryError> {
         if self.asked.lock().unwrap().len() >= self.passes {
             self.stop.cancel();
         }
+        if let Some(error) = self.hours_that_fail.lock().unwrap().pop() {
+            counted(1);
+            return Err(error);
+        }
+        counted(hours.len());
         self.does(format!("hours {}", hours.len()))
     }
 
-    async fn count_and_seal_days(&self, reach: NotesReach) -> Result<usize, QueryError> {
+    async fn count_and_seal_days(
+        &self,
+        reach: NotesReach,
+        mut counted: impl FnMut(usize) + Send,
+    ) -> Result<(), QueryError> {
         self.days_asked.lock().unwrap().push(reach);
-        Ok(2)
+        counted(2);
+        Ok(())
     }
 
     async fn end_silent(&self, _: Duration) -> Result<(), QueryError> {
@@ -166,6 +183,31 @@ async fn pass_that_fails_is_done_again_with_the_same_reach() {
     *fake.faults.lock().unwrap() = vec![QueryError::NoAnswer("gone".to_owned())];
     passed(&fake).await.unwrap();
     assert_eq!(fake.done(), ["silent", "forgotten", "stored until 10", "hours 1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn days_do_not_wait_for_hours_that_cannot_be_counted_and_these_are_looked_for_again() {
+    let fake = Fake { passes: 2, ..Fake::default() };
+    *fake.unsealed.lock().unwrap() = vec![hours(0), hours(0)];
+    *fake.stored.lock().unwrap() = vec![10];
+    *fake.hours_that_fail.lock().unwrap() = vec![QueryError::Refused { code: 241, reason: "memory".to_owned() }];
+    let metrics = AggregatorMetrics::default();
+    run(&Config::default(), &fake, &metrics, &fake.stop).await.unwrap();
+    assert_eq!(fake.days_asked.lock().unwrap().len(), 2, "in the pass that failed too");
+    assert_eq!((metrics.hours_counted.get(), metrics.days_counted.get(), metrics.retries.get()), (2, 4, 1));
+    let asked = fake.asked.lock().unwrap().clone();
+    assert_eq!(asked[0].written_since, before(Moment::from_micros(NOW_MICROS), KEPT));
+    // The second pass is a first one still, an hour later.
+    assert_eq!(asked[1].written_since, before(Moment::from_micros(NOW_MICROS + HOUR_MICROS), KEPT));
+}
+
+#[tokio::test(start_paused = true)]
+async fn hours_that_only_an_operator_can_mend_end_it() {
+    let fake = Fake { passes: 9, ..Fake::default() };
+    *fake.unsealed.lock().unwrap() = vec![hours(0)];
+    *fake.stored.lock().unwrap() = vec![10];
+    *fake.hours_that_fail.lock().unwrap() = vec![QueryError::Refused { code: 60, reason: "no table".to_owned() }];
+    assert!(passed(&fake).await.is_err());
 }
 
 #[tokio::test(start_paused = true)]

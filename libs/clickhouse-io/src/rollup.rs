@@ -1,6 +1,7 @@
 //! The roll-ups: hours that are counted from the raw rows, days that are put together from hours, minutes that name the offsets they
 //! were counted from, and days of Remote Networks with what merges but is no sum.
 
+mod by_pieces;
 mod check;
 mod days;
 mod minute_columns;
@@ -19,6 +20,7 @@ use crate::client::ClickHouse;
 use crate::error::QueryError;
 use crate::pieces::HOUR;
 
+pub use self::by_pieces::count_and_seal;
 pub use self::days::{DayOfNetwork, NotesReach, count_and_seal_days, count_days, seal_days, unsealed_days};
 pub use self::seal::{IN_FLIGHT, Reach, UnsealedHour, seal, server_time, unsealed};
 pub use check::{Difference, verify};

@@ -11,12 +11,13 @@ use schemas::ids::{RemoteNetworkId, Tenant};
 use schemas::times::Moment;
 use serde::{Deserialize, Serialize};
 
+use super::by_pieces::Pieces;
 use super::{DAY, HOURS_TABLE, Unit, insert_counted, names, network_days, put_together};
 use crate::client::ClickHouse;
 use crate::error::QueryError;
 use crate::write::insert_block;
 
-/// Days that are noted together: some statements' worth of days of Remote Networks.
+/// Days of a tenant that are noted together: some statements' worth of days of Remote Networks.
 const DAYS_SEALED_AT_ONCE: usize = 100;
 /// Days of one statement, as with hours.
 const DAYS_AT_ONCE: usize = 500;
@@ -147,30 +148,30 @@ pub async fn count_days<'a>(
     Ok(())
 }
 
-/// [`count_days`] and [`seal_days`], a few at a time: what is done stays done, and a day that cannot be counted holds up no other.
-/// Gives how many.
+/// [`count_days`] and [`seal_days`], a few at a time: what is done stays done, and a day that cannot be counted holds up no other. `counted` is
+/// told how many are done, as it goes on.
 ///
 /// # Errors
-/// When ClickHouse does not answer, or refuses some of them.
+/// When ClickHouse is away or refuses all of them; or, when the others are done, refuses some or does not come to an end with them.
 pub async fn count_and_seal_days(
     clickhouse: &ClickHouse,
     days: &BTreeMap<DayOfNetwork, u64>,
-) -> Result<usize, QueryError> {
-    let days: Vec<_> = days.iter().collect();
-    let mut refused = None;
-    for some in days.chunks(DAYS_SEALED_AT_ONCE) {
-        let counted = async {
+    mut counted: impl FnMut(usize),
+) -> Result<(), QueryError> {
+    let days: Vec<(&DayOfNetwork, u64)> = days.iter().map(|(day, notes)| (day, *notes)).collect();
+    let mut pieces = Pieces::new(&days, |(day, _)| &day.tenant, DAYS_SEALED_AT_ONCE);
+    while let Some(some) = pieces.next() {
+        let done = async {
             count_days(clickhouse, some.iter().map(|(day, _)| *day)).await?;
-            let notes = some.iter().map(|(day, notes)| ((*day).clone(), **notes)).collect();
+            let notes = some.iter().map(|(day, notes)| ((*day).clone(), *notes)).collect();
             seal_days(clickhouse, &notes).await
         };
-        match counted.await {
-            Ok(()) => {}
-            Err(error @ QueryError::NoAnswer(_)) => return Err(error),
-            Err(error) => refused = Some(error),
+        match done.await {
+            Ok(()) => counted(some.len()),
+            Err(error) => pieces.failed(clickhouse, some, error).await?,
         }
     }
-    refused.map_or(Ok(days.len()), Err)
+    pieces.end()
 }
 
 /// Notes from which notes of their hours these days were counted. After the count, never before.
