@@ -1,5 +1,7 @@
 //! Hours that are over are counted from the raw rows, each fact once, and again when late events come; days that are over are put
-//! together from them.
+//! together from them. Beside that the set of open connections is looked through.
+
+mod house;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -12,6 +14,8 @@ use schemas::topics::CONNECTION_EVENTS;
 use service_kit::CancellationToken;
 use service_kit::retry::{Attempt, Backoff, until_stopped};
 
+use self::house::keep_house;
+use crate::GROUP;
 use crate::config::Config;
 use crate::metrics::AggregatorMetrics;
 
@@ -44,6 +48,10 @@ pub(crate) trait Outside: Send + Sync + 'static {
         reach: NotesReach,
         counted: impl FnMut(usize) + Send,
     ) -> impl Future<Output = Result<(), QueryError>> + Send;
+    /// For each partition the offset before which the roll-ups by minute, of all aggregators, have everything.
+    fn counted_until(&self) -> impl Future<Output = Result<BTreeMap<i32, i64>, KafkaError>> + Send;
+    /// For each partition the offset that is the next one to be read.
+    fn ends(&self) -> impl Future<Output = Result<BTreeMap<i32, i64>, KafkaError>> + Send;
     fn end_silent(&self, silence: Duration) -> impl Future<Output = Result<(), QueryError>> + Send;
     fn forget_ended(&self, remembered: Duration) -> impl Future<Output = Result<(), QueryError>> + Send;
 }
@@ -57,6 +65,14 @@ pub(crate) struct Parts {
     pub(crate) source: String,
 }
 
+impl Parts {
+    /// Partitions of which the group has committed nothing are not there.
+    async fn committed(&self, group: &str) -> Result<BTreeMap<i32, i64>, KafkaError> {
+        let committed = admin::committed(&self.kafka, group, CONNECTION_EVENTS.name).await?;
+        Ok(committed.into_iter().filter_map(|(number, position)| Some((number, position?))).collect())
+    }
+}
+
 impl Outside for Parts {
     async fn server_time(&self) -> Result<Moment, QueryError> {
         rollup::server_time(&self.clickhouse).await
@@ -67,8 +83,7 @@ impl Outside for Parts {
     }
 
     async fn stored_until(&self) -> Result<BTreeMap<i32, i64>, KafkaError> {
-        let committed = admin::committed(&self.kafka, INGEST_GROUP, CONNECTION_EVENTS.name).await?;
-        Ok(committed.into_iter().filter_map(|(number, position)| Some((number, position?))).collect())
+        self.committed(INGEST_GROUP).await
     }
 
     async fn count_and_seal(
@@ -90,6 +105,14 @@ impl Outside for Parts {
         rollup::names_kept_from(&self.clickhouse, reach.noted_since).await
     }
 
+    async fn counted_until(&self) -> Result<BTreeMap<i32, i64>, KafkaError> {
+        self.committed(GROUP).await
+    }
+
+    async fn ends(&self) -> Result<BTreeMap<i32, i64>, KafkaError> {
+        admin::stable_ends(&self.kafka, CONNECTION_EVENTS.name).await
+    }
+
     async fn end_silent(&self, silence: Duration) -> Result<(), QueryError> {
         open::end_silent(&self.clickhouse, silence).await
     }
@@ -106,8 +129,9 @@ pub(crate) async fn run<O: Outside>(
     metrics: &AggregatorMetrics,
     stop: &CancellationToken,
 ) -> Result<(), QueryError> {
+    let both = async { tokio::try_join!(seal(config, outside, metrics, stop), keep_house(config, outside, metrics)) };
     // What it waits for may never come: an ingest that has ended.
-    stop.run_until_cancelled(seal(config, outside, metrics, stop)).await.unwrap_or(Ok(()))
+    stop.run_until_cancelled(both).await.unwrap_or(Ok(((), ()))).map(|((), ())| ())
 }
 
 async fn seal<O: Outside>(
@@ -118,16 +142,15 @@ async fn seal<O: Outside>(
 ) -> Result<(), QueryError> {
     let mut last = None;
     loop {
-        let passed =
-            until_stopped(stop, Backoff::default(), async || match pass(config, outside, last, metrics).await {
-                Err(error) if error.next_step() == NextStep::Retry => {
-                    tracing::warn!(%error, "waiting for ClickHouse");
-                    metrics.retries.inc();
-                    Attempt::Again(error)
-                }
-                Err(error) => Attempt::Fail(error),
-                Ok(reached) => Attempt::Done(reached),
-            });
+        let passed = until_stopped(stop, Backoff::default(), async || match pass(outside, last, metrics).await {
+            Err(error) if error.next_step() == NextStep::Retry => {
+                tracing::warn!(%error, "waiting for ClickHouse");
+                metrics.retries.inc();
+                Attempt::Again(error)
+            }
+            Err(error) => Attempt::Fail(error),
+            Ok(reached) => Attempt::Done(reached),
+        });
         match passed.await {
             None => return Ok(()),
             Some(reached) => last = Some(reached?),
@@ -146,13 +169,10 @@ struct Reached {
 }
 
 async fn pass<O: Outside>(
-    config: &Config,
     outside: &O,
     last: Option<Reached>,
     metrics: &AggregatorMetrics,
 ) -> Result<Reached, QueryError> {
-    outside.end_silent(config.silence_max).await?;
-    outside.forget_ended(config.ended_remembered).await?;
     let asked_at = outside.server_time().await?;
     let ended_by = before(asked_at, AFTER_END);
     let last = last.unwrap_or(Reached {

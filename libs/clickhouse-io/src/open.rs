@@ -7,10 +7,18 @@ use bytes::Bytes;
 use crate::client::ClickHouse;
 use crate::error::QueryError;
 pub use crate::open_columns::{OpenChange, OpenColumns, end_reason};
-use crate::write::insert_body;
+use crate::rollup::MINUTES_TABLE;
+use crate::write::{EventTable, insert_body};
 
 /// The table.
 const TABLE: &str = "open_connections";
+/// Rows by minute are there for so long. Where silence is longer, raw rows tell who has reported.
+const MINUTES_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
+/// When silence began.
+const SINCE: &str = "now64(6, 'UTC') - toIntervalSecond({silence:UInt64})";
+/// Of tenants without a connection that has been open for so long nothing has to be read: their rows lie together.
+const OF_TENANTS: &str = "tenant IN (SELECT tenant FROM open_connections
+    WHERE is_open AND opened_at < now64(6, 'UTC') - toIntervalSecond({silence:UInt64}))";
 
 /// Writes a block of [`OpenColumns`]. The same again changes nothing; an empty body: nothing happens.
 ///
@@ -20,25 +28,33 @@ pub async fn write(clickhouse: &ClickHouse, body: Bytes) -> Result<(), QueryErro
     insert_body(clickhouse, TABLE, body, None).await
 }
 
-/// Ends entries whose Connector has reported nothing for `silence`.
+/// Ends entries whose Connector has reported nothing for `silence`: nothing of it was counted by minute since, by the server's clock, whatever times
+/// its events have. What is not counted yet is not known: the caller sees to it that there is no backlog.
 ///
 /// # Errors
 /// When ClickHouse refuses or does not answer.
 pub async fn end_silent(clickhouse: &ClickHouse, silence: Duration) -> Result<(), QueryError> {
+    let mut reported =
+        format!("SELECT tenant, connector_id FROM {MINUTES_TABLE} WHERE written_at > {SINCE} AND {OF_TENANTS}");
+    if silence >= MINUTES_KEPT {
+        for table in [EventTable::Connections, EventTable::ConnectionOpenings] {
+            reported += &format!(
+                " UNION ALL SELECT tenant, connector_id FROM {} WHERE end_time > {SINCE}
+                  AND toStartOfHour(end_time) >= toStartOfHour({SINCE}) AND {OF_TENANTS}",
+                table.name()
+            );
+        }
+    }
     // The inner query first: a replaced column's new value would else be what WHERE sees.
-    let sql = "INSERT INTO open_connections
-        SELECT * REPLACE (false AS is_open, now64(6, 'UTC') AS ended_at, 'silent' AS end_reason,
-                          bitShiftLeft(toUInt64(1), 61) AS version)
-        FROM (
-            SELECT * FROM open_connections FINAL
-            WHERE is_open AND opened_at < now64(6, 'UTC') - toIntervalSecond({silence:UInt64})
-            AND (tenant, connector_id) NOT IN (
-                SELECT tenant, connector_id FROM connections
-                WHERE end_time > now64(6, 'UTC') - toIntervalSecond({silence:UInt64})
-                UNION ALL
-                SELECT tenant, connector_id FROM connection_openings
-                WHERE end_time > now64(6, 'UTC') - toIntervalSecond({silence:UInt64})))";
-    let query = clickhouse.client.query_raw(sql).param("silence", silence.as_secs());
+    let sql = format!(
+        "INSERT INTO {TABLE}
+         SELECT * REPLACE (false AS is_open, now64(6, 'UTC') AS ended_at, 'silent' AS end_reason,
+                           bitShiftLeft(toUInt64(1), 61) AS version)
+         FROM (
+             SELECT * FROM {TABLE} FINAL
+             WHERE is_open AND opened_at < {SINCE} AND (tenant, connector_id) NOT IN ({reported}))"
+    );
+    let query = clickhouse.client.query_raw(&sql).param("silence", silence.as_secs());
     clickhouse.within(query.execute()).await
 }
 
