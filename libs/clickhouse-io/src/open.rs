@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::client::ClickHouse;
 use crate::error::QueryError;
 pub use crate::open_columns::{OpenChange, OpenColumns, end_reason};
-use crate::rollup::MINUTES_TABLE;
+use crate::rollup::{MINUTES_TABLE, server_time};
 use crate::write::{EventTable, insert_body};
 
 /// The table.
@@ -63,9 +63,31 @@ pub async fn end_silent(clickhouse: &ClickHouse, silence: Duration) -> Result<()
 /// # Errors
 /// When ClickHouse refuses or does not answer.
 pub async fn forget_ended(clickhouse: &ClickHouse, remembered: Duration) -> Result<(), QueryError> {
-    let sql = "DELETE FROM open_connections WHERE (tenant, connector_id, connection_id) IN (
-        SELECT tenant, connector_id, connection_id FROM open_connections FINAL
-        WHERE NOT is_open AND ended_at < now64(6, 'UTC') - toIntervalSecond({remembered:UInt64}))";
-    let query = clickhouse.client.query_raw(sql).param("remembered", remembered.as_secs());
+    let remembered = i64::try_from(remembered.as_micros()).unwrap_or(i64::MAX);
+    let before = server_time(clickhouse).await?.as_micros().saturating_sub(remembered);
+    let query = clickhouse
+        .client
+        .query_raw(FORGET)
+        // A cluster's replicas refuse what may say something else on each of them, as one that asks may: each looks the entries up by
+        // itself, as of this moment.
+        .with_setting("allow_nondeterministic_mutations", "1")
+        .param("before", before);
     clickhouse.within(query.execute()).await
+}
+
+/// The moment is a parameter: each replica of a cluster would have a time of its own.
+const FORGET: &str = "DELETE FROM open_connections WHERE (tenant, connector_id, connection_id) IN (
+    SELECT tenant, connector_id, connection_id FROM open_connections FINAL
+    WHERE NOT is_open AND ended_at < fromUnixTimestamp64Micro({before:Int64}, 'UTC'))";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_deleted_is_the_same_whenever_and_wherever_it_is_looked_up() {
+        for clock in ["now", "today", "rand", "hostName"] {
+            assert!(!FORGET.contains(clock), "{clock}");
+        }
+    }
 }

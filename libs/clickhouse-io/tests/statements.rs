@@ -1,0 +1,79 @@
+//! Settings of statements, as they pass by on their way to the real engine: what a cluster, or a server that is slow, would want of them.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod engine_of_test;
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use clickhouse_io::rows::{ConnectionRow, Source};
+use clickhouse_io::write::{EventTable, insert};
+use clickhouse_io::{ClickHouse, copies, open};
+use engine_of_test::{Engine, end_ms, engine};
+use local_parts::FaultProxy;
+use schemas::connection_event::EventType;
+use schemas::examples::connection;
+use schemas::ids::Tenant;
+use schemas::times::Moment;
+
+/// A database of its own behind a proxy, and the requests' targets that have passed by, each with its settings.
+struct Watched {
+    engine: Engine,
+    clickhouse: ClickHouse,
+    _proxy: FaultProxy,
+    targets: Arc<Mutex<Vec<String>>>,
+}
+
+impl Watched {
+    async fn new(name: &str) -> Self {
+        let engine = engine().await;
+        let proxy = FaultProxy::start(&engine.given.url).await.unwrap();
+        let clickhouse = engine.database_with(name, |config| config.url = proxy.url()).await;
+        let targets = Arc::<Mutex<Vec<String>>>::default();
+        let noted = Arc::clone(&targets);
+        proxy.plan(move |seen| {
+            noted.lock().unwrap().push(seen.target.clone());
+            None
+        });
+        Self { engine, clickhouse, _proxy: proxy, targets }
+    }
+
+    /// What has passed by since this was asked before.
+    fn seen(&self) -> Vec<String> {
+        std::mem::take(&mut *self.targets.lock().unwrap())
+    }
+}
+
+fn acme() -> Tenant {
+    "acme".parse().unwrap()
+}
+
+/// A fact and its copy, and the hours they lie in.
+async fn store_copies(clickhouse: &ClickHouse) -> (Moment, Moment) {
+    let row = |offset: i64| {
+        let event = connection(EventType::ClosedConnection, "twice", end_ms(0).unsigned_abs());
+        ConnectionRow::from_event(event, Source { name: "main", partition: 3, offset })
+    };
+    insert(clickhouse, EventTable::Connections, vec![row(0), row(1)], "copies").await.unwrap();
+    (Moment::from_millis(end_ms(0) - 3_600_000), Moment::from_millis(end_ms(0) + 3_600_000))
+}
+
+/// Replicas refuse such a mutation without it, with a code that ends a service.
+#[tokio::test]
+async fn mutations_that_look_something_up_are_allowed_on_replicas() {
+    let watched = Watched::new("mutations").await;
+    let is_allowed = |target: &&String| target.contains("allow_nondeterministic_mutations=1");
+    open::forget_ended(&watched.clickhouse, Duration::from_secs(60)).await.unwrap();
+    let seen = watched.seen();
+    assert_eq!(
+        (seen.len(), seen.iter().filter(is_allowed).count()),
+        (2, 1),
+        "the time is asked for, then it is deleted: {seen:?}"
+    );
+    let range = store_copies(&watched.clickhouse).await;
+    watched.seen();
+    let deleted = copies::delete(&watched.clickhouse, &acme(), range, "test", |_| ()).await.unwrap();
+    assert_eq!((deleted, watched.seen().iter().filter(is_allowed).count()), (1, 1));
+    watched.engine.drop(&watched.clickhouse).await;
+}
