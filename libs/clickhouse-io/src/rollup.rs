@@ -19,6 +19,7 @@ use schemas::times::Moment;
 use crate::client::ClickHouse;
 use crate::error::QueryError;
 use crate::pieces::HOUR;
+use crate::traffic::condition::is_dns_error;
 
 pub use self::by_pieces::count_and_seal;
 pub use self::days::{DayOfNetwork, NotesReach, count_and_seal_days, count_days, seal_days, unsealed_days};
@@ -251,10 +252,10 @@ fn facts(time: &str, condition: &str) -> String {
         "SELECT tenant, {time}, remote_network_id, user_id, service_account_id, resource_id, connector_id, protocol,
              tunnel_path, country, event_type, bytes_received AS received, bytes_transferred AS transferred, end_time,
              duration_us, device_id, client_ip, resource_address,
-             event_type = 'failed_to_connect' AND resource_ip IS NULL AND resource_address != ''
-                 AND NOT isIPv4String(resource_address) AND NOT isIPv6String(resource_address) AS is_dns
+             {} AS is_dns
          FROM connections WHERE {condition}
          ORDER BY _kafka_source, _kafka_partition, _kafka_offset
-         LIMIT 1 BY tenant, toUnixTimestamp64Milli(end_time), event_id_tail"
+         LIMIT 1 BY tenant, toUnixTimestamp64Milli(end_time), event_id_tail",
+        is_dns_error()
     )
 }
