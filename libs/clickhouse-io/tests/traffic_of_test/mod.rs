@@ -23,18 +23,9 @@ pub(crate) const FIRST: Moment = Moment::from_millis(1_774_641_600_000);
 pub(crate) const LAST: Moment = Moment::from_millis(1_774_857_600_000);
 pub(crate) const MIDDLE: Moment = Moment::from_millis(1_774_750_000_000);
 
-/// Those with leading zeros are names to whoever reads addresses, and addresses to the engine's own functions.
-const ADDRESSES: [&str; 9] = [
-    "wiki.corp.example",
-    "WIKI.lab.example",
-    "10.0.0.1",
-    "2001:db8::7",
-    "",
-    "münchen.example",
-    "010.0.0.1",
-    "192.168.001.010",
-    "::ffff:010.0.0.1",
-];
+/// The last one is a name to whoever reads addresses, and an address to the engine's own functions.
+const ADDRESSES: [&str; 7] =
+    ["wiki.corp.example", "WIKI.lab.example", "10.0.0.1", "2001:db8::7", "", "münchen.example", "010.0.0.1"];
 const CLIENTS: [&str; 5] = ["192.0.2.4", "192.0.2.200", "10.1.2.3", "2001:db8::1", "::1"];
 
 fn one<T: Copy>(random: &mut StdRng, values: &[T]) -> T {
