@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use clickhouse::Client;
+use clickhouse::query::Query;
 use secrecy::ExposeSecret;
 use service_kit::CancellationToken;
 use service_kit::retry::{Attempt, Backoff, until_stopped};
@@ -107,10 +108,14 @@ impl ClickHouse {
         Answer::new(self.blocks.query_raw(sql), format, self.timeout)
     }
 
-    /// `max_execution_time` of a statement that may take long: what nobody waits for any more should not go on. Only what reads ends when
-    /// its client goes away.
-    pub(crate) fn seconds_max(&self) -> String {
-        self.timeout.as_secs().max(1).to_string()
+    /// A statement that goes on no longer than it is waited for: what nobody waits for any more would else run beside the next try.
+    pub(crate) fn bounded(&self, sql: &str) -> Query {
+        self.client.query_raw(sql).with_setting("max_execution_time", self.timeout.as_secs().max(1).to_string())
+    }
+
+    /// The same of one that only reads: it ends with its connection, which is what happens when the future of the answer is dropped.
+    pub(crate) fn reading(&self, sql: &str) -> Query {
+        ends_with_its_client(self.bounded(sql))
     }
 
     /// The work of the client, within the deadline.
@@ -123,4 +128,9 @@ impl ClickHouse {
             Err(_) => Err(QueryError::NoAnswer(format!("none within {} s", self.timeout.as_secs_f64()))),
         }
     }
+}
+
+/// A server looks after its client only where a statement cannot write.
+pub(crate) fn ends_with_its_client(query: Query) -> Query {
+    query.with_setting("readonly", "2").with_setting("cancel_http_readonly_queries_on_client_close", "1")
 }

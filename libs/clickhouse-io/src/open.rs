@@ -54,7 +54,7 @@ pub async fn end_silent(clickhouse: &ClickHouse, silence: Duration) -> Result<()
              SELECT * FROM {TABLE} FINAL
              WHERE is_open AND opened_at < {SINCE} AND (tenant, connector_id) NOT IN ({reported}))"
     );
-    let query = clickhouse.client.query_raw(&sql).param("silence", silence.as_secs());
+    let query = clickhouse.bounded(&sql).param("silence", silence.as_secs());
     clickhouse.within(query.execute()).await
 }
 
@@ -66,8 +66,7 @@ pub async fn forget_ended(clickhouse: &ClickHouse, remembered: Duration) -> Resu
     let remembered = i64::try_from(remembered.as_micros()).unwrap_or(i64::MAX);
     let before = server_time(clickhouse).await?.as_micros().saturating_sub(remembered);
     let query = clickhouse
-        .client
-        .query_raw(FORGET)
+        .bounded(FORGET)
         // A cluster's replicas refuse what may say something else on each of them, as one that asks may: each looks the entries up by
         // itself, as of this moment.
         .with_setting("allow_nondeterministic_mutations", "1")

@@ -18,7 +18,7 @@ use schemas::times::Moment;
 
 use crate::client::ClickHouse;
 use crate::error::QueryError;
-use crate::pieces::HOUR;
+use crate::pieces::{DAY, HOUR};
 use crate::traffic::condition::is_dns_error;
 
 pub use self::by_pieces::count_and_seal;
@@ -125,8 +125,6 @@ impl Unit {
     }
 }
 
-/// Seconds of a day.
-const DAY: i64 = 24 * HOUR;
 /// Hours of one statement. Their keys travel in its URL, which some servers and proxies cut at 64 kB.
 const HOURS_AT_ONCE: usize = 500;
 
@@ -194,10 +192,8 @@ async fn count_from_raw(
         ),
     );
     let query = clickhouse
-        .client
-        .query_raw(&sql)
+        .bounded(&sql)
         .with_setting("max_partitions_per_insert_block", "0")
-        .with_setting("max_execution_time", clickhouse.seconds_max())
         .param("tenant", tenant.as_str())
         .param("keys", keys);
     clickhouse.within(query.execute()).await

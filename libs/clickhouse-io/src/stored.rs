@@ -79,7 +79,7 @@ pub async fn highest_offsets(clickhouse: &ClickHouse, source: &str) -> Result<BT
         SELECT _kafka_partition AS partition, max(_kafka_offset) AS offset FROM copies_deleted
         WHERE _kafka_source = {source:String} GROUP BY partition
     ) GROUP BY partition";
-    let query = clickhouse.client.query_raw(sql).param("source", source);
+    let query = clickhouse.reading(sql).param("source", source);
     let found = clickhouse.within(query.fetch_all::<Highest>()).await?;
     Ok(found.into_iter().map(|it| (it.partition, it.offset)).collect())
 }
@@ -165,8 +165,7 @@ fn asked(
     let of_each = tables.iter().map(|table| format!("SELECT _kafka_offset AS offset FROM {table} WHERE {filter}"));
     let sql = question(of_each.collect::<Vec<_>>().join(" UNION ALL "));
     let mut query = clickhouse
-        .client
-        .query_raw(&sql)
+        .reading(&sql)
         .param("source", stretch.source)
         .param("partition", stretch.partition)
         .param("first", stretch.offsets.start())

@@ -7,6 +7,7 @@ mod engine_of_test;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use clickhouse_io::rollup::{self, DayOfNetwork, HourOfNetwork, NotesReach, Reach, Unit};
 use clickhouse_io::rows::{ConnectionRow, Source};
 use clickhouse_io::write::{EventTable, insert};
 use clickhouse_io::{ClickHouse, copies, open};
@@ -76,4 +77,54 @@ async fn mutations_that_look_something_up_are_allowed_on_replicas() {
     let deleted = copies::delete(&watched.clickhouse, &acme(), range, "test", |_| ()).await.unwrap();
     assert_eq!((deleted, watched.seen().iter().filter(is_allowed).count()), (1, 1));
     watched.engine.drop(&watched.clickhouse).await;
+}
+
+/// Whoever gave up waiting tries again: what the server still did would be done twice at once.
+#[tokio::test]
+async fn no_statement_goes_on_longer_than_it_is_waited_for() {
+    let watched = Watched::new("bounded").await;
+    let clickhouse = &watched.clickhouse;
+    let (from, to) = store_copies(clickhouse).await;
+    watched.seen();
+    let have = |what: &str, settings: &[&str]| {
+        let seen = watched.seen();
+        for setting in settings {
+            assert!(!seen.is_empty() && seen.iter().all(|it| it.contains(setting)), "{what}, {setting}: {seen:?}");
+        }
+    };
+    let bounded = |what: &str| have(what, &["max_execution_time=120"]);
+    // Broken off with its connection, too.
+    let reading = |what: &str| {
+        have(what, &["max_execution_time=120", "readonly=2", "cancel_http_readonly_queries_on_client_close=1"]);
+    };
+    let minute = Duration::from_secs(60);
+    open::end_silent(clickhouse, minute).await.unwrap();
+    bounded("end_silent");
+    open::forget_ended(clickhouse, minute).await.unwrap();
+    bounded("forget_ended");
+
+    let asked_at = rollup::server_time(clickhouse).await.unwrap();
+    let reach = Reach { written_since: Moment::FIRST, ended_since: Moment::FIRST, ended_by: asked_at };
+    rollup::unsealed(clickhouse, "main", reach).await.unwrap();
+    let reach = NotesReach { noted_since: Moment::FIRST, ended_since: Moment::FIRST, ended_by: to };
+    rollup::unsealed_days(clickhouse, reach).await.unwrap();
+    for unit in [Unit::Minute, Unit::Hour, Unit::Day, Unit::NetworkDay] {
+        rollup::verify(clickhouse, &acme(), unit, (from, to), 10).await.unwrap();
+    }
+    rollup::verify_names(clickhouse, &acme(), (from, to), 10).await.unwrap();
+    copies::find(clickhouse, &acme(), (from, to), 10).await.unwrap();
+    reading("what only reads");
+
+    let event = connection(EventType::ClosedConnection, "twice", end_ms(0).unsigned_abs());
+    let hour = HourOfNetwork::of(acme(), event.end_time, event.remote_network_id);
+    rollup::count_and_seal(clickhouse, &[hour].into(), asked_at, |_| ()).await.unwrap();
+    bounded("count_and_seal");
+    let day = DayOfNetwork::of(acme(), event.end_time, event.remote_network_id);
+    rollup::count_and_seal_days(clickhouse, &[(day, 1)].into(), |_| ()).await.unwrap();
+    bounded("count_and_seal_days");
+    rollup::names_kept_from(clickhouse, from).await.unwrap();
+    bounded("names_kept_from");
+    copies::delete(clickhouse, &acme(), (from, to), "test", |_| ()).await.unwrap();
+    bounded("delete");
+    watched.engine.drop(clickhouse).await;
 }

@@ -100,8 +100,7 @@ pub async fn unsealed_days(
          WHERE notes != seen OR (tenant, day, remote_network_id) IN (SELECT tenant, day, remote_network_id FROM lacking)";
     let whole_days = |moment: Moment| moment.as_micros().div_euclid(DAY * 1_000_000) * DAY;
     let query = clickhouse
-        .client
-        .query_raw(sql)
+        .reading(sql)
         .param("since", reach.noted_since.as_micros())
         .param("ended_since", whole_days(reach.ended_since))
         .param("end", whole_days(reach.ended_by));
@@ -133,10 +132,8 @@ pub async fn count_days<'a>(
         for some in of_tenant.chunks(DAYS_AT_ONCE) {
             let keys: Vec<(i64, u64)> = some.iter().map(|it| (it.day, it.remote_network.get())).collect();
             let query = clickhouse
-                .client
-                .query_raw(&sql)
+                .bounded(&sql)
                 .with_setting("max_partitions_per_insert_block", "0")
-                .with_setting("max_execution_time", clickhouse.seconds_max())
                 .param("tenant", some[0].tenant.as_str())
                 .param("keys", keys);
             clickhouse.within(query.execute()).await?;
