@@ -21,6 +21,7 @@ pub struct ClickHouse {
     pub(crate) blocks: Client,
     pub(crate) database: String,
     pub(crate) timeout: Duration,
+    pub(crate) question_memory_max: u64,
 }
 
 impl ClickHouse {
@@ -40,7 +41,8 @@ impl ClickHouse {
             Compression::Lz4 => clickhouse::Compression::Lz4,
         };
         let blocks = client.clone().with_compression(packing);
-        Self { client, blocks, database: config.database.clone(), timeout: config.timeout }
+        let (database, timeout) = (config.database.clone(), config.timeout);
+        Self { client, blocks, database, timeout, question_memory_max: config.question_memory_max }
     }
 
     /// Asks for a sign of life.
@@ -116,6 +118,12 @@ impl ClickHouse {
     /// The same of one that only reads: it ends with its connection, which is what happens when the future of the answer is dropped.
     pub(crate) fn reading(&self, sql: &str) -> Query {
         ends_with_its_client(self.bounded(sql))
+    }
+
+    /// The same of what people ask, at any time and as they like, in the engine that ingest writes to: it takes no more memory than it may.
+    /// Groups have no bound of their own: what they take is what matters.
+    pub(crate) fn asking(&self, sql: &str) -> Query {
+        self.reading(sql).with_setting("max_memory_usage", self.question_memory_max.to_string())
     }
 
     /// The work of the client, within the deadline.

@@ -10,13 +10,15 @@ use std::time::Duration;
 use clickhouse_io::rollup::{self, DayOfNetwork, HourOfNetwork, NotesReach, Reach, Unit};
 use clickhouse_io::rows::{ConnectionRow, Source};
 use clickhouse_io::write::{EventTable, insert};
-use clickhouse_io::{ClickHouse, copies, open};
+use clickhouse_io::{ClickHouse, ClickHouseConfig, Refusal, copies, open, traffic};
 use engine_of_test::{Engine, end_ms, engine};
 use local_parts::FaultProxy;
-use schemas::connection_event::EventType;
+use local_parts::given::GivenClickHouse;
+use schemas::connection_event::{ConnectionEvent, EventType};
 use schemas::examples::connection;
 use schemas::ids::Tenant;
 use schemas::times::Moment;
+use traffic_query::{Dimension, Measure, TopQuery, TrafficFilter};
 
 /// A database of its own behind a proxy, and the requests' targets that have passed by, each with its settings.
 struct Watched {
@@ -126,5 +128,42 @@ async fn no_statement_goes_on_longer_than_it_is_waited_for() {
     bounded("names_kept_from");
     copies::delete(clickhouse, &acme(), (from, to), "test", |_| ()).await.unwrap();
     bounded("delete");
+    watched.engine.drop(clickhouse).await;
+}
+
+/// The engine is the one that ingest writes to.
+#[tokio::test]
+async fn question_takes_no_more_memory_than_it_may_and_counts_of_the_aggregator_take_what_they_need() {
+    let watched = Watched::new("memory_of_a_question").await;
+    let clickhouse = &watched.clickhouse;
+    let (from, to) = (end_ms(0), end_ms(20_000));
+    let rows = (0..20_000).map(|offset| {
+        let id = format!("{offset:x}-1");
+        let event = connection(EventType::ClosedConnection, &id, end_ms(offset).unsigned_abs());
+        let event = ConnectionEvent { resource_address: format!("host{offset}.corp.example"), ..event };
+        ConnectionRow::from_event(event, Source { name: "main", partition: 3, offset })
+    });
+    insert(clickhouse, EventTable::Connections, rows.collect(), "many").await.unwrap();
+    let filter = TrafficFilter::default().within(Moment::from_millis(from), Moment::from_millis(to));
+    let query = TopQuery::new(filter, &[Dimension::Address], &[Measure::Addresses], 10).unwrap();
+    let ask = async |clickhouse: &ClickHouse| traffic::top(clickhouse, &acme(), &query, Moment::from_millis(to)).await;
+    watched.seen();
+    assert_eq!(ask(clickhouse).await.unwrap().groups.len(), 10);
+    let seen = watched.seen();
+    let allowed = format!("max_memory_usage={}", 4_u64 << 30);
+    assert!(!seen.is_empty() && seen.iter().all(|it| it.contains(&allowed)), "{seen:?}");
+
+    let GivenClickHouse { url, user, password } = watched.engine.given.clone();
+    let (database, password) = (clickhouse.database().to_owned(), password.map(Into::into));
+    let narrow =
+        ClickHouseConfig { url, user, password, database, question_memory_max: 100_000, ..ClickHouseConfig::default() };
+    let narrow = ClickHouse::new(&narrow);
+    let error = ask(&narrow).await.unwrap_err();
+    assert_eq!((error.refusal(), error.is_too_much()), (Some(Refusal::MemoryLimit), true), "{error}");
+    let hours = (0..20_000).map(|offset| {
+        let event = connection(EventType::ClosedConnection, "any", end_ms(offset).unsigned_abs());
+        HourOfNetwork::of(acme(), event.end_time, event.remote_network_id)
+    });
+    rollup::count_again(&narrow, &hours.collect()).await.unwrap();
     watched.engine.drop(clickhouse).await;
 }

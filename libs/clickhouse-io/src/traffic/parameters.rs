@@ -83,9 +83,9 @@ impl Parameters {
     }
 
     /// The statement with its values. It runs no longer than the client waits for it: to its deadline, or until its connection is
-    /// closed, which is what happens when the future of the answer is dropped.
+    /// closed, which is what happens when the future of the answer is dropped. Nor does it take more memory than a question may.
     pub(crate) fn query(self, clickhouse: &ClickHouse, sql: &str) -> Query {
-        self.bind_to(clickhouse.reading(sql))
+        self.bind_to(clickhouse.asking(sql))
     }
 
     /// The same without a deadline: until its connection is closed.
