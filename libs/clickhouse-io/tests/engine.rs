@@ -309,7 +309,8 @@ async fn end_of_a_connection_wins_in_whatever_order() {
         let sql = format!(
             "INSERT INTO connections_by_minute ({columns})
              SELECT * REPLACE ({replaced}) FROM (
-                 SELECT tenant, connector_id, now64(3) AS written, toDateTime('2020-01-01 00:00:00', 'UTC'), 1, 1, 'tcp', 'direct', 'main', 3, [5]
+                 SELECT tenant, connector_id, now64(3) AS written, toDateTime('2020-01-01 00:00:00', 'UTC') AS begin,
+                     1 AS network, 2 AS resource, 'tcp' AS transport, 'direct' AS path, 'main' AS source, 3 AS partition, [5] AS offsets
                  FROM open_connections FINAL WHERE is_open)"
         );
         clickhouse.execute(&sql).await.unwrap();
