@@ -1,17 +1,21 @@
 //! Hours that are over are counted from the raw rows, each fact once, and again when late events come; days that are over are put
-//! together from them.
+//! together from them. Beside that the set of open connections is looked through.
+
+mod house;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use clickhouse_io::rollup::{HourOfNetwork, IN_FLIGHT, NotesReach, Reach, UnsealedHour};
-use clickhouse_io::{ClickHouse, QueryError, open, rollup};
+use clickhouse_io::{ClickHouse, NextStep, QueryError, open, rollup};
 use kafka_io::{KafkaConfig, KafkaError, admin};
 use schemas::times::Moment;
 use schemas::topics::CONNECTION_EVENTS;
 use service_kit::CancellationToken;
 use service_kit::retry::{Attempt, Backoff, until_stopped};
 
+use self::house::keep_house;
+use crate::GROUP;
 use crate::config::Config;
 use crate::metrics::AggregatorMetrics;
 
@@ -29,15 +33,25 @@ pub(crate) trait Outside: Send + Sync + 'static {
     fn unsealed(&self, reach: Reach) -> impl Future<Output = Result<Unsealed, QueryError>> + Send;
     /// For each partition the offset before which ingest has stored everything; absent where it has said nothing.
     fn stored_until(&self) -> impl Future<Output = Result<BTreeMap<i32, i64>, KafkaError>> + Send;
-    /// Counts them, and then notes that it was done from what was there at `asked_at`.
+    /// Counts them, and then notes that it was done from what was there at `asked_at`; `counted` is told how many. Those that cannot be counted
+    /// hold up no others.
     fn count_and_seal(
         &self,
         hours: &BTreeSet<HourOfNetwork>,
         asked_at: Moment,
+        counted: impl FnMut(usize) + Send,
     ) -> impl Future<Output = Result<(), QueryError>> + Send;
-    /// Puts days within reach together whose hours were counted since, and notes that; gives how many. The first of all passes notes from when
-    /// on names are kept.
-    fn count_and_seal_days(&self, reach: NotesReach) -> impl Future<Output = Result<usize, QueryError>> + Send;
+    /// Puts days within reach together whose hours were counted since, and notes that, in the same way. The first of all passes notes from
+    /// when on names are kept.
+    fn count_and_seal_days(
+        &self,
+        reach: NotesReach,
+        counted: impl FnMut(usize) + Send,
+    ) -> impl Future<Output = Result<(), QueryError>> + Send;
+    /// For each partition the offset before which the roll-ups by minute, of all aggregators, have everything.
+    fn counted_until(&self) -> impl Future<Output = Result<BTreeMap<i32, i64>, KafkaError>> + Send;
+    /// For each partition the offset that is the next one to be read.
+    fn ends(&self) -> impl Future<Output = Result<BTreeMap<i32, i64>, KafkaError>> + Send;
     fn end_silent(&self, silence: Duration) -> impl Future<Output = Result<(), QueryError>> + Send;
     fn forget_ended(&self, remembered: Duration) -> impl Future<Output = Result<(), QueryError>> + Send;
 }
@@ -51,6 +65,14 @@ pub(crate) struct Parts {
     pub(crate) source: String,
 }
 
+impl Parts {
+    /// Partitions of which the group has committed nothing are not there.
+    async fn committed(&self, group: &str) -> Result<BTreeMap<i32, i64>, KafkaError> {
+        let committed = admin::committed(&self.kafka, group, CONNECTION_EVENTS.name).await?;
+        Ok(committed.into_iter().filter_map(|(number, position)| Some((number, position?))).collect())
+    }
+}
+
 impl Outside for Parts {
     async fn server_time(&self) -> Result<Moment, QueryError> {
         rollup::server_time(&self.clickhouse).await
@@ -61,20 +83,34 @@ impl Outside for Parts {
     }
 
     async fn stored_until(&self) -> Result<BTreeMap<i32, i64>, KafkaError> {
-        let committed = admin::committed(&self.kafka, INGEST_GROUP, CONNECTION_EVENTS.name).await?;
-        Ok(committed.into_iter().filter_map(|(number, position)| Some((number, position?))).collect())
+        self.committed(INGEST_GROUP).await
     }
 
-    async fn count_and_seal(&self, hours: &BTreeSet<HourOfNetwork>, asked_at: Moment) -> Result<(), QueryError> {
-        rollup::count_again(&self.clickhouse, hours).await?;
-        rollup::seal(&self.clickhouse, hours, asked_at).await
+    async fn count_and_seal(
+        &self,
+        hours: &BTreeSet<HourOfNetwork>,
+        asked_at: Moment,
+        counted: impl FnMut(usize) + Send,
+    ) -> Result<(), QueryError> {
+        rollup::count_and_seal(&self.clickhouse, hours, asked_at, counted).await
     }
 
-    async fn count_and_seal_days(&self, reach: NotesReach) -> Result<usize, QueryError> {
+    async fn count_and_seal_days(
+        &self,
+        reach: NotesReach,
+        counted: impl FnMut(usize) + Send,
+    ) -> Result<(), QueryError> {
         let days = rollup::unsealed_days(&self.clickhouse, reach).await?;
-        let counted = rollup::count_and_seal_days(&self.clickhouse, &days).await?;
-        rollup::names_kept_from(&self.clickhouse, reach.noted_since).await?;
-        Ok(counted)
+        rollup::count_and_seal_days(&self.clickhouse, &days, counted).await?;
+        rollup::names_kept_from(&self.clickhouse, reach.noted_since).await
+    }
+
+    async fn counted_until(&self) -> Result<BTreeMap<i32, i64>, KafkaError> {
+        self.committed(GROUP).await
+    }
+
+    async fn ends(&self) -> Result<BTreeMap<i32, i64>, KafkaError> {
+        admin::stable_ends(&self.kafka, CONNECTION_EVENTS.name).await
     }
 
     async fn end_silent(&self, silence: Duration) -> Result<(), QueryError> {
@@ -93,8 +129,9 @@ pub(crate) async fn run<O: Outside>(
     metrics: &AggregatorMetrics,
     stop: &CancellationToken,
 ) -> Result<(), QueryError> {
+    let both = async { tokio::try_join!(seal(config, outside, metrics, stop), keep_house(config, outside, metrics)) };
     // What it waits for may never come: an ingest that has ended.
-    stop.run_until_cancelled(seal(config, outside, metrics, stop)).await.unwrap_or(Ok(()))
+    stop.run_until_cancelled(both).await.unwrap_or(Ok(((), ()))).map(|((), ())| ())
 }
 
 async fn seal<O: Outside>(
@@ -105,16 +142,15 @@ async fn seal<O: Outside>(
 ) -> Result<(), QueryError> {
     let mut last = None;
     loop {
-        let passed =
-            until_stopped(stop, Backoff::default(), async || match pass(config, outside, last, metrics).await {
-                Err(error) if error.next_step() == clickhouse_io::NextStep::Retry => {
-                    tracing::warn!(%error, "waiting for ClickHouse");
-                    metrics.retries.inc();
-                    Attempt::Again(error)
-                }
-                Err(error) => Attempt::Fail(error),
-                Ok(reached) => Attempt::Done(reached),
-            });
+        let passed = until_stopped(stop, Backoff::default(), async || match pass(outside, last, metrics).await {
+            Err(error) if error.next_step() == NextStep::Retry => {
+                tracing::warn!(%error, "waiting for ClickHouse");
+                metrics.retries.inc();
+                Attempt::Again(error)
+            }
+            Err(error) => Attempt::Fail(error),
+            Ok(reached) => Attempt::Done(reached),
+        });
         match passed.await {
             None => return Ok(()),
             Some(reached) => last = Some(reached?),
@@ -133,13 +169,10 @@ struct Reached {
 }
 
 async fn pass<O: Outside>(
-    config: &Config,
     outside: &O,
     last: Option<Reached>,
     metrics: &AggregatorMetrics,
 ) -> Result<Reached, QueryError> {
-    outside.end_silent(config.silence_max).await?;
-    outside.forget_ended(config.ended_remembered).await?;
     let asked_at = outside.server_time().await?;
     let ended_by = before(asked_at, AFTER_END);
     let last = last.unwrap_or(Reached {
@@ -155,15 +188,29 @@ async fn pass<O: Outside>(
     let (ready, waiting): (Unsealed, Unsealed) =
         unsealed.into_iter().partition(|(_, hour)| hour.offsets.iter().all(is_stored));
     metrics.hours_waiting.set(i64::try_from(waiting.len()).unwrap_or(i64::MAX));
+    let mut failed = None;
     if !ready.is_empty() {
         let hours: BTreeSet<HourOfNetwork> = ready.into_keys().collect();
-        outside.count_and_seal(&hours, asked_at).await?;
-        metrics.hours_counted.inc_by(hours.len() as u64);
+        let counted = |count: usize| {
+            metrics.hours_counted.inc_by(count as u64);
+        };
+        failed = match outside.count_and_seal(&hours, asked_at, counted).await {
+            Ok(()) => None,
+            // Days do not wait for hours that could not be counted.
+            Err(error) if error.next_step() == NextStep::Retry => Some(error),
+            Err(error) => return Err(error),
+        };
     }
     // After the hours: their notes are what days are counted from. This pass's own are from `asked_at` on.
     let reach = NotesReach { noted_since: last.noted_since, ended_since: last.ended_by, ended_by };
-    let days = outside.count_and_seal_days(reach).await?;
-    metrics.days_counted.inc_by(days as u64);
+    let counted = |count: usize| {
+        metrics.days_counted.inc_by(count as u64);
+    };
+    outside.count_and_seal_days(reach, counted).await?;
+    // What failed is looked for again from where this pass began.
+    if let Some(error) = failed {
+        return Err(error);
+    }
     // Rows that were in flight may be seen by the next pass first; rows of hours that wait have to be seen again.
     let in_flight = before(asked_at, IN_FLIGHT);
     let written_since = waiting.values().map(|hour| hour.first_written).fold(in_flight, Moment::min);

@@ -78,6 +78,8 @@ pub(crate) enum Refusal {
     TooManyStreams,
     /// The range of a download lies outside of the file.
     OutsideOfFile,
+    /// The question takes more than one may.
+    TooMuch,
     /// A part is away.
     Away(&'static str),
 }
@@ -144,6 +146,14 @@ impl IntoResponse for Refusal {
             Self::OutsideOfFile => {
                 (StatusCode::RANGE_NOT_SATISFIABLE, "outside_of_file", said("the range lies outside of the file"), None)
             }
+            Self::TooMuch => (
+                StatusCode::BAD_REQUEST,
+                "too_much",
+                said(
+                    "this takes more time or memory than one question may; take a shorter range, filter by more, or split by less",
+                ),
+                None,
+            ),
             Self::Away(part) => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "away",
@@ -171,7 +181,7 @@ impl From<FilterError> for Refusal {
 impl From<QueryError> for Refusal {
     fn from(error: QueryError) -> Self {
         tracing::warn!(%error, "a query for a page failed");
-        Self::Away("the database")
+        if error.is_too_much() { Self::TooMuch } else { Self::Away("the database") }
     }
 }
 
@@ -219,5 +229,20 @@ impl From<StoreError> for Refusal {
             | StoreError::Occupied(_)
             | StoreError::Failed { .. } => Self::Away("the store"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn question_that_takes_too_much_has_to_be_narrowed_and_any_other_waits_for_the_database() {
+        let refused = |code, reason: &str| Refusal::from(QueryError::Refused { code, reason: reason.to_owned() });
+        assert_eq!(refused(241, "Query memory limit exceeded: would use 4.01 GiB"), Refusal::TooMuch);
+        assert_eq!(refused(159, "Timeout exceeded"), Refusal::TooMuch);
+        assert_eq!(refused(241, "(total) memory limit exceeded"), Refusal::Away("the database"));
+        assert_eq!(refused(60, "no table"), Refusal::Away("the database"));
+        assert_eq!(Refusal::TooMuch.into_response().status(), StatusCode::BAD_REQUEST);
     }
 }

@@ -16,24 +16,36 @@ struct Fake {
     unsealed: Mutex<Vec<Unsealed>>,
     /// Ingest's position of partition 0, one a question; the last one stays.
     stored: Mutex<Vec<i64>>,
+    /// Of counts of hours, each of which counts one all the same.
     faults: Mutex<Vec<QueryError>>,
+    /// Of rounds over open connections.
+    house_faults: Mutex<Vec<QueryError>>,
+    /// This group's position of partition 0, one a question; the last one stays. The topic ends at 10, and an offset later at each question.
+    counted: Mutex<Vec<i64>>,
+    ends_asked: Mutex<i64>,
+    kept: Mutex<Vec<&'static str>>,
     asked: Mutex<Vec<Reach>>,
     days_asked: Mutex<Vec<NotesReach>>,
     done: Mutex<Vec<String>>,
     stop: CancellationToken,
     /// It is told to stop when it counts after so many questions.
     passes: usize,
+    /// It is told to stop when it has kept house so often.
+    kept_max: usize,
 }
 
 impl Fake {
-    fn does(&self, what: impl Into<String>) -> Result<(), QueryError> {
-        match self.faults.lock().unwrap().pop() {
-            Some(error) => Err(error),
-            None => {
-                self.done.lock().unwrap().push(what.into());
-                Ok(())
-            }
+    /// Notes what was done with open connections, and stops behind so much of it.
+    fn keeps(&self, what: &'static str) -> Result<(), QueryError> {
+        if let Some(error) = self.house_faults.lock().unwrap().pop() {
+            return Err(error);
         }
+        let mut kept = self.kept.lock().unwrap();
+        kept.push(what);
+        if kept.len() == self.kept_max {
+            self.stop.cancel();
+        }
+        Ok(())
     }
 
     fn done(&self) -> Vec<String> {
@@ -58,24 +70,52 @@ impl Outside for Fake {
         Ok([(0, position)].into())
     }
 
-    async fn count_and_seal(&self, hours: &BTreeSet<HourOfNetwork>, _: Moment) -> Result<(), QueryError> {
+    async fn count_and_seal(
+        &self,
+        hours: &BTreeSet<HourOfNetwork>,
+        _: Moment,
+        mut counted: impl FnMut(usize) + Send,
+    ) -> Result<(), QueryError> {
         if self.asked.lock().unwrap().len() >= self.passes {
             self.stop.cancel();
         }
-        self.does(format!("hours {}", hours.len()))
+        if let Some(error) = self.faults.lock().unwrap().pop() {
+            counted(1);
+            return Err(error);
+        }
+        counted(hours.len());
+        self.done.lock().unwrap().push(format!("hours {}", hours.len()));
+        Ok(())
     }
 
-    async fn count_and_seal_days(&self, reach: NotesReach) -> Result<usize, QueryError> {
+    async fn count_and_seal_days(
+        &self,
+        reach: NotesReach,
+        mut counted: impl FnMut(usize) + Send,
+    ) -> Result<(), QueryError> {
         self.days_asked.lock().unwrap().push(reach);
-        Ok(2)
+        counted(2);
+        Ok(())
+    }
+
+    async fn counted_until(&self) -> Result<BTreeMap<i32, i64>, KafkaError> {
+        let mut counted = self.counted.lock().unwrap();
+        let position = if counted.len() > 1 { counted.remove(0) } else { counted.first().copied().unwrap_or(0) };
+        Ok([(0, position)].into())
+    }
+
+    async fn ends(&self) -> Result<BTreeMap<i32, i64>, KafkaError> {
+        let mut asked = self.ends_asked.lock().unwrap();
+        *asked += 1;
+        Ok([(0, 9 + *asked), (1, 0)].into())
     }
 
     async fn end_silent(&self, _: Duration) -> Result<(), QueryError> {
-        self.does("silent")
+        self.keeps("silent")
     }
 
     async fn forget_ended(&self, _: Duration) -> Result<(), QueryError> {
-        self.does("forgotten")
+        self.keeps("forgotten")
     }
 }
 
@@ -99,9 +139,7 @@ async fn hours_are_counted_when_ingest_has_stored_what_they_are_counted_from_and
     *fake.unsealed.lock().unwrap() = vec![hours(9), hours(9), hours(9)];
     *fake.stored.lock().unwrap() = vec![4, 9, 10];
     passed(&fake).await.unwrap();
-    let pass = |stored: &str| ["silent".to_owned(), "forgotten".to_owned(), format!("stored until {stored}")];
-    let expected = [&pass("4")[..], &pass("9"), &pass("10"), &["hours 1".to_owned()]].concat();
-    assert_eq!(fake.done(), expected);
+    assert_eq!(fake.done(), ["stored until 4", "stored until 9", "stored until 10", "hours 1"]);
     // Everything that is kept at first; then as far back as what waits was written, and hours that have ended since.
     let at = |micros: i64| Moment::from_micros(micros);
     let ended_by = |pass: i64| before(at(NOW_MICROS + pass * HOUR_MICROS), AFTER_END);
@@ -154,23 +192,60 @@ async fn hour_that_waits_for_its_partition_holds_up_no_other() {
     *fake.stored.lock().unwrap() = vec![10];
     let metrics = AggregatorMetrics::default();
     run(&Config::default(), &fake, &metrics, &fake.stop).await.unwrap();
-    assert_eq!(fake.done(), ["silent", "forgotten", "stored until 10", "hours 1"]);
+    assert_eq!(fake.done(), ["stored until 10", "hours 1"]);
     assert_eq!((metrics.hours_counted.get(), metrics.hours_waiting.get()), (1, 1));
 }
 
 #[tokio::test(start_paused = true)]
-async fn pass_that_fails_is_done_again_with_the_same_reach() {
-    let fake = Fake { passes: 1, ..Fake::default() };
+async fn days_do_not_wait_for_hours_that_cannot_be_counted_and_these_are_looked_for_again() {
+    let fake = Fake { passes: 2, ..Fake::default() };
+    *fake.unsealed.lock().unwrap() = vec![hours(0), hours(0)];
+    *fake.stored.lock().unwrap() = vec![10];
+    *fake.faults.lock().unwrap() = vec![QueryError::Refused { code: 241, reason: "memory".to_owned() }];
+    let metrics = AggregatorMetrics::default();
+    run(&Config::default(), &fake, &metrics, &fake.stop).await.unwrap();
+    assert_eq!(fake.days_asked.lock().unwrap().len(), 2, "in the pass that failed too");
+    assert_eq!((metrics.hours_counted.get(), metrics.days_counted.get(), metrics.retries.get()), (2, 4, 1));
+    let asked = fake.asked.lock().unwrap().clone();
+    assert_eq!(asked[0].written_since, before(Moment::from_micros(NOW_MICROS), KEPT));
+    // The second pass is a first one still, an hour later.
+    assert_eq!(asked[1].written_since, before(Moment::from_micros(NOW_MICROS + HOUR_MICROS), KEPT));
+}
+
+#[tokio::test(start_paused = true)]
+async fn hours_that_only_an_operator_can_mend_end_it() {
+    let fake = Fake { passes: 9, ..Fake::default() };
     *fake.unsealed.lock().unwrap() = vec![hours(0)];
     *fake.stored.lock().unwrap() = vec![10];
-    *fake.faults.lock().unwrap() = vec![QueryError::NoAnswer("gone".to_owned())];
+    *fake.faults.lock().unwrap() = vec![QueryError::Refused { code: 60, reason: "no table".to_owned() }];
+    assert!(passed(&fake).await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_is_silent_before_all_is_counted_that_was_on_the_topic() {
+    let fake = Fake { kept_max: 8, ..Fake::default() };
+    // The end was at 10 when it was asked for first, at 11 when that was reached.
+    *fake.counted.lock().unwrap() = vec![0, 9, 10, 10, 11, 99];
     passed(&fake).await.unwrap();
-    assert_eq!(fake.done(), ["silent", "forgotten", "stored until 10", "hours 1"]);
+    let (forgotten, silent) = ("forgotten", "silent");
+    let expected = [forgotten, forgotten, forgotten, silent, forgotten, forgotten, silent, forgotten];
+    assert_eq!(*fake.kept.lock().unwrap(), expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn round_that_fails_holds_up_no_hours_and_is_done_again() {
+    let fake = Fake { kept_max: 2, passes: 9, ..Fake::default() };
+    *fake.unsealed.lock().unwrap() = vec![hours(0)];
+    *fake.stored.lock().unwrap() = vec![10];
+    *fake.house_faults.lock().unwrap() = vec![QueryError::NoAnswer("gone".to_owned())];
+    passed(&fake).await.unwrap();
+    assert_eq!(fake.done(), ["stored until 10", "hours 1"]);
+    assert_eq!(*fake.kept.lock().unwrap(), ["forgotten", "forgotten"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn refusal_that_only_an_operator_can_mend_ends_it() {
     let fake = Fake::default();
-    *fake.faults.lock().unwrap() = vec![QueryError::Refused { code: 516, reason: "wrong password".to_owned() }];
+    *fake.house_faults.lock().unwrap() = vec![QueryError::Refused { code: 516, reason: "wrong password".to_owned() }];
     assert!(passed(&fake).await.is_err());
 }

@@ -7,8 +7,8 @@ mod print;
 use std::path::PathBuf;
 
 use anyhow::{Context, ensure};
-use clickhouse_io::ClickHouse;
 use clickhouse_io::traffic::{self, Searched};
+use clickhouse_io::{ClickHouse, QueryError};
 use console::Networks;
 use schemas::ids::Tenant;
 use schemas::times::Moment;
@@ -20,6 +20,17 @@ use self::options::{SearchedOption, SelectOptions};
 use crate::cli::CommonOptions;
 
 pub(crate) async fn run(command: TrafficCommand) -> anyhow::Result<()> {
+    answer(command).await.map_err(|error| {
+        let is_too_much = error.downcast_ref::<QueryError>().is_some_and(QueryError::is_too_much);
+        if is_too_much { error.context(TOO_MUCH) } else { error }
+    })
+}
+
+/// What to do, before what the server said.
+const TOO_MUCH: &str = "this takes more time (clickhouse.timeout) or memory (clickhouse.question_memory_max) than one question may; \
+    take a shorter range, filter by more, or split by less";
+
+async fn answer(command: TrafficCommand) -> anyhow::Result<()> {
     match command {
         TrafficCommand::Recent { select, filter, before, limit } => {
             let asked @ Asked { clickhouse, tenant, .. } = &Asked::of(&select)?;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use clickhouse::Client;
+use clickhouse::query::Query;
 use secrecy::ExposeSecret;
 use service_kit::CancellationToken;
 use service_kit::retry::{Attempt, Backoff, until_stopped};
@@ -20,6 +21,7 @@ pub struct ClickHouse {
     pub(crate) blocks: Client,
     pub(crate) database: String,
     pub(crate) timeout: Duration,
+    pub(crate) question_memory_max: u64,
 }
 
 impl ClickHouse {
@@ -39,7 +41,8 @@ impl ClickHouse {
             Compression::Lz4 => clickhouse::Compression::Lz4,
         };
         let blocks = client.clone().with_compression(packing);
-        Self { client, blocks, database: config.database.clone(), timeout: config.timeout }
+        let (database, timeout) = (config.database.clone(), config.timeout);
+        Self { client, blocks, database, timeout, question_memory_max: config.question_memory_max }
     }
 
     /// Asks for a sign of life.
@@ -107,10 +110,20 @@ impl ClickHouse {
         Answer::new(self.blocks.query_raw(sql), format, self.timeout)
     }
 
-    /// `max_execution_time` of a statement that may take long: what nobody waits for any more should not go on. Only what reads ends when
-    /// its client goes away.
-    pub(crate) fn seconds_max(&self) -> String {
-        self.timeout.as_secs().max(1).to_string()
+    /// A statement that goes on no longer than it is waited for: what nobody waits for any more would else run beside the next try.
+    pub(crate) fn bounded(&self, sql: &str) -> Query {
+        self.client.query_raw(sql).with_setting("max_execution_time", self.timeout.as_secs().max(1).to_string())
+    }
+
+    /// The same of one that only reads: it ends with its connection, which is what happens when the future of the answer is dropped.
+    pub(crate) fn reading(&self, sql: &str) -> Query {
+        ends_with_its_client(self.bounded(sql))
+    }
+
+    /// The same of what people ask, at any time and as they like, in the engine that ingest writes to: it takes no more memory than it may.
+    /// Groups have no bound of their own: what they take is what matters.
+    pub(crate) fn asking(&self, sql: &str) -> Query {
+        self.reading(sql).with_setting("max_memory_usage", self.question_memory_max.to_string())
     }
 
     /// The work of the client, within the deadline.
@@ -123,4 +136,9 @@ impl ClickHouse {
             Err(_) => Err(QueryError::NoAnswer(format!("none within {} s", self.timeout.as_secs_f64()))),
         }
     }
+}
+
+/// A server looks after its client only where a statement cannot write.
+pub(crate) fn ends_with_its_client(query: Query) -> Query {
+    query.with_setting("readonly", "2").with_setting("cancel_http_readonly_queries_on_client_close", "1")
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
-use service_kit::config::{RangeError, Validate, redacted, seconds, seconds_in_range};
+use service_kit::config::{RangeError, Validate, in_range, redacted, seconds, seconds_in_range};
 
 /// How blocks of ingest, of the aggregator and of reports are packed on their way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +35,9 @@ pub struct ClickHouseConfig {
     /// Longest wait for a statement, 1 to 3600 s.
     #[serde(with = "seconds")]
     pub timeout: Duration,
+    /// Memory of the server that one question of pages, of `flowledger traffic` or of an API's client may take, in bytes, 16 MiB to 1 TiB; one
+    /// that would take more is refused and has to be narrowed. Reports and roll-ups have no part in it.
+    pub question_memory_max: u64,
 }
 
 impl Default for ClickHouseConfig {
@@ -46,6 +49,7 @@ impl Default for ClickHouseConfig {
             password: None,
             compression: Compression::default(),
             timeout: Duration::from_secs(120),
+            question_memory_max: 4 << 30,
         }
     }
 }
@@ -59,6 +63,7 @@ impl Validate for ClickHouseConfig {
         if !self.url.starts_with("http://") && !self.url.starts_with("https://") {
             return Err(RangeError::new("url", "does not begin with http:// or https://"));
         }
+        in_range("question_memory_max", self.question_memory_max, 16 << 20..=1 << 40)?;
         seconds_in_range("timeout", self.timeout, 1.0..=3600.0)
     }
 }

@@ -62,11 +62,12 @@ pub async fn find(
             table.name()
         );
         for (begin, end) in pieces(clickhouse, table, tenant, range).await? {
-            let count: u64 = clickhouse.within(bound(clickhouse, &counted, tenant, begin, end).fetch_one()).await?;
+            let count: u64 =
+                clickhouse.within(bound(clickhouse.reading(&counted), tenant, begin, end).fetch_one()).await?;
             all += count;
             let wanted = limit.saturating_sub(shown.len() as u64).min(count);
             if wanted > 0 {
-                let query = bound(clickhouse, &named, tenant, begin, end).param("limit", wanted);
+                let query = bound(clickhouse.reading(&named), tenant, begin, end).param("limit", wanted);
                 shown.extend(clickhouse.within(query.fetch_all::<Copy>()).await?);
             }
         }
@@ -105,12 +106,13 @@ pub async fn delete(
             within("end_time")
         );
         for (begin, end) in pieces(clickhouse, table, tenant, range).await? {
-            let count: u64 = clickhouse.within(bound(clickhouse, &counted, tenant, begin, end).fetch_one()).await?;
+            let count: u64 =
+                clickhouse.within(bound(clickhouse.reading(&counted), tenant, begin, end).fetch_one()).await?;
             if count == 0 {
                 continue;
             }
-            clickhouse.within(bound(clickhouse, &noted, tenant, begin, end).param("by", by).execute()).await?;
-            let query = bound(clickhouse, &deleted, tenant, begin, end)
+            clickhouse.within(bound(clickhouse.bounded(&noted), tenant, begin, end).param("by", by).execute()).await?;
+            let query = bound(clickhouse.bounded(&deleted), tenant, begin, end)
                 .with_setting("lightweight_deletes_sync", "2")
                 // On a cluster each replica looks the noted rows up by itself; they are there for good.
                 .with_setting("allow_nondeterministic_mutations", "1");
@@ -132,7 +134,7 @@ pub(crate) async fn deleted_within(
         "SELECT uniqExact(_kafka_source, _kafka_partition, _kafka_offset) FROM {DELETED_TABLE} WHERE event_table = 'connections' AND tenant = {{tenant:String}}
              AND end_time >= fromUnixTimestamp64Micro({{from:Int64}}, 'UTC') AND end_time < fromUnixTimestamp64Micro({{to:Int64}}, 'UTC')"
     );
-    let query = clickhouse.client.query_raw(&sql).param("tenant", tenant.as_str());
+    let query = clickhouse.reading(&sql).param("tenant", tenant.as_str());
     clickhouse.within(query.param("from", from.as_micros()).param("to", to.as_micros()).fetch_one()).await
 }
 

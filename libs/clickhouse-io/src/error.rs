@@ -75,6 +75,21 @@ impl QueryError {
         }
     }
 
+    /// True of a question that took all the memory, or all the time, that one may: the server is well, and less has to be asked for. What
+    /// the whole server has no memory for is no such thing.
+    #[must_use]
+    pub fn is_too_much(&self) -> bool {
+        match self {
+            // MEMORY_LIMIT_EXCEEDED, in the words of today and of servers before 25.
+            Self::Refused { code: 241, reason } => {
+                reason.contains("Query memory limit exceeded") || reason.contains("(for query)")
+            }
+            // TIMEOUT_EXCEEDED.
+            Self::Refused { code, .. } => *code == 159,
+            Self::NoAnswer(_) | Self::Cut { .. } | Self::Mismatch(_) => false,
+        }
+    }
+
     /// Why the server refused; `None` where it did not.
     #[must_use]
     pub fn refusal(&self) -> Option<Refusal> {
@@ -104,6 +119,21 @@ fn brief(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn question_is_too_much_where_its_own_limits_end_it_and_not_the_servers() {
+        for (text, expected) in [
+            ("Code: 241. DB::Exception: Query memory limit exceeded: would use 4.01 GiB, maximum: 4.00 GiB.", true),
+            ("Code: 241. DB::Exception: Memory limit (for query) exceeded: would use 4.01 GiB", true),
+            ("Code: 241. DB::Exception: (total) memory limit exceeded: would use 14.01 GiB", false),
+            ("Code: 241. DB::Exception: User memory limit exceeded: would use 9.01 GiB", false),
+            ("Code: 159. DB::Exception: Timeout exceeded: elapsed 120.1 seconds, maximum: 120", true),
+            ("Code: 202. DB::Exception: Too many simultaneous queries", false),
+            ("connection reset", false),
+        ] {
+            assert_eq!(QueryError::from_text(text).is_too_much(), expected, "{text}");
+        }
+    }
 
     #[test]
     fn answer_with_a_code_is_a_refusal_and_any_other_is_none() {

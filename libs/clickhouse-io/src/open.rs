@@ -7,10 +7,18 @@ use bytes::Bytes;
 use crate::client::ClickHouse;
 use crate::error::QueryError;
 pub use crate::open_columns::{OpenChange, OpenColumns, end_reason};
-use crate::write::insert_body;
+use crate::rollup::{MINUTES_TABLE, server_time};
+use crate::write::{EventTable, insert_body};
 
 /// The table.
 const TABLE: &str = "open_connections";
+/// Rows by minute are there for so long. Where silence is longer, raw rows tell who has reported.
+const MINUTES_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
+/// When silence began.
+const SINCE: &str = "now64(6, 'UTC') - toIntervalSecond({silence:UInt64})";
+/// Of tenants without a connection that has been open for so long nothing has to be read: their rows lie together.
+const OF_TENANTS: &str = "tenant IN (SELECT tenant FROM open_connections
+    WHERE is_open AND opened_at < now64(6, 'UTC') - toIntervalSecond({silence:UInt64}))";
 
 /// Writes a block of [`OpenColumns`]. The same again changes nothing; an empty body: nothing happens.
 ///
@@ -20,25 +28,33 @@ pub async fn write(clickhouse: &ClickHouse, body: Bytes) -> Result<(), QueryErro
     insert_body(clickhouse, TABLE, body, None).await
 }
 
-/// Ends entries whose Connector has reported nothing for `silence`.
+/// Ends entries whose Connector has reported nothing for `silence`: nothing of it was counted by minute since, by the server's clock, whatever times
+/// its events have. What is not counted yet is not known: the caller sees to it that there is no backlog.
 ///
 /// # Errors
 /// When ClickHouse refuses or does not answer.
 pub async fn end_silent(clickhouse: &ClickHouse, silence: Duration) -> Result<(), QueryError> {
+    let mut reported =
+        format!("SELECT tenant, connector_id FROM {MINUTES_TABLE} WHERE written_at > {SINCE} AND {OF_TENANTS}");
+    if silence >= MINUTES_KEPT {
+        for table in [EventTable::Connections, EventTable::ConnectionOpenings] {
+            reported += &format!(
+                " UNION ALL SELECT tenant, connector_id FROM {} WHERE end_time > {SINCE}
+                  AND toStartOfHour(end_time) >= toStartOfHour({SINCE}) AND {OF_TENANTS}",
+                table.name()
+            );
+        }
+    }
     // The inner query first: a replaced column's new value would else be what WHERE sees.
-    let sql = "INSERT INTO open_connections
-        SELECT * REPLACE (false AS is_open, now64(6, 'UTC') AS ended_at, 'silent' AS end_reason,
-                          bitShiftLeft(toUInt64(1), 61) AS version)
-        FROM (
-            SELECT * FROM open_connections FINAL
-            WHERE is_open AND opened_at < now64(6, 'UTC') - toIntervalSecond({silence:UInt64})
-            AND (tenant, connector_id) NOT IN (
-                SELECT tenant, connector_id FROM connections
-                WHERE end_time > now64(6, 'UTC') - toIntervalSecond({silence:UInt64})
-                UNION ALL
-                SELECT tenant, connector_id FROM connection_openings
-                WHERE end_time > now64(6, 'UTC') - toIntervalSecond({silence:UInt64})))";
-    let query = clickhouse.client.query_raw(sql).param("silence", silence.as_secs());
+    let sql = format!(
+        "INSERT INTO {TABLE}
+         SELECT * REPLACE (false AS is_open, now64(6, 'UTC') AS ended_at, 'silent' AS end_reason,
+                           bitShiftLeft(toUInt64(1), 61) AS version)
+         FROM (
+             SELECT * FROM {TABLE} FINAL
+             WHERE is_open AND opened_at < {SINCE} AND (tenant, connector_id) NOT IN ({reported}))"
+    );
+    let query = clickhouse.bounded(&sql).param("silence", silence.as_secs());
     clickhouse.within(query.execute()).await
 }
 
@@ -47,9 +63,30 @@ pub async fn end_silent(clickhouse: &ClickHouse, silence: Duration) -> Result<()
 /// # Errors
 /// When ClickHouse refuses or does not answer.
 pub async fn forget_ended(clickhouse: &ClickHouse, remembered: Duration) -> Result<(), QueryError> {
-    let sql = "DELETE FROM open_connections WHERE (tenant, connector_id, connection_id) IN (
-        SELECT tenant, connector_id, connection_id FROM open_connections FINAL
-        WHERE NOT is_open AND ended_at < now64(6, 'UTC') - toIntervalSecond({remembered:UInt64}))";
-    let query = clickhouse.client.query_raw(sql).param("remembered", remembered.as_secs());
+    let remembered = i64::try_from(remembered.as_micros()).unwrap_or(i64::MAX);
+    let before = server_time(clickhouse).await?.as_micros().saturating_sub(remembered);
+    let query = clickhouse
+        .bounded(FORGET)
+        // A cluster's replicas refuse what may say something else on each of them, as one that asks may: each looks the entries up by
+        // itself, as of this moment.
+        .with_setting("allow_nondeterministic_mutations", "1")
+        .param("before", before);
     clickhouse.within(query.execute()).await
+}
+
+/// The moment is a parameter: each replica of a cluster would have a time of its own.
+const FORGET: &str = "DELETE FROM open_connections WHERE (tenant, connector_id, connection_id) IN (
+    SELECT tenant, connector_id, connection_id FROM open_connections FINAL
+    WHERE NOT is_open AND ended_at < fromUnixTimestamp64Micro({before:Int64}, 'UTC'))";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_deleted_is_the_same_whenever_and_wherever_it_is_looked_up() {
+        for clock in ["now", "today", "rand", "hostName"] {
+            assert!(!FORGET.contains(clock), "{clock}");
+        }
+    }
 }

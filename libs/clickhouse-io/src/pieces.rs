@@ -9,6 +9,8 @@ use crate::error::QueryError;
 
 /// Seconds of an hour.
 pub(crate) const HOUR: i64 = 3_600;
+/// Seconds of a day.
+pub(crate) const DAY: i64 = 24 * HOUR;
 
 /// Rows of one statement that holds their ids in memory.
 const ROWS_AT_ONCE: u64 = 4_000_000;
@@ -25,7 +27,7 @@ pub(crate) async fn hours_with_rows(
          GROUP BY hour ORDER BY hour",
         within("end_time")
     );
-    clickhouse.within(bound(clickhouse, &sql, tenant, from, to).fetch_all()).await
+    clickhouse.within(bound(clickhouse.reading(&sql), tenant, from, to).fetch_all()).await
 }
 
 /// Hours of one statement: together no more than so many rows, except where one hour has more.
@@ -40,6 +42,28 @@ pub(crate) fn together(hours: &[(i64, u64)]) -> Vec<&[(i64, u64)]> {
     }
     pieces.extend((begin < hours.len()).then(|| &hours[begin..]));
     pieces
+}
+
+/// Cuts `[from, to)` behind each piece of units of so many seconds; how many of them each stretch has, and its begin and end. No part of the
+/// range is left out.
+pub(crate) fn stretches(pieces: &[&[(i64, u64)]], (from, to): (i64, i64), unit: i64) -> Vec<(usize, (i64, i64))> {
+    let (mut stretches, mut begin) = (Vec::new(), from);
+    for (at, piece) in pieces.iter().enumerate() {
+        let end = if at + 1 == pieces.len() { to } else { piece.last().map_or(begin, |(last, _)| last + unit) };
+        stretches.push((piece.len(), (begin, end)));
+        begin = end;
+    }
+    if pieces.is_empty() {
+        stretches.push((0, (from, to)));
+    }
+    stretches
+}
+
+/// Days with rows, and how many, from hours.
+pub(crate) fn days_of(hours: &[(i64, u64)]) -> Vec<(i64, u64)> {
+    let day = |hour: i64| hour.div_euclid(DAY) * DAY;
+    let of_days = hours.chunk_by(|(left, _), (right, _)| day(*left) == day(*right));
+    of_days.map(|hours| (day(hours[0].0), hours.iter().map(|(_, rows)| rows).sum())).collect()
 }
 
 /// Beginnings of the first unit of so many seconds that is touched, and of the first one after it, seconds.
@@ -58,8 +82,8 @@ pub(crate) fn hours_of(from: Moment, to: Moment) -> (i64, i64) {
 }
 
 /// A statement over `[from, to)` of a tenant, seconds, as [`within`] names them.
-pub(crate) fn bound(clickhouse: &ClickHouse, sql: &str, tenant: &Tenant, from: i64, to: i64) -> Query {
-    clickhouse.client.query_raw(sql).param("tenant", tenant.as_str()).param("from", from).param("to", to)
+pub(crate) fn bound(query: Query, tenant: &Tenant, from: i64, to: i64) -> Query {
+    query.param("tenant", tenant.as_str()).param("from", from).param("to", to)
 }
 
 /// What [`bound`] binds, as a condition. Of end times the hours too, which the engine does not conclude and the key has.
@@ -87,5 +111,23 @@ mod tests {
         assert_eq!(pieces.concat(), hours);
         assert_eq!(pieces.iter().map(|piece| piece.len()).collect::<Vec<_>>(), [2, 1, 1, 2]);
         assert!(together(&[]).is_empty());
+    }
+
+    #[test]
+    fn days_have_the_rows_of_their_hours() {
+        let hours = [(DAY, 2), (DAY + 23 * HOUR, 3), (2 * DAY, 5), (9 * DAY + HOUR, 1)];
+        assert_eq!(days_of(&hours), [(DAY, 5), (2 * DAY, 5), (9 * DAY, 1)]);
+    }
+
+    #[test]
+    fn stretches_are_the_whole_range_cut_behind_each_piece() {
+        let hours = [(HOUR, 1), (2 * HOUR, 1), (5 * HOUR, 1)];
+        let expected = [(2, (0, 3 * HOUR)), (1, (3 * HOUR, 7 * HOUR))];
+        assert_eq!(stretches(&[&hours[..2], &hours[2..]], (0, 7 * HOUR), HOUR), expected);
+        assert_eq!(stretches(&[&hours[..]], (HOUR, 6 * HOUR), HOUR), [(3, (HOUR, 6 * HOUR))]);
+        assert_eq!(stretches(&[], (0, HOUR), HOUR), [(0, (0, HOUR))]);
+        let days = [(0, 1), (3 * DAY, 1)];
+        let expected = [(1, (0, DAY)), (1, (DAY, 5 * DAY))];
+        assert_eq!(stretches(&[&days[..1], &days[1..]], (0, 5 * DAY), DAY), expected);
     }
 }

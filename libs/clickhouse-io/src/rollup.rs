@@ -1,6 +1,7 @@
 //! The roll-ups: hours that are counted from the raw rows, days that are put together from hours, minutes that name the offsets they
 //! were counted from, and days of Remote Networks with what merges but is no sum.
 
+mod by_pieces;
 mod check;
 mod days;
 mod minute_columns;
@@ -17,8 +18,10 @@ use schemas::times::Moment;
 
 use crate::client::ClickHouse;
 use crate::error::QueryError;
-use crate::pieces::HOUR;
+use crate::pieces::{DAY, HOUR};
+use crate::traffic::condition::is_dns_error;
 
+pub use self::by_pieces::count_and_seal;
 pub use self::days::{DayOfNetwork, NotesReach, count_and_seal_days, count_days, seal_days, unsealed_days};
 pub(crate) use self::seal::hours_behind;
 pub use self::seal::{IN_FLIGHT, Reach, UnsealedHour, seal, server_time, unsealed};
@@ -123,8 +126,6 @@ impl Unit {
     }
 }
 
-/// Seconds of a day.
-const DAY: i64 = 24 * HOUR;
 /// Hours of one statement. Their keys travel in its URL, which some servers and proxies cut at 64 kB.
 const HOURS_AT_ONCE: usize = 500;
 
@@ -192,10 +193,8 @@ async fn count_from_raw(
         ),
     );
     let query = clickhouse
-        .client
-        .query_raw(&sql)
+        .bounded(&sql)
         .with_setting("max_partitions_per_insert_block", "0")
-        .with_setting("max_execution_time", clickhouse.seconds_max())
         .param("tenant", tenant.as_str())
         .param("keys", keys);
     clickhouse.within(query.execute()).await
@@ -250,10 +249,10 @@ fn facts(time: &str, condition: &str) -> String {
         "SELECT tenant, {time}, remote_network_id, user_id, service_account_id, resource_id, connector_id, protocol,
              tunnel_path, country, event_type, bytes_received AS received, bytes_transferred AS transferred, end_time,
              duration_us, device_id, client_ip, resource_address,
-             event_type = 'failed_to_connect' AND resource_ip IS NULL AND resource_address != ''
-                 AND NOT isIPv4String(resource_address) AND NOT isIPv6String(resource_address) AS is_dns
+             {} AS is_dns
          FROM connections WHERE {condition}
          ORDER BY _kafka_source, _kafka_partition, _kafka_offset
-         LIMIT 1 BY tenant, toUnixTimestamp64Milli(end_time), event_id_tail"
+         LIMIT 1 BY tenant, toUnixTimestamp64Milli(end_time), event_id_tail",
+        is_dns_error()
     )
 }

@@ -83,11 +83,7 @@ pub async fn at_or_behind(
         return Ok(highest);
     }
     for statement in (0..BUCKETS).map(|bucket| behind_sql(ends, Some(bucket))).chain([behind_sql(ends, None)]) {
-        let query = clickhouse
-            .client
-            .query_raw(&statement)
-            .param("source", source)
-            .with_setting("max_execution_time", clickhouse.seconds_max());
+        let query = clickhouse.reading(&statement).param("source", source);
         for found in clickhouse.within(query.fetch_all::<Highest>()).await? {
             let offset = highest.entry(found.partition).or_insert(found.offset);
             *offset = found.offset.max(*offset);
@@ -199,8 +195,7 @@ fn asked(
     let of_each = tables.iter().map(|table| format!("SELECT _kafka_offset AS offset FROM {table} WHERE {filter}"));
     let sql = question(of_each.collect::<Vec<_>>().join(" UNION ALL "));
     let mut query = clickhouse
-        .client
-        .query_raw(&sql)
+        .reading(&sql)
         .param("source", stretch.source)
         .param("partition", stretch.partition)
         .param("first", stretch.offsets.start())

@@ -303,7 +303,33 @@ async fn end_of_a_connection_wins_in_whatever_order() {
         .execute("INSERT INTO open_connections SELECT * REPLACE ('2020-01-01 00:00:00' AS opened_at, version + 1 AS version) FROM open_connections FINAL WHERE is_open")
         .await
         .unwrap();
-    open::end_silent(&clickhouse, std::time::Duration::from_secs(3600)).await.unwrap();
+    let (hour, month) = (3600 * second, 31 * 24 * 3600 * second);
+    // Its Connector has reported just now: what was counted tells it, whatever the event's time is, and no raw row is needed.
+    let counted = async |replaced: &str| {
+        let columns = "tenant, connector_id, written_at, minute, remote_network_id, resource_id, protocol, tunnel_path, _kafka_source, _kafka_partition, _kafka_offsets";
+        let sql = format!(
+            "INSERT INTO connections_by_minute ({columns})
+             SELECT * REPLACE ({replaced}) FROM (
+                 SELECT tenant, connector_id, now64(3) AS written, toDateTime('2020-01-01 00:00:00', 'UTC') AS begin,
+                     1 AS network, 2 AS resource, 'tcp' AS transport, 'direct' AS path, 'main' AS source, 3 AS partition, [5] AS offsets
+                 FROM open_connections FINAL WHERE is_open)"
+        );
+        clickhouse.execute(&sql).await.unwrap();
+    };
+    counted("toString(tenant) AS tenant").await;
+    open::end_silent(&clickhouse, hour).await.unwrap();
+    assert_eq!(clickhouse.text(shown).await.unwrap(), "b\n");
+    // Minutes are not kept for so long: a raw row tells it.
+    clickhouse.execute("TRUNCATE TABLE connections_by_minute SYNC").await.unwrap();
+    let reported = ConnectionEvent { end_time: Moment::now(), ..event(0, "reported") };
+    insert(&clickhouse, EventTable::Connections, vec![row(&reported, 0)], "reported").await.unwrap();
+    open::end_silent(&clickhouse, month).await.unwrap();
+    assert_eq!(clickhouse.text(shown).await.unwrap(), "b\n");
+    // Others have reported, and this one too long ago.
+    for others in ["'globex' AS tenant", "connector_id + 1 AS connector_id", "written - toIntervalHour(2) AS written"] {
+        counted(others).await;
+    }
+    open::end_silent(&clickhouse, hour).await.unwrap();
     assert_eq!(clickhouse.text(shown).await.unwrap(), "");
     let silent = "SELECT connection_id FROM open_connections FINAL WHERE end_reason = 'silent'";
     assert_eq!(clickhouse.text(silent).await.unwrap(), "b\n");

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::{Unit, counted, put_together};
 use crate::client::ClickHouse;
 use crate::error::QueryError;
-use crate::pieces::{bound, whole, within};
+use crate::pieces::{DAY, HOUR, bound, days_of, hours_with_rows, stretches, together, whole, within};
 
 /// A group that a roll-up has otherwise than the raw rows.
 #[derive(Clone, Debug, PartialEq, Eq, Row, Deserialize)]
@@ -50,8 +50,19 @@ pub async fn verify(
     let (keys, counts) = (unit.keys(), unit.counts());
     let rolled_up = format!("SELECT {keys}, {counts} FROM {rolled_up}");
     let raw = format!("SELECT {keys}, {counts} FROM ({})", counted(unit, &within("end_time")));
-    let sql = differences(unit, &rolled_up, &raw, limit);
-    clickhouse.within(bound(clickhouse, &sql, tenant, from, to).fetch_all()).await
+    let hours = hours_with_rows(clickhouse, "connections", tenant, (from, to)).await?;
+    let (rows, piece) = if unit.seconds() == DAY { (days_of(&hours), DAY) } else { (hours, HOUR) };
+    let mut found = Vec::new();
+    for (_, (begin, end)) in stretches(&together(&rows), (from, to), piece) {
+        let left = limit.saturating_sub(u32::try_from(found.len()).unwrap_or(u32::MAX));
+        if left == 0 {
+            break;
+        }
+        let sql = differences(unit, &rolled_up, &raw, left);
+        let query = bound(clickhouse.reading(&sql), tenant, begin, end);
+        found.extend(clickhouse.within(query.fetch_all::<Difference>()).await?);
+    }
+    Ok(found)
 }
 
 /// Groups of two queries that differ; a group without any connection is the same as none.

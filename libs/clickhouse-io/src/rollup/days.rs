@@ -11,12 +11,13 @@ use schemas::ids::{RemoteNetworkId, Tenant};
 use schemas::times::Moment;
 use serde::{Deserialize, Serialize};
 
+use super::by_pieces::Pieces;
 use super::{DAY, HOURS_TABLE, Unit, insert_counted, names, network_days, put_together};
 use crate::client::ClickHouse;
 use crate::error::QueryError;
 use crate::write::insert_block;
 
-/// Days that are noted together: some statements' worth of days of Remote Networks.
+/// Days of a tenant that are noted together: some statements' worth of days of Remote Networks.
 const DAYS_SEALED_AT_ONCE: usize = 100;
 /// Days of one statement, as with hours.
 const DAYS_AT_ONCE: usize = 500;
@@ -99,8 +100,7 @@ pub async fn unsealed_days(
          WHERE notes != seen OR (tenant, day, remote_network_id) IN (SELECT tenant, day, remote_network_id FROM lacking)";
     let whole_days = |moment: Moment| moment.as_micros().div_euclid(DAY * 1_000_000) * DAY;
     let query = clickhouse
-        .client
-        .query_raw(sql)
+        .reading(sql)
         .param("since", reach.noted_since.as_micros())
         .param("ended_since", whole_days(reach.ended_since))
         .param("end", whole_days(reach.ended_by));
@@ -132,10 +132,8 @@ pub async fn count_days<'a>(
         for some in of_tenant.chunks(DAYS_AT_ONCE) {
             let keys: Vec<(i64, u64)> = some.iter().map(|it| (it.day, it.remote_network.get())).collect();
             let query = clickhouse
-                .client
-                .query_raw(&sql)
+                .bounded(&sql)
                 .with_setting("max_partitions_per_insert_block", "0")
-                .with_setting("max_execution_time", clickhouse.seconds_max())
                 .param("tenant", some[0].tenant.as_str())
                 .param("keys", keys);
             clickhouse.within(query.execute()).await?;
@@ -147,30 +145,30 @@ pub async fn count_days<'a>(
     Ok(())
 }
 
-/// [`count_days`] and [`seal_days`], a few at a time: what is done stays done, and a day that cannot be counted holds up no other.
-/// Gives how many.
+/// [`count_days`] and [`seal_days`], a few at a time: what is done stays done, and a day that cannot be counted holds up no other. `counted` is
+/// told how many are done, as it goes on.
 ///
 /// # Errors
-/// When ClickHouse does not answer, or refuses some of them.
+/// When ClickHouse is away or refuses all of them; or, when the others are done, refuses some or does not come to an end with them.
 pub async fn count_and_seal_days(
     clickhouse: &ClickHouse,
     days: &BTreeMap<DayOfNetwork, u64>,
-) -> Result<usize, QueryError> {
-    let days: Vec<_> = days.iter().collect();
-    let mut refused = None;
-    for some in days.chunks(DAYS_SEALED_AT_ONCE) {
-        let counted = async {
+    mut counted: impl FnMut(usize),
+) -> Result<(), QueryError> {
+    let days: Vec<(&DayOfNetwork, u64)> = days.iter().map(|(day, notes)| (day, *notes)).collect();
+    let mut pieces = Pieces::new(&days, |(day, _)| &day.tenant, DAYS_SEALED_AT_ONCE);
+    while let Some(some) = pieces.next() {
+        let done = async {
             count_days(clickhouse, some.iter().map(|(day, _)| *day)).await?;
-            let notes = some.iter().map(|(day, notes)| ((*day).clone(), **notes)).collect();
+            let notes = some.iter().map(|(day, notes)| ((*day).clone(), *notes)).collect();
             seal_days(clickhouse, &notes).await
         };
-        match counted.await {
-            Ok(()) => {}
-            Err(error @ QueryError::NoAnswer(_)) => return Err(error),
-            Err(error) => refused = Some(error),
+        match done.await {
+            Ok(()) => counted(some.len()),
+            Err(error) => pieces.failed(clickhouse, some, error).await?,
         }
     }
-    refused.map_or(Ok(days.len()), Err)
+    pieces.end()
 }
 
 /// Notes from which notes of their hours these days were counted. After the count, never before.

@@ -40,7 +40,7 @@ pub async fn counted_offsets(
              AND _kafka_offsets[-1] >= {{first:Int64}})
          WHERE offset BETWEEN {{first:Int64}} AND {{last:Int64}}"
     );
-    let query = clickhouse.client.query_raw(&sql).param("source", source).param("partition", partition);
+    let query = clickhouse.reading(&sql).param("source", source).param("partition", partition);
     let offsets: Vec<i64> = clickhouse.within(query.param("first", first).param("last", last).fetch_all()).await?;
     Ok(offsets.into_iter().collect())
 }
@@ -60,6 +60,6 @@ pub async fn highest_counted(
              AND _kafka_partition = {{partition:Int32}} AND _kafka_offsets[-1] >= {{from:Int64}}
          HAVING count() > 0"
     );
-    let query = clickhouse.client.query_raw(&sql).param("source", source).param("partition", partition);
+    let query = clickhouse.reading(&sql).param("source", source).param("partition", partition);
     clickhouse.within(query.param("from", from).fetch_optional()).await
 }

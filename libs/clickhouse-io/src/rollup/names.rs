@@ -151,7 +151,7 @@ pub async fn verify_names(
         as_text("of_raw"),
         of_rows("")
     );
-    clickhouse.within(bound(clickhouse, &sql, tenant, from, to).fetch_all()).await
+    clickhouse.within(bound(clickhouse.reading(&sql), tenant, from, to).fetch_all()).await
 }
 
 /// Adds the names of days of one tenant.
@@ -161,9 +161,7 @@ pub(super) async fn add(clickhouse: &ClickHouse, tenant: &Tenant, days: &[&DayOf
         for some in of_day.chunks(NETWORKS_AT_ONCE) {
             let networks: Vec<u64> = some.iter().map(|it| it.remote_network.get()).collect();
             let day = some[0].day;
-            let query = bound(clickhouse, &sql, tenant, day, day + DAY)
-                .with_setting("max_execution_time", clickhouse.seconds_max())
-                .param("networks", networks);
+            let query = bound(clickhouse.bounded(&sql), tenant, day, day + DAY).param("networks", networks);
             clickhouse.within(query.execute()).await?;
         }
     }
@@ -181,8 +179,7 @@ pub(super) async fn add_all(
     let range = whole(from, to, HOUR);
     for hours in together(&hours_with_rows(clickhouse, "connections", tenant, range).await?) {
         let (begin, end) = (hours[0].0, hours[hours.len() - 1].0 + HOUR);
-        let query =
-            bound(clickhouse, &sql, tenant, begin, end).with_setting("max_execution_time", clickhouse.seconds_max());
+        let query = bound(clickhouse.bounded(&sql), tenant, begin, end);
         clickhouse.within(query.execute()).await?;
     }
     match since {
@@ -207,7 +204,7 @@ async fn note(clickhouse: &ClickHouse, tenant: &str, since: i64, condition: &str
         "INSERT INTO {SINCE_TABLE} SELECT {{tenant:String}}, toDateTime({{since:Int64}}, 'UTC') WHERE {condition}"
     );
     let since = since.clamp(0, u32::MAX.into());
-    let query = clickhouse.client.query_raw(&sql).param("tenant", tenant).param("since", since);
+    let query = clickhouse.bounded(&sql).param("tenant", tenant).param("since", since);
     clickhouse.within(query.execute()).await
 }
 
@@ -217,7 +214,7 @@ pub(crate) async fn names_since(clickhouse: &ClickHouse, tenant: &Tenant) -> Res
         "SELECT toInt64(toUnixTimestamp(min(since))) FROM {SINCE_TABLE} WHERE tenant IN ('', {{tenant:String}})
          HAVING countIf(tenant = '') > 0"
     );
-    let query = clickhouse.client.query_raw(&sql).param("tenant", tenant.as_str());
+    let query = clickhouse.reading(&sql).param("tenant", tenant.as_str());
     let since: Option<i64> = clickhouse.within(query.fetch_optional()).await?;
     Ok(since.map(|seconds| Moment::from_micros(seconds.saturating_mul(1_000_000))))
 }

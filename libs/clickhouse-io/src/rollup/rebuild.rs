@@ -8,10 +8,10 @@
 use schemas::ids::Tenant;
 use schemas::times::Moment;
 
-use super::{DAY, HOURS_TABLE, Unit, counted, insert_counted, names, put_together, server_time};
+use super::{HOURS_TABLE, Unit, counted, insert_counted, names, put_together, server_time};
 use crate::client::ClickHouse;
 use crate::error::QueryError;
-use crate::pieces::{HOUR, bound, hours_with_rows, together, whole, within};
+use crate::pieces::{DAY, HOUR, bound, days_of, hours_with_rows, stretches, together, whole, within};
 
 /// Counts all hours anew that `[from, to)` touches, also those of which no raw rows are left, puts their days together and adds their names;
 /// gives how many hours with raw rows that were. Events may keep coming: nothing counts as sealed for it, so what ingest stores later is counted as
@@ -69,7 +69,7 @@ impl<'a> Rebuild<'a> {
         let left =
             "SELECT name FROM system.tables WHERE database = currentDatabase() AND match(name, '^rebuild_.+_[0-9]+$')
             AND metadata_modification_time < now() - toIntervalWeek(1)";
-        let left: Vec<String> = clickhouse.within(clickhouse.client.query_raw(left).fetch_all()).await?;
+        let left: Vec<String> = clickhouse.within(clickhouse.reading(left).fetch_all()).await?;
         for table in left {
             clickhouse.execute(&format!("DROP TABLE IF EXISTS {table} SYNC")).await?;
         }
@@ -89,7 +89,7 @@ impl<'a> Rebuild<'a> {
         let hours = hours_with_rows(self.clickhouse, "connections", self.tenant, self.hours).await?;
         let [count, gone] = self.statements(Unit::Hour, &counted(Unit::Hour, &within("end_time")));
         let mut done = 0;
-        for (some, (begin, end)) in stretches(&together(&hours), self.hours) {
+        for (some, (begin, end)) in stretches(&together(&hours), self.hours, HOUR) {
             progress(done, hours.len());
             self.run(&count, (begin, end)).await?;
             self.run(&gone, (begin, end)).await?;
@@ -121,8 +121,7 @@ impl<'a> Rebuild<'a> {
                 "SELECT DISTINCT partition_id FROM system.parts
                  WHERE database = currentDatabase() AND table = '{built}' AND active ORDER BY partition_id"
             );
-            let months: Vec<String> =
-                self.clickhouse.within(self.clickhouse.client.query_raw(&months).fetch_all()).await?;
+            let months: Vec<String> = self.clickhouse.within(self.clickhouse.reading(&months).fetch_all()).await?;
             for month in months {
                 let attach = format!("ALTER TABLE {live} ATTACH PARTITION ID '{month}' FROM {built}");
                 self.clickhouse.execute(&attach).await?;
@@ -186,7 +185,7 @@ impl<'a> Rebuild<'a> {
     async fn days_of_hours(&self, hours: &str) -> Result<Vec<i64>, QueryError> {
         let sql =
             format!("SELECT DISTINCT toInt64(toUnixTimestamp(toStartOfDay(hour))) AS day FROM {hours} ORDER BY day");
-        let query = bound(self.clickhouse, &sql, self.tenant, self.days.0, self.days.1);
+        let query = bound(self.clickhouse.reading(&sql), self.tenant, self.days.0, self.days.1);
         self.clickhouse.within(query.fetch_all()).await
     }
 
@@ -202,51 +201,9 @@ impl<'a> Rebuild<'a> {
     }
 
     async fn run(&self, sql: &str, (from, to): (i64, i64)) -> Result<(), QueryError> {
-        let query = bound(self.clickhouse, sql, self.tenant, from, to)
+        let query = bound(self.clickhouse.bounded(sql), self.tenant, from, to)
             .with_setting("max_partitions_per_insert_block", "0")
-            .with_setting("max_execution_time", self.clickhouse.seconds_max())
             .with_setting("transform_null_in", "1");
         self.clickhouse.within(query.execute()).await
-    }
-}
-
-/// Cuts `[from, to)` behind each piece of hours; how many hours each stretch has, and its begin and end. No part of the range is left out.
-fn stretches(pieces: &[&[(i64, u64)]], (from, to): (i64, i64)) -> Vec<(usize, (i64, i64))> {
-    let (mut stretches, mut begin) = (Vec::new(), from);
-    for (at, piece) in pieces.iter().enumerate() {
-        let end = if at + 1 == pieces.len() { to } else { piece.last().map_or(begin, |(hour, _)| hour + HOUR) };
-        stretches.push((piece.len(), (begin, end)));
-        begin = end;
-    }
-    if pieces.is_empty() {
-        stretches.push((0, (from, to)));
-    }
-    stretches
-}
-
-/// Days with rows, and how many, from hours.
-fn days_of(hours: &[(i64, u64)]) -> Vec<(i64, u64)> {
-    let day = |hour: i64| hour.div_euclid(DAY) * DAY;
-    let of_days = hours.chunk_by(|(left, _), (right, _)| day(*left) == day(*right));
-    of_days.map(|hours| (day(hours[0].0), hours.iter().map(|(_, rows)| rows).sum())).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn days_have_the_rows_of_their_hours() {
-        let hours = [(DAY, 2), (DAY + 23 * HOUR, 3), (2 * DAY, 5), (9 * DAY + HOUR, 1)];
-        assert_eq!(days_of(&hours), [(DAY, 5), (2 * DAY, 5), (9 * DAY, 1)]);
-    }
-
-    #[test]
-    fn stretches_are_the_whole_range_cut_behind_each_piece() {
-        let hours = [(HOUR, 1), (2 * HOUR, 1), (5 * HOUR, 1)];
-        let expected = [(2, (0, 3 * HOUR)), (1, (3 * HOUR, 7 * HOUR))];
-        assert_eq!(stretches(&[&hours[..2], &hours[2..]], (0, 7 * HOUR)), expected);
-        assert_eq!(stretches(&[&hours[..]], (HOUR, 6 * HOUR)), [(3, (HOUR, 6 * HOUR))]);
-        assert_eq!(stretches(&[], (0, HOUR)), [(0, (0, HOUR))]);
     }
 }

@@ -60,7 +60,7 @@ struct SealedRow {
 /// # Errors
 /// When ClickHouse refuses or does not answer.
 pub async fn server_time(clickhouse: &ClickHouse) -> Result<Moment, QueryError> {
-    let query = clickhouse.client.query_raw("SELECT toUnixTimestamp64Micro(now64(6))");
+    let query = clickhouse.reading("SELECT toUnixTimestamp64Micro(now64(6))");
     Ok(Moment::from_micros(clickhouse.within(query.fetch_one()).await?))
 }
 
@@ -95,8 +95,7 @@ pub async fn unsealed(
     let whole_hours = |moment: Moment| moment.as_micros().div_euclid(HOUR * 1_000_000) * HOUR;
     let in_flight = i64::try_from(IN_FLIGHT.as_micros()).unwrap_or(i64::MAX);
     let query = clickhouse
-        .client
-        .query_raw(&sql)
+        .reading(&sql)
         .param("source", source)
         .param("since", reach.written_since.as_micros())
         .param("ended_since", whole_hours(reach.ended_since))

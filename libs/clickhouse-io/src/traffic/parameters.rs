@@ -6,7 +6,7 @@ use schemas::addresses::Address;
 use schemas::times::Moment;
 use serde::{Serialize, Serializer};
 
-use crate::client::ClickHouse;
+use crate::client::{ClickHouse, ends_with_its_client};
 
 /// One value.
 #[derive(Clone, Debug)]
@@ -83,18 +83,17 @@ impl Parameters {
     }
 
     /// The statement with its values. It runs no longer than the client waits for it: to its deadline, or until its connection is
-    /// closed, which is what happens when the future of the answer is dropped.
+    /// closed, which is what happens when the future of the answer is dropped. Nor does it take more memory than a question may.
     pub(crate) fn query(self, clickhouse: &ClickHouse, sql: &str) -> Query {
-        self.query_on(&clickhouse.client, sql).with_setting("max_execution_time", clickhouse.seconds_max())
+        self.bind_to(clickhouse.asking(sql))
     }
 
     /// The same without a deadline: until its connection is closed.
     pub(crate) fn query_on(self, client: &Client, sql: &str) -> Query {
-        let query = client
-            .query_raw(sql)
-            // A server looks after its client only where a statement cannot write.
-            .with_setting("readonly", "2")
-            .with_setting("cancel_http_readonly_queries_on_client_close", "1");
+        self.bind_to(ends_with_its_client(client.query_raw(sql)))
+    }
+
+    fn bind_to(self, query: Query) -> Query {
         let named = self.0.into_iter().enumerate();
         named.fold(query, |query, (number, value)| query.param(&format!("p{number}"), value))
     }

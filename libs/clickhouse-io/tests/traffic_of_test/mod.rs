@@ -54,8 +54,9 @@ impl Period {
     }
 }
 
-const ADDRESSES: [&str; 6] =
-    ["wiki.corp.example", "WIKI.lab.example", "10.0.0.1", "2001:db8::7", "", "münchen.example"];
+/// The last one is a name to whoever reads addresses, and an address to the engine's own functions.
+const ADDRESSES: [&str; 7] =
+    ["wiki.corp.example", "WIKI.lab.example", "10.0.0.1", "2001:db8::7", "", "münchen.example", "010.0.0.1"];
 const CLIENTS: [&str; 5] = ["192.0.2.4", "192.0.2.200", "10.1.2.3", "2001:db8::1", "::1"];
 
 fn one<T: Copy>(random: &mut StdRng, values: &[T]) -> T {

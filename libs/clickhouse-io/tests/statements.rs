@@ -1,0 +1,169 @@
+//! Settings of statements, as they pass by on their way to the real engine: what a cluster, or a server that is slow, would want of them.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod engine_of_test;
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use clickhouse_io::rollup::{self, DayOfNetwork, HourOfNetwork, NotesReach, Reach, Unit};
+use clickhouse_io::rows::{ConnectionRow, Source};
+use clickhouse_io::write::{EventTable, insert};
+use clickhouse_io::{ClickHouse, ClickHouseConfig, Refusal, copies, open, traffic};
+use engine_of_test::{Engine, end_ms, engine};
+use local_parts::FaultProxy;
+use local_parts::given::GivenClickHouse;
+use schemas::connection_event::{ConnectionEvent, EventType};
+use schemas::examples::connection;
+use schemas::ids::Tenant;
+use schemas::times::Moment;
+use traffic_query::{Dimension, Measure, TopQuery, TrafficFilter};
+
+/// A database of its own behind a proxy, and the requests' targets that have passed by, each with its settings.
+struct Watched {
+    engine: Engine,
+    clickhouse: ClickHouse,
+    _proxy: FaultProxy,
+    targets: Arc<Mutex<Vec<String>>>,
+}
+
+impl Watched {
+    async fn new(name: &str) -> Self {
+        let engine = engine().await;
+        let proxy = FaultProxy::start(&engine.given.url).await.unwrap();
+        let clickhouse = engine.database_with(name, |config| config.url = proxy.url()).await;
+        let targets = Arc::<Mutex<Vec<String>>>::default();
+        let noted = Arc::clone(&targets);
+        proxy.plan(move |seen| {
+            noted.lock().unwrap().push(seen.target.clone());
+            None
+        });
+        Self { engine, clickhouse, _proxy: proxy, targets }
+    }
+
+    /// What has passed by since this was asked before.
+    fn seen(&self) -> Vec<String> {
+        std::mem::take(&mut *self.targets.lock().unwrap())
+    }
+}
+
+fn acme() -> Tenant {
+    "acme".parse().unwrap()
+}
+
+/// A fact and its copy, and the hours they lie in.
+async fn store_copies(clickhouse: &ClickHouse) -> (Moment, Moment) {
+    let row = |offset: i64| {
+        let event = connection(EventType::ClosedConnection, "twice", end_ms(0).unsigned_abs());
+        ConnectionRow::from_event(event, Source { name: "main", partition: 3, offset })
+    };
+    insert(clickhouse, EventTable::Connections, vec![row(0), row(1)], "copies").await.unwrap();
+    (Moment::from_millis(end_ms(0) - 3_600_000), Moment::from_millis(end_ms(0) + 3_600_000))
+}
+
+/// Replicas refuse such a mutation without it, with a code that ends a service.
+#[tokio::test]
+async fn mutations_that_look_something_up_are_allowed_on_replicas() {
+    let watched = Watched::new("mutations").await;
+    let is_allowed = |target: &&String| target.contains("allow_nondeterministic_mutations=1");
+    open::forget_ended(&watched.clickhouse, Duration::from_secs(60)).await.unwrap();
+    let seen = watched.seen();
+    assert_eq!(
+        (seen.len(), seen.iter().filter(is_allowed).count()),
+        (2, 1),
+        "the time is asked for, then it is deleted: {seen:?}"
+    );
+    let range = store_copies(&watched.clickhouse).await;
+    watched.seen();
+    let deleted = copies::delete(&watched.clickhouse, &acme(), range, "test", |_| ()).await.unwrap();
+    assert_eq!((deleted, watched.seen().iter().filter(is_allowed).count()), (1, 1));
+    watched.engine.drop(&watched.clickhouse).await;
+}
+
+/// Whoever gave up waiting tries again: what the server still did would be done twice at once.
+#[tokio::test]
+async fn no_statement_goes_on_longer_than_it_is_waited_for() {
+    let watched = Watched::new("bounded").await;
+    let clickhouse = &watched.clickhouse;
+    let (from, to) = store_copies(clickhouse).await;
+    watched.seen();
+    let have = |what: &str, settings: &[&str]| {
+        let seen = watched.seen();
+        for setting in settings {
+            assert!(!seen.is_empty() && seen.iter().all(|it| it.contains(setting)), "{what}, {setting}: {seen:?}");
+        }
+    };
+    let bounded = |what: &str| have(what, &["max_execution_time=120"]);
+    // Broken off with its connection, too.
+    let reading = |what: &str| {
+        have(what, &["max_execution_time=120", "readonly=2", "cancel_http_readonly_queries_on_client_close=1"]);
+    };
+    let minute = Duration::from_secs(60);
+    open::end_silent(clickhouse, minute).await.unwrap();
+    bounded("end_silent");
+    open::forget_ended(clickhouse, minute).await.unwrap();
+    bounded("forget_ended");
+
+    let asked_at = rollup::server_time(clickhouse).await.unwrap();
+    let reach = Reach { written_since: Moment::FIRST, ended_since: Moment::FIRST, ended_by: asked_at };
+    rollup::unsealed(clickhouse, "main", reach).await.unwrap();
+    let reach = NotesReach { noted_since: Moment::FIRST, ended_since: Moment::FIRST, ended_by: to };
+    rollup::unsealed_days(clickhouse, reach).await.unwrap();
+    for unit in [Unit::Minute, Unit::Hour, Unit::Day, Unit::NetworkDay] {
+        rollup::verify(clickhouse, &acme(), unit, (from, to), 10).await.unwrap();
+    }
+    rollup::verify_names(clickhouse, &acme(), (from, to), 10).await.unwrap();
+    copies::find(clickhouse, &acme(), (from, to), 10).await.unwrap();
+    reading("what only reads");
+
+    let event = connection(EventType::ClosedConnection, "twice", end_ms(0).unsigned_abs());
+    let hour = HourOfNetwork::of(acme(), event.end_time, event.remote_network_id);
+    rollup::count_and_seal(clickhouse, &[hour].into(), asked_at, |_| ()).await.unwrap();
+    bounded("count_and_seal");
+    let day = DayOfNetwork::of(acme(), event.end_time, event.remote_network_id);
+    rollup::count_and_seal_days(clickhouse, &[(day, 1)].into(), |_| ()).await.unwrap();
+    bounded("count_and_seal_days");
+    rollup::names_kept_from(clickhouse, from).await.unwrap();
+    bounded("names_kept_from");
+    copies::delete(clickhouse, &acme(), (from, to), "test", |_| ()).await.unwrap();
+    bounded("delete");
+    watched.engine.drop(clickhouse).await;
+}
+
+/// The engine is the one that ingest writes to.
+#[tokio::test]
+async fn question_takes_no_more_memory_than_it_may_and_counts_of_the_aggregator_take_what_they_need() {
+    let watched = Watched::new("memory_of_a_question").await;
+    let clickhouse = &watched.clickhouse;
+    let (from, to) = (end_ms(0), end_ms(20_000));
+    let rows = (0..20_000).map(|offset| {
+        let id = format!("{offset:x}-1");
+        let event = connection(EventType::ClosedConnection, &id, end_ms(offset).unsigned_abs());
+        let event = ConnectionEvent { resource_address: format!("host{offset}.corp.example"), ..event };
+        ConnectionRow::from_event(event, Source { name: "main", partition: 3, offset })
+    });
+    insert(clickhouse, EventTable::Connections, rows.collect(), "many").await.unwrap();
+    let filter = TrafficFilter::default().within(Moment::from_millis(from), Moment::from_millis(to));
+    let query = TopQuery::new(filter, &[Dimension::Address], &[Measure::Addresses], 10).unwrap();
+    let ask = async |clickhouse: &ClickHouse| traffic::top(clickhouse, &acme(), &query, Moment::from_millis(to)).await;
+    watched.seen();
+    assert_eq!(ask(clickhouse).await.unwrap().groups.len(), 10);
+    let seen = watched.seen();
+    let allowed = format!("max_memory_usage={}", 4_u64 << 30);
+    assert!(!seen.is_empty() && seen.iter().all(|it| it.contains(&allowed)), "{seen:?}");
+
+    let GivenClickHouse { url, user, password } = watched.engine.given.clone();
+    let (database, password) = (clickhouse.database().to_owned(), password.map(Into::into));
+    let narrow =
+        ClickHouseConfig { url, user, password, database, question_memory_max: 100_000, ..ClickHouseConfig::default() };
+    let narrow = ClickHouse::new(&narrow);
+    let error = ask(&narrow).await.unwrap_err();
+    assert_eq!((error.refusal(), error.is_too_much()), (Some(Refusal::MemoryLimit), true), "{error}");
+    let hours = (0..20_000).map(|offset| {
+        let event = connection(EventType::ClosedConnection, "any", end_ms(offset).unsigned_abs());
+        HourOfNetwork::of(acme(), event.end_time, event.remote_network_id)
+    });
+    rollup::count_again(&narrow, &hours.collect()).await.unwrap();
+    watched.engine.drop(clickhouse).await;
+}
