@@ -222,12 +222,24 @@ impl<O: Outside> Life<O> {
         mail: MailText,
         noted: ReportEvent,
     ) -> Result<Result<(), MailError>, JournalError> {
+        let outside = Arc::clone(&self.outside);
+        let noting = async move { outside.append(&ReportEvent { at: Moment::now(), ..noted }).await };
+        self.mail_and(receiver, mail, noting).await
+    }
+
+    /// The same of a mail that is noted in another way.
+    pub(crate) async fn mail_and(
+        &self,
+        receiver: &str,
+        mail: MailText,
+        noting: impl Future<Output = Result<(), JournalError>> + Send + 'static,
+    ) -> Result<Result<(), MailError>, JournalError> {
         let (outside, receiver) = (Arc::clone(&self.outside), receiver.to_owned());
         let under_way = Arc::clone(&self.mails).read_owned().await;
         let both = async move {
             let sent = outside.mail(&receiver, &mail).await;
             if sent.is_ok() {
-                outside.append(&ReportEvent { at: Moment::now(), ..noted }).await?;
+                noting.await?;
             }
             drop(under_way);
             Ok::<_, JournalError>(sent)

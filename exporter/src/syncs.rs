@@ -7,6 +7,8 @@
 
 mod object;
 mod step;
+mod tell;
+mod turns;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -14,7 +16,7 @@ use std::time::Duration;
 
 use bucket_syncs::{SyncJournal, SyncState, take};
 use clickhouse_io::GivingWay;
-use kafka_io::{Arrival, GroupConsumer, Record};
+use kafka_io::{Arrival, GroupConsumer, Partition, Record};
 use report_life::JournalError;
 use report_store::{ReportStore, StoreError};
 use schema_registry::{Decoder, Registry};
@@ -25,7 +27,8 @@ use service_kit::CancellationToken;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use self::step::{Step, Work};
+use self::step::Step;
+use self::turns::Work;
 use crate::adapters::Parts;
 use crate::error::Error;
 use crate::life::Life;
@@ -66,12 +69,14 @@ struct Ours {
     /// All that lay there was read: before, a sync is further than what was read of it.
     is_read: bool,
     syncs: BTreeMap<SyncId, SyncState>,
+    /// Cancelled when the partition goes away: another exporter mails then.
+    until: CancellationToken,
 }
 
 /// Why no step of a sync is begun now.
 enum Busy {
     Running,
-    /// Until its event comes round, or then.
+    /// Until the event of this step comes round, or then.
     Round(Instant),
     /// It failed.
     Until(Instant),
@@ -91,7 +96,8 @@ pub(crate) struct Syncs {
 impl Syncs {
     pub(crate) fn new(parts: SyncsParts, life: Arc<Life<Parts>>, stop: CancellationToken) -> Self {
         let SyncsParts { journal, decoder, registry, clickhouse, destinations, metrics } = parts;
-        let step = Arc::new(Step { journal, clickhouse, destinations, metrics, life, never: CancellationToken::new() });
+        let never = CancellationToken::new();
+        let step = Arc::new(Step { journal, clickhouse, destinations, metrics, life, never, begun_at: Moment::now() });
         let (partitions, busy, running) = (HashMap::new(), HashMap::new(), JoinSet::new());
         Self { decoder, registry, step, partitions, busy, running, stop }
     }
@@ -100,6 +106,8 @@ impl Syncs {
     pub(crate) async fn run(mut self, mut consumer: GroupConsumer) -> Result<(), Error> {
         let ended = self.consume(&mut consumer).await;
         self.running.shutdown().await;
+        // Who has the partitions next must not send them again.
+        self.step.life.mails_noted().await;
         consumer.close().await;
         ended
     }
@@ -127,12 +135,16 @@ impl Syncs {
             Arrival::Assigned { partitions, .. } => {
                 self.partitions.extend(partitions.iter().map(|it| (it.number, Ours::default())));
             }
-            // What runs of them ends by itself: it writes what another writes too.
-            Arrival::Revoked { partitions, .. } | Arrival::Lost { partitions } => {
-                for partition in partitions {
-                    self.partitions.remove(&partition.number);
-                }
+            Arrival::Revoked { partitions, acknowledged } => {
+                self.lost(&partitions);
+                let life = Arc::clone(&self.step.life);
+                tokio::spawn(async move {
+                    // They go to another exporter when what was mailed is noted.
+                    life.mails_noted().await;
+                    drop(acknowledged);
+                });
             }
+            Arrival::Lost { partitions } => self.lost(&partitions),
             Arrival::Record(record) => self.take(record).await?,
             Arrival::End { partition, .. } => {
                 if let Some(ours) = self.partitions.get_mut(&partition.number) {
@@ -143,6 +155,15 @@ impl Syncs {
         Ok(())
     }
 
+    /// What runs of them ends by itself, but for mails: it writes what another writes too.
+    fn lost(&mut self, partitions: &[Partition]) {
+        for partition in partitions {
+            if let Some(ours) = self.partitions.remove(&partition.number) {
+                ours.until.cancel();
+            }
+        }
+    }
+
     async fn take(&mut self, record: Record) -> Result<(), Error> {
         let value = record.payload.unwrap_or_default();
         let Some(decoded) = self.decoder.decode_with(&self.registry, &value, &self.stop).await else { return Ok(()) };
@@ -150,10 +171,9 @@ impl Syncs {
             Ok(event) => {
                 let Some(ours) = self.partitions.get_mut(&record.partition.number) else { return Ok(()) };
                 take(&mut ours.syncs, &event);
-                for work in Work::ALL {
-                    if matches!(self.busy.get(&(event.sync_id, work)), Some(Busy::Round(_))) {
-                        self.busy.remove(&(event.sync_id, work));
-                    }
+                let key = Work::of(&event).map(|work| (event.sync_id, work));
+                if let Some(key) = key.filter(|key| matches!(self.busy.get(key), Some(Busy::Round(_)))) {
+                    self.busy.remove(&key);
                 }
             }
             Err(error) => {
@@ -179,16 +199,26 @@ impl Syncs {
             Busy::Running => true,
             Busy::Round(until) | Busy::Until(until) => *until > begun,
         });
-        for state in held() {
-            for work in Work::ALL {
-                if self.running.len() >= STEPS_MAX {
-                    return;
-                }
-                let key = (state.id, work);
-                if !self.busy.contains_key(&key) && work.is_due(state, now, self.step.life.config.sync_mail_after) {
-                    self.busy.insert(key, Busy::Running);
-                    let (step, state) = (Arc::clone(&self.step), state.clone());
-                    self.running.spawn(async move { (key, step.take(&state, work, now).await) });
+        let mail_after = self.step.life.config.sync_mail_after;
+        for ours in self.partitions.values().filter(|ours| ours.is_read) {
+            for state in ours.syncs.values() {
+                for work in Work::due(state, now, mail_after) {
+                    if self.running.len() >= STEPS_MAX {
+                        return;
+                    }
+                    let key = (state.id, work);
+                    if !self.busy.contains_key(&key) {
+                        self.busy.insert(key.clone(), Busy::Running);
+                        let (step, state, until) = (Arc::clone(&self.step), state.clone(), ours.until.clone());
+                        self.running.spawn(async move {
+                            let taking = step.take(&state, &key.1, now);
+                            let went_well = match &key.1 {
+                                Work::Mail(_) => until.run_until_cancelled(taking).await.unwrap_or(Ok(false)),
+                                Work::Live | Work::Backfill => taking.await,
+                            };
+                            (key, went_well)
+                        });
+                    }
                 }
             }
         }

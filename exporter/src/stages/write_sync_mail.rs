@@ -59,7 +59,7 @@ pub(crate) mod tests {
             compression: Compression::Gzip,
             denied: false,
             interval_seconds: 300,
-            receivers: Vec::new(),
+            receivers: vec!["jane@acme.example".to_owned()],
             filter: None,
         };
         let made =
@@ -78,7 +78,7 @@ pub(crate) mod tests {
         let (reason, known_reason) = (Some(failure.reason), failure.known);
         let failed = state.event(BucketSyncEventType::Failed, at);
         let failing = state.with(&BucketSyncEvent { reason, known_reason, ..failed });
-        let told = failing.clone().with(&failing.notified(at));
+        let told = failing.clone().with(&failing.notified("jane@acme.example", at));
         let looked = BucketSyncEvent {
             number: Some(1),
             interval_end: Some(at),

@@ -17,54 +17,22 @@ use tokio::sync::watch;
 
 use super::Destinations;
 use super::object::{Object, begun};
-use crate::adapters::{Outside, Parts};
+use super::tell::{due_at, tell};
+use super::turns::Work;
+use crate::adapters::Parts;
 use crate::error::FileError;
 use crate::life::Life;
-use crate::mail::MailError;
 use crate::metrics::SyncMetrics;
 use crate::reason::Reason;
 use crate::render::Start;
 use crate::stages::check_request::check_request;
 use crate::stages::name_object::{backfill_key, live_key};
-use crate::stages::write_sync_mail::write_sync_mail;
 use crate::write_file::{Piece, WriteFile, Written};
 
 /// How long a part that is away is waited for within one step: a sync that waits longer is to say so.
 pub(super) const AWAY_MAX: Duration = Duration::from_secs(30);
 /// Microseconds of an hour.
 const HOUR: i64 = 3_600_000_000;
-
-/// What a sync does, beside each other: neither waits for the others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Work {
-    /// The next object.
-    Live,
-    /// The past range that was asked for first.
-    Backfill,
-    /// That it fails, or is well again.
-    Mail,
-}
-
-impl Work {
-    pub(super) const ALL: [Self; 3] = [Self::Live, Self::Backfill, Self::Mail];
-
-    pub(super) fn is_due(self, state: &SyncState, now: Moment, mail_after: Duration) -> bool {
-        match self {
-            Self::Live => (state.open.is_some() && !state.is_paused) || state.due(now).is_some(),
-            Self::Backfill => state.open_backfill().is_some(),
-            Self::Mail => state.well_since.is_some() || has_failed_for(state, now, mail_after),
-        }
-    }
-}
-
-/// True where that is to be told.
-fn has_failed_for(state: &SyncState, now: Moment, long: Duration) -> bool {
-    let is_long = |since: Moment| {
-        let micros = now.as_micros().saturating_sub(since.as_micros());
-        u128::try_from(micros).is_ok_and(|it| it >= long.as_micros())
-    };
-    state.failing.as_ref().is_some_and(|it| !it.is_told && is_long(it.since))
-}
 
 /// Why a step could not be taken (yet).
 #[derive(Debug)]
@@ -115,17 +83,19 @@ pub(super) struct Step {
     pub(super) life: Arc<Life<Parts>>,
     /// Nobody cancels an object.
     pub(super) never: CancellationToken,
+    /// When this exporter began: what was to be mailed before is tried for as long from here on.
+    pub(super) begun_at: Moment,
 }
 
 impl Step {
     /// Takes it; false where it has to be tried again.
-    pub(super) async fn take(&self, state: &SyncState, work: Work, now: Moment) -> Result<bool, JournalError> {
+    pub(super) async fn take(&self, state: &SyncState, work: &Work, now: Moment) -> Result<bool, JournalError> {
         let made = match (work, state.open.as_ref(), state.open_backfill()) {
             (Work::Live, Some(plan), _) => self.store(state, plan).await,
             (Work::Live, None, _) => self.plan(state, now).await,
             (Work::Backfill, _, Some(backfill)) => self.backfill(state, backfill).await,
             (Work::Backfill, _, None) => return Ok(true),
-            (Work::Mail, ..) => return self.tell(state).await,
+            (Work::Mail(receiver), ..) => return self.tell(state, receiver).await,
         };
         match made {
             Ok(Some(event)) => self.journal.append(&event).await.map(|()| true),
@@ -281,23 +251,17 @@ impl Step {
         self.journal.append(&event).await
     }
 
-    /// Mails how it stands. False: the mail server is away.
-    async fn tell(&self, state: &SyncState) -> Result<bool, JournalError> {
-        for receiver in &state.settings.receivers {
-            // Whole days and hours of UTC are what its objects hold.
-            let reader = self.life.readers.reader(&state.tenant, receiver, "UTC");
-            let Some(mail) = write_sync_mail(state, receiver, &reader) else { break };
-            match self.life.outside.mail(receiver, &mail).await {
-                Ok(()) => {}
-                Err(error @ MailError::Refused(_)) => tracing::warn!(%error, sync = %state.id, "a mail is given up"),
-                Err(error @ MailError::Away(_)) => {
-                    tracing::warn!(%error, sync = %state.id, "a mail waits");
-                    return Ok(false);
-                }
-            }
-        }
-        self.journal.append(&state.notified(Moment::now())).await.map(|()| true)
+    async fn tell(&self, state: &SyncState, receiver: &str) -> Result<bool, JournalError> {
+        let config = &self.life.config;
+        let Some(due_at) = due_at(state, config.sync_mail_after) else { return Ok(true) };
+        let give_up_at = after(due_at.max(self.begun_at), config.notify_max);
+        tell(&self.life, &self.journal, state, receiver, give_up_at).await
     }
+}
+
+/// So long after a moment.
+pub(super) fn after(moment: Moment, long: Duration) -> Moment {
+    Moment::from_micros(moment.as_micros().saturating_add(i64::try_from(long.as_micros()).unwrap_or(i64::MAX)))
 }
 
 pub(super) fn away() -> StoreError {

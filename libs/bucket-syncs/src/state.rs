@@ -1,6 +1,6 @@
 //! What a sync's events say so far, and what comes next.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemas::bucket_sync_event::{BucketSyncEvent, BucketSyncEventType as Type, BucketSyncSettings};
 use schemas::ids::{SyncId, Tenant};
@@ -13,7 +13,7 @@ pub(crate) const HOUR: i64 = 3_600_000_000;
 /// Offsets of all tenants that one object is made from; what is more comes in the next, at once.
 const OFFSETS_MAX: i64 = 100_000_000;
 
-/// What receivers were told, as the reason of `Notified`.
+/// What a receiver was told, as the reason of `Notified`.
 const FAILING: &str = "failing";
 const WELL: &str = "well";
 
@@ -69,7 +69,7 @@ pub struct Stored {
     pub at: Moment,
 }
 
-/// Since when, why, and whether receivers know.
+/// Since when, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failing {
     /// The first time since it was well.
@@ -78,8 +78,6 @@ pub struct Failing {
     pub reason: String,
     /// The same for programs, where whoever said it knows it.
     pub known: Option<KnownReason>,
-    /// Its receivers were told.
-    pub is_told: bool,
 }
 
 /// A past range that is wanted.
@@ -122,7 +120,9 @@ pub struct SyncState {
     pub last_object: Option<Stored>,
     /// Why no object can be made.
     pub failing: Option<Failing>,
-    /// It is well again, and who was told that it failed does not know yet.
+    /// Receivers who were told that it fails, and not that it is well again.
+    pub told: BTreeSet<String>,
+    /// It is well again, and some of those do not know yet.
     pub well_since: Option<Moment>,
     /// What was asked for of the past, in that order.
     pub backfills: Vec<Backfill>,
@@ -163,6 +163,7 @@ impl SyncState {
             open: None,
             last_object: None,
             failing: None,
+            told: BTreeSet::new(),
             well_since: None,
             backfills: Vec::new(),
         })
@@ -177,10 +178,11 @@ impl SyncState {
 
     fn apply(&mut self, event: &BucketSyncEvent) {
         match event.event_type {
-            Type::Unknown | Type::Created | Type::Deleted => {}
+            Type::Unknown | Type::Created | Type::Deleted | Type::BackfillProgressed | Type::BackfillCancelled => {}
             Type::Changed => {
                 if let Some(settings) = &event.settings {
                     self.settings.clone_from(settings);
+                    self.told.retain(|it| settings.receivers.contains(it));
                 }
             }
             Type::Paused => self.is_paused = true,
@@ -196,7 +198,7 @@ impl SyncState {
                 if let Some(done) = done {
                     done.objects = done.objects.or(event.objects);
                 }
-                self.is_well(event.at);
+                self.failing = None;
             }
             Type::Looked => self.looked(event),
             Type::Planned => self.planned(event),
@@ -205,17 +207,24 @@ impl SyncState {
             Type::Failed => {
                 let (reason, known) = (event.reason.clone().unwrap_or_default(), event.known_reason.clone());
                 let since = self.failing.as_ref().map_or(event.at, |it| it.since);
-                let is_told = self.failing.as_ref().is_some_and(|it| it.is_told) || self.well_since.take().is_some();
-                self.failing = Some(Failing { since, reason, known, is_told });
+                self.failing = Some(Failing { since, reason, known });
             }
-            // Where it has changed meanwhile, they know what is not so any more.
+            // Where it has changed meanwhile, they know what is not so any more, and are told again.
             Type::Notified => {
-                let is_well = event.reason.as_deref() == Some(WELL);
-                match &mut self.failing {
-                    Some(failing) => failing.is_told = !is_well,
-                    None => self.well_since = (!is_well).then_some(event.at),
+                let all = self.settings.receivers.iter();
+                let receivers: BTreeSet<_> =
+                    event.receiver.as_ref().map_or_else(|| all.cloned().collect(), |it| [it.clone()].into());
+                if event.reason.as_deref() == Some(WELL) {
+                    self.told.retain(|it| !receivers.contains(it));
+                } else {
+                    self.told.extend(receivers);
                 }
             }
+        }
+        if self.failing.is_some() || self.told.is_empty() {
+            self.well_since = None;
+        } else {
+            self.well_since.get_or_insert(event.at);
         }
     }
 
@@ -231,7 +240,7 @@ impl SyncState {
         if !event.is_behind {
             self.reached = end.max(self.reached);
         }
-        self.is_well(event.at);
+        self.failing = None;
     }
 
     /// The first plan of a number counts, whoever has written it: of those that come later nobody makes an object.
@@ -272,13 +281,7 @@ impl SyncState {
             let (rows, size_bytes) = (event.rows.unwrap_or(0), event.size_bytes.unwrap_or(0));
             self.last_object = Some(Stored { number: plan.number, key, rows, size_bytes, at: event.at });
         }
-        self.is_well(event.at);
-    }
-
-    fn is_well(&mut self, at: Moment) {
-        if self.failing.take().is_some_and(|it| it.is_told) {
-            self.well_since = Some(at);
-        }
+        self.failing = None;
     }
 
     /// An event of this sync that tells nothing but its type.
@@ -287,11 +290,17 @@ impl SyncState {
         BucketSyncEvent::new(self.id, self.tenant.clone(), event_type, at)
     }
 
-    /// Receivers know how it stands.
+    /// Receivers who do not know how it stands.
+    pub fn to_tell(&self) -> impl Iterator<Item = &String> {
+        let is_failing = self.failing.is_some();
+        self.settings.receivers.iter().filter(move |it| self.told.contains(*it) != is_failing)
+    }
+
+    /// A receiver knows how it stands.
     #[must_use]
-    pub fn notified(&self, at: Moment) -> BucketSyncEvent {
-        let told = if self.failing.is_some() { FAILING } else { WELL };
-        BucketSyncEvent { reason: Some(told.to_owned()), ..self.event(Type::Notified, at) }
+    pub fn notified(&self, receiver: &str, at: Moment) -> BucketSyncEvent {
+        let (told, receiver) = (if self.failing.is_some() { FAILING } else { WELL }, receiver.to_owned());
+        BucketSyncEvent { reason: Some(told.to_owned()), receiver: Some(receiver), ..self.event(Type::Notified, at) }
     }
 
     /// End of the interval whose object is to be planned now.

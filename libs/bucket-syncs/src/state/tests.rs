@@ -140,35 +140,66 @@ fn what_is_more_than_one_object_takes_comes_in_the_next_at_once() {
     assert_eq!((objects, state.until, state.reached), (5, all, at(120)));
 }
 
+/// Who does not know how it stands.
+fn to_tell(state: &SyncState) -> Vec<&str> {
+    state.to_tell().map(String::as_str).collect()
+}
+
+fn away(state: &SyncState, seconds: i64) -> BucketSyncEvent {
+    BucketSyncEvent { reason: Some("away".to_owned()), ..state.event(Type::Failed, at(seconds)) }
+}
+
 #[test]
 fn receivers_are_told_once_that_it_fails_and_once_that_it_is_well() {
     let mut state = made();
+    state.settings.receivers = vec!["ann".to_owned(), "bob".to_owned()];
+    assert!(to_tell(&state).is_empty());
     let plan = planned(&state, 120, &[(0, 15)]);
     state.apply(&plan);
     let known = Some(KnownReason { code: "away".to_owned(), values: Vec::new() });
-    let failed = state.event(Type::Failed, at(130));
-    let failed = BucketSyncEvent { reason: Some("away".to_owned()), known_reason: known.clone(), ..failed };
+    let failed = BucketSyncEvent { known_reason: known.clone(), ..away(&state, 130) };
     state.apply(&failed);
     state.apply(&BucketSyncEvent { at: at(135), ..failed.clone() });
-    let failing = Failing { since: at(130), reason: "away".to_owned(), known, is_told: false };
-    assert_eq!(state.failing, Some(failing));
-    let notified = state.notified(at(140));
-    state.apply(&notified);
-    assert!(state.failing.as_ref().unwrap().is_told);
-    state.apply(&stored(&state, 1));
-    assert_eq!((state.failing.clone(), state.well_since), (None, Some(at(500))));
-    let well = state.notified(at(510));
-    state.apply(&well);
-    assert_eq!(state.well_since, None);
+    assert_eq!(state.failing, Some(Failing { since: at(130), reason: "away".to_owned(), known }));
+    assert_eq!(to_tell(&state), ["ann", "bob"]);
+    let ann_knows = state.notified("ann", at(140));
+    state.apply(&ann_knows);
+    assert_eq!((to_tell(&state), state.well_since), (vec!["bob"], None), "each for himself");
     // Who was never told is not told that it is well.
-    state.apply(&failed);
+    state.apply(&stored(&state, 1));
+    assert_eq!((to_tell(&state), state.well_since, state.failing.clone()), (vec!["ann"], Some(at(500)), None));
+    // A mail that was on its way when it was well again is followed by another.
+    let bob_knows = BucketSyncEvent { receiver: Some("bob".to_owned()), ..ann_knows };
+    state.apply(&bob_knows);
+    assert_eq!((to_tell(&state), state.well_since), (vec!["ann", "bob"], Some(at(500))));
+    let well = state.notified("ann", at(510));
+    state.apply(&well);
+    // It fails again before bob was told: of him nothing has changed.
+    state.apply(&away(&state, 520));
+    assert_eq!((to_tell(&state), state.well_since), (vec!["ann"], None));
     let plan = planned(&state, 600, &[(0, 16)]);
     state.apply(&plan);
     state.apply(&stored(&state, 2));
-    assert_eq!((state.failing.clone(), state.well_since), (None, None));
-    // A mail that was on its way when it was well again is followed by another.
-    state.apply(&notified);
-    assert_eq!(state.well_since, Some(at(140)));
+    let well = state.notified("bob", at(610));
+    state.apply(&well);
+    assert_eq!((to_tell(&state).len(), state.well_since), (0, None));
+}
+
+#[test]
+fn who_becomes_a_receiver_is_told_and_who_is_none_any_more_is_not() {
+    let mut state = made();
+    state.apply(&away(&state, 130));
+    // As exporters wrote it that told all at once.
+    let all = BucketSyncEvent { receiver: None, ..state.notified("", at(140)) };
+    state.apply(&all);
+    assert!(to_tell(&state).is_empty());
+    let settings = BucketSyncSettings { receivers: vec!["ann".to_owned()], ..settings() };
+    let changed = BucketSyncEvent { settings: Some(settings), ..state.event(Type::Changed, at(150)) };
+    state.apply(&changed);
+    assert_eq!(to_tell(&state), ["ann"]);
+    let looked = BucketSyncEvent { event_type: Type::Looked, ..planned(&state, 180, &[]) };
+    state.apply(&looked);
+    assert_eq!((to_tell(&state).len(), state.well_since), (0, None), "nobody knew");
 }
 
 #[test]
