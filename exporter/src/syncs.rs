@@ -189,8 +189,8 @@ impl Syncs {
         let held = || self.partitions.values().filter(|ours| ours.is_read).flat_map(|ours| ours.syncs.values());
         let count = |wanted: fn(&SyncState) -> bool| i64::try_from(held().filter(|it| wanted(it)).count()).unwrap_or(0);
         self.step.metrics.held([
-            ("active", count(|it| !it.is_paused && it.failing.is_none())),
-            ("failing", count(|it| !it.is_paused && it.failing.is_some())),
+            ("active", count(|it| !it.is_paused && it.fails().is_none())),
+            ("failing", count(|it| !it.is_paused && it.fails().is_some())),
             ("paused", count(|it| it.is_paused)),
         ]);
         self.step.metrics.lag_seconds.set(held().filter_map(|it| it.lag_seconds(now)).max().unwrap_or(0));

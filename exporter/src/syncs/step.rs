@@ -101,7 +101,7 @@ impl Step {
             Ok(Some(event)) => self.journal.append(&event).await.map(|()| true),
             Ok(None) | Err(StepError::Waiting) => Ok(false),
             Err(StepError::Journal(error)) => Err(error),
-            Err(StepError::Failed(failure)) => self.failed(state, failure).await.map(|()| false),
+            Err(StepError::Failed(failure)) => self.failed(state, work, failure).await.map(|()| false),
         }
     }
 
@@ -240,14 +240,15 @@ impl Step {
         Ok(true)
     }
 
-    /// Notes that it fails, once.
-    async fn failed(&self, state: &SyncState, failure: Failure) -> Result<(), JournalError> {
+    /// Notes that what it does fails, once.
+    async fn failed(&self, state: &SyncState, work: &Work, failure: Failure) -> Result<(), JournalError> {
         self.metrics.object("failed");
-        if state.failing.is_some() {
+        let past = state.open_backfill().filter(|_| *work == Work::Backfill);
+        if past.map_or(&state.failing, |it| &it.failing).is_some() {
             return Ok(());
         }
-        let (reason, known_reason) = (Some(failure.reason), failure.known);
-        let event = BucketSyncEvent { reason, known_reason, ..state.event(Type::Failed, Moment::now()) };
+        let (number, reason, known_reason) = (past.map(|it| it.number), Some(failure.reason), failure.known);
+        let event = BucketSyncEvent { number, reason, known_reason, ..state.event(Type::Failed, Moment::now()) };
         self.journal.append(&event).await
     }
 

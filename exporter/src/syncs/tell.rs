@@ -18,7 +18,7 @@ use crate::stages::write_sync_mail::write_sync_mail;
 
 /// When a receiver is to be told how it stands; `None` where there is nothing to tell.
 pub(super) fn due_at(state: &SyncState, mail_after: Duration) -> Option<Moment> {
-    state.failing.as_ref().map(|it| after(it.since, mail_after)).or(state.well_since)
+    state.fails().map(|it| after(it.since, mail_after)).or(state.well_since)
 }
 
 /// Mails it, and notes that. False: not now, and it has to be tried again, until `give_up_at`.
@@ -146,7 +146,7 @@ mod tests {
     #[test]
     fn that_it_fails_is_told_when_it_has_done_so_for_long_and_that_it_is_well_at_once() {
         let state = failing();
-        let since = state.failing.as_ref().unwrap().since;
+        let since = state.fails().unwrap().since;
         let long = Duration::from_secs(900);
         assert_eq!(due_at(&state, long), Some(Moment::from_micros(since.as_micros() + 900_000_000)));
         let told = state.clone().with(&state.notified("a@acme.example", since));

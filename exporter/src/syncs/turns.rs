@@ -38,6 +38,7 @@ impl Work {
     /// What this is the event of; `None` of what people do, and of what is said in the midst of a step.
     pub(super) fn of(event: &BucketSyncEvent) -> Option<Self> {
         match event.event_type {
+            Type::Failed if event.number.is_some() => Some(Self::Backfill),
             Type::Looked | Type::Planned | Type::Stored | Type::Failed => Some(Self::Live),
             Type::BackfillProgressed | Type::Backfilled => Some(Self::Backfill),
             Type::Notified => event.receiver.clone().map(Self::Mail),

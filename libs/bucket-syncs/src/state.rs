@@ -91,6 +91,16 @@ pub struct Backfill {
     pub to: Moment,
     /// Objects in the bucket, where all of them are.
     pub objects: Option<i64>,
+    /// Why it cannot be brought.
+    pub failing: Option<Failing>,
+}
+
+impl Backfill {
+    /// True where it is to be brought, now or after those before it.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.objects.is_none()
+    }
 }
 
 /// The fold of a sync's events.
@@ -118,7 +128,7 @@ pub struct SyncState {
     pub open: Option<Plan>,
     /// The last object that held something.
     pub last_object: Option<Stored>,
-    /// Why no object can be made.
+    /// Why the next object cannot be made. What may be brought of the past is not said by it: see [`fails`](Self::fails).
     pub failing: Option<Failing>,
     /// Receivers who were told that it fails, and not that it is well again.
     pub told: BTreeSet<String>,
@@ -190,15 +200,13 @@ impl SyncState {
             Type::BackfillRequested => {
                 if let (Some(from), Some(to)) = (event.range_from, event.range_to) {
                     let number = i64::try_from(self.backfills.len()).unwrap_or(i64::MAX) + 1;
-                    self.backfills.push(Backfill { number, from, to, objects: None });
+                    self.backfills.push(Backfill { number, from, to, objects: None, failing: None });
                 }
             }
             Type::Backfilled => {
-                let done = self.backfills.iter_mut().find(|it| Some(it.number) == event.number);
-                if let Some(done) = done {
+                if let Some(done) = event.number.and_then(|number| self.backfill(number)) {
                     done.objects = done.objects.or(event.objects);
                 }
-                self.failing = None;
             }
             Type::Looked => self.looked(event),
             Type::Planned => self.planned(event),
@@ -206,8 +214,14 @@ impl SyncState {
             Type::Stored => self.stored(event),
             Type::Failed => {
                 let (reason, known) = (event.reason.clone().unwrap_or_default(), event.known_reason.clone());
-                let since = self.failing.as_ref().map_or(event.at, |it| it.since);
-                self.failing = Some(Failing { since, reason, known });
+                let failing = match event.number {
+                    None => Some(&mut self.failing),
+                    Some(number) => self.backfill(number).map(|it| &mut it.failing),
+                };
+                if let Some(failing) = failing {
+                    let since = failing.as_ref().map_or(event.at, |it| it.since);
+                    *failing = Some(Failing { since, reason, known });
+                }
             }
             // Where it has changed meanwhile, they know what is not so any more, and are told again.
             Type::Notified => {
@@ -221,7 +235,7 @@ impl SyncState {
                 }
             }
         }
-        if self.failing.is_some() || self.told.is_empty() {
+        if self.fails().is_some() || self.told.is_empty() {
             self.well_since = None;
         } else {
             self.well_since.get_or_insert(event.at);
@@ -284,6 +298,18 @@ impl SyncState {
         self.failing = None;
     }
 
+    /// One that is open.
+    fn backfill(&mut self, number: i64) -> Option<&mut Backfill> {
+        self.backfills.iter_mut().find(|it| it.number == number && it.is_open())
+    }
+
+    /// Why it fails: the next object, or else a past range. Each is well again by what is done of itself alone.
+    #[must_use]
+    pub fn fails(&self) -> Option<&Failing> {
+        let past = self.backfills.iter().filter(|it| it.is_open());
+        self.failing.as_ref().or_else(|| past.filter_map(|it| it.failing.as_ref()).next())
+    }
+
     /// An event of this sync that tells nothing but its type.
     #[must_use]
     pub fn event(&self, event_type: Type, at: Moment) -> BucketSyncEvent {
@@ -292,14 +318,14 @@ impl SyncState {
 
     /// Receivers who do not know how it stands.
     pub fn to_tell(&self) -> impl Iterator<Item = &String> {
-        let is_failing = self.failing.is_some();
+        let is_failing = self.fails().is_some();
         self.settings.receivers.iter().filter(move |it| self.told.contains(*it) != is_failing)
     }
 
     /// A receiver knows how it stands.
     #[must_use]
     pub fn notified(&self, receiver: &str, at: Moment) -> BucketSyncEvent {
-        let (told, receiver) = (if self.failing.is_some() { FAILING } else { WELL }, receiver.to_owned());
+        let (told, receiver) = (if self.fails().is_some() { FAILING } else { WELL }, receiver.to_owned());
         BucketSyncEvent { reason: Some(told.to_owned()), receiver: Some(receiver), ..self.event(Type::Notified, at) }
     }
 
@@ -334,7 +360,7 @@ impl SyncState {
     /// The past range that is to be brought now.
     #[must_use]
     pub fn open_backfill(&self) -> Option<&Backfill> {
-        self.backfills.iter().find(|it| it.objects.is_none()).filter(|_| !self.is_paused)
+        self.backfills.iter().find(|it| it.is_open()).filter(|_| !self.is_paused)
     }
 
     /// How long ago the end of what is in the bucket was, seconds; it has one interval. `None` while it is paused.

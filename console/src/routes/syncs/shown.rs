@@ -82,13 +82,13 @@ impl BucketSync {
         Self {
             id: state.id.to_string(),
             name: settings.name.clone(),
-            state: match (state.is_paused, &state.failing) {
+            state: match (state.is_paused, state.fails()) {
                 (true, _) => "paused",
                 (false, Some(_)) => "failing",
                 (false, None) => "active",
             },
-            reason: state.failing.as_ref().map(|it| it.reason.clone()),
-            failing_since: state.failing.as_ref().map(|it| rfc3339(it.since)),
+            reason: state.fails().map(|it| it.reason.clone()),
+            failing_since: state.fails().map(|it| rfc3339(it.since)),
             destination: settings.destination.clone(),
             format: if settings.format == ReportFormat::Parquet { "parquet" } else { "ndjson" },
             compression: match settings.compression {

@@ -185,6 +185,37 @@ fn receivers_are_told_once_that_it_fails_and_once_that_it_is_well() {
     assert_eq!((to_tell(&state).len(), state.well_since), (0, None));
 }
 
+fn backfilled(state: &SyncState, number: i64, seconds: i64) -> BucketSyncEvent {
+    BucketSyncEvent { number: Some(number), objects: Some(3), ..state.event(Type::Backfilled, at(seconds)) }
+}
+
+#[test]
+fn past_that_fails_is_not_well_by_what_is_live_nor_the_other_way_round() {
+    let mut state = made();
+    let asked = crate::change::backfill(&state, (at(0), at(7_200)), "admin", at(110)).unwrap();
+    state.apply(&asked);
+    let past_fails = |state: &SyncState, seconds| BucketSyncEvent { number: Some(1), ..away(state, seconds) };
+    state.apply(&past_fails(&state, 120));
+    let looked = |state: &SyncState, end| BucketSyncEvent { event_type: Type::Looked, ..planned(state, end, &[]) };
+    for end in [180, 240] {
+        state.apply(&looked(&state, end));
+        state.apply(&past_fails(&state, end + 5));
+    }
+    assert_eq!(state.fails().map(|it| it.since), Some(at(120)), "since the first time");
+    let told = state.notified("admin@acme.example", at(300));
+    state.apply(&told);
+    // What is live fails too, and is what is shown.
+    state.apply(&away(&state, 310));
+    assert_eq!(state.fails().map(|it| it.since), Some(at(310)));
+    state.apply(&backfilled(&state, 1, 320));
+    assert_eq!((state.fails().map(|it| it.since), state.well_since), (Some(at(310)), None));
+    state.apply(&looked(&state, 360));
+    assert_eq!((state.fails(), state.well_since), (None, Some(at(360))));
+    // What comes late about a range that is done changes nothing.
+    state.apply(&past_fails(&state, 370));
+    assert_eq!(state.fails(), None);
+}
+
 #[test]
 fn who_becomes_a_receiver_is_told_and_who_is_none_any_more_is_not() {
     let mut state = made();
