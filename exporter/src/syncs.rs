@@ -28,7 +28,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use self::step::Step;
-use self::turns::Work;
+use self::turns::{Busy, Key, Work, to_begin};
 use crate::adapters::Parts;
 use crate::error::Error;
 use crate::life::Life;
@@ -36,8 +36,6 @@ use crate::metrics::SyncMetrics;
 
 /// The group whose members share the syncs.
 pub(crate) const GROUP: &str = "exporter-syncs";
-/// Steps that are taken at once.
-const STEPS_MAX: usize = 4;
 /// How often it is looked what is due.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// A step's event has come round after so long, or will not.
@@ -73,23 +71,14 @@ struct Ours {
     until: CancellationToken,
 }
 
-/// Why no step of a sync is begun now.
-enum Busy {
-    Running,
-    /// Until the event of this step comes round, or then.
-    Round(Instant),
-    /// It failed.
-    Until(Instant),
-}
-
 pub(crate) struct Syncs {
     decoder: Decoder<BucketSyncEvent>,
     registry: Registry,
     step: Arc<Step>,
     partitions: HashMap<i32, Ours>,
-    busy: HashMap<(SyncId, Work), Busy>,
+    busy: HashMap<Key, Busy>,
     /// Whether each step went well, when it has ended.
-    running: JoinSet<((SyncId, Work), Result<bool, JournalError>)>,
+    running: JoinSet<(Key, Result<bool, JournalError>)>,
     stop: CancellationToken,
 }
 
@@ -200,27 +189,19 @@ impl Syncs {
             Busy::Round(until) | Busy::Until(until) => *until > begun,
         });
         let mail_after = self.step.life.config.sync_mail_after;
-        for ours in self.partitions.values().filter(|ours| ours.is_read) {
-            for state in ours.syncs.values() {
-                for work in Work::due(state, now, mail_after) {
-                    if self.running.len() >= STEPS_MAX {
-                        return;
-                    }
-                    let key = (state.id, work);
-                    if !self.busy.contains_key(&key) {
-                        self.busy.insert(key.clone(), Busy::Running);
-                        let (step, state, until) = (Arc::clone(&self.step), state.clone(), ours.until.clone());
-                        self.running.spawn(async move {
-                            let taking = step.take(&state, &key.1, now);
-                            let went_well = match &key.1 {
-                                Work::Mail(_) => until.run_until_cancelled(taking).await.unwrap_or(Ok(false)),
-                                Work::Live | Work::Backfill => taking.await,
-                            };
-                            (key, went_well)
-                        });
-                    }
-                }
-            }
+        for key in to_begin(held(), &self.busy, now, mail_after) {
+            let of_it = self.partitions.values().find_map(|ours| Some((ours.syncs.get(&key.0)?, &ours.until)));
+            let Some((state, until)) = of_it.map(|(state, until)| (state.clone(), until.clone())) else { continue };
+            self.busy.insert(key.clone(), Busy::Running);
+            let step = Arc::clone(&self.step);
+            self.running.spawn(async move {
+                let taking = step.take(&state, &key.1, now);
+                let went_well = match &key.1 {
+                    Work::Mail(_) => until.run_until_cancelled(taking).await.unwrap_or(Ok(false)),
+                    Work::Live | Work::Backfill => taking.await,
+                };
+                (key, went_well)
+            });
         }
     }
 }

@@ -14,6 +14,7 @@ use schemas::report_request::{BarrierOffset, ReportKind, ReportRequest};
 use schemas::times::Moment;
 use service_kit::CancellationToken;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::Destinations;
 use super::object::{Object, begun};
@@ -31,8 +32,11 @@ use crate::write_file::{Piece, WriteFile, Written};
 
 /// How long a part that is away is waited for within one step: a sync that waits longer is to say so.
 pub(super) const AWAY_MAX: Duration = Duration::from_secs(30);
-/// Microseconds of an hour.
+/// Microseconds of an hour, and of a week: what is looked for at once of the past.
 const HOUR: i64 = 3_600_000_000;
+const WEEK: i64 = 168 * HOUR;
+/// How long a past range is brought before another one has its turn, and before it is said how far it is.
+const BACKFILL_TURN: Duration = Duration::from_secs(30);
 
 /// Why a step could not be taken (yet).
 #[derive(Debug)]
@@ -160,33 +164,58 @@ impl Step {
         Ok(Some(object.stored(made)))
     }
 
-    /// Brings what is not in the bucket yet of a past range, hour by hour.
+    /// Brings what is not in the bucket yet of a past range, hour by hour, as far as one turn goes.
     async fn backfill(&self, state: &SyncState, backfill: &Backfill) -> Result<Option<BucketSyncEvent>, StepError> {
         let stored = self.life.stored.look(&self.life.outside).await.map_err(|_| StepError::Waiting)?;
         let is_stored = |(partition, start): (&i32, &i64)| stored.get(partition).is_some_and(|it| it >= start);
         if !state.start.iter().filter(|(_, start)| **start > 0).all(is_stored) {
             return Ok(None);
         }
-        let offsets = self.offsets(bucket_syncs::Offsets::new(), state.start.clone());
-        let hours = self.hours(&request(state, backfill.from, backfill.to), offsets.clone()).await?;
-        let bucket = self.bucket(state)?;
-        for hour in &hours {
-            let key = backfill_key(state, *hour);
-            match tokio::time::timeout(AWAY_MAX, bucket.size(&key)).await {
-                Ok(Ok(_)) => continue,
-                Ok(Err(StoreError::NotFound(_))) => {}
-                Ok(Err(error)) => return Err(error.into()),
-                Err(_) => return Err(away().into()),
+        let begin = Instant::now();
+        let (mut reached, mut objects, mut width) = (backfill.reached, backfill.objects, WEEK);
+        while reached < backfill.to && begin.elapsed() < BACKFILL_TURN {
+            let end = backfill.to.min(Moment::from_micros(reached.as_micros().saturating_add(width)));
+            let offsets = self.offsets(bucket_syncs::Offsets::new(), state.start.clone());
+            let hours = self.hours(&request(state, reached, end), offsets.clone()).await?;
+            // Where there is nothing it goes on in longer strides: years without traffic are a few statements.
+            width = if hours.is_empty() { width.saturating_mul(2) } else { WEEK };
+            let mut brought = 0;
+            for hour in &hours {
+                // However long it took to find it, one hour is brought: a turn without any would be followed by the same.
+                if brought > 0 && begin.elapsed() >= BACKFILL_TURN {
+                    break;
+                }
+                self.bring(state, *hour, offsets.clone()).await?;
+                reached = Moment::from_micros(hour.as_micros() + HOUR);
+                brought += 1;
             }
-            let request = request(state, *hour, Moment::from_micros(hour.as_micros() + HOUR));
-            let is_there = self.write(&request, offsets.clone(), bucket, &key).await?;
-            self.metrics.object(if is_there { "backfilled" } else { "empty" });
+            objects += signed(brought as u64);
+            if brought == hours.len() {
+                reached = end;
+            }
         }
+        let is_done = reached >= backfill.to;
         Ok(Some(BucketSyncEvent {
             number: Some(backfill.number),
-            objects: Some(signed(hours.len() as u64)),
-            ..state.event(Type::Backfilled, Moment::now())
+            range_from: (!is_done).then_some(reached),
+            objects: Some(objects),
+            ..state.event(if is_done { Type::Backfilled } else { Type::BackfillProgressed }, Moment::now())
         }))
+    }
+
+    /// Brings an hour of the past, where it is not there.
+    async fn bring(&self, state: &SyncState, hour: Moment, offsets: Offsets) -> Result<(), StepError> {
+        let (bucket, key) = (self.bucket(state)?, backfill_key(state, hour));
+        match tokio::time::timeout(AWAY_MAX, bucket.size(&key)).await {
+            Ok(Ok(_)) => return Ok(()),
+            Ok(Err(StoreError::NotFound(_))) => {}
+            Ok(Err(error)) => return Err(error.into()),
+            Err(_) => return Err(away().into()),
+        }
+        let request = request(state, hour, Moment::from_micros(hour.as_micros() + HOUR));
+        let is_there = self.write(&request, offsets, bucket, &key).await?;
+        self.metrics.object(if is_there { "backfilled" } else { "empty" });
+        Ok(())
     }
 
     fn offsets(&self, from: bucket_syncs::Offsets, until: bucket_syncs::Offsets) -> Offsets {

@@ -14,4 +14,4 @@ pub use book::{SharedSyncs, follow_syncs};
 pub use change::{Changed, backfill, check, created, wish};
 pub use config::Config;
 pub use journal::SyncJournal;
-pub use state::{Backfill, Failing, Offsets, Packed, Plan, Stored, SyncState, offsets_of, take};
+pub use state::{Backfill, BackfillEnd, Failing, Offsets, Packed, Plan, Stored, SyncState, offsets_of, take};

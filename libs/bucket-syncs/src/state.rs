@@ -89,17 +89,52 @@ pub struct Backfill {
     pub from: Moment,
     /// First end time after it.
     pub to: Moment,
-    /// Objects in the bucket, where all of them are.
-    pub objects: Option<i64>,
+    /// All before is in the bucket.
+    pub reached: Moment,
+    /// Objects in the bucket so far.
+    pub objects: i64,
+    /// When that was said.
+    pub moved_at: Moment,
+    /// How it has ended.
+    pub end: Option<BackfillEnd>,
     /// Why it cannot be brought.
     pub failing: Option<Failing>,
 }
 
+/// How a past range has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BackfillEnd {
+    /// All of it is in the bucket.
+    Done,
+    /// The rest of it was not wanted any more.
+    Cancelled,
+}
+
 impl Backfill {
+    fn new(number: i64, (from, to): (Moment, Moment), at: Moment) -> Self {
+        Self { number, from, to, reached: from, objects: 0, moved_at: at, end: None, failing: None }
+    }
+
     /// True where it is to be brought, now or after those before it.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.objects.is_none()
+        self.end.is_none()
+    }
+
+    /// Hours that are done with, and hours of the range.
+    #[must_use]
+    pub fn hours(&self) -> (i64, i64) {
+        let since_begin = |moment: Moment| (moment.as_micros() - self.from.as_micros()) / HOUR;
+        (since_begin(self.reached), since_begin(self.to))
+    }
+
+    /// So much of it is in the bucket. Who brings it beside another one may be behind, and then says nothing.
+    fn moved(&mut self, reached: Moment, event: &BucketSyncEvent) {
+        if reached > self.reached {
+            (self.reached, self.moved_at) = (reached.min(self.to), event.at);
+            self.objects = event.objects.unwrap_or(self.objects);
+            self.failing = None;
+        }
     }
 }
 
@@ -188,7 +223,7 @@ impl SyncState {
 
     fn apply(&mut self, event: &BucketSyncEvent) {
         match event.event_type {
-            Type::Unknown | Type::Created | Type::Deleted | Type::BackfillProgressed | Type::BackfillCancelled => {}
+            Type::Unknown | Type::Created | Type::Deleted => {}
             Type::Changed => {
                 if let Some(settings) = &event.settings {
                     self.settings.clone_from(settings);
@@ -200,14 +235,10 @@ impl SyncState {
             Type::BackfillRequested => {
                 if let (Some(from), Some(to)) = (event.range_from, event.range_to) {
                     let number = i64::try_from(self.backfills.len()).unwrap_or(i64::MAX) + 1;
-                    self.backfills.push(Backfill { number, from, to, objects: None, failing: None });
+                    self.backfills.push(Backfill::new(number, (from, to), event.at));
                 }
             }
-            Type::Backfilled => {
-                if let Some(done) = event.number.and_then(|number| self.backfill(number)) {
-                    done.objects = done.objects.or(event.objects);
-                }
-            }
+            Type::BackfillProgressed | Type::Backfilled | Type::BackfillCancelled => self.brought(event),
             Type::Looked => self.looked(event),
             Type::Planned => self.planned(event),
             Type::Packed => self.packed(event),
@@ -296,6 +327,18 @@ impl SyncState {
             self.last_object = Some(Stored { number: plan.number, key, rows, size_bytes, at: event.at });
         }
         self.failing = None;
+    }
+
+    fn brought(&mut self, event: &BucketSyncEvent) {
+        let Some(backfill) = event.number.and_then(|number| self.backfill(number)) else { return };
+        match event.event_type {
+            Type::Backfilled => {
+                backfill.moved(backfill.to, event);
+                backfill.end = Some(BackfillEnd::Done);
+            }
+            Type::BackfillCancelled => backfill.end = Some(BackfillEnd::Cancelled),
+            _ => backfill.moved(event.range_from.unwrap_or(backfill.reached), event),
+        }
     }
 
     /// One that is open.

@@ -217,6 +217,43 @@ fn past_that_fails_is_not_well_by_what_is_live_nor_the_other_way_round() {
 }
 
 #[test]
+fn past_is_brought_piece_by_piece_until_it_is_done_or_not_wanted_any_more() {
+    const HOURS: i64 = 3_600;
+    let mut state = made();
+    let asked = crate::change::backfill(&state, (at(0), at(10 * HOURS)), "admin", at(110)).unwrap();
+    state.apply(&asked);
+    state.apply(&asked);
+    let progressed = |state: &SyncState, hour: i64, objects, seconds| BucketSyncEvent {
+        number: Some(1),
+        range_from: Some(at(hour * HOURS)),
+        objects: Some(objects),
+        ..state.event(Type::BackfillProgressed, at(seconds))
+    };
+    assert_eq!(state.backfills[0].hours(), (0, 10));
+    state.apply(&progressed(&state, 4, 2, 120));
+    // Another exporter that believes that it is its own.
+    state.apply(&progressed(&state, 3, 1, 130));
+    let first = &state.backfills[0];
+    assert_eq!((first.hours(), first.objects, first.moved_at), ((4, 10), 2, at(120)));
+    state.apply(&backfilled(&state, 1, 140));
+    let first = &state.backfills[0];
+    assert_eq!((first.hours(), first.objects, first.end), ((10, 10), 3, Some(BackfillEnd::Done)));
+    let done = state.clone();
+    let cancelled = |state: &SyncState, number| BucketSyncEvent {
+        number: Some(number),
+        ..state.event(Type::BackfillCancelled, at(150))
+    };
+    for late in [progressed(&done, 5, 9, 150), cancelled(&done, 1), backfilled(&done, 1, 150)] {
+        state.apply(&late);
+        assert_eq!(state, done);
+    }
+    assert_eq!(state.open_backfill().map(|it| it.number), Some(2));
+    state.apply(&cancelled(&state, 2));
+    state.apply(&backfilled(&state, 2, 160));
+    assert_eq!((state.open_backfill(), state.backfills[1].end), (None, Some(BackfillEnd::Cancelled)));
+}
+
+#[test]
 fn who_becomes_a_receiver_is_told_and_who_is_none_any_more_is_not() {
     let mut state = made();
     state.apply(&away(&state, 130));
