@@ -207,8 +207,9 @@ mod tests {
         let state = state.clone().with(&state.event(Type::Failed, Moment::FIRST));
         let (ann, bob) = ((state.id, Work::Mail("ann".to_owned())), (state.id, Work::Mail("bob".to_owned())));
         let live = (state.id, Work::Live);
-        assert_eq!(begun(&[state.clone()], &[live.clone()]), [ann.clone(), bob.clone()]);
-        assert_eq!(begun(&[state.clone()], &[live.clone(), ann]), [bob]);
+        let held = std::slice::from_ref(&state);
+        assert_eq!(begun(held, std::slice::from_ref(&live)), [ann.clone(), bob.clone()]);
+        assert_eq!(begun(held, &[live.clone(), ann]), [bob]);
         assert!(
             to_begin([&state].into_iter(), &HashMap::from([(live, Busy::Running)]), Moment::FIRST, MAIL_AFTER)
                 .is_empty()

@@ -141,6 +141,17 @@ it('a past range is asked for, until the sync was made unless another end is ent
   expect(posted).toEqual({ from: '2026-10-25T11:00', to: '2026-11-01T11:00', zone: 'UTC' });
 });
 
+it('the past range that is being written is cancelled once that was confirmed', async () => {
+  const [done, written] = [aBackfill({ state: 'done' }), aBackfill({ number: 2 })];
+  const cancelled = aSync({ backfills: [done, { ...written, state: 'cancelled' }] });
+  const asked = section([aSync({ backfills: [done, written] })], { 'POST /syncs/b-1/backfill/cancel': { body: cancelled } });
+  await click('Cancel backfill: bucket sync To our lake');
+  await click('Cancel backfill');
+  expect(await screen.findByText(/cancelled after 240 of 744 hours, 199 objects/)).toBeDefined();
+  expect(asked.find(({ method }) => method === 'POST')?.body).toEqual({ number: 2 });
+  expect(screen.queryByRole('button', { name: /^Cancel backfill: / })).toBeNull();
+});
+
 it("the server's word about a past range stands at its field", async () => {
   const error = { code: 'bad_field', message: 'from is not the begin of an hour in UTC, from 1970 on', field: 'from' };
   section([aSync()], { 'POST /syncs/b-1/backfill': { status: 400, body: { error } } });
