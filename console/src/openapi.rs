@@ -48,6 +48,7 @@ use crate::routes::{audit, reports, schedules, session, syncs, traffic, webhooks
         syncs::pause,
         syncs::resume,
         syncs::backfill,
+        syncs::cancel_backfill,
         audit::list,
         names::remote_networks,
         names::users,

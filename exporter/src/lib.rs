@@ -25,6 +25,7 @@ mod file_series;
 mod lanes;
 mod life;
 mod mail;
+mod mails_waiting;
 mod make;
 mod metrics;
 mod pack;

@@ -20,6 +20,7 @@ use crate::adapters::Outside;
 use crate::config::Config;
 use crate::lanes::{Lanes, Widths};
 use crate::mail::MailError;
+use crate::mails_waiting::MailsWaiting;
 use crate::metrics::ExporterMetrics;
 use crate::stages::choose_words::Readers;
 use crate::stages::lay_out_mail::MailText;
@@ -54,6 +55,8 @@ pub(crate) struct Life<O> {
     pub(crate) stored: StoredUntil,
     /// Cancelled when the first partition of the requests goes away; what one exporter does for all is done by the one that has it.
     pub(crate) first_partition: watch::Sender<Option<CancellationToken>>,
+    /// Reports that are made, and only mailed.
+    pub(crate) mails_waiting: MailsWaiting,
     /// Held shared by each mail until it is noted that it was sent.
     mails: Arc<RwLock<()>>,
     /// Reports that are lived now.
@@ -93,6 +96,7 @@ impl<O: Outside> Life<O> {
             beginning: tokio::sync::Mutex::default(),
             stored: StoredUntil::default(),
             first_partition: watch::Sender::new(None),
+            mails_waiting: MailsWaiting::default(),
             mails: Arc::default(),
             living: Mutex::default(),
         }
@@ -185,34 +189,53 @@ impl<O: Outside> Life<O> {
         }
     }
 
-    /// Sends the mails that were not taken yet.
+    /// Sends the mails that were not taken yet, in turns: who cannot be mailed now holds up no other.
     async fn notify(&self, request: &ReportRequest, state: &mut ReportState) -> Result<(), JournalError> {
-        for receiver in missing(state, request) {
-            let reader = self.readers.reader(&request.tenant, receiver, &request.zone);
-            let mail = write_mail(state, request, receiver, &reader, self.config.console_url.trim_end_matches('/'));
-            let noted =
-                ReportEvent { receiver: Some(receiver.clone()), ..Self::event(state, ReportEventType::Notified) };
-            let (begin, mut backoff) = (Instant::now(), Backoff::default());
-            let sent = loop {
-                match self.mail_and_note(receiver, mail.clone(), noted.clone()).await? {
-                    Ok(()) => break true,
-                    Err(error @ MailError::Away(_)) if begin.elapsed() < self.config.notify_max => {
+        let mut left = missing(state, request);
+        if left.is_empty() {
+            return Ok(());
+        }
+        let (waits, begin, mut backoff) = (self.mails_waiting.begin(), Instant::now(), Backoff::default());
+        loop {
+            for receiver in std::mem::take(&mut left) {
+                let reader = self.readers.reader(&request.tenant, receiver, &request.zone);
+                let mail = write_mail(state, request, receiver, &reader, self.config.console_url.trim_end_matches('/'));
+                let noted =
+                    ReportEvent { receiver: Some(receiver.clone()), ..Self::event(state, ReportEventType::Notified) };
+                match self.mail_and_note(receiver, mail, noted.clone()).await? {
+                    Ok(()) => {
+                        self.metrics.mail("sent");
+                        state.apply(&noted);
+                    }
+                    Err(error @ MailError::Away(_)) => {
                         tracing::warn!(%error, report = %request.report_id, "waiting for the mail server");
-                        self.metrics.retries.inc();
-                        tokio::time::sleep(backoff.next_wait()).await;
+                        left.insert(receiver);
                     }
-                    Err(error) => {
-                        tracing::error!(%error, report = %request.report_id, "a mail was given up");
-                        break false;
-                    }
+                    Err(error @ MailError::Refused(_)) => self.give_up(request, &error.to_string()),
                 }
-            };
-            self.metrics.mail(if sent { "sent" } else { "given_up" });
-            if sent {
-                state.apply(&noted);
             }
+            let waiting = backoff.next_wait();
+            let is_over = begin.elapsed() >= self.config.notify_max;
+            if left.is_empty()
+                || is_over
+                || waits.until.run_until_cancelled(tokio::time::sleep(waiting)).await.is_none()
+            {
+                break;
+            }
+            self.metrics.retries.inc();
+        }
+        for _ in left {
+            self.give_up(
+                request,
+                if waits.until.is_cancelled() { "too many wait" } else { "it was tried for too long" },
+            );
         }
         Ok(())
+    }
+
+    fn give_up(&self, request: &ReportRequest, why: &str) {
+        tracing::error!(why, report = %request.report_id, "a mail was given up");
+        self.metrics.mail("given_up");
     }
 
     /// Sends a mail, and notes that it was taken. Broken off, it does both all the same: only where the process ends is it sent again.
@@ -222,12 +245,24 @@ impl<O: Outside> Life<O> {
         mail: MailText,
         noted: ReportEvent,
     ) -> Result<Result<(), MailError>, JournalError> {
+        let outside = Arc::clone(&self.outside);
+        let noting = async move { outside.append(&ReportEvent { at: Moment::now(), ..noted }).await };
+        self.mail_and(receiver, mail, noting).await
+    }
+
+    /// The same of a mail that is noted in another way.
+    pub(crate) async fn mail_and(
+        &self,
+        receiver: &str,
+        mail: MailText,
+        noting: impl Future<Output = Result<(), JournalError>> + Send + 'static,
+    ) -> Result<Result<(), MailError>, JournalError> {
         let (outside, receiver) = (Arc::clone(&self.outside), receiver.to_owned());
         let under_way = Arc::clone(&self.mails).read_owned().await;
         let both = async move {
             let sent = outside.mail(&receiver, &mail).await;
             if sent.is_ok() {
-                outside.append(&ReportEvent { at: Moment::now(), ..noted }).await?;
+                noting.await?;
             }
             drop(under_way);
             Ok::<_, JournalError>(sent)

@@ -59,7 +59,10 @@ impl Mailer {
             Transport::Server(server) => server.send(message).await.map(drop).map_err(|error| {
                 // A wrong password is permanent for the protocol, but an operator may mend it while the mail waits.
                 let code = error.status().map(u16::from);
-                if error.is_permanent() && code.is_none_or(|code| (550..=559).contains(&code)) {
+                let is_refused = error.is_permanent() && code.is_none_or(|code| (550..=559).contains(&code));
+                // The server takes no such addresses (SMTPUTF8), which only the client says.
+                let is_beyond_it = error.is_client() && !receiver.is_ascii();
+                if is_refused || is_beyond_it {
                     MailError::Refused(error.to_string())
                 } else {
                     MailError::Away(error.to_string())
@@ -115,7 +118,65 @@ fn server(config: &MailConfig) -> Result<AsyncSmtpTransport<Tokio1Executor>, Err
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+
     use super::*;
+
+    fn mail() -> MailText {
+        MailText {
+            language: "en",
+            subject: "Your report is ready".to_owned(),
+            text: "Ready.\n".to_owned(),
+            html: "<p>Ready.</p>\n".to_owned(),
+            message_id: "<1@x>".to_owned(),
+        }
+    }
+
+    /// A mail server that takes addresses in ASCII only, and of those none whose name begins with `later`; gives its port.
+    async fn server_of_ascii() -> u16 {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                tokio::spawn(async move {
+                    let (reading, mut writing) = stream.into_split();
+                    let mut lines = BufReader::new(reading).lines();
+                    writing.write_all(b"220 here\r\n").await.unwrap();
+                    let mut is_data = false;
+                    while let Ok(Some(line)) = lines.next_line().await {
+                        let answer = match line.as_str() {
+                            "." => "250 taken\r\n",
+                            _ if is_data => continue,
+                            "DATA" => "354 go on\r\n",
+                            it if it.starts_with("RCPT TO:<later") => "451 greylisted\r\n",
+                            _ => "250 here\r\n",
+                        };
+                        is_data = line == "DATA";
+                        if writing.write_all(answer.as_bytes()).await.is_err() {
+                            return;
+                        }
+                    }
+                });
+            }
+        });
+        port
+    }
+
+    #[tokio::test]
+    async fn address_that_the_server_cannot_take_is_refused_and_one_that_it_takes_later_is_not() {
+        let port = server_of_ascii().await;
+        let mail_config =
+            MailConfig { host: "127.0.0.1".to_owned(), port, security: MailSecurity::None, ..MailConfig::default() };
+        let mailer = Mailer::new(&Config { mail: mail_config, ..Config::default() }).unwrap();
+        assert_eq!(mailer.send("jane@acme.example", &mail()).await, Ok(()));
+        for beyond in ["j\u{f6}rg@acme.example", "jane@m\u{fc}nchen.example"] {
+            let sent = mailer.send(beyond, &mail()).await;
+            assert!(matches!(&sent, Err(MailError::Refused(reason)) if reason.contains("SMTPUTF8")), "{sent:?}");
+        }
+        let sent = mailer.send("later@acme.example", &mail()).await;
+        assert!(matches!(sent, Err(MailError::Away(_))), "{sent:?}");
+    }
 
     /// Lines up to 76 bytes and encoded words, by RFC 2047; a mail program decodes them in the journeys.
     #[test]

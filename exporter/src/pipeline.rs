@@ -26,10 +26,15 @@ const BYTES_KEPT: usize = 64 << 10;
 
 /// What the records of a topic are.
 pub(crate) trait Lives<O>: DeserializeOwned + Send + Sync + 'static {
-    /// How many are taken at once; each is little more than a task.
+    /// How many are taken at once, beside those that are only mailed; each is little more than a task.
     const TAKEN_MAX: usize;
 
     fn live(&self, life: &Life<O>) -> impl Future<Output = Result<Lived, JournalError>> + Send;
+
+    /// Of those that are taken, so many only wait for the mail server: they hold no place.
+    fn only_mailed(_life: &Life<O>) -> usize {
+        0
+    }
 
     /// A partition is ours until `ours` is cancelled.
     fn assigned(_life: &Life<O>, _partition: i32, _ours: &CancellationToken) {}
@@ -43,6 +48,10 @@ impl<O: Outside> Lives<O> for ReportRequest {
 
     async fn live(&self, life: &Life<O>) -> Result<Lived, JournalError> {
         life.live(self).await
+    }
+
+    fn only_mailed(life: &Life<O>) -> usize {
+        *life.mails_waiting.count().borrow()
     }
 
     fn assigned(life: &Life<O>, partition: i32, ours: &CancellationToken) {
@@ -121,10 +130,14 @@ impl<O: Outside, R: Lives<O>> Pipeline<O, R> {
 
     async fn consume(&mut self, consumer: &mut GroupConsumer) -> Result<(), Error> {
         let stop = self.stop.clone();
+        let mut only_mailed = self.life.mails_waiting.count();
         loop {
-            let has_room = self.running.len() < R::TAKEN_MAX;
+            only_mailed.mark_unchanged();
+            let has_room = self.has_room();
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
+                // The sender lives as long as `life`.
+                _ = only_mailed.changed(), if !has_room => {}
                 Some(ended) = self.running.join_next() => self.ended(ended).await?,
                 // However many it lives, it hears which partitions go.
                 arrival = async {
@@ -132,6 +145,10 @@ impl<O: Outside, R: Lives<O>> Pipeline<O, R> {
                 } => self.arrived(arrival?).await?,
             }
         }
+    }
+
+    fn has_room(&self) -> bool {
+        self.running.len().saturating_sub(R::only_mailed(&self.life)) < R::TAKEN_MAX
     }
 
     /// A life has ended, and its record is done with; a panic in it must not be taken for its end: the process starts again.

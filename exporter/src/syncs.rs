@@ -7,6 +7,8 @@
 
 mod object;
 mod step;
+mod tell;
+mod turns;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -14,7 +16,7 @@ use std::time::Duration;
 
 use bucket_syncs::{SyncJournal, SyncState, take};
 use clickhouse_io::GivingWay;
-use kafka_io::{Arrival, GroupConsumer, Record};
+use kafka_io::{Arrival, GroupConsumer, Partition, Record};
 use report_life::JournalError;
 use report_store::{ReportStore, StoreError};
 use schema_registry::{Decoder, Registry};
@@ -25,7 +27,8 @@ use service_kit::CancellationToken;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use self::step::{Step, Work};
+use self::step::Step;
+use self::turns::{Busy, Key, Work, to_begin};
 use crate::adapters::Parts;
 use crate::error::Error;
 use crate::life::Life;
@@ -33,8 +36,6 @@ use crate::metrics::SyncMetrics;
 
 /// The group whose members share the syncs.
 pub(crate) const GROUP: &str = "exporter-syncs";
-/// Steps that are taken at once.
-const STEPS_MAX: usize = 4;
 /// How often it is looked what is due.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// A step's event has come round after so long, or will not.
@@ -66,15 +67,8 @@ struct Ours {
     /// All that lay there was read: before, a sync is further than what was read of it.
     is_read: bool,
     syncs: BTreeMap<SyncId, SyncState>,
-}
-
-/// Why no step of a sync is begun now.
-enum Busy {
-    Running,
-    /// Until its event comes round, or then.
-    Round(Instant),
-    /// It failed.
-    Until(Instant),
+    /// Cancelled when the partition goes away: another exporter mails then.
+    until: CancellationToken,
 }
 
 pub(crate) struct Syncs {
@@ -82,16 +76,17 @@ pub(crate) struct Syncs {
     registry: Registry,
     step: Arc<Step>,
     partitions: HashMap<i32, Ours>,
-    busy: HashMap<(SyncId, Work), Busy>,
+    busy: HashMap<Key, Busy>,
     /// Whether each step went well, when it has ended.
-    running: JoinSet<((SyncId, Work), Result<bool, JournalError>)>,
+    running: JoinSet<(Key, Result<bool, JournalError>)>,
     stop: CancellationToken,
 }
 
 impl Syncs {
     pub(crate) fn new(parts: SyncsParts, life: Arc<Life<Parts>>, stop: CancellationToken) -> Self {
         let SyncsParts { journal, decoder, registry, clickhouse, destinations, metrics } = parts;
-        let step = Arc::new(Step { journal, clickhouse, destinations, metrics, life, never: CancellationToken::new() });
+        let never = CancellationToken::new();
+        let step = Arc::new(Step { journal, clickhouse, destinations, metrics, life, never, begun_at: Moment::now() });
         let (partitions, busy, running) = (HashMap::new(), HashMap::new(), JoinSet::new());
         Self { decoder, registry, step, partitions, busy, running, stop }
     }
@@ -100,6 +95,8 @@ impl Syncs {
     pub(crate) async fn run(mut self, mut consumer: GroupConsumer) -> Result<(), Error> {
         let ended = self.consume(&mut consumer).await;
         self.running.shutdown().await;
+        // Who has the partitions next must not send them again.
+        self.step.life.mails_noted().await;
         consumer.close().await;
         ended
     }
@@ -127,12 +124,16 @@ impl Syncs {
             Arrival::Assigned { partitions, .. } => {
                 self.partitions.extend(partitions.iter().map(|it| (it.number, Ours::default())));
             }
-            // What runs of them ends by itself: it writes what another writes too.
-            Arrival::Revoked { partitions, .. } | Arrival::Lost { partitions } => {
-                for partition in partitions {
-                    self.partitions.remove(&partition.number);
-                }
+            Arrival::Revoked { partitions, acknowledged } => {
+                self.lost(&partitions);
+                let life = Arc::clone(&self.step.life);
+                tokio::spawn(async move {
+                    // They go to another exporter when what was mailed is noted.
+                    life.mails_noted().await;
+                    drop(acknowledged);
+                });
             }
+            Arrival::Lost { partitions } => self.lost(&partitions),
             Arrival::Record(record) => self.take(record).await?,
             Arrival::End { partition, .. } => {
                 if let Some(ours) = self.partitions.get_mut(&partition.number) {
@@ -143,6 +144,15 @@ impl Syncs {
         Ok(())
     }
 
+    /// What runs of them ends by itself, but for mails: it writes what another writes too.
+    fn lost(&mut self, partitions: &[Partition]) {
+        for partition in partitions {
+            if let Some(ours) = self.partitions.remove(&partition.number) {
+                ours.until.cancel();
+            }
+        }
+    }
+
     async fn take(&mut self, record: Record) -> Result<(), Error> {
         let value = record.payload.unwrap_or_default();
         let Some(decoded) = self.decoder.decode_with(&self.registry, &value, &self.stop).await else { return Ok(()) };
@@ -150,10 +160,9 @@ impl Syncs {
             Ok(event) => {
                 let Some(ours) = self.partitions.get_mut(&record.partition.number) else { return Ok(()) };
                 take(&mut ours.syncs, &event);
-                for work in Work::ALL {
-                    if matches!(self.busy.get(&(event.sync_id, work)), Some(Busy::Round(_))) {
-                        self.busy.remove(&(event.sync_id, work));
-                    }
+                let key = Work::of(&event).map(|work| (event.sync_id, work));
+                if let Some(key) = key.filter(|key| matches!(self.busy.get(key), Some(Busy::Round(_)))) {
+                    self.busy.remove(&key);
                 }
             }
             Err(error) => {
@@ -169,8 +178,8 @@ impl Syncs {
         let held = || self.partitions.values().filter(|ours| ours.is_read).flat_map(|ours| ours.syncs.values());
         let count = |wanted: fn(&SyncState) -> bool| i64::try_from(held().filter(|it| wanted(it)).count()).unwrap_or(0);
         self.step.metrics.held([
-            ("active", count(|it| !it.is_paused && it.failing.is_none())),
-            ("failing", count(|it| !it.is_paused && it.failing.is_some())),
+            ("active", count(|it| !it.is_paused && it.fails().is_none())),
+            ("failing", count(|it| !it.is_paused && it.fails().is_some())),
             ("paused", count(|it| it.is_paused)),
         ]);
         self.step.metrics.lag_seconds.set(held().filter_map(|it| it.lag_seconds(now)).max().unwrap_or(0));
@@ -179,18 +188,20 @@ impl Syncs {
             Busy::Running => true,
             Busy::Round(until) | Busy::Until(until) => *until > begun,
         });
-        for state in held() {
-            for work in Work::ALL {
-                if self.running.len() >= STEPS_MAX {
-                    return;
-                }
-                let key = (state.id, work);
-                if !self.busy.contains_key(&key) && work.is_due(state, now, self.step.life.config.sync_mail_after) {
-                    self.busy.insert(key, Busy::Running);
-                    let (step, state) = (Arc::clone(&self.step), state.clone());
-                    self.running.spawn(async move { (key, step.take(&state, work, now).await) });
-                }
-            }
+        let mail_after = self.step.life.config.sync_mail_after;
+        for key in to_begin(held(), &self.busy, now, mail_after) {
+            let of_it = self.partitions.values().find_map(|ours| Some((ours.syncs.get(&key.0)?, &ours.until)));
+            let Some((state, until)) = of_it.map(|(state, until)| (state.clone(), until.clone())) else { continue };
+            self.busy.insert(key.clone(), Busy::Running);
+            let step = Arc::clone(&self.step);
+            self.running.spawn(async move {
+                let taking = step.take(&state, &key.1, now);
+                let went_well = match &key.1 {
+                    Work::Mail(_) => until.run_until_cancelled(taking).await.unwrap_or(Ok(false)),
+                    Work::Live | Work::Backfill => taking.await,
+                };
+                (key, went_well)
+            });
         }
     }
 }

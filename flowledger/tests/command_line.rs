@@ -59,8 +59,8 @@ fn help_of_every_command() {
         assert!(went_well, "report schedule {verb}");
         insta::assert_snapshot!(format!("help-report-schedule-{verb}"), help);
     }
-    let sync =
-        ["new", "list", "show", "change", "pause", "resume", "backfill", "delete"].map(|command| ("sync", command));
+    let sync = ["new", "list", "show", "change", "pause", "resume", "backfill", "cancel-backfill", "delete"]
+        .map(|command| ("sync", command));
     let all = dead_letter.into_iter().chain(traffic).chain(report).chain(aggregate).chain(audit);
     for (command, verb) in all.chain(webhook).chain(sync) {
         let (help, _, went_well) = run(&[command, verb, "--help"], &[]);

@@ -119,7 +119,7 @@ pub enum AuditDoor {
     Console,
     /// An operator's command line.
     CommandLine,
-    /// A schedule, in its owner's name.
+    /// A schedule, in its owner's name. Nobody writes it: its runs stand among the events of reports.
     Schedule,
 }
 

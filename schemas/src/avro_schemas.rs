@@ -99,6 +99,7 @@ pub const BUCKET_SYNC_EVENT: Subject = Subject {
     published: &[
         include_str!("../avsc/published/bucket-sync-event.1.avsc"),
         include_str!("../avsc/published/bucket-sync-event.2.avsc"),
+        include_str!("../avsc/published/bucket-sync-event.3.avsc"),
     ],
 };
 /// Values of `connector-positions`.

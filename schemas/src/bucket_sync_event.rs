@@ -33,12 +33,16 @@ pub enum BucketSyncEventType {
     Stored,
     /// An object could not be made; it is tried again.
     Failed,
-    /// Receivers were told that it fails, or that it is well again.
+    /// A receiver was told that it fails, or that it is well again; or will not be, because the mail was refused, or tried for too long.
     Notified,
     /// A past range is in the bucket.
     Backfilled,
     /// An object has its bytes, and will be put in its place: `number`, `rows`, `size_bytes` and `sha256` are there. By them it is known again.
     Packed,
+    /// A part of a past range is in the bucket: all before `range_from`, in `objects` so far.
+    BackfillProgressed,
+    /// The rest of a past range is not wanted any more; what is in the bucket stays.
+    BackfillCancelled,
 }
 
 /// What of a sync can be chosen.
@@ -87,7 +91,8 @@ pub struct BucketSyncEvent {
     pub actor: Option<String>,
     /// The whole of them, on `Created` and `Changed`.
     pub settings: Option<BucketSyncSettings>,
-    /// Number of an object from 1: the next one on `Looked`, its own on `Planned` and `Stored`; or of a backfill.
+    /// Number of an object from 1: the next one on `Looked`, its own on `Planned` and `Stored`; or of a backfill, also on
+    /// `Failed` where it is a backfill that fails.
     pub number: Option<i64>,
     /// On `Looked` and `Planned`: end of the interval.
     pub interval_end: Option<Moment>,
@@ -95,7 +100,7 @@ pub struct BucketSyncEvent {
     pub is_behind: bool,
     /// See the types.
     pub until: Vec<BarrierOffset>,
-    /// First end time of a backfill.
+    /// First end time of a backfill; on `BackfillProgressed`: of what is not brought yet.
     pub range_from: Option<Moment>,
     /// First end time after it.
     pub range_to: Option<Moment>,
@@ -103,7 +108,7 @@ pub struct BucketSyncEvent {
     pub rows: Option<i64>,
     /// Its size.
     pub size_bytes: Option<i64>,
-    /// Objects of a backfill.
+    /// Objects of a backfill; on `BackfillProgressed`: those so far.
     pub objects: Option<i64>,
     /// Key of an object in its bucket; absent where it would be empty.
     pub object_key: Option<String>,
@@ -113,6 +118,8 @@ pub struct BucketSyncEvent {
     pub known_reason: Option<KnownReason>,
     /// SHA-256 of an object, hexadecimal, on `Packed`.
     pub sha256: Option<String>,
+    /// On `Notified`: who knows it now; `None`: all receivers.
+    pub receiver: Option<String>,
 }
 
 impl BucketSyncEvent {
@@ -139,6 +146,7 @@ impl BucketSyncEvent {
             reason: None,
             known_reason: None,
             sha256: None,
+            receiver: None,
         }
     }
 }

@@ -220,10 +220,12 @@ fn bucket_sync_event_and_its_schema_agree() {
         reason: Some("the bucket is away".to_owned()),
         known_reason: Some(known_reason()),
         sha256: Some("ba7816bf".to_owned()),
+        receiver: Some("admin@acme.example".to_owned()),
         ..bare.clone()
     };
     let of_all = BucketSyncEvent { settings: Some(of_all), ..full.clone() };
-    for event in [bare, full, of_all] {
+    let cancelled = BucketSyncEvent { event_type: BucketSyncEventType::BackfillCancelled, ..bare.clone() };
+    for event in [bare, full, of_all, cancelled] {
         assert_eq!(round_trip(&avro_schemas::BUCKET_SYNC_EVENT, &event), event);
     }
 }

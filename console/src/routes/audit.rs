@@ -29,7 +29,7 @@ pub(crate) struct AuditEntry {
     /// Absent where it came over no network.
     #[serde(skip_serializing_if = "Option::is_none")]
     address: Option<String>,
-    /// `console`, `command_line` or `schedule`.
+    /// `console` or `command_line`.
     door: String,
     /// `signed_in`, `report_downloaded` and so on.
     action: String,

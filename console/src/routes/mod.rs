@@ -64,6 +64,7 @@ pub(crate) fn router(app: App) -> Router {
         .route("/syncs/{id}/pause", post(syncs::pause))
         .route("/syncs/{id}/resume", post(syncs::resume))
         .route("/syncs/{id}/backfill", post(syncs::backfill))
+        .route("/syncs/{id}/backfill/cancel", post(syncs::cancel_backfill))
         .route("/audit", get(audit::list))
         .route("/remote-networks", get(names::remote_networks))
         .route("/users", get(names::users))

@@ -2,7 +2,7 @@
 import type { Page, Route } from '@playwright/test';
 import type { BucketSync, Connection, Delivery, Estimate, Named, NewReport, NewSchedule, NewWebhook, Report, Schedule, Webhook } from '../src/api/types';
 import { NO_FILTER } from '../src/pages/analytics/filterForm';
-import { aConnection, aDelivery, aManifest, anEstimate, aReport, aSchedule, aSync, aWebhook } from '../src/testing/builders';
+import { aBackfill, aConnection, aDelivery, aManifest, anEstimate, aReport, aSchedule, aSync, aWebhook } from '../src/testing/builders';
 
 const RTL_OVERRIDE = '\u202e';
 
@@ -92,10 +92,10 @@ export const SYNCS: BucketSync[] = [
     reason: 'The bucket refused the object: access denied for flowledger-archive',
     lag_seconds: 7_500,
     backfills: [
-      { from: '2026-09-01T00:00:00Z', to: '2026-10-01T00:00:00Z', state: 'done', objects: 702 },
-      { from: '2026-08-01T00:00:00Z', to: '2026-09-01T00:00:00Z', state: 'done', objects: 744 },
-      { from: '2026-07-01T00:00:00Z', to: '2026-08-01T00:00:00Z', state: 'waiting', objects: null },
-      { from: '2026-06-01T00:00:00Z', to: '2026-07-01T00:00:00Z', state: 'waiting', objects: null },
+      aBackfill({ from: '2026-09-01T00:00:00Z', to: '2026-10-01T00:00:00Z', state: 'done', objects: 702 }),
+      aBackfill({ number: 2, from: '2026-08-01T00:00:00Z', to: '2026-09-01T00:00:00Z', state: 'done', objects: 744 }),
+      aBackfill({ number: 3, from: '2026-07-01T00:00:00Z', to: '2026-08-01T00:00:00Z', reached: '2026-07-11T00:00:00Z' }),
+      aBackfill({ number: 4, from: '2026-06-01T00:00:00Z', to: '2026-07-01T00:00:00Z', hours_done: 0, hours: 720, objects: 0 }),
     ],
   }),
   aSync({ id: 'b-3', name: 'Paused', state: 'paused', lag_seconds: null, last_object: null }),
@@ -311,7 +311,7 @@ async function answerSyncs(route: Route, api: Api, path: string): Promise<void> 
   if (wish === 'resume') return now({ state: 'active', lag_seconds: 10 });
   api.posted.push(request.postDataJSON());
   const range = { from: '2026-10-01T00:00:00Z', to: '2026-10-02T00:00:00Z' };
-  return now({ backfills: [...sync.backfills, { ...range, state: 'waiting', objects: null }] });
+  return now({ backfills: [...sync.backfills, aBackfill({ ...range, hours_done: 0, hours: 24, objects: 0 })] });
 }
 
 async function answerWebhooks(route: Route, api: Api, path: string): Promise<void> {

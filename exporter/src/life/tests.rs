@@ -337,7 +337,7 @@ async fn mail_is_tried_while_the_server_is_away_and_given_up_when_it_is_refused(
         .mail_faults
         .lock()
         .unwrap()
-        .extend([(0, MailError::Away("timeout".to_owned())), (2, MailError::Refused("550 no such user".to_owned()))]);
+        .extend([(0, MailError::Away("timeout".to_owned())), (1, MailError::Refused("550 no such user".to_owned()))]);
     let metrics = live(&fake, &two_receivers()).await;
     assert_eq!((mails(&metrics), metrics.retries.get()), ((1, 1), 1));
     let done = fake.0.done();
@@ -345,6 +345,23 @@ async fn mail_is_tried_while_the_server_is_away_and_given_up_when_it_is_refused(
     let state = fake.0.book.lock().unwrap()[&request().report_id].clone();
     assert_eq!(state.phase, Phase::Completed);
     assert_eq!(state.notified, ["a@acme.example".to_owned()].into());
+}
+
+#[tokio::test(start_paused = true)]
+async fn receiver_who_cannot_be_mailed_now_holds_up_no_other_and_is_given_up_after_one_wait() {
+    let fake = Fake::default();
+    let away = |call| (call, MailError::Away("451 greylisted".to_owned()));
+    // a, b; then a alone, for ever.
+    fake.0.mail_faults.lock().unwrap().extend((0..100_000).filter(|call| *call != 1).map(away));
+    let (life, request, begin) = (fake.life(), two_receivers(), Instant::now());
+    let (lived, ()) = tokio::join!(life.live(&request), async {
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        assert_eq!((mails_to(&fake, "a"), mails_to(&fake, "b")), (0, 1));
+    });
+    assert_eq!((lived.unwrap(), mails(&life.metrics)), (Lived::Done, (1, 1)));
+    let waited = begin.elapsed().saturating_sub(Config::default().notify_max);
+    assert!(waited < Duration::from_secs(20), "{waited:?}");
+    assert_eq!(*life.mails_waiting.count().borrow(), 0);
 }
 
 #[tokio::test(start_paused = true)]

@@ -104,6 +104,30 @@ async fn offset_stays_while_a_mail_waits_and_the_next_owner_sends_only_that() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn reports_whose_mails_wait_hold_no_place_of_those_that_are_made() {
+    let fake = Fake::default();
+    fake.0.mail_faults.lock().unwrap().extend((0..100_000).map(|call| (call, MailError::Away("timeout".to_owned()))));
+    let mut pipeline = pipeline(&fake).await;
+    let most = i64::try_from(<ReportRequest as Lives<Fake>>::TAKEN_MAX).unwrap();
+    for number in 0..most {
+        let report_id = format!("0193a0b0-0000-7000-8000-{number:012x}").parse().unwrap();
+        pipeline.arrived(encoded(number, &ReportRequest { report_id, ..request() })).await.unwrap();
+    }
+    let mut only_mailed = pipeline.life.mails_waiting.count();
+    let waiting = only_mailed.wait_for(|count| i64::try_from(*count).unwrap() == most);
+    tokio::time::timeout(Duration::from_secs(3_000), waiting).await.unwrap().unwrap();
+    assert!(pipeline.has_room() && !has_committed(&fake));
+    // Of another tenant, it is made while all the others wait.
+    let report_id = "0193a0b0-0000-7000-8000-ffffffffffff".parse().unwrap();
+    let other = ReportRequest { report_id, tenant: "globex".parse().unwrap(), receivers: Vec::new(), ..request() };
+    pipeline.arrived(encoded(most, &other)).await.unwrap();
+    let ended = tokio::time::timeout(Duration::from_secs(10), pipeline.running.join_next()).await;
+    let (_, _, offset, lived) = ended.unwrap().unwrap().unwrap();
+    assert_eq!((offset, lived.unwrap().is_ok()), (most, true));
+    assert_eq!(fake.0.done().last().unwrap(), "Completed");
+}
+
+#[tokio::test(start_paused = true)]
 async fn event_that_cannot_be_written_moves_no_offset_and_ends_the_service() {
     // Requested, Started, Completed, Notified.
     for call in 0..4 {

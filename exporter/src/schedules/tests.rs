@@ -156,7 +156,7 @@ async fn report_is_asked_for_when_it_is_due_and_once() {
     look_at(&mut own, &clock, 30).await;
     assert_eq!(world.asked(), [20, 30]);
     let requests = world.requests.lock().unwrap().clone();
-    assert_eq!((requests[1].range_from, requests[1].range_to), (at(20), at(30)));
+    assert_eq!((requests[1].range_from, requests[1].range_to), (at(15), at(25)));
     assert_eq!(
         requests[1].barrier,
         [BarrierOffset { partition: 0, offset: 1 }],
@@ -222,7 +222,7 @@ async fn of_what_was_missed_the_last_runs_are_made_up_for_each_with_its_range() 
     look_at(&mut next, &clock, 115).await;
     assert_eq!(world.asked(), [20, 90, 100, 110], "oldest first");
     let ranges: Vec<_> = world.requests.lock().unwrap()[1..].iter().map(|it| (it.range_from, it.range_to)).collect();
-    assert_eq!(ranges, [(at(80), at(90)), (at(90), at(100)), (at(100), at(110))]);
+    assert_eq!(ranges, [(at(75), at(85)), (at(85), at(95)), (at(95), at(105))]);
     look_at(&mut next, &clock, 120).await;
     assert_eq!(world.asked()[4..], [120], "nothing older is made later");
 }

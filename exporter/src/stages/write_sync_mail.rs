@@ -9,7 +9,7 @@ use crate::stages::lay_out_mail::{Fact, Letter, MailText, lay_out, of_receiver};
 /// Writes the mail for one receiver; none where there is nothing to tell.
 pub(crate) fn write_sync_mail(state: &SyncState, receiver: &str, reader: &Reader) -> Option<MailText> {
     let (words, labels) = (reader.words, &reader.words.labels);
-    let (opening, word, since) = match (&state.failing, state.well_since) {
+    let (opening, word, since) = match (state.fails(), state.well_since) {
         (Some(failing), _) => (&words.sync_fails, "failing", failing.since),
         (None, Some(since)) => (&words.sync_well, "well", since),
         (None, None) => return None,
@@ -20,7 +20,7 @@ pub(crate) fn write_sync_mail(state: &SyncState, receiver: &str, reader: &Reader
         Fact::new(labels.tenant, state.tenant.as_str()),
         Fact::of_lines(labels.since, reader.moment(since)),
     ];
-    facts.extend(state.failing.as_ref().map(|it| Fact::reason(words, &it.reason, it.known.as_ref())));
+    facts.extend(state.fails().map(|it| Fact::reason(words, &it.reason, it.known.as_ref())));
     facts.push(Fact::of_lines(labels.reached, reader.moment(state.reached)));
     facts.push(Fact::new(labels.sync_id, state.id.to_string()));
     let letter = Letter {
@@ -59,7 +59,7 @@ pub(crate) mod tests {
             compression: Compression::Gzip,
             denied: false,
             interval_seconds: 300,
-            receivers: Vec::new(),
+            receivers: vec!["jane@acme.example".to_owned()],
             filter: None,
         };
         let made =
@@ -78,7 +78,7 @@ pub(crate) mod tests {
         let (reason, known_reason) = (Some(failure.reason), failure.known);
         let failed = state.event(BucketSyncEventType::Failed, at);
         let failing = state.with(&BucketSyncEvent { reason, known_reason, ..failed });
-        let told = failing.clone().with(&failing.notified(at));
+        let told = failing.clone().with(&failing.notified("jane@acme.example", at));
         let looked = BucketSyncEvent {
             number: Some(1),
             interval_end: Some(at),

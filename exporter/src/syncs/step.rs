@@ -14,57 +14,29 @@ use schemas::report_request::{BarrierOffset, ReportKind, ReportRequest};
 use schemas::times::Moment;
 use service_kit::CancellationToken;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::Destinations;
 use super::object::{Object, begun};
-use crate::adapters::{Outside, Parts};
+use super::tell::{due_at, tell};
+use super::turns::Work;
+use crate::adapters::Parts;
 use crate::error::FileError;
 use crate::life::Life;
-use crate::mail::MailError;
 use crate::metrics::SyncMetrics;
 use crate::reason::Reason;
 use crate::render::Start;
 use crate::stages::check_request::check_request;
 use crate::stages::name_object::{backfill_key, live_key};
-use crate::stages::write_sync_mail::write_sync_mail;
 use crate::write_file::{Piece, WriteFile, Written};
 
 /// How long a part that is away is waited for within one step: a sync that waits longer is to say so.
 pub(super) const AWAY_MAX: Duration = Duration::from_secs(30);
-/// Microseconds of an hour.
+/// Microseconds of an hour, and of a week: what is looked for at once of the past.
 const HOUR: i64 = 3_600_000_000;
-
-/// What a sync does, beside each other: neither waits for the others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Work {
-    /// The next object.
-    Live,
-    /// The past range that was asked for first.
-    Backfill,
-    /// That it fails, or is well again.
-    Mail,
-}
-
-impl Work {
-    pub(super) const ALL: [Self; 3] = [Self::Live, Self::Backfill, Self::Mail];
-
-    pub(super) fn is_due(self, state: &SyncState, now: Moment, mail_after: Duration) -> bool {
-        match self {
-            Self::Live => (state.open.is_some() && !state.is_paused) || state.due(now).is_some(),
-            Self::Backfill => state.open_backfill().is_some(),
-            Self::Mail => state.well_since.is_some() || has_failed_for(state, now, mail_after),
-        }
-    }
-}
-
-/// True where that is to be told.
-fn has_failed_for(state: &SyncState, now: Moment, long: Duration) -> bool {
-    let is_long = |since: Moment| {
-        let micros = now.as_micros().saturating_sub(since.as_micros());
-        u128::try_from(micros).is_ok_and(|it| it >= long.as_micros())
-    };
-    state.failing.as_ref().is_some_and(|it| !it.is_told && is_long(it.since))
-}
+const WEEK: i64 = 168 * HOUR;
+/// How long a past range is brought before another one has its turn, and before it is said how far it is.
+const BACKFILL_TURN: Duration = Duration::from_secs(30);
 
 /// Why a step could not be taken (yet).
 #[derive(Debug)]
@@ -115,23 +87,25 @@ pub(super) struct Step {
     pub(super) life: Arc<Life<Parts>>,
     /// Nobody cancels an object.
     pub(super) never: CancellationToken,
+    /// When this exporter began: what was to be mailed before is tried for as long from here on.
+    pub(super) begun_at: Moment,
 }
 
 impl Step {
     /// Takes it; false where it has to be tried again.
-    pub(super) async fn take(&self, state: &SyncState, work: Work, now: Moment) -> Result<bool, JournalError> {
+    pub(super) async fn take(&self, state: &SyncState, work: &Work, now: Moment) -> Result<bool, JournalError> {
         let made = match (work, state.open.as_ref(), state.open_backfill()) {
             (Work::Live, Some(plan), _) => self.store(state, plan).await,
             (Work::Live, None, _) => self.plan(state, now).await,
             (Work::Backfill, _, Some(backfill)) => self.backfill(state, backfill).await,
             (Work::Backfill, _, None) => return Ok(true),
-            (Work::Mail, ..) => return self.tell(state).await,
+            (Work::Mail(receiver), ..) => return self.tell(state, receiver).await,
         };
         match made {
             Ok(Some(event)) => self.journal.append(&event).await.map(|()| true),
             Ok(None) | Err(StepError::Waiting) => Ok(false),
             Err(StepError::Journal(error)) => Err(error),
-            Err(StepError::Failed(failure)) => self.failed(state, failure).await.map(|()| false),
+            Err(StepError::Failed(failure)) => self.failed(state, work, failure).await.map(|()| false),
         }
     }
 
@@ -190,33 +164,58 @@ impl Step {
         Ok(Some(object.stored(made)))
     }
 
-    /// Brings what is not in the bucket yet of a past range, hour by hour.
+    /// Brings what is not in the bucket yet of a past range, hour by hour, as far as one turn goes.
     async fn backfill(&self, state: &SyncState, backfill: &Backfill) -> Result<Option<BucketSyncEvent>, StepError> {
         let stored = self.life.stored.look(&self.life.outside).await.map_err(|_| StepError::Waiting)?;
         let is_stored = |(partition, start): (&i32, &i64)| stored.get(partition).is_some_and(|it| it >= start);
         if !state.start.iter().filter(|(_, start)| **start > 0).all(is_stored) {
             return Ok(None);
         }
-        let offsets = self.offsets(bucket_syncs::Offsets::new(), state.start.clone());
-        let hours = self.hours(&request(state, backfill.from, backfill.to), offsets.clone()).await?;
-        let bucket = self.bucket(state)?;
-        for hour in &hours {
-            let key = backfill_key(state, *hour);
-            match tokio::time::timeout(AWAY_MAX, bucket.size(&key)).await {
-                Ok(Ok(_)) => continue,
-                Ok(Err(StoreError::NotFound(_))) => {}
-                Ok(Err(error)) => return Err(error.into()),
-                Err(_) => return Err(away().into()),
+        let begin = Instant::now();
+        let (mut reached, mut objects, mut width) = (backfill.reached, backfill.objects, WEEK);
+        while reached < backfill.to && begin.elapsed() < BACKFILL_TURN {
+            let end = backfill.to.min(Moment::from_micros(reached.as_micros().saturating_add(width)));
+            let offsets = self.offsets(bucket_syncs::Offsets::new(), state.start.clone());
+            let hours = self.hours(&request(state, reached, end), offsets.clone()).await?;
+            // Where there is nothing it goes on in longer strides: years without traffic are a few statements.
+            width = if hours.is_empty() { width.saturating_mul(2) } else { WEEK };
+            let mut brought = 0;
+            for hour in &hours {
+                // However long it took to find it, one hour is brought: a turn without any would be followed by the same.
+                if brought > 0 && begin.elapsed() >= BACKFILL_TURN {
+                    break;
+                }
+                self.bring(state, *hour, offsets.clone()).await?;
+                reached = Moment::from_micros(hour.as_micros() + HOUR);
+                brought += 1;
             }
-            let request = request(state, *hour, Moment::from_micros(hour.as_micros() + HOUR));
-            let is_there = self.write(&request, offsets.clone(), bucket, &key).await?;
-            self.metrics.object(if is_there { "backfilled" } else { "empty" });
+            objects += signed(brought as u64);
+            if brought == hours.len() {
+                reached = end;
+            }
         }
+        let is_done = reached >= backfill.to;
         Ok(Some(BucketSyncEvent {
             number: Some(backfill.number),
-            objects: Some(signed(hours.len() as u64)),
-            ..state.event(Type::Backfilled, Moment::now())
+            range_from: (!is_done).then_some(reached),
+            objects: Some(objects),
+            ..state.event(if is_done { Type::Backfilled } else { Type::BackfillProgressed }, Moment::now())
         }))
+    }
+
+    /// Brings an hour of the past, where it is not there.
+    async fn bring(&self, state: &SyncState, hour: Moment, offsets: Offsets) -> Result<(), StepError> {
+        let (bucket, key) = (self.bucket(state)?, backfill_key(state, hour));
+        match tokio::time::timeout(AWAY_MAX, bucket.size(&key)).await {
+            Ok(Ok(_)) => return Ok(()),
+            Ok(Err(StoreError::NotFound(_))) => {}
+            Ok(Err(error)) => return Err(error.into()),
+            Err(_) => return Err(away().into()),
+        }
+        let request = request(state, hour, Moment::from_micros(hour.as_micros() + HOUR));
+        let is_there = self.write(&request, offsets, bucket, &key).await?;
+        self.metrics.object(if is_there { "backfilled" } else { "empty" });
+        Ok(())
     }
 
     fn offsets(&self, from: bucket_syncs::Offsets, until: bucket_syncs::Offsets) -> Offsets {
@@ -270,34 +269,29 @@ impl Step {
         Ok(true)
     }
 
-    /// Notes that it fails, once.
-    async fn failed(&self, state: &SyncState, failure: Failure) -> Result<(), JournalError> {
+    /// Notes that what it does fails, once.
+    async fn failed(&self, state: &SyncState, work: &Work, failure: Failure) -> Result<(), JournalError> {
         self.metrics.object("failed");
-        if state.failing.is_some() {
+        let past = state.open_backfill().filter(|_| *work == Work::Backfill);
+        if past.map_or(&state.failing, |it| &it.failing).is_some() {
             return Ok(());
         }
-        let (reason, known_reason) = (Some(failure.reason), failure.known);
-        let event = BucketSyncEvent { reason, known_reason, ..state.event(Type::Failed, Moment::now()) };
+        let (number, reason, known_reason) = (past.map(|it| it.number), Some(failure.reason), failure.known);
+        let event = BucketSyncEvent { number, reason, known_reason, ..state.event(Type::Failed, Moment::now()) };
         self.journal.append(&event).await
     }
 
-    /// Mails how it stands. False: the mail server is away.
-    async fn tell(&self, state: &SyncState) -> Result<bool, JournalError> {
-        for receiver in &state.settings.receivers {
-            // Whole days and hours of UTC are what its objects hold.
-            let reader = self.life.readers.reader(&state.tenant, receiver, "UTC");
-            let Some(mail) = write_sync_mail(state, receiver, &reader) else { break };
-            match self.life.outside.mail(receiver, &mail).await {
-                Ok(()) => {}
-                Err(error @ MailError::Refused(_)) => tracing::warn!(%error, sync = %state.id, "a mail is given up"),
-                Err(error @ MailError::Away(_)) => {
-                    tracing::warn!(%error, sync = %state.id, "a mail waits");
-                    return Ok(false);
-                }
-            }
-        }
-        self.journal.append(&state.notified(Moment::now())).await.map(|()| true)
+    async fn tell(&self, state: &SyncState, receiver: &str) -> Result<bool, JournalError> {
+        let config = &self.life.config;
+        let Some(due_at) = due_at(state, config.sync_mail_after) else { return Ok(true) };
+        let give_up_at = after(due_at.max(self.begun_at), config.notify_max);
+        tell(&self.life, &self.journal, state, receiver, give_up_at).await
     }
+}
+
+/// So long after a moment.
+pub(super) fn after(moment: Moment, long: Duration) -> Moment {
+    Moment::from_micros(moment.as_micros().saturating_add(i64::try_from(long.as_micros()).unwrap_or(i64::MAX)))
 }
 
 pub(super) fn away() -> StoreError {

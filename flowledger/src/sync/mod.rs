@@ -7,7 +7,9 @@ mod print;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use bucket_syncs::{Changed, SharedSyncs, SyncJournal, SyncState, backfill, check, created, follow_syncs, wish};
+use bucket_syncs::{
+    Changed, SharedSyncs, SyncJournal, SyncState, backfill, cancel_backfill, check, created, follow_syncs, wish,
+};
 use kafka_io::Producer;
 use report_life::{barrier, report_filter};
 use schema_registry::Registry;
@@ -82,6 +84,12 @@ pub(crate) async fn run(command: SyncCommand) -> anyhow::Result<()> {
             let desk = Desk::open(&one.select).await?;
             let state = desk.found(&one)?;
             let event = backfill(&state, (from, to), &one.select.actor(), Moment::now()).map_err(wrong)?;
+            desk.write(&one.select, AuditAction::SyncBackfilled, &state.settings.name, &event).await
+        }
+        SyncCommand::CancelBackfill { one, number } => {
+            let desk = Desk::open(&one.select).await?;
+            let state = desk.found(&one)?;
+            let event = cancel_backfill(&state, number, &one.select.actor(), Moment::now()).map_err(wrong)?;
             desk.write(&one.select, AuditAction::SyncBackfilled, &state.settings.name, &event).await
         }
     }

@@ -84,6 +84,14 @@ pub(crate) enum SyncCommand {
         #[arg(long, value_name = "TIME", value_parser = moment)]
         to: Moment,
     },
+    /// Write no more of a past range; what is in the bucket stays.
+    CancelBackfill {
+        #[command(flatten)]
+        one: OneOptions,
+        /// Which, as `sync show` tells it.
+        #[arg(long)]
+        number: i64,
+    },
     /// Forget it; its objects stay.
     Delete {
         #[command(flatten)]

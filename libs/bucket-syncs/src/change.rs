@@ -90,7 +90,7 @@ pub fn wish(state: &SyncState, event_type: BucketSyncEventType, actor: &str, now
     BucketSyncEvent { actor: Some(actor.to_owned()), ..state.event(event_type, now) }
 }
 
-/// A past range is wanted: `[from, to)` in whole hours, of what came to Kafka before the sync was made.
+/// A past range is wanted: `[from, to)` in whole hours, of what came to Kafka before the sync was made. One that begins later would hold nothing.
 ///
 /// # Errors
 /// The field that is wrong.
@@ -105,11 +105,32 @@ pub fn backfill(
     if !is_hour(from) || from < Moment::FIRST {
         return wrong("from", "is not the begin of an hour in UTC, from 1970 on");
     }
+    if from >= state.created_at {
+        return wrong("from", "is after the sync was made: what came since then is among its live objects");
+    }
     if !is_hour(to) || to > Moment::END || to <= from {
         return wrong("to", "is not the begin of an hour in UTC after `from`, until 2100");
     }
     let event = wish(state, BucketSyncEventType::BackfillRequested, actor, now);
     Ok(BucketSyncEvent { range_from: Some(from), range_to: Some(to), ..event })
+}
+
+/// The rest of a past range is not wanted any more. What is in the bucket of it stays.
+///
+/// # Errors
+/// With field `number`: there is none of this number that waits, or is being written.
+pub fn cancel_backfill(
+    state: &SyncState,
+    number: i64,
+    actor: &str,
+    now: Moment,
+) -> Result<BucketSyncEvent, FilterError> {
+    if !state.backfills.iter().any(|it| it.number == number && it.is_open()) {
+        let reason = "is that of no past range that waits or is being written".to_owned();
+        return Err(FilterError { field: "number".to_owned(), reason });
+    }
+    let event = wish(state, BucketSyncEventType::BackfillCancelled, actor, now);
+    Ok(BucketSyncEvent { number: Some(number), ..event })
 }
 
 #[cfg(test)]
@@ -143,9 +164,27 @@ mod tests {
 
     #[test]
     fn past_range_is_of_whole_hours() {
-        let hours = |from: i64, to: i64| backfill(&made(), (at(from * 3600), at(to * 3600)), "admin", at(9));
+        let state = SyncState { created_at: at(2 * 3600 + 1), ..made() };
+        let hours = |from: i64, to: i64| backfill(&state, (at(from * 3600), at(to * 3600)), "admin", at(9));
         assert_eq!(hours(1, 3).unwrap().range_to, Some(at(3 * 3600)));
         assert_eq!(hours(1, 1).unwrap_err().field, "to");
-        assert_eq!(backfill(&made(), (at(1), at(3600)), "admin", at(9)).unwrap_err().field, "from");
+        assert_eq!(backfill(&state, (at(1), at(3600)), "admin", at(9)).unwrap_err().field, "from");
+        // What came since then is live.
+        assert!(hours(2, 9).is_ok());
+        let refused = hours(3, 9).unwrap_err();
+        assert!(refused.field == "from" && refused.reason.contains("after the sync was made"), "{refused:?}");
+    }
+
+    #[test]
+    fn past_range_that_is_not_done_can_be_cancelled_once() {
+        let state = made();
+        let state = state.clone().with(&backfill(&state, (at(0), at(3600)), "admin", at(110)).unwrap());
+        let cancelled = cancel_backfill(&state, 1, "admin", at(120)).unwrap();
+        assert_eq!(state.open_backfill().map(|it| it.number), Some(1));
+        let after = state.with(&cancelled);
+        assert_eq!(after.open_backfill(), None);
+        for number in [1, 2] {
+            assert_eq!(cancel_backfill(&after, number, "admin", at(130)).unwrap_err().field, "number");
+        }
     }
 }

@@ -1,6 +1,8 @@
 //! What a sync's events say so far, and what comes next.
 
-use std::collections::BTreeMap;
+mod backfill;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemas::bucket_sync_event::{BucketSyncEvent, BucketSyncEventType as Type, BucketSyncSettings};
 use schemas::ids::{SyncId, Tenant};
@@ -8,12 +10,14 @@ use schemas::known_reason::KnownReason;
 use schemas::report_request::BarrierOffset;
 use schemas::times::Moment;
 
+pub use self::backfill::{Backfill, BackfillEnd};
+
 /// Microseconds of an hour.
 pub(crate) const HOUR: i64 = 3_600_000_000;
 /// Offsets of all tenants that one object is made from; what is more comes in the next, at once.
 const OFFSETS_MAX: i64 = 100_000_000;
 
-/// What receivers were told, as the reason of `Notified`.
+/// What a receiver was told, as the reason of `Notified`.
 const FAILING: &str = "failing";
 const WELL: &str = "well";
 
@@ -69,7 +73,7 @@ pub struct Stored {
     pub at: Moment,
 }
 
-/// Since when, why, and whether receivers know.
+/// Since when, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failing {
     /// The first time since it was well.
@@ -78,21 +82,6 @@ pub struct Failing {
     pub reason: String,
     /// The same for programs, where whoever said it knows it.
     pub known: Option<KnownReason>,
-    /// Its receivers were told.
-    pub is_told: bool,
-}
-
-/// A past range that is wanted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Backfill {
-    /// Its number, from 1.
-    pub number: i64,
-    /// First end time.
-    pub from: Moment,
-    /// First end time after it.
-    pub to: Moment,
-    /// Objects in the bucket, where all of them are.
-    pub objects: Option<i64>,
 }
 
 /// The fold of a sync's events.
@@ -120,9 +109,11 @@ pub struct SyncState {
     pub open: Option<Plan>,
     /// The last object that held something.
     pub last_object: Option<Stored>,
-    /// Why no object can be made.
+    /// Why the next object cannot be made. What may be brought of the past is not said by it: see [`fails`](Self::fails).
     pub failing: Option<Failing>,
-    /// It is well again, and who was told that it failed does not know yet.
+    /// Receivers who were told that it fails, and not that it is well again.
+    pub told: BTreeSet<String>,
+    /// It is well again, and some of those do not know yet.
     pub well_since: Option<Moment>,
     /// What was asked for of the past, in that order.
     pub backfills: Vec<Backfill>,
@@ -163,6 +154,7 @@ impl SyncState {
             open: None,
             last_object: None,
             failing: None,
+            told: BTreeSet::new(),
             well_since: None,
             backfills: Vec::new(),
         })
@@ -181,6 +173,7 @@ impl SyncState {
             Type::Changed => {
                 if let Some(settings) = &event.settings {
                     self.settings.clone_from(settings);
+                    self.told.retain(|it| settings.receivers.contains(it));
                 }
             }
             Type::Paused => self.is_paused = true,
@@ -188,34 +181,41 @@ impl SyncState {
             Type::BackfillRequested => {
                 if let (Some(from), Some(to)) = (event.range_from, event.range_to) {
                     let number = i64::try_from(self.backfills.len()).unwrap_or(i64::MAX) + 1;
-                    self.backfills.push(Backfill { number, from, to, objects: None });
+                    self.backfills.push(Backfill::new(number, (from, to), event.at));
                 }
             }
-            Type::Backfilled => {
-                let done = self.backfills.iter_mut().find(|it| Some(it.number) == event.number);
-                if let Some(done) = done {
-                    done.objects = done.objects.or(event.objects);
-                }
-                self.is_well(event.at);
-            }
+            Type::BackfillProgressed | Type::Backfilled | Type::BackfillCancelled => self.brought(event),
             Type::Looked => self.looked(event),
             Type::Planned => self.planned(event),
             Type::Packed => self.packed(event),
             Type::Stored => self.stored(event),
             Type::Failed => {
                 let (reason, known) = (event.reason.clone().unwrap_or_default(), event.known_reason.clone());
-                let since = self.failing.as_ref().map_or(event.at, |it| it.since);
-                let is_told = self.failing.as_ref().is_some_and(|it| it.is_told) || self.well_since.take().is_some();
-                self.failing = Some(Failing { since, reason, known, is_told });
-            }
-            // Where it has changed meanwhile, they know what is not so any more.
-            Type::Notified => {
-                let is_well = event.reason.as_deref() == Some(WELL);
-                match &mut self.failing {
-                    Some(failing) => failing.is_told = !is_well,
-                    None => self.well_since = (!is_well).then_some(event.at),
+                let failing = match event.number {
+                    None => Some(&mut self.failing),
+                    Some(number) => self.backfill(number).map(|it| &mut it.failing),
+                };
+                if let Some(failing) = failing {
+                    let since = failing.as_ref().map_or(event.at, |it| it.since);
+                    *failing = Some(Failing { since, reason, known });
                 }
             }
+            // Where it has changed meanwhile, they know what is not so any more, and are told again.
+            Type::Notified => {
+                let all = self.settings.receivers.iter();
+                let receivers: BTreeSet<_> =
+                    event.receiver.as_ref().map_or_else(|| all.cloned().collect(), |it| [it.clone()].into());
+                if event.reason.as_deref() == Some(WELL) {
+                    self.told.retain(|it| !receivers.contains(it));
+                } else {
+                    self.told.extend(receivers);
+                }
+            }
+        }
+        if self.fails().is_some() || self.told.is_empty() {
+            self.well_since = None;
+        } else {
+            self.well_since.get_or_insert(event.at);
         }
     }
 
@@ -231,7 +231,7 @@ impl SyncState {
         if !event.is_behind {
             self.reached = end.max(self.reached);
         }
-        self.is_well(event.at);
+        self.failing = None;
     }
 
     /// The first plan of a number counts, whoever has written it: of those that come later nobody makes an object.
@@ -272,13 +272,31 @@ impl SyncState {
             let (rows, size_bytes) = (event.rows.unwrap_or(0), event.size_bytes.unwrap_or(0));
             self.last_object = Some(Stored { number: plan.number, key, rows, size_bytes, at: event.at });
         }
-        self.is_well(event.at);
+        self.failing = None;
     }
 
-    fn is_well(&mut self, at: Moment) {
-        if self.failing.take().is_some_and(|it| it.is_told) {
-            self.well_since = Some(at);
+    fn brought(&mut self, event: &BucketSyncEvent) {
+        let Some(backfill) = event.number.and_then(|number| self.backfill(number)) else { return };
+        match event.event_type {
+            Type::Backfilled => {
+                backfill.moved(backfill.to, event);
+                backfill.end = Some(BackfillEnd::Done);
+            }
+            Type::BackfillCancelled => backfill.end = Some(BackfillEnd::Cancelled),
+            _ => backfill.moved(event.range_from.unwrap_or(backfill.reached), event),
         }
+    }
+
+    /// One that is open.
+    fn backfill(&mut self, number: i64) -> Option<&mut Backfill> {
+        self.backfills.iter_mut().find(|it| it.number == number && it.is_open())
+    }
+
+    /// Why it fails: the next object, or else a past range. Each is well again by what is done of itself alone.
+    #[must_use]
+    pub fn fails(&self) -> Option<&Failing> {
+        let past = self.backfills.iter().filter(|it| it.is_open());
+        self.failing.as_ref().or_else(|| past.filter_map(|it| it.failing.as_ref()).next())
     }
 
     /// An event of this sync that tells nothing but its type.
@@ -287,11 +305,17 @@ impl SyncState {
         BucketSyncEvent::new(self.id, self.tenant.clone(), event_type, at)
     }
 
-    /// Receivers know how it stands.
+    /// Receivers who do not know how it stands.
+    pub fn to_tell(&self) -> impl Iterator<Item = &String> {
+        let is_failing = self.fails().is_some();
+        self.settings.receivers.iter().filter(move |it| self.told.contains(*it) != is_failing)
+    }
+
+    /// A receiver knows how it stands.
     #[must_use]
-    pub fn notified(&self, at: Moment) -> BucketSyncEvent {
-        let told = if self.failing.is_some() { FAILING } else { WELL };
-        BucketSyncEvent { reason: Some(told.to_owned()), ..self.event(Type::Notified, at) }
+    pub fn notified(&self, receiver: &str, at: Moment) -> BucketSyncEvent {
+        let (told, receiver) = (if self.fails().is_some() { FAILING } else { WELL }, receiver.to_owned());
+        BucketSyncEvent { reason: Some(told.to_owned()), receiver: Some(receiver), ..self.event(Type::Notified, at) }
     }
 
     /// End of the interval whose object is to be planned now.
@@ -325,7 +349,7 @@ impl SyncState {
     /// The past range that is to be brought now.
     #[must_use]
     pub fn open_backfill(&self) -> Option<&Backfill> {
-        self.backfills.iter().find(|it| it.objects.is_none()).filter(|_| !self.is_paused)
+        self.backfills.iter().find(|it| it.is_open()).filter(|_| !self.is_paused)
     }
 
     /// How long ago the end of what is in the bucket was, seconds; it has one interval. `None` while it is paused.

@@ -14,6 +14,8 @@ use schemas::times::Moment;
 use crate::when::When;
 
 const HOUR: i64 = 3_600_000_000;
+/// How long before it is due the range of a run `since last run` ends: what ended last is on its way then, and would be in neither run.
+const SETTLE: i64 = 5 * 60_000_000;
 /// Most hours and days.
 const COUNT_MAX: u16 = 9_000;
 
@@ -41,7 +43,7 @@ pub enum RelativeRange {
     Last(Unit),
     /// From the beginning of the unit until the moment; where the moment is that beginning, the whole unit before it.
     This(Unit),
-    /// From when the run before was due.
+    /// From where the run before ended: each ends some minutes before it is due, and begins where that one did.
     SinceLastRun,
 }
 
@@ -76,7 +78,10 @@ impl RelativeRange {
                 (beginning(first_of(unit, date_of(just_before(end), zone)?)?, zone)?, end)
             }
             Self::This(unit) => (beginning(first_of(unit, date_of(just_before(due), zone)?)?, zone)?, due),
-            Self::SinceLastRun => (when?.last_until(just_before(due), zone)?, due),
+            Self::SinceLastRun => {
+                let settled = |due: Moment| Moment::from_micros(due.as_micros() - SETTLE);
+                (settled(when?.last_until(just_before(due), zone)?), settled(due))
+            }
         };
         Some((from.max(Moment::FIRST), to)).filter(|(from, to)| from < to)
     }
@@ -167,7 +172,7 @@ mod tests {
             ("last year", "2024-12-31T23:00:00Z 2025-12-31T23:00:00Z"),
             ("last 24 hours", "2026-11-04T09:00:00Z 2026-11-05T09:00:00Z"),
             ("last hour", "2026-11-05T08:00:00Z 2026-11-05T09:00:00Z"),
-            ("since last run", "2026-11-05T05:00:00Z 2026-11-05T09:00:00Z"),
+            ("since last run", "2026-11-05T04:55:00Z 2026-11-05T08:55:00Z"),
         ] {
             assert_eq!(seen(range, "Europe/Berlin", due), found, "{range}");
             let parsed = range.parse::<RelativeRange>().unwrap();

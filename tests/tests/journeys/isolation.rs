@@ -120,12 +120,16 @@ async fn no_endpoint_shows_another_tenants_data() {
                 }
                 ("get", "/syncs/{id}") => format!("/syncs/{sync}"),
                 ("put" | "delete", "/syncs/{id}")
-                | ("post", "/syncs/{id}/pause" | "/syncs/{id}/resume" | "/syncs/{id}/backfill") => {
+                | (
+                    "post",
+                    "/syncs/{id}/pause" | "/syncs/{id}/resume" | "/syncs/{id}/backfill" | "/syncs/{id}/backfill/cancel",
+                ) => {
                     let asked = path.replace("{id}", &sync);
                     let verb = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
                     let body = match (method.as_str(), path) {
                         ("put", _) => json!({ "name": "Lake of globex", "interval_seconds": 60, "receivers": [] }),
                         (_, "/syncs/{id}/backfill") => everything(),
+                        (_, "/syncs/{id}/backfill/cancel") => json!({ "number": 1 }),
                         _ => json!({}),
                     };
                     let answer = globex.request(verb, &asked).json(&body).send().await.unwrap();

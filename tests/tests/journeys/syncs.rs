@@ -283,6 +283,15 @@ async fn operator_keeps_syncs_at_a_terminal() {
     let (_, beside, went_well) = sync("backfill", &[&[id][..], &range].concat());
     assert!(went_well, "{beside}");
     until(&stack, acme, &format!("/syncs/{id}"), |it| it["backfills"][0]["state"] == "done").await;
+    // What would hold nothing, and what is done, in words.
+    let later = ["--from", "2099-01-01T00:00:00Z", "--to", "2099-01-02T00:00:00Z"];
+    for (verb, more, said) in [
+        ("backfill", &later[..], "from is after the sync was made"),
+        ("cancel-backfill", &["--number", "1"], "number is that of no past range"),
+    ] {
+        let (_, beside, went_well) = sync(verb, &[&[id][..], more].concat());
+        assert!(!went_well && beside.contains(said), "{beside}");
+    }
     assert!(sync("delete", &[id]).2 && sync("delete", &[narrow]).2);
     assert!(!sync("show", &[id]).2 && sync("list", &["--json"]).0.is_empty());
     assert!(!objects(&stack, &format!("{acme}/{id}/live")).await.is_empty(), "its objects stay");

@@ -9,7 +9,7 @@ use axum::Json;
 use axum::extract::{ConnectInfo, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use bucket_syncs::{Changed, SyncState, backfill as past, check, created, wish};
+use bucket_syncs::{Changed, SyncState, backfill as past, cancel_backfill as cancelled, check, created, wish};
 use schemas::audit_event::AuditAction;
 use schemas::bucket_sync_event::{BucketSyncEvent, BucketSyncEventType, BucketSyncSettings};
 use schemas::ids::Tenant;
@@ -122,6 +122,14 @@ pub(crate) struct PastRange {
     to: String,
     /// IANA name.
     zone: String,
+}
+
+/// Which past range is not wanted any more.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CancelledBackfill {
+    /// Its number, as the sync shows it.
+    number: i64,
 }
 
 impl OfTenant for SyncState {
@@ -249,5 +257,20 @@ pub(crate) async fn backfill(
     let event = past(&own.it, (wanted.from, wanted.to), &own.signed_in.account, Moment::now())?;
     let act = own.does(AuditAction::SyncBackfilled);
     let act = act.with("from", &range.from).with("to", &range.to).with("zone", &range.zone);
+    done(&own.app, act, own.it, event).await
+}
+
+/// Write no more of a past range. What is in the bucket of it stays; what is written at that moment may still come, for half a minute.
+#[utoipa::path(post, path = "/api/v1/syncs/{id}/backfill/cancel", params(("id" = String, Path)),
+    request_body = CancelledBackfill, responses(
+    (status = 200, body = BucketSync), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
+    (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 413, body = ErrorBody),
+    (status = 503, body = ErrorBody)))]
+pub(crate) async fn cancel_backfill(
+    own: Own<SyncState>,
+    JsonBody(CancelledBackfill { number }): JsonBody<CancelledBackfill>,
+) -> Result<Json<BucketSync>, Refusal> {
+    let event = cancelled(&own.it, number, &own.signed_in.account, Moment::now())?;
+    let act = own.does(AuditAction::SyncBackfilled).with("cancelled", &number.to_string());
     done(&own.app, act, own.it, event).await
 }

@@ -1,6 +1,6 @@
 //! A sync as it is shown.
 
-use bucket_syncs::{Backfill, SyncState};
+use bucket_syncs::{Backfill, BackfillEnd, SyncState};
 use schemas::report_request::{Compression, ReportFormat};
 use schemas::times::Moment;
 use serde::Serialize;
@@ -53,18 +53,39 @@ struct LastObject {
 
 #[derive(Debug, Serialize, ToSchema)]
 struct PastObjects {
+    /// Among those of this sync, from 1.
+    number: i64,
     from: String,
     to: String,
-    /// `waiting`, `done`.
+    /// `waiting`, `done`, `cancelled`.
     state: &'static str,
-    /// Hours that held something.
-    objects: Option<i64>,
+    /// All before is in the bucket.
+    reached: String,
+    /// Hours of the range that are done with.
+    hours_done: i64,
+    /// Hours of the range.
+    hours: i64,
+    /// Objects so far: hours that held something.
+    objects: i64,
 }
 
 impl From<&Backfill> for PastObjects {
     fn from(it: &Backfill) -> Self {
-        let state = if it.objects.is_some() { "done" } else { "waiting" };
-        Self { from: rfc3339(it.from), to: rfc3339(it.to), state, objects: it.objects }
+        let (hours_done, hours) = it.hours();
+        Self {
+            number: it.number,
+            from: rfc3339(it.from),
+            to: rfc3339(it.to),
+            state: match it.end {
+                None => "waiting",
+                Some(BackfillEnd::Done) => "done",
+                Some(BackfillEnd::Cancelled) => "cancelled",
+            },
+            reached: rfc3339(it.reached),
+            hours_done,
+            hours,
+            objects: it.objects,
+        }
     }
 }
 
@@ -82,13 +103,13 @@ impl BucketSync {
         Self {
             id: state.id.to_string(),
             name: settings.name.clone(),
-            state: match (state.is_paused, &state.failing) {
+            state: match (state.is_paused, state.fails()) {
                 (true, _) => "paused",
                 (false, Some(_)) => "failing",
                 (false, None) => "active",
             },
-            reason: state.failing.as_ref().map(|it| it.reason.clone()),
-            failing_since: state.failing.as_ref().map(|it| rfc3339(it.since)),
+            reason: state.fails().map(|it| it.reason.clone()),
+            failing_since: state.fails().map(|it| rfc3339(it.since)),
             destination: settings.destination.clone(),
             format: if settings.format == ReportFormat::Parquet { "parquet" } else { "ndjson" },
             compression: match settings.compression {

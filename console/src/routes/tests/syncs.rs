@@ -82,12 +82,14 @@ async fn what_is_done_to_a_sync_is_an_event_and_on_the_audit_log() {
     let cookie = console.sign_in("acme").await;
     let path = made(&console, &cookie).await;
     let changed = json!({ "name": "Lake", "interval_seconds": 60, "receivers": ["ops@acme.example"] });
-    let range = json!({ "from": "2026-11-01T00:00", "to": "2026-11-02T00:00", "zone": "Europe/Berlin" });
+    let range = json!({ "from": "2020-11-01T00:00", "to": "2020-11-02T00:00", "zone": "Europe/Berlin" });
+    let cancelled = json!({ "number": 1 });
     for (method, ending, body, event_type) in [
         (Method::PUT, "", &changed, BucketSyncEventType::Changed),
         (Method::POST, "/pause", &json!({}), BucketSyncEventType::Paused),
         (Method::POST, "/resume", &json!({}), BucketSyncEventType::Resumed),
         (Method::POST, "/backfill", &range, BucketSyncEventType::BackfillRequested),
+        (Method::POST, "/backfill/cancel", &cancelled, BucketSyncEventType::BackfillCancelled),
         (Method::DELETE, "", &json!({}), BucketSyncEventType::Deleted),
     ] {
         let answer = with_body(&console, method, &format!("{path}{ending}"), &cookie, body).await;
@@ -95,7 +97,32 @@ async fn what_is_done_to_a_sync_is_an_event_and_on_the_audit_log() {
         assert_eq!(written(&console).event_type, event_type);
     }
     assert_eq!(console.get(&path, &cookie).await.status, 404);
-    assert_eq!(console.world.acts.lock().unwrap().len(), 7, "with the sign-in");
+    assert_eq!(console.world.acts.lock().unwrap().len(), 8, "with the sign-in");
+}
+
+#[tokio::test]
+async fn how_far_the_past_is_and_that_it_is_not_wanted_any_more_is_shown() {
+    let console = Console::new();
+    let cookie = console.sign_in("acme").await;
+    let path = made(&console, &cookie).await;
+    let range = json!({ "from": "2020-11-01T00:00", "to": "2020-11-02T00:00", "zone": "UTC" });
+    assert_eq!(console.post(&format!("{path}/backfill"), &cookie, &range).await.status, 200);
+    let asked = written(&console);
+    let reached = asked.range_from.map(|it| schemas::times::Moment::from_micros(it.as_micros() + 5 * 3_600_000_000));
+    console.syncs.apply(&BucketSyncEvent {
+        number: Some(1),
+        range_from: reached,
+        objects: Some(3),
+        ..BucketSyncEvent::new(asked.sync_id, asked.tenant, BucketSyncEventType::BackfillProgressed, asked.at)
+    });
+    let mut shown = json!([{
+        "number": 1, "from": "2020-11-01T00:00:00Z", "to": "2020-11-02T00:00:00Z", "state": "waiting",
+        "reached": "2020-11-01T05:00:00Z", "hours_done": 5, "hours": 24, "objects": 3,
+    }]);
+    assert_eq!(console.get(&path, &cookie).await.json()["backfills"], shown);
+    let answer = console.post(&format!("{path}/backfill/cancel"), &cookie, &json!({ "number": 1 })).await;
+    shown[0]["state"] = json!("cancelled");
+    assert_eq!(answer.json()["backfills"], shown);
 }
 
 #[tokio::test]
@@ -114,6 +141,7 @@ async fn tenant_neither_sees_nor_changes_anothers_sync() {
         (Method::POST, "/pause", &json!({})),
         (Method::POST, "/resume", &json!({})),
         (Method::POST, "/backfill", &range),
+        (Method::POST, "/backfill/cancel", &json!({ "number": 1 })),
     ] {
         let path = format!("{path}{ending}");
         let foreign = with_body(&console, method.clone(), &path, &globex, body).await;
@@ -143,9 +171,16 @@ async fn what_cannot_be_made_is_refused_with_the_name_of_its_field() {
         assert_eq!((answer.status, &answer.json()["error"]["field"]), (400, &json!(field)));
     }
     let path = made(&console, &cookie).await;
-    let odd = json!({ "from": "2026-11-01T00:30", "to": "2026-11-02T00:00", "zone": "UTC" });
-    let answer = console.post(&format!("{path}/backfill"), &cookie, &odd).await;
-    assert_eq!((answer.status, &answer.json()["error"]["field"]), (400, &json!("from")));
+    let odd = json!({ "from": "2020-11-01T00:30", "to": "2020-11-02T00:00", "zone": "UTC" });
+    let later = json!({ "from": "2098-11-01T00:00", "to": "2098-11-02T00:00", "zone": "UTC" });
+    for (verb, body, field) in [
+        ("backfill", &odd, "from"),
+        ("backfill", &later, "from"),
+        ("backfill/cancel", &json!({ "number": 1 }), "number"),
+    ] {
+        let answer = console.post(&format!("{path}/{verb}"), &cookie, body).await;
+        assert_eq!((answer.status, &answer.json()["error"]["field"]), (400, &json!(field)), "{verb} {body}");
+    }
     assert!(!console.world.was_touched());
     for _ in 1..5 {
         made(&console, &cookie).await;

@@ -191,6 +191,11 @@ export function backfillSync(id: string, range: PastRange): Promise<BucketSync> 
   return call(`/syncs/${encodeURIComponent(id)}/backfill`, { method: 'POST', body: range });
 }
 
+/** Writes no more of it; what is in the bucket stays. */
+export function cancelBackfill(id: string, number: number): Promise<BucketSync> {
+  return call(`/syncs/${encodeURIComponent(id)}/backfill/cancel`, { method: 'POST', body: { number } });
+}
+
 /** Its objects stay. */
 export function deleteSync(id: string): Promise<void> {
   return call(`/syncs/${encodeURIComponent(id)}`, { method: 'DELETE' });

@@ -232,11 +232,17 @@ export interface BucketSync extends NewSync {
 }
 
 export interface Backfill {
+  /** Among those of its sync, from 1. */
+  number: number;
   from: string;
   to: string;
-  state: 'waiting' | 'done';
-  /** Hours that held something; null until it is done. */
-  objects: number | null;
+  state: 'waiting' | 'done' | 'cancelled';
+  /** All before is in the bucket. */
+  reached: string;
+  hours_done: number;
+  hours: number;
+  /** Objects so far: hours that held something. */
+  objects: number;
 }
 
 export interface BucketSyncs {

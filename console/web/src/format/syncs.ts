@@ -37,7 +37,16 @@ export function describeObjects(sync: Pick<BucketSync, 'format' | 'compression' 
 /** What became of a past range, of all that were asked for in this order: one after the other. */
 export function describeBackfill(backfills: readonly Backfill[], index: number): string {
   const backfill = backfills[index];
-  if (backfill?.state === 'done') return `done, ${formatCountOf(backfill.objects ?? 0, 'object')}`;
-  const first = backfills.findIndex(({ state }) => state !== 'done');
-  return index === first ? 'being written' : 'waits for the one before';
+  if (backfill === undefined) return '';
+  const soFar = `${backfill.hours_done} of ${formatCountOf(backfill.hours, 'hour')}, ${formatCountOf(backfill.objects, 'object')}`;
+  switch (backfill.state) {
+    case 'done':
+      return `done, ${formatCountOf(backfill.objects, 'object')}`;
+    case 'cancelled':
+      return `cancelled after ${soFar}`;
+    case 'waiting': {
+      const first = backfills.findIndex(({ state }) => state === 'waiting');
+      return index === first ? `being written, ${soFar}` : 'waits for the one before';
+    }
+  }
 }

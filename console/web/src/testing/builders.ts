@@ -1,5 +1,5 @@
 /// Things for tests, with what a test does not care about filled in.
-import type { BucketSync, Connection, Delivery, Estimate, Manifest, Report, Schedule, Webhook } from '../api/types';
+import type { Backfill, BucketSync, Connection, Delivery, Estimate, Manifest, Report, Schedule, Webhook } from '../api/types';
 
 export function aReport(changes: Partial<Report> = {}): Report {
   return {
@@ -72,6 +72,21 @@ export function aSchedule(changes: Partial<Schedule> = {}): Schedule {
     receivers: ['admin@acme.example'],
     next_runs: [{ due: '2026-11-30T05:00:00Z', from: '2026-11-22T23:00:00Z', to: '2026-11-29T23:00:00Z' }],
     last_run: null,
+    ...changes,
+  };
+}
+
+/** A month of which ten days are done with. */
+export function aBackfill(changes: Partial<Backfill> = {}): Backfill {
+  return {
+    number: 1,
+    from: '2026-10-01T00:00:00Z',
+    to: '2026-11-01T00:00:00Z',
+    state: 'waiting',
+    reached: '2026-10-11T00:00:00Z',
+    hours_done: 240,
+    hours: 744,
+    objects: 199,
     ...changes,
   };
 }

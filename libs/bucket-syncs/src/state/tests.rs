@@ -140,35 +140,134 @@ fn what_is_more_than_one_object_takes_comes_in_the_next_at_once() {
     assert_eq!((objects, state.until, state.reached), (5, all, at(120)));
 }
 
+/// Who does not know how it stands.
+fn to_tell(state: &SyncState) -> Vec<&str> {
+    state.to_tell().map(String::as_str).collect()
+}
+
+fn away(state: &SyncState, seconds: i64) -> BucketSyncEvent {
+    BucketSyncEvent { reason: Some("away".to_owned()), ..state.event(Type::Failed, at(seconds)) }
+}
+
 #[test]
 fn receivers_are_told_once_that_it_fails_and_once_that_it_is_well() {
     let mut state = made();
+    state.settings.receivers = vec!["ann".to_owned(), "bob".to_owned()];
+    assert!(to_tell(&state).is_empty());
     let plan = planned(&state, 120, &[(0, 15)]);
     state.apply(&plan);
     let known = Some(KnownReason { code: "away".to_owned(), values: Vec::new() });
-    let failed = state.event(Type::Failed, at(130));
-    let failed = BucketSyncEvent { reason: Some("away".to_owned()), known_reason: known.clone(), ..failed };
+    let failed = BucketSyncEvent { known_reason: known.clone(), ..away(&state, 130) };
     state.apply(&failed);
     state.apply(&BucketSyncEvent { at: at(135), ..failed.clone() });
-    let failing = Failing { since: at(130), reason: "away".to_owned(), known, is_told: false };
-    assert_eq!(state.failing, Some(failing));
-    let notified = state.notified(at(140));
-    state.apply(&notified);
-    assert!(state.failing.as_ref().unwrap().is_told);
-    state.apply(&stored(&state, 1));
-    assert_eq!((state.failing.clone(), state.well_since), (None, Some(at(500))));
-    let well = state.notified(at(510));
-    state.apply(&well);
-    assert_eq!(state.well_since, None);
+    assert_eq!(state.failing, Some(Failing { since: at(130), reason: "away".to_owned(), known }));
+    assert_eq!(to_tell(&state), ["ann", "bob"]);
+    let ann_knows = state.notified("ann", at(140));
+    state.apply(&ann_knows);
+    assert_eq!((to_tell(&state), state.well_since), (vec!["bob"], None), "each for himself");
     // Who was never told is not told that it is well.
-    state.apply(&failed);
+    state.apply(&stored(&state, 1));
+    assert_eq!((to_tell(&state), state.well_since, state.failing.clone()), (vec!["ann"], Some(at(500)), None));
+    // A mail that was on its way when it was well again is followed by another.
+    let bob_knows = BucketSyncEvent { receiver: Some("bob".to_owned()), ..ann_knows };
+    state.apply(&bob_knows);
+    assert_eq!((to_tell(&state), state.well_since), (vec!["ann", "bob"], Some(at(500))));
+    let well = state.notified("ann", at(510));
+    state.apply(&well);
+    // It fails again before bob was told: of him nothing has changed.
+    state.apply(&away(&state, 520));
+    assert_eq!((to_tell(&state), state.well_since), (vec!["ann"], None));
     let plan = planned(&state, 600, &[(0, 16)]);
     state.apply(&plan);
     state.apply(&stored(&state, 2));
-    assert_eq!((state.failing.clone(), state.well_since), (None, None));
-    // A mail that was on its way when it was well again is followed by another.
-    state.apply(&notified);
-    assert_eq!(state.well_since, Some(at(140)));
+    let well = state.notified("bob", at(610));
+    state.apply(&well);
+    assert_eq!((to_tell(&state).len(), state.well_since), (0, None));
+}
+
+fn backfilled(state: &SyncState, number: i64, seconds: i64) -> BucketSyncEvent {
+    BucketSyncEvent { number: Some(number), objects: Some(3), ..state.event(Type::Backfilled, at(seconds)) }
+}
+
+#[test]
+fn past_that_fails_is_not_well_by_what_is_live_nor_the_other_way_round() {
+    let mut state = made();
+    let asked = crate::change::backfill(&state, (at(0), at(7_200)), "admin", at(110)).unwrap();
+    state.apply(&asked);
+    let past_fails = |state: &SyncState, seconds| BucketSyncEvent { number: Some(1), ..away(state, seconds) };
+    state.apply(&past_fails(&state, 120));
+    let looked = |state: &SyncState, end| BucketSyncEvent { event_type: Type::Looked, ..planned(state, end, &[]) };
+    for end in [180, 240] {
+        state.apply(&looked(&state, end));
+        state.apply(&past_fails(&state, end + 5));
+    }
+    assert_eq!(state.fails().map(|it| it.since), Some(at(120)), "since the first time");
+    let told = state.notified("admin@acme.example", at(300));
+    state.apply(&told);
+    // What is live fails too, and is what is shown.
+    state.apply(&away(&state, 310));
+    assert_eq!(state.fails().map(|it| it.since), Some(at(310)));
+    state.apply(&backfilled(&state, 1, 320));
+    assert_eq!((state.fails().map(|it| it.since), state.well_since), (Some(at(310)), None));
+    state.apply(&looked(&state, 360));
+    assert_eq!((state.fails(), state.well_since), (None, Some(at(360))));
+    // What comes late about a range that is done changes nothing.
+    state.apply(&past_fails(&state, 370));
+    assert_eq!(state.fails(), None);
+}
+
+#[test]
+fn past_is_brought_piece_by_piece_until_it_is_done_or_not_wanted_any_more() {
+    const HOURS: i64 = 3_600;
+    let mut state = made();
+    let asked = crate::change::backfill(&state, (at(0), at(10 * HOURS)), "admin", at(110)).unwrap();
+    state.apply(&asked);
+    state.apply(&asked);
+    let progressed = |state: &SyncState, hour: i64, objects, seconds| BucketSyncEvent {
+        number: Some(1),
+        range_from: Some(at(hour * HOURS)),
+        objects: Some(objects),
+        ..state.event(Type::BackfillProgressed, at(seconds))
+    };
+    assert_eq!(state.backfills[0].hours(), (0, 10));
+    state.apply(&progressed(&state, 4, 2, 120));
+    // Another exporter that believes that it is its own.
+    state.apply(&progressed(&state, 3, 1, 130));
+    let first = &state.backfills[0];
+    assert_eq!((first.hours(), first.objects, first.moved_at), ((4, 10), 2, at(120)));
+    state.apply(&backfilled(&state, 1, 140));
+    let first = &state.backfills[0];
+    assert_eq!((first.hours(), first.objects, first.end), ((10, 10), 3, Some(BackfillEnd::Done)));
+    let done = state.clone();
+    let cancelled = |state: &SyncState, number| BucketSyncEvent {
+        number: Some(number),
+        ..state.event(Type::BackfillCancelled, at(150))
+    };
+    for late in [progressed(&done, 5, 9, 150), cancelled(&done, 1), backfilled(&done, 1, 150)] {
+        state.apply(&late);
+        assert_eq!(state, done);
+    }
+    assert_eq!(state.open_backfill().map(|it| it.number), Some(2));
+    state.apply(&cancelled(&state, 2));
+    state.apply(&backfilled(&state, 2, 160));
+    assert_eq!((state.open_backfill(), state.backfills[1].end), (None, Some(BackfillEnd::Cancelled)));
+}
+
+#[test]
+fn who_becomes_a_receiver_is_told_and_who_is_none_any_more_is_not() {
+    let mut state = made();
+    state.apply(&away(&state, 130));
+    // As exporters wrote it that told all at once.
+    let all = BucketSyncEvent { receiver: None, ..state.notified("", at(140)) };
+    state.apply(&all);
+    assert!(to_tell(&state).is_empty());
+    let settings = BucketSyncSettings { receivers: vec!["ann".to_owned()], ..settings() };
+    let changed = BucketSyncEvent { settings: Some(settings), ..state.event(Type::Changed, at(150)) };
+    state.apply(&changed);
+    assert_eq!(to_tell(&state), ["ann"]);
+    let looked = BucketSyncEvent { event_type: Type::Looked, ..planned(&state, 180, &[]) };
+    state.apply(&looked);
+    assert_eq!((to_tell(&state).len(), state.well_since), (0, None), "nobody knew");
 }
 
 #[test]

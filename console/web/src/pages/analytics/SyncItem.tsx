@@ -1,9 +1,10 @@
 /// One bucket sync: what it writes, and its health.
 import { Text } from '@mantine/core';
-import { deleteSync, pauseSync, resumeSync } from '../../api/client';
+import { cancelBackfill, deleteSync, pauseSync, resumeSync } from '../../api/client';
 import type { Backfill, BucketSync } from '../../api/types';
 import { KeptItem } from '../../components/KeptItem';
 import { Name } from '../../components/Name';
+import type { Wish } from '../../components/WishButtons';
 import { deletion, pauseOrResume } from '../../components/wishes';
 import { formatBytes, formatCountOf } from '../../format/bytes';
 import { formatDuration } from '../../format/durations';
@@ -60,6 +61,7 @@ export function SyncItem({ sync, zone, onChanged, onChange, onBackfill }: SyncIt
         pauseOrResume(state === 'paused', [() => pauseSync(id), () => resumeSync(id)], onChanged),
         { label: 'Change', act: onChange },
         { label: 'Backfill', act: onBackfill },
+        ...cancellation(sync, zone, onChanged),
         deletion({ kind: KIND, name }, lost, () => deleteSync(id), () => onChanged(null)),
       ]}
     >
@@ -67,6 +69,16 @@ export function SyncItem({ sync, zone, onChanged, onChange, onBackfill }: SyncIt
       <Past backfills={sync.backfills} zone={zone} />
     </KeptItem>
   );
+}
+
+/** Of the past range that is being written; none where none is. */
+function cancellation({ id, backfills }: BucketSync, zone: string, onChanged: (sync: BucketSync) => void): Wish[] {
+  const written = backfills.find(({ state }) => state === 'waiting');
+  if (written === undefined) return [];
+  const { from, to, number } = written;
+  const text = `No more is written of ${formatRange(from, to, zone)}. Its objects that are in the bucket stay.`;
+  const act = async () => onChanged(await cancelBackfill(id, number));
+  return [{ label: 'Cancel backfill', act, ask: { title: 'Cancel this backfill?', text } }];
 }
 
 function LastObject({ sync, zone }: { sync: BucketSync; zone: string }) {

@@ -1,7 +1,7 @@
 import { fireEvent, screen, waitFor, within } from '@testing-library/react';
 import { expect, it } from 'vitest';
 import type { BucketSync } from '../../api/types';
-import { aSync } from '../../testing/builders';
+import { aBackfill, aSync } from '../../testing/builders';
 import { show } from '../../testing/render';
 import { type Answer, serve } from '../../testing/server';
 import { Syncs } from './Syncs';
@@ -46,16 +46,16 @@ it('what became of the past is told, the newest first', async () => {
   section([
     aSync({
       backfills: [
-        { ...range, state: 'done', objects: 1 },
-        { ...range, state: 'waiting', objects: null },
-        { ...range, state: 'waiting', objects: null },
+        aBackfill({ ...range, state: 'done', objects: 1 }),
+        aBackfill({ ...range, number: 2, hours_done: 5, hours: 24, objects: 3 }),
+        aBackfill({ ...range, number: 3 }),
       ],
     }),
   ]);
   const lines = await screen.findAllByText(/^2026-10-01 00:00 – 2026-10-02 00:00 UTC/);
   expect(lines.map((line) => line.textContent?.split('UTC: ')[1])).toEqual([
     'waits for the one before',
-    'being written',
+    'being written, 5 of 24 hours, 3 objects',
     'done, 1 object',
   ]);
 });
@@ -131,7 +131,7 @@ it('of one that is there, name, interval and receivers can be changed', async ()
 it('a past range is asked for, until the sync was made unless another end is entered', async () => {
   const range = { from: '2026-10-25T11:00:00Z', to: '2026-11-01T11:00:00Z' };
   const asked = section([aSync()], {
-    'POST /syncs/b-1/backfill': { body: aSync({ backfills: [{ ...range, state: 'waiting', objects: null }] }) },
+    'POST /syncs/b-1/backfill': { body: aSync({ backfills: [aBackfill(range)] }) },
   });
   await click('Backfill: bucket sync To our lake');
   expect(await screen.findByLabelText('To')).toHaveProperty('value', '2026-11-01T11:00');
@@ -139,6 +139,17 @@ it('a past range is asked for, until the sync was made unless another end is ent
   expect(await screen.findByText(/2026-10-25 11:00 – 2026-11-01 11:00 UTC: being written/)).toBeDefined();
   const posted = asked.find(({ method }) => method === 'POST')?.body;
   expect(posted).toEqual({ from: '2026-10-25T11:00', to: '2026-11-01T11:00', zone: 'UTC' });
+});
+
+it('the past range that is being written is cancelled once that was confirmed', async () => {
+  const [done, written] = [aBackfill({ state: 'done' }), aBackfill({ number: 2 })];
+  const cancelled = aSync({ backfills: [done, { ...written, state: 'cancelled' }] });
+  const asked = section([aSync({ backfills: [done, written] })], { 'POST /syncs/b-1/backfill/cancel': { body: cancelled } });
+  await click('Cancel backfill: bucket sync To our lake');
+  await click('Cancel backfill');
+  expect(await screen.findByText(/cancelled after 240 of 744 hours, 199 objects/)).toBeDefined();
+  expect(asked.find(({ method }) => method === 'POST')?.body).toEqual({ number: 2 });
+  expect(screen.queryByRole('button', { name: /^Cancel backfill: / })).toBeNull();
 });
 
 it("the server's word about a past range stands at its field", async () => {

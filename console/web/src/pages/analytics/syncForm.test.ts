@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { describeBackfill, describeObjects, standingOf } from '../../format/syncs';
-import { aSync } from '../../testing/builders';
+import { aBackfill, aSync } from '../../testing/builders';
 import { changedOf, fittingSync, initialPast, initialSync, intervals, validatePast, validateSync } from './syncForm';
 
 const form = { ...initialSync(['lake']), name: 'Lake' };
@@ -45,6 +45,6 @@ it('its objects in words', () => {
   expect(describeObjects(aSync())).toBe('NDJSON, gzip, every 5 min');
   const parquet = aSync({ format: 'parquet', compression: 'none', denied: true, interval_seconds: 86_400 });
   expect(describeObjects(parquet)).toBe('Parquet, every 1 d, with denied attempts');
-  const done = { from: '', to: '', state: 'done', objects: 0 } as const;
-  expect(describeBackfill([done], 0)).toBe('done, 0 objects');
+  expect(describeBackfill([aBackfill({ state: 'done', objects: 0 })], 0)).toBe('done, 0 objects');
+  expect(describeBackfill([aBackfill({ state: 'cancelled', objects: 1 })], 0)).toBe('cancelled after 240 of 744 hours, 1 object');
 });
