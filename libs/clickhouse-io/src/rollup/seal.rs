@@ -155,6 +155,6 @@ pub(crate) async fn hours_behind(
         within("minute")
     );
     let seconds = |moment: Moment| moment.as_micros().div_euclid(1_000_000);
-    let query = bound(clickhouse, &sql, tenant, seconds(from), seconds(to));
+    let query = bound(clickhouse.reading(&sql), tenant, seconds(from), seconds(to));
     Ok(clickhouse.within(query.fetch_all::<i64>()).await?.into_iter().collect())
 }
