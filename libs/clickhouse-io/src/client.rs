@@ -45,6 +45,22 @@ impl ClickHouse {
         Self { client, blocks, database, timeout, question_memory_max: config.question_memory_max }
     }
 
+    /// A client whose statements, whatever they do, take no more of the server's memory, in bytes, and of its threads.
+    #[must_use]
+    pub fn bounded_to(self, memory: u64, threads: u8) -> Self {
+        let bounded = |client: Client| {
+            client.with_setting("max_memory_usage", memory.to_string()).with_setting("max_threads", threads.to_string())
+        };
+        // A question says its own bound, which would come before the client's.
+        Self {
+            client: bounded(self.client),
+            blocks: bounded(self.blocks),
+            question_memory_max: memory,
+            database: self.database,
+            timeout: self.timeout,
+        }
+    }
+
     /// Asks for a sign of life.
     ///
     /// # Errors

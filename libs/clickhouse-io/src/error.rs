@@ -79,15 +79,22 @@ impl QueryError {
     /// the whole server has no memory for is no such thing.
     #[must_use]
     pub fn is_too_much(&self) -> bool {
-        match self {
-            // MEMORY_LIMIT_EXCEEDED, in the words of today and of servers before 25.
-            Self::Refused { code: 241, reason } => {
-                reason.contains("Query memory limit exceeded") || reason.contains("(for query)")
-            }
-            // TIMEOUT_EXCEEDED.
-            Self::Refused { code, .. } => *code == 159,
-            Self::NoAnswer(_) | Self::Cut { .. } | Self::Mismatch(_) => false,
-        }
+        // TIMEOUT_EXCEEDED.
+        self.is_over_its_memory() || matches!(self, Self::Refused { code: 159, .. })
+    }
+
+    /// True of a statement that took all the memory that it alone may.
+    #[must_use]
+    pub fn is_over_its_memory(&self) -> bool {
+        // MEMORY_LIMIT_EXCEEDED, in the words of today and of servers before 25.
+        matches!(self, Self::Refused { code: 241, reason }
+            if reason.contains("Query memory limit exceeded") || reason.contains("(for query)"))
+    }
+
+    /// True where the server has more to do, or less memory, than it can take now, whatever was asked for: it wants to be asked for less.
+    #[must_use]
+    pub fn is_overload(&self) -> bool {
+        matches!(self.refusal(), Some(Refusal::Busy | Refusal::MemoryLimit)) && !self.is_too_much()
     }
 
     /// Why the server refused; `None` where it did not.
@@ -132,6 +139,21 @@ mod tests {
             ("connection reset", false),
         ] {
             assert_eq!(QueryError::from_text(text).is_too_much(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn server_is_overloaded_where_it_refuses_whatever_is_asked() {
+        for (text, expected) in [
+            ("Code: 202. DB::Exception: Too many simultaneous queries", true),
+            ("Code: 745. DB::Exception: CPU is overloaded", true),
+            ("Code: 241. DB::Exception: (total) memory limit exceeded: would use 14.01 GiB", true),
+            ("Code: 241. DB::Exception: Query memory limit exceeded: would use 4.01 GiB, maximum: 4.00 GiB.", false),
+            ("Code: 159. DB::Exception: Timeout exceeded: elapsed 120.1 seconds, maximum: 120", false),
+            ("Code: 252. DB::Exception: Too many parts", false),
+            ("connection reset", false),
+        ] {
+            assert_eq!(QueryError::from_text(text).is_overload(), expected, "{text}");
         }
     }
 

@@ -4,9 +4,11 @@
 
 mod engine_of_test;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use clickhouse_io::report::{self, Column, ColumnSet, Cut, Offsets, Positions, ReportQuery, Slice, Stretch};
 use clickhouse_io::rollup::{self, DayOfNetwork, HourOfNetwork, NotesReach, Reach, Unit};
 use clickhouse_io::rows::{ConnectionRow, Source};
 use clickhouse_io::write::{EventTable, insert};
@@ -60,6 +62,21 @@ async fn store_copies(clickhouse: &ClickHouse) -> (Moment, Moment) {
     };
     insert(clickhouse, EventTable::Connections, vec![row(0), row(1)], "copies").await.unwrap();
     (Moment::from_millis(end_ms(0) - 3_600_000), Moment::from_millis(end_ms(0) + 3_600_000))
+}
+
+/// Rows of `store_many`.
+const MANY: i64 = 20_000;
+
+/// Facts of some hours, none like another; and their range.
+async fn store_many(clickhouse: &ClickHouse) -> (Moment, Moment) {
+    let rows = (0..MANY).map(|offset| {
+        let id = format!("{offset:x}-1");
+        let event = connection(EventType::ClosedConnection, &id, end_ms(offset).unsigned_abs());
+        let event = ConnectionEvent { resource_address: format!("host{offset}.corp.example"), ..event };
+        ConnectionRow::from_event(event, Source { name: "main", partition: 3, offset })
+    });
+    insert(clickhouse, EventTable::Connections, rows.collect(), "many").await.unwrap();
+    (Moment::from_millis(end_ms(0)), Moment::from_millis(end_ms(MANY)))
 }
 
 /// Replicas refuse such a mutation without it, with a code that ends a service.
@@ -136,17 +153,10 @@ async fn no_statement_goes_on_longer_than_it_is_waited_for() {
 async fn question_takes_no_more_memory_than_it_may_and_counts_of_the_aggregator_take_what_they_need() {
     let watched = Watched::new("memory_of_a_question").await;
     let clickhouse = &watched.clickhouse;
-    let (from, to) = (end_ms(0), end_ms(20_000));
-    let rows = (0..20_000).map(|offset| {
-        let id = format!("{offset:x}-1");
-        let event = connection(EventType::ClosedConnection, &id, end_ms(offset).unsigned_abs());
-        let event = ConnectionEvent { resource_address: format!("host{offset}.corp.example"), ..event };
-        ConnectionRow::from_event(event, Source { name: "main", partition: 3, offset })
-    });
-    insert(clickhouse, EventTable::Connections, rows.collect(), "many").await.unwrap();
-    let filter = TrafficFilter::default().within(Moment::from_millis(from), Moment::from_millis(to));
+    let (from, to) = store_many(clickhouse).await;
+    let filter = TrafficFilter::default().within(from, to);
     let query = TopQuery::new(filter, &[Dimension::Address], &[Measure::Addresses], 10).unwrap();
-    let ask = async |clickhouse: &ClickHouse| traffic::top(clickhouse, &acme(), &query, Moment::from_millis(to)).await;
+    let ask = async |clickhouse: &ClickHouse| traffic::top(clickhouse, &acme(), &query, to).await;
     watched.seen();
     assert_eq!(ask(clickhouse).await.unwrap().groups.len(), 10);
     let seen = watched.seen();
@@ -160,10 +170,76 @@ async fn question_takes_no_more_memory_than_it_may_and_counts_of_the_aggregator_
     let narrow = ClickHouse::new(&narrow);
     let error = ask(&narrow).await.unwrap_err();
     assert_eq!((error.refusal(), error.is_too_much()), (Some(Refusal::MemoryLimit), true), "{error}");
-    let hours = (0..20_000).map(|offset| {
+    let hours = (0..MANY).map(|offset| {
         let event = connection(EventType::ClosedConnection, "any", end_ms(offset).unsigned_abs());
         HourOfNetwork::of(acme(), event.end_time, event.remote_network_id)
     });
     rollup::count_again(&narrow, &hours.collect()).await.unwrap();
+    watched.engine.drop(clickhouse).await;
+}
+
+/// Reports are read from the same engine, by many statements at once.
+#[tokio::test]
+async fn statements_of_a_report_take_no_more_memory_and_threads_than_its_client_may() {
+    let watched = Watched::new("bounds_of_a_report").await;
+    let clickhouse = &watched.clickhouse;
+    let (from, to) = store_many(clickhouse).await;
+    rollup::rebuild(clickhouse, &acme(), (from, to), |_, _| {}).await.unwrap();
+    let bounded = clickhouse.clone().bounded_to(3 << 30, 3);
+    let taken = "SELECT value FROM system.settings WHERE name IN ('max_memory_usage', 'max_threads') ORDER BY name";
+    assert_eq!(bounded.text(taken).await.unwrap(), "3221225472\n3\n", "the server knows them");
+    watched.seen();
+    let have = |what: &str, threads: u8| {
+        let settings = ["max_memory_usage=3221225472".to_owned(), format!("max_threads={threads}")];
+        let (seen, mut pieces) = (watched.seen(), Vec::new());
+        assert!(!seen.is_empty(), "{what} asks");
+        for target in &seen {
+            pieces.clear();
+            pieces.extend(target.split(['?', '&']));
+            assert!(settings.iter().all(|it| pieces.contains(&it.as_str())), "{what}: {target}");
+        }
+    };
+    let whole = ReportQuery {
+        tenant: acme(),
+        filter: TrafficFilter::default().within(from, to),
+        denied: true,
+        columns: ColumnSet::of(Column::ALL),
+        offsets: None,
+    };
+    let filter = TrafficFilter { domain: Some("example".to_owned()), ..whole.filter.clone() };
+    let narrowed = ReportQuery { filter, ..whole.clone() };
+    let cut = Cut { stretch_rows: 3_000, slice_rows: 10_000, slices_max: 1_000 };
+    let now = Moment::from_millis(end_ms(MANY) + 24 * 3_600_000);
+    for (query, threads) in [(&whole, 1), (&narrowed, 3)] {
+        let slices = report::plan(&bounded, query, &cut, now).await.unwrap();
+        have("planning", 3);
+        let slice = report::count_slice(&bounded, query, &slices[0], &cut, now).await.unwrap();
+        have("counting a slice", 3);
+        report::recount(&bounded, query, &slice).await.unwrap();
+        have("counting again", 3);
+        let mut answer = report::read(&bounded, query, &slice.one_statement()).unwrap();
+        while answer.next().await.unwrap().is_some() {}
+        have("reading", threads);
+    }
+    let offsets = Offsets { source: "main".to_owned(), until: [(3, MANY)].into(), ..Offsets::default() };
+    report::hours(&bounded, &ReportQuery { offsets: Some(offsets), ..whole.clone() }).await.unwrap();
+    have("looking for hours", 3);
+    let at: BTreeMap<_, _> = [(3, MANY)].into();
+    let positions = Positions { source: "main".to_owned(), awaited: at.clone(), counted: at };
+    let rolled_up = report::rolled_up(&bounded, &whole, &positions, now).await.unwrap().unwrap();
+    have("asking the roll-up", 3);
+    report::hold_against_rows(&bounded, &whole, &positions, &rolled_up).await.unwrap();
+    have("holding against rows", 3);
+
+    let narrow = clickhouse.clone().bounded_to(100_000, 1);
+    let all = Slice { stretches: vec![Stretch { from, to, rows: MANY.unsigned_abs() }] };
+    let mut answer = report::read(&narrow, &whole, &all).unwrap();
+    let error = loop {
+        match answer.next().await {
+            Ok(piece) => assert!(piece.is_some(), "all was read"),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!((error.is_over_its_memory(), error.is_overload()), (true, false), "{error}");
     watched.engine.drop(clickhouse).await;
 }

@@ -21,8 +21,8 @@ pub fn read(clickhouse: &ClickHouse, query: &ReportQuery, slice: &Slice) -> Resu
         .statement(&clickhouse.blocks, range, |rows| format!("SELECT {columns} FROM connections WHERE {rows} {order}"));
     let mut asked = asked.with_setting("max_block_size", BLOCK_ROWS);
     if query.is_of_all() {
-        // One thread of the server for one reader: a report is to be bound by its exporter, and pages come first. Not where it has to look
-        // at much to find little.
+        // One thread of the server for one reader: a report is to be bound by its exporter, and pages come first. Where it has to look at
+        // much to find little it may have as many as its client.
         asked = asked.with_setting("max_threads", "1");
     }
     Answer::new(asked, "Native", clickhouse.timeout)
