@@ -1,7 +1,7 @@
 //! All reports in memory, kept up to date by following the topic.
 
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ use tokio::sync::{broadcast, watch};
 use crate::follow::{FollowError, follow_topic};
 use crate::limits::Usage;
 use crate::state::{End, ReportState};
+use crate::turn::Turn;
 
 /// Changes that wait for a listener; one that is slower misses some and reads the book again.
 const CHANGES_WAITING: usize = 256;
@@ -28,6 +29,8 @@ const DAY: i64 = 86_400_000_000;
 #[derive(Default)]
 struct Shelf {
     reports: BTreeMap<ReportId, ReportState>,
+    /// Those of each tenant that are not at their end.
+    open: HashMap<Tenant, BTreeSet<ReportId>>,
     /// Of these only that they were: their requests and events mean nothing any more.
     forgotten: HashSet<ReportId>,
     /// Ends in the order in which they were seen: of which report, and which of its ends. Places rise, and some are free.
@@ -50,6 +53,11 @@ impl Shelf {
         for number in ends..state.ends.len() {
             self.ended.insert(self.next_place, (event.report_id, number));
             self.next_place += 1;
+        }
+        if !state.phase.is_final() {
+            self.open.entry(state.tenant.clone()).or_default().insert(state.id);
+        } else if let Some(open) = self.open.get_mut(&state.tenant) {
+            open.remove(&state.id);
         }
     }
 }
@@ -156,6 +164,14 @@ impl SharedBook {
         Usage::of(shelf.reports.values().filter(|state| state.tenant == *tenant), report, now)
     }
 
+    /// Whether a report's turn has come among its tenant's. Looks at those that are open, and so may be asked often.
+    #[must_use]
+    pub fn turn(&self, tenant: &Tenant, report: ReportId, now: Moment) -> Turn {
+        let shelf = self.read();
+        let open = shelf.open.get(tenant).into_iter().flatten();
+        Turn::of(open.filter_map(|id| shelf.reports.get(id)), report, now)
+    }
+
     /// Reports whose files are to be deleted by now.
     #[must_use]
     pub fn due(&self, now: Moment) -> Vec<ReportState> {
@@ -253,9 +269,12 @@ pub async fn follow(
 
 #[cfg(test)]
 mod tests {
+    use schemas::examples::report_request;
     use schemas::report_event::ReportEventType;
+    use schemas::report_request::ReportRequest;
 
     use super::*;
+    use crate::journal::Journal;
 
     #[tokio::test]
     async fn change_that_is_waited_for_is_seen_among_any_number_of_others() {
@@ -285,6 +304,29 @@ mod tests {
         assert_eq!(book.list(&acme, 9).iter().map(|state| state.id).collect::<Vec<_>>(), [first]);
         assert!(book.get(&acme, second).is_none());
         assert!(book.get(&globex, second).is_some());
+    }
+
+    #[test]
+    fn place_is_held_from_the_start_to_the_end_and_again_when_it_is_begun_again() {
+        let (book, acme) = (SharedBook::default(), "acme".parse::<Tenant>().unwrap());
+        let (first, second) = (ReportId::generate(), ReportId::generate());
+        let tell = |id, event_type| book.apply(&ReportEvent::new(id, acme.clone(), event_type, Moment::FIRST));
+        let placed = |tenant: &Tenant| book.turn(tenant, second, Moment::FIRST).placed;
+        for (event_type, expected) in [
+            (ReportEventType::Requested, 0),
+            (ReportEventType::Started, 1),
+            (ReportEventType::Progressed, 1),
+            (ReportEventType::Failed, 0),
+        ] {
+            tell(first, event_type);
+            assert_eq!((placed(&acme), placed(&"globex".parse().unwrap())), (expected, 0), "{event_type:?}");
+        }
+        let requested_at = Moment::from_millis(1);
+        let again = ReportRequest { report_id: first, tenant: acme.clone(), requested_at, ..report_request() };
+        book.apply(&Journal::retried(&again));
+        assert_eq!(book.turn(&acme, second, Moment::FIRST), Turn { placed: 0, older: 1 });
+        tell(first, ReportEventType::Started);
+        assert_eq!(placed(&acme), 1);
     }
 
     #[test]

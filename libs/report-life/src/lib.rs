@@ -15,6 +15,7 @@ mod plan;
 mod receivers;
 mod series;
 mod state;
+mod turn;
 mod wish;
 
 pub use barrier::barrier;
@@ -30,4 +31,5 @@ pub use plan::{Failure, Plan, SliceDone};
 pub use receivers::{Language, Receiver, Receivers, check_receivers, is_address};
 pub use series::Series;
 pub use state::{End, Phase, ReportState};
+pub use turn::Turn;
 pub use wish::{Actor, NotNow};

@@ -14,7 +14,7 @@ const DAY: i64 = 86_400_000_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
-    /// Reports that one exporter makes at once, 1 to 64; others wait.
+    /// Reports that are made at once, by all exporters together, 1 to 64; others wait.
     pub running: usize,
     /// Reports that wait or are made, 1 to 500; others are refused.
     pub open: usize,

@@ -147,6 +147,8 @@ pub struct ReportState {
     pub asked: Daily,
     /// How often it was given out on the last day that it was.
     pub downloaded: Daily,
+    /// When it was last told how far it is.
+    pub told_at: Moment,
 }
 
 impl ReportState {
@@ -186,6 +188,7 @@ impl ReportState {
             ends: Vec::new(),
             asked: Daily::default(),
             downloaded: Daily::default(),
+            told_at: event.at,
         };
         state.apply(event);
         state
@@ -251,8 +254,10 @@ impl ReportState {
                     self.asked.count(event.at);
                 }
             }
-            ReportEventType::Waiting => self.goes_on(Phase::Waiting, |state| state.events_behind = event.events_behind),
-            ReportEventType::Started => self.goes_on(Phase::Running, |state| {
+            ReportEventType::Waiting => {
+                self.goes_on(Phase::Waiting, event, |state| state.events_behind = event.events_behind)
+            }
+            ReportEventType::Started => self.goes_on(Phase::Running, event, |state| {
                 state.attempt = event.attempt.unwrap_or(state.attempt.saturating_add(1));
                 (state.rows, state.slices, state.size_bytes) = (0, 0, 0);
                 (state.rows_expected, state.slices_expected) = (event.rows_expected, event.slices_expected);
@@ -260,7 +265,7 @@ impl ReportState {
                 (state.plan, state.series, state.pace) = (None, None, Pace::begun(event.at));
             }),
             // Of two who believe that the attempt is theirs the first counts.
-            ReportEventType::Planned => self.goes_on(Phase::Running, |state| {
+            ReportEventType::Planned => self.goes_on(Phase::Running, event, |state| {
                 state.plan = state.plan.take().or_else(|| Plan::of(event).map(Arc::new));
             }),
             ReportEventType::SliceProgressed => self.of_plan(event, Plan::progressed),
@@ -268,10 +273,10 @@ impl ReportState {
             ReportEventType::SliceFailed => self.of_plan(event, Plan::failed),
             ReportEventType::FileDone => {
                 if event.attempt == Some(self.attempt) {
-                    self.goes_on(Phase::Running, |state| Series::note(&mut state.series, event));
+                    self.goes_on(Phase::Running, event, |state| Series::note(&mut state.series, event));
                 }
             }
-            ReportEventType::Progressed => self.goes_on(Phase::Running, |state| {
+            ReportEventType::Progressed => self.goes_on(Phase::Running, event, |state| {
                 state.count(event);
                 state.pace.tell(event.at, state.rows);
             }),
@@ -316,15 +321,17 @@ impl ReportState {
         (self.notified, self.reminded, self.is_fetched) = (BTreeSet::new(), BTreeSet::new(), false);
     }
 
-    fn goes_on(&mut self, phase: Phase, change: impl FnOnce(&mut Self)) {
+    fn goes_on(&mut self, phase: Phase, event: &ReportEvent, change: impl FnOnce(&mut Self)) {
         if !self.phase.is_final() {
             self.phase = phase;
+            self.told_at = self.told_at.max(event.at);
             change(self);
         }
     }
 
     fn of_plan(&mut self, event: &ReportEvent, change: impl FnOnce(&mut Plan, &ReportEvent)) {
         let Some(plan) = &mut self.plan else { return };
+        self.told_at = self.told_at.max(event.at);
         let plan = Arc::make_mut(plan);
         change(plan, event);
         self.slices = plan.slices_done();
