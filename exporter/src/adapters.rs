@@ -8,7 +8,7 @@ use clickhouse_io::report::{self, Cut, Positions, Raw, ReportQuery, RolledUp, Sl
 use clickhouse_io::{Answer, GivingWay, QueryError};
 use kafka_io::batches::CommitFailure;
 use kafka_io::{Committer, KafkaConfig, KafkaError, OutRecord, Partition, ProduceError, Producer, Record, admin};
-use report_life::{Journal, JournalError, ReportState, SharedBook, Usage};
+use report_life::{Journal, JournalError, ReportState, SharedBook, Turn, Usage};
 use report_store::{PartNumbers, ReportStore, SliceUpload, StoreError, Upload};
 use schemas::ids::ReportId;
 use schemas::report_event::{ReportEvent, RowPlace};
@@ -42,6 +42,8 @@ pub(crate) trait Outside: Send + Sync + 'static {
     fn is_forgotten(&self, report: ReportId) -> bool;
     /// What the report's tenant has used of its limits beside it.
     fn usage(&self, request: &ReportRequest) -> Usage;
+    /// Whether its turn has come among its tenant's.
+    fn turn(&self, request: &ReportRequest) -> Turn;
     /// Reports whose files are to be deleted by now.
     fn due(&self) -> Vec<ReportState>;
     /// Reports of which somebody is to be told by now that their files will be deleted, where they are told so long before.
@@ -229,6 +231,10 @@ impl Outside for Parts {
 
     fn usage(&self, request: &ReportRequest) -> Usage {
         self.book.usage(&request.tenant, Some(request.report_id), Moment::now())
+    }
+
+    fn turn(&self, request: &ReportRequest) -> Turn {
+        self.book.turn(&request.tenant, request.report_id, Moment::now())
     }
 
     fn due(&self) -> Vec<ReportState> {

@@ -29,6 +29,10 @@ pub struct Config {
     /// Nice value of the engine's threads that read for it, 0 to 19: the higher, the further they stand behind those of pages and of ingest.
     /// Needs `CAP_SYS_NICE` of the server.
     pub nice: u8,
+    /// Memory of the server that one statement of it may take, in bytes, 16 MiB to 1 TiB; one that would take more is refused.
+    pub statement_memory: u64,
+    /// Threads of the server that one statement of it may have, 1 to 64. Where nothing narrows a report its rows are read by one.
+    pub statement_threads: u8,
     /// How long a part that is away is waited for before a report is `failed`, 1 to 86 400 s.
     #[serde(with = "seconds")]
     pub retry_max: Duration,
@@ -125,6 +129,8 @@ impl Default for Config {
             stretch_rows: 200_000,
             slice_rows: 5_000_000,
             nice: 10,
+            statement_memory: 4 << 30,
+            statement_threads: 2,
             retry_max: Duration::from_secs(900),
             notify_max: Duration::from_secs(3600),
             keep_days: 0,
@@ -167,6 +173,8 @@ impl Validate for Config {
         in_range("stretch_rows", self.stretch_rows, 1_000..=1_000_000)?;
         in_range("slice_rows", self.slice_rows, 1_000..=100_000_000)?;
         in_range("nice", self.nice, 0..=NICE_MAX)?;
+        in_range("statement_memory", self.statement_memory, 16 << 20..=1 << 40)?;
+        in_range("statement_threads", self.statement_threads, 1..=64)?;
         seconds_in_range("retry_max", self.retry_max, 1.0..=86_400.0)?;
         seconds_in_range("notify_max", self.notify_max, 1.0..=86_400.0)?;
         in_range("keep_days", self.keep_days, 0..=3_650)?;

@@ -13,7 +13,7 @@ use clickhouse_io::QueryError;
 use clickhouse_io::report::{Cut, Positions, Raw, ReportQuery, RolledUp, Slice, Stretch};
 use kafka_io::batches::CommitFailure;
 use kafka_io::{KafkaError, Partition, ProduceError, Record};
-use report_life::{JournalError, ReportState, Usage};
+use report_life::{JournalError, ReportState, Turn, Usage};
 use report_store::StoreError;
 use schemas::ids::ReportId;
 use schemas::report_event::ReportEvent;
@@ -186,6 +186,12 @@ impl Outside for Fake {
         let book = self.0.book.lock().unwrap();
         let own = book.values().filter(|state| state.tenant == request.tenant);
         Usage::of(own, Some(request.report_id), Moment::now())
+    }
+
+    fn turn(&self, request: &ReportRequest) -> Turn {
+        let book = self.0.book.lock().unwrap();
+        let own = book.values().filter(|state| state.tenant == request.tenant);
+        Turn::of(own, request.report_id, Moment::now())
     }
 
     fn due(&self) -> Vec<ReportState> {

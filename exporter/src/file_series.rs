@@ -127,16 +127,17 @@ impl<O: Outside> Life<O> {
             let kept = self.kept(writer, request, state, series).await?;
             let (rest, start) = rest_of(query, kept.last());
             let slices = writer.plan(request, &rest, || self.planning.take(&request.tenant, 0)).await?;
-            Ok::<_, FileError>((kept, rest, start, self.in_turn(request, slices).await))
+            let lane = self.in_turn(request, &slices).await;
+            Ok::<_, FileError>((kept, rest, start, slices, lane))
         };
         let preparing = writer.cancelled.run_until_cancelled(preparing);
-        let (kept, rest, start, prepared) = match preparing.await.unwrap_or(Err(FileError::Cancelled)) {
+        let (kept, rest, start, slices, _lane) = match preparing.await.unwrap_or(Err(FileError::Cancelled)) {
             Ok(prepared) => prepared,
             Err(error) => return Ok(Err(error)),
         };
         let _running = Counted::new(&self.metrics.running);
         tracing::info!(report = %state.id, attempt = state.attempt, "{} files are kept, the next one is begun", kept.len());
-        let piece = Piece { request, query: &rest, slices: &prepared.slices, start };
+        let piece = Piece { request, query: &rest, slices: &slices, start };
         self.write_series(writer, state, piece, &kept).await
     }
 

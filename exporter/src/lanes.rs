@@ -1,5 +1,5 @@
 //! Whose turn it is: lanes are given over tenants in turn, and one is kept for small reports, so that nobody's large ones hold up
-//! another's small one.
+//! another's small one. While ClickHouse has too much to do there are fewer ([`crate::back_off`]).
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,7 +10,7 @@ use tokio::sync::watch;
 /// How many there are.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Widths {
-    /// Lanes for whatever comes.
+    /// Lanes for whatever comes, at the most.
     pub(crate) any: usize,
     /// Lanes for what is small.
     pub(crate) small: usize,
@@ -28,6 +28,8 @@ pub(crate) struct Lanes {
 
 #[derive(Default)]
 struct State {
+    /// Lanes for whatever comes, now.
+    width: usize,
     /// Tickets and turns are numbered by it.
     count: u64,
     waiting: Vec<Waiting>,
@@ -70,7 +72,27 @@ pub(crate) struct Lane<'a> {
 
 impl Lanes {
     pub(crate) fn new(widths: Widths) -> Self {
-        Self { widths, state: Mutex::default(), changed: watch::channel(()).0 }
+        let state = State { width: widths.any, ..State::default() };
+        Self { widths, state: Mutex::new(state), changed: watch::channel(()).0 }
+    }
+
+    /// Lanes for whatever comes, now.
+    pub(crate) fn width(&self) -> usize {
+        self.state().width
+    }
+
+    /// Half as many lanes for whatever comes, but one. None is taken back: fewer are given until enough have ended.
+    pub(crate) fn narrow(&self) {
+        let mut state = self.state();
+        state.width = (state.width / 2).max(1);
+    }
+
+    /// One more, as long as there are fewer than at first.
+    pub(crate) fn widen(&self) {
+        let mut state = self.state();
+        state.width = (state.width + 1).min(self.widths.any);
+        drop(state);
+        self.changed.send_replace(());
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -107,7 +129,7 @@ impl State {
     /// The lane that the ticket may have now.
     fn take(&mut self, ticket: u64, widths: &Widths) -> Option<Kind> {
         let small = (self.small_taken < widths.small).then_some(Kind::Small);
-        let any = (self.any_taken < widths.any).then_some(Kind::Any);
+        let any = (self.any_taken < self.width).then_some(Kind::Any);
         let kind = [small, any].into_iter().flatten().find(|kind| self.next(*kind, widths) == Some(ticket))?;
         let place = self.waiting.iter().position(|it| it.ticket == ticket)?;
         let Waiting { tenant, .. } = self.waiting.remove(place);
@@ -218,6 +240,38 @@ mod tests {
         assert_eq!((&large[..2], &large[5..]), (&["acme"; 2][..], &["acme"; 3][..]), "both of globex soon: {order:?}");
         let small: Vec<_> = order.iter().filter(|it| it.1 == 1).map(|it| it.0.as_str()).collect();
         assert_eq!(small[..2], ["initech", "initech"], "acme has as many lanes as it may: {order:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn narrower_lanes_are_given_to_fewer_and_what_runs_goes_on() {
+        let lanes = Lanes::new(Widths { any: 4, small: 1, small_rows: 10, of_a_tenant: 64 });
+        let acme = tenant("acme");
+        let gives = async |rows| {
+            let taken = tokio::time::timeout(Duration::from_secs(1), lanes.take(&acme, rows)).await;
+            taken.ok()
+        };
+        let mut held = vec![gives(LARGE).await.unwrap(), gives(LARGE).await.unwrap(), gives(LARGE).await.unwrap()];
+        lanes.narrow();
+        assert_eq!(lanes.width(), 2);
+        assert!(gives(LARGE).await.is_none(), "three run, and two may");
+        assert!(gives(1).await.is_some(), "small ones have their own");
+        held.pop();
+        assert!(gives(LARGE).await.is_none());
+        held.pop();
+        held.push(gives(LARGE).await.unwrap());
+        lanes.narrow();
+        lanes.narrow();
+        assert_eq!(lanes.width(), 1, "one always goes on");
+        held.clear();
+        let (first, waiting) = (gives(LARGE).await.unwrap(), gives(LARGE));
+        let widening = async {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            (0..9).for_each(|_| lanes.widen());
+        };
+        let (second, ()) = tokio::join!(waiting, widening);
+        assert!(second.is_some(), "who waits is told");
+        assert_eq!(lanes.width(), 4);
+        drop(first);
     }
 
     #[tokio::test(start_paused = true)]

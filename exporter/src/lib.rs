@@ -15,6 +15,8 @@
 //! a crash came between sending and noting it; who stops, or loses a partition, notes first what it has sent.
 
 mod adapters;
+mod back_off;
+mod begin;
 mod clear;
 mod config;
 mod error;
@@ -149,7 +151,8 @@ pub async fn run(
         tasks.spawn("webhooks", webhooks.run(held));
     }
     let Some(sync_journal) = SyncJournal::open(producer.clone(), &registry, &context.stop).await else { return Ok(()) };
-    let clickhouse = GivingWay::new(ClickHouse::new(&clickhouse), config.nice);
+    let clickhouse = ClickHouse::new(&clickhouse).bounded_to(config.statement_memory, config.statement_threads);
+    let clickhouse = GivingWay::new(clickhouse, config.nice);
     let syncs = SyncsParts {
         journal: sync_journal?,
         decoder: Decoder::new(&avro_schemas::BUCKET_SYNC_EVENT)?,
@@ -178,6 +181,11 @@ pub async fn run(
     tasks.spawn("expiry", async move {
         // Broken off at any point, it is done again.
         stop.run_until_cancelled(expire::expire(&expiring)).await.unwrap_or(Ok(()))
+    });
+    let (stop, following) = (context.stop.clone(), Arc::clone(&life));
+    tasks.spawn("load", async move {
+        stop.run_until_cancelled(following.follow_load()).await;
+        Ok::<_, Error>(())
     });
     let (stop, reminding) = (context.stop.clone(), Arc::clone(&life));
     tasks.spawn("expiring mails", async move {

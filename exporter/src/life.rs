@@ -17,6 +17,7 @@ use tokio::sync::{RwLock, watch};
 use tokio::time::Instant;
 
 use crate::adapters::Outside;
+use crate::back_off::Load;
 use crate::config::Config;
 use crate::lanes::{Lanes, Widths};
 use crate::mail::MailError;
@@ -32,8 +33,6 @@ use crate::tools::Tools;
 const PLANS: (usize, usize) = (4, 2);
 /// So long after it was noted an event is in every book, mostly: before, a mail might be sent that the exporter before this one has sent.
 const BOOK_BEHIND_MAX: Duration = Duration::from_secs(2);
-/// No bound: of reports each tenant has its own.
-const ALL: usize = usize::MAX;
 
 /// What lives reports.
 pub(crate) struct Life<O> {
@@ -45,10 +44,10 @@ pub(crate) struct Life<O> {
     pub(crate) readers: Readers,
     /// Whose report is planned next.
     pub(crate) planning: Lanes,
-    /// Whose report is made next.
-    pub(crate) reports: Lanes,
     /// Whose report, or slice of one, is written next.
     pub(crate) lanes: Lanes,
+    /// What ClickHouse was asked, and refused.
+    pub(crate) load: Load,
     /// Held by who begins an attempt.
     pub(crate) beginning: tokio::sync::Mutex<()>,
     /// How far ingest is.
@@ -77,7 +76,6 @@ impl<O: Outside> Life<O> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let (any, of_a_tenant) = PLANS;
         let planning = Widths { any, small: 0, small_rows: 0, of_a_tenant };
-        let reports = Widths { any: ALL, of_a_tenant: config.limits.running, ..planning };
         let writing = Widths {
             any: config.concurrency,
             small: 1,
@@ -91,8 +89,8 @@ impl<O: Outside> Life<O> {
             config,
             tools: Tools::new(cores),
             planning: Lanes::new(planning),
-            reports: Lanes::new(reports),
             lanes: Lanes::new(writing),
+            load: Load::default(),
             beginning: tokio::sync::Mutex::default(),
             stored: StoredUntil::default(),
             first_partition: watch::Sender::new(None),

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use clickhouse_io::report::{Cut, ReportQuery, Slice};
+use clickhouse_io::report::{Cut, ReportQuery};
 use report_life::{Failure, JournalError, Plan, ReportState, Series, file_keys, manifest_key};
 use report_store::SLICES_MAX;
-use report_writer::{ENCODER_VERSION, FILES_MAX};
+use report_writer::ENCODER_VERSION;
 use schemas::report_event::{ReportEvent, ReportEventType};
 use schemas::report_request::{ReportKind, ReportRequest};
 use schemas::times::Moment;
@@ -17,7 +17,6 @@ use tokio::time::Instant;
 
 use crate::adapters::Outside;
 use crate::error::FileError;
-use crate::lanes::Lane;
 use crate::life::Life;
 use crate::metrics::Counted;
 use crate::render::Start;
@@ -83,6 +82,7 @@ impl<O: Outside> Life<O> {
             metrics: &self.metrics,
             cut: Cut { stretch_rows, slice_rows, slices_max: SLICES_MAX as u64 },
             retry_max: self.config.retry_max,
+            load: &self.load,
             tools: &self.tools,
             cancelled,
         }
@@ -220,68 +220,6 @@ impl<O: Outside> Life<O> {
         Ok(behind.sum())
     }
 
-    /// Plans it, and waits for its turn.
-    async fn prepare(
-        &self,
-        writer: &WriteFile<'_, O>,
-        request: &ReportRequest,
-        query: &ReportQuery,
-    ) -> Result<Prepared<'_>, FileError> {
-        let _queued = Counted::new(&self.metrics.queued);
-        let slices = writer.plan(request, query, || self.planning.take(&request.tenant, 0)).await?;
-        let rows = slices.iter().map(Slice::rows).sum();
-        self.check_limits(request, rows)?;
-        // Of groups nobody knows how many there will be.
-        let rows_max = request.split.and_then(|split| split.rows).and_then(|rows| u64::try_from(rows).ok());
-        let is_too_much = rows_max.is_some_and(|most| rows > most.saturating_mul(FILES_MAX));
-        if is_too_much && request.kind == ReportKind::Events {
-            return Err(FileError::TooManyFiles);
-        }
-        Ok(self.in_turn(request, slices).await)
-    }
-
-    /// Waits for its turn to be made; where it is written here, also for its turn to be written.
-    pub(crate) async fn in_turn(&self, request: &ReportRequest, slices: Vec<Slice>) -> Prepared<'_> {
-        let rows = slices.iter().map(Slice::rows).sum();
-        let turn = self.reports.take(&request.tenant, rows).await;
-        let is_spread = slices.len() > 1 && may_be_spread(request);
-        let lane = if is_spread { None } else { Some(self.lanes.take(&request.tenant, rows).await) };
-        Prepared { slices, rows, _turn: turn, lane }
-    }
-
-    /// Whether its tenant may have so many rows more; none before it is planned.
-    fn check_limits(&self, request: &ReportRequest, rows: u64) -> Result<(), FileError> {
-        let reached = self.config.limits.reached(&self.outside.usage(request), rows);
-        reached.map_or(Ok(()), |limit| Err(limit.into()))
-    }
-
-    /// Says that an attempt begins, and waits until that is in the fold. One after the other: each sees what those before it will take of
-    /// the day's limits.
-    async fn begin(
-        &self,
-        request: &ReportRequest,
-        prepared: &Prepared<'_>,
-        state: &mut ReportState,
-    ) -> Result<Result<(), FileError>, JournalError> {
-        let _one_at_a_time = self.beginning.lock().await;
-        // Others of the tenant's were made while it waited for its turn.
-        if let Err(over) = self.check_limits(request, prepared.rows) {
-            return Ok(Err(over));
-        }
-        let started = ReportEvent {
-            attempt: Some(state.attempt + 1),
-            rows_expected: Some(signed(prepared.rows)),
-            slices_expected: Some(signed(prepared.slices.len() as u64)),
-            ..Self::event(state, ReportEventType::Started)
-        };
-        self.outside.append(&started).await?;
-        state.apply(&started);
-        let attempt = state.attempt;
-        let folded = self.outside.until(state.id, |it| it.attempt >= attempt || it.phase.is_final()).await;
-        let is_ours = folded.attempt == attempt && !folded.phase.is_final();
-        Ok(if is_ours { Ok(()) } else { Err(FileError::TakenOver) })
-    }
-
     async fn attempt(
         &self,
         writer: &WriteFile<'_, O>,
@@ -289,17 +227,18 @@ impl<O: Outside> Life<O> {
         query: &ReportQuery,
         state: &mut ReportState,
     ) -> Result<Result<Made, FileError>, JournalError> {
-        let preparing = writer.cancelled.run_until_cancelled(self.prepare(writer, request, query));
-        let prepared = match preparing.await.unwrap_or(Err(FileError::Cancelled)) {
-            Ok(prepared) => prepared,
+        let planning = writer.cancelled.run_until_cancelled(self.planned(writer, request, query));
+        let slices = &match planning.await.unwrap_or(Err(FileError::Cancelled)) {
+            Ok(slices) => slices,
             Err(error) => return Ok(Err(error)),
         };
-        let slices = &prepared.slices;
+        let lane = match self.begin_in_turn(writer, request, slices, state).await? {
+            Ok(lane) => lane,
+            Err(error) => return Ok(Err(error)),
+        };
         let _running = Counted::new(&self.metrics.running);
-        if let Err(error) = self.begin(request, &prepared, state).await? {
-            return Ok(Err(error));
-        }
-        if prepared.lane.is_none() {
+        // Its slices are written by whoever takes them.
+        if lane.is_none() {
             return Ok(self.spread(writer, request, slices, state).await?.map(Made::from));
         }
         let piece = Piece { request, query, slices, start: Start::Beginning };
@@ -344,18 +283,9 @@ impl<O: Outside> Life<O> {
     }
 }
 
-/// A report that was planned and whose turn has come.
-pub(crate) struct Prepared<'a> {
-    pub(crate) slices: Vec<Slice>,
-    rows: u64,
-    _turn: Lane<'a>,
-    /// None where its slices are written by whoever takes them.
-    lane: Option<Lane<'a>>,
-}
-
 /// Groups are folded over the whole range, so only events are made by several; and files end at rows that are known only to who writes all
 /// before them.
-fn may_be_spread(request: &ReportRequest) -> bool {
+pub(crate) fn may_be_spread(request: &ReportRequest) -> bool {
     request.kind == ReportKind::Events && request.split.is_none()
 }
 

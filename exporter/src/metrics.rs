@@ -14,6 +14,12 @@ pub(crate) struct FateLabel {
     pub(crate) fate: &'static str,
 }
 
+/// Label `work`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct WorkLabel {
+    pub(crate) work: &'static str,
+}
+
 /// Fates of requests and mails, and work done.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ExporterMetrics {
@@ -30,6 +36,7 @@ pub(crate) struct ExporterMetrics {
     pub(crate) waiting: Gauge,
     pub(crate) slices_waiting: Gauge,
     pub(crate) slices_running: Gauge,
+    pub(crate) lanes: Family<WorkLabel, Gauge>,
 }
 
 impl ExporterMetrics {
@@ -50,7 +57,16 @@ impl ExporterMetrics {
         let (waiting, running) = (own.slices_waiting.clone(), own.slices_running.clone());
         metrics.register("flowledger_exporter_slices_waiting", "Slices that wait for their turn", waiting);
         metrics.register("flowledger_exporter_slices_running", "Slices that are being made", running);
+        let lanes = "Reports, or slices of them, that may be planned and written at once now";
+        metrics.register("flowledger_exporter_lanes", lanes, own.lanes.clone());
         own
+    }
+
+    /// How many lanes there are for whatever comes.
+    pub(crate) fn lanes(&self, plan: usize, write: usize) {
+        for (work, width) in [("plan", plan), ("write", write)] {
+            self.lanes.get_or_create(&WorkLabel { work }).set(i64::try_from(width).unwrap_or(i64::MAX));
+        }
     }
 
     /// One of `done`, `failed`, `unwanted`, `put_back`, `dead_letter`.

@@ -70,11 +70,11 @@ impl<O: Outside> Life<O> {
         state: &ReportState,
         upload_id: &str,
     ) -> Result<Written, FileError> {
-        let turn = writer.cancelled.run_until_cancelled(self.reports.take(&request.tenant, 0)).await;
+        let turn = writer.cancelled.run_until_cancelled(self.wait_for_place(request)).await;
         let _running = Counted::new(&self.metrics.running);
         match turn {
             None => Err(FileError::Cancelled),
-            Some(_turn) => self.gather(writer, request, state, upload_id).await,
+            Some(()) => self.gather(writer, request, state, upload_id).await,
         }
     }
 

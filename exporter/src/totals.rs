@@ -27,6 +27,7 @@ const NOT_KNOWN: &str = "no whole hour of it was over, or the roll-ups do not kn
 const BEHIND: &str = "the aggregator had not counted so far";
 const NOT_AT_REST: &str = "no hour of it was counted and at rest";
 const NO_ANSWER: &str = "there was no answer";
+const TOO_MUCH: &str = "counting takes more memory than one statement may";
 
 /// What holding a report against the roll-up, and where that differs against the rows, has come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,7 +89,15 @@ impl<O: Outside> Life<O> {
                 Err(error) => (error.to_string(), true),
                 Ok(None) => return Ok(ManifestTotals::unknown(BEHIND)),
                 Ok(Some(positions)) => match self.held(request, query, &positions, events).await {
-                    Err(FileError::Rows(error)) => (error.to_string(), error.next_step() == NextStep::Retry),
+                    // It would take as much again.
+                    Err(FileError::Rows(error)) if error.is_over_its_memory() => {
+                        tracing::warn!(%error, report = %request.report_id, "totals are not held: exporter.statement_memory is too small");
+                        return Ok(ManifestTotals::unknown(TOO_MUCH));
+                    }
+                    Err(FileError::Rows(error)) => {
+                        self.load.refused(&error);
+                        (error.to_string(), error.next_step() == NextStep::Retry)
+                    }
                     held => return held,
                 },
             };

@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use crate::adapters::{FileBeingWritten, Outside, RowsBeingRead};
+use crate::back_off::Load;
 use crate::error::FileError;
 use crate::metrics::ExporterMetrics;
 use crate::pack::{PartQueue, packing};
@@ -48,6 +49,8 @@ pub(crate) struct Piece<'a> {
 pub(crate) struct WriteFile<'a, O> {
     pub(crate) outside: &'a O,
     pub(crate) metrics: &'a ExporterMetrics,
+    /// Is told what was refused.
+    pub(crate) load: &'a Load,
     /// How a report is cut.
     pub(crate) cut: Cut,
     /// How long a step is tried again.
@@ -280,10 +283,15 @@ impl<O: Outside> WriteFile<'_, O> {
 
     /// Waits before a question is tried again; gives the error back where that is of no use, or it was tried long enough.
     async fn again(&self, error: QueryError, patience: &mut Patience) -> Result<(), QueryError> {
+        self.load.refused(&error);
         if error.next_step() != NextStep::Retry || patience.begin.elapsed() >= patience.max {
             return Err(error);
         }
-        tracing::warn!(%error, "waiting for ClickHouse");
+        if error.is_over_its_memory() {
+            tracing::warn!(%error, "a statement takes more memory than exporter.statement_memory");
+        } else {
+            tracing::warn!(%error, "waiting for ClickHouse");
+        }
         self.metrics.retries.inc();
         tokio::time::sleep(patience.backoff.next_wait()).await;
         Ok(())
@@ -361,6 +369,7 @@ mod tests {
         let writer = WriteFile {
             outside: &fake,
             metrics: &ExporterMetrics::new(&Metrics::default()),
+            load: &Load::default(),
             cut: Cut { stretch_rows: 1, slice_rows: 1, slices_max: 1 },
             retry_max: Duration::ZERO,
             tools: &tools,

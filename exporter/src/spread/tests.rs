@@ -400,11 +400,18 @@ async fn exporter_whose_report_was_taken_over_says_nothing_more() {
 async fn tenants_limit_holds_for_reports_and_slices_of_others_go_on() {
     let fake = large();
     let (life, asked) = (fake.life(), asked());
-    let held = (life.reports.take(&asked.tenant, 1).await, life.reports.take(&asked.tenant, 1).await);
+    let others = ["0193a0a0-0000-7000-8000-000000000001", "0193a0a0-0000-7000-8000-000000000002"];
+    let tell = async |event_type| {
+        for other in others {
+            let event = ReportEvent { attempt: Some(1), report_id: other.parse().unwrap(), ..said(event_type) };
+            fake.append(&ReportEvent { at: Moment::now(), ..event }).await.unwrap();
+        }
+    };
+    tell(ReportEventType::Started).await;
     let early = tokio::time::timeout(Duration::from_secs(60), life.live(&asked)).await;
     assert!(early.is_err());
-    assert_eq!(fake.0.done(), ["Requested"], "two of the tenant's are made");
-    drop(held);
+    assert_eq!(fake.0.done(), ["Started", "Started", "Requested"], "two of the tenant's are made");
+    tell(ReportEventType::Failed).await;
     live(&fake).await;
     assert_eq!(file(&fake), undisturbed().await);
 }

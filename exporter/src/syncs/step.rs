@@ -230,7 +230,8 @@ impl Step {
     async fn hours(&self, request: &ReportRequest, offsets: Offsets) -> Result<Vec<Moment>, StepError> {
         let mut query = check_request(request)?;
         query.offsets = Some(offsets);
-        Ok(hours(&self.clickhouse.client().await, &query).await.map_err(FileError::Rows)?)
+        let found = hours(&self.clickhouse.client().await, &query).await;
+        Ok(found.inspect_err(|error| self.life.load.refused(error)).map_err(FileError::Rows)?)
     }
 
     /// What is to be written; no slices where there are no rows.

@@ -24,6 +24,11 @@ pub(crate) const SLOW: [&str; 2] = [
 const RUNNING: &str = "SELECT query FROM system.processes WHERE current_database = currentDatabase()
     AND query LIKE '%FROM connections %' AND query NOT LIKE '%system.processes%' AND query NOT LIKE 'INSERT%'";
 
+/// The most memory that each of them may take.
+pub(crate) const MEMORY_OF_RUNNING: &str = "SELECT DISTINCT Settings['max_memory_usage'] FROM system.processes
+    WHERE current_database = currentDatabase() AND query LIKE '%FROM connections %' AND query NOT LIKE '%system.processes%'
+    AND query NOT LIKE 'INSERT%'";
+
 /// Waits until such questions run, or none does; gives how long it took.
 pub(crate) async fn wait_running(stack: &Stack, is_wanted: bool, longest: Duration) -> Duration {
     let begin = Instant::now();

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use reqwest::{Method, Response};
 use serde_json::Value;
 
-use crate::gone::{GONE_MAX, SLOW, SOON, wait_running};
+use crate::gone::{GONE_MAX, MEMORY_OF_RUNNING, SLOW, SOON, wait_running};
 use crate::oracle::{assert_same, connections_of, report, traffic};
 use crate::stack::{Session, Stack, WAIT_MAX, everything, tenant};
 
@@ -73,6 +73,7 @@ async fn report_is_cancelled_in_mid_flight_and_made_when_it_is_asked_for_again()
         tokio::time::sleep(Duration::from_millis(500)).await;
         wait_running(&stack, true, SOON).await;
         assert_eq!(session.get(&format!("/reports/{id}")).await["state"], state, "in mid-flight");
+        assert_eq!(stack.sql(MEMORY_OF_RUNNING).await.as_deref(), Some("4294967296"), "exporter.statement_memory");
         let (status, answer) = wish(&session, &id, "retry").await;
         assert_eq!((status, &answer["error"]["code"]), (409, &"not_now".into()), "it is being made");
 

@@ -86,3 +86,92 @@ async fn two_that_begin_at_once_do_not_pass_a_limit_together() {
     let reasons: Vec<_> = asked.iter().filter_map(|it| fake.known(it.report_id).unwrap().reason).collect();
     assert!(reasons[0].contains("it has 6 rows, and reports of today have 6 of 11 a day"), "{reasons:?}");
 }
+
+/// The most reports that ran at once, by the events of all, until `lived` has ended.
+async fn most_that_run(fake: &Fake, lived: impl Future<Output = ()>) -> usize {
+    let mut most = 0;
+    let mut lived = std::pin::pin!(lived);
+    loop {
+        tokio::select! {
+            () = &mut lived => return most,
+            () = tokio::time::sleep(Duration::from_millis(10)) => {
+                let book = fake.0.book.lock().unwrap();
+                most = most.max(book.values().filter(|state| state.phase == Phase::Running).count());
+            }
+        }
+    }
+}
+
+fn one_at_once() -> Config {
+    Config { limits: Limits { running: 1, ..Limits::default() }, ..Config::default() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn tenants_reports_are_as_many_as_may_run_on_all_exporters_together() {
+    for running in [1, 2] {
+        let fake = Fake::default();
+        *fake.0.read_takes.lock().unwrap() = Duration::from_secs(20);
+        *fake.0.book_is_behind.lock().unwrap() = Duration::from_millis(50);
+        let config = Config { limits: Limits { running, ..Limits::default() }, ..Config::default() };
+        let (one, other) = (fake.life_with(config.clone()), fake.life_with(config));
+        let asked = requests(&["acme"; 4]);
+        for request in &asked {
+            fake.append(&Journal::requested(request)).await.unwrap();
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let lived = async {
+            let (first, second, third, fourth) =
+                tokio::join!(one.live(&asked[0]), other.live(&asked[1]), other.live(&asked[2]), one.live(&asked[3]));
+            assert_eq!([first, second, third, fourth].map(Result::unwrap), [(); 4].map(|()| Lived::Done));
+        };
+        assert_eq!(most_that_run(&fake, lived).await, running);
+        let ended = |request: &ReportRequest| fake.known(request.report_id).unwrap().ended_at.unwrap();
+        assert!(asked.iter().all(|it| fake.known(it.report_id).unwrap().phase == Phase::Completed));
+        if running == 1 {
+            assert!(asked.windows(2).all(|two| ended(&two[0]) < ended(&two[1])), "older ones go first");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn place_of_an_exporter_that_died_goes_on_with_whoever_has_the_request_next() {
+    let fake = Fake::default();
+    *fake.0.read_takes.lock().unwrap() = Duration::from_secs(20);
+    let (dying, next, other) = (fake.life(), fake.life_with(one_at_once()), fake.life_with(one_at_once()));
+    // The older one waits, and so does one with the exporter that takes over.
+    let asked = requests(&["acme"; 3]);
+    let died = tokio::time::timeout(Duration::from_secs(5), dying.live(&asked[1])).await;
+    assert!(died.is_err());
+    let waiting = async { tokio::join!(other.live(&asked[0]), next.live(&asked[2])) };
+    let mut waiting = std::pin::pin!(waiting);
+    assert!(tokio::time::timeout(Duration::from_secs(300), &mut waiting).await.is_err(), "it has the only place");
+    assert_eq!(fake.known(asked[1].report_id).unwrap().attempt, 1);
+    let lived = async {
+        let ((first, third), second) = tokio::join!(waiting, next.live(&asked[1]));
+        assert_eq!([first, second, third].map(Result::unwrap), [(); 3].map(|()| Lived::Done));
+    };
+    assert_eq!(most_that_run(&fake, lived).await, 1);
+    let found: Vec<_> =
+        asked.iter().map(|it| fake.known(it.report_id).unwrap()).map(|it| (it.phase, it.attempt)).collect();
+    assert_eq!(found, [(Phase::Completed, 1), (Phase::Completed, 2), (Phase::Completed, 1)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_a_place_holds_up_no_other_tenant() {
+    let fake = Fake::default();
+    *fake.0.read_takes.lock().unwrap() = Duration::from_secs(1);
+    let life = fake.life_with(Config { concurrency: 1, ..one_at_once() });
+    let asked = requests(&["acme", "acme", "globex"]);
+    // Runs elsewhere.
+    let started = ReportEventType::Started;
+    let running = ReportEvent::new(asked[0].report_id, asked[0].tenant.clone(), started, Moment::now());
+    fake.append(&running).await.unwrap();
+    let lived = async {
+        tokio::select! {
+            _ = life.live(&asked[1]) => panic!("there is no place for it"),
+            lived = life.live(&asked[2]) => lived,
+        }
+    };
+    let lived = tokio::time::timeout(Duration::from_secs(30), lived).await;
+    assert_eq!(lived.unwrap().unwrap(), Lived::Done);
+}
