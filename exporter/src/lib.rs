@@ -26,6 +26,7 @@ mod lanes;
 mod life;
 mod mail;
 mod make;
+mod merge_groups;
 mod metrics;
 mod pack;
 mod pipeline;

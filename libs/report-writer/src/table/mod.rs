@@ -100,6 +100,12 @@ pub(crate) struct TableFacts {
 #[error("{0}")]
 pub struct TableError(String);
 
+impl TableError {
+    fn of_parquet(reason: &impl std::fmt::Display) -> Self {
+        Self(format!("writing Parquet: {reason}"))
+    }
+}
+
 impl From<BadRun> for TableError {
     fn from(bad: BadRun) -> Self {
         Self(bad.to_string())
@@ -108,6 +114,6 @@ impl From<BadRun> for TableError {
 
 impl From<ParquetError> for TableError {
     fn from(error: ParquetError) -> Self {
-        Self(format!("writing Parquet: {error}"))
+        Self::of_parquet(&error)
     }
 }
