@@ -64,6 +64,8 @@ pub(crate) struct World {
     pub(crate) is_empty: AtomicBool,
     /// Each stretch is a slice of its own.
     pub(crate) is_large: AtomicBool,
+    /// Rows of groups wait in the store, one by one, until they are sorted.
+    pub(crate) holds_one_row: AtomicBool,
     /// Slices that nobody has taken.
     pub(crate) queue: Mutex<VecDeque<ReportSlice>>,
     /// Uploads that have no end: key and name.
@@ -152,7 +154,11 @@ impl Fake {
     }
 
     pub(crate) fn life_with(&self, config: Config) -> Life<Self> {
-        Life::new(self.clone(), ExporterMetrics::new(&Metrics::default()), config)
+        let mut life = Life::new(self.clone(), ExporterMetrics::new(&Metrics::default()), config);
+        if self.0.holds_one_row.load(Ordering::Relaxed) {
+            life.tools.rows_bytes_max = 1;
+        }
+        life
     }
 }
 

@@ -27,8 +27,6 @@ use crate::seal::Made;
 use crate::stages::name_file::object_key;
 use crate::write_file::{PARTS_WAITING, WriteFile, Written, abort};
 
-/// Rows that are held until they are sorted, bytes.
-const ROWS_BYTES_MAX: usize = 64 << 20;
 /// What is held of all runs together while they are merged, bytes; each is read in pieces.
 const RUNS_BYTES: u64 = 32 << 20;
 /// Of one run at least, and at most.
@@ -48,6 +46,7 @@ struct Merging {
 struct Sorting {
     rows: Box<dyn GroupRows>,
     sorter: RowSorter,
+    bytes_max: usize,
 }
 
 /// Rows that become lines.
@@ -76,7 +75,7 @@ impl Sorting {
     fn add(&mut self, key: &[u8], value: &[u8]) -> Result<bool, BadRun> {
         let sorter = &mut self.sorter;
         self.rows.add(key, value, &mut |key, cells| sorter.push(key, cells))?;
-        Ok(sorter.size_bytes() < ROWS_BYTES_MAX && !self.is_too_large())
+        Ok(sorter.size_bytes() < self.bytes_max && !self.is_too_large())
     }
 
     fn is_too_large(&self) -> bool {
@@ -138,7 +137,7 @@ impl<O: Outside> Life<O> {
         let made = writer_of(request)?.into_rows();
         let (rows, lines) = made.ok_or_else(|| QueryError::Mismatch("the report makes no groups".to_owned()))?;
         let mut merging = self.runs_of(writer, counted).await?;
-        let mut sorting = Sorting { rows, sorter: RowSorter::default() };
+        let mut sorting = Sorting { rows, sorter: RowSorter::default(), bytes_max: self.tools.rows_bytes_max };
         let mut stored: Vec<Stored> = Vec::new();
         loop {
             let is_done;
@@ -147,7 +146,7 @@ impl<O: Outside> Life<O> {
                 return Err(FileError::TooManyValues);
             }
             if is_done {
-                let Sorting { rows, sorter } = &mut sorting;
+                let Sorting { rows, sorter, .. } = &mut sorting;
                 rows.end(&mut |key, cells| sorter.push(key, cells));
             }
             if is_done && stored.is_empty() {

@@ -91,3 +91,6 @@ fn ranks(order: &[u32]) -> Vec<u32> {
 fn most_connections(totals: &Totals, id: u64) -> [u8; 16] {
     (u128::from(!totals.connections()) << 64 | u128::from(id)).to_be_bytes()
 }
+
+#[cfg(test)]
+mod tests;
