@@ -28,7 +28,7 @@ use crate::stages::name_file::object_key;
 use crate::write_file::{PARTS_WAITING, WriteFile, Written, abort};
 
 /// What is held of all runs together while they are merged, bytes; each is read in pieces.
-const RUNS_BYTES: u64 = 32 << 20;
+const RUNS_BYTES: u64 = 16 << 20;
 /// Of one run at least, and at most.
 const PIECE_BYTES: Range<u64> = 16 << 10..1 << 20;
 
@@ -110,7 +110,8 @@ impl<O: Outside> Life<O> {
         let _lane = turn.ok_or(FileError::Cancelled)?;
         let (begin, mut backoff) = (Instant::now(), Backoff::default());
         loop {
-            let made = match self.sorted(writer, request, state, counted).await {
+            let sorting = writer.cancelled.run_until_cancelled(self.sorted(writer, request, state, counted));
+            let made = match sorting.await.unwrap_or(Err(FileError::Cancelled)) {
                 Ok((merging, lines)) => self.write_lines(writer, request, state, merging, lines, counted.len()).await,
                 Err(error) => Err(error),
             };
@@ -156,30 +157,21 @@ impl<O: Outside> Life<O> {
             let run;
             (sorting.sorter, run) = in_order(sorting.sorter).await?;
             let number = signed((counted.len() + stored.len()) as u64);
-            stored.push(self.store_rows(writer, groups_key(&object_key(request, state.attempt), number), &run).await?);
+            stored.push(self.store_rows(groups_key(&object_key(request, state.attempt), number), &run).await?);
             if is_done {
                 return Ok((self.runs_of(writer, &stored).await?, lines));
             }
         }
     }
 
-    /// Keeps rows in the store until the others are there.
-    async fn store_rows(&self, writer: &WriteFile<'_, O>, key: String, run: &[u8]) -> Result<Stored, FileError> {
+    /// Keeps rows in the store until the others are there. What is broken off is swept when the report has ended.
+    async fn store_rows(&self, key: String, run: &[u8]) -> Result<Stored, FileError> {
         let mut file = self.outside.begin_file(&key).await?;
-        let writing = async {
-            for piece in run.chunks(PART_TEXT_BYTES) {
-                file.write(piece).await?;
-            }
-            file.write(&footer(&[run.len() as u64])).await
-        };
-        let written = writer.cancelled.run_until_cancelled(writing).await;
-        match written.map_or(Err(FileError::Cancelled), |written| Ok(written?)) {
-            Ok(()) => Ok((key, file.finish().await?)),
-            Err(error) => {
-                abort(file).await;
-                Err(error)
-            }
+        for piece in run.chunks(PART_TEXT_BYTES) {
+            file.write(piece).await?;
         }
+        file.write(&footer(&[run.len() as u64])).await?;
+        Ok((key, file.finish().await?))
     }
 
     async fn write_lines(

@@ -17,7 +17,7 @@ use report_writer::Writer;
 /// The most that groups and their values may take in memory.
 pub(crate) const GROUPS_BYTES_MAX: usize = 256 << 20;
 /// So much of them is held where they are stored piece by piece.
-pub(crate) const RUN_BYTES: usize = 64 << 20;
+pub(crate) const RUN_BYTES: usize = 32 << 20;
 
 /// Where in a report what is written begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

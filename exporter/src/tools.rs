@@ -6,7 +6,7 @@ use report_writer::{LineSorter, Packer, Packing};
 use tokio::sync::Semaphore;
 
 /// Rows of groups that are held until they are sorted, bytes.
-const ROWS_BYTES_MAX: usize = 64 << 20;
+const ROWS_BYTES_MAX: usize = 32 << 20;
 
 /// Things that were used and will be again.
 pub(crate) struct Spare<T>(Arc<Mutex<Vec<T>>>);

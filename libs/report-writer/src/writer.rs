@@ -227,7 +227,8 @@ impl Folding {
             wants_more = files.bytes(&pair);
             wants_more
         });
-        self.lengths.push(length);
+        // None of nothing: there would be nothing to read.
+        self.lengths.extend(Some(length).filter(|length| *length > 0));
         wants_more
     }
 }
