@@ -304,7 +304,7 @@ async fn in_order(mut sorter: RowSorter) -> Result<(RowSorter, Vec<u8>), FileErr
         let run = sorter.take_run();
         (sorter, run)
     });
-    Ok(sorting.await.map_err(|error| failed(error.to_string()))?)
+    sorting.await.map_err(|error| failed(error.to_string()).into())
 }
 
 fn failed(reason: String) -> StoreError {

@@ -8,7 +8,7 @@ use clickhouse_io::rows::{ConnectionRow, Source};
 use jiff::tz::TimeZone;
 use proptest::prelude::*;
 use schemas::addresses::parse_bare_address;
-use schemas::connection_event::{ConnectionEvent, EventType};
+use schemas::connection_event::{ConnectionEvent, EventType, User};
 use schemas::examples::{connection, report_request};
 use schemas::ids::{DeviceId, ResourceId, UserId};
 use schemas::report_request::{Compression, ReportFormat, ReportKind, ReportRequest, ReportSplit, ReportTable};
@@ -56,11 +56,7 @@ prop_compose! {
         (event.bytes_received, event.bytes_transferred) = (bytes, bytes);
         event.device_id = DeviceId::new(device).filter(|it| it.get() > 0);
         event.client_ip = parse_bare_address(&format!("192.0.2.{client}")).filter(|_| client > 0);
-        event.user = event.user.filter(|_| user > 0).map(|it| schemas::connection_event::User {
-            id: UserId::new(user).unwrap(),
-            email: email.to_owned(),
-            ..it
-        });
+        event.user = (user > 0).then(|| User { id: UserId::new(user).unwrap(), email: email.to_owned() });
         event
     }
 }
