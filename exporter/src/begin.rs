@@ -15,6 +15,7 @@ use crate::lanes::Lane;
 use crate::life::Life;
 use crate::make::{may_be_spread, signed};
 use crate::metrics::Counted;
+use crate::stages::name_file::counts_groups;
 use crate::write_file::WriteFile;
 
 /// How often it is looked for a place. What is said within so long of another exporter is in this one's fold, mostly.
@@ -58,8 +59,11 @@ impl<O: Outside> Life<O> {
     /// Waits for its turn to be made; where it is written here, also for its turn to be written. Whoever waits for that holds no place.
     pub(crate) async fn in_turn(&self, request: &ReportRequest, slices: &[Slice]) -> Option<Lane<'_>> {
         self.wait_for_place(request).await;
-        let is_spread = slices.len() > 1 && may_be_spread(request);
-        if is_spread { None } else { Some(self.lanes.take(&request.tenant, rows_of(slices)).await) }
+        let rows = rows_of(slices);
+        // Groups of one slice may be more than fit memory, where it is no small one.
+        let is_large = slices.len() > 1 || counts_groups(request) && rows > self.config.stretch_rows;
+        let is_spread = is_large && may_be_spread(request);
+        if is_spread { None } else { Some(self.lanes.take(&request.tenant, rows).await) }
     }
 
     /// Begins an attempt when its turn has come: again, where others have taken the places meanwhile.

@@ -8,7 +8,7 @@ use report_life::{Failure, JournalError, Plan, ReportState, Series, file_keys, m
 use report_store::SLICES_MAX;
 use report_writer::ENCODER_VERSION;
 use schemas::report_event::{ReportEvent, ReportEventType};
-use schemas::report_request::{ReportKind, ReportRequest};
+use schemas::report_request::ReportRequest;
 use schemas::times::Moment;
 use service_kit::CancellationToken;
 use service_kit::retry::Backoff;
@@ -22,7 +22,7 @@ use crate::metrics::Counted;
 use crate::render::Start;
 use crate::seal::Made;
 use crate::stages::check_request::check_request;
-use crate::stages::name_file::{file_name, object_key};
+use crate::stages::name_file::{counts_groups, file_name, object_key};
 use crate::write_file::{Piece, WriteFile, Written};
 
 /// How often ingest's position is looked at.
@@ -118,7 +118,7 @@ impl<O: Outside> Life<O> {
         let (mut failing_since, mut has_differed, mut backoff) = (None, false, Backoff::default());
         loop {
             let made = match (plan.take(), series.take()) {
-                (Some(plan), _) => self.go_on(&writer, request, state, &plan.upload_id).await.map(Made::from),
+                (Some(plan), _) => self.go_on(&writer, request, state, &plan.upload_id).await,
                 (None, Some(series)) => self.go_on_behind(&writer, request, &query, state, &series).await?,
                 (None, None) => self.attempt(&writer, request, &query, state).await?,
             };
@@ -239,7 +239,7 @@ impl<O: Outside> Life<O> {
         let _running = Counted::new(&self.metrics.running);
         // Its slices are written by whoever takes them.
         if lane.is_none() {
-            return Ok(self.spread(writer, request, slices, state).await?.map(Made::from));
+            return self.spread(writer, request, slices, state).await;
         }
         let piece = Piece { request, query, slices, start: Start::Beginning };
         tracing::info!(report = %state.id, attempt = state.attempt, "a file is begun");
@@ -283,10 +283,9 @@ impl<O: Outside> Life<O> {
     }
 }
 
-/// Groups are folded over the whole range, so only events are made by several; and files end at rows that are known only to who writes all
-/// before them.
+/// Files of events end at rows that are known only to who writes all before them. Groups are counted by several, and written by one.
 pub(crate) fn may_be_spread(request: &ReportRequest) -> bool {
-    request.kind == ReportKind::Events && request.split.is_none()
+    request.split.is_none() || counts_groups(request)
 }
 
 pub(crate) fn signed(number: u64) -> i64 {
