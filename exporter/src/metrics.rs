@@ -50,6 +50,16 @@ impl ExporterMetrics {
         let (waiting, running) = (own.slices_waiting.clone(), own.slices_running.clone());
         metrics.register("flowledger_exporter_slices_waiting", "Slices that wait for their turn", waiting);
         metrics.register("flowledger_exporter_slices_running", "Slices that are being made", running);
+        // There from the start, so that the first of each is an increase.
+        for (family, fates) in [
+            (&own.requests, &["completed", "failed", "cancelled", "dead_letter"][..]),
+            (&own.slices, &["done", "failed", "unwanted", "dead_letter"]),
+            (&own.totals, &["differ"]),
+        ] {
+            for fate in fates {
+                drop(family.get_or_create(&FateLabel { fate }));
+            }
+        }
         own
     }
 
@@ -212,5 +222,39 @@ impl<'a> Counted<'a> {
 impl Drop for Counted<'_> {
     fn drop(&mut self) {
         self.0.dec();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fates_that_alerts_are_of_are_there_before_the_first_of_them() {
+        let metrics = Metrics::new();
+        let _own = ExporterMetrics::new(&metrics);
+        let text = metrics.render();
+        for series in [
+            "flowledger_exporter_totals_total{fate=\"differ\"} 0",
+            "flowledger_exporter_requests_total{fate=\"failed\"} 0",
+            "flowledger_exporter_requests_total{fate=\"dead_letter\"} 0",
+            "flowledger_exporter_slices_total{fate=\"dead_letter\"} 0",
+        ] {
+            assert!(text.contains(series), "{series}: {text}");
+        }
+    }
+
+    #[test]
+    fn alert_rules_and_their_page_use_names_that_the_program_has() {
+        let metrics = Metrics::new();
+        let _ = (ExporterMetrics::new(&metrics), ScheduleMetrics::new(&metrics));
+        let _ = (WebhookMetrics::new(&metrics), SyncMetrics::new(&metrics));
+        for text in [
+            include_str!("../../deploy/alerts.yml"),
+            include_str!("../../deploy/alerts.test.yml"),
+            include_str!("../../docs/operations.md"),
+        ] {
+            assert_eq!(metrics.unknown_in(text, "flowledger_exporter_"), std::collections::BTreeSet::new());
+        }
     }
 }
