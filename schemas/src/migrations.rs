@@ -38,6 +38,7 @@ pub const ALL: &[Migration] = migrations! {
     12 "012_network_days";
     13 "013_network_days_connections";
     14 "014_names_of_one_tenant";
+    15 "015_without_statistics";
 };
 
 #[cfg(test)]

@@ -190,7 +190,7 @@ impl Follower {
         let files = &self.files;
         let renamed = self.missing.look(|identity| files.iter().any(|file| file.identity == identity));
         for Renamed { path, reached, saved } in renamed {
-            self.open_at(&path, Some(reached), Some(saved), emit)?;
+            self.open_at(&path, Some(reached), Some(&saved), emit)?;
         }
         if let Some(positions) = self.missing.changed() {
             emit(FromSource::StillKept(positions));
@@ -201,7 +201,7 @@ impl Follower {
     /// Opens a file: at its kept position, or else at `reached`.
     fn open(&mut self, path: &Path, reached: Option<Reached>, emit: Emit<'_>) -> Result<(), Error> {
         match self.missing.position_of(path) {
-            Ok(Some(kept)) => self.open_at(path, Some(kept.reached), Some(kept), emit),
+            Ok(Some(kept)) => self.open_at(path, Some(kept.reached), Some(&kept), emit),
             Ok(None) => self.open_at(path, reached, None, emit),
             Err(error) => self.fail(path.to_owned(), error),
         }
@@ -211,12 +211,12 @@ impl Follower {
         &mut self,
         path: &Path,
         reached: Option<Reached>,
-        kept: Option<SavedPosition>,
+        kept: Option<&SavedPosition>,
         emit: Emit<'_>,
     ) -> Result<(), Error> {
         match FollowedFile::open(SourceId(self.next_source), path, reached, self.wrapping) {
             Ok(file) => {
-                if let Some(kept) = &kept {
+                if let Some(kept) = kept {
                     self.missing.is_found(kept);
                 }
                 self.next_source += 1;

@@ -20,6 +20,11 @@ const LOCK_AGE_MAX: &str = "600";
 /// ClickHouse's code for a table that is there already.
 const TABLE_ALREADY_EXISTS: i32 = 57;
 
+/// ClickHouse's code for a setting that it does not know.
+const UNKNOWN_SETTING: i32 = 115;
+/// A setting of what only newer servers have: where it is not known there is nothing to turn off.
+const OF_NEWER_SERVERS: &str = "MODIFY SETTING auto_statistics_types = ''";
+
 /// A migration that was run now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Applied {
@@ -127,10 +132,11 @@ async fn apply(clickhouse: &ClickHouse, migrations: &[Migration]) -> Result<Vec<
             // Coordinates repeat: a dictionary of numbers is smaller, which ClickHouse has to be told.
             let query =
                 clickhouse.client.query_raw(statement).with_setting("allow_suspicious_low_cardinality_types", "1");
-            clickhouse
-                .within(query.execute())
-                .await
-                .map_err(|reason| MigrateError::Statement { name: migration.name, reason })?;
+            match clickhouse.within(query.execute()).await {
+                Ok(()) => {}
+                Err(QueryError::Refused { code: UNKNOWN_SETTING, .. }) if statement.ends_with(OF_NEWER_SERVERS) => {}
+                Err(reason) => return Err(MigrateError::Statement { name: migration.name, reason }),
+            }
         }
         let record = Recorded { number: migration.number, name: migration.name.to_owned(), checksum };
         insert_block(clickhouse, "schema_migrations", &[record], None).await?;

@@ -145,6 +145,19 @@ async fn stored_events_come_back_as_they_were() {
 }
 
 #[tokio::test]
+async fn no_table_keeps_statistics_that_each_question_would_read() {
+    let engine = engine().await;
+    let clickhouse = engine.database("statistics").await;
+    let with = "SELECT arrayStringConcat(groupArray(name), ' ') FROM system.tables
+        WHERE database = currentDatabase() AND engine LIKE '%MergeTree' AND name NOT IN ('schema_migrations', 'migration_lock')
+            AND position(create_table_query, 'auto_statistics_types = ') = 0";
+    let known = "SELECT count() FROM system.merge_tree_settings WHERE name = 'auto_statistics_types'";
+    assert_eq!(clickhouse.text(known).await.unwrap().trim(), "1", "a server that has them");
+    assert_eq!(clickhouse.text(with).await.unwrap().trim(), "");
+    engine.drop(&clickhouse).await;
+}
+
+#[tokio::test]
 async fn migrations_run_once_and_a_changed_one_is_refused() {
     let engine = engine().await;
     let clickhouse = engine.database("migrate").await;

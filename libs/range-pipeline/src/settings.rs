@@ -25,7 +25,7 @@ pub struct Settings {
     /// What is promised of each record.
     pub delivery: Delivery,
     /// Static membership: a process that comes back under the same name keeps its partitions. `None`: the process's own name, where it has
-    /// one and the protocol is [`Protocol::Classic`]; [`NO_NAME`]: a member without one.
+    /// one and the protocol is [`Protocol::Classic`]; `none`: a member without one.
     pub instance_id: Option<String>,
     /// How the group shares partitions out.
     pub protocol: Protocol,
@@ -44,7 +44,7 @@ pub struct Settings {
 }
 
 /// A member without a name, whose partitions others take as soon as it stops.
-pub const NO_NAME: &str = "none";
+const NO_NAME: &str = "none";
 
 impl Settings {
     /// The name under which it is a static member of its group, if any.
