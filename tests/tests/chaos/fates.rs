@@ -18,7 +18,7 @@ struct Fates {
 impl Members {
     /// Sees to it that of each member's records every one has one fate: stored, found to be, `refused`, read again or held. Gives how many
     /// records they have received since they were started.
-    pub(crate) async fn fates_add_up(&self, refused: &str) -> i64 {
+    pub(crate) async fn fates_add_up(&mut self, refused: &str) -> i64 {
         let mut received = 0;
         for at in self.awake() {
             let begin = Instant::now();
@@ -29,6 +29,7 @@ impl Members {
                     _ => assert!(begin.elapsed() < WAIT_MAX, "{} {}: {fates:?}", self.service, self.number(at)),
                 }
                 tokio::time::sleep(Duration::from_millis(200)).await;
+                self.restart_ended();
             };
         }
         received
