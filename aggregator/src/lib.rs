@@ -49,6 +49,8 @@ use crate::store::RollupStore;
 
 /// The group under which offsets are committed.
 pub const GROUP: &str = "aggregator";
+/// What metrics call records that are no rows: their dead letters are ingest's.
+const REFUSED: &str = "passed_over";
 /// Version of what becomes of events here, beside that of what is read from records; raised as [`ENCODER_VERSION`] is.
 const COUNTS_VERSION: u32 = 2;
 
@@ -64,7 +66,7 @@ pub async fn run(
     context: ServiceContext,
 ) -> Result<(), Error> {
     let ready = context.readiness.part("aggregator");
-    let ranges = RangeMetrics::new(&context.metrics, GROUP, "passed_over");
+    let ranges = RangeMetrics::new(&context.metrics, GROUP, REFUSED);
     let metrics = AggregatorMetrics::new(&context.metrics);
     check_timeout(clickhouse.timeout)?;
     let (registry, clickhouse) = (Registry::new(&registry)?, ClickHouse::new(&clickhouse));

@@ -32,3 +32,22 @@ impl AggregatorMetrics {
         own
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{GROUP, REFUSED, RangeMetrics};
+
+    #[test]
+    fn alert_rules_and_their_page_use_names_that_the_program_has() {
+        let metrics = Metrics::new();
+        let _ = (RangeMetrics::new(&metrics, GROUP, REFUSED), AggregatorMetrics::new(&metrics));
+        for text in [
+            include_str!("../../deploy/alerts.yml"),
+            include_str!("../../deploy/alerts.test.yml"),
+            include_str!("../../docs/operations.md"),
+        ] {
+            assert_eq!(metrics.unknown_in(text, "flowledger_aggregator_"), std::collections::BTreeSet::new());
+        }
+    }
+}

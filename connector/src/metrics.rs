@@ -118,4 +118,17 @@ mod tests {
         assert!(text.contains("flowledger_connector_read_lines_total{tenant=\"acme\"} 2"), "{text}");
         assert!(text.contains("flowledger_connector_in_flight_records{tenant=\"globex\"} 1"), "{text}");
     }
+
+    #[test]
+    fn alert_rules_and_their_page_use_names_that_the_program_has() {
+        let metrics = Metrics::new();
+        let _metrics = ConnectorMetrics::new(&metrics);
+        for text in [
+            include_str!("../../deploy/alerts.yml"),
+            include_str!("../../deploy/alerts.test.yml"),
+            include_str!("../../docs/operations.md"),
+        ] {
+            assert_eq!(metrics.unknown_in(text, "flowledger_connector_"), std::collections::BTreeSet::new());
+        }
+    }
 }

@@ -67,3 +67,21 @@ impl ConsoleMetrics {
         self.sign_ins.get_or_create(&ResultLabel { result }).inc();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn alert_rules_and_their_page_use_names_that_the_program_has() {
+        let metrics = Metrics::new();
+        let _metrics = ConsoleMetrics::new(&metrics);
+        for text in [
+            include_str!("../../deploy/alerts.yml"),
+            include_str!("../../deploy/alerts.test.yml"),
+            include_str!("../../docs/operations.md"),
+        ] {
+            assert_eq!(metrics.unknown_in(text, "flowledger_console_"), std::collections::BTreeSet::new());
+        }
+    }
+}

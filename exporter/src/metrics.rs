@@ -59,6 +59,16 @@ impl ExporterMetrics {
         metrics.register("flowledger_exporter_slices_running", "Slices that are being made", running);
         let lanes = "Reports, or slices of them, that may be planned and written at once now";
         metrics.register("flowledger_exporter_lanes", lanes, own.lanes.clone());
+        // There from the start, so that the first of each is an increase.
+        for (family, fates) in [
+            (&own.requests, &["completed", "failed", "cancelled", "dead_letter"][..]),
+            (&own.slices, &["done", "failed", "unwanted", "dead_letter"]),
+            (&own.totals, &["differ"]),
+        ] {
+            for fate in fates {
+                drop(family.get_or_create(&FateLabel { fate }));
+            }
+        }
         own
     }
 
@@ -228,5 +238,39 @@ impl<'a> Counted<'a> {
 impl Drop for Counted<'_> {
     fn drop(&mut self) {
         self.0.dec();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fates_that_alerts_are_of_are_there_before_the_first_of_them() {
+        let metrics = Metrics::new();
+        let _own = ExporterMetrics::new(&metrics);
+        let text = metrics.render();
+        for series in [
+            "flowledger_exporter_totals_total{fate=\"differ\"} 0",
+            "flowledger_exporter_requests_total{fate=\"failed\"} 0",
+            "flowledger_exporter_requests_total{fate=\"dead_letter\"} 0",
+            "flowledger_exporter_slices_total{fate=\"dead_letter\"} 0",
+        ] {
+            assert!(text.contains(series), "{series}: {text}");
+        }
+    }
+
+    #[test]
+    fn alert_rules_and_their_page_use_names_that_the_program_has() {
+        let metrics = Metrics::new();
+        let _ = (ExporterMetrics::new(&metrics), ScheduleMetrics::new(&metrics));
+        let _ = (WebhookMetrics::new(&metrics), SyncMetrics::new(&metrics));
+        for text in [
+            include_str!("../../deploy/alerts.yml"),
+            include_str!("../../deploy/alerts.test.yml"),
+            include_str!("../../docs/operations.md"),
+        ] {
+            assert_eq!(metrics.unknown_in(text, "flowledger_exporter_"), std::collections::BTreeSet::new());
+        }
     }
 }

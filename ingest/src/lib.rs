@@ -38,6 +38,8 @@ use crate::job::{EventRows, IngestJob};
 
 /// The group under which offsets are committed; reports wait for it.
 pub const GROUP: &str = "ingest";
+/// What metrics call records that are no rows.
+const REFUSED: &str = "dead_lettered";
 
 /// Runs until the context is told to stop; then writes and commits what it holds.
 ///
@@ -51,7 +53,7 @@ pub async fn run(
     context: ServiceContext,
 ) -> Result<(), Error> {
     let ready = context.readiness.part("ingest");
-    let metrics = RangeMetrics::new(&context.metrics, GROUP, "dead_lettered");
+    let metrics = RangeMetrics::new(&context.metrics, GROUP, REFUSED);
     check_timeout(clickhouse.timeout)?;
     let (registry, clickhouse) = (Registry::new(&registry)?, ClickHouse::new(&clickhouse));
     let mut decoder = Decoder::new(&avro_schemas::CONNECTION_EVENT)?;
@@ -94,4 +96,23 @@ pub async fn run(
     let run =
         range_pipeline::run(&settings, &kafka, &registry, &job, &metrics, &context, |is_ready| ready.set(is_ready));
     Ok(run.await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use service_kit::metrics::Metrics;
+
+    #[test]
+    fn alert_rules_and_their_page_use_names_that_the_program_has() {
+        let metrics = Metrics::new();
+        let _ranges = RangeMetrics::new(&metrics, GROUP, REFUSED);
+        for text in [
+            include_str!("../../deploy/alerts.yml"),
+            include_str!("../../deploy/alerts.test.yml"),
+            include_str!("../../docs/operations.md"),
+        ] {
+            assert_eq!(metrics.unknown_in(text, "flowledger_ingest_"), std::collections::BTreeSet::new());
+        }
+    }
 }

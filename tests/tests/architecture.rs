@@ -155,3 +155,39 @@ fn files_that_the_architecture_names_are_there() {
         named.filter(|name| !root().join(name.trim_end_matches('/')).exists() && !name.starts_with("stages")).collect();
     assert!(gone.is_empty(), "named, but not there: {gone:?}");
 }
+
+/// What stands behind these words at the beginning of lines.
+fn behind<'a>(text: &'a str, words: &str) -> BTreeSet<&'a str> {
+    text.lines().filter_map(|line| line.trim_start().strip_prefix(words)).map(str::trim).collect()
+}
+
+#[test]
+fn every_alert_has_its_section_and_its_tests() {
+    let read = |path: &str| std::fs::read_to_string(root().join(path)).unwrap();
+    let (rules, tests, page) = (read("deploy/alerts.yml"), read("deploy/alerts.test.yml"), read("docs/operations.md"));
+    let alerts = behind(&rules, "- alert: ");
+    assert!(!alerts.is_empty());
+    let sections: BTreeSet<&str> =
+        behind(&page, "### ").into_iter().filter(|title| title.starts_with("Flowledger")).collect();
+    assert_eq!(alerts, sections, "sections of docs/operations.md");
+    let runbooks = alerts.iter().map(|alert| format!("docs/operations.md#{}", alert.to_lowercase())).collect();
+    let named: BTreeSet<String> = behind(&rules, "runbook: ").into_iter().map(str::to_owned).collect();
+    assert_eq!(named, runbooks, "runbooks that rules name");
+    let fires = behind(&tests, "- alertname: ");
+    assert_eq!(alerts, fires, "tests that an alert fires");
+    let silent: BTreeSet<&str> =
+        behind(&tests, "- { alertname: ").into_iter().filter_map(|it| it.split(',').next()).collect();
+    assert_eq!(alerts, silent, "tests that an alert is silent");
+}
+
+/// Names of metrics are held against the program by tests of the services, each of its own: here it is seen that each has a service.
+#[test]
+fn every_metric_of_an_alert_is_one_of_a_service() {
+    for path in ["deploy/alerts.yml", "deploy/alerts.test.yml"] {
+        let text = std::fs::read_to_string(root().join(path)).unwrap();
+        let words = text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_');
+        for rest in words.filter_map(|word| word.strip_prefix("flowledger_")) {
+            assert!(rest.split_once('_').is_some_and(|(service, _)| SERVICES.contains(&service)), "{path}: {rest}");
+        }
+    }
+}

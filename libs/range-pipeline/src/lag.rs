@@ -59,11 +59,13 @@ impl Lag {
 }
 
 impl RangeMetrics {
-    /// Age of the oldest event that is not durable, partition by partition.
-    pub(crate) fn set_lag_seconds<J: Job>(&self, lanes: &HashMap<i32, Lane<J>>, now_ms: i64) {
+    /// How long what is not durable has waited and how far it is durable, partition by partition.
+    pub(crate) fn set_lag_seconds<J: Job>(&self, lanes: &HashMap<i32, Lane<J>>, now: Instant, now_ms: i64) {
         for (partition, lane) in lanes {
-            let age = lane.oldest_ms().map_or(0, |oldest_ms| now_ms.saturating_sub(oldest_ms).max(0) / 1_000);
-            self.lag_seconds.get_or_create(&PartitionLabel { partition: *partition }).set(age);
+            let partition = PartitionLabel { partition: *partition };
+            let seconds = i64::try_from(lane.lag(now, now_ms).as_secs()).unwrap_or(i64::MAX);
+            self.lag_seconds.get_or_create(&partition).set(seconds);
+            self.committed_offset.get_or_create(&partition).set(lane.progress.committed());
         }
     }
 
@@ -79,5 +81,6 @@ impl RangeMetrics {
     pub(crate) fn forget_lag(&self, partition: i32) {
         self.lag_seconds.remove(&PartitionLabel { partition });
         self.lag_events.remove(&PartitionLabel { partition });
+        self.committed_offset.remove(&PartitionLabel { partition });
     }
 }

@@ -1,11 +1,9 @@
 //! A partition that is ours: what fills its ranges, and the task that writes them.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use exactly_once::{ClosedRange, Event, Observer};
+use exactly_once::ClosedRange;
 use tokio::sync::mpsc::Sender;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::task::JoinHandle;
@@ -13,6 +11,7 @@ use tokio::task::JoinHandle;
 use crate::fill_range::RangeFiller;
 use crate::job::{Fill, Job};
 use crate::metrics::RangeMetrics;
+use crate::progress::{Progress, Tally};
 
 /// A writer that gave its partition up, without the client having said so, is waited with for so long: longer than a session and the
 /// rebalance behind it.
@@ -25,76 +24,34 @@ const SMALL_AGES: u32 = 2;
 /// A range with fewer records is small: what its insert costs is mostly the same for one record.
 const SMALL_RECORDS: u64 = 4_096;
 
-/// A closed range with records that is not done yet.
+/// A record that waits for its schema, and all behind it.
 #[derive(Clone, Copy, Debug)]
-struct Unwritten {
-    /// Kafka's time of its first record.
-    oldest_ms: Option<i64>,
-    records: u64,
+pub(crate) struct HeldRecord {
+    pub(crate) offset: i64,
+    /// Kafka's time of it.
+    pub(crate) timestamp_ms: i64,
 }
 
-/// How far the writing of a partition is; shared by whoever fills its ranges and whoever writes them.
-#[derive(Clone, Debug)]
-pub(crate) struct Progress {
-    /// Closed ranges with records that are not done yet, oldest first. Of a range without a record nobody says that it is done.
-    unwritten: Arc<Mutex<VecDeque<Unwritten>>>,
+/// There are records behind what is durable, and none of them came.
+#[derive(Clone, Copy, Debug)]
+struct Unread {
     /// Everything before it is durable.
-    committed: Arc<AtomicI64>,
-}
-
-impl Progress {
-    pub(crate) fn from(begin: i64) -> Self {
-        Self { unwritten: Arc::default(), committed: Arc::new(AtomicI64::new(begin)) }
-    }
-
-    fn ranges(&self) -> std::sync::MutexGuard<'_, VecDeque<Unwritten>> {
-        self.unwritten.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn committed(&self) -> i64 {
-        self.committed.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn commit(&self, offset: i64) {
-        self.committed.store(offset, Ordering::Relaxed);
-    }
-
-    fn oldest_ms(&self) -> Option<i64> {
-        self.ranges().iter().find_map(|range| range.oldest_ms)
-    }
-
-    /// Records of closed ranges that are not done: of a partition that has gone, its next owner reads them again.
-    pub(crate) fn take_records(&self) -> u64 {
-        self.ranges().drain(..).map(|range| range.records).sum()
-    }
-}
-
-/// Notes what becomes of the ranges of one partition.
-pub(crate) struct Notes {
-    pub(crate) metrics: RangeMetrics,
-    pub(crate) progress: Progress,
-    pub(crate) partition: i32,
-}
-
-impl Observer for Notes {
-    fn saw(&self, event: Event<'_>) {
-        self.metrics.saw(&event, self.partition);
-        if let Event::Done { .. } = event {
-            self.progress.ranges().pop_front();
-        }
-    }
+    from: i64,
+    since: Instant,
 }
 
 /// One partition under one assignment.
 pub(crate) struct Lane<J: Job> {
     pub(crate) epoch: u64,
     pub(crate) filler: RangeFiller<J::Fill>,
-    /// Its records wait, from this offset on, for a schema.
-    pub(crate) held_at: Option<i64>,
+    /// Its records wait, from this one on, for a schema.
+    pub(crate) held: Option<HeldRecord>,
     /// There is no backlog: since the open range was begun the partition's end was reached, or a record came that was young. Records that
     /// come all the time are fetched without ever an end between them.
     pub(crate) is_caught_up: bool,
     pub(crate) progress: Progress,
+    pub(crate) tally: Tally,
+    unread: Option<Unread>,
     /// Everything before it is in closed ranges.
     pub(crate) closed_to: i64,
     pub(crate) writer: JoinHandle<()>,
@@ -106,13 +63,40 @@ pub(crate) struct Lane<J: Job> {
 }
 
 impl<J: Job> Lane<J> {
+    /// Nothing of it was read yet.
+    pub(crate) fn new(
+        epoch: u64,
+        filler: RangeFiller<J::Fill>,
+        progress: Progress,
+        writer: JoinHandle<()>,
+        ranges: Sender<ClosedRange<<J::Fill as Fill>::Block>>,
+        metrics: RangeMetrics,
+    ) -> Self {
+        Self {
+            epoch,
+            filler,
+            held: None,
+            is_caught_up: false,
+            closed_to: progress.committed(),
+            progress,
+            tally: Tally::new(metrics),
+            unread: None,
+            writer,
+            deserted_since: None,
+            ranges,
+            waiting: VecDeque::new(),
+        }
+    }
+
     /// Closes the open range, if there is something to close, and hands it to the writer.
     pub(crate) fn close(&mut self) {
+        self.count();
         if let Some(filled) = self.filler.close() {
             self.is_caught_up = false;
             self.closed_to = filled.range.cut.last() + 1;
+            self.tally.closed();
             if !filled.range.has_no_record() {
-                self.progress.ranges().push_back(Unwritten { oldest_ms: filled.oldest_ms, records: filled.records });
+                self.progress.closed(filled.oldest_ms, filled.records);
             }
             self.waiting.push_back(filled.range);
             self.hand_on();
@@ -171,157 +155,44 @@ impl<J: Job> Lane<J> {
         self.deserted_since.is_some_and(|since| now.duration_since(since) > DESERTED_MAX)
     }
 
-    /// Kafka's time of the oldest record that is read and not yet durable.
+    /// Counts what has come since the last time.
+    pub(crate) fn count(&mut self) {
+        self.tally.count(self.filler.records());
+    }
+
+    /// Lets the open range go: whoever has the partition next reads it again.
+    pub(crate) fn let_go_open(&mut self) {
+        self.count();
+        self.tally.let_go();
+    }
+
+    /// Kafka's time of the oldest record that is known and not yet durable: read, or held until its schema is known.
     pub(crate) fn oldest_ms(&self) -> Option<i64> {
-        self.progress.oldest_ms().or(self.filler.oldest_ms())
+        let held_ms = self.held.map(|held| held.timestamp_ms);
+        [self.progress.oldest_ms(), self.filler.oldest_ms(), held_ms].into_iter().flatten().min()
+    }
+
+    /// Kafka has said where the partition ends.
+    pub(crate) fn ends_at(&mut self, end: i64, now: Instant) {
+        let from = self.progress.committed();
+        let before = self.unread.filter(|unread| unread.from == from);
+        let is_unread = end > from && self.oldest_ms().is_none();
+        self.unread = is_unread.then(|| before.unwrap_or(Unread { from, since: now }));
+    }
+
+    /// How long what is not durable has waited: by Kafka's time, or, of what Kafka does not give, since it was known of.
+    pub(crate) fn lag(&self, now: Instant, now_ms: i64) -> Duration {
+        match self.oldest_ms() {
+            Some(oldest_ms) => {
+                Duration::from_millis(u64::try_from(now_ms.saturating_sub(oldest_ms)).unwrap_or_default())
+            }
+            None => {
+                let unread = self.unread.filter(|unread| unread.from == self.progress.committed());
+                unread.map_or(Duration::ZERO, |unread| now.saturating_duration_since(unread.since))
+            }
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use exactly_once::{Assignment, Limits};
-
-    use super::*;
-    use crate::fill_range::Incoming;
-    use crate::job_of_test::{Offsets, TestJob};
-    use crate::know_schemas::Reading;
-
-    const AGE: Duration = Duration::from_secs(1);
-
-    /// A lane whose writer takes nothing; and what would reach the writer.
-    fn lane() -> (Lane<TestJob>, tokio::sync::mpsc::Receiver<ClosedRange<<Offsets as Fill>::Block>>) {
-        let limits = Limits { rows: 10, bytes: 1_000, age: AGE };
-        let (ranges, closed) = tokio::sync::mpsc::channel(1);
-        let lane = Lane {
-            epoch: 1,
-            filler: RangeFiller::new(0, &Assignment::new(None, 0), limits, Offsets),
-            held_at: None,
-            is_caught_up: false,
-            progress: Progress::from(0),
-            closed_to: 0,
-            writer: tokio::spawn(async {}),
-            deserted_since: None,
-            ranges,
-            waiting: VecDeque::new(),
-        };
-        (lane, closed)
-    }
-
-    fn add(lane: &mut Lane<TestJob>, offset: i64, now: Instant) {
-        let incoming = Incoming { offset, timestamp_ms: 0, key: None, payload: None, headers: &Vec::new };
-        lane.filler.add(&incoming, &Reading::Refuse("by a test"), now);
-    }
-
-    fn done(lane: &Lane<TestJob>) {
-        let metrics = RangeMetrics::default();
-        let notes = Notes { metrics, progress: lane.progress.clone(), partition: 0 };
-        notes.saw(Event::Done { stored: 0, found: 0, refused: 1 });
-    }
-
-    #[tokio::test]
-    async fn range_without_a_record_is_waited_for_by_its_offset_and_counts_no_records() {
-        let now = Instant::now();
-        let (mut lane, mut closed) = lane();
-        assert!(lane.is_all_written(), "nothing was read");
-        // The marker of an aborted transaction.
-        lane.filler.move_to(1, now);
-        lane.close();
-        assert!(closed.try_recv().unwrap().has_no_record());
-        assert!(!lane.is_all_written());
-        add(&mut lane, 1, now);
-        lane.close();
-        assert!(!closed.try_recv().unwrap().has_no_record());
-        assert_eq!(lane.oldest_ms(), Some(0));
-        done(&lane);
-        assert_eq!((lane.oldest_ms(), lane.progress.take_records()), (None, 0));
-        assert!(!lane.is_all_written(), "the offset is not committed yet");
-        lane.progress.commit(1);
-        assert!(!lane.is_all_written());
-        lane.progress.commit(2);
-        assert!(lane.is_all_written());
-    }
-
-    #[tokio::test]
-    async fn range_that_waits_for_its_writer_is_not_written_yet() {
-        let now = Instant::now();
-        let (mut lane, mut closed) = lane();
-        for offset in 0..2 {
-            add(&mut lane, offset, now);
-            lane.close();
-        }
-        assert!(lane.is_behind());
-        lane.progress.commit(2);
-        assert!(!lane.is_all_written());
-        closed.try_recv().unwrap();
-        lane.hand_on();
-        assert!(lane.is_all_written());
-    }
-
-    #[tokio::test]
-    async fn lane_is_deserted_only_when_the_client_has_had_time_to_say_so() {
-        let now = Instant::now();
-        let (mut lane, _closed) = lane();
-        assert!(!lane.is_deserted(now + 2 * DESERTED_MAX));
-        lane.deserted_since = Some(now);
-        assert!(!lane.is_deserted(now + DESERTED_MAX));
-        assert!(lane.is_deserted(now + DESERTED_MAX + Duration::from_secs(1)));
-    }
-
-    #[tokio::test]
-    async fn range_of_a_backlog_grows_older_than_one_at_the_end_of_its_partition() {
-        let now = Instant::now();
-        let (mut lane, mut closed) = lane();
-        add(&mut lane, 0, now);
-        lane.close_if_due(now + 3 * AGE, false);
-        assert!(closed.try_recv().is_err());
-        lane.close_if_due(now + BACKLOG_AGES * AGE, false);
-        assert_eq!(closed.try_recv().unwrap().cut.last(), 0);
-        add(&mut lane, 1, now);
-        lane.is_caught_up = true;
-        lane.close_if_due(now + AGE / 2, false);
-        assert!(closed.try_recv().is_err());
-        lane.close_if_due(now + AGE, false);
-        assert_eq!(closed.try_recv().unwrap().cut.last(), 1);
-        assert!(!lane.is_caught_up, "the next range begins behind the end");
-    }
-
-    #[tokio::test]
-    async fn records_that_come_all_the_time_are_no_backlog_though_no_end_is_seen_between_them() {
-        let now = Instant::now();
-        let (mut lane, mut closed) = lane();
-        for (timestamp_ms, is_closed) in [(9_999, false), (10_000, true)] {
-            add(&mut lane, timestamp_ms, now);
-            lane.came(timestamp_ms, 10_000);
-            lane.close_if_due(now + AGE, false);
-            assert_eq!(closed.try_recv().is_ok(), is_closed, "{timestamp_ms}");
-        }
-    }
-
-    #[tokio::test]
-    async fn small_range_that_is_one_of_many_waits_twice_its_age() {
-        let now = Instant::now();
-        for (is_one_of_many, due) in [(false, AGE), (true, SMALL_AGES * AGE)] {
-            let (mut lane, mut closed) = lane();
-            add(&mut lane, 0, now);
-            lane.is_caught_up = true;
-            lane.close_if_due(now + due - AGE / 10, is_one_of_many);
-            assert!(closed.try_recv().is_err());
-            lane.close_if_due(now + due, is_one_of_many);
-            assert_eq!(closed.try_recv().unwrap().cut.last(), 0);
-        }
-    }
-
-    #[tokio::test]
-    async fn range_grows_while_the_writer_has_the_next_one() {
-        let now = Instant::now();
-        let (mut lane, mut closed) = lane();
-        for offset in 0..2 {
-            add(&mut lane, offset, now);
-            lane.close_if_due(now + BACKLOG_AGES * AGE, false);
-        }
-        assert_eq!(closed.try_recv().unwrap().cut.last(), 0);
-        assert!(closed.try_recv().is_err());
-        lane.close_if_due(now + BACKLOG_AGES * AGE, false);
-        assert_eq!(closed.try_recv().unwrap().cut.last(), 1);
-    }
-}
+mod tests;

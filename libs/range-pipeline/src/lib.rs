@@ -20,6 +20,7 @@ mod lane;
 mod log;
 mod metrics;
 mod pipeline;
+mod progress;
 mod settings;
 
 use std::time::Duration;

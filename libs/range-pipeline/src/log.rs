@@ -3,8 +3,8 @@
 use exactly_once::{CommitError, OffsetLog};
 use kafka_io::batches::{CommitFailure, Committer};
 
-use crate::lane::Progress;
 use crate::metrics::RangeMetrics;
+use crate::progress::Progress;
 
 /// Commits through the gate of its assignment: when that has ended, nothing more takes effect.
 pub(crate) struct PartitionLog {

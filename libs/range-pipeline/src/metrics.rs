@@ -20,7 +20,27 @@ pub(crate) struct ReasonLabel {
     pub(crate) reason: &'static str,
 }
 
-/// Fates of events, and what the protocol went through. received = stored + found + dead-lettered + abandoned + held.
+fn signed(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// One more in a gauge as long as this lives: also where a task is broken off.
+pub(crate) struct Counted(Gauge);
+
+impl Counted {
+    pub(crate) fn new(gauge: &Gauge) -> Self {
+        gauge.inc();
+        Self(gauge.clone())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+/// Fates of events, and what the protocol went through. received = stored + found + refused + abandoned + held.
 #[derive(Clone, Debug, Default)]
 pub struct RangeMetrics {
     pub(crate) received: Counter,
@@ -40,11 +60,13 @@ pub struct RangeMetrics {
     pub(crate) commits: Counter,
     pub(crate) retries: Counter,
     pub(crate) made_anew: Counter,
+    pub(crate) held_events: Gauge,
     pub(crate) held_bytes: Gauge,
     pub(crate) partitions: Gauge,
     pub(crate) schemas_waited_for: Gauge,
     pub(crate) lag_seconds: Family<PartitionLabel, Gauge>,
     pub(crate) lag_events: Family<PartitionLabel, Gauge>,
+    pub(crate) committed_offset: Family<PartitionLabel, Gauge>,
 }
 
 impl RangeMetrics {
@@ -79,6 +101,7 @@ impl RangeMetrics {
             metrics.register(&named(name), help, counter.clone());
         }
         let gauges = [
+            ("held_events", "Events that are read and have no fate yet", &own.held_events),
             ("held_bytes", "Bytes of events that are read and not yet durable", &own.held_bytes),
             ("partitions", "Partitions that are ours", &own.partitions),
             (
@@ -97,13 +120,18 @@ impl RangeMetrics {
         );
         metrics.register(
             &named("lag_seconds"),
-            "Age of the oldest event that is not durable, by Kafka's time",
+            "Age of the oldest event that is not durable, by Kafka's time; where Kafka gives none, since it is known of",
             own.lag_seconds.clone(),
         );
         metrics.register(
             &named("lag_events"),
             "Offsets between what is durable and the end of the partition",
             own.lag_events.clone(),
+        );
+        metrics.register(
+            &named("committed_offset"),
+            "Offset that everything before is durable of",
+            own.committed_offset.clone(),
         );
         own
     }
@@ -121,6 +149,29 @@ impl RangeMetrics {
 
     pub(crate) fn count_made_anew(&self) {
         self.made_anew.inc();
+    }
+
+    /// Events came, and so many more are held.
+    pub(crate) fn came(&self, events: u64, held: u64) {
+        self.received.inc_by(events);
+        self.held_events.inc_by(signed(held));
+    }
+
+    /// An event came that is of no use now, and is read again.
+    pub(crate) fn came_for_nothing(&self) {
+        self.received.inc();
+        self.abandoned.inc();
+    }
+
+    /// Events that were held are read again.
+    pub(crate) fn let_go(&self, events: u64) {
+        self.abandoned.inc_by(events);
+        self.has_fate(events);
+    }
+
+    /// Events are held no more.
+    pub(crate) fn has_fate(&self, events: u64) {
+        self.held_events.dec_by(signed(events));
     }
 
     /// Counts, and logs what an operator wants to know of.

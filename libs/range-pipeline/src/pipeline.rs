@@ -24,8 +24,8 @@ use crate::fill_range::Incoming;
 use crate::job::{Fill, Job};
 use crate::know_schemas::{Reading, WriterSchemas};
 use crate::lag::Lag;
-use crate::lane::Lane;
-use crate::metrics::RangeMetrics;
+use crate::lane::{HeldRecord, Lane};
+use crate::metrics::{Counted, RangeMetrics};
 use crate::settings::{PARTITIONS_USUAL, Settings};
 
 /// Most records that are taken at once.
@@ -109,7 +109,7 @@ impl<J: Job> Pipeline<J> {
         let left: Vec<i32> = self.lanes.keys().copied().collect();
         for lane in self.without(&left) {
             lane.writer.abort();
-            self.metrics.abandoned.inc_by(lane.progress.take_records());
+            lane.progress.let_go();
         }
         self.parts.consumer.close();
         done
@@ -179,7 +179,12 @@ impl<J: Job> Pipeline<J> {
     }
 
     fn fetched(&mut self, fetched: &Fetched) -> Result<(), Error<J::Failure>> {
-        self.metrics.received.inc_by(fetched.records() as u64);
+        let taken = self.take(fetched);
+        self.lanes.values_mut().for_each(Lane::count);
+        taken
+    }
+
+    fn take(&mut self, fetched: &Fetched) -> Result<(), Error<J::Failure>> {
         let now = self.context.clock.monotonic();
         let young_since_ms = self.young_since_ms();
         for item in fetched.items() {
@@ -187,7 +192,7 @@ impl<J: Job> Pipeline<J> {
                 Item::Record(record) => self.record(&record, now, young_since_ms)?,
                 Item::End { partition, epoch, position } => {
                     if let Some(lane) =
-                        self.lanes.get_mut(&partition).filter(|lane| lane.epoch == epoch && lane.held_at.is_none())
+                        self.lanes.get_mut(&partition).filter(|lane| lane.epoch == epoch && lane.held.is_none())
                     {
                         lane.filler.move_to(position, now);
                         lane.is_caught_up = true;
@@ -218,19 +223,19 @@ impl<J: Job> Pipeline<J> {
 
     fn record(&mut self, record: &BatchRecord<'_>, now: Instant, young_since_ms: i64) -> Result<(), Error<J::Failure>> {
         let Some(lane) = self.lanes.get_mut(&record.partition).filter(|lane| lane.epoch == record.epoch) else {
-            self.metrics.abandoned.inc();
+            self.metrics.came_for_nothing();
             return Ok(());
         };
         // It comes again when its partition goes on.
-        if lane.held_at.is_some_and(|from| record.offset >= from) {
-            self.metrics.abandoned.inc();
+        if lane.held.is_some_and(|from| record.offset >= from.offset) {
+            self.metrics.came_for_nothing();
             return Ok(());
         }
         let reading = self.schemas.reading(record.payload.unwrap_or_default(), now);
         if let Reading::Wait { id, is_new } = reading {
             self.parts.consumer.hold(record.partition, record.epoch, record.offset)?;
-            lane.held_at = Some(record.offset);
-            self.metrics.abandoned.inc();
+            lane.held = Some(HeldRecord { offset: record.offset, timestamp_ms: record.timestamp_ms });
+            self.metrics.came_for_nothing();
             // What came before it need not wait.
             lane.close();
             if is_new {
@@ -250,6 +255,7 @@ impl<J: Job> Pipeline<J> {
             payload: record.payload,
             headers: &headers,
         };
+        lane.tally.came();
         lane.filler.add(&incoming, &reading, now);
         lane.came(record.timestamp_ms, young_since_ms);
         if lane.filler.is_full() {
@@ -260,11 +266,14 @@ impl<J: Job> Pipeline<J> {
 
     /// Other partitions go on meanwhile.
     fn ask_for(&self, id: SchemaId, pause: Duration) {
-        self.metrics.schemas_waited_for.inc();
+        let waited_for = Counted::new(&self.metrics.schemas_waited_for);
         let (registry, stop) = (self.parts.registry.clone(), self.context.stop.clone());
         let (teller, waker) = (self.teller.clone(), self.waker.clone());
         self.runtime.spawn(async move {
-            if let Some(answer) = ask_registry(&registry, id, pause, &stop).await {
+            let answer = ask_registry(&registry, id, pause, &stop).await;
+            // Also where the pipeline that asked is no more.
+            drop(waited_for);
+            if let Some(answer) = answer {
                 let _ = teller.send(Told::Schema { id, answer });
                 waker.wake();
             }
@@ -290,7 +299,6 @@ impl<J: Job> Pipeline<J> {
                 }
             }
             Told::Schema { id, answer } => {
-                self.metrics.schemas_waited_for.dec();
                 match answer {
                     Ok(schema) => self.schemas.learn(id, &schema.0),
                     Err(error @ RegistryError::NoSuchSchema(_)) => {
@@ -304,12 +312,18 @@ impl<J: Job> Pipeline<J> {
                 }
                 // Whichever schema they wait for: those of another one are held again.
                 for (partition, lane) in &mut self.lanes {
-                    if lane.held_at.take().is_some() {
+                    if lane.held.take().is_some() {
                         self.parts.consumer.go_on(*partition, lane.epoch)?;
                     }
                 }
             }
-            Told::Ends(ends) => self.metrics.set_lag_events(&self.lanes, &ends),
+            Told::Ends(ends) => {
+                let now = self.context.clock.monotonic();
+                for (partition, lane) in &mut self.lanes {
+                    lane.ends_at(ends.get(partition).copied().unwrap_or_default(), now);
+                }
+                self.metrics.set_lag_events(&self.lanes, &ends);
+            }
         }
         Ok(())
     }
@@ -319,7 +333,7 @@ impl<J: Job> Pipeline<J> {
             return;
         }
         let now_ms = self.context.clock.now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_millis();
-        self.metrics.set_lag_seconds(&self.lanes, i64::try_from(now_ms).unwrap_or(i64::MAX));
+        self.metrics.set_lag_seconds(&self.lanes, now, i64::try_from(now_ms).unwrap_or(i64::MAX));
         let teller = self.teller.clone();
         self.lag.ask(now, &self.parts.kafka, self.settings.topic, &self.runtime, move |ends| {
             // A thread that has ended wants to hear nothing.
@@ -339,7 +353,7 @@ impl<J: Job> Pipeline<J> {
             let done: Vec<i32> =
                 self.lanes.iter().filter(|(_, lane)| is_done(lane)).map(|(number, _)| *number).collect();
             for lane in self.without(&done) {
-                self.metrics.abandoned.inc_by(lane.progress.take_records());
+                lane.progress.let_go();
             }
             if self.lanes.is_empty() || self.parts.abandoned.is_cancelled() {
                 return Ok(());

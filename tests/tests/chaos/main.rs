@@ -8,6 +8,7 @@
 #![expect(clippy::print_stdout, reason = "what a long run shows to whoever waits for it")]
 
 mod connector;
+mod fates;
 mod faults;
 mod load;
 mod members;
@@ -61,6 +62,9 @@ async fn run(rounds: u32, seed: u64, protocol: &str) {
     stage.wait_stored(events as u64).await;
     stage.wait_all_read(ingest::GROUP).await;
     stage.wait_all_read(aggregator::GROUP).await;
+    let received =
+        (stage.ingest.fates_add_up("dead_lettered").await, stage.aggregator.fates_add_up("passed_over").await);
+    println!("every record has a fate by its member's counters; received since their starts: {received:?}");
     let reckoning = reckoning::reckon(&mut stage, &produced).await;
     println!("{reckoning:?}");
     println!("faults: {faults:?}, of the network {:?}", stage.proxy.counts().faults);

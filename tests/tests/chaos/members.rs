@@ -16,7 +16,7 @@ pub(crate) struct Members {
     most: usize,
     /// Odd ones come back under their name.
     has_static: bool,
-    config: PathBuf,
+    pub(crate) config: PathBuf,
     all: Vec<Member>,
 }
 

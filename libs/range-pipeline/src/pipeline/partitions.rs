@@ -1,6 +1,5 @@
 //! Partitions come and go: each has a lane of its own while it is ours.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use exactly_once::{Assignment, RangeWriter, Source};
@@ -10,9 +9,10 @@ use tokio::task::JoinHandle;
 use crate::error::Error;
 use crate::fill_range::RangeFiller;
 use crate::job::Job;
-use crate::lane::{Lane, Notes, Progress};
+use crate::lane::Lane;
 use crate::log::PartitionLog;
 use crate::pipeline::{Pipeline, Told};
+use crate::progress::{Notes, Progress};
 
 /// Closed ranges of one partition that wait for its writer, beside the one that is written.
 const RANGES_WAITING: usize = 1;
@@ -35,8 +35,7 @@ impl<J: Job> Pipeline<J> {
         let filler = RangeFiller::new(partition, &assignment, self.settings.limits, self.parts.job.fill().clone())
             .with_beat(self.begin + self.settings.beat(partition));
         let (ranges, mut closed) = tokio::sync::mpsc::channel(RANGES_WAITING);
-        let begin = assignment.begin();
-        let progress = Progress::from(begin);
+        let progress = Progress::from(assignment.begin(), self.metrics.clone());
         let clock = Arc::clone(&self.context.clock);
         let since_1970 = move || clock.now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         let writer = RangeWriter {
@@ -62,18 +61,7 @@ impl<J: Job> Pipeline<J> {
             let _ = teller.send(Told::Written { partition, epoch, ended });
             waker.wake();
         });
-        Ok(Lane {
-            epoch,
-            filler,
-            held_at: None,
-            is_caught_up: false,
-            progress,
-            closed_to: begin,
-            writer,
-            deserted_since: None,
-            ranges,
-            waiting: VecDeque::new(),
-        })
+        Ok(Lane::new(epoch, filler, progress, writer, ranges, self.metrics.clone()))
     }
 
     fn lanes_changed(&mut self) {
@@ -85,8 +73,8 @@ impl<J: Job> Pipeline<J> {
     }
 
     pub(super) fn without(&mut self, partitions: &[i32]) -> Vec<Lane<J>> {
-        let gone: Vec<Lane<J>> = partitions.iter().filter_map(|number| self.lanes.remove(number)).collect();
-        self.metrics.abandoned.inc_by(gone.iter().map(|lane| lane.filler.records()).sum());
+        let mut gone: Vec<Lane<J>> = partitions.iter().filter_map(|number| self.lanes.remove(number)).collect();
+        gone.iter_mut().for_each(Lane::let_go_open);
         for partition in partitions {
             self.metrics.forget_lag(*partition);
         }
@@ -98,7 +86,6 @@ impl<J: Job> Pipeline<J> {
     /// and then the partitions are let go.
     pub(super) fn revoked(&mut self, partitions: &[i32], acknowledged: Acknowledged) {
         tracing::info!(partitions = partitions.len(), "revoked");
-        let metrics = self.metrics.clone();
         let going: Vec<(JoinHandle<()>, Progress)> =
             self.without(partitions).into_iter().map(|lane| (lane.writer, lane.progress)).collect();
         let deadline = tokio::time::Instant::from_std(self.context.clock.monotonic() + self.settings.revoke_wait());
@@ -108,7 +95,7 @@ impl<J: Job> Pipeline<J> {
                     // Its commits are refused from the moment at which the partition goes: like a crash, which is safe.
                     writer.abort();
                 }
-                metrics.abandoned.inc_by(progress.take_records());
+                progress.let_go();
             }
             drop(acknowledged);
         });
@@ -118,7 +105,7 @@ impl<J: Job> Pipeline<J> {
         tracing::warn!(partitions = partitions.len(), "lost: the group went on without this member");
         for lane in self.without(partitions) {
             lane.writer.abort();
-            self.metrics.abandoned.inc_by(lane.progress.take_records());
+            lane.progress.let_go();
         }
     }
 }
