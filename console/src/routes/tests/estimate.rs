@@ -1,5 +1,6 @@
 //! How large a report would be: asked of the query layer, and nothing is written.
 
+use clickhouse_io::traffic::{Count, Source};
 use schemas::ids::ReportId;
 use schemas::report_event::{ReportEvent, ReportEventType};
 use schemas::times::Moment;
@@ -7,6 +8,7 @@ use serde_json::{Value, json};
 use traffic_query::time_range::in_utc;
 
 use super::fixture::Console;
+use crate::routes::reports::estimate::estimate_json;
 
 const PATH: &str = "/api/v1/reports/estimate";
 
@@ -69,6 +71,19 @@ async fn range_is_told_in_utc_and_what_was_made_of_a_time_that_does_not_occur_on
     let range = in_utc(told["from"].as_str().unwrap(), told["to"].as_str().unwrap(), "UTC").unwrap();
     assert_eq!(range.to.as_micros() - range.from.as_micros(), 3_600_000_000, "{told}");
     assert!(told.get("from_note").is_none() && told.get("to_note").is_none(), "{told}");
+}
+
+#[tokio::test]
+async fn days_are_null_where_files_are_kept_for_good() {
+    let console = Console::new();
+    let cookie = console.sign_in("acme").await;
+    assert_eq!(console.post("/api/v1/reports", &cookie, &november()).await.status, 201);
+    let request = console.world.requests.lock().unwrap().pop().unwrap();
+    let count = Count { values: vec![7], source: Source::Raw, is_settled: true };
+    for (days, told) in [(0, json!(null)), (30, json!(30))] {
+        let estimate = estimate_json(&request, &count, days, |_| Ok(()));
+        assert_eq!((&estimate["keep_days"], &estimate["from"]), (&told, &json!("2026-10-31T23:00:00Z")), "{estimate}");
+    }
 }
 
 #[tokio::test]
