@@ -1,6 +1,7 @@
 //! The world outside, behind one trait: the seam where fakes take its place in tests.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -22,7 +23,7 @@ use crate::mail::{MailError, Mailer};
 use crate::slice_queue::SliceQueue;
 use crate::stages::expect_size::expected_bytes;
 use crate::stages::lay_out_mail::MailText;
-use crate::stages::name_file::slices_are_files;
+use crate::stages::name_file::slices_stand_alone;
 
 /// The group whose committed offsets say what is stored.
 const INGEST_GROUP: &str = "ingest";
@@ -109,6 +110,8 @@ pub(crate) trait Outside: Send + Sync + 'static {
     fn put_file(&self, key: &str, bytes: Bytes) -> impl Future<Output = Result<(), StoreError>> + Send;
     /// A small file.
     fn read_file(&self, key: &str) -> impl Future<Output = Result<Bytes, StoreError>> + Send;
+    /// Some bytes of a file.
+    fn read_piece(&self, key: &str, piece: Range<u64>) -> impl Future<Output = Result<Bytes, StoreError>> + Send;
     fn abort_upload(&self, key: &str, upload_id: &str) -> impl Future<Output = Result<(), StoreError>> + Send;
     /// Aborts all uploads of a file that have no end.
     fn abort_uploads(&self, key: &str) -> impl Future<Output = Result<(), StoreError>> + Send;
@@ -302,7 +305,7 @@ impl Outside for Parts {
 
     async fn begin_slice(&self, slice: &ReportSlice) -> Result<SliceUpload, StoreError> {
         let expected_bytes = expected_bytes(slice);
-        if slices_are_files(&slice.request) {
+        if slices_stand_alone(&slice.request) {
             return self.store.begin_file_slice(&slice.object_key, slice.slice, expected_bytes).await;
         }
         let numbers = PartNumbers { first: slice.first_part, last: slice.last_part };
@@ -333,6 +336,10 @@ impl Outside for Parts {
 
     async fn read_file(&self, key: &str) -> Result<Bytes, StoreError> {
         self.store.get(key).await
+    }
+
+    async fn read_piece(&self, key: &str, piece: Range<u64>) -> Result<Bytes, StoreError> {
+        self.store.get_range(key, piece).await
     }
 
     async fn abort_upload(&self, key: &str, upload_id: &str) -> Result<(), StoreError> {

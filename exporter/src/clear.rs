@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use report_life::{ReportState, file_key, manifest_key};
+use report_life::{ReportState, file_key, groups_key, manifest_key};
 use report_store::StoreError;
 use schemas::report_request::ReportRequest;
 use service_kit::retry::Backoff;
@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::adapters::Outside;
 use crate::life::Life;
 use crate::make::signed;
-use crate::stages::name_file::{attempt_of, files_below, folder, object_key};
+use crate::stages::name_file::{attempt_of, counts_groups, files_below, folder, object_key};
 
 impl<O: Outside> Life<O> {
     /// Deletes what attempts have left that did not become the report's file: uploads that were begun, slices, and the file of one that was
@@ -21,14 +21,18 @@ impl<O: Outside> Life<O> {
         let attempts = if state.phase.is_final() { 1..state.attempt + 1 } else { 1..state.attempt };
         let folder = folder(request);
         let mut begun = files_below(request, state.slices_most).unwrap_or(0);
-        if request.split.is_some() {
+        let mut counted = 0;
+        if request.split.is_some() || counts_groups(request) {
             // Written one after the other: what is behind the first one that is not there was not begun.
             let found = self.patiently("looking for files", || self.outside.files(&folder)).await.unwrap_or_default();
-            begun = begun.max(signed(found.len() as u64) + 1);
+            let next = signed(found.len() as u64) + 1;
+            begun = if request.split.is_some() { begun.max(next) } else { begun };
+            counted = if counts_groups(request) { state.slices_most.max(next) } else { 0 };
         }
         let keys = |attempt| {
             let key = object_key(request, attempt);
-            (0..begun).map(|number| file_key(&key, number)).chain([key.clone()]).collect::<Vec<_>>()
+            let files = (0..begun).map(|number| file_key(&key, number));
+            files.chain((0..counted).map(|number| groups_key(&key, number))).chain([key.clone()]).collect::<Vec<_>>()
         };
         let uploads: BTreeSet<String> = attempts.flat_map(keys).collect();
         let abort = || async {

@@ -4,6 +4,7 @@ mod files;
 mod rows;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -33,7 +34,7 @@ use crate::life::Life;
 use crate::mail::MailError;
 use crate::metrics::ExporterMetrics;
 use crate::stages::lay_out_mail::MailText;
-use crate::stages::name_file::slices_are_files;
+use crate::stages::name_file::slices_stand_alone;
 
 /// Stretches of every report, of two rows each; of one hour, so that each is a statement.
 const STRETCHES: i64 = 3;
@@ -75,6 +76,8 @@ pub(crate) struct World {
     pub(crate) is_empty: AtomicBool,
     /// Each stretch is a slice of its own.
     pub(crate) is_large: AtomicBool,
+    /// Rows of groups wait in the store, one by one, until they are sorted.
+    pub(crate) holds_one_row: AtomicBool,
     /// Slices that nobody has taken.
     pub(crate) queue: Mutex<VecDeque<ReportSlice>>,
     /// Uploads that have no end: key and name.
@@ -83,6 +86,7 @@ pub(crate) struct World {
     pub(crate) manifests: Mutex<BTreeMap<String, Bytes>>,
     pub(crate) digest_faults: Faults<StoreError>,
     pub(crate) join_faults: Faults<StoreError>,
+    pub(crate) piece_faults: Faults<StoreError>,
     /// The next answer that a file was joined is lost.
     pub(crate) loses_answer: AtomicBool,
     /// Uploads that were begun and neither finished nor aborted.
@@ -165,7 +169,11 @@ impl Fake {
     }
 
     pub(crate) fn life_with(&self, config: Config) -> Life<Self> {
-        Life::new(self.clone(), ExporterMetrics::new(&Metrics::default()), config)
+        let mut life = Life::new(self.clone(), ExporterMetrics::new(&Metrics::default()), config);
+        if self.0.holds_one_row.load(Ordering::Relaxed) {
+            life.tools.rows_bytes_max = 1;
+        }
+        life
     }
 }
 
@@ -326,7 +334,7 @@ impl Outside for Fake {
         let (folder, _) = slice.object_key.rsplit_once('/').unwrap();
         let call = self.0.calls("begin slice");
         let key = format!("{folder}/slices/{}-{call}", slice.slice);
-        let upload = slices_are_files(&slice.request).then(|| (slice.object_key.clone(), format!("own-{call}")));
+        let upload = slices_stand_alone(&slice.request).then(|| (slice.object_key.clone(), format!("own-{call}")));
         self.0.uploads.lock().unwrap().extend(upload.clone());
         Ok(FakeSlice { world: Arc::clone(&self.0), key, upload, bytes: Vec::new() })
     }
@@ -383,6 +391,14 @@ impl Outside for Fake {
     async fn read_file(&self, key: &str) -> Result<Bytes, StoreError> {
         let there = self.0.manifests.lock().unwrap().get(key).cloned();
         there.ok_or_else(|| StoreError::NotFound(key.to_owned()))
+    }
+
+    async fn read_piece(&self, key: &str, piece: Range<u64>) -> Result<Bytes, StoreError> {
+        self.0.fault("read piece", &self.0.piece_faults)?;
+        let files = self.0.files.lock().unwrap();
+        let file = files.get(key).ok_or_else(|| StoreError::NotFound(key.to_owned()))?;
+        let [from, to] = [piece.start, piece.end].map(|place| usize::try_from(place).unwrap());
+        Ok(Bytes::copy_from_slice(&file[from..to]))
     }
 
     async fn abort_upload(&self, key: &str, upload_id: &str) -> Result<(), StoreError> {

@@ -27,6 +27,7 @@ mod life;
 mod mail;
 mod mails_waiting;
 mod make;
+mod merge_groups;
 mod metrics;
 mod pack;
 mod pipeline;

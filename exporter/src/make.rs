@@ -23,7 +23,7 @@ use crate::metrics::Counted;
 use crate::render::Start;
 use crate::seal::Made;
 use crate::stages::check_request::check_request;
-use crate::stages::name_file::{file_name, object_key};
+use crate::stages::name_file::{counts_groups, file_name, object_key};
 use crate::write_file::{Piece, WriteFile, Written};
 
 /// How often ingest's position is looked at.
@@ -118,7 +118,7 @@ impl<O: Outside> Life<O> {
         let (mut failing_since, mut has_differed, mut backoff) = (None, false, Backoff::default());
         loop {
             let made = match (plan.take(), series.take()) {
-                (Some(plan), _) => self.go_on(&writer, request, state, &plan.upload_id).await.map(Made::from),
+                (Some(plan), _) => self.go_on(&writer, request, state, &plan.upload_id).await,
                 (None, Some(series)) => self.go_on_behind(&writer, request, &query, state, &series).await?,
                 (None, None) => self.attempt(&writer, request, &query, state).await?,
             };
@@ -244,7 +244,9 @@ impl<O: Outside> Life<O> {
     pub(crate) async fn in_turn(&self, request: &ReportRequest, slices: Vec<Slice>) -> Prepared<'_> {
         let rows = slices.iter().map(Slice::rows).sum();
         let turn = self.reports.take(&request.tenant, rows).await;
-        let is_spread = slices.len() > 1 && may_be_spread(request);
+        // Groups of one slice may be more than fit memory, where it is no small one.
+        let is_large = slices.len() > 1 || counts_groups(request) && rows > self.config.stretch_rows;
+        let is_spread = is_large && may_be_spread(request);
         let lane = if is_spread { None } else { Some(self.lanes.take(&request.tenant, rows).await) };
         Prepared { slices, rows, _turn: turn, lane }
     }
@@ -300,7 +302,7 @@ impl<O: Outside> Life<O> {
             return Ok(Err(error));
         }
         if prepared.lane.is_none() {
-            return Ok(self.spread(writer, request, slices, state).await?.map(Made::from));
+            return self.spread(writer, request, slices, state).await;
         }
         let piece = Piece { request, query, slices, start: Start::Beginning };
         tracing::info!(report = %state.id, attempt = state.attempt, "a file is begun");
@@ -353,10 +355,9 @@ pub(crate) struct Prepared<'a> {
     lane: Option<Lane<'a>>,
 }
 
-/// Groups are folded over the whole range, so only events are made by several; and files end at rows that are known only to who writes all
-/// before them.
+/// Files of events end at rows that are known only to who writes all before them. Groups are counted by several, and written by one.
 fn may_be_spread(request: &ReportRequest) -> bool {
-    request.kind == ReportKind::Events && request.split.is_none()
+    request.split.is_none() || counts_groups(request)
 }
 
 pub(crate) fn signed(number: u64) -> i64 {

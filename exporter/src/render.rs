@@ -16,6 +16,8 @@ use report_writer::Writer;
 
 /// The most that groups and their values may take in memory.
 pub(crate) const GROUPS_BYTES_MAX: usize = 256 << 20;
+/// So much of them is held where they are stored piece by piece.
+pub(crate) const RUN_BYTES: usize = 32 << 20;
 
 /// Where in a report what is written begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +28,8 @@ pub(crate) enum Start {
     Within,
     /// With a file, behind the last row of the one before.
     Behind(RowPlace),
+    /// In no file: what is counted is stored, for who makes the file.
+    Counted,
 }
 
 /// What of a file is done, and what it is made with; goes from slice to slice.
@@ -45,7 +49,7 @@ pub(crate) enum Text {
 }
 
 /// The text as it grows, handed on part by part.
-struct FileText {
+pub(crate) struct FileText {
     part: Vec<u8>,
     parts: mpsc::Sender<Text>,
     tools: Tools,
@@ -100,13 +104,11 @@ impl Renderer {
         progress: watch::Sender<Written>,
         rows: Counter,
     ) -> Self {
-        let (sorter, block, mut part) = (tools.sorters.take().unwrap_or_default(), tools.buffer(), tools.buffer());
-        if start != Start::Within {
-            part.extend_from_slice(&writer.begin());
-        }
+        let (sorter, block) = (tools.sorters.take().unwrap_or_default(), tools.buffer());
+        let begin = if start == Start::Within { Vec::new() } else { writer.begin() };
         let behind = if let Start::Behind(place) = start { Some(place) } else { None };
         let last = LastRow { is_kept: writer.splits_rows(), behind, ..LastRow::default() };
-        let file = FileText { part, parts, tools, progress, rows, last };
+        let file = FileText { last, ..FileText::new(&begin, parts, tools, progress, rows) };
         Self { writer, sorter, block, file }
     }
 
@@ -119,7 +121,8 @@ impl Renderer {
         source: impl FnMut() -> Result<Option<Bytes>, QueryError>,
     ) -> (usize, Result<(), QueryError>) {
         let mut reader = BlockReader::new(source, std::mem::take(&mut self.block));
-        let mut stretches = Stretches { slice, done: 0, sorter: &mut self.sorter, file: &mut self.file };
+        let mut stretches =
+            Stretches { slice, done: 0, sorter: &mut self.sorter, file: &mut self.file, is_relieved: false };
         let ended = read_all(&mut reader, &mut self.writer, &mut stretches);
         let done = stretches.done;
         self.sorter.clear();
@@ -154,9 +157,9 @@ impl Renderer {
                 self.file.rows.inc_by(rows);
                 self.file.progress.send_modify(|written| written.rows = rows);
             }
-            self.file.tools.buffers.give(self.file.part);
             self.file.tools.sorters.give(self.sorter);
             self.file.tools.buffers.give(self.block);
+            self.file.tools.buffers.give(self.file.part);
             ended
         });
         let ended = ended.await.map_err(|error| failed(error.to_string()))?;
@@ -179,6 +182,10 @@ fn read_all(
         writer.rows().block(&columns);
         for row in 0..columns.rows {
             stretches.reach(columns.end_micros(row), writer)?;
+            if std::mem::take(&mut stretches.is_relieved) {
+                // Texts were forgotten too.
+                writer.rows().block(&columns);
+            }
             let line = writer.rows().line(&columns, row).map_err(|odd| QueryError::Mismatch(odd.to_string()))?;
             stretches.sorter.hold(&columns, row, line);
         }
@@ -192,6 +199,8 @@ struct Stretches<'a> {
     done: usize,
     sorter: &'a mut LineSorter,
     file: &'a mut FileText,
+    /// What was counted was given away in mid-block.
+    is_relieved: bool,
 }
 
 impl Stretches<'_> {
@@ -251,6 +260,7 @@ impl Stretches<'_> {
             written.facts = written.facts.map(|facts| facts + rows);
         });
         self.done += 1;
+        self.is_relieved |= writer.relieve(self.file);
         // Not a stretch more; who reads on asks whether it is this.
         if is_too_large(writer) { Err(QueryError::Mismatch("there is too much to count".to_owned())) } else { Ok(()) }
     }
@@ -274,6 +284,25 @@ impl TakeFiles for FileText {
 }
 
 impl FileText {
+    /// A file that begins so.
+    pub(crate) fn new(
+        begin: &[u8],
+        parts: mpsc::Sender<Text>,
+        tools: Tools,
+        progress: watch::Sender<Written>,
+        rows: Counter,
+    ) -> Self {
+        let mut part = tools.buffer();
+        part.extend_from_slice(begin);
+        Self { part, parts, tools, progress, rows, last: LastRow::default() }
+    }
+
+    /// Its end, with so many rows.
+    pub(crate) fn close(self, rows: u64) {
+        self.rows.inc_by(rows);
+        self.tools.buffers.give(self.part);
+    }
+
     #[inline]
     fn piece(&mut self, bytes: &[u8]) -> bool {
         self.part.extend_from_slice(bytes);

@@ -27,6 +27,7 @@ use crate::metrics::Counted;
 use crate::reason::Reason;
 use crate::render::Start;
 use crate::stages::check_request::check_request;
+use crate::stages::name_file::counts_groups;
 use crate::write_file::{Piece, Written};
 
 /// How long a slice of another version is kept before it is put back: its exporters may be busy.
@@ -195,7 +196,11 @@ impl<O: Outside> Life<O> {
         };
         let writer = self.writer(unwanted);
         let slices = [slice_of(item)];
-        let start = if item.slice == 0 { Start::Beginning } else { Start::Within };
+        let start = match item.slice {
+            _ if counts_groups(&item.request) => Start::Counted,
+            0 => Start::Beginning,
+            _ => Start::Within,
+        };
         let piece = Piece { request: &item.request, query, slices: &slices, start };
         let progress = watch::channel(Written::default()).0;
         let tell = |written| told(item, written, ReportEventType::SliceProgressed);

@@ -1,23 +1,25 @@
 //! A report whose slices are made by all exporters: planned here, and joined here when all of them are in the store. Where each slice is a
-//! file of its own, joining makes them visible, one after the other.
+//! file of its own, joining makes them visible, one after the other; where they have counted groups, the file is made of that.
 
 use std::sync::Arc;
 
 use clickhouse_io::report::Slice;
-use report_life::{JournalError, Plan, ReportState, file_key};
+use report_life::{JournalError, Plan, ReportState};
 use report_store::{PartNumbers, StoreError};
 use report_writer::ENCODER_VERSION;
 use schemas::ids::ReportId;
 use schemas::report_event::{ReportEvent, ReportEventType};
-use schemas::report_request::{ReportKind, ReportRequest};
+use schemas::report_request::ReportRequest;
 use schemas::report_slice::{ReportSlice, SliceStretch, StoredSlice};
 
 use crate::adapters::Outside;
 use crate::error::FileError;
 use crate::life::Life;
 use crate::make::signed;
+use crate::merge_groups::Stored;
 use crate::metrics::Counted;
-use crate::stages::name_file::{object_key, slices_are_files};
+use crate::seal::Made;
+use crate::stages::name_file::{counts_groups, object_key, slice_key, slices_stand_alone};
 use crate::write_file::{WriteFile, Written};
 
 impl<O: Outside> Life<O> {
@@ -28,7 +30,7 @@ impl<O: Outside> Life<O> {
         request: &ReportRequest,
         slices: &[Slice],
         state: &ReportState,
-    ) -> Result<Result<Written, FileError>, JournalError> {
+    ) -> Result<Result<Made, FileError>, JournalError> {
         let key = object_key(request, state.attempt);
         let upload_id = match writer.cancelled.run_until_cancelled(self.begin_plan(request, &key)).await {
             None => return Ok(Err(FileError::Cancelled)),
@@ -56,7 +58,7 @@ impl<O: Outside> Life<O> {
 
     /// Gives the plan its name: the upload that slices become parts of. Where each is a file whoever makes it begins one, and any new id will do.
     async fn begin_plan(&self, request: &ReportRequest, key: &str) -> Result<String, StoreError> {
-        if slices_are_files(request) {
+        if slices_stand_alone(request) {
             return Ok(ReportId::generate().to_string());
         }
         self.outside.begin_slices(key).await
@@ -69,7 +71,7 @@ impl<O: Outside> Life<O> {
         request: &ReportRequest,
         state: &ReportState,
         upload_id: &str,
-    ) -> Result<Written, FileError> {
+    ) -> Result<Made, FileError> {
         let turn = writer.cancelled.run_until_cancelled(self.reports.take(&request.tenant, 0)).await;
         let _running = Counted::new(&self.metrics.running);
         match turn {
@@ -85,7 +87,7 @@ impl<O: Outside> Life<O> {
         request: &ReportRequest,
         state: &ReportState,
         upload_id: &str,
-    ) -> Result<Written, FileError> {
+    ) -> Result<Made, FileError> {
         let key = object_key(request, state.attempt);
         let gathered = async {
             let made = self.outside.until(state.id, |it| is_decided(it, state.attempt, upload_id));
@@ -95,16 +97,19 @@ impl<O: Outside> Life<O> {
                 return Err(FileError::Slices(failure.clone()));
             }
             let slices = plan.stored().unwrap_or_default();
-            let size_bytes = if slices_are_files(request) {
-                self.show_files(writer, &key, &slices).await?
+            let size_bytes = if slices_stand_alone(request) {
+                let shown = self.show_slices(writer, request, &key, &slices).await?;
+                if counts_groups(request) {
+                    tracing::info!(report = %state.id, attempt = state.attempt, "what was counted is merged");
+                    return self.merge_groups(writer, request, &folded, &shown).await;
+                }
+                shown.iter().map(|(_, size_bytes)| size_bytes).sum()
             } else {
                 let join = || self.outside.join(&key, upload_id, &slices, writer.cancelled);
                 self.persist(writer, "joining slices", join).await?.ok_or(FileError::Cancelled)?
             };
             let rows = u64::try_from(plan.written().0).unwrap_or_default();
-            // Of groups nobody counts what went into them.
-            let facts = (request.kind == ReportKind::Events).then_some(rows);
-            Ok(Written { rows, facts, slices: plan.slices as u64, size_bytes })
+            Ok(Written { rows, facts: Some(rows), slices: plan.slices as u64, size_bytes }.into())
         }
         .await;
         if gathered.is_err()
@@ -115,15 +120,23 @@ impl<O: Outside> Life<O> {
         gathered
     }
 
-    /// Makes the files visible that the slices are; gives the size of all, bytes. Nobody knows of them before the report is completed.
-    async fn show_files(&self, writer: &WriteFile<'_, O>, key: &str, slices: &[StoredSlice]) -> Result<u64, FileError> {
-        let mut size_bytes = 0;
+    /// Makes the objects visible that slices are. Nobody knows of them before the report is completed.
+    async fn show_slices(
+        &self,
+        writer: &WriteFile<'_, O>,
+        request: &ReportRequest,
+        key: &str,
+        slices: &[StoredSlice],
+    ) -> Result<Vec<Stored>, FileError> {
+        let mut shown = Vec::with_capacity(slices.len());
         for (number, slice) in (0..).zip(slices) {
-            let (key, upload_id) = (file_key(key, number), slice.file_upload_id.as_deref().unwrap_or_default());
+            let (key, upload_id) =
+                (slice_key(request, key, number), slice.file_upload_id.as_deref().unwrap_or_default());
             let join = || self.outside.join(&key, upload_id, std::slice::from_ref(slice), writer.cancelled);
-            size_bytes += self.persist(writer, "finishing a file", join).await?.ok_or(FileError::Cancelled)?;
+            let size_bytes = self.persist(writer, "finishing a slice", join).await?.ok_or(FileError::Cancelled)?;
+            shown.push((key, size_bytes));
         }
-        Ok(size_bytes)
+        Ok(shown)
     }
 }
 
@@ -158,14 +171,14 @@ fn items(
         stretch.collect()
     };
     let item = |(number, slice): (usize, &Slice)| {
-        let is_file = slices_are_files(request);
-        let numbers = if is_file { PartNumbers::of(0, 1) } else { PartNumbers::of(number, slices.len()) };
+        let stands_alone = slices_stand_alone(request);
+        let numbers = if stands_alone { PartNumbers::of(0, 1) } else { PartNumbers::of(number, slices.len()) };
         ReportSlice {
             report_id: state.id,
             tenant: state.tenant.clone(),
             attempt: state.attempt,
             upload_id: upload_id.to_owned(),
-            object_key: if is_file { file_key(key, signed(number as u64)) } else { key.to_owned() },
+            object_key: if stands_alone { slice_key(request, key, signed(number as u64)) } else { key.to_owned() },
             encoder_version: ENCODER_VERSION,
             slice: i32::try_from(number).unwrap_or(i32::MAX),
             first_part: numbers.first,

@@ -5,6 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use report_writer::{LineSorter, Packer, Packing};
 use tokio::sync::Semaphore;
 
+/// Rows of groups that are held until they are sorted, bytes.
+const ROWS_BYTES_MAX: usize = 32 << 20;
+
 /// Things that were used and will be again.
 pub(crate) struct Spare<T>(Arc<Mutex<Vec<T>>>);
 
@@ -37,6 +40,8 @@ pub(crate) struct Tools {
     pub(crate) permits: Arc<Semaphore>,
     /// Parts of a file that are packed ahead of the one that is uploaded.
     pub(crate) parts_ahead: usize,
+    /// Rows of groups that are held until they are sorted, bytes; more lie in the store meanwhile.
+    pub(crate) rows_bytes_max: usize,
     pub(crate) buffers: Spare<Vec<u8>>,
     pub(crate) sorters: Spare<LineSorter>,
     gzip: Spare<Packer>,
@@ -49,6 +54,7 @@ impl Tools {
         Self {
             permits: Arc::new(Semaphore::new(cores)),
             parts_ahead: cores,
+            rows_bytes_max: ROWS_BYTES_MAX,
             buffers: Spare::default(),
             sorters: Spare::default(),
             gzip: Spare::default(),

@@ -16,14 +16,14 @@ use crate::adapters::{FileBeingWritten, Outside, RowsBeingRead};
 use crate::error::FileError;
 use crate::metrics::ExporterMetrics;
 use crate::pack::{PartQueue, packing};
-use crate::render::{Renderer, Start, Text};
+use crate::render::{RUN_BYTES, Renderer, Start, Text};
 use crate::tools::Tools;
-use report_writer::{FILES_MAX, choose_writer};
+use report_writer::{FILES_MAX, Packing, choose_writer};
 
 /// Pieces of an answer, of some hundred KB, that wait to be rendered.
 const PIECES_WAITING: usize = 8;
 /// Parts, of a MB of text, that wait to be packed.
-const PARTS_WAITING: usize = 1;
+pub(crate) const PARTS_WAITING: usize = 1;
 
 /// What has been written so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -134,9 +134,13 @@ impl<O: Outside> WriteFile<'_, O> {
         progress: &watch::Sender<Written>,
     ) -> Result<(), FileError> {
         let (texts, received) = mpsc::channel(PARTS_WAITING);
-        let parts = PartQueue::new(packing(piece.request), self.tools.clone());
         // What cannot be made was refused before.
         let writer = choose_writer(piece.request).map_err(QueryError::Mismatch)?;
+        let (writer, packing) = match piece.start {
+            Start::Counted => (writer.into_runs(RUN_BYTES), Packing::Plain),
+            Start::Beginning | Start::Within | Start::Behind(_) => (writer, packing(piece.request)),
+        };
+        let parts = PartQueue::new(packing, self.tools.clone());
         let (tools, rows) = (self.tools.clone(), self.metrics.rows.clone());
         let renderer = Renderer::new(writer, piece.start, texts, tools, progress.clone(), rows);
         // Where one fails the other is dropped, and with it what it waits for.
@@ -240,7 +244,8 @@ impl<O: Outside> WriteFile<'_, O> {
         rendered.map_err(|error| StoreError::Failed { action: "rendering", reason: error.to_string() })
     }
 
-    async fn upload(
+    /// Packs and uploads what comes of files, until no more does.
+    pub(crate) async fn upload(
         &self,
         mut texts: mpsc::Receiver<Text>,
         mut parts: PartQueue,
@@ -290,7 +295,7 @@ impl<O: Outside> WriteFile<'_, O> {
     }
 }
 
-async fn abort(file: impl FileBeingWritten) {
+pub(crate) async fn abort(file: impl FileBeingWritten) {
     if let Err(error) = file.abort().await {
         tracing::warn!(%error, "what was uploaded is left until the report has ended");
     }
@@ -322,7 +327,6 @@ impl Patience {
 mod tests {
     use std::sync::atomic::Ordering;
 
-    use report_writer::Packing;
     use service_kit::metrics::Metrics;
 
     use super::*;

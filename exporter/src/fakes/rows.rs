@@ -10,6 +10,7 @@ use clickhouse_io::report::examples::native_block;
 use clickhouse_io::rows::{ConnectionRow, Source};
 use schemas::connection_event::{ConnectionEvent, EventType};
 use schemas::examples::connection;
+use schemas::ids::ResourceId;
 use schemas::times::Moment;
 
 use super::World;
@@ -56,11 +57,12 @@ impl RowsBeingRead for FakeRows {
     }
 }
 
-/// A row; those of one millisecond are copies.
+/// A row, of one of four Resources; those of one millisecond are copies.
 pub(crate) fn row(end_us: i64) -> ConnectionRow {
     let end_ms = u64::try_from(end_us / 1_000).unwrap();
     let end = Moment::from_micros(end_us);
     let event = connection(EventType::ClosedConnection, &format!("c-{end_ms}"), end_ms);
-    let event = ConnectionEvent { start_time: end, end_time: end, ..event };
+    let resource_id = ResourceId::new(end_ms / 100 % 4).unwrap();
+    let event = ConnectionEvent { start_time: end, end_time: end, resource_id, ..event };
     ConnectionRow::from_event(event, Source { name: "main", partition: 0, offset: end_us })
 }

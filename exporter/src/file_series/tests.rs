@@ -24,7 +24,7 @@ const ALL_ROWS: u64 = 3 * ROWS;
 fn large() -> Fake {
     let fake = Fake::default();
     fake.0.rows.store(ROWS, Ordering::Relaxed);
-    // Not split, it would be made slice by slice.
+    // Not split, events would be made slice by slice.
     fake.0.is_large.store(true, Ordering::Relaxed);
     *fake.0.read_takes.lock().unwrap() = Duration::from_millis(40);
     fake
@@ -133,11 +133,13 @@ async fn tables_are_whole_each_and_groups_are_split_too() {
     assert!(made.len() == 3 && made.iter().all(|it| it.starts_with(b"PAR1") && it.ends_with(b"PAR1")));
     let told: Vec<_> = manifest(&fake).files.iter().map(|file| file.rows).collect();
     assert_eq!(told, [Some(1_000), Some(1_000), Some(700)]);
+    // Of one slice; of several, all exporters count: see `spread`.
     let fake = large();
+    fake.0.is_large.store(false, Ordering::Relaxed);
     let summary =
         ReportRequest { kind: ReportKind::Summary, ..asked(ReportFormat::Csv, Compression::None, by_rows(1_000)) };
     live(&fake, &summary).await;
-    assert_eq!((files(&fake).len(), state(&fake).rows, state(&fake).is_folder), (1, 1, true));
+    assert_eq!((files(&fake).len(), state(&fake).rows, state(&fake).is_folder), (1, 4, true));
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,10 +4,12 @@ use clickhouse_io::report::examples::native_block;
 use clickhouse_io::report::{ColumnSet, Stretch};
 use clickhouse_io::rows::{ConnectionRow, Source};
 use proptest::prelude::*;
-use report_writer::{Cell, CsvOptions, GroupWriter, LineWriter, OddValue, SortedBy, TableColumn};
+use report_writer::{
+    CsvOptions, GroupRows, GroupWriter, LineWriter, Merge, MergeStep, OddValue, RowSorter, SortedBy, TableColumn, runs,
+};
 use schemas::connection_event::{ConnectionEvent, EventType};
 use schemas::examples::connection;
-use schemas::report_request::ReportSplit;
+use schemas::report_request::{ReportKind, ReportRequest, ReportSplit};
 use schemas::times::Moment;
 
 use super::*;
@@ -131,7 +133,11 @@ impl GroupWriter for Greedy {
         Vec::new()
     }
 
-    fn rows(&mut self, _: &mut dyn FnMut(&[Cell<'_>]) -> bool) {}
+    fn give(&mut self, _: &mut dyn FnMut(&[u8], &[u8]) -> bool) {}
+
+    fn rows(&self) -> Box<dyn GroupRows> {
+        unreachable!("it is too large before")
+    }
 }
 
 #[test]
@@ -143,6 +149,63 @@ fn what_is_counted_beyond_memory_ends_after_the_stretch_that_it_grew_in() {
     let mut pieces = vec![block(&[0, 1]), block(&[2])].into_iter();
     let (done, ended) = renderer.slice(&slice(), || pieces.next().unwrap_or(Ok(None)));
     assert!(done == 1 && ended.is_err() && renderer.is_too_large());
+}
+
+/// A row of each of three hours, asked for by a name of its own.
+fn named_rows() -> Vec<ConnectionRow> {
+    let row = |hour: u64| {
+        let event = connection(EventType::ClosedConnection, "c", (BEGIN + 10_000) as u64 / 1_000 + hour * 3_600_000);
+        let (resource_address, applied_rule) = (format!("host-{}.example", 3 - hour), String::new());
+        let event = ConnectionEvent { resource_address, applied_rule, ..event };
+        ConnectionRow::from_event(event, Source { name: "main", partition: 0, offset: hour as i64 })
+    };
+    (0..3).map(row).collect()
+}
+
+/// What comes of those rows in one block.
+fn text_of(mut writer: Writer, start: Start) -> Vec<u8> {
+    let (parts, mut received) = mpsc::channel(10);
+    let (progress, _) = watch::channel(Written::default());
+    let mut block = Some(native_block(&named_rows(), writer.rows().columns()).into());
+    let mut renderer = Renderer::new(writer, start, parts, Tools::new(2), progress, Counter::default());
+    let stretches = slice().stretches.into_iter().map(|stretch| Stretch { rows: 1, ..stretch }).collect();
+    assert_eq!(renderer.slice(&Slice { stretches }, || Ok(block.take())), (3, Ok(())));
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(renderer.finish()).unwrap();
+    let mut text = Vec::new();
+    while let Some(Text::Part(part)) = received.blocking_recv() {
+        text.extend(part);
+    }
+    text
+}
+
+#[test]
+fn what_was_counted_is_given_away_in_mid_block_and_names_stay_right() {
+    let asked = ReportRequest { kind: ReportKind::Summary, ..request() };
+    let writer = || choose_writer(&asked).unwrap();
+    let object = text_of(writer().into_runs(1), Start::Counted);
+    let places = runs(object.len() as u64, &object).unwrap();
+    assert_eq!(places.len(), 3, "one for each stretch, and none of what was left: nothing");
+    let mut merge = Merge::new(places.len());
+    for (run, place) in places.into_iter().enumerate() {
+        merge.feed(run, &object[place.start as usize..place.end as usize], true);
+    }
+    let (mut text, mut sorter, (mut rows, mut lines)) =
+        (writer().begin(), RowSorter::default(), writer().into_rows().unwrap());
+    let step = merge.step(|key, value| rows.add(key, value, &mut |key, cells| sorter.push(key, cells)).map(|()| true));
+    assert_eq!(step, Ok(MergeStep::Done));
+    rows.end(&mut |key, cells| sorter.push(key, cells));
+    let mut merge = Merge::new(1);
+    merge.feed(0, &sorter.take_run(), true);
+    let mut take = |bytes: &[u8]| {
+        text.extend_from_slice(bytes);
+        true
+    };
+    assert_eq!(merge.step(|_, record| Ok(lines.add(record, &mut take).unwrap())), Ok(MergeStep::Done));
+    assert_eq!(lines.end(&mut take), Ok(1));
+    let (text, at_once) = (String::from_utf8(text).unwrap(), text_of(writer(), Start::Beginning));
+    assert_eq!(text, String::from_utf8(at_once).unwrap());
+    assert!(text.contains("host-1.example (1);host-2.example (1);host-3.example (1)"), "{text}");
 }
 
 /// A connection, and its end time, microseconds behind the beginning: where both are of one millisecond, they are copies.

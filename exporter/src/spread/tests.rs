@@ -1,6 +1,7 @@
 //! Reports of several slices, with exporters that die, come late, are of another version, and a store that fails.
 
 mod faults;
+mod groups;
 mod versions;
 
 use std::io::Read;
@@ -172,16 +173,16 @@ async fn slices_are_made_by_whoever_takes_them_and_joined_in_order() {
 
 #[tokio::test(start_paused = true)]
 async fn whoever_dies_at_any_moment_the_file_is_the_same() {
-    whoever_dies(asked(), 1).await;
+    whoever_dies(large, asked(), 1, 6).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn whoever_dies_at_any_moment_the_files_are_the_same() {
-    whoever_dies(asked_for_files(), 3).await;
+    whoever_dies(large, asked_for_files(), 3, 6).await;
 }
 
-async fn whoever_dies(asked: ReportRequest, count_of_files: usize) {
-    let calm = large();
+async fn whoever_dies(begin: fn() -> Fake, asked: ReportRequest, count_of_files: usize, rows: i64) {
+    let calm = begin();
     live_of(&calm, &asked).await;
     let expected = files(&calm);
     assert_eq!(expected.len(), count_of_files);
@@ -189,7 +190,7 @@ async fn whoever_dies(asked: ReportRequest, count_of_files: usize) {
     for dies_after in (0..260).step_by(3).map(Duration::from_millis) {
         // Who has the request and makes slices; who only has the request; who only makes slices.
         for dies in ["all", "owner", "worker"] {
-            let fake = large();
+            let fake = begin();
             let (old, new) = (fake.life(), fake.life());
             let owner = async |life: &Life<Fake>| life.live(&asked).await.map(drop).unwrap();
             let dying = async {
@@ -223,7 +224,7 @@ async fn whoever_dies(asked: ReportRequest, count_of_files: usize) {
             tokio::time::timeout(Duration::from_secs(3600), all).await.unwrap();
             assert!(files(&fake) == expected, "{dies} dies after {dies_after:?}");
             let state = state(&fake);
-            assert_eq!((state.phase, state.rows, count(&fake, "Completed")), (Phase::Completed, 6, 1), "{dies}");
+            assert_eq!((state.phase, state.rows, count(&fake, "Completed")), (Phase::Completed, rows, 1), "{dies}");
             let again = count(&fake, "SliceDone").saturating_sub(3);
             assert!(state.attempt > 1 || again == 0, "{dies} after {dies_after:?}: {again} slices were made twice");
             attempts.insert((dies, state.attempt));

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use report_life::{file_key, groups_key};
 use report_writer::Packing;
 use schemas::report_request::{ReportFormat, ReportKind, ReportRequest};
 use schemas::times::Moment;
@@ -48,6 +49,24 @@ pub(crate) fn attempt_of(request: &ReportRequest, key: &str) -> Option<i32> {
 /// True where slices are not joined: a Parquet file has its own footer, so each slice is a file.
 pub(crate) fn slices_are_files(request: &ReportRequest) -> bool {
     request.kind == ReportKind::Events && request.format == ReportFormat::Parquet
+}
+
+/// True where rows are counted together: slices give what they have counted, and the file is made of that.
+pub(crate) fn counts_groups(request: &ReportRequest) -> bool {
+    match request.kind {
+        ReportKind::Summary | ReportKind::UserActivity | ReportKind::Traffic => true,
+        ReportKind::Events | ReportKind::Unknown => false,
+    }
+}
+
+/// True where each slice is an object by itself, with an upload of its own: a file, or what was counted.
+pub(crate) fn slices_stand_alone(request: &ReportRequest) -> bool {
+    slices_are_files(request) || counts_groups(request)
+}
+
+/// Where a slice lies, once it does, that stands alone.
+pub(crate) fn slice_key(request: &ReportRequest, object_key: &str, number: i64) -> String {
+    if counts_groups(request) { groups_key(object_key, number) } else { file_key(object_key, number) }
 }
 
 /// How many files lie below the key of a report that is not split and has so many slices; none where its one file lies at its key.

@@ -18,6 +18,12 @@ pub fn file_key(object_key: &str, number: i64) -> String {
     format!("{folder}/part-{number:05}{ending}")
 }
 
+/// Where what slice `number`, from 0, has counted of groups lies until the report has ended; behind the slices, rows that wait to be sorted.
+#[must_use]
+pub fn groups_key(object_key: &str, number: i64) -> String {
+    format!("{}/groups/{number:05}", split(object_key).0)
+}
+
 /// Where all files of a report lie, in the order of their rows: so many below its key, or one at it.
 #[must_use]
 pub fn file_keys(object_key: &str, below: Option<i64>) -> Vec<String> {
@@ -73,6 +79,7 @@ mod tests {
         assert_eq!(file_keys("a.b/1/x.csv", Some(1)), ["a.b/1/x/part-00000.csv"]);
         assert_eq!(file_keys("a.b/1/x.csv.gz", Some(2)), ["a.b/1/x/part-00000.csv.gz", "a.b/1/x/part-00001.csv.gz"]);
         assert_eq!(file_key("x", 12), "x/part-00012");
+        assert_eq!(groups_key("a.b/1/x.csv.gz", 12), "a.b/1/x/groups/00012");
         let keys = file_keys("a.b/1/x.parquet", Some(2));
         assert_eq!(
             file_places(&keys, Path::new("y")),

@@ -212,6 +212,15 @@ impl ReportStore {
         Ok(pieces.concat().into())
     }
 
+    /// The bytes `range` of a file, which are few.
+    ///
+    /// # Errors
+    /// When it is not there, or the store does not answer.
+    pub async fn get_range(&self, key: &str, range: Range<u64>) -> Result<Bytes, StoreError> {
+        let pieces: Vec<Bytes> = self.read(key, Some(range)).await?.try_collect().await?;
+        Ok(pieces.concat().into())
+    }
+
     /// A file, or the bytes `range` of it.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ mod count_rows;
 mod csv;
 mod estimate;
 mod event_column;
+mod group_lines;
 mod groups;
 mod ids;
 mod json;
@@ -31,7 +32,11 @@ pub use count_rows::{count_parquet_rows, count_rows};
 pub use csv::{CsvOptions, CsvWriter};
 pub use estimate::{Estimate, estimate_measures, reads_denied};
 pub use event_column::EventColumn;
-pub use groups::{GroupWriter, SummaryWriter, TrafficWriter, UsersWriter};
+pub use group_lines::GroupLines;
+pub use groups::{
+    BadRun, FOOTER_BYTES_MAX, GroupRows, GroupWriter, Merge, MergeStep, RowSorter, RunWriter, SummaryWriter, TakeRow,
+    TrafficWriter, UsersWriter, footer, runs,
+};
 pub use line_sorter::{GivenLine, LineSorter};
 pub use ndjson::NdjsonWriter;
 pub use pack::{PackError, Packer, Packing};
@@ -39,9 +44,9 @@ pub use split::{FILES_MAX, SPLIT_BYTES_MIN, SPLIT_ROWS_MIN, SPREADSHEET_ROWS, Ta
 pub use table::{Cell, CellType, SortedBy, TableColumn, TableError};
 pub use writer::Writer;
 
-/// Version of the bytes that are made of the same rows: raised with every change of a line, of [`PART_TEXT_BYTES`] or of how a part is packed,
+/// Version of the bytes that are made of the same rows: raised with every change of a line, of what is stored of groups, of [`PART_TEXT_BYTES`] or of how a part is packed,
 /// also by a library; and where a version before would read other rows of the same request. Slices of one file are made by one version.
-pub const ENCODER_VERSION: i32 = 3;
+pub const ENCODER_VERSION: i32 = 4;
 
 /// Text of a part before it is packed, bytes: it is full with the line that reaches this.
 pub const PART_TEXT_BYTES: usize = 1 << 20;

@@ -2,7 +2,8 @@
 
 use schemas::report_request::ReportSplit;
 
-use crate::groups::csv::{push_header, push_row};
+use crate::group_lines::{GroupFile, GroupLines};
+use crate::groups::{GroupRows, RowSorter, RunWriter, footer};
 use crate::split::{Split, TakeFiles};
 use crate::table::{Cell, EventTable, ParquetFile, TableError};
 use crate::{CsvOptions, EventColumn, GroupWriter, LineWriter};
@@ -20,11 +21,17 @@ enum Made {
     Table(Box<EventTable>),
     /// Groups, once all rows were seen.
     Groups(Box<dyn GroupWriter>, GroupFile),
+    /// What was counted of some of the rows.
+    Runs(Folding),
 }
 
-enum GroupFile {
-    Csv(CsvOptions),
-    Parquet(Box<ParquetFile>),
+/// Groups that are given away run by run, in order of their keys, for who merges them.
+struct Folding {
+    groups: Box<dyn GroupWriter>,
+    /// So much is held, bytes, before it becomes a run.
+    run_bytes: usize,
+    /// Of each run, bytes.
+    lengths: Vec<u64>,
 }
 
 impl Writer {
@@ -74,13 +81,14 @@ impl Writer {
             Made::Lines(lines) => &mut **lines,
             Made::Table(table) => &mut **table,
             Made::Groups(groups, _) => &mut **groups,
+            Made::Runs(folding) => &mut *folding.groups,
         }
     }
 
     /// True where rows are counted together, and what the file lists comes about at the end.
     #[must_use]
     pub fn makes_groups(&self) -> bool {
-        matches!(self.made, Made::Groups(..))
+        matches!(self.made, Made::Groups(..) | Made::Runs(_))
     }
 
     /// True where a file ends between two rows as they come.
@@ -95,6 +103,39 @@ impl Writer {
         match &self.made {
             Made::Lines(_) | Made::Table(_) => 0,
             Made::Groups(groups, _) => groups.size_bytes(),
+            Made::Runs(folding) => folding.groups.size_bytes(),
+        }
+    }
+
+    /// The same groups of a piece of the range: what is counted is given as runs instead of a file, each when `run_bytes` are held. Others
+    /// are as they were.
+    #[must_use]
+    pub fn into_runs(self, run_bytes: usize) -> Self {
+        let made = match self.made {
+            Made::Groups(groups, _) => Made::Runs(Folding { groups, run_bytes, lengths: Vec::new() }),
+            others => others,
+        };
+        Self { made, ..self }
+    }
+
+    /// What makes rows of runs, and what makes files of those; none where it makes no groups.
+    #[must_use]
+    pub fn into_rows(self) -> Option<(Box<dyn GroupRows>, GroupLines)> {
+        match self.made {
+            Made::Groups(groups, file) => Some((groups.rows(), GroupLines::new(file, self.split))),
+            Made::Lines(_) | Made::Table(_) | Made::Runs(_) => None,
+        }
+    }
+
+    /// Gives a run away where enough for one is held. True where it did: what is left of a block has to be begun anew.
+    pub fn relieve(&mut self, files: &mut impl TakeFiles) -> bool {
+        match &mut self.made {
+            Made::Runs(folding) if folding.groups.size_bytes() >= folding.run_bytes => {
+                // Who wants no more says so at the end.
+                folding.give_run(files);
+                true
+            }
+            Made::Lines(_) | Made::Table(_) | Made::Groups(..) | Made::Runs(_) => false,
         }
     }
 
@@ -103,12 +144,8 @@ impl Writer {
     pub fn begin(&self) -> Vec<u8> {
         match &self.made {
             Made::Lines(lines) => lines.header(),
-            Made::Groups(groups, GroupFile::Csv(options)) => {
-                let mut header = options.mark().to_vec();
-                push_header(&mut header, &groups.table());
-                header
-            }
-            Made::Table(_) | Made::Groups(_, GroupFile::Parquet(_)) => Vec::new(),
+            Made::Groups(groups, file) => file.begin(&groups.table()),
+            Made::Table(_) | Made::Runs(_) => Vec::new(),
         }
     }
 
@@ -122,6 +159,10 @@ impl Writer {
             Made::Lines(_) => Ok(add_line(&mut self.split, record, files)),
             Made::Groups(groups, _) => {
                 groups.add(record);
+                Ok(true)
+            }
+            Made::Runs(folding) => {
+                folding.groups.add(record);
                 Ok(true)
             }
             Made::Table(table) => {
@@ -141,7 +182,7 @@ impl Writer {
     /// # Errors
     /// When the format cannot hold it.
     pub fn end(self, files: &mut impl TakeFiles) -> Result<Option<u64>, TableError> {
-        let mut split = self.split;
+        let split = self.split;
         let (mut groups, file) = match self.made {
             Made::Lines(_) => {
                 files.file_ends(split.rows());
@@ -151,37 +192,49 @@ impl Writer {
                 _ = files.bytes(&table.file().end()?) && files.file_ends(split.rows());
                 return Ok(None);
             }
+            Made::Runs(mut folding) => {
+                _ = folding.give_run(files) && files.bytes(&footer(&folding.lengths)) && files.file_ends(0);
+                return Ok(None);
+            }
             Made::Groups(groups, file) => (groups, file),
         };
-        let (mut rows, mut written) = (0, Ok(true));
-        match file {
-            GroupFile::Csv(options) => {
-                let mut line = Vec::new();
-                groups.rows(&mut |cells| {
-                    rows += 1;
-                    line.clear();
-                    push_row(&mut line, cells, options);
-                    add_line(&mut split, &line, files)
-                });
-            }
-            GroupFile::Parquet(mut file) => {
-                groups.rows(&mut |cells| {
-                    rows += 1;
-                    written = add_cells(&mut split, &mut file, cells, files);
-                    matches!(written, Ok(true))
-                });
-                if written? {
-                    files.bytes(&file.end()?);
-                }
-            }
-        }
-        files.file_ends(split.rows());
-        Ok(Some(rows))
+        let (mut rows, mut sorter, mut added) = (groups.rows(), RowSorter::default(), Ok(()));
+        let mut hold = |key: &[u8], cells: &[Cell<'_>]| sorter.push(key, cells);
+        groups.give(&mut |key, value| {
+            added = rows.add(key, value, &mut hold);
+            added.is_ok()
+        });
+        added?;
+        rows.end(&mut hold);
+        let (mut lines, mut written) = (GroupLines::new(file, split), Ok(true));
+        sorter.drain(|_, record| {
+            written = lines.add(record, files);
+            matches!(written, Ok(true))
+        });
+        written?;
+        lines.end(files).map(Some)
+    }
+}
+
+impl Folding {
+    /// Gives what is held as a run, and forgets it. False as [`TakeFiles`] says.
+    fn give_run(&mut self, files: &mut impl TakeFiles) -> bool {
+        let (mut run, mut pair, mut length, mut wants_more) = (RunWriter::default(), Vec::new(), 0, true);
+        self.groups.give(&mut |key, value| {
+            pair.clear();
+            run.push(&mut pair, key, value);
+            length += pair.len() as u64;
+            wants_more = files.bytes(&pair);
+            wants_more
+        });
+        // None of nothing: there would be nothing to read.
+        self.lengths.extend(Some(length).filter(|length| *length > 0));
+        wants_more
     }
 }
 
 #[inline]
-fn add_line(split: &mut Split, line: &[u8], files: &mut impl TakeFiles) -> bool {
+pub(crate) fn add_line(split: &mut Split, line: &[u8], files: &mut impl TakeFiles) -> bool {
     if let Some(rows) = split.row(line.len())
         && !(files.file_ends(rows) && files.bytes(&split.header))
     {
@@ -190,23 +243,8 @@ fn add_line(split: &mut Split, line: &[u8], files: &mut impl TakeFiles) -> bool 
     files.bytes(line)
 }
 
-fn add_cells(
-    split: &mut Split,
-    file: &mut ParquetFile,
-    cells: &[Cell<'_>],
-    files: &mut impl TakeFiles,
-) -> Result<bool, TableError> {
-    // Bytes do not end a table.
-    if let Some(rows) = split.row(0)
-        && !next_table(file, rows, files)?
-    {
-        return Ok(false);
-    }
-    Ok(!file.row(cells)? || files.bytes(&file.take()?))
-}
-
 /// Ends a file of so many rows, and begins the next.
-fn next_table(file: &mut ParquetFile, rows: u64, files: &mut impl TakeFiles) -> Result<bool, TableError> {
+pub(crate) fn next_table(file: &mut ParquetFile, rows: u64, files: &mut impl TakeFiles) -> Result<bool, TableError> {
     let ended = file.end()?;
     file.begin_again()?;
     Ok(files.bytes(&ended) && files.file_ends(rows))

@@ -1,4 +1,4 @@
-//! Reports of every kind, format and packing, of the same traffic: the oracle's bytes.
+//! Reports of every kind, format and packing, of the same traffic, made by two exporters: the oracle's bytes.
 
 use report_life::Journal;
 use schemas::ids::ReportId;
@@ -36,6 +36,7 @@ fn half(mut request: ReportRequest) -> ReportRequest {
 async fn reports_of_every_kind_have_the_bytes_of_the_oracle() {
     let tenants = [(tenant("second"), "v2", 21), (tenant("third"), "v3", 22)];
     let mut stack = Stack::start(&tenants.each_ref().map(|(name, version, _)| (name.as_str(), Some(*version)))).await;
+    stack.add_exporter();
     let (producer, registry) = stack.parts.journal_parts();
     let journal = Journal::open(producer, &registry, &CancellationToken::new()).await.unwrap().unwrap();
     for (name, version, seed) in &tenants {
@@ -92,7 +93,12 @@ async fn reports_of_every_kind_have_the_bytes_of_the_oracle() {
             let expected = report(name, version, &arguments, &lines);
             assert_same(&session.download(&id).await, &expected, &format!("{version} {arguments:?}"));
             assert!(told["rows"].as_u64().unwrap() > 0, "{told}");
+            // All of the traffic is several slices, of groups too: both exporters take them.
+            let is_half = arguments.contains(&HALF[0]);
+            assert!(is_half || told["slices_expected"].as_i64().unwrap() > 1, "{told}");
         }
     }
+    let made = [&stack.exporter, &stack.exporters[0]].map(|it| it.logged(&["a slice is done"]));
+    assert!(made.iter().all(|slices| *slices > 0), "slices by the two exporters: {made:?}");
     stack.end().await;
 }

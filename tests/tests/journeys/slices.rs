@@ -1,5 +1,5 @@
-//! A report that several exporters make together: one of them is killed in mid-slice, and the file is the same, or all files are; and one
-//! of each kind at another store.
+//! A report that several exporters make together: one of them is killed in mid-slice, and the file is the same, or all files are, also
+//! where slices have counted groups; and one of each kind at another store.
 
 use std::time::{Duration, Instant};
 
@@ -74,14 +74,24 @@ async fn exporter_is_killed_in_mid_slice_and_the_file_is_the_same() {
     assert_eq!((file.len(), parts.len() as i64), (1, of_parts));
     assert!(of_parts >= 8, "{of_parts}");
     assert_folder_comes_to_a_terminal(&stack, acme, &id, &parts);
+    let mut of_groups = everything();
+    of_groups["kind"] = json!("summary");
+    let id = session.ask(&of_groups).await;
+    let calm_groups = session.wait_completed(&id).await;
+    let of_counts = calm_groups["slices_expected"].as_i64().unwrap();
+    assert!(of_counts >= 8, "{calm_groups}");
+    assert_same(&session.download(&id).await, &report(acme, "v2", &["--kind", "summary"], &lines), "by two exporters");
+    let groups = session.files(&id).await;
     for statement in SLOWER {
         stack.execute(statement).await;
     }
-    for (of_owner, asked, expected, slices) in [
-        (true, &everything(), &file, slices),
-        (false, &everything(), &file, slices),
-        (true, &of_table, &parts, of_parts),
-        (false, &of_table, &parts, of_parts),
+    for (of_owner, asked, expected, slices, rows) in [
+        (true, &everything(), &file, slices, &calm["rows"]),
+        (false, &everything(), &file, slices, &calm["rows"]),
+        (true, &of_table, &parts, of_parts, &calm["rows"]),
+        (false, &of_table, &parts, of_parts, &calm["rows"]),
+        (true, &of_groups, &groups, of_counts, &calm_groups["rows"]),
+        (false, &of_groups, &groups, of_counts, &calm_groups["rows"]),
     ] {
         let id = stack.sign_in(acme).await.ask(asked).await;
         let (victim, done) = wait_mid_flight(&stack, acme, &id, of_owner).await;
@@ -95,7 +105,7 @@ async fn exporter_is_killed_in_mid_slice_and_the_file_is_the_same() {
         }
         let session = stack.sign_in(acme).await;
         let completed = session.wait_completed(&id).await;
-        assert_eq!((&completed["slices"], &completed["rows"]), (&slices.into(), &calm["rows"]));
+        assert_eq!((&completed["slices"], &completed["rows"]), (&slices.into(), rows));
         assert!(session.files(&id).await == *expected, "has the report: {of_owner}");
         // Each exporter has up to two lanes for one tenant: no more than what the dead one held is made again.
         let made: usize = exporters(&stack).iter().map(|it| it.logged(&[&id, DONE])).sum();

@@ -4,11 +4,13 @@ use std::collections::HashMap;
 
 use clickhouse_io::report::{Column, ColumnSet, ConnectionColumns};
 
-use super::GroupWriter;
 use super::names::Names;
+use super::number::{push_number, push_text, take_bytes, take_count, take_text};
 use super::record::{halves, pack, unpack, word};
-use super::top_ten::{Counts, Ranking, joined};
+use super::run::BadRun;
+use super::top_ten::{Counts, TopTen};
 use super::totals::{COUNTS, MOST_CONNECTIONS, Outcome, PERCENTS, Totals};
+use super::{GroupRows, GroupWriter, HEAD, TakeRow, most_connections, ranked};
 use crate::row::{self, AskedNames};
 use crate::table::{Cell, CellType, SortedBy, TableColumn};
 use crate::{LineWriter, OddValue};
@@ -21,6 +23,9 @@ const BEFORE: [TableColumn; 4] = [
 ];
 const PROTOCOL: TableColumn = TableColumn::required("protocol", CellType::Text);
 const TOP_TEN: TableColumn = TableColumn::optional("top_10_address_accessed", CellType::Text);
+
+/// Behind the id in the key of an address.
+const ADDRESS: u8 = 1;
 
 /// In the order of their numbers in the table, from 1.
 const PROTOCOLS: [&str; 3] = ["tcp", "udp", "icmp"];
@@ -58,25 +63,6 @@ struct Group {
     applied_rule: u32,
     remote_network: u32,
     remote_network_id: u64,
-}
-
-impl SummaryWriter {
-    fn row(&self, group: &Group, addresses: &Ranking<u32>, take: &mut dyn FnMut(&[Cell<'_>]) -> bool) -> bool {
-        let rule = self.names.text(group.applied_rule);
-        let shown = if rule.is_empty() { self.names.text(group.address) } else { rule };
-        let used = (1..).zip(PROTOCOLS).filter(|(number, _)| group.protocols >> number & 1 == 1);
-        let protocols = used.map(|(_, name)| name).collect::<Vec<_>>().join(";");
-        let top_ten = joined(&addresses.top, |address| self.names.text(address));
-        let before = [
-            Cell::Number(group.resource_id),
-            Cell::text(shown),
-            Cell::text(self.names.text(group.remote_network)),
-            Cell::Number(group.remote_network_id),
-        ];
-        let behind = [Cell::text(&top_ten)];
-        let protocol = [Cell::text(protocols.as_bytes())];
-        take(&[&before[..], &group.totals.counts(), &protocol, &group.totals.percents(), &behind].concat())
-    }
 }
 
 impl LineWriter for SummaryWriter {
@@ -156,14 +142,122 @@ impl GroupWriter for SummaryWriter {
         vec![MOST_CONNECTIONS, SortedBy { name: BEFORE[0].name, is_descending: false }]
     }
 
-    fn rows(&mut self, take: &mut dyn FnMut(&[Cell<'_>]) -> bool) {
-        let rankings = self.addresses.rankings(self.groups.len(), |address| self.names.text(address));
-        let mut order: Vec<_> = self.groups.iter().zip(&rankings).collect();
-        order.sort_unstable_by_key(|(group, _)| (std::cmp::Reverse(group.totals.connections()), group.resource_id));
-        for (group, addresses) in order {
-            if !self.row(group, addresses, take) {
+    /// Of a Resource, by its id, what was counted; then of each address how often it was asked for.
+    fn give(&mut self, take: &mut dyn FnMut(&[u8], &[u8]) -> bool) {
+        self.places.clear();
+        let (groups, names) = (std::mem::take(&mut self.groups), std::mem::take(&mut self.names));
+        let (order, ranks) = ranked(groups.len(), |place| groups[place].resource_id);
+        let mut addresses = self.addresses.take(&ranks, |address| names.text(address)).into_iter().peekable();
+        let (mut key, mut value) = (Vec::new(), Vec::new());
+        for (rank, place) in (0..).zip(order) {
+            let group = &groups[place as usize];
+            let rule = names.text(group.applied_rule);
+            let shown = if rule.is_empty() { names.text(group.address) } else { rule };
+            key.clear();
+            key.extend_from_slice(&group.resource_id.to_be_bytes());
+            key.push(HEAD);
+            value.clear();
+            group.totals.push(&mut value);
+            push_number(&mut value, group.protocols);
+            push_number(&mut value, group.remote_network_id);
+            push_text(&mut value, names.text(group.remote_network));
+            push_text(&mut value, shown);
+            if !take(&key, &value) {
                 return;
             }
+            while let Some((_, address, count)) = addresses.next_if(|it| it.0 == rank) {
+                key.truncate(size_of::<u64>());
+                key.push(ADDRESS);
+                key.extend_from_slice(names.text(address));
+                value.clear();
+                push_number(&mut value, count);
+                if !take(&key, &value) {
+                    return;
+                }
+            }
+        }
+    }
+
+    fn rows(&self) -> Box<dyn GroupRows> {
+        Box::<SummaryRows>::default()
+    }
+}
+
+/// Makes a row of what was counted of one Resource.
+#[derive(Debug, Default)]
+struct SummaryRows(Option<Resource>);
+
+#[derive(Debug)]
+struct Resource {
+    id: u64,
+    totals: Totals,
+    protocols: u64,
+    remote_network_id: u64,
+    remote_network: Vec<u8>,
+    shown: Vec<u8>,
+    addresses: TopTen,
+}
+
+impl Resource {
+    fn new(id: u64) -> Self {
+        Self {
+            id,
+            totals: Totals::default(),
+            protocols: 0,
+            remote_network_id: 0,
+            remote_network: Vec::new(),
+            shown: Vec::new(),
+            addresses: TopTen::new(<[u8]>::to_vec),
+        }
+    }
+
+    /// Adds what another piece of the range has counted; its names are newer.
+    fn add(&mut self, mut rest: &[u8]) -> Option<()> {
+        self.totals.take(&mut rest)?;
+        self.protocols |= take_count(&mut rest)?;
+        self.remote_network_id = take_count(&mut rest)?;
+        self.remote_network = take_text(&mut rest)?.to_vec();
+        self.shown = take_text(&mut rest)?.to_vec();
+        Some(())
+    }
+
+    fn row(self, take: TakeRow<'_>) {
+        let used = (1..).zip(PROTOCOLS).filter(|(number, _)| self.protocols >> number & 1 == 1);
+        let protocols = used.map(|(_, name)| name).collect::<Vec<_>>().join(";");
+        let (_, top_ten) = self.addresses.said();
+        let before = [
+            Cell::Number(self.id),
+            Cell::text(&self.shown),
+            Cell::text(&self.remote_network),
+            Cell::Number(self.remote_network_id),
+        ];
+        let protocol = [Cell::text(protocols.as_bytes())];
+        let behind = [Cell::text(&top_ten)];
+        let cells = [&before[..], &self.totals.counts(), &protocol, &self.totals.percents(), &behind].concat();
+        take(&most_connections(&self.totals, self.id), &cells);
+    }
+}
+
+impl GroupRows for SummaryRows {
+    fn add(&mut self, mut key: &[u8], mut value: &[u8], take: TakeRow<'_>) -> Result<(), BadRun> {
+        let id = u64::from_be_bytes(take_bytes(&mut key).ok_or(BadRun)?);
+        if self.0.as_ref().is_none_or(|open| open.id != id) {
+            self.end(take);
+        }
+        let open = self.0.get_or_insert_with(|| Resource::new(id));
+        match key.split_first() {
+            Some((&HEAD, [])) => open.add(value).ok_or(BadRun),
+            Some((&ADDRESS, address)) => {
+                open.addresses.add(address, take_count(&mut value).ok_or(BadRun)?);
+                Ok(())
+            }
+            _ => Err(BadRun),
+        }
+    }
+
+    fn end(&mut self, take: TakeRow<'_>) {
+        if let Some(open) = self.0.take() {
+            open.row(take);
         }
     }
 }

@@ -3,6 +3,7 @@
 use clickhouse_io::report::ConnectionColumns;
 use schemas::connection_event::ConnectionStatus;
 
+use super::number::{push_number, take_count, take_number};
 use crate::OddValue;
 use crate::row::{self, AskedNames};
 use crate::table::{Cell, CellType, SortedBy, TableColumn};
@@ -72,6 +73,25 @@ impl Totals {
                 self.received += u128::from(received);
             }
         }
+    }
+
+    /// Appends them.
+    pub(super) fn push(&self, out: &mut Vec<u8>) {
+        for count in [self.succeeded, self.failed_dns, self.failed_other, self.relayed] {
+            push_number(out, count);
+        }
+        push_number(out, self.transferred);
+        push_number(out, self.received);
+    }
+
+    /// Adds what was appended.
+    pub(super) fn take(&mut self, rest: &mut &[u8]) -> Option<()> {
+        for count in [&mut self.succeeded, &mut self.failed_dns, &mut self.failed_other, &mut self.relayed] {
+            *count += take_count(rest)?;
+        }
+        self.transferred += take_number(rest)?;
+        self.received += take_number(rest)?;
+        Some(())
     }
 
     pub(super) fn connections(&self) -> u64 {
@@ -146,6 +166,19 @@ mod tests {
         totals.add(Outcome::FailedOther, true, 5, 5);
         let expected = "5,3,2,1,1,55340232221128654842,27670116110564327421,27670116110564327421,0.00,100.00\n";
         assert_eq!(written(&totals), expected);
+    }
+
+    #[test]
+    fn totals_of_pieces_are_those_of_all() {
+        let (mut one, mut other, mut out) = (Totals::default(), Totals::default(), Vec::new());
+        one.add(Outcome::Succeeded, true, u64::MAX, 3);
+        one.add(Outcome::FailedDns, false, 5, 5);
+        other.add(Outcome::Succeeded, false, u64::MAX, 4);
+        other.add(Outcome::FailedOther, false, 5, 5);
+        one.push(&mut out);
+        other.take(&mut &out[..]).unwrap();
+        assert_eq!(written(&other), "4,2,2,1,1,36893488147419103237,36893488147419103230,7,50.00,50.00\n");
+        assert_eq!(Totals::default().take(&mut &out[1..]), None);
     }
 
     #[test]

@@ -5,11 +5,13 @@ use std::collections::{HashMap, HashSet};
 use clickhouse_io::report::{Column, ColumnSet, ConnectionColumns};
 use schemas::addresses::Address;
 
-use super::GroupWriter;
 use super::names::Names;
+use super::number::{push_number, push_text, take_bytes, take_count, take_text};
 use super::record::{halves, pack, unpack, word};
-use super::top_ten::{Counts, Ranking, joined};
+use super::run::BadRun;
+use super::top_ten::{Counts, Distinct, TopTen};
 use super::totals::{COUNTS, MOST_CONNECTIONS, Outcome, PERCENTS, Totals};
+use super::{GroupRows, GroupWriter, HEAD, TakeRow, most_connections, ranked};
 use crate::row::{self, AskedNames};
 use crate::table::{Cell, CellType, SortedBy, TableColumn};
 use crate::{LineWriter, OddValue};
@@ -21,6 +23,10 @@ const BEHIND: [TableColumn; 3] = [
     TableColumn::required("num_of_client_ip", CellType::Number),
     TableColumn::optional("top_10_client_ips", CellType::Text),
 ];
+
+/// Behind the id in the key of a device, and of an address.
+const DEVICE: u8 = 1;
+const CLIENT: u8 = 2;
 
 /// What a device of a User takes, roughly, with the room that tables have.
 const DEVICE_BYTES: usize = 40;
@@ -54,21 +60,11 @@ struct Group {
     email: u32,
     /// End of the newest connection that succeeded, microseconds.
     last_access: Option<u64>,
-    devices: u64,
 }
 
-impl UsersWriter {
-    fn row(&self, group: &Group, clients: &Ranking<u128>, take: &mut dyn FnMut(&[Cell<'_>]) -> bool) -> bool {
-        let top_ten = joined(&clients.top, address);
-        let email = Cell::text(self.names.text(group.email));
-        let before = [email, group.last_access.map_or(Cell::Absent, Cell::Time)];
-        let behind = [Cell::Number(group.devices), Cell::Number(clients.distinct), Cell::text(&top_ten)];
-        take(&[&before[..], &group.totals.counts(), &group.totals.percents(), &behind].concat())
-    }
-}
-
-fn address(octets: u128) -> String {
-    Address::from_octets(octets.to_be_bytes()).to_string()
+/// What is shown of an address of 16 bytes.
+fn address(octets: &[u8]) -> Vec<u8> {
+    octets.try_into().map_or_else(|_| Vec::new(), |octets| Address::from_octets(octets).to_string().into_bytes())
 }
 
 impl LineWriter for UsersWriter {
@@ -140,8 +136,8 @@ impl GroupWriter for UsersWriter {
         if outcome == Outcome::Succeeded {
             group.last_access = Some(end);
         }
-        if flags & HAS_DEVICE != 0 && self.devices.insert((place, device)) {
-            group.devices += 1;
+        if flags & HAS_DEVICE != 0 {
+            self.devices.insert((place, device));
         }
         if flags & HAS_CLIENT != 0 {
             self.clients.add(place, u128::from(high) << 64 | u128::from(low));
@@ -162,14 +158,110 @@ impl GroupWriter for UsersWriter {
         vec![MOST_CONNECTIONS]
     }
 
-    fn rows(&mut self, take: &mut dyn FnMut(&[Cell<'_>]) -> bool) {
-        let rankings = self.clients.rankings(self.groups.len(), address);
-        let mut order: Vec<_> = self.groups.iter().zip(&rankings).collect();
-        order.sort_unstable_by_key(|(group, _)| (std::cmp::Reverse(group.totals.connections()), group.user_id));
-        for (group, clients) in order {
-            if !self.row(group, clients, take) {
+    /// Of a User, by the id, what was counted; then each device, and of each address how often it came.
+    fn give(&mut self, take: &mut dyn FnMut(&[u8], &[u8]) -> bool) {
+        self.places.clear();
+        let (groups, names) = (std::mem::take(&mut self.groups), std::mem::take(&mut self.names));
+        let (order, ranks) = ranked(groups.len(), |place| groups[place].user_id);
+        let devices = std::mem::take(&mut self.devices).into_iter();
+        let mut devices: Vec<_> = devices.map(|(place, device)| (ranks[place as usize], device)).collect();
+        devices.sort_unstable();
+        let mut devices = devices.into_iter().peekable();
+        let mut clients = self.clients.take(&ranks, |client| client).into_iter().peekable();
+        let (mut key, mut value) = (Vec::new(), Vec::new());
+        for (rank, place) in (0..).zip(order) {
+            let group = &groups[place as usize];
+            let mut give = |part, own: &[u8], value: &[u8]| {
+                key.clear();
+                key.extend_from_slice(&group.user_id.to_be_bytes());
+                key.push(part);
+                key.extend_from_slice(own);
+                take(&key, value)
+            };
+            value.clear();
+            group.totals.push(&mut value);
+            // 0 is none.
+            push_number(&mut value, group.last_access.map_or(0, |micros| u128::from(micros) + 1));
+            push_text(&mut value, names.text(group.email));
+            if !give(HEAD, &[], &value) {
                 return;
             }
+            while let Some((_, device)) = devices.next_if(|it| it.0 == rank) {
+                if !give(DEVICE, &device.to_be_bytes(), &[]) {
+                    return;
+                }
+            }
+            while let Some((_, client, count)) = clients.next_if(|it| it.0 == rank) {
+                value.clear();
+                push_number(&mut value, count);
+                if !give(CLIENT, &client.to_be_bytes(), &value) {
+                    return;
+                }
+            }
+        }
+    }
+
+    fn rows(&self) -> Box<dyn GroupRows> {
+        Box::<UsersRows>::default()
+    }
+}
+
+/// Makes a row of what was counted of one User.
+#[derive(Debug, Default)]
+struct UsersRows(Option<User>);
+
+#[derive(Debug)]
+struct User {
+    id: u64,
+    totals: Totals,
+    email: Vec<u8>,
+    last_access: Option<u64>,
+    devices: Distinct,
+    clients: TopTen,
+}
+
+impl User {
+    fn new(id: u64) -> Self {
+        let (totals, devices) = (Totals::default(), Distinct::default());
+        Self { id, totals, email: Vec::new(), last_access: None, devices, clients: TopTen::new(address) }
+    }
+
+    /// Adds what another piece of the range has counted; it is newer.
+    fn add(&mut self, mut rest: &[u8]) -> Option<()> {
+        self.totals.take(&mut rest)?;
+        self.last_access = take_count(&mut rest)?.checked_sub(1).or(self.last_access);
+        self.email = take_text(&mut rest)?.to_vec();
+        Some(())
+    }
+
+    fn row(self, take: TakeRow<'_>) {
+        let (clients, top_ten) = self.clients.said();
+        let before = [Cell::text(&self.email), self.last_access.map_or(Cell::Absent, Cell::Time)];
+        let behind = [Cell::Number(self.devices.count), Cell::Number(clients), Cell::text(&top_ten)];
+        let cells = [&before[..], &self.totals.counts(), &self.totals.percents(), &behind].concat();
+        take(&most_connections(&self.totals, self.id), &cells);
+    }
+}
+
+impl GroupRows for UsersRows {
+    fn add(&mut self, mut key: &[u8], mut value: &[u8], take: TakeRow<'_>) -> Result<(), BadRun> {
+        let id = u64::from_be_bytes(take_bytes(&mut key).ok_or(BadRun)?);
+        if self.0.as_ref().is_none_or(|open| open.id != id) {
+            self.end(take);
+        }
+        let open = self.0.get_or_insert_with(|| User::new(id));
+        match key.split_first() {
+            Some((&HEAD, [])) => open.add(value).ok_or(BadRun)?,
+            Some((&DEVICE, device)) => open.devices.add(device),
+            Some((&CLIENT, client)) => open.clients.add(client, take_count(&mut value).ok_or(BadRun)?),
+            _ => return Err(BadRun),
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, take: TakeRow<'_>) {
+        if let Some(open) = self.0.take() {
+            open.row(take);
         }
     }
 }

@@ -40,7 +40,7 @@ impl Builder {
     /// Adds the cell of one more row, and gives the bytes that were added.
     #[inline]
     pub(super) fn push(&mut self, cell: Cell<'_>) -> Result<usize, TableError> {
-        let odd = || TableError(format!("{} holds what its type cannot", self.column.name));
+        let odd = || TableError::of_parquet(&format_args!("{} holds what its type cannot", self.column.name));
         if self.column.is_optional {
             self.levels.push(i16::from(cell != Cell::Absent));
         }

@@ -7,8 +7,11 @@ mod record;
 
 use parquet::errors::ParquetError;
 
+use crate::groups::BadRun;
+
 pub(crate) use events::EventTable;
 pub(crate) use parquet_file::ParquetFile;
+pub(crate) use record::{checked_take as take_cell_record, push as push_cell_record};
 
 /// A cell of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,13 +95,25 @@ pub(crate) struct TableFacts {
     pub(crate) said: Vec<(&'static str, String)>,
 }
 
-/// A table could not be written.
+/// Rows could not be written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("writing Parquet: {0}")]
+#[error("{0}")]
 pub struct TableError(String);
+
+impl TableError {
+    fn of_parquet(reason: &impl std::fmt::Display) -> Self {
+        Self(format!("writing Parquet: {reason}"))
+    }
+}
+
+impl From<BadRun> for TableError {
+    fn from(bad: BadRun) -> Self {
+        Self(bad.to_string())
+    }
+}
 
 impl From<ParquetError> for TableError {
     fn from(error: ParquetError) -> Self {
-        Self(error.to_string())
+        Self::of_parquet(&error)
     }
 }

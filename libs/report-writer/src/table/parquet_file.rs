@@ -79,7 +79,7 @@ impl ParquetFile {
         }
         let mut group = self.file.next_row_group()?;
         for builder in &mut self.builders {
-            let column = group.next_column()?.ok_or_else(|| TableError("a column too few".to_owned()))?;
+            let column = group.next_column()?.ok_or_else(|| TableError::of_parquet(&"a column too few"))?;
             builder.write(column)?;
         }
         group.close()?;
@@ -96,7 +96,7 @@ impl ParquetFile {
 
     /// The bytes that have come about since they were taken last.
     pub(crate) fn take(&mut self) -> Result<Vec<u8>, TableError> {
-        self.file.flush().map_err(|error| TableError(error.to_string()))?;
+        self.file.flush().map_err(|error| TableError::of_parquet(&error))?;
         Ok(std::mem::take(self.file.inner_mut()))
     }
 }
@@ -131,7 +131,7 @@ fn properties(columns: &[TableColumn], facts: TableFacts) -> Result<WriterProper
     for by in facts.sorted_by {
         let place = columns.iter().position(|column| column.name == by.name);
         let column_idx = place.and_then(|place| i32::try_from(place).ok());
-        let column_idx = column_idx.ok_or_else(|| TableError(format!("{} is no column", by.name)))?;
+        let column_idx = column_idx.ok_or_else(|| TableError::of_parquet(&format_args!("{} is no column", by.name)))?;
         sorted_by.push(SortingColumn { column_idx, descending: by.is_descending, nulls_first: false });
     }
     let mut properties = WriterProperties::builder()

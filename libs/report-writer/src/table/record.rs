@@ -11,7 +11,7 @@ const PERCENT: u8 = 5;
 
 /// Appends a cell.
 #[inline]
-pub(super) fn push(record: &mut Vec<u8>, cell: Cell<'_>) {
+pub(crate) fn push(record: &mut Vec<u8>, cell: Cell<'_>) {
     let mut number = |kind, number: u64| {
         record.push(kind);
         record.extend_from_slice(&number.to_le_bytes());
@@ -41,27 +41,33 @@ pub(super) fn push(record: &mut Vec<u8>, cell: Cell<'_>) {
 /// When it is no record.
 #[inline]
 pub(super) fn take<'a>(record: &mut &'a [u8]) -> Cell<'a> {
-    let [kind] = *bytes(record);
-    match kind {
-        NUMBER => Cell::Number(u64::from_le_bytes(*bytes(record))),
-        TIME => Cell::Time(u64::from_le_bytes(*bytes(record))),
-        PERCENT => Cell::Percent(u64::from_le_bytes(*bytes(record))),
-        SUM => Cell::Sum(u128::from_le_bytes(*bytes(record))),
+    checked_take(record).expect("a whole record")
+}
+
+/// The same of what may be no record: none then.
+#[inline]
+pub(crate) fn checked_take<'a>(record: &mut &'a [u8]) -> Option<Cell<'a>> {
+    let [kind] = *bytes(record)?;
+    Some(match kind {
+        NUMBER => Cell::Number(u64::from_le_bytes(*bytes(record)?)),
+        TIME => Cell::Time(u64::from_le_bytes(*bytes(record)?)),
+        PERCENT => Cell::Percent(u64::from_le_bytes(*bytes(record)?)),
+        SUM => Cell::Sum(u128::from_le_bytes(*bytes(record)?)),
         TEXT => {
-            let length = u32::from_le_bytes(*bytes(record)) as usize;
-            let (text, rest) = record.split_at(length);
+            let length = u32::from_le_bytes(*bytes(record)?) as usize;
+            let (text, rest) = record.split_at_checked(length)?;
             *record = rest;
             Cell::Text(text)
         }
         _ => Cell::Absent,
-    }
+    })
 }
 
 #[inline]
-fn bytes<'a, const WIDTH: usize>(record: &mut &'a [u8]) -> &'a [u8; WIDTH] {
-    let (taken, rest) = record.split_first_chunk().expect("a whole record");
+fn bytes<'a, const WIDTH: usize>(record: &mut &'a [u8]) -> Option<&'a [u8; WIDTH]> {
+    let (taken, rest) = record.split_first_chunk()?;
     *record = rest;
-    taken
+    Some(taken)
 }
 
 #[cfg(test)]

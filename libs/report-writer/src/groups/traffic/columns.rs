@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use traffic_query::{Bucket, Dimension};
 
+use super::key::Key;
 use super::row::NOTHING;
 use crate::groups::names::Names;
 use crate::table::{Cell, CellType, TableColumn};
@@ -57,15 +58,25 @@ pub(super) const fn has_name(by: Dimension) -> bool {
     )
 }
 
-/// The cells of those columns. `name`: the number of the id's name.
-pub(super) fn push_cells<'a>(cells: &mut Vec<Cell<'a>>, by: Dimension, key: u64, name: Option<u32>, names: &'a Names) {
-    cells.extend(name.map(|name| Cell::text(names.text(name))));
-    cells.push(match by {
-        Dimension::Port if key == 0 => Cell::Absent,
-        by if is_number(by) && key == NOTHING => Cell::Absent,
-        by if is_number(by) => Cell::Number(key),
-        _ => Cell::text(text(key, names)),
-    });
+/// The cells of those columns; `name` gives that of an id.
+pub(super) fn push_cells<'a>(
+    cells: &mut Vec<Cell<'a>>,
+    by: Dimension,
+    key: &'a Key,
+    name: impl FnOnce(&u64) -> &'a [u8],
+) {
+    let cell = match key {
+        Key::Text(text) => Cell::text(text),
+        Key::Number(NOTHING) => Cell::Absent,
+        Key::Number(0) if by == Dimension::Port => Cell::Absent,
+        Key::Number(number) => Cell::Number(*number),
+    };
+    if let Key::Number(number) = key
+        && has_name(by)
+    {
+        cells.push(Cell::text(name(number)));
+    }
+    cells.push(cell);
 }
 
 /// Ids and ports by number, what is not there before them; everything else by its text.
@@ -78,7 +89,7 @@ pub(super) fn compare(by: Dimension, one: u64, other: u64, names: &Names) -> Ord
     }
 }
 
-fn is_number(by: Dimension) -> bool {
+pub(super) const fn is_number(by: Dimension) -> bool {
     match by {
         Dimension::RemoteNetwork
         | Dimension::User
@@ -98,6 +109,6 @@ fn is_number(by: Dimension) -> bool {
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "a number of 32 bits was made a word")]
-fn text(key: u64, names: &Names) -> &[u8] {
+pub(super) fn text(key: u64, names: &Names) -> &[u8] {
     names.text(key as u32)
 }

@@ -2,23 +2,27 @@
 //! first, then by what the group is made by.
 
 mod columns;
+mod key;
 mod row;
+mod rows;
 mod values;
 
-use std::cmp::{Ordering, Reverse};
+use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use clickhouse_io::report::{Column, ColumnSet, ConnectionColumns};
 use jiff::tz::TimeZone;
 use schemas::times::Moment;
-use traffic_query::{Bucket, TABLE_BY_MAX, TableQuery};
+use traffic_query::{Bucket, Dimension, TABLE_BY_MAX, TableQuery};
 
 use self::row::{BlockTexts, Row, reads_of_dimension, reads_of_measure};
+use self::rows::{DURATION, TrafficRows};
 use self::values::Values;
-use super::GroupWriter;
 use super::names::Names;
+use super::number::push_number;
+use super::{GroupRows, GroupWriter, HEAD, ranks};
 use crate::line::Line;
-use crate::table::{Cell, SortedBy, TableColumn};
+use crate::table::{SortedBy, TableColumn};
 use crate::{LineWriter, OddValue};
 
 /// What a group takes beside its values, roughly: itself, its place in a table that has room, and in the order at the end.
@@ -88,14 +92,71 @@ impl TrafficWriter {
         }
     }
 
-    /// The order of the report, of groups and their first measure.
-    fn compare(&self, one: (usize, Option<u128>), other: (usize, Option<u128>)) -> Ordering {
-        let (left, right) = (&self.groups[one.0], &self.groups[other.0]);
-        let by_bucket = left.bucket.cmp(&right.bucket).then(Reverse(one.1).cmp(&Reverse(other.1)));
-        by_bucket.then_with(|| {
-            let mut keys = self.query.by().iter().zip(left.keys.iter().zip(&right.keys));
+    /// Keys of the names that ids have here, the newest one of each.
+    fn give_names(&self, take: &mut dyn FnMut(&[u8], &[u8]) -> bool) -> bool {
+        let mut key = Vec::new();
+        self.newest.iter().enumerate().all(|(place, newest)| {
+            let mut newest: Vec<_> = newest.iter().collect();
+            newest.sort_unstable();
+            newest.into_iter().all(|(id, name)| {
+                key.clear();
+                key::push_name(&mut key, place, *id);
+                take(&key, self.names.text(*name))
+            })
+        })
+    }
+
+    /// Of each group what was counted, the values that count once, and durations.
+    fn give_groups(&mut self, take: &mut dyn FnMut(&[u8], &[u8]) -> bool) {
+        let Self { query, groups, names, values, .. } = self;
+        let mut order: Vec<u32> = (0..).zip(&*groups).map(|(place, _)| place).collect();
+        let group = |place: u32| &groups[place as usize];
+        order.sort_unstable_by(|one, other| group(*one).compare(group(*other), query.by(), names));
+        let distinct = values.take_distinct(&ranks(&order), names);
+        let mut distinct: Vec<_> = distinct.into_iter().map(|all| all.into_iter().peekable()).collect();
+        let (mut key, mut value) = (Vec::new(), Vec::new());
+        for (rank, place) in (0..).zip(order) {
+            key.clear();
+            key::push_group(&mut key, group(place), query.by(), names);
+            let own = key.len();
+            let mut give = |part, of_part: &[u8], value: &[u8]| {
+                key.truncate(own);
+                key.push(part);
+                key.extend_from_slice(of_part);
+                take(&key, value)
+            };
+            value.clear();
+            values.push_head(&mut value, place as usize);
+            if !give(HEAD, &[], &value) {
+                return;
+            }
+            for ((part, measure), all) in (1..).zip(query.measures()).zip(&mut distinct) {
+                while let Some((_, of_measure)) = all.next_if(|it| it.0 == rank) {
+                    let number = of_measure.to_be_bytes();
+                    let is_text = values::is_text(*measure);
+                    let of_measure = if is_text { columns::text(of_measure, names) } else { &number };
+                    if !give(part, of_measure, &[]) {
+                        return;
+                    }
+                }
+            }
+            for (duration, count) in values.take_durations(place as usize) {
+                value.clear();
+                push_number(&mut value, count);
+                if !give(DURATION, &duration.to_be_bytes(), &value) {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+impl Group {
+    fn compare(&self, other: &Self, by: &[Dimension], names: &Names) -> Ordering {
+        let mut keys = by.iter().zip(self.keys.iter().zip(&other.keys));
+        self.bucket.cmp(&other.bucket).then_with(|| {
             let different = keys.find_map(|(by, (left, right))| {
-                Some(columns::compare(*by, *left, *right, &self.names)).filter(|it| it.is_ne())
+                Some(columns::compare(*by, *left, *right, names)).filter(|it| it.is_ne())
             });
             different.unwrap_or(Ordering::Equal)
         })
@@ -175,21 +236,18 @@ impl GroupWriter for TrafficWriter {
         bucket.into_iter().chain(most).collect()
     }
 
-    fn rows(&mut self, take: &mut dyn FnMut(&[Cell<'_>]) -> bool) {
-        let groups = 0..self.groups.len();
-        let mut order: Vec<_> = groups.map(|group| (group, self.values.value(0, group))).collect();
-        order.sort_unstable_by(|one, other| self.compare(*one, *other));
-        for (place, _) in order {
-            let (group, measured) = (&self.groups[place], self.values.cells(place));
-            let mut cells = Vec::with_capacity(2 * TABLE_BY_MAX + 1 + measured.len());
-            cells.extend(self.query.bucket().map(|_| Cell::Time(group.bucket)));
-            for ((by, newest), key) in self.query.by().iter().zip(&self.newest).zip(&group.keys) {
-                columns::push_cells(&mut cells, *by, *key, newest.get(key).copied(), &self.names);
-            }
-            cells.extend(measured);
-            if !take(&cells) {
-                return;
-            }
+    fn give(&mut self, take: &mut dyn FnMut(&[u8], &[u8]) -> bool) {
+        self.places.clear();
+        if self.give_names(take) {
+            self.give_groups(take);
         }
+        self.groups.clear();
+        self.values = Values::new(self.query.measures());
+        self.newest.iter_mut().for_each(HashMap::clear);
+        self.names = Names::default();
+    }
+
+    fn rows(&self) -> Box<dyn GroupRows> {
+        Box::new(TrafficRows::new(self.query.clone()))
     }
 }

@@ -4,7 +4,10 @@ use std::collections::HashSet;
 
 use traffic_query::Measure;
 
+use super::columns::text;
 use super::row::NOTHING;
+use crate::groups::names::Names;
+use crate::groups::number::push_number;
 use crate::table::{Cell, CellType, TableColumn};
 
 /// What a value that counts once takes, roughly, with the room that tables have.
@@ -23,8 +26,8 @@ pub(super) struct Values {
 #[derive(Debug)]
 enum Fold {
     Sum(Vec<u128>),
-    /// Values that count once, and how many each group has.
-    Distinct(HashSet<(u32, u64)>, Vec<u64>),
+    /// Values that count once, by their groups.
+    Distinct(HashSet<(u32, u64)>),
     /// Holds durations for itself and other measures of them.
     Durations,
     /// Is made of what another holds.
@@ -37,7 +40,7 @@ impl Values {
         let fold = |(place, measure): (usize, &Measure)| {
             let fold = match measure {
                 Measure::Users | Measure::Devices | Measure::ClientAddresses | Measure::Addresses => {
-                    Fold::Distinct(HashSet::new(), Vec::new())
+                    Fold::Distinct(HashSet::new())
                 }
                 Measure::DurationP50 | Measure::DurationP95 if first_of_durations == Some(place) => Fold::Durations,
                 Measure::DurationP50 | Measure::DurationP95 => Fold::OfDurations,
@@ -63,9 +66,8 @@ impl Values {
         for (_, fold) in &mut self.measures {
             match fold {
                 Fold::Sum(sums) => sums.push(0),
-                Fold::Distinct(_, counts) => counts.push(0),
                 Fold::Durations => self.durations.push(Vec::new()),
-                Fold::OfDurations => {}
+                Fold::Distinct(_) | Fold::OfDurations => {}
             }
         }
     }
@@ -76,50 +78,55 @@ impl Values {
         for ((_, fold), part) in self.measures.iter_mut().zip(parts) {
             match fold {
                 Fold::Sum(sums) => sums[place] += u128::from(part),
-                Fold::Distinct(seen, counts) => {
-                    counts[place] += u64::from(part != NOTHING && seen.insert((group, part)));
-                }
+                Fold::Distinct(seen) if part != NOTHING => _ = seen.insert((group, part)),
                 Fold::Durations if part != NOTHING => {
                     let durations = &mut self.durations[place];
                     let before = durations.capacity();
                     durations.push(part);
                     self.durations_bytes += (durations.capacity() - before) * size_of::<u64>();
                 }
-                Fold::Durations | Fold::OfDurations => {}
+                Fold::Distinct(_) | Fold::Durations | Fold::OfDurations => {}
             }
         }
     }
 
-    /// A measure of a group, by the places of both; none where it is one of durations, and there are none.
-    pub(super) fn value(&mut self, measure: usize, group: usize) -> Option<u128> {
-        let (measure, fold) = &self.measures[measure];
-        match fold {
-            Fold::Sum(sums) => Some(sums[group]),
-            Fold::Distinct(_, counts) => Some(counts[group].into()),
-            Fold::Durations | Fold::OfDurations => {
-                let durations = &mut self.durations[group];
-                let place = durations.len() * hundredths(*measure)? / 100;
-                (place < durations.len()).then(|| (*durations.select_nth_unstable(place).1).into())
+    /// What a group has: sums in the order of measures, and then how many durations.
+    pub(super) fn push_head(&self, out: &mut Vec<u8>, group: usize) {
+        for (_, fold) in &self.measures {
+            if let Fold::Sum(sums) = fold {
+                push_number(out, sums[group]);
             }
         }
+        push_number(out, self.durations.get(group).map_or(0, Vec::len) as u64);
     }
 
-    /// The measures of a group, in their order.
-    pub(super) fn cells(&mut self, group: usize) -> Vec<Cell<'static>> {
-        let measures = self.measures.len();
-        let cell = |place| match (self.value(place, group), self.measures[place].0) {
-            (None, _) => Cell::Absent,
-            (Some(sum), Measure::Bytes | Measure::BytesReceived | Measure::BytesTransferred) => Cell::Sum(sum),
-            // Fewer than 2^64 rows, and a duration is a number of 64 bits.
-            (Some(count), _) => Cell::Number(u64::try_from(count).unwrap_or(u64::MAX)),
+    /// The durations of a group in order, each with how often it came; forgets them.
+    pub(super) fn take_durations(&mut self, group: usize) -> Vec<(u64, u64)> {
+        let mut durations = self.durations.get_mut(group).map(std::mem::take).unwrap_or_default();
+        durations.sort_unstable();
+        durations.chunk_by(PartialEq::eq).map(|same| (same[0], same.len() as u64)).collect()
+    }
+
+    /// Of each measure the values that count once, by the rank of their group, and in it in order; forgets them.
+    pub(super) fn take_distinct(&mut self, ranks: &[u32], names: &Names) -> Vec<Vec<(u32, u64)>> {
+        let of_measure = |(measure, fold): &mut (Measure, Fold)| {
+            let Fold::Distinct(seen) = fold else { return Vec::new() };
+            let seen = std::mem::take(seen).into_iter();
+            let mut all: Vec<_> = seen.map(|(group, value)| (ranks[group as usize], value)).collect();
+            if is_text(*measure) {
+                all.sort_unstable_by_key(|(rank, value)| (*rank, text(*value, names)));
+            } else {
+                all.sort_unstable();
+            }
+            all
         };
-        (0..measures).map(cell).collect()
+        self.measures.iter_mut().map(of_measure).collect()
     }
 
     pub(super) fn size_bytes(&self) -> usize {
         let of_fold = |(_, fold): &(Measure, Fold)| match fold {
             Fold::Sum(_) => 2 * size_of::<u128>() * self.groups,
-            Fold::Distinct(seen, _) => seen.capacity() * VALUE_BYTES + 2 * size_of::<u64>() * self.groups,
+            Fold::Distinct(seen) => seen.capacity() * VALUE_BYTES,
             Fold::Durations => self.durations_bytes + 2 * size_of::<Vec<u64>>() * self.groups,
             Fold::OfDurations => 0,
         };
@@ -128,11 +135,31 @@ impl Values {
 }
 
 /// How many of a hundred durations are no longer.
-fn hundredths(measure: Measure) -> Option<usize> {
+pub(super) fn hundredths(measure: Measure) -> Option<u64> {
     match measure {
         Measure::DurationP50 => Some(50),
         Measure::DurationP95 => Some(95),
         _ => None,
+    }
+}
+
+/// True where different values are counted.
+pub(super) const fn is_distinct(measure: Measure) -> bool {
+    matches!(measure, Measure::Users | Measure::Devices | Measure::ClientAddresses | Measure::Addresses)
+}
+
+/// True where those are numbers of texts.
+pub(super) const fn is_text(measure: Measure) -> bool {
+    matches!(measure, Measure::ClientAddresses | Measure::Addresses)
+}
+
+/// The cell of a measure; none where it is one of durations, and there are none.
+pub(super) fn cell(measure: Measure, value: Option<u128>) -> Cell<'static> {
+    match (value, measure) {
+        (None, _) => Cell::Absent,
+        (Some(sum), Measure::Bytes | Measure::BytesReceived | Measure::BytesTransferred) => Cell::Sum(sum),
+        // Fewer than 2^64 rows, and a duration is a number of 64 bits.
+        (Some(count), _) => Cell::Number(u64::try_from(count).unwrap_or(u64::MAX)),
     }
 }
 
@@ -144,40 +171,5 @@ pub(super) fn column_of(measure: Measure) -> TableColumn {
         }
         Measure::DurationP50 | Measure::DurationP95 => TableColumn::optional(measure.name(), CellType::Number),
         _ => TableColumn::required(measure.name(), CellType::Number),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn folded(measures: &[Measure], rows: &[&[u64]]) -> Values {
-        let mut values = Values::new(measures);
-        values.begin_group();
-        rows.iter().for_each(|parts| values.add(0, parts.iter().copied()));
-        values
-    }
-
-    #[test]
-    fn sums_are_exact_beyond_64_bits_and_values_count_once() {
-        let measures = [Measure::Bytes, Measure::Devices];
-        let mut values = folded(&measures, &[&[u64::MAX - 1, 7], &[u64::MAX - 1, 7], &[0, NOTHING], &[1, 8]]);
-        assert_eq!(values.cells(0), [Cell::Sum(2 * u128::from(u64::MAX) - 1), Cell::Number(2)]);
-        values.begin_group();
-        values.add(1, [5, 7].into_iter());
-        assert_eq!(values.cells(1), [Cell::Sum(5), Cell::Number(1)], "what another group has seen is new to this one");
-    }
-
-    #[test]
-    fn durations_are_those_of_the_engine_and_held_once() {
-        let measures = [Measure::DurationP95, Measure::DurationP50];
-        let rows: Vec<[u64; 2]> = (1..=20).rev().map(|duration| [duration, duration]).collect();
-        let rows: Vec<&[u64]> = rows.iter().map(|row| &row[..]).collect();
-        // quantileExact takes the one behind so many of all.
-        assert_eq!(folded(&measures, &rows).cells(0), [Cell::Number(20), Cell::Number(11)]);
-        assert_eq!(folded(&measures, &rows[1..2]).cells(0), [Cell::Number(19), Cell::Number(19)]);
-        assert_eq!(folded(&measures, &[&[NOTHING, NOTHING]]).cells(0), [Cell::Absent, Cell::Absent]);
-        let (both, one) = (folded(&measures, &rows), folded(&measures[..1], &rows));
-        assert_eq!(both.size_bytes(), one.size_bytes());
     }
 }
