@@ -43,6 +43,9 @@ pub struct Config {
     /// Buckets of syncs: a section of their own, which the exporter has too.
     #[serde(skip)]
     pub syncs: bucket_syncs::Config,
+    /// How many days files of reports are kept, which the exporter does; 0: for good.
+    #[serde(skip)]
+    pub keep_days: u32,
 }
 
 impl Config {
@@ -104,6 +107,7 @@ impl Default for Config {
             limits: Limits::default(),
             webhooks: WebhooksConfig::default(),
             syncs: bucket_syncs::Config::default(),
+            keep_days: 0,
         }
     }
 }

@@ -102,6 +102,7 @@ pub(crate) async fn run(service: Service, options: CommonOptions) -> anyhow::Res
         }
         Service::Console => {
             config.console.limits = config.limits;
+            config.console.keep_days = config.exporter.keep_days;
             (config.console.webhooks, config.console.syncs) = (config.webhooks, config.syncs);
             tasks.spawn("console", console::run(config.console, kafka, registry, clickhouse, store, context));
         }

@@ -239,7 +239,7 @@ test('a bucket sync is made, paused with the keyboard, given a past range, and d
   const sync = page.getByRole('article', { name: 'Bucket sync To our lake' });
   await expect(sync).toContainText('NDJSON, gzip, every 15 min');
   const made = { name: 'To our lake', destination: 'lake', format: 'ndjson', compression: 'gzip' };
-  expect(api.posted).toEqual([{ ...made, denied: false, interval_seconds: 900, receivers: ['ops@acme.example', 'it@acme.example'] }]);
+  expect(api.posted).toEqual([{ ...made, remote_networks: [], denied: false, interval_seconds: 900, receivers: ['ops@acme.example', 'it@acme.example'] }]);
 
   await sync.getByRole('button', { name: /^Pause/ }).focus();
   await page.keyboard.press('Enter');

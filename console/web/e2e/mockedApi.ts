@@ -1,6 +1,6 @@
 /// The console's API as the browser tests want it, by routes in the browser: no server behind it.
 import type { Page, Route } from '@playwright/test';
-import type { BucketSync, Connection, Delivery, Estimate, Named, NewReport, NewSchedule, NewWebhook, Report, Schedule, Webhook } from '../src/api/types';
+import type { BucketSync, Connection, Delivery, Estimate, Named, NewReport, NewSchedule, NewWebhook, NextRun, Report, Schedule, Webhook } from '../src/api/types';
 import { NO_FILTER } from '../src/pages/analytics/filterForm';
 import { aBackfill, aConnection, aDelivery, aManifest, anEstimate, aReport, aSchedule, aSync, aWebhook } from '../src/testing/builders';
 
@@ -38,6 +38,9 @@ export const REPORTS: Report[] = [
     size_bytes: 84_200_000,
     compression: 'gzip',
     file_name: 'network-events.csv.gz',
+    expires_at: '2026-12-24T11:00:00Z',
+    users: ['890123', '890124', '890125', '890126'],
+    domain: `x${RTL_OVERRIDE}moc.elpmaxe`,
   }),
   aReport({
     id: 'r3b',
@@ -59,8 +62,15 @@ export const REPORTS: Report[] = [
   aReport({ id: 'r2', requested_at: '2026-11-23T10:00:00Z', state: 'expired' }),
 ];
 
+/** Over the night in which clocks go back. */
+const NEXT_RUNS: NextRun[] = [
+  { due: '2026-10-24T04:00:00Z', from: '2026-10-22T22:00:00Z', to: '2026-10-23T22:00:00Z' },
+  { due: '2026-10-25T05:00:00Z', from: '2026-10-23T22:00:00Z', to: '2026-10-24T22:00:00Z' },
+  { due: '2026-10-26T05:00:00Z', from: '2026-10-24T22:00:00Z', to: '2026-10-25T23:00:00Z' },
+];
+
 export const SCHEDULES: Schedule[] = [
-  aSchedule({ last_run: aReport({ state: 'completed' }) }),
+  aSchedule({ last_run: aReport({ state: 'completed' }), next_runs: NEXT_RUNS }),
   aSchedule({
     id: 's-2',
     name: `Büro 🏢 ${RTL_OVERRIDE}gnihtemos and a name that somebody typed in one go`,
@@ -79,7 +89,7 @@ export const SCHEDULES: Schedule[] = [
 ];
 
 export const SYNCS: BucketSync[] = [
-  aSync(),
+  aSync({ remote_networks: ['64895', '64896', '64897', '64894'], domain: `x${RTL_OVERRIDE}moc.elpmaxe` }),
   aSync({
     id: 'b-2',
     name: `Büro 🏢 ${RTL_OVERRIDE}gnihtemos and a name that somebody typed in one go`,
@@ -227,6 +237,7 @@ async function answer(route: Route, api: Api): Promise<void> {
     api.estimated.push(request.postDataJSON() as NewReport);
     return api.estimate ? json(api.estimate) : error(503, 'away', 'the database does not answer; try again in a moment');
   }
+  if (path === '/report-schedules/preview') return json({ next_runs: NEXT_RUNS });
   if (request.method() !== 'GET') api.done.push(`${request.method()} ${path}`);
   if (path === '/reports/changes') return route.fulfill({ status: 503 });
   if (path === '/reports' && request.method() === 'POST') {

@@ -109,6 +109,27 @@ const VIEWS: View[] = [
     },
   },
   {
+    name: 'new-report-in-utc',
+    path: '/settings/analytics',
+    estimate: anEstimate({
+      from: '2026-10-25T00:30:00Z',
+      to: '2026-10-25T01:15:00Z',
+      from_note: 'occurs twice, as clocks go back; the earlier one is meant',
+      to_note: 'occurs twice, as clocks go back; the later one is meant',
+      keep_days: 30,
+    }),
+    reach: async (page) => {
+      await page.getByRole('button', { name: 'New Report' }).click();
+      const form = page.getByRole('dialog', { name: 'New Report' });
+      await form.getByLabel('From').fill('2026-10-25T02:30');
+      await form.getByLabel('To', { exact: true }).fill('2026-10-25T02:15');
+      const range = form.getByRole('status', { name: 'In UTC' });
+      await expect(range).toContainText('In UTC: 2026-10-25 00:30 – 2026-10-25 01:15 UTC');
+      await expect(range).toContainText('the later one is meant.');
+      await expect(form.getByText('Files are kept for 30 days once it is completed.')).toBeAttached();
+    },
+  },
+  {
     name: 'new-report-refused',
     path: '/settings/analytics',
     estimate: anEstimate({
@@ -139,6 +160,17 @@ const VIEWS: View[] = [
     reach: async (page) => {
       await page.getByRole('button', { name: 'New Schedule' }).click();
       await expect(page.getByRole('dialog', { name: 'New Schedule' }).getByLabel('Kind')).toBeVisible();
+      const next = page.getByRole('dialog', { name: 'New Schedule' }).getByRole('status', { name: 'Next reports' });
+      await expect(next).toContainText('2026-10-26 06:00: 2026-10-25 00:00 – 2026-10-26 00:00 Europe/Berlin');
+    },
+  },
+  {
+    name: 'next-reports',
+    path: '/settings/analytics',
+    reach: async (page) => {
+      const next = page.getByRole('group', { name: 'Next reports of schedule Every week' });
+      await next.getByText(/^Next:/).click();
+      await expect(next.getByText('2026-10-26 06:00: 2026-10-25 00:00 – 2026-10-26 00:00 Europe/Berlin')).toBeVisible();
     },
   },
   {

@@ -1,7 +1,7 @@
 //! A range as a person enters it, in a zone, to UTC.
 //!
 //! A local time that occurs twice (clocks go back) means the earlier moment for the beginning and the later one for the end, so
-//! that the range holds both. One that does not occur (clocks go forward) moves forward by the gap.
+//! that the range holds both. One that does not occur (clocks go forward) moves forward by the gap. Either is said in a note.
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -20,6 +20,10 @@ pub struct TimeRange {
     pub to: Moment,
     /// The zone that local times were taken in.
     pub zone: TimeZone,
+    /// What was made of the local time of the beginning, where it occurs twice or not at all; begins with a verb.
+    pub from_note: Option<String>,
+    /// The same of the end.
+    pub to_note: Option<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -42,8 +46,9 @@ pub fn zone(name: &str) -> Result<TimeZone, FilterError> {
 /// The field that is wrong.
 pub fn in_utc(from: &str, to: &str, zone: &str) -> Result<TimeRange, FilterError> {
     let zone = self::zone(zone)?;
-    let (from, to) = (moment("from", from, &zone, End::From)?, moment("to", to, &zone, End::To)?);
-    let range = TimeRange { from, to, zone };
+    let (from, from_note) = moment("from", from, &zone, End::From)?;
+    let (to, to_note) = moment("to", to, &zone, End::To)?;
+    let range = TimeRange { from, to, zone, from_note, to_note };
     for (field, value) in [("from", range.from), ("to", range.to)] {
         if !(Moment::FIRST..=Moment::END).contains(&value) {
             return Err(FilterError::new(field, "is not from 1970 to 2100"));
@@ -55,20 +60,36 @@ pub fn in_utc(from: &str, to: &str, zone: &str) -> Result<TimeRange, FilterError
     Ok(range)
 }
 
-fn moment(field: &'static str, text: &str, zone: &TimeZone, end: End) -> Result<Moment, FilterError> {
+/// The moment, and what was made of a local time that does not occur once.
+fn moment(field: &'static str, text: &str, zone: &TimeZone, end: End) -> Result<(Moment, Option<String>), FilterError> {
     let wrong = || FilterError::new(field, "is not a time such as 2026-11-01T00:00");
     if let Ok(timestamp) = text.parse::<Timestamp>() {
-        return Ok(Moment::from_micros(timestamp.as_microsecond()));
+        return Ok((Moment::from_micros(timestamp.as_microsecond()), None));
     }
     let local: DateTime = text.parse().map_err(|_| wrong())?;
     let ambiguous = zone.to_ambiguous_timestamp(local);
-    let timestamp = match (ambiguous.offset(), end) {
+    let offset = ambiguous.offset();
+    let timestamp = match (offset, end) {
         (AmbiguousOffset::Fold { .. }, End::To) => ambiguous.later(),
         (AmbiguousOffset::Unambiguous { .. } | AmbiguousOffset::Gap { .. } | AmbiguousOffset::Fold { .. }, _) => {
             ambiguous.compatible()
         }
     };
-    timestamp.map(|it| Moment::from_micros(it.as_microsecond())).map_err(|_| wrong())
+    let timestamp = timestamp.map_err(|_| wrong())?;
+    let note = match (offset, end) {
+        (AmbiguousOffset::Unambiguous { .. }, _) => None,
+        (AmbiguousOffset::Gap { .. }, _) => {
+            let meant = zone.to_datetime(timestamp);
+            Some(format!("does not occur, as clocks go forward; {meant} is meant"))
+        }
+        (AmbiguousOffset::Fold { .. }, End::From) => Some(twice("earlier")),
+        (AmbiguousOffset::Fold { .. }, End::To) => Some(twice("later")),
+    };
+    Ok((Moment::from_micros(timestamp.as_microsecond()), note))
+}
+
+fn twice(meant: &str) -> String {
+    format!("occurs twice, as clocks go back; the {meant} one is meant")
 }
 
 /// As RFC 3339 in UTC.
@@ -119,6 +140,22 @@ mod tests {
     fn hour_that_does_not_occur_moves_forward() {
         let found = utc("2026-03-29T02:30", "2026-03-29T04:00", "Europe/Berlin").unwrap();
         assert_eq!(found, pair("2026-03-29T01:30:00Z", "2026-03-29T02:00:00Z"));
+    }
+
+    #[test]
+    fn what_was_made_of_a_time_that_does_not_occur_once_is_said() {
+        let notes = |from, to| {
+            let range = in_utc(from, to, "Europe/Berlin").unwrap();
+            (range.from_note.unwrap_or_default(), range.to_note.unwrap_or_default())
+        };
+        assert_eq!(notes("2026-10-25T01:59", "2026-10-25T03:00"), pair("", ""));
+        assert_eq!(notes("2026-10-25T02:30+02:00", "2026-10-25T02:30+01:00"), pair("", ""), "they say which one");
+        let earlier = "occurs twice, as clocks go back; the earlier one is meant";
+        let later = "occurs twice, as clocks go back; the later one is meant";
+        assert_eq!(notes("2026-10-25T02:30", "2026-10-25T02:15"), pair(earlier, later));
+        let moved = "does not occur, as clocks go forward; 2026-03-29T03:30:00 is meant";
+        assert_eq!(notes("2026-03-29T02:30", "2026-03-29T04:00"), pair(moved, ""));
+        assert_eq!(notes("2026-03-29T01:00", "2026-03-29T02:30"), pair("", moved));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use report_writer::choose_writer;
 use schemas::ids::ReportId;
 use schemas::report_request::{ReportRequest, ReportTable};
 use schemas::times::Moment;
-use traffic_query::time_range::in_utc;
+use traffic_query::time_range::{self, TimeRange, in_utc};
 
 use super::shown::{FileCompression, FileFormat, FileKind, FileSplit, FileTable};
 use crate::error::Refusal;
@@ -115,14 +115,14 @@ impl NewReport {
     ///
     /// # Errors
     /// The field that is wrong, or missing.
-    pub(crate) fn range(&self, now: Moment) -> Result<(Moment, Moment), Refusal> {
+    pub(crate) fn range(&self, now: Moment) -> Result<TimeRange, Refusal> {
         match (&self.range, &self.from, &self.to) {
-            (Some(range), None, None) => Ok(Timetable::seen_from(range, &self.zone, now)?),
-            (Some(_), _, _) => Err(Refusal::field("range", "stands in place of `from` and `to`")),
-            (None, Some(from), Some(to)) => {
-                let range = in_utc(from, to, &self.zone)?;
-                Ok((range.from, range.to))
+            (Some(range), None, None) => {
+                let (from, to) = Timetable::seen_from(range, &self.zone, now)?;
+                Ok(TimeRange { from, to, zone: time_range::zone(&self.zone)?, from_note: None, to_note: None })
             }
+            (Some(_), _, _) => Err(Refusal::field("range", "stands in place of `from` and `to`")),
+            (None, Some(from), Some(to)) => Ok(in_utc(from, to, &self.zone)?),
             (None, None, _) => Err(Refusal::field("from", "is missing")),
             (None, _, None) => Err(Refusal::field("to", "is missing")),
         }

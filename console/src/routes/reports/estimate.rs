@@ -20,6 +20,16 @@ use crate::session::SignedIn;
 /// How large a report would be that was asked for now.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ReportEstimate {
+    /// First end time of its range, in UTC.
+    from: String,
+    /// First end time after it, in UTC.
+    to: String,
+    /// What was made of the local time `from`, where it does not occur or occurs twice.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from_note: Option<String>,
+    /// What was made of the local time `to`, where it does not occur or occurs twice.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to_note: Option<String>,
     /// Connections of its range and filter, denied attempts too where it asks for them.
     connections: u64,
     /// Rows of its files; null for kinds of which only making it tells.
@@ -30,6 +40,8 @@ pub(crate) struct ReportEstimate {
     source: &'static str,
     /// False where the range reaches into the newest hours, of which some may not be stored or counted yet.
     exact: bool,
+    /// How many days its files are kept once it is completed; null: for good.
+    keep_days: Option<u32>,
     /// The limit of the tenant that would refuse it, where one would by what is known now.
     over_limit: Option<LimitReached>,
 }
@@ -52,29 +64,40 @@ impl From<OverLimit> for LimitReached {
 }
 
 impl ReportEstimate {
-    /// `over`: the limit that so many connections would pass.
-    fn new(request: &ReportRequest, count: &Count, over: impl FnOnce(u64) -> Result<(), OverLimit>) -> Self {
+    /// `keep_days`: as it is configured, 0 for good. `over`: the limit that so many connections would pass.
+    fn new(
+        request: &ReportRequest,
+        count: &Count,
+        keep_days: u32,
+        over: impl FnOnce(u64) -> Result<(), OverLimit>,
+    ) -> Self {
         let Estimate { connections, rows, size_bytes } = Estimate::of(request, &count.values);
         Self {
+            from: rfc3339(request.range_from),
+            to: rfc3339(request.range_to),
+            from_note: None,
+            to_note: None,
             connections,
             rows,
             size_bytes,
             source: count.source.name(),
             exact: count.is_settled,
+            keep_days: Some(keep_days).filter(|days| *days > 0),
             over_limit: over(connections).err().map(LimitReached::from),
         }
     }
 }
 
-/// How large a report is, of what [`estimate_measures`] were counted, as the API shows it. `over`: the limit that so many connections would
-/// pass.
+/// How large a report is, of what [`estimate_measures`] were counted, as the API shows it. `keep_days`: of `exporter`. `over`: the limit
+/// that so many connections would pass.
 #[must_use]
 pub fn estimate_json(
     request: &ReportRequest,
     count: &Count,
+    keep_days: u32,
     over: impl FnOnce(u64) -> Result<(), OverLimit>,
 ) -> serde_json::Value {
-    serde_json::json!(ReportEstimate::new(request, count, over))
+    serde_json::json!(ReportEstimate::new(request, count, keep_days, over))
 }
 
 /// Say how large a report would be, in the body of `POST /api/v1/reports`; nothing is written.
@@ -87,12 +110,14 @@ pub(crate) async fn estimate(
     JsonBody(mut new): JsonBody<NewReport>,
 ) -> Result<Json<ReportEstimate>, Refusal> {
     let now = Moment::now();
-    let (from, to) = new.range(now)?;
-    let request = new.request(&signed_in)?;
-    let filter = traffic_filter(&request.filter)?.within(from, to);
+    let range = new.range(now)?;
+    let mut request = new.request(&signed_in)?;
+    (request.range_from, request.range_to) = (range.from, range.to);
+    let filter = traffic_filter(&request.filter)?.within(range.from, range.to);
     let measures = estimate_measures(&request, &filter).map_err(Refusal::Unreadable)?;
     let count = app.outside.count(&signed_in.tenant, &filter, &measures).await?;
     let usage = app.book.usage(&signed_in.tenant, None, now);
     let over = |connections| app.config.limits.check_planned(&usage, connections, now);
-    Ok(Json(ReportEstimate::new(&request, &count, over)))
+    let estimate = ReportEstimate::new(&request, &count, app.config.keep_days, over);
+    Ok(Json(ReportEstimate { from_note: range.from_note, to_note: range.to_note, ..estimate }))
 }

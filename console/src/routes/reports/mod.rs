@@ -58,7 +58,7 @@ pub(crate) async fn ask(
 ) -> Result<Response, Refusal> {
     let range = new.range(Moment::now())?;
     let mut request = new.request(&signed_in)?;
-    (request.range_from, request.range_to) = range;
+    (request.range_from, request.range_to) = (range.from, range.to);
     within_limits(&app, &signed_in)?;
     let state = asked(&app, signed_in.does(AuditAction::ReportRequested, address), request).await?;
     Ok((StatusCode::CREATED, Json(Report::from(state))).into_response())

@@ -202,9 +202,15 @@ pub(crate) struct Report {
     zone: Option<String>,
     kind: FileKind,
     format: FileFormat,
+    /// Of events: those that were chosen; none where it has the usual 26.
+    columns: Vec<String>,
     #[serde(flatten)]
     filter: Filter,
     compression: FileCompression,
+    /// Of CSV: begins with the mark of UTF-8.
+    byte_order_mark: bool,
+    /// Of CSV: an apostrophe before what a spreadsheet would take for a formula.
+    formula_guard: bool,
     /// Where its files end, where it is split.
     split: Option<FileSplit>,
     /// Of traffic: which table.
@@ -249,8 +255,11 @@ impl From<ReportState> for Report {
             zone: request.map(|it| it.zone.clone()),
             kind: request.map(|it| it.kind.into()).unwrap_or_default(),
             format: request.map(|it| it.format.into()).unwrap_or_default(),
+            columns: request.map(|it| it.columns.clone()).unwrap_or_default(),
             filter: request.map(|it| it.filter.clone().into()).unwrap_or_default(),
             compression: request.map(|it| it.compression.into()).unwrap_or_default(),
+            byte_order_mark: request.is_some_and(|it| it.byte_order_mark),
+            formula_guard: request.is_some_and(|it| it.formula_guard),
             split: request.and_then(|it| it.split).map(FileSplit::from),
             table: request.and_then(|it| it.table.clone()).map(FileTable::from),
             events_behind: state.events_behind.filter(|_| state.phase == Phase::Waiting),

@@ -177,3 +177,16 @@ async fn table_of_traffic_is_in_the_request_and_shown_and_what_is_wrong_with_it_
     }
     assert!(console.world.requests.lock().unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn how_a_file_is_written_is_shown_of_a_report() {
+    let console = Console::new();
+    let cookie = console.sign_in("acme").await;
+    let file = json!({ "columns": ["user", "end_time"], "byte_order_mark": true, "formula_guard": true });
+    let mut new = file.clone();
+    (new["range"], new["zone"]) = (json!("yesterday"), json!("UTC"));
+    let shown = console.post("/api/v1/reports", &cookie, &new).await.json();
+    for (field, value) in file.as_object().unwrap() {
+        assert_eq!(&shown[field], value, "{shown}");
+    }
+}

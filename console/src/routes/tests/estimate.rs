@@ -1,11 +1,14 @@
 //! How large a report would be: asked of the query layer, and nothing is written.
 
+use clickhouse_io::traffic::{Count, Source};
 use schemas::ids::ReportId;
 use schemas::report_event::{ReportEvent, ReportEventType};
 use schemas::times::Moment;
 use serde_json::{Value, json};
+use traffic_query::time_range::in_utc;
 
 use super::fixture::Console;
+use crate::routes::reports::estimate::estimate_json;
 
 const PATH: &str = "/api/v1/reports/estimate";
 
@@ -24,11 +27,14 @@ async fn it_is_the_range_and_the_filter_that_are_counted_and_nothing_is_written(
     let answer = console.post(PATH, &cookie, &new).await;
     assert_eq!(answer.status, 200, "{answer:?}");
     let expected = json!({
+        "from": "2026-10-31T23:00:00Z",
+        "to": "2026-11-30T23:00:00Z",
         "connections": 1_234_000,
         "rows": 1_234_000,
         "size_bytes": 1_234_000 * 248,
         "source": "rollup",
         "exact": true,
+        "keep_days": 30,
         "over_limit": null,
     });
     assert_eq!(answer.json(), expected);
@@ -38,6 +44,46 @@ async fn it_is_the_range_and_the_filter_that_are_counted_and_nothing_is_written(
     assert_eq!(queries, [("acme".to_owned(), question.to_owned())]);
     assert!(!console.world.was_touched() && console.world.acts.lock().unwrap().is_empty());
     assert_eq!(console.get("/api/v1/reports", &cookie).await.json(), json!({ "reports": [] }));
+}
+
+#[tokio::test]
+async fn range_is_told_in_utc_and_what_was_made_of_a_time_that_does_not_occur_once() {
+    let console = Console::new();
+    let cookie = console.sign_in("acme").await;
+    let earlier = json!("occurs twice, as clocks go back; the earlier one is meant");
+    let later = json!("occurs twice, as clocks go back; the later one is meant");
+    let moved = json!("does not occur, as clocks go forward; 2026-03-29T03:30:00 is meant");
+    for (from, to, utc, notes) in [
+        ("2026-10-25T02:30", "2026-10-25T02:15", ("2026-10-25T00:30:00Z", "2026-10-25T01:15:00Z"), (&earlier, &later)),
+        (
+            "2026-03-29T02:30",
+            "2026-03-29T04:00",
+            ("2026-03-29T01:30:00Z", "2026-03-29T02:00:00Z"),
+            (&moved, &Value::Null),
+        ),
+    ] {
+        let new = json!({ "from": from, "to": to, "zone": "Europe/Berlin" });
+        let told = console.post(PATH, &cookie, &new).await.json();
+        assert_eq!((&told["from"], &told["to"]), (&json!(utc.0), &json!(utc.1)), "{told}");
+        assert_eq!((&told["from_note"], &told["to_note"]), notes, "{told}");
+    }
+    let told = console.post(PATH, &cookie, &json!({ "range": "last hour", "zone": "Europe/Berlin" })).await.json();
+    let range = in_utc(told["from"].as_str().unwrap(), told["to"].as_str().unwrap(), "UTC").unwrap();
+    assert_eq!(range.to.as_micros() - range.from.as_micros(), 3_600_000_000, "{told}");
+    assert!(told.get("from_note").is_none() && told.get("to_note").is_none(), "{told}");
+}
+
+#[tokio::test]
+async fn days_are_null_where_files_are_kept_for_good() {
+    let console = Console::new();
+    let cookie = console.sign_in("acme").await;
+    assert_eq!(console.post("/api/v1/reports", &cookie, &november()).await.status, 201);
+    let request = console.world.requests.lock().unwrap().pop().unwrap();
+    let count = Count { values: vec![7], source: Source::Raw, is_settled: true };
+    for (days, told) in [(0, json!(null)), (30, json!(30))] {
+        let estimate = estimate_json(&request, &count, days, |_| Ok(()));
+        assert_eq!((&estimate["keep_days"], &estimate["from"]), (&told, &json!("2026-10-31T23:00:00Z")), "{estimate}");
+    }
 }
 
 #[tokio::test]

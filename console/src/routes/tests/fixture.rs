@@ -127,7 +127,8 @@ impl Console {
         let accounts = ["acme", "globex"].map(account).into();
         let destinations = [("lake".to_owned(), StoreConfig::default())].into();
         let syncs = bucket_syncs::Config { destinations, ..bucket_syncs::Config::default() };
-        let config = Config { accounts, public_url: public_url.to_owned(), syncs, webhooks, ..Config::default() };
+        let public_url = public_url.to_owned();
+        let config = Config { accounts, public_url, syncs, webhooks, keep_days: 30, ..Config::default() };
         let folder = tempfile::tempdir().unwrap();
         let url = format!("file://{}", folder.path().display());
         let store = ReportStore::open(&StoreConfig { url, ..StoreConfig::default() }).unwrap();

@@ -15,10 +15,12 @@ import type {
   NewSchedule,
   NewSync,
   NewWebhook,
+  NextRun,
   PastRange,
   Report,
   Schedule,
   Session,
+  Times,
   Webhook,
   WebhookWithSecret,
 } from './types';
@@ -137,6 +139,11 @@ export function manifestAddress(id: string): string {
 /** Oldest first. */
 export async function listSchedules(signal?: AbortSignal): Promise<Schedule[]> {
   return (await call<{ schedules: Schedule[] }>('/report-schedules', { signal })).schedules;
+}
+
+/** The reports that would be made; nothing is kept. */
+export async function previewRuns(times: Times, signal?: AbortSignal): Promise<NextRun[]> {
+  return (await call<{ next_runs: NextRun[] }>('/report-schedules/preview', { method: 'POST', body: times, signal })).next_runs;
 }
 
 export function saveSchedule(schedule: NewSchedule): Promise<Schedule> {

@@ -33,12 +33,12 @@ export interface FileTable {
 
 export type FileFormat = 'csv' | 'ndjson' | 'parquet';
 
-export interface Report {
+/** What was asked for of it is null, empty or as usual where the request itself is not known. */
+export interface Report extends Partial<Narrowing> {
   id: string;
   state: ReportState;
   /** Somebody wants it no more; it ends in a moment. */
   cancel_requested?: boolean;
-  /** This and what was asked for is null where the request itself is not known. */
   requested_at: string | null;
   requested_by: string | null;
   from: string | null;
@@ -48,6 +48,9 @@ export interface Report {
   kind?: FileKind;
   format?: FileFormat;
   table?: FileTable | null;
+  columns?: string[];
+  byte_order_mark?: boolean;
+  formula_guard?: boolean;
   /** Ids; empty means all. */
   remote_networks: string[];
   denied: boolean;
@@ -97,10 +100,13 @@ export interface FileChoice {
   split: FileSplit | null;
 }
 
-/** What is asked for. `from` and `to` are local times in `zone`, such as `2026-11-01T00:00`. */
+/** What is asked for: from and to, or a range by its name. */
 export interface NewReport extends FileChoice, Partial<Narrowing> {
-  from: string;
-  to: string;
+  /** Local times in `zone`, such as `2026-11-01T00:00`. */
+  from?: string;
+  to?: string;
+  /** As seen from when it is asked for, such as `last hour`. */
+  range?: string;
   zone: string;
   remote_networks: string[];
   /** E-mail addresses; none means who asks. */
@@ -109,6 +115,12 @@ export interface NewReport extends FileChoice, Partial<Narrowing> {
 
 /** How large a report would be that was asked for now. */
 export interface Estimate {
+  /** UTC. */
+  from: string;
+  to: string;
+  /** What was made of a local time that does not occur or occurs twice; begins with a verb. */
+  from_note?: string;
+  to_note?: string;
   /** That are read for it. */
   connections: number;
   /** null for kinds of which only making it tells. */
@@ -118,6 +130,8 @@ export interface Estimate {
   source: string;
   /** False where the range reaches into the newest hours. */
   exact: boolean;
+  /** How long its files are kept; null: for good. */
+  keep_days: number | null;
   /** What would refuse it, where something would by what is known now. */
   over_limit: { limit: string; message: string; again_at: string | null } | null;
 }
@@ -187,6 +201,13 @@ export interface NextRun {
   to: string;
 }
 
+/** When reports are made of what is not kept yet, in the words of a schedule. */
+export interface Times {
+  when: string;
+  range: string;
+  zone: string;
+}
+
 export interface Schedule extends NewSchedule {
   id: string;
   receivers: string[];
@@ -206,11 +227,13 @@ export interface ChangedSync {
   receivers: string[];
 }
 
-export interface NewSync extends ChangedSync {
+export interface NewSync extends ChangedSync, Partial<Narrowing> {
   /** One of the buckets that the operator has named. */
   destination: string;
   format: 'ndjson' | 'parquet';
   compression: Compression;
+  /** Ids; empty means all. */
+  remote_networks: string[];
   denied: boolean;
 }
 

@@ -26,7 +26,7 @@ export const ALL_COLUMNS: string[] = [
 ];
 
 /** What is not as usual, each behind a comma: `, Summary, Parquet, 3 columns`. Nothing for network events as plain CSV. */
-export function describeFile(file: Partial<Omit<FileChoice, 'byte_order_mark' | 'formula_guard'>>): string {
+export function describeFile(file: Partial<FileChoice>): string {
   const { kind = 'events', format = 'csv', columns = [], compression = 'none' } = file;
   const parts = [
     file.denied ? 'with denied attempts' : '',
@@ -35,6 +35,8 @@ export function describeFile(file: Partial<Omit<FileChoice, 'byte_order_mark' | 
     columns.length === 0 ? '' : formatCountOf(columns.length, 'column'),
     compression === 'none' ? '' : compression,
     file.split ? describeSplit(file.split) : '',
+    file.byte_order_mark ? 'marked as UTF-8' : '',
+    file.formula_guard ? 'guarded against formulas' : '',
   ];
   return parts.map((part) => part && `, ${part}`).join('');
 }

@@ -1,15 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import { formatBytes, formatCountOf } from './bytes';
-import { formatAddress, formatNetwork, formatRelay } from './connections';
+import { describeStatus, formatAddress, formatNetwork, formatRelay } from './connections';
 import { formatDuration } from './durations';
 import { describeEstimate } from './estimates';
 import { describeFile } from './files';
+import { describeFilter } from './filters';
 import { PRESETS, rangeLabel } from './presets';
 import { visibleText } from './names';
 import { describeState, progressPercent, stateDetail } from './progress';
 import { eachOnce, receiversError } from './tags';
 import { describeTries } from './webhooks';
-import { allZones, formatRange, formatTime, isZone, toLocal } from './times';
+import { allZones, formatMoment, formatRange, formatTime, isEmptyRange, isZone, toLocal } from './times';
+import { FILTER_FIELDS } from '../pages/analytics/filterForm';
 import { aDelivery, anEstimate, aReport } from '../testing/builders';
 
 describe('sizes', () => {
@@ -54,6 +56,26 @@ describe('how large a report would be', () => {
   ])('%o is told as %s', (changes, text) => expect(describeEstimate(anEstimate(changes))).toBe(text));
 });
 
+describe('which connections', () => {
+  it('each field that narrows them is told, in words that are shown', () => {
+    const filter = { users: ['7'], ports: ['443', '8000-8999'], devices: [], domain: null };
+    expect(describeFilter({ ...filter, protocols: ['tcp'], statuses: ['DNS_ERROR'], tunnel_paths: ['relay'] })).toEqual([
+      { field: 'User', values: ['7'] },
+      { field: 'protocol', values: ['TCP'] },
+      { field: 'ports', values: ['443', '8000-8999'] },
+      { field: 'status', values: [describeStatus('DNS_ERROR')] },
+      { field: 'tunnel path', values: ['Relay'] },
+    ]);
+    expect(describeFilter({ domain: 'corp' })).toEqual([{ field: 'domain', values: ['corp'] }]);
+    expect(describeFilter({})).toEqual([]);
+  });
+
+  it('no field is left out', () => {
+    const all = FILTER_FIELDS.map((field) => ({ [field]: field === 'domain' ? 'corp' : ['7'] }));
+    for (const filter of all) expect(describeFilter(filter), JSON.stringify(filter)).toHaveLength(1);
+  });
+});
+
 describe('durations', () => {
   it.each([
     [0, '0 ms'],
@@ -85,6 +107,27 @@ describe('times', () => {
     const [from, to] = ['2026-10-31T23:00:00Z', '2026-11-07T23:00:00Z'];
     expect(formatRange(from, to, 'Europe/Berlin')).toBe('2026-11-01 00:00 – 2026-11-08 00:00 Europe/Berlin');
     expect(formatRange(from, to, 'Mars/Olympus')).toBe('2026-10-31 23:00 – 2026-11-07 23:00 UTC');
+  });
+
+  it('a time that the clocks show twice has its offset', () => {
+    const [from, to] = ['2026-10-25T00:30:00Z', '2026-10-25T01:30:00Z'];
+    expect(formatRange(from, to, 'Europe/Berlin')).toBe('2026-10-25 02:30 +02:00 – 2026-10-25 02:30 +01:00 Europe/Berlin');
+    expect(formatRange(from, to, 'UTC')).toBe('2026-10-25 00:30 – 2026-10-25 01:30 UTC');
+    expect(formatMoment('2026-10-24T23:59:00Z', 'Europe/Berlin')).toBe('2026-10-25 01:59');
+    expect(formatMoment('2026-10-25T02:00:00Z', 'Europe/Berlin')).toBe('2026-10-25 03:00');
+    expect(formatMoment('2026-03-29T01:00:00Z', 'Europe/Berlin')).toBe('2026-03-29 03:00');
+    expect(formatMoment('2026-11-01T06:30:00Z', 'America/New_York')).toBe('2026-11-01 01:30 -05:00');
+    // By half an hour.
+    expect(formatMoment('2026-04-04T14:45:00Z', 'Australia/Lord_Howe')).toBe('2026-04-05 01:45 +11:00');
+    expect(formatMoment('soon', 'Europe/Berlin')).toBe('');
+  });
+
+  it('a range is empty where its end is surely not after its start', () => {
+    const from = '2026-10-25T02:30';
+    expect(isEmptyRange(from, '2026-10-25T02:00', 'Europe/Berlin')).toBe(false);
+    expect(isEmptyRange(from, '2026-10-25T01:59', 'Europe/Berlin')).toBe(true);
+    expect(isEmptyRange(from, from, 'UTC')).toBe(true);
+    expect(isEmptyRange(from, '2026-10-25T02:31', 'UTC')).toBe(false);
   });
 
   it('local times follow the clock change', () => {

@@ -1,5 +1,5 @@
-/// Ranges that admins ask for often, as local times of a zone. They have the names that API, command line and schedules have for them, and
-/// mean the same, but to the minute: what goes until now goes to its end.
+/// Ranges that admins ask for often. They have the names that API, command line and schedules have for them, and are asked for by them;
+/// the local times are what a form shows, to the minute: what goes until now goes to its end.
 import { toLocal } from './times';
 
 export interface LocalRange {
@@ -69,6 +69,11 @@ export const PRESETS: readonly Preset[] = [
     range: (now, zone) => ({ from: firstOfYear(now, zone, -1), to: firstOfYear(now, zone, 0) }),
   },
 ];
+
+/** The local times of a preset as seen from now; none where there is none of this name. */
+export function presetRange(name: string | null, now: Date, zone: string): Partial<LocalRange> {
+  return PRESETS.find((preset) => preset.name === name)?.range(now, zone) ?? {};
+}
 
 /** A range's name as a label. */
 export function rangeLabel(name: string): string {

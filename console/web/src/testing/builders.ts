@@ -24,11 +24,14 @@ export function aReport(changes: Partial<Report> = {}): Report {
 /** Of network events as CSV. */
 export function anEstimate(changes: Partial<Estimate> = {}): Estimate {
   return {
+    from: '2026-10-31T23:00:00Z',
+    to: '2026-11-07T23:00:00Z',
     connections: 1_234_567,
     rows: 1_234_567,
     size_bytes: 306_172_616,
     source: 'rollup',
     exact: false,
+    keep_days: null,
     over_limit: null,
     ...changes,
   };
@@ -101,6 +104,7 @@ export function aSync(changes: Partial<BucketSync> = {}): BucketSync {
     destination: 'lake',
     format: 'ndjson',
     compression: 'gzip',
+    remote_networks: [],
     denied: false,
     interval_seconds: 300,
     receivers: ['ops@acme.example'],

@@ -69,7 +69,7 @@ export function AnalyticsPage() {
         )}
       </Stack>
       <Schedules networks={networks} onRetryNetworks={retry} onMade={onAsked} />
-      <Syncs />
+      <Syncs networks={networks} onRetryNetworks={retry} />
       <ReportAnnouncer reports={reports ?? []} />
       <NewReportModal opened={opened} onClose={close} onAsked={onAsked} networks={networks} onRetryNetworks={retry} />
     </>

@@ -1,11 +1,14 @@
 /// A bucket sync that is to be made, or what may be changed of one: its objects stay as they are.
 import { NativeSelect, SimpleGrid, Switch } from '@mantine/core';
 import { changeSync, makeSync } from '../../api/client';
-import type { BucketSync, Compression, NewSync } from '../../api/types';
+import type { BucketSync, Compression, Named } from '../../api/types';
 import { Form } from '../../components/Form';
 import { NameField } from '../../components/NameField';
 import { ReceiversField } from '../../components/ReceiversField';
 import { useForm } from '../../hooks/useForm';
+import type { Loaded } from '../../hooks/useLoad';
+import { FilterFields } from './FilterFields';
+import { RemoteNetworksField } from './RemoteNetworksField';
 import {
   changedOf,
   COMPRESSIONS,
@@ -13,6 +16,9 @@ import {
   initialSync,
   intervals,
   SYNC_FIELDS,
+  type SyncErrors,
+  type SyncForm,
+  syncFormOf,
   syncOf,
   validateSync,
 } from './syncForm';
@@ -21,12 +27,18 @@ interface BucketSyncFormProps {
   /** The one that is to be changed; null: a new one is made. */
   sync: BucketSync | null;
   destinations: readonly string[];
+  networks: Loaded<Named[]>;
+  onRetryNetworks: () => void;
   onSaved: (sync: BucketSync) => void;
   onCancel: () => void;
 }
 
-export function BucketSyncForm({ sync, destinations, onSaved, onCancel }: BucketSyncFormProps) {
-  const { form, change, errors, sending } = useForm(() => sync ?? initialSync(destinations), SYNC_FIELDS, fittingSync);
+export function BucketSyncForm({ sync, destinations, networks, onRetryNetworks, onSaved, onCancel }: BucketSyncFormProps) {
+  const { form, change, errors, sending } = useForm(
+    () => (sync === null ? initialSync(destinations) : syncFormOf(sync)),
+    SYNC_FIELDS,
+    fittingSync,
+  );
   const save = async () => {
     onSaved(await (sync === null ? makeSync(syncOf(form)) : changeSync(sync.id, changedOf(form))));
   };
@@ -46,7 +58,16 @@ export function BucketSyncForm({ sync, destinations, onSaved, onCancel }: Bucket
       onCancel={onCancel}
     >
       <NameField value={form.name} error={errors.name} onChange={(name) => change({ name })} />
-      {sync === null && <ObjectFields form={form} errors={errors} destinations={destinations} onChange={change} />}
+      {sync === null && (
+        <ObjectFields
+          form={form}
+          errors={errors}
+          destinations={destinations}
+          networks={networks}
+          onRetryNetworks={onRetryNetworks}
+          onChange={change}
+        />
+      )}
       <NativeSelect
         label="Interval"
         description="An object each time, where something came."
@@ -67,14 +88,16 @@ export function BucketSyncForm({ sync, destinations, onSaved, onCancel }: Bucket
 }
 
 interface ObjectFieldsProps {
-  form: NewSync;
-  errors: Partial<Record<keyof NewSync, string>>;
+  form: SyncForm;
+  errors: SyncErrors;
   destinations: readonly string[];
-  onChange: (part: Partial<NewSync>) => void;
+  networks: Loaded<Named[]>;
+  onRetryNetworks: () => void;
+  onChange: (part: Partial<SyncForm>) => void;
 }
 
 /** Where its objects go, and what they are. */
-function ObjectFields({ form, errors, destinations, onChange }: ObjectFieldsProps) {
+function ObjectFields({ form, errors, destinations, networks, onRetryNetworks, onChange }: ObjectFieldsProps) {
   return (
     <>
       <NativeSelect
@@ -93,7 +116,7 @@ function ObjectFields({ form, errors, destinations, onChange }: ObjectFieldsProp
           ]}
           value={form.format}
           error={errors.format}
-          onChange={(event) => onChange({ format: event.currentTarget.value as NewSync['format'] })}
+          onChange={(event) => onChange({ format: event.currentTarget.value as SyncForm['format'] })}
         />
         {form.format === 'ndjson' && (
           <NativeSelect
@@ -105,6 +128,14 @@ function ObjectFields({ form, errors, destinations, onChange }: ObjectFieldsProp
           />
         )}
       </SimpleGrid>
+      <RemoteNetworksField
+        networks={networks}
+        chosen={form.remote_networks}
+        error={errors.remote_networks}
+        onChange={(remote_networks) => onChange({ remote_networks })}
+        onRetry={onRetryNetworks}
+      />
+      <FilterFields filter={form.filter} errors={errors} onChange={(filter) => onChange({ filter })} />
       <Switch
         label="Include denied attempts"
         checked={form.denied}

@@ -13,6 +13,7 @@ import { useForm } from '../../hooks/useForm';
 import type { Loaded } from '../../hooks/useLoad';
 import { FileFields } from './FileFields';
 import { FilterFields } from './FilterFields';
+import { Preview } from './NextRuns';
 import { RemoteNetworksField } from './RemoteNetworksField';
 import { fittingPart } from './reportForm';
 import {
@@ -20,6 +21,7 @@ import {
   initialSchedule,
   type Often,
   OFTEN,
+  previewOf,
   ranges,
   SCHEDULE_FIELDS,
   type ScheduleForm,
@@ -81,6 +83,7 @@ export function EditSchedule({ schedule, networks, onRetryNetworks, onSaved, onC
         error={errors.zone}
         onChange={(zone) => change({ zone })}
       />
+      <Preview times={previewOf(form)} />
       <RemoteNetworksField
         networks={networks}
         chosen={form.remote_networks}

@@ -1,4 +1,4 @@
-import { screen, waitFor } from '@testing-library/react';
+import { cleanup, screen, waitFor } from '@testing-library/react';
 import { expect, it, vi } from 'vitest';
 import type { Estimate, NewReport } from '../../api/types';
 import { anEstimate } from '../../testing/builders';
@@ -6,14 +6,17 @@ import { show } from '../../testing/render';
 import { type Answer, serve } from '../../testing/server';
 import { MantineProvider } from '@mantine/core';
 import { SessionProvider } from '../../app/session';
+import { useEstimate } from '../../hooks/useEstimate';
 import { EstimateLine } from './EstimateLine';
 import { initialForm, reportOf } from './reportForm';
 
 const REPORT = reportOf(initialForm(new Date('2026-11-24T12:00:30Z'), 'Europe/Berlin'));
 
+const Line = ({ report }: { report: NewReport | null }) => <EstimateLine estimating={useEstimate(report)} />;
+
 function told(answer: Answer | 'away', report: NewReport | null = REPORT) {
   const asked = serve({ 'GET /session': { status: 401, body: {} }, 'POST /reports/estimate': answer });
-  show(<EstimateLine report={report} />);
+  show(<Line report={report} />);
   return () => asked.filter(({ path }) => path === '/reports/estimate').map(({ body }) => body);
 }
 
@@ -30,6 +33,15 @@ it('says what would refuse it', async () => {
   const over_limit = { limit: 'limits.rows_a_day', message: 'it has 7 rows, and reports may have 5 a day', again_at: null };
   told({ body: anEstimate({ over_limit }) });
   expect(await says('It would be refused: it has 7 rows, and reports may have 5 a day.')).toBeDefined();
+});
+
+it('says how long files are kept, where they are deleted', async () => {
+  told({ body: anEstimate({ keep_days: 30 }) });
+  expect(await says('Files are kept for 30 days once it is completed.')).toBeDefined();
+  cleanup();
+  told({ body: anEstimate() });
+  expect(await says(/some 306 MB/)).toBeDefined();
+  expect(screen.queryByText(/are kept/)).toBeNull();
 });
 
 it.each([
@@ -63,14 +75,14 @@ it('asks anew for another range, gives up what it asked before, and does not ask
   const line = (report: NewReport) => (
     <MantineProvider env="test">
       <SessionProvider>
-        <EstimateLine report={report} />
+        <Line report={report} />
       </SessionProvider>
     </MantineProvider>
   );
   const { rerender } = show(null);
   rerender(line(REPORT));
   await waitFor(() => expect(asked).toHaveLength(1));
-  const other = { ...REPORT, from: '2026-11-01T00:00' };
+  const other = { ...REPORT, range: 'last year' };
   rerender(line(other));
   rerender(line({ ...other, users: ['7'] }));
   expect(asked[0]?.signal.aborted).toBe(true);

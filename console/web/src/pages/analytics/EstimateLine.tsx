@@ -1,20 +1,20 @@
-/// How large the report would be that the form asks for. It never holds up asking.
+/// How large the report would be that the form asks for, and how long it would be kept. It never holds up asking.
 import { Text } from '@mantine/core';
-import type { NewReport } from '../../api/types';
+import type { Estimate } from '../../api/types';
+import { formatCountOf } from '../../format/bytes';
 import { describeEstimate } from '../../format/estimates';
-import { type Estimating, useEstimate } from '../../hooks/useEstimate';
+import type { Answering } from '../../hooks/useAnswer';
 
 interface EstimateLineProps {
-  /** null where something is wrong with it. */
-  report: NewReport | null;
+  estimating: Answering<Estimate>;
 }
 
-export function EstimateLine({ report }: EstimateLineProps) {
-  const estimating = useEstimate(report);
-  const over = estimating.is === 'told' ? estimating.estimate.over_limit : null;
+export function EstimateLine({ estimating }: EstimateLineProps) {
+  const { over_limit: over = null, keep_days: days = null } = estimating.is === 'told' ? estimating.answer : {};
   return (
     <div role="status" aria-label="Estimate">
       <Text size="sm">{wordsOf(estimating)}</Text>
+      {days !== null && <Text size="sm">Files are kept for {formatCountOf(days, 'day')} once it is completed.</Text>}
       {over && (
         <Text size="sm" c="var(--mantine-color-error)">
           It would be refused: {over.message}.
@@ -24,14 +24,14 @@ export function EstimateLine({ report }: EstimateLineProps) {
   );
 }
 
-function wordsOf(estimating: Estimating): string {
+function wordsOf(estimating: Answering<Estimate>): string {
   switch (estimating.is) {
     case 'nothing':
       return 'How large it will be is told once every field is right.';
     case 'asking':
       return 'Counting connections…';
     case 'told':
-      return describeEstimate(estimating.estimate);
+      return describeEstimate(estimating.answer);
     case 'untold':
       return `How large it will be cannot be told: ${estimating.reason}`;
   }

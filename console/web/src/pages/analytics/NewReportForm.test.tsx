@@ -1,17 +1,18 @@
 import { fireEvent, screen, waitFor } from '@testing-library/react';
 import { expect, it, vi } from 'vitest';
-import { aReport } from '../../testing/builders';
+import type { Estimate } from '../../api/types';
+import { aReport, anEstimate } from '../../testing/builders';
 import { show } from '../../testing/render';
 import { type Answer, serve } from '../../testing/server';
 import { NewReportForm } from './NewReportForm';
 
 const networks = { is: 'loaded' as const, value: [{ id: '64894', name: 'aws-us-east-1' }] };
 
-function open(answer: Answer | 'away') {
+function open(answer: Answer | 'away', estimate: Partial<Estimate> | null = null) {
   const asked = serve({
     'GET /session': { status: 401, body: {} },
     'POST /reports': answer,
-    'POST /reports/estimate': { status: 503, body: {} },
+    'POST /reports/estimate': estimate ? { body: anEstimate(estimate) } : { status: 503, body: {} },
     'GET /users': { body: { users: [{ id: '890123', name: 'jane@corp.example' }] } },
   });
   const onAsked = vi.fn();
@@ -242,6 +243,45 @@ it('presets are those of the chosen zone', () => {
   const year = new Date().getUTCFullYear();
   expect(screen.getByLabelText('From')).toHaveProperty('value', `${year - 1}-01-01T00:00`);
   expect(screen.getByLabelText('To')).toHaveProperty('value', `${year}-01-01T00:00`);
+});
+
+it('a preset is asked for by its name, in the zone that is chosen, until another time is entered', async () => {
+  const { onAsked, posted } = open({ status: 201, body: aReport() });
+  const preset = (name: string) => screen.getByRole('button', { name });
+  expect(preset('Last 24 hours').getAttribute('aria-pressed')).toBe('true');
+  fireEvent.click(preset('Last hour'));
+  const from = screen.getByLabelText('From') as HTMLInputElement;
+  const inUtc = from.value;
+  fireEvent.click(screen.getByRole('textbox', { name: 'Time zone' }));
+  fireEvent.change(screen.getByRole('textbox', { name: 'Time zone' }), { target: { value: 'Berlin' } });
+  fireEvent.click(await screen.findByRole('option', { name: 'Europe/Berlin' }));
+  expect(from.value > inUtc).toBe(true);
+  send();
+  await waitFor(() => expect(onAsked).toHaveBeenCalledTimes(1));
+  fill('From', '2026-03-29T02:30');
+  expect(preset('Last hour').getAttribute('aria-pressed')).toBe('false');
+  fill('To', '2026-11-01T00:00');
+  send();
+  await waitFor(() => expect(onAsked).toHaveBeenCalledTimes(2));
+  const [named, entered] = posted();
+  expect(named).toMatchObject({ range: 'last hour', zone: 'Europe/Berlin' });
+  expect(named).not.toHaveProperty('from');
+  expect(entered).toMatchObject({ from: '2026-03-29T02:30', to: '2026-11-01T00:00', zone: 'Europe/Berlin' });
+  expect(entered).not.toHaveProperty('range');
+});
+
+it.each([
+  [
+    { from: '2026-10-25T00:30:00Z', to: '2026-10-25T01:30:00Z', from_note: 'occurs twice; the earlier one is meant' },
+    'In UTC: 2026-10-25 00:30 – 2026-10-25 01:30 UTCFrom occurs twice; the earlier one is meant.',
+  ],
+  [
+    { from: '2026-03-28T23:00:00Z', to: '2026-03-29T01:30:00Z', to_note: 'does not occur; 03:30 is meant' },
+    'In UTC: 2026-03-28 23:00 – 2026-03-29 01:30 UTCTo does not occur; 03:30 is meant.',
+  ],
+])('what the server takes the range for stands under it: %j', async (estimate, said) => {
+  open({ status: 201 }, estimate);
+  await waitFor(() => expect(screen.getByRole('status', { name: 'In UTC' }).textContent).toBe(said));
 });
 
 it('a range that is empty is not sent, and says so at its end', () => {

@@ -6,8 +6,9 @@ import { Form } from '../../components/Form';
 import { RangeFields } from '../../components/RangeFields';
 import { ReceiversField } from '../../components/ReceiversField';
 import { ZoneField } from '../../components/ZoneField';
-import { PRESETS, rangeLabel } from '../../format/presets';
+import { PRESETS, presetRange, rangeLabel } from '../../format/presets';
 import { viewersZone } from '../../format/times';
+import { useEstimate } from '../../hooks/useEstimate';
 import { useForm } from '../../hooks/useForm';
 import type { Loaded } from '../../hooks/useLoad';
 import { EstimateLine } from './EstimateLine';
@@ -15,6 +16,7 @@ import { FileFields } from './FileFields';
 import { FilterFields } from './FilterFields';
 import { fittingPart, initialForm, REPORT_FIELDS, reportOf, validate } from './reportForm';
 import { RemoteNetworksField } from './RemoteNetworksField';
+import { UtcRange } from './UtcRange';
 
 export interface NewReportFormProps {
   networks: Loaded<Named[]>;
@@ -29,6 +31,7 @@ export function NewReportForm({ networks, onRetryNetworks, onAsked, onCancel }: 
     REPORT_FIELDS,
     fittingPart,
   );
+  const estimating = useEstimate(Object.keys(validate(form)).length === 0 ? reportOf(form) : null);
 
   return (
     <Form
@@ -46,23 +49,32 @@ export function NewReportForm({ networks, onRetryNetworks, onAsked, onCancel }: 
             <Button
               key={name}
               size="compact-sm"
-              variant="default"
-              onClick={() => change(range(new Date(), form.zone))}
+              variant={name === form.preset ? 'light' : 'default'}
+              aria-pressed={name === form.preset}
+              onClick={() => change({ ...range(new Date(), form.zone), preset: name })}
             >
               {rangeLabel(name)}
             </Button>
           ))}
         </Group>
         <Text size="xs" c="dimmed">
-          Hours go back from now; 7 and 30 days are whole days, without today.
+          Hours go back from when it is requested; 7 and 30 days are whole days, without today.
         </Text>
       </Stack>
-      <RangeFields range={form} errors={errors} max="2100-12-31T23:59" onChange={change} />
+      <Stack gap={4}>
+        <RangeFields
+          range={form}
+          errors={errors}
+          max="2100-12-31T23:59"
+          onChange={(part) => change({ ...part, preset: null })}
+        />
+        <UtcRange estimating={estimating} />
+      </Stack>
       <ZoneField
         description="Of the range; the times in the file are UTC."
         value={form.zone}
         error={errors.zone}
-        onChange={(zone) => change({ zone })}
+        onChange={(zone) => change({ zone, ...presetRange(form.preset, new Date(), zone) })}
       />
       <RemoteNetworksField
         networks={networks}
@@ -80,7 +92,7 @@ export function NewReportForm({ networks, onRetryNetworks, onAsked, onCancel }: 
         error={errors.receivers}
         onChange={(receivers) => change({ receivers })}
       />
-      <EstimateLine report={Object.keys(validate(form)).length === 0 ? reportOf(form) : null} />
+      <EstimateLine estimating={estimating} />
     </Form>
   );
 }

@@ -4,6 +4,11 @@ import { Name } from '../../components/Name';
 import { visibleText } from '../../format/names';
 import type { Loaded } from '../../hooks/useLoad';
 
+/** Names by ids, as far as they are known. */
+export function namesOf(networks: Loaded<Named[]>): ReadonlyMap<string, string> {
+  return new Map(networks.is === 'loaded' ? networks.value.map(({ id, name }) => [id, name]) : []);
+}
+
 interface RemoteNetworksFieldProps {
   networks: Loaded<Named[]>;
   /** Ids; empty means all. */

@@ -8,6 +8,7 @@ import { progressPercent, stateDetail, stateLabel } from '../../format/progress'
 import { formatRange, formatTime } from '../../format/times';
 import { ManifestButton } from './ManifestButton';
 import { ReportWish } from './ReportWish';
+import { Which } from './Which';
 
 const COLORS: Record<ReportState, string> = {
   requested: 'gray.6',
@@ -36,7 +37,7 @@ export function ReportItem({ report, names, zone, onChanged }: ReportItemProps) 
           {range}
         </Text>
         <Text size="sm" component="div">
-          <Networks ids={report.remote_networks} names={names} />
+          <Which filter={report} names={names} />
           {describeFile(report)}
         </Text>
         <Text size="sm" c="dimmed" component="div">
@@ -44,7 +45,7 @@ export function ReportItem({ report, names, zone, onChanged }: ReportItemProps) 
           <Name value={report.requested_by} inline />
         </Text>
       </Stack>
-      <Status report={report} />
+      <Status report={report} zone={zone} />
       <ReportWish report={report} range={range} onChanged={onChanged} />
       {report.state === 'completed' && (
         <Stack gap={4}>
@@ -87,7 +88,7 @@ function Download({ report, range }: { report: Report; range: string }) {
   );
 }
 
-function Status({ report }: { report: Report }) {
+function Status({ report, zone }: { report: Report; zone: string }) {
   const percent = progressPercent(report);
   const detail = stateDetail(report);
   return (
@@ -108,6 +109,11 @@ function Status({ report }: { report: Report }) {
           <Name value={detail} />
         </Text>
       )}
+      {report.state === 'completed' && report.expires_at && (
+        <Text size="sm" c="dimmed">
+          Kept until <time dateTime={report.expires_at}>{formatTime(report.expires_at, zone, 'minute')}</time>
+        </Text>
+      )}
     </Stack>
   );
 }
@@ -116,22 +122,4 @@ function Bar({ percent }: { percent: number | null }) {
   // How far it is, nobody knows: something moves, and the count of rows beside it says the rest.
   if (percent === null) return <Progress value={100} color="cyan.6" size="sm" striped animated aria-hidden />;
   return <Progress value={percent} color="cyan.6" size="sm" aria-label="Progress of the report" />;
-}
-
-const NAMES_SHOWN = 3;
-
-function Networks({ ids, names }: { ids: readonly string[]; names: ReadonlyMap<string, string> }) {
-  if (ids.length === 0) return 'All Remote Networks';
-  const shown = ids.slice(0, NAMES_SHOWN);
-  return (
-    <>
-      {shown.map((id, index) => (
-        <span key={id}>
-          {index > 0 && ', '}
-          <Name value={names.get(id) || id} inline />
-        </span>
-      ))}
-      {ids.length > shown.length && ` and ${ids.length - shown.length} more`}
-    </>
-  );
 }

@@ -74,6 +74,22 @@ it('Remote Networks are shown by name, and by id where the name is not known', (
   expect(screen.getByText('8').tagName).toBe('BDI');
 });
 
+it('a report says which connections it is of, and how its file is written', () => {
+  const file = { columns: ['user', 'end_time'], byte_order_mark: true, formula_guard: true };
+  list({ users: ['8'], domain: 'corp', ports: ['1', '2', '3', '4'], ...file }, { remote_networks: ['7'], resources: ['9'] });
+  const [first, second] = screen.getAllByRole('article').map(({ textContent }) => textContent);
+  expect(first).toContain(
+    'All Remote Networks, User 8, ports 1, 2, 3 and 1 more, domain corp, 2 columns, marked as UTF-8, guarded against formulas',
+  );
+  expect(second).toContain('edge\n🦊, Resource 9');
+  expect(screen.getByText('corp').tagName).toBe('BDI');
+});
+
+it('a completed report says until when it is kept, where it does not stay', () => {
+  list({ state: 'completed', expires_at: '2026-12-24T12:00:30Z' }, { state: 'completed', expires_at: null });
+  expect(screen.getAllByText(/^Kept until/).map(({ textContent }) => textContent)).toEqual(['Kept until 2026-12-24 12:00']);
+});
+
 it('a report that goes on can be cancelled, once', async () => {
   const asked = list({ state: 'running', rows: 25, rows_expected: 100 });
   fireEvent.click(screen.getByRole('button', { name: /^Cancel: report 2026-11-01 00:00/ }));

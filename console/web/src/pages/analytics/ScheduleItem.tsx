@@ -7,7 +7,9 @@ import { Name } from '../../components/Name';
 import { deletion, pauseOrResume } from '../../components/wishes';
 import { describeFile } from '../../format/files';
 import { stateLabel } from '../../format/progress';
-import { formatTime } from '../../format/times';
+import { formatMoment, formatTime } from '../../format/times';
+import { NextRuns } from './NextRuns';
+import { Which } from './Which';
 
 const STATES: Record<Schedule['state'], { label: string; color: string }> = {
   active: { label: 'Active', color: 'green.6' },
@@ -19,6 +21,7 @@ const KIND = 'schedule';
 
 interface ScheduleItemProps {
   schedule: Schedule;
+  names: ReadonlyMap<string, string>;
   /** As it is now; null: it was deleted. */
   onChanged: (schedule: Schedule | null) => void;
   /** It is to be another. */
@@ -27,9 +30,9 @@ interface ScheduleItemProps {
   onMade: (report: Report) => void;
 }
 
-export function ScheduleItem({ schedule, onChanged, onChange, onMade }: ScheduleItemProps) {
+export function ScheduleItem({ schedule, names, onChanged, onChange, onMade }: ScheduleItemProps) {
   const { id, name, state, zone, last_run: last } = schedule;
-  const next = schedule.next_runs[0];
+  const [next] = schedule.next_runs;
   const lost = 'It makes no more reports; those that it made stay.';
   const isPaused = state === 'paused';
 
@@ -38,19 +41,27 @@ export function ScheduleItem({ schedule, onChanged, onChange, onMade }: Schedule
       kind={KIND}
       name={name}
       about={
-        <Text size="sm">
-          {schedule.when ? `${schedule.when} ${zone}, ` : ''}
-          {schedule.range}
-          {describeFile(schedule)}
-        </Text>
+        <>
+          <Text size="sm">
+            {schedule.when ? `${schedule.when} ${zone}, ` : ''}
+            {schedule.range}
+            {describeFile(schedule)}
+          </Text>
+          <Text size="sm" component="div">
+            <Which filter={schedule} names={names} />
+          </Text>
+        </>
       }
       state={STATES[state]}
       standing={
         <>
           {schedule.reason && <Text size="sm">{schedule.reason}</Text>}
           {next && (
-            <Text size="sm" className="number">
-              Next: <time dateTime={next.due}>{formatTime(next.due, zone, 'minute')}</time>
+            <Text size="sm" component="details" aria-label={`Next reports of ${KIND} ${name}`}>
+              <summary>
+                Next: <time dateTime={next.due}>{formatMoment(next.due, zone)}</time>
+              </summary>
+              <NextRuns runs={schedule.next_runs} zone={zone} />
             </Text>
           )}
           {last && (

@@ -28,6 +28,53 @@ it('a schedule says when it makes a report, the next one, and how the last one w
   expect(screen.getByText(': no space')).toBeDefined();
 });
 
+it('a schedule shows its next runs with their ranges', async () => {
+  const run = (day: number) => ({ due: `2026-10-${day}T05:00:00Z`, from: `2026-10-${day - 1}T22:00:00Z`, to: `2026-10-${day}T23:00:00Z` });
+  section([aSchedule({ next_runs: [25, 26, 27, 28, 29].map(run) })]);
+  const shown = await screen.findByRole('group', { name: 'Next reports of schedule Every week' });
+  expect(within(shown).getByText('2026-10-25 06:00').tagName).toBe('TIME');
+  const runs = within(shown).getAllByRole('listitem', { hidden: true });
+  expect(runs).toHaveLength(5);
+  expect(runs[0]?.textContent).toBe('2026-10-25 06:00: 2026-10-25 00:00 – 2026-10-26 00:00 Europe/Berlin');
+});
+
+it('a schedule says which connections it is of', async () => {
+  section([aSchedule({ users: ['7'], remote_networks: ['64894'] }), aSchedule({ id: 's-2' })]);
+  const [first, second] = (await screen.findAllByRole('article')).map(({ textContent }) => textContent);
+  expect(first).toContain('64894, User 7');
+  expect(second).toContain('All Remote Networks');
+});
+
+it('the next runs of what is entered are shown before it is kept', async () => {
+  const next_runs = [{ due: '2026-10-25T01:30:00Z', from: '2026-10-23T22:00:00Z', to: '2026-10-24T22:00:00Z' }];
+  const asked = section([aSchedule()], { 'POST /report-schedules/preview': { body: { next_runs } } });
+  const previews = () => asked.filter(({ path }) => path === '/report-schedules/preview').map(({ body }) => body);
+  await click('Change: schedule Every week');
+  const preview = await screen.findByRole('status', { name: 'Next reports' });
+  await waitFor(() => expect(within(preview).getByRole('listitem')).toBeDefined());
+  expect(within(preview).getByRole('listitem').textContent).toBe(
+    '2026-10-25 02:30 +01:00: 2026-10-24 00:00 – 2026-10-25 00:00 Europe/Berlin',
+  );
+  fireEvent.change(screen.getByLabelText('Made'), { target: { value: 'cron' } });
+  fireEvent.change(screen.getByLabelText('Cron'), { target: { value: '30 2 31 * *' } });
+  expect(preview.textContent).toBe('Next reports: …');
+  await waitFor(() => expect(previews()).toHaveLength(2));
+  const times = { range: 'last week', zone: 'Europe/Berlin' };
+  expect(previews()).toEqual([
+    { ...times, when: 'weekly on monday at 06:00' },
+    { ...times, when: '30 2 31 * *' },
+  ]);
+  fireEvent.change(screen.getByLabelText('Made'), { target: { value: 'never' } });
+  expect(preview.textContent).toBe('');
+});
+
+it('times that are wrong are said before it is kept, in the words of the server', async () => {
+  const error = { code: 'bad_field', message: 'when has 4 fields', field: 'when' };
+  section([aSchedule()], { 'POST /report-schedules/preview': { status: 400, body: { error } } });
+  await click('Change: schedule Every week');
+  expect(await screen.findByText('The next reports cannot be told: when has 4 fields')).toBeDefined();
+});
+
 it('a schedule that makes nothing says why', async () => {
   section([aSchedule({ state: 'paused', next_runs: [], reason: 'its owner jo has no account any more' })]);
   expect(await screen.findByText('its owner jo has no account any more')).toBeDefined();
@@ -78,7 +125,7 @@ it('what its files are is chosen as for a report, and stands in the list', async
   fireEvent.change(screen.getByLabelText('Format'), { target: { value: 'parquet' } });
   await click('Save schedule');
   expect(await screen.findByText('weekly on monday at 06:00 Europe/Berlin, last week, Summary, Parquet')).toBeDefined();
-  const posted = asked.find(({ method }) => method === 'POST')?.body;
+  const posted = asked.find(({ path, method }) => method === 'POST' && path === '/report-schedules')?.body;
   expect(posted).toMatchObject({ kind: 'summary', format: 'parquet', compression: 'none', denied: false, columns: [] });
 });
 
@@ -90,7 +137,7 @@ it('what was entered is kept, and stands in the list', async () => {
   fireEvent.change(screen.getByLabelText('Range'), { target: { value: 'last week' } });
   await click('Save schedule');
   expect(await screen.findByRole('article', { name: 'Schedule Every week' })).toBeDefined();
-  const posted = asked.find(({ method }) => method === 'POST')?.body;
+  const posted = asked.find(({ path, method }) => method === 'POST' && path === '/report-schedules')?.body;
   expect(posted).toMatchObject({ name: 'Every week', when: 'weekly on monday at 06:00', range: 'last week', zone: 'UTC' });
 });
 

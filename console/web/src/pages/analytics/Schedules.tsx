@@ -10,6 +10,7 @@ import { useKept } from '../../hooks/useKept';
 import type { Loaded } from '../../hooks/useLoad';
 import { useOpened } from '../../hooks/useOpened';
 import { EditSchedule } from './EditSchedule';
+import { namesOf } from './RemoteNetworksField';
 import { ScheduleItem } from './ScheduleItem';
 
 interface SchedulesProps {
@@ -23,6 +24,7 @@ const all = (schedules: Schedule[]) => schedules;
 export function Schedules({ networks, onRetryNetworks, onMade }: SchedulesProps) {
   const heading = useRef<HTMLHeadingElement>(null);
   const kept = useKept(listSchedules, all);
+  const names = namesOf(networks);
   // The one whose form is open; null: a new one.
   const form = useOpened<Schedule | null>(null);
   const change = (id: string, now: Schedule | null) => {
@@ -54,6 +56,7 @@ export function Schedules({ networks, onRetryNetworks, onMade }: SchedulesProps)
         {(schedule) => (
           <ScheduleItem
             schedule={schedule}
+            names={names}
             onChanged={(now) => change(schedule.id, now)}
             onChange={() => form.open(schedule)}
             onMade={onMade}

@@ -10,12 +10,14 @@ import { formatBytes, formatCountOf } from '../../format/bytes';
 import { formatDuration } from '../../format/durations';
 import { describeBackfill, describeObjects, standingOf } from '../../format/syncs';
 import { formatRange, formatTime } from '../../format/times';
+import { Which } from './Which';
 
 /** Past ranges that are seen without asking for more. */
 const PAST_SHOWN = 3;
 
 interface SyncItemProps {
   sync: BucketSync;
+  names: ReadonlyMap<string, string>;
   zone: string;
   /** As it is now; null: it was deleted. */
   onChanged: (sync: BucketSync | null) => void;
@@ -27,7 +29,7 @@ interface SyncItemProps {
 
 const KIND = 'bucket sync';
 
-export function SyncItem({ sync, zone, onChanged, onChange, onBackfill }: SyncItemProps) {
+export function SyncItem({ sync, names, zone, onChanged, onChange, onBackfill }: SyncItemProps) {
   const { id, name, state, failing_since: since } = sync;
   const lost = 'It writes no more; its objects stay in the bucket.';
   return (
@@ -37,6 +39,9 @@ export function SyncItem({ sync, zone, onChanged, onChange, onBackfill }: SyncIt
       about={
         <>
           <Text size="sm">{describeObjects(sync)}</Text>
+          <Text size="sm" component="div">
+            <Which filter={sync} names={names} />
+          </Text>
           <Text size="sm" c="dimmed" component="div">
             Bucket <Name value={sync.destination} inline />, mails to{' '}
             {sync.receivers.length > 0 ? <Name value={sync.receivers.join(', ')} inline /> : 'nobody'}

@@ -1,5 +1,5 @@
 import { fireEvent, screen, waitFor, within } from '@testing-library/react';
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import type { BucketSync } from '../../api/types';
 import { aBackfill, aSync } from '../../testing/builders';
 import { show } from '../../testing/render';
@@ -12,7 +12,8 @@ function section(syncs: BucketSync[], answers: Record<string, Answer> = {}, dest
     'GET /syncs': { body: { syncs, destinations } },
     ...answers,
   });
-  show(<Syncs />);
+  const networks = { is: 'loaded' as const, value: [{ id: '64894', name: 'aws-us-east-1' }] };
+  show(<Syncs networks={networks} onRetryNetworks={vi.fn()} />);
   return asked;
 }
 
@@ -103,10 +104,35 @@ it('a new one is made into one of the buckets that the operator has named', asyn
     destination: 'archive',
     format: 'parquet',
     compression: 'none',
+    remote_networks: [],
     denied: true,
     interval_seconds: 3_600,
     receivers: [],
   });
+});
+
+it('a new one is of some connections only, and says so', async () => {
+  const filter = { remote_networks: ['64894'], ports: ['443', '8000-8999'] };
+  const asked = section([], { 'POST /syncs': { status: 201, body: aSync({ ...filter, users: ['7'] }) } });
+  await click('New Bucket Sync');
+  await fill('Name', 'To our lake');
+  fireEvent.click(screen.getByRole('textbox', { name: 'Remote Networks' }));
+  fireEvent.click(await screen.findByRole('option', { name: 'aws-us-east-1' }));
+  await click('More filters');
+  const ports = screen.getByRole('textbox', { name: 'Ports' });
+  fireEvent.change(ports, { target: { value: 'https' } });
+  fireEvent.keyDown(ports, { key: 'Enter' });
+  await click('Save bucket sync');
+  expect(ports.getAttribute('aria-invalid')).toBe('true');
+  fireEvent.keyDown(ports, { key: 'Backspace' });
+  fireEvent.change(ports, { target: { value: '443, 8000-8999' } });
+  fireEvent.keyDown(ports, { key: 'Enter' });
+  await click('Save bucket sync');
+  const made = await screen.findByRole('article');
+  expect(made.textContent).toContain('aws-us-east-1, User 7, ports 443, 8000-8999');
+  const posted = asked.find(({ method }) => method === 'POST')?.body;
+  expect(posted).toMatchObject(filter);
+  expect(posted).not.toHaveProperty('users');
 });
 
 it('without buckets there is nothing to be made', async () => {

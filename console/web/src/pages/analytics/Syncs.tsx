@@ -2,15 +2,17 @@
 import { Button, Text } from '@mantine/core';
 import { useRef } from 'react';
 import { listSyncs } from '../../api/client';
-import type { BucketSync, BucketSyncs } from '../../api/types';
+import type { BucketSync, BucketSyncs, Named } from '../../api/types';
 import { FormModal } from '../../components/FormModal';
 import { KeptList } from '../../components/KeptList';
 import { Section } from '../../components/Section';
 import { viewersZone } from '../../format/times';
 import { useKept } from '../../hooks/useKept';
+import type { Loaded } from '../../hooks/useLoad';
 import { useOpened } from '../../hooks/useOpened';
 import { BackfillForm } from './BackfillForm';
 import { BucketSyncForm } from './BucketSyncForm';
+import { namesOf } from './RemoteNetworksField';
 import { SyncItem } from './SyncItem';
 
 const REFRESH_MS = 10_000;
@@ -25,10 +27,16 @@ const TITLES: Record<Form['is'], string> = {
   backfill: 'Backfill',
 };
 
-export function Syncs() {
+interface SyncsProps {
+  networks: Loaded<Named[]>;
+  onRetryNetworks: () => void;
+}
+
+export function Syncs({ networks, onRetryNetworks }: SyncsProps) {
   const heading = useRef<HTMLHeadingElement>(null);
   const kept = useKept(listSyncs, syncsOf, REFRESH_MS);
   const { isOpen, what: form, open, close } = useOpened<Form>({ is: 'new' });
+  const names = namesOf(networks);
   const destinations = kept.value?.destinations ?? [];
   const change = (id: string, now: BucketSync | null) => {
     kept.change(id, now);
@@ -67,6 +75,7 @@ export function Syncs() {
         {(sync) => (
           <SyncItem
             sync={sync}
+            names={names}
             zone={viewersZone()}
             onChanged={(now) => change(sync.id, now)}
             onChange={() => open({ is: 'change', sync })}
@@ -81,6 +90,8 @@ export function Syncs() {
           <BucketSyncForm
             sync={form.is === 'change' ? form.sync : null}
             destinations={destinations}
+            networks={networks}
+            onRetryNetworks={onRetryNetworks}
             onSaved={saved}
             onCancel={close}
           />

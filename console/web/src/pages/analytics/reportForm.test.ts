@@ -1,8 +1,10 @@
 import { expect, it } from 'vitest';
+import { presetRange } from '../../format/presets';
 import { USUAL_TABLE } from '../../format/tables';
 import { fitting, initialForm, reportOf, validate } from './reportForm';
 
 const form = initialForm(new Date('2026-11-24T12:00:30Z'), 'Europe/Berlin');
+const entered = { ...form, preset: null };
 
 it('is valid as it is opened: the last day, all Remote Networks', () => {
   expect(validate(form)).toEqual({});
@@ -10,14 +12,32 @@ it('is valid as it is opened: the last day, all Remote Networks', () => {
 });
 
 it('a range has a start and an end', () => {
-  expect(validate({ ...form, from: '', to: '2026-11' })).toEqual({
+  expect(validate({ ...entered, from: '', to: '2026-11' })).toEqual({
     from: 'Enter a date and a time.',
     to: 'Enter a date and a time.',
   });
 });
 
 it('a range that ends where it starts is empty', () => {
-  expect(validate({ ...form, from: form.to })).toEqual({ to: 'The end must be after the start.' });
+  expect(validate({ ...entered, from: form.to })).toEqual({ to: 'The end must be after the start.' });
+});
+
+it.each(['Europe/Berlin', 'UTC'])('an end that looks earlier is right where it occurs twice: %s', (zone) => {
+  const range = { from: '2026-10-25T02:30', to: '2026-10-25T02:15' };
+  const isRight = zone !== 'UTC';
+  expect(validate({ ...entered, ...range, zone }).to).toBe(isRight ? undefined : 'The end must be after the start.');
+});
+
+it('a range is asked for by its name until another is entered', () => {
+  // The last hour of a night in which clocks went back: both its ends are 02:06.
+  const night = initialForm(new Date('2026-10-25T01:05:30Z'), 'Europe/Berlin');
+  const hour = { ...night, ...presetRange('last hour', new Date('2026-10-25T01:05:30Z'), 'Europe/Berlin'), preset: 'last hour' };
+  expect(hour).toMatchObject({ from: '2026-10-25T02:06', to: '2026-10-25T02:06' });
+  expect(validate(hour)).toEqual({});
+  expect(reportOf(hour)).toMatchObject({ range: 'last hour', zone: 'Europe/Berlin' });
+  expect(reportOf(hour)).not.toHaveProperty('from');
+  expect(reportOf({ ...hour, preset: null })).toMatchObject({ from: '2026-10-25T02:06', to: '2026-10-25T02:06' });
+  expect(reportOf({ ...hour, preset: null })).not.toHaveProperty('range');
 });
 
 it('years are from 1970 to 2100', () => {
@@ -30,12 +50,12 @@ it('the zone must be one', () => {
 });
 
 it('what is not narrowed and not named is not sent', () => {
-  const plain = reportOf(form);
+  const plain = reportOf(entered);
   expect(Object.keys(plain).sort()).toEqual([
     ...['byte_order_mark', 'columns', 'compression', 'denied', 'format', 'formula_guard', 'from', 'kind'],
     ...['remote_networks', 'split', 'table', 'to', 'zone'],
   ]);
-  const narrowed = reportOf({ ...form, filter: { ...form.filter, devices: ['7'] }, receivers: ['ops@acme.example'] });
+  const narrowed = reportOf({ ...entered, filter: { ...form.filter, devices: ['7'] }, receivers: ['ops@acme.example'] });
   expect(narrowed).toEqual({ ...plain, devices: ['7'], receivers: ['ops@acme.example'] });
 });
 

@@ -3,7 +3,7 @@ import type { FileChoice, NewReport } from '../../api/types';
 import { LAST_DAY } from '../../format/presets';
 import { USUAL_TABLE } from '../../format/tables';
 import { receiversError } from '../../format/tags';
-import { isZone } from '../../format/times';
+import { isEmptyRange, isZone } from '../../format/times';
 import type { Errors } from '../../hooks/useForm';
 import { FILTER_FIELDS, type FilterForm, filterOf, NO_FILTER, validateFilter } from './filterForm';
 import { NO_SPLIT, SPLIT_FIELDS, type SplitForm, splitOf, validateSplit } from './splitForm';
@@ -16,6 +16,8 @@ export interface FileForm extends Omit<FileChoice, 'split'> {
 export interface ReportForm extends FileForm {
   from: string;
   to: string;
+  /** The range's name, until another is entered: it is asked for by it, since local times may occur twice. */
+  preset: string | null;
   zone: string;
   remote_networks: string[];
   filter: FilterForm;
@@ -40,7 +42,8 @@ export const USUAL_FILE: FileForm = {
 
 /** The last 24 hours of all Remote Networks. */
 export function initialForm(now: Date, zone: string): ReportForm {
-  return { ...LAST_DAY.range(now, zone), zone, remote_networks: [], filter: NO_FILTER, receivers: [], ...USUAL_FILE };
+  const { name: preset, range } = LAST_DAY;
+  return { ...range(now, zone), preset, zone, remote_networks: [], filter: NO_FILTER, receivers: [], ...USUAL_FILE };
 }
 
 /** The form without what does not fit its kind and format, which is not shown then. */
@@ -66,8 +69,9 @@ export function fittingPart<F extends FileForm>(form: F, part: Partial<F>): F {
 }
 
 /** What is sent. */
-export function reportOf({ filter, receivers, ...form }: ReportForm): NewReport {
+export function reportOf({ from, to, preset, filter, receivers, ...form }: ReportForm): NewReport {
   return {
+    ...(preset === null ? { from, to } : { range: preset }),
     ...form,
     split: splitOf(form.split),
     ...filterOf(filter),
@@ -96,8 +100,8 @@ export function validate(form: ReportForm): FormErrors {
   const to = timeError(form.to);
   if (from) errors.from = from;
   if (to) errors.to = to;
-  // Local times of one zone, written alike: their order as text is their order.
-  if (!from && !to && form.from >= form.to) errors.to = 'The end must be after the start.';
+  const isEntered = form.preset === null && !from && !to;
+  if (isEntered && isEmptyRange(form.from, form.to, form.zone)) errors.to = 'The end must be after the start.';
   if (!isZone(form.zone)) errors.zone = 'Choose a time zone.';
   const receivers = receiversError(form.receivers);
   if (receivers) errors.receivers = receivers;

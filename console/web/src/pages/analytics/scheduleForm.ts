@@ -1,5 +1,5 @@
 /// The form of schedules without its looks: pure.
-import type { NewSchedule, Schedule } from '../../api/types';
+import type { NewSchedule, Schedule, Times } from '../../api/types';
 import { rangeLabel } from '../../format/presets';
 import { receiversError } from '../../format/tags';
 import { isZone } from '../../format/times';
@@ -107,6 +107,14 @@ export function whenOf({ often, time, weekday, day, cron }: ScheduleForm): strin
     case 'never':
       return null;
   }
+}
+
+/** What its next reports depend on; null where it has none, or something is wrong with it. */
+export function previewOf(form: ScheduleForm): Times | null {
+  const { range, zone } = form;
+  const when = whenOf(form);
+  const { when: wrong, zone: nowhere } = validateSchedule(form);
+  return when === null || wrong || nowhere ? null : { when, range, zone };
 }
 
 export function scheduleOf(form: ScheduleForm): NewSchedule {

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { describeBackfill, describeObjects, standingOf } from '../../format/syncs';
 import { aBackfill, aSync } from '../../testing/builders';
+import { NO_FILTER } from './filterForm';
 import { changedOf, fittingSync, initialPast, initialSync, intervals, validatePast, validateSync } from './syncForm';
 
 const form = { ...initialSync(['lake']), name: 'Lake' };
@@ -16,6 +17,7 @@ it('what is missing is said at its field', () => {
   expect(validateSync(form)).toEqual({});
   const wrong = { ...form, name: ' ', destination: '', receivers: ['ops'] };
   expect(Object.keys(validateSync(wrong))).toEqual(['name', 'destination', 'receivers']);
+  expect(validateSync({ ...form, filter: { ...NO_FILTER, devices: ['laptop'] } })).toHaveProperty('devices');
 });
 
 it('what its objects are cannot be changed', () => {
@@ -33,6 +35,8 @@ it('the past ends with the hour in which the sync was made, in every zone', () =
   expect(initialPast(made, 'Asia/Kolkata').to).toBe('2026-11-01T16:30');
   expect(validatePast({ from: '', to: '', zone: 'Mars/Base' })).toHaveProperty('zone');
   expect(validatePast({ from: '2026-11-01T00:00', to: '2026-11-01T00:00', zone: 'UTC' })).toHaveProperty('to');
+  const twice = { from: '2026-10-25T02:00', to: '2026-10-25T02:00', zone: 'Europe/Berlin' };
+  expect(validatePast(twice)).toEqual({});
 });
 
 it('one that does not fail is behind after two intervals and a minute', () => {

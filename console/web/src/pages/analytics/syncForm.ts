@@ -1,9 +1,15 @@
 /// The forms of bucket syncs without their looks: pure.
-import type { BucketSync, ChangedSync, Compression, NewSync, PastRange } from '../../api/types';
+import type { BucketSync, ChangedSync, Compression, Narrowing, NewSync, PastRange } from '../../api/types';
 import { formatDuration } from '../../format/durations';
 import { receiversError } from '../../format/tags';
-import { isZone, toLocal } from '../../format/times';
+import { isEmptyRange, isZone, toLocal } from '../../format/times';
 import type { Errors } from '../../hooks/useForm';
+import { FILTER_FIELDS, type FilterForm, filterFormOf, filterOf, NO_FILTER, validateFilter } from './filterForm';
+
+/** A sync as it is entered. */
+export interface SyncForm extends Omit<NewSync, keyof Narrowing> {
+  filter: FilterForm;
+}
 
 export type SyncErrors = Errors<keyof NewSync>;
 
@@ -13,7 +19,9 @@ export const SYNC_FIELDS = [
   'destination',
   'format',
   'compression',
+  'remote_networks',
   'denied',
+  ...FILTER_FIELDS,
   'interval_seconds',
   'receivers',
 ] as const satisfies (keyof NewSync)[];
@@ -33,29 +41,36 @@ export const COMPRESSIONS: { value: Compression; label: string }[] = [
 ];
 
 /** Into the only bucket where there is but one. */
-export function initialSync(destinations: readonly string[]): NewSync {
+export function initialSync(destinations: readonly string[]): SyncForm {
   const destination = destinations[0] ?? '';
   return {
     name: '',
     destination,
     format: 'ndjson',
     compression: 'gzip',
+    remote_networks: [],
+    filter: NO_FILTER,
     denied: false,
     interval_seconds: 300,
     receivers: [],
   };
 }
 
+/** A sync as it is, to be changed. */
+export function syncFormOf(sync: BucketSync): SyncForm {
+  return { ...sync, filter: filterFormOf(sync) };
+}
+
 /** Parquet is packed inside; NDJSON is packed again once it is chosen again. */
-export function fittingSync(form: NewSync, part: Partial<NewSync>): NewSync {
+export function fittingSync(form: SyncForm, part: Partial<SyncForm>): SyncForm {
   const next = { ...form, ...part };
   if (next.format === form.format) return next;
   return { ...next, compression: next.format === 'parquet' ? 'none' : 'gzip' };
 }
 
 /** What is wrong with the form; empty when nothing is. The server has the last word. */
-export function validateSync({ name, destination, receivers }: NewSync): SyncErrors {
-  const errors: SyncErrors = {};
+export function validateSync({ name, destination, receivers, filter }: SyncForm): SyncErrors {
+  const errors: SyncErrors = { ...validateFilter(filter) };
   if (name.trim() === '') errors.name = 'Enter a name.';
   if (destination === '') errors.destination = 'Choose a bucket.';
   const wrong = receiversError(receivers);
@@ -63,12 +78,12 @@ export function validateSync({ name, destination, receivers }: NewSync): SyncErr
   return errors;
 }
 
-export function syncOf(form: NewSync): NewSync {
-  return { ...form, name: form.name.trim() };
+export function syncOf({ filter, ...form }: SyncForm): NewSync {
+  return { ...form, name: form.name.trim(), ...filterOf(filter) };
 }
 
 /** The part of it that may be changed. */
-export function changedOf({ name, interval_seconds, receivers }: NewSync): ChangedSync {
+export function changedOf({ name, interval_seconds, receivers }: SyncForm): ChangedSync {
   return { name: name.trim(), interval_seconds, receivers };
 }
 
@@ -89,7 +104,7 @@ export function validatePast({ from, to, zone }: PastRange): PastErrors {
   const errors: PastErrors = {};
   if (from === '') errors.from = 'Enter a date and a time.';
   if (to === '') errors.to = 'Enter a date and a time.';
-  if (from && to && from >= to) errors.to = 'The end must be after the start.';
+  if (from && to && isEmptyRange(from, to, zone)) errors.to = 'The end must be after the start.';
   if (!isZone(zone)) errors.zone = 'Choose a time zone.';
   return errors;
 }
