@@ -39,7 +39,7 @@ pub(crate) async fn wrong_minutes(stage: &Stage) -> usize {
     let found = rollup::verify(stage.clickhouse(), &acme(), Unit::Minute, range, DIFFERENCES_MAX).await.unwrap();
     let wrong = found.iter().filter(|group| !has_copies(group.remote_network_id)).map(|group| format!("{group:?}"));
     let beyond = stage.sql(BEYOND).await;
-    shown(wrong.chain(beyond.lines().map(str::to_owned)).collect())
+    shown(&wrong.chain(beyond.lines().map(str::to_owned)).collect::<Vec<_>>())
 }
 
 /// Late connections, each once.
@@ -56,7 +56,7 @@ pub(crate) async fn wait_late(stage: &mut Stage) -> usize {
     loop {
         let wrong = wrong_of_late(stage).await;
         if wrong.is_empty() || begin.elapsed() > RIGHT_MAX {
-            return shown(wrong);
+            return shown(&wrong);
         }
         stage.restart_ended();
         tokio::time::sleep(Duration::from_millis(500)).await;
@@ -77,7 +77,7 @@ async fn wrong_of_late(stage: &Stage) -> Vec<String> {
 }
 
 /// The first of them are printed; gives how many they are.
-fn shown(wrong: Vec<String>) -> usize {
+fn shown(wrong: &[String]) -> usize {
     for one in wrong.iter().take(10) {
         println!("roll-ups: {one}");
     }
