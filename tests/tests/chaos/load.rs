@@ -1,28 +1,28 @@
 //! Events that are produced without a pause: by a client of Kafka's, each noted when it is acknowledged, and as lines of a log that a
 //! connector follows.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use kafka_io::{KafkaConfig, OutRecord, Producer};
+use rand::SeedableRng;
 use rand::rngs::StdRng;
-use rand::{Rng, SeedableRng};
 use schema_registry::Encoder;
-use schemas::connection_event::{ConnectionEvent, EventType};
+use schemas::connection_event::ConnectionEvent;
 use schemas::event_id::EventId;
-use schemas::examples::connection;
 use schemas::topics::CONNECTION_EVENTS;
 use tokio::task::JoinHandle;
+
+use crate::traffic::{Change, Traffic, line};
 
 /// Events of one burst, and the pause after it.
 const BURST: usize = 60;
 const PAUSE: Duration = Duration::from_millis(40);
-const REMOTE_NETWORKS: u64 = 40;
 /// So far at most the load is ahead of what is stored: a long run shall not end with hours of catching up.
 const AHEAD_MAX: u64 = 4_000;
 
@@ -33,6 +33,42 @@ pub(crate) enum Produced {
     Event(EventId),
     /// A value that no event can be made of.
     Poison(Vec<u8>),
+}
+
+/// All that was produced.
+#[derive(Default)]
+pub(crate) struct Published {
+    /// Each, and how often.
+    pub(crate) times: HashMap<Produced, usize>,
+    opened: HashSet<String>,
+    ended: HashSet<String>,
+}
+
+impl Published {
+    fn add(&mut self, made: Produced, change: Change) {
+        *self.times.entry(made).or_default() += 1;
+        match change {
+            Change::Opens(id) => drop(self.opened.insert(id)),
+            Change::Ends(id) => drop(self.ended.insert(id)),
+            Change::Nothing => {}
+        }
+    }
+
+    /// Records, copies too.
+    pub(crate) fn records(&self) -> usize {
+        self.times.values().sum()
+    }
+
+    /// Those that become rows, copies too.
+    pub(crate) fn events(&self) -> usize {
+        let events = self.times.iter().filter(|(made, _)| matches!(made, Produced::Event(_)));
+        events.map(|(_, times)| times).sum()
+    }
+
+    /// Ids of connections that were opened and never ended, in whatever order that was told.
+    pub(crate) fn open(&self) -> HashSet<String> {
+        self.opened.difference(&self.ended).cloned().collect()
+    }
 }
 
 /// How far load and store are, each as it was seen last.
@@ -70,7 +106,7 @@ impl Marks {
 
 pub(crate) struct Load {
     marks: Marks,
-    published: JoinHandle<HashSet<Produced>>,
+    published: JoinHandle<Published>,
     logged: JoinHandle<HashSet<Produced>>,
 }
 
@@ -86,22 +122,19 @@ impl Load {
         let producer = Producer::new(kafka, "chaos").unwrap();
         let own = marks.clone();
         let published = tokio::spawn(async move {
-            let mut pick = StdRng::seed_from_u64(seed);
-            let mut all = HashSet::new();
-            let mut number = 0_u64;
+            let (mut traffic, mut all) = (Traffic::new(encoder, seed), Published::default());
             while !own.is_stopped() {
                 let mut acknowledged = Vec::with_capacity(BURST);
                 for _ in 0..BURST {
-                    number += 1;
-                    let (key, value, made) = record(&mut pick, &encoder, number);
-                    let out =
-                        OutRecord { topic: CONNECTION_EVENTS.name, key: key.as_bytes(), payload: &value, headers: &[] };
-                    acknowledged.push((producer.enqueue(out).await.unwrap(), made));
+                    let record = traffic.next_record();
+                    let (topic, key) = (CONNECTION_EVENTS.name, record.key.as_bytes());
+                    let out = OutRecord { topic, key, payload: &record.value, headers: &[] };
+                    acknowledged.push((producer.enqueue(out).await.unwrap(), record.made, record.change));
                 }
-                for (acknowledgement, made) in acknowledged {
+                for (acknowledgement, made, change) in acknowledged {
                     acknowledgement.await.unwrap();
                     let becomes_a_row = matches!(made, Produced::Event(_));
-                    assert!(all.insert(made));
+                    all.add(made, change);
                     own.produced.fetch_add(u64::from(becomes_a_row), Ordering::Release);
                 }
                 own.pause().await;
@@ -136,45 +169,12 @@ impl Load {
     }
 
     /// Stops, and gives what was produced.
-    pub(crate) async fn end(self) -> HashSet<Produced> {
+    pub(crate) async fn end(self) -> Published {
         self.marks.stop.store(true, Ordering::Release);
         let mut all = self.published.await.unwrap();
-        all.extend(self.logged.await.unwrap());
+        for made in self.logged.await.unwrap() {
+            all.add(made, Change::Nothing);
+        }
         all
     }
-}
-
-fn record(pick: &mut StdRng, encoder: &Encoder<ConnectionEvent>, number: u64) -> (String, Vec<u8>, Produced) {
-    let network = 64_000 + pick.random_range(0..REMOTE_NETWORKS) * 7;
-    if pick.random_ratio(1, 150) {
-        let mut value = vec![pick.random_range(0..2), 0, 0, 0, 1];
-        value.extend(number.to_be_bytes());
-        return (network.to_string(), value.clone(), Produced::Poison(value));
-    }
-    let now = u64::try_from(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis()).unwrap();
-    // Now and then a late one, of another month.
-    let end_ms = if pick.random_ratio(1, 200) { now - 40 * 86_400_000 } else { now };
-    let event_type = match pick.random_range(0..10) {
-        0..4 => EventType::EstablishedConnection,
-        4..8 => EventType::ClosedConnection,
-        8 => EventType::FailedToConnect,
-        _ => EventType::DeniedAccess,
-    };
-    let mut event = connection(event_type, &format!("{:x}-{number:x}", pick.random::<u64>()), end_ms);
-    event.remote_network_id = network.to_string().parse().unwrap();
-    let value = encoder.encode(&event).unwrap();
-    (event.key(), value, Produced::Event(event.event_id))
-}
-
-/// A line of version 2 as a Connector prints it.
-fn line(pick: &mut StdRng, number: u64) -> (String, Produced) {
-    let network = 64_000 + pick.random_range(0..REMOTE_NETWORKS) * 7;
-    let now = u64::try_from(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis()).unwrap();
-    let connection_id = format!("{:016x}-{number}", pick.random::<u64>());
-    let line = format!(
-        r#"I ANALYTICS {{"event_type":"closed_connection","timestamp":{now},"connection":{{"id":"{connection_id}","protocol":"tcp","duration":12,"rx":3,"tx":4}},"connector":{{"id":"150099","name":"quiet-heron"}},"remote_network":{{"id":"{network}","name":"Lab"}},"resource":{{"id":"7","address":"wiki.corp.example"}},"user":{{"id":"9","email":"jane@acme.example"}}}}"#
-    );
-    let (tenant, connector_id) = ("acme".parse().unwrap(), "150099".parse().unwrap());
-    let event_id = EventId::of_fact(&tenant, connector_id, &connection_id, EventType::ClosedConnection, now);
-    (line + "\n", Produced::Event(event_id))
 }

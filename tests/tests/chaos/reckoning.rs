@@ -3,13 +3,12 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
-use clickhouse_io::rollup;
 use kafka_io::{Followed, TopicFollower};
 use schemas::event_id::EventId;
-use schemas::times::Moment;
 use schemas::topics::{CONNECTION_EVENTS, CONNECTION_EVENTS_DEAD_LETTER, headers};
 
-use crate::load::Produced;
+use crate::load::{Produced, Published};
+use crate::rollups;
 use crate::stage::Stage;
 
 /// Where a record lies.
@@ -25,10 +24,17 @@ pub(crate) struct Reckoning {
     pub(crate) lost: usize,
     /// Records that are stored more than once, or stored and dead-lettered.
     pub(crate) doubled: usize,
-    /// Rows and dead letters of nothing that was produced, events that are not what was produced, events in the dead letter.
+    /// Rows and dead letters of nothing that was produced, events that are not what was produced, events in the dead letter; connections that are
+    /// open and should not be, or the other way round; what roll-ups have otherwise than the raw rows.
     pub(crate) strange: usize,
     /// Events that the roll-up by minute was counted from once.
     pub(crate) counted: usize,
+    /// Records of events that were published before.
+    pub(crate) copies: usize,
+    /// Connections that are open.
+    pub(crate) open: usize,
+    /// Late connections, each once.
+    pub(crate) late: usize,
     /// Letters that came twice, which readers drop.
     pub(crate) copies_of_letters: usize,
 }
@@ -71,13 +77,10 @@ async fn counted(stage: &Stage) -> HashMap<Place, usize> {
     counted.lines().map(place).collect()
 }
 
-/// Groups of the roll-up by minute that are not what the raw rows say.
-async fn differences(stage: &Stage) -> usize {
-    let range = (Moment::FIRST, Moment::END);
-    rollup::verify(stage.clickhouse(), &"acme".parse().unwrap(), rollup::Unit::Minute, range, 1_000)
-        .await
-        .unwrap()
-        .len()
+/// Ids of connections that are open.
+async fn open(stage: &Stage) -> HashSet<String> {
+    let sql = "SELECT connection_id FROM open_connections FINAL WHERE is_open";
+    stage.sql(sql).await.lines().map(str::to_owned).collect()
 }
 
 async fn letters(stage: &Stage) -> BTreeMap<Place, usize> {
@@ -92,19 +95,19 @@ async fn letters(stage: &Stage) -> BTreeMap<Place, usize> {
 }
 
 /// The event id is the first field: it follows the five bytes of the wire format.
-fn made(payload: &[u8], produced: &HashSet<Produced>) -> Produced {
+fn made(payload: &[u8], produced: &Published) -> Produced {
     let poison = Produced::Poison(payload.to_vec());
     match payload[5..].first_chunk::<16>() {
-        Some(id) if !produced.contains(&poison) => Produced::Event(EventId::from_bytes(*id)),
+        Some(id) if !produced.times.contains_key(&poison) => Produced::Event(EventId::from_bytes(*id)),
         _ => poison,
     }
 }
 
-pub(crate) async fn reckon(stage: &mut Stage, produced: &HashSet<Produced>) -> Reckoning {
+pub(crate) async fn reckon(stage: &mut Stage, produced: &Published) -> Reckoning {
     let mut found = Reckoning::default();
     let (mut rows, mut letters) = (rows(stage).await, letters(stage).await);
     let mut counted = counted(stage).await;
-    let mut on_topic = HashSet::new();
+    let mut on_topic: HashMap<Produced, usize> = HashMap::new();
     for record in records(stage, CONNECTION_EVENTS.name).await {
         let place = (record.partition.number, record.offset);
         let made = made(&record.payload.unwrap(), produced);
@@ -124,13 +127,25 @@ pub(crate) async fn reckon(stage: &mut Stage, produced: &HashSet<Produced>) -> R
             (Produced::Event(_), _) => found.doubled += 1,
             (Produced::Poison(_), times) => found.strange += times,
         }
-        if !produced.contains(&made) || !on_topic.insert(made) {
-            found.strange += 1;
-        }
+        let published = produced.times.get(&made).copied().unwrap_or(0);
+        let times = on_topic.entry(made).or_default();
+        *times += 1;
+        found.copies += usize::from(*times > 1);
+        found.strange += usize::from(*times > published);
     }
     // Acknowledged, and not on Kafka.
-    found.lost += produced.len() - on_topic.len();
-    found.strange += rows.len() + letters.len() + counted.len() + differences(stage).await;
+    let missing = |(made, times): (&Produced, &usize)| times.saturating_sub(on_topic.get(made).copied().unwrap_or(0));
+    found.lost += produced.times.iter().map(missing).sum::<usize>();
+    found.strange += rows.len() + letters.len() + counted.len() + rollups::wrong_minutes(stage).await;
+    let (open, expected) = (open(stage).await, produced.open());
+    let wrong: Vec<&String> = open.symmetric_difference(&expected).collect();
+    for id in wrong.iter().take(10) {
+        println!("connection {id} is open: {}, and should be: {}", open.contains(*id), expected.contains(*id));
+    }
+    found.strange += wrong.len();
+    found.open = open.len();
+    found.late = rollups::late(stage).await;
+    found.strange += rollups::wait_late(stage).await;
     if found.lost + found.doubled + found.strange > 0 {
         println!("look into {}", stage.keep());
     }

@@ -91,6 +91,10 @@ impl Parts {
         self.kafka.own()
     }
 
+    pub(crate) fn registry(&mut self) -> &mut SchemaRegistry {
+        self.registry.own()
+    }
+
     pub(crate) fn clickhouse(&mut self) -> &mut ClickHouseProcess {
         self.clickhouse.own()
     }

@@ -2,32 +2,19 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use kafka_io::{OutRecord, TransactionalProducer, admin};
+use kafka_io::{OutRecord, TransactionalProducer};
 use schema_registry::Encoder;
 use schemas::avro_schemas::CONNECTION_EVENT;
 use schemas::connection_event::EventType;
 use schemas::examples::connection;
 use schemas::topics::CONNECTION_EVENTS;
 
+use crate::publishing::wait_all_read;
 use crate::stack::{Service, Stack, WAIT_MAX, tenant};
 
 /// Far below `drain_max`.
 const STOP_MAX: Duration = Duration::from_secs(10);
 const TRANSACTION_MAX: Duration = Duration::from_secs(60);
-
-/// Waits until a group's offsets stand at the end of every partition that has one, behind markers too.
-async fn wait_all_read(stack: &Stack, group: &str) {
-    let (kafka, begin) = (stack.parts.kafka_config(), Instant::now());
-    loop {
-        let ends = admin::stable_ends(&kafka, CONNECTION_EVENTS.name).await.unwrap();
-        let committed = admin::committed(&kafka, group, CONNECTION_EVENTS.name).await.unwrap();
-        if ends.iter().all(|(number, end)| *end == 0 || committed[number] >= Some(*end)) {
-            return;
-        }
-        assert!(begin.elapsed() < WAIT_MAX, "{group} has not read to the end: {ends:?} {committed:?}");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-}
 
 /// Waits until a service has been given partitions so many times.
 async fn wait_assigned(service: &mut Service, times: usize) {
