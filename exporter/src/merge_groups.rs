@@ -95,6 +95,9 @@ impl Lining {
     }
 }
 
+/// Takes a key and its value; false where it wants no more for now.
+type TakePair<T> = fn(&mut T, &[u8], &[u8]) -> Result<bool, BadRun>;
+
 impl<O: Outside> Life<O> {
     /// Makes the report's file, or its files, of what slices have counted. A store that is away is waited for; begun again it makes the
     /// same bytes.
@@ -251,7 +254,7 @@ impl<O: Outside> Life<O> {
         writer: &WriteFile<'_, O>,
         mut merging: Merging,
         mut to: T,
-        take: fn(&mut T, &[u8], &[u8]) -> Result<bool, BadRun>,
+        take: TakePair<T>,
     ) -> Result<(Merging, T, bool), FileError> {
         loop {
             // It takes a while: not on the threads that wait for sockets.

@@ -255,7 +255,7 @@ impl ReportState {
                 }
             }
             ReportEventType::Waiting => {
-                self.goes_on(Phase::Waiting, event, |state| state.events_behind = event.events_behind)
+                self.goes_on(Phase::Waiting, event, |state| state.events_behind = event.events_behind);
             }
             ReportEventType::Started => self.goes_on(Phase::Running, event, |state| {
                 state.attempt = event.attempt.unwrap_or(state.attempt.saturating_add(1));

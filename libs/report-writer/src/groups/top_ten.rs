@@ -30,7 +30,7 @@ impl<V: Copy + Eq + Hash> Counts<V> {
         let counts = std::mem::take(&mut self.0);
         let of_rank = |((group, value), count): ((u32, V), u64)| (ranks[group as usize], value, count);
         let mut all: Vec<_> = counts.into_iter().map(of_rank).collect();
-        all.sort_unstable_by(|one, other| (one.0, key(one.1)).cmp(&(other.0, key(other.1))));
+        all.sort_unstable_by_key(|one| (one.0, key(one.1)));
         all
     }
 }

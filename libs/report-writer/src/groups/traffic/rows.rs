@@ -62,7 +62,7 @@ impl TrafficRows {
         Some(())
     }
 
-    fn row(&self, open: Open, take: TakeRow<'_>) {
+    fn row(&self, open: &Open, take: TakeRow<'_>) {
         let mut cells = Vec::with_capacity(2 * open.keys.len() + 1 + open.values.len());
         cells.extend(self.query.bucket().map(|_| Cell::Time(open.bucket)));
         for ((by, names), key) in self.query.by().iter().zip(&self.names).zip(&open.keys) {
@@ -169,7 +169,7 @@ impl GroupRows for TrafficRows {
 
     fn end(&mut self, take: TakeRow<'_>) {
         if let Some(open) = self.open.take() {
-            self.row(open, take);
+            self.row(&open, take);
         }
     }
 
