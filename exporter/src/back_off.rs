@@ -91,6 +91,8 @@ mod tests {
     /// What is done beside the following of the load, in a world whose clock goes on by itself.
     async fn followed<T>(life: &Life<Fake>, work: impl Future<Output = T>) -> T {
         tokio::select! {
+            // It listens before anything is refused.
+            biased;
             () = life.follow_load() => panic!("it follows for good"),
             done = work => done,
         }
