@@ -106,7 +106,9 @@ async fn no_statement_goes_on_longer_than_it_is_waited_for() {
     let (from, to) = store_copies(clickhouse).await;
     watched.seen();
     let have = |what: &str, settings: &[&str]| {
-        let seen = watched.seen();
+        let mut seen = watched.seen();
+        // What a table is like, which the client asks before it writes rows.
+        seen.retain(|target| !target.contains("describe_include_subcolumns"));
         for setting in settings {
             assert!(!seen.is_empty() && seen.iter().all(|it| it.contains(setting)), "{what}, {setting}: {seen:?}");
         }
