@@ -196,7 +196,6 @@ impl<O: Outside> Life<O> {
         }
         let file = self.outside.begin_file(&key).await?;
         let (rows, size_bytes) = self.fill(writer, request, merging, lines, file).await?;
-        // Slices say how many groups they have counted, not of how many events.
         Ok(Written { rows, facts: None, slices, size_bytes }.into())
     }
 

@@ -101,7 +101,10 @@ impl<O: Outside> Life<O> {
                 let shown = self.show_slices(writer, request, &key, &slices).await?;
                 if counts_groups(request) {
                     tracing::info!(report = %state.id, attempt = state.attempt, "what was counted is merged");
-                    return self.merge_groups(writer, request, &folded, &shown).await;
+                    let mut made = self.merge_groups(writer, request, &folded, &shown).await?;
+                    // Rows of such slices are events; groups become rows of the report where they are merged.
+                    made.written.facts = Some(u64::try_from(plan.written().0).unwrap_or_default());
+                    return Ok(made);
                 }
                 shown.iter().map(|(_, size_bytes)| size_bytes).sum()
             } else {

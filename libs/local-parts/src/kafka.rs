@@ -140,7 +140,12 @@ impl Kafka {
         let parts = ensure(progress).await?;
         progress.step("Kafka", "starting");
         let option = format!("-XX:SharedArchiveFile={}", parts.join(ARCHIVE).display());
-        Self::start_from(&parts, folder, port, option).await
+        let started = Self::start_from(&parts, folder, port, option.clone()).await;
+        match started {
+            // Of ports that were free when they were chosen somebody else may have taken one since.
+            Err(PartError::NotRunning { .. }) if port.is_none() => Self::start_from(&parts, folder, port, option).await,
+            started => started,
+        }
     }
 
     async fn start_from(

@@ -33,7 +33,7 @@ fuzz_target!(|bytes: &[u8]| {
 /// Days of Users, with a measure of each kind.
 fn traffic() -> TrafficWriter {
     let words = |words: &[&str]| words.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
-    let measures = words(&["connections", "bytes", "users", "devices", "duration_p95"]);
+    let measures = words(&["connections", "bytes", "users", "devices", "duration_p95_us"]);
     let table = TableQuery::of_words(Some("day"), &words(&["user", "status"]), &measures).expect("a table");
     TrafficWriter::new(table, TimeZone::UTC)
 }

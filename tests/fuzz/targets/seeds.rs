@@ -85,7 +85,7 @@ fn main() {
 /// Days of Users, as the target makes them.
 fn traffic() -> TrafficWriter {
     let words = |words: &[&str]| words.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
-    let measures = words(&["connections", "bytes", "users", "devices", "duration_p95"]);
+    let measures = words(&["connections", "bytes", "users", "devices", "duration_p95_us"]);
     TrafficWriter::new(
         TableQuery::of_words(Some("day"), &words(&["user", "status"]), &measures).unwrap(),
         TimeZone::UTC,

@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::oracle::{assert_same, connections_of, report, traffic};
@@ -41,7 +42,9 @@ async fn wait_at_rest(stack: &Stack, acme: &str, stored: u64) {
 async fn wait_failed(session: &Session<'_>, id: &str) -> Value {
     let begin = Instant::now();
     loop {
-        let shown = session.get(&format!("/reports/{id}")).await;
+        // What was asked for just now may not have come round yet.
+        let answer = session.request(Method::GET, &format!("/reports/{id}")).send().await.unwrap();
+        let shown: Value = answer.json().await.unwrap();
         assert_ne!(shown["state"], "completed", "{shown}");
         if shown["state"] == "failed" {
             return shown;
@@ -82,7 +85,8 @@ async fn report_that_lacks_rows_that_were_counted_is_not_completed() {
     std::fs::write(&file, session.download_file(&id).await.1).unwrap();
     std::fs::write(&manifest, flowledger(&stack, &["report", "manifest", &id, "--tenant", acme]).0).unwrap();
     let paths = [&file, &manifest].map(|path| path.to_str().unwrap());
-    let verified = stack.command(&["report", "verify", paths[0], paths[1]]).output().unwrap();
+    let mut verify = std::process::Command::new(local_parts::flowledger_binary().unwrap());
+    let verified = verify.args(["report", "verify", paths[0], paths[1]]).output().unwrap();
     let text = String::from_utf8(verified.stdout).unwrap() + &String::from_utf8(verified.stderr).unwrap();
     assert!(verified.status.success() && text.contains("as the roll-ups say of"), "{text}");
     let (_, shown, said) = totals(&session, "summary").await;
