@@ -48,7 +48,7 @@ pub(crate) trait Outside: Send + Sync + 'static {
         reach: NotesReach,
         counted: impl FnMut(usize) + Send,
     ) -> impl Future<Output = Result<(), QueryError>> + Send;
-    /// For each partition the offset before which the roll-ups by minute, of all aggregators, have everything.
+    /// For each partition the offset before which the roll-ups by minute, of all aggregators, have everything, or it is gone from the topic.
     fn counted_until(&self) -> impl Future<Output = Result<BTreeMap<i32, i64>, KafkaError>> + Send;
     /// For each partition the offset that is the next one to be read.
     fn ends(&self) -> impl Future<Output = Result<BTreeMap<i32, i64>, KafkaError>> + Send;
@@ -65,14 +65,6 @@ pub(crate) struct Parts {
     pub(crate) source: String,
 }
 
-impl Parts {
-    /// Partitions of which the group has committed nothing are not there.
-    async fn committed(&self, group: &str) -> Result<BTreeMap<i32, i64>, KafkaError> {
-        let committed = admin::committed(&self.kafka, group, CONNECTION_EVENTS.name).await?;
-        Ok(committed.into_iter().filter_map(|(number, position)| Some((number, position?))).collect())
-    }
-}
-
 impl Outside for Parts {
     async fn server_time(&self) -> Result<Moment, QueryError> {
         rollup::server_time(&self.clickhouse).await
@@ -83,7 +75,8 @@ impl Outside for Parts {
     }
 
     async fn stored_until(&self) -> Result<BTreeMap<i32, i64>, KafkaError> {
-        self.committed(INGEST_GROUP).await
+        let committed = admin::committed(&self.kafka, INGEST_GROUP, CONNECTION_EVENTS.name).await?;
+        Ok(committed.into_iter().filter_map(|(number, position)| Some((number, position?))).collect())
     }
 
     async fn count_and_seal(
@@ -106,7 +99,7 @@ impl Outside for Parts {
     }
 
     async fn counted_until(&self) -> Result<BTreeMap<i32, i64>, KafkaError> {
-        self.committed(GROUP).await
+        admin::done_until(&self.kafka, GROUP, CONNECTION_EVENTS.name).await
     }
 
     async fn ends(&self) -> Result<BTreeMap<i32, i64>, KafkaError> {
@@ -143,7 +136,7 @@ async fn seal<O: Outside>(
     let mut last = None;
     loop {
         let passed = until_stopped(stop, Backoff::default(), async || match pass(outside, last, metrics).await {
-            Err(error) if error.next_step() == NextStep::Retry => {
+            Err(error) if error.next_step() != NextStep::Stop => {
                 tracing::warn!(%error, "waiting for ClickHouse");
                 metrics.retries.inc();
                 Attempt::Again(error)
@@ -188,28 +181,29 @@ async fn pass<O: Outside>(
     let (ready, waiting): (Unsealed, Unsealed) =
         unsealed.into_iter().partition(|(_, hour)| hour.offsets.iter().all(is_stored));
     metrics.hours_waiting.set(i64::try_from(waiting.len()).unwrap_or(i64::MAX));
+    // What only an operator can mend ends the service; whatever else some hours or days meet holds up no others.
+    let unless_stop = |done: Result<(), QueryError>| match done {
+        Err(error) if error.next_step() == NextStep::Stop => Err(error),
+        done => Ok(done.err()),
+    };
     let mut failed = None;
     if !ready.is_empty() {
         let hours: BTreeSet<HourOfNetwork> = ready.into_keys().collect();
         let counted = |count: usize| {
             metrics.hours_counted.inc_by(count as u64);
         };
-        failed = match outside.count_and_seal(&hours, asked_at, counted).await {
-            Ok(()) => None,
-            // Days do not wait for hours that could not be counted.
-            Err(error) if error.next_step() == NextStep::Retry => Some(error),
-            Err(error) => return Err(error),
-        };
+        failed = unless_stop(outside.count_and_seal(&hours, asked_at, counted).await)?;
     }
     // After the hours: their notes are what days are counted from. This pass's own are from `asked_at` on.
     let reach = NotesReach { noted_since: last.noted_since, ended_since: last.ended_by, ended_by };
     let counted = |count: usize| {
         metrics.days_counted.inc_by(count as u64);
     };
-    outside.count_and_seal_days(reach, counted).await?;
-    // What failed is looked for again from where this pass began.
+    failed = unless_stop(outside.count_and_seal_days(reach, counted).await)?.or(failed);
     if let Some(error) = failed {
-        return Err(error);
+        tracing::warn!(%error, "some hours or days could not be counted; the next pass tries them again");
+        metrics.retries.inc();
+        return Ok(last);
     }
     // Rows that were in flight may be seen by the next pass first; rows of hours that wait have to be seen again.
     let in_flight = before(asked_at, IN_FLIGHT);

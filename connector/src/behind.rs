@@ -46,7 +46,7 @@ impl Behind {
     }
 
     /// Asks the file system, which may take its time: nobody else waits for it.
-    fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         let files: Vec<Followed> = self.files().values().cloned().collect();
         let behind = |it: &Followed| it.file.metadata().map_or(0, |found| found.len().saturating_sub(it.offset));
         files.iter().map(behind).sum()

@@ -224,7 +224,7 @@ impl<W: RecordWriter> Delivery<W> {
         match message {
             FromSource::Opened { source, name, mark, reached, file } => {
                 if let Some(file) = file {
-                    self.behind.opened(source, file, reached.offset);
+                    self.behind.opened(source, file, reached.end());
                 }
                 self.summary.sources += 1;
                 self.is_changed |= mark.is_some();

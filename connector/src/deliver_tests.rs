@@ -170,6 +170,26 @@ fn read(number: u64, first: u64, lines: &[&str]) -> FromSource {
     FromSource::Read { source: SourceId(number), bytes: 10 * lines.len() as u64, lines, fingerprint: None }
 }
 
+/// Lines of a container that end behind the beginning of one of its other stream are done, and only that is read again.
+#[tokio::test]
+async fn nothing_is_behind_whose_line_is_done_though_it_is_read_again() {
+    let mut bench = bench(|_| {});
+    let file = tempfile::tempfile().unwrap();
+    file.set_len(50).unwrap();
+    let file = Some(Arc::new(file));
+    let FromSource::Opened { source, name, mark, reached, .. } = opened(1) else { unreachable!() };
+    bench.take(FromSource::Opened { source, name, mark, reached, file: file.clone() }).await;
+    assert_eq!(bench.delivery.behind().bytes(), 50);
+    let passed_over = Line { content: Content::Whole("noise".to_owned().into()), start: 10, end: 50, next: 0 };
+    bench.take(FromSource::Read { source, bytes: 50, lines: vec![passed_over], fingerprint: None }).await;
+    bench.settle().await;
+    assert_eq!(bench.delivery.behind().bytes(), 0);
+    let FromSource::Opened { source, name, mark, .. } = opened(2) else { unreachable!() };
+    let reached = Reached { offset: 0, done: 50 };
+    bench.take(FromSource::Opened { source, name, mark, reached, file }).await;
+    assert_eq!(bench.delivery.behind().bytes(), 0);
+}
+
 impl Bench {
     async fn take(&mut self, message: FromSource) {
         self.delivery.take(message).await.unwrap();

@@ -52,6 +52,12 @@ impl Reached {
     pub fn at(offset: u64) -> Self {
         Self { offset, done: offset }
     }
+
+    /// Up to here lines have their fates: of what lies behind `offset` only the beginning of a line is read again.
+    #[must_use]
+    pub fn end(self) -> u64 {
+        self.offset.max(self.done)
+    }
 }
 
 /// The bytes of a line, without `\r` and `\n` at the end: a piece of what was read, or bytes of its own where it was in several.

@@ -45,6 +45,22 @@ struct World {
 }
 
 impl World {
+    /// Kills the broker, has it back when an open transaction is over, and waits until all lines that were written meanwhile are published; gives
+    /// how many. `runs` fails where the connector has ended.
+    async fn kill_broker(&mut self, program: Program, mut runs: impl FnMut()) -> usize {
+        self.broker.kill();
+        tokio::time::sleep(TRANSACTION_MAX + Duration::from_secs(15)).await;
+        self.broker.restart().await.unwrap();
+        let count = program.stop();
+        let begin = Instant::now();
+        while self.seen().await.0.len() < count {
+            assert!(begin.elapsed() < PATIENCE, "{:?} of {count}", self.seen().await.0.len());
+            runs();
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+        count
+    }
+
     async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let broker = Kafka::start(&dir.path().join("kafka"), None, &Silent).await.unwrap();
@@ -298,16 +314,7 @@ async fn broker_that_is_killed_in_mid_transaction_costs_no_line_and_repeats_none
     let program = Program::start(world.log());
     let mut child = world.spawn("state");
     world.until_open(&mut child).await;
-    world.broker.kill();
-    tokio::time::sleep(TRANSACTION_MAX + Duration::from_secs(15)).await;
-    world.broker.restart().await.unwrap();
-    let count = program.stop();
-    let begin = Instant::now();
-    while world.seen().await.0.len() < count {
-        assert!(begin.elapsed() < PATIENCE, "{:?} of {count}", world.seen().await.0.len());
-        child.assert_runs();
-        tokio::time::sleep(Duration::from_millis(500)).await;
-    }
+    let count = world.kill_broker(program, || child.assert_runs()).await;
     child.kill();
     world.run_once("state").await;
     world.assert_each_once(count).await;
@@ -340,16 +347,7 @@ async fn connector_that_begins_at_the_end_loses_nothing_when_its_first_transacti
     while !world.is_open().await {
         assert!(begin.elapsed() < PATIENCE && !running.is_finished(), "no transaction was seen");
     }
-    world.broker.kill();
-    tokio::time::sleep(TRANSACTION_MAX + Duration::from_secs(15)).await;
-    world.broker.restart().await.unwrap();
-    let count = program.stop();
-    let begin = Instant::now();
-    while world.seen().await.0.len() < count {
-        assert!(begin.elapsed() < PATIENCE, "{:?} of {count}", world.seen().await.0.len());
-        assert!(!running.is_finished(), "it ended: {:?}", running.await);
-        tokio::time::sleep(Duration::from_millis(500)).await;
-    }
+    let count = world.kill_broker(program, || assert!(!running.is_finished(), "it ended")).await;
     let text = context.metrics.render();
     let aborted = text.lines().find(|line| line.starts_with("flowledger_connector_aborted_transactions_total{"));
     assert!(aborted.is_some_and(|line| !line.ends_with(" 0")), "the fault came too late: {text}");

@@ -136,6 +136,19 @@ async fn broker_that_is_killed_in_mid_run_costs_no_event_and_no_dead_letter() {
     assert_eq!(offsets.len(), letters.len(), "each names its line");
 }
 
+/// Reads `a.log` of a folder once; positions lie apart for each delivery.
+fn once(folder: &Path, delivery: DeliveryMode) -> Config {
+    Config {
+        tenant: "acme".parse().ok(),
+        inputs: vec![folder.join("a.log").to_string_lossy().into_owned()],
+        state_dir: folder.join(format!("{delivery:?}")),
+        once: true,
+        delivery,
+        instance: Some("a".to_owned()),
+        ..Config::default()
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn client_without_location_is_published_with_its_place_in_either_delivery() {
     let dir = tempfile::tempdir().unwrap();
@@ -156,16 +169,7 @@ async fn client_without_location_is_published_with_its_place_in_either_delivery(
 
     for delivery in [DeliveryMode::AtLeastOnce, DeliveryMode::ExactlyOnce] {
         let context = ServiceContext::new(CancellationToken::new());
-        let config = Config {
-            tenant: "acme".parse().ok(),
-            inputs: vec![dir.path().join("a.log").to_string_lossy().into_owned()],
-            state_dir: dir.path().join(format!("{delivery:?}")),
-            once: true,
-            delivery,
-            instance: Some("a".to_owned()),
-            geoip_database: Some(dir.path().join("places.mmdb")),
-            ..Config::default()
-        };
+        let config = Config { geoip_database: Some(dir.path().join("places.mmdb")), ..once(dir.path(), delivery) };
         let metrics = ConnectorMetrics::new(&context.metrics);
         connector::run(config, kafka.clone(), registry.clone(), metrics, context.clone()).await.unwrap();
         assert_eq!((counted(&context, "places_found"), counted(&context, "places_not_found")), (1, 1), "{delivery:?}");
@@ -210,16 +214,8 @@ async fn topic_that_takes_small_batches_only_refuses_no_good_event() {
 
     for delivery in [DeliveryMode::AtLeastOnce, DeliveryMode::ExactlyOnce] {
         let context = ServiceContext::new(CancellationToken::new());
-        let config = Config {
-            tenant: "acme".parse().ok(),
-            inputs: vec![dir.path().join("a.log").to_string_lossy().into_owned()],
-            state_dir: dir.path().join(format!("{delivery:?}")),
-            once: true,
-            delivery,
-            instance: Some("a".to_owned()),
-            ..Config::default()
-        };
         let metrics = ConnectorMetrics::new(&context.metrics);
+        let config = once(dir.path(), delivery);
         let summary = connector::run(config, kafka.clone(), registry.clone(), metrics, context).await.unwrap();
         assert_eq!((summary.published, summary.unreadable), (COUNT, 1), "{delivery:?}");
     }

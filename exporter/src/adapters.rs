@@ -1,5 +1,7 @@
 //! The world outside, behind one trait: the seam where fakes take its place in tests.
 
+mod streams;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Duration;
@@ -12,13 +14,14 @@ use kafka_io::{Committer, KafkaConfig, KafkaError, OutRecord, Partition, Produce
 use report_life::{Journal, JournalError, ReportState, SharedBook, Turn, Usage};
 use report_store::{PartNumbers, ReportStore, SliceUpload, StoreError, Upload};
 use schemas::ids::ReportId;
-use schemas::report_event::{ReportEvent, RowPlace};
+use schemas::report_event::ReportEvent;
 use schemas::report_request::ReportRequest;
 use schemas::report_slice::{ReportSlice, StoredSlice};
 use schemas::times::Moment;
 use schemas::topics::{CONNECTION_EVENTS, REPORT_REQUESTS_DEAD_LETTER, REPORT_SLICES, headers};
 use service_kit::CancellationToken;
 
+pub(crate) use self::streams::{Digested, FileBeingWritten, RowsBeingRead};
 use crate::mail::{MailError, Mailer};
 use crate::slice_queue::SliceQueue;
 use crate::stages::expect_size::expected_bytes;
@@ -133,78 +136,6 @@ pub(crate) trait Outside: Send + Sync + 'static {
     ) -> impl Future<Output = Result<(), CommitFailure>> + Send;
 }
 
-/// Rows in ClickHouse's Native format, as they come.
-pub(crate) trait RowsBeingRead: Send {
-    /// The next bytes; `None` after the last ones of a whole answer.
-    fn next(&mut self) -> impl Future<Output = Result<Option<Bytes>, QueryError>> + Send;
-}
-
-impl RowsBeingRead for Answer {
-    async fn next(&mut self) -> Result<Option<Bytes>, QueryError> {
-        Self::next(self).await
-    }
-}
-
-/// A file, or a slice of one, that nobody sees before it is finished.
-pub(crate) trait FileBeingWritten: Send {
-    type Finished;
-    fn write(&mut self, bytes: &[u8]) -> impl Future<Output = Result<(), StoreError>> + Send;
-    fn size_bytes(&self) -> u64;
-    /// A file has ended, with so many rows, and its last one where another file comes: for who writes one after the other.
-    fn file_ends(
-        &mut self,
-        _rows: u64,
-        _last_row: Option<RowPlace>,
-    ) -> impl Future<Output = Result<(), StoreError>> + Send {
-        std::future::ready(Ok(()))
-    }
-    /// Files that have ended so.
-    fn files_ended(&self) -> u64 {
-        0
-    }
-    fn finish(self) -> impl Future<Output = Result<Self::Finished, StoreError>> + Send;
-    fn abort(self) -> impl Future<Output = Result<(), StoreError>> + Send;
-}
-
-/// Knows what it has been given.
-pub(crate) trait Digested {
-    /// SHA-256 of it, hexadecimal.
-    fn sha256(&self) -> String;
-}
-
-impl Digested for Upload {
-    fn sha256(&self) -> String {
-        Self::sha256(self)
-    }
-}
-
-macro_rules! being_written {
-    ($upload:ty, $finished:ty) => {
-        impl FileBeingWritten for $upload {
-            type Finished = $finished;
-
-            async fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
-                Self::write(self, bytes).await
-            }
-
-            fn size_bytes(&self) -> u64 {
-                Self::size_bytes(self)
-            }
-
-            async fn finish(self) -> Result<$finished, StoreError> {
-                Self::finish(self).await
-            }
-
-            async fn abort(self) -> Result<(), StoreError> {
-                Self::abort(self).await
-            }
-        }
-    };
-}
-
-being_written!(Upload, u64);
-being_written!(SliceUpload, StoredSlice);
-
 /// Kafka, ClickHouse, the object store and the mail server.
 pub(crate) struct Parts {
     pub(crate) book: SharedBook,
@@ -257,11 +188,11 @@ impl Outside for Parts {
     }
 
     async fn stored_until(&self) -> Result<BTreeMap<i32, i64>, KafkaError> {
-        done_until(&self.kafka, INGEST_GROUP).await
+        admin::done_until(&self.kafka, INGEST_GROUP, CONNECTION_EVENTS.name).await
     }
 
     async fn counted_until(&self) -> Result<BTreeMap<i32, i64>, KafkaError> {
-        done_until(&self.kafka, AGGREGATOR_GROUP).await
+        admin::done_until(&self.kafka, AGGREGATOR_GROUP, CONNECTION_EVENTS.name).await
     }
 
     async fn plan(&self, query: &ReportQuery, cut: &Cut) -> Result<Vec<Slice>, QueryError> {
@@ -390,15 +321,4 @@ impl Outside for Parts {
         let committer = if &*partition.topic == REPORT_SLICES.name { slices } else { requests };
         committer.commit(partition, epoch, position).await
     }
-}
-
-/// For each partition of the connection events the offset before which a group is done with everything, or it is gone from the topic.
-async fn done_until(kafka: &KafkaConfig, group: &str) -> Result<BTreeMap<i32, i64>, KafkaError> {
-    let topic = CONNECTION_EVENTS.name;
-    let mut done = admin::beginnings(kafka, topic).await?;
-    for (partition, position) in admin::committed(kafka, group, topic).await? {
-        let known = done.entry(partition).or_default();
-        *known = position.unwrap_or(0).max(*known);
-    }
-    Ok(done)
 }

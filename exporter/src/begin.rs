@@ -30,7 +30,14 @@ impl<O: Outside> Life<O> {
         query: &ReportQuery,
     ) -> Result<Vec<Slice>, FileError> {
         let _queued = Counted::new(&self.metrics.queued);
-        let slices = writer.plan(request, query, || self.planning.take(&request.tenant, 0)).await?;
+        let mut slices = writer.plan(request, query, || self.planning.take(&request.tenant, 0)).await?;
+        // A size of the roll-up is no promise, and by it alone any number of groups would be counted in memory.
+        if let [only] = &mut slices[..]
+            && counts_groups(request)
+            && only.rows() <= self.config.stretch_rows
+        {
+            *only = writer.counted_now(request, query, only).await?;
+        }
         let rows = rows_of(&slices);
         self.check_limits(request, rows)?;
         // Of groups nobody knows how many there will be.

@@ -2,10 +2,11 @@
 
 mod files;
 mod rows;
+mod world;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -28,6 +29,7 @@ pub(crate) use self::files::digest_of;
 use self::files::{FakeFile, FakeSlice};
 pub(crate) use self::rows::row;
 use self::rows::{FakeRows, Reading};
+pub(crate) use self::world::World;
 use crate::adapters::Outside;
 use crate::config::Config;
 use crate::life::Life;
@@ -42,126 +44,9 @@ const STRETCHES: i64 = 3;
 /// How often who waits for a change looks.
 const LOOKS_EVERY: Duration = Duration::from_millis(50);
 
-/// What happens at the calls of one kind: call number, from 0, to its error.
-type Faults<E> = Mutex<HashMap<usize, E>>;
-
-#[derive(Default)]
-pub(crate) struct World {
-    pub(crate) book: Mutex<HashMap<ReportId, ReportState>>,
-    pub(crate) forgotten: Mutex<BTreeSet<ReportId>>,
-    pub(crate) files: Mutex<BTreeMap<String, Vec<u8>>>,
-    pub(crate) aborted: AtomicUsize,
-    /// Statements that run.
-    pub(crate) reading: AtomicUsize,
-    /// So many copies of each slice are deleted after it is planned.
-    pub(crate) deleted: AtomicU64,
-    /// Rows of each stretch, where they are not two; at most 999 are read.
-    pub(crate) rows: AtomicU64,
-    /// End times of rows that came later, microseconds; those of one millisecond are copies of one fact, and the first counts.
-    pub(crate) late: Mutex<Vec<i64>>,
-    /// Where each statement began to read, microseconds.
-    pub(crate) reads: Mutex<Vec<i64>>,
-    /// What the roll-up says of each report, one answer an attempt; the last one stays.
-    pub(crate) rolled_up: Mutex<Vec<RolledUp>>,
-    pub(crate) rollup_faults: Faults<QueryError>,
-    /// It does not know what reports are narrowed by.
-    pub(crate) unknown_to_rollup: AtomicBool,
-    /// What the rows say of the same.
-    pub(crate) raw: Mutex<Raw>,
-    /// Rows of each stretch when it was planned, where the roll-up was behind.
-    pub(crate) planned_rows: Mutex<Option<u64>>,
-    /// How far the aggregator is in partition 0.
-    pub(crate) counted_until: AtomicU64,
-    /// There is nothing in the range.
-    pub(crate) is_empty: AtomicBool,
-    /// Each stretch is a slice of its own.
-    pub(crate) is_large: AtomicBool,
-    /// Rows of groups wait in the store, one by one, until they are sorted.
-    pub(crate) holds_one_row: AtomicBool,
-    /// Slices that nobody has taken.
-    pub(crate) queue: Mutex<VecDeque<ReportSlice>>,
-    /// Uploads that have no end: key and name.
-    pub(crate) uploads: Mutex<BTreeSet<(String, String)>>,
-    /// Manifests by their keys.
-    pub(crate) manifests: Mutex<BTreeMap<String, Bytes>>,
-    pub(crate) digest_faults: Faults<StoreError>,
-    pub(crate) join_faults: Faults<StoreError>,
-    pub(crate) piece_faults: Faults<StoreError>,
-    /// The next answer that a file was joined is lost.
-    pub(crate) loses_answer: AtomicBool,
-    /// Uploads that were begun and neither finished nor aborted.
-    pub(crate) uploads_open: AtomicUsize,
-    pub(crate) append_faults: Faults<ProduceError>,
-    pub(crate) refuse_faults: Faults<ProduceError>,
-    pub(crate) plan_faults: Faults<QueryError>,
-    pub(crate) begin_faults: Faults<StoreError>,
-    pub(crate) read_faults: Faults<QueryError>,
-    pub(crate) write_faults: Faults<StoreError>,
-    /// Of listing and of deleting.
-    pub(crate) delete_faults: Faults<StoreError>,
-    pub(crate) mail_faults: Faults<MailError>,
-    /// How long a mail takes.
-    pub(crate) mail_takes: Mutex<Duration>,
-    pub(crate) commit_faults: Faults<CommitFailure>,
-    /// What ingest's position of partition 0 is, one answer a question; the last one stays.
-    pub(crate) positions: Mutex<Vec<i64>>,
-    /// How long what was appended takes to be in the book.
-    pub(crate) book_is_behind: Mutex<Duration>,
-    /// How long a plan takes.
-    pub(crate) plan_takes: Mutex<Duration>,
-    /// How long one slice takes.
-    pub(crate) read_takes: Mutex<Duration>,
-    /// How long joining takes, and reading a file back.
-    pub(crate) join_takes: Mutex<Duration>,
-    pub(crate) digest_takes: Mutex<Duration>,
-    /// Whoever begins or finishes a file as the one of this number, from 0, stands still for good, and that is told.
-    pub(crate) stops_at: Mutex<Option<usize>>,
-    pub(crate) stopped: tokio::sync::Notify,
-    calls: Mutex<HashMap<&'static str, usize>>,
-    done: Mutex<Vec<String>>,
-}
-
 /// Shared with the code under test.
 #[derive(Clone, Default)]
 pub(crate) struct Fake(pub(crate) Arc<World>);
-
-impl World {
-    pub(crate) fn done(&self) -> Vec<String> {
-        self.done.lock().unwrap().clone()
-    }
-
-    fn rows(&self) -> u64 {
-        match self.rows.load(Ordering::Relaxed) {
-            0 => 2,
-            rows => rows,
-        }
-    }
-
-    async fn file_step(&self) {
-        let number = self.calls("file step");
-        _ = self.fault::<()>("file step", &Mutex::default());
-        if *self.stops_at.lock().unwrap() == Some(number) {
-            self.stopped.notify_one();
-            std::future::pending::<()>().await;
-        }
-    }
-
-    fn note(&self, what: String) {
-        self.done.lock().unwrap().push(what);
-    }
-
-    fn fault<E: Clone>(&self, kind: &'static str, faults: &Faults<E>) -> Result<(), E> {
-        let mut calls = self.calls.lock().unwrap();
-        let number = calls.entry(kind).or_default();
-        let fault = faults.lock().unwrap().get(number).cloned();
-        *number += 1;
-        fault.map_or(Ok(()), Err)
-    }
-
-    pub(crate) fn calls(&self, kind: &str) -> usize {
-        self.calls.lock().unwrap().get(kind).copied().unwrap_or(0)
-    }
-}
 
 impl Fake {
     pub(crate) fn life(&self) -> Life<Self> {

@@ -155,7 +155,7 @@ impl<O: Outside> Life<O> {
         let slices = slices_expected.saturating_sub(piece.slices.len() as u64);
         // Files are kept of events only, and of those rows are events.
         let rows = series.rows();
-        let written = Written { rows, facts: Some(rows), slices, size_bytes: series.size_bytes() };
+        let written = Written { rows, facts: rows, slices, size_bytes: series.size_bytes() };
         let progress = watch::channel(written).0;
         let tell = |written| Self::told(state, written, ReportEventType::Progressed);
         let writing = self.noting(state, noted, writer.write(series, piece, &progress));

@@ -60,8 +60,8 @@ impl Mailer {
                 // A wrong password is permanent for the protocol, but an operator may mend it while the mail waits.
                 let code = error.status().map(u16::from);
                 let is_refused = error.is_permanent() && code.is_none_or(|code| (550..=559).contains(&code));
-                // The server takes no such addresses (SMTPUTF8), which only the client says.
-                let is_beyond_it = error.is_client() && !receiver.is_ascii();
+                // The server takes no such addresses, which only the client says, and only in words: what else it says an operator may mend.
+                let is_beyond_it = error.is_client() && !receiver.is_ascii() && error.to_string().contains("SMTPUTF8");
                 if is_refused || is_beyond_it {
                     MailError::Refused(error.to_string())
                 } else {
@@ -168,6 +168,11 @@ mod tests {
         let port = server_of_ascii().await;
         let mail_config =
             MailConfig { host: "127.0.0.1".to_owned(), port, security: MailSecurity::None, ..MailConfig::default() };
+        // What an operator may mend is waited for, whatever the address.
+        let secure = MailConfig { security: MailSecurity::Starttls, ..mail_config.clone() };
+        let secure = Mailer::new(&Config { mail: secure, ..Config::default() }).unwrap();
+        let sent = secure.send("j\u{f6}rg@acme.example", &mail()).await;
+        assert!(matches!(sent, Err(MailError::Away(_))), "{sent:?}");
         let mailer = Mailer::new(&Config { mail: mail_config, ..Config::default() }).unwrap();
         assert_eq!(mailer.send("jane@acme.example", &mail()).await, Ok(()));
         for beyond in ["j\u{f6}rg@acme.example", "jane@m\u{fc}nchen.example"] {

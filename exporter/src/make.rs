@@ -246,7 +246,7 @@ impl<O: Outside> Life<O> {
         if request.split.is_some() {
             return self.write_series(writer, state, piece, &[]).await;
         }
-        let progress = watch::channel(Written { facts: Some(0), ..Written::default() }).0;
+        let progress = watch::channel(Written::default()).0;
         let tell = |written| Self::told(state, written, ReportEventType::Progressed);
         let file = match self.outside.begin_file(&object_key(request, state.attempt)).await {
             Ok(file) => file,

@@ -192,11 +192,11 @@ impl<O: Outside> Life<O> {
             let series = FileSeries::new(&*self.outside, key, &[], mpsc::channel(1).0);
             let (rows, files) = self.fill(writer, request, merging, lines, series).await?;
             let size_bytes = files.iter().map(|file| file.size_bytes).sum();
-            return Ok(Made { written: Written { rows, facts: None, slices, size_bytes }, files: Some(files) });
+            return Ok(Made { written: Written { rows, facts: 0, slices, size_bytes }, files: Some(files) });
         }
         let file = self.outside.begin_file(&key).await?;
         let (rows, size_bytes) = self.fill(writer, request, merging, lines, file).await?;
-        Ok(Written { rows, facts: None, slices, size_bytes }.into())
+        Ok(Written { rows, facts: 0, slices, size_bytes }.into())
     }
 
     /// Gives how many rows were written, and what the file is once it is finished.

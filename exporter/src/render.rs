@@ -257,7 +257,7 @@ impl Stretches<'_> {
         }
         self.file.progress.send_modify(|written| {
             written.rows += rows;
-            written.facts = written.facts.map(|facts| facts + rows);
+            written.facts += rows;
         });
         self.done += 1;
         self.is_relieved |= writer.relieve(self.file);

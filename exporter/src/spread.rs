@@ -103,7 +103,7 @@ impl<O: Outside> Life<O> {
                     tracing::info!(report = %state.id, attempt = state.attempt, "what was counted is merged");
                     let mut made = self.merge_groups(writer, request, &folded, &shown).await?;
                     // Rows of such slices are events; groups become rows of the report where they are merged.
-                    made.written.facts = Some(u64::try_from(plan.written().0).unwrap_or_default());
+                    made.written.facts = u64::try_from(plan.written().0).unwrap_or_default();
                     return Ok(made);
                 }
                 shown.iter().map(|(_, size_bytes)| size_bytes).sum()
@@ -112,7 +112,7 @@ impl<O: Outside> Life<O> {
                 self.persist(writer, "joining slices", join).await?.ok_or(FileError::Cancelled)?
             };
             let rows = u64::try_from(plan.written().0).unwrap_or_default();
-            Ok(Written { rows, facts: Some(rows), slices: plan.slices as u64, size_bytes }.into())
+            Ok(Written { rows, facts: rows, slices: plan.slices as u64, size_bytes }.into())
         }
         .await;
         if gathered.is_err()

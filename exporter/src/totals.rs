@@ -22,7 +22,6 @@ use crate::write_file::{WriteFile, Written};
 const BEHIND_MAX: i64 = 1_000_000;
 
 /// Why the roll-up cannot tell, for the manifest.
-const OF_GROUPS: &str = "what went into its groups was not counted";
 const NOT_KNOWN: &str = "no whole hour of it was over, or the roll-ups do not know what it is narrowed by";
 const BEHIND: &str = "the aggregator had not counted so far";
 const NOT_AT_REST: &str = "no hour of it was counted and at rest";
@@ -77,9 +76,8 @@ impl<O: Outside> Life<O> {
         &self,
         request: &ReportRequest,
         query: &ReportQuery,
-        facts: Option<u64>,
+        events: u64,
     ) -> Result<ManifestTotals, FileError> {
-        let Some(events) = facts else { return Ok(ManifestTotals::unknown(OF_GROUPS)) };
         if !self.outside.is_known_to_rollup(query) {
             return Ok(ManifestTotals::unknown(NOT_KNOWN));
         }

@@ -92,7 +92,7 @@ pub struct BucketSyncEvent {
     /// The whole of them, on `Created` and `Changed`.
     pub settings: Option<BucketSyncSettings>,
     /// Number of an object from 1: the next one on `Looked`, its own on `Planned` and `Stored`; or of a backfill, also on
-    /// `Failed` where it is a backfill that fails.
+    /// `Failed` where it is a backfill that fails, and on `Notified` where that is what the receiver was told.
     pub number: Option<i64>,
     /// On `Looked` and `Planned`: end of the interval.
     pub interval_end: Option<Moment>,

@@ -148,7 +148,7 @@ impl<W: RecordWriter> Delivery<W> {
 
     pub(super) fn advance(&mut self, source: SourceId, next: Option<Reached>) {
         match next {
-            Some(next) => self.behind.reached(source, next.offset),
+            Some(next) => self.behind.reached(source, next.end()),
             None => self.behind.closed(source),
         }
         match (next, self.sources.get_mut(&source)) {

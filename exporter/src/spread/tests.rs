@@ -265,15 +265,20 @@ async fn slices_of_a_table_are_files_which_the_manifest_tells() {
 
 #[tokio::test(start_paused = true)]
 async fn cancelled_no_file_and_no_upload_is_left() {
-    for cancelled_after in (10..200).step_by(10).map(Duration::from_millis) {
-        let (fake, asked) = (large(), asked_for_files());
+    cancel_at_each_moment(200, large, &asked_for_files(), 3).await;
+}
+
+/// Cancels a report every ten milliseconds of its life: it is completed with all its files, or nothing is left of it.
+async fn cancel_at_each_moment(until_ms: u64, world: fn() -> Fake, asked: &ReportRequest, files_of_it: usize) {
+    for cancelled_after in (10..until_ms).step_by(10).map(Duration::from_millis) {
+        let fake = world();
         let cancelling = async {
             tokio::time::sleep(cancelled_after).await;
             fake.append(&said(ReportEventType::CancelRequested)).await.unwrap();
         };
-        tokio::join!(live_of(&fake, &asked), cancelling);
+        tokio::join!(live_of(&fake, asked), cancelling);
         match state(&fake).phase {
-            Phase::Completed => assert_eq!(files(&fake).len(), 3),
+            Phase::Completed => assert_eq!(files(&fake).len(), files_of_it),
             phase => {
                 assert_eq!(phase, Phase::Cancelled, "after {cancelled_after:?}");
                 assert_nothing_left(&fake);

@@ -171,12 +171,34 @@ impl Step {
         if !state.start.iter().filter(|(_, start)| **start > 0).all(is_stored) {
             return Ok(None);
         }
-        let begin = Instant::now();
-        let (mut reached, mut objects, mut width) = (backfill.reached, backfill.objects, WEEK);
-        while reached < backfill.to && begin.elapsed() < BACKFILL_TURN {
+        let (mut reached, mut objects) = (backfill.reached, backfill.objects);
+        match self.bring_turn(state, backfill, &mut reached, &mut objects).await {
+            // What was brought before it is said first; the next turn begins at what fails, and says that.
+            Err(StepError::Failed(_)) if reached > backfill.reached => {}
+            turn => turn?,
+        }
+        let is_done = reached >= backfill.to;
+        Ok(Some(BucketSyncEvent {
+            number: Some(backfill.number),
+            range_from: (!is_done).then_some(reached),
+            objects: Some(objects),
+            ..state.event(if is_done { Type::Backfilled } else { Type::BackfillProgressed }, Moment::now())
+        }))
+    }
+
+    /// Brings hours for as long as a turn lasts; `reached` and `objects` go on with each.
+    async fn bring_turn(
+        &self,
+        state: &SyncState,
+        backfill: &Backfill,
+        reached: &mut Moment,
+        objects: &mut i64,
+    ) -> Result<(), StepError> {
+        let (begin, mut width) = (Instant::now(), WEEK);
+        while *reached < backfill.to && begin.elapsed() < BACKFILL_TURN {
             let end = backfill.to.min(Moment::from_micros(reached.as_micros().saturating_add(width)));
             let offsets = self.offsets(bucket_syncs::Offsets::new(), state.start.clone());
-            let hours = self.hours(&request(state, reached, end), offsets.clone()).await?;
+            let hours = self.hours(&request(state, *reached, end), offsets.clone()).await?;
             // Where there is nothing it goes on in longer strides: years without traffic are a few statements.
             width = if hours.is_empty() { width.saturating_mul(2) } else { WEEK };
             let mut brought = 0;
@@ -186,21 +208,15 @@ impl Step {
                     break;
                 }
                 self.bring(state, *hour, offsets.clone()).await?;
-                reached = Moment::from_micros(hour.as_micros() + HOUR);
+                *reached = Moment::from_micros(hour.as_micros() + HOUR);
+                *objects += 1;
                 brought += 1;
             }
-            objects += signed(brought as u64);
             if brought == hours.len() {
-                reached = end;
+                *reached = end;
             }
         }
-        let is_done = reached >= backfill.to;
-        Ok(Some(BucketSyncEvent {
-            number: Some(backfill.number),
-            range_from: (!is_done).then_some(reached),
-            objects: Some(objects),
-            ..state.event(if is_done { Type::Backfilled } else { Type::BackfillProgressed }, Moment::now())
-        }))
+        Ok(())
     }
 
     /// Brings an hour of the past, where it is not there.
@@ -285,7 +301,8 @@ impl Step {
     async fn tell(&self, state: &SyncState, receiver: &str) -> Result<bool, JournalError> {
         let config = &self.life.config;
         let Some(due_at) = due_at(state, config.sync_mail_after) else { return Ok(true) };
-        let give_up_at = after(due_at.max(self.begun_at), config.notify_max);
+        // Who became a receiver late has as long as the others.
+        let give_up_at = after(due_at.max(self.begun_at).max(state.receivers_since), config.notify_max);
         tell(&self.life, &self.journal, state, receiver, give_up_at).await
     }
 }

@@ -79,13 +79,15 @@ pub(super) fn to_begin<'a>(
                         begun.push(key);
                     }
                 }
-                Work::Backfill => backfills.push((state.open_backfill().map(|it| it.moved_at), key)),
+                Work::Backfill => {
+                    backfills.push((state.open_backfill().map(|it| (it.failing.is_some(), it.moved_at)), key));
+                }
                 Work::Mail(_) => mails.push(key),
             }
         }
     }
-    // The one that has waited longest for its turn.
-    backfills.sort_by_key(|(moved_at, _)| *moved_at);
+    // The one that has waited longest for its turn; those that fail take what the others leave.
+    backfills.sort_by_key(|(turn, _)| *turn);
     let room = BACKFILLS_MAX.saturating_sub(running(|work| *work == Work::Backfill));
     begun.extend(backfills.into_iter().map(|(_, key)| key).take(room));
     begun.extend(mails.into_iter().take(MAILS_MAX.saturating_sub(running(|work| matches!(work, Work::Mail(_))))));
@@ -174,6 +176,18 @@ mod tests {
         // Even if all of them ran.
         held.extend(due(1, "lake"));
         assert!(begun(&held, &all).contains(&(held[4].id, Work::Live)));
+    }
+
+    #[test]
+    fn past_range_that_could_be_brought_comes_before_those_that_fail() {
+        let mut held: Vec<_> = due(5, "lake").into_iter().zip(1..).map(|(it, asked)| with_past(it, asked)).collect();
+        for failing in &mut held[..4] {
+            let failed = BucketSyncEvent { number: Some(1), ..failing.event(Type::Failed, Moment::END) };
+            *failing = failing.clone().with(&failed);
+        }
+        let all = keys(&held, &Work::Backfill);
+        let begun: Vec<_> = begun(&held, &[]).into_iter().filter(|(_, work)| *work == Work::Backfill).collect();
+        assert_eq!(begun, [all[4].clone(), all[0].clone()]);
     }
 
     #[test]

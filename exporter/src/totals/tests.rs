@@ -120,7 +120,7 @@ async fn roll_up_that_is_behind_the_rows_fails_nothing_and_the_manifest_says_tha
 }
 
 #[tokio::test(start_paused = true)]
-async fn events_that_went_into_groups_are_held_too_where_one_exporter_has_read_them() {
+async fn events_that_went_into_groups_are_held() {
     for (rolled_up, phase) in [(ROWS, Phase::Completed), (ROWS + 1, Phase::Failed)] {
         let fake = fake(&[says(rolled_up, (0, 0))], rows(ROWS, ROWS, rolled_up > ROWS));
         let (state, _) = live(&fake, &ReportRequest { kind: ReportKind::Summary, ..request() }).await;

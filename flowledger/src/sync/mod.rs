@@ -149,6 +149,10 @@ impl Desk {
         event: &BucketSyncEvent,
     ) -> anyhow::Result<()> {
         let act = audit::act(&select.tenant, &select.actor(), action).to(&event.sync_id).with("name", name);
+        let act = match (event.event_type, event.number) {
+            (BucketSyncEventType::BackfillCancelled, Some(number)) => act.with("cancelled", &number.to_string()),
+            _ => act,
+        };
         audit::note(&self.config, &self.registry, act).await?;
         let producer = Producer::new(&self.config.kafka, "flowledger-sync")?;
         let stop = CancellationToken::new();

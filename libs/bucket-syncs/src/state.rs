@@ -111,8 +111,10 @@ pub struct SyncState {
     pub last_object: Option<Stored>,
     /// Why the next object cannot be made. What may be brought of the past is not said by it: see [`fails`](Self::fails).
     pub failing: Option<Failing>,
-    /// Receivers who were told that it fails, and not that it is well again.
-    pub told: BTreeSet<String>,
+    /// Receivers who were told that it fails, and not that it is well again; true: that the next object does, and not only a past range.
+    pub told: BTreeMap<String, bool>,
+    /// Since when it has these receivers.
+    pub receivers_since: Moment,
     /// It is well again, and some of those do not know yet.
     pub well_since: Option<Moment>,
     /// What was asked for of the past, in that order.
@@ -154,7 +156,8 @@ impl SyncState {
             open: None,
             last_object: None,
             failing: None,
-            told: BTreeSet::new(),
+            told: BTreeMap::new(),
+            receivers_since: event.at,
             well_since: None,
             backfills: Vec::new(),
         })
@@ -172,8 +175,11 @@ impl SyncState {
             Type::Unknown | Type::Created | Type::Deleted => {}
             Type::Changed => {
                 if let Some(settings) = &event.settings {
+                    if settings.receivers != self.settings.receivers {
+                        self.receivers_since = event.at;
+                    }
                     self.settings.clone_from(settings);
-                    self.told.retain(|it| settings.receivers.contains(it));
+                    self.told.retain(|it, _| settings.receivers.contains(it));
                 }
             }
             Type::Paused => self.is_paused = true,
@@ -206,9 +212,10 @@ impl SyncState {
                 let receivers: BTreeSet<_> =
                     event.receiver.as_ref().map_or_else(|| all.cloned().collect(), |it| [it.clone()].into());
                 if event.reason.as_deref() == Some(WELL) {
-                    self.told.retain(|it| !receivers.contains(it));
+                    self.told.retain(|it, _| !receivers.contains(it));
                 } else {
-                    self.told.extend(receivers);
+                    let of_live = event.number.is_none();
+                    receivers.into_iter().for_each(|it| *self.told.entry(it).or_default() |= of_live);
                 }
             }
         }
@@ -295,8 +302,11 @@ impl SyncState {
     /// Why it fails: the next object, or else a past range. Each is well again by what is done of itself alone.
     #[must_use]
     pub fn fails(&self) -> Option<&Failing> {
-        let past = self.backfills.iter().filter(|it| it.is_open());
-        self.failing.as_ref().or_else(|| past.filter_map(|it| it.failing.as_ref()).next())
+        self.failing.as_ref().or_else(|| self.past_that_fails().and_then(|it| it.failing.as_ref()))
+    }
+
+    fn past_that_fails(&self) -> Option<&Backfill> {
+        self.backfills.iter().find(|it| it.is_open() && it.failing.is_some())
     }
 
     /// An event of this sync that tells nothing but its type.
@@ -307,15 +317,22 @@ impl SyncState {
 
     /// Receivers who do not know how it stands.
     pub fn to_tell(&self) -> impl Iterator<Item = &String> {
-        let is_failing = self.fails().is_some();
-        self.settings.receivers.iter().filter(move |it| self.told.contains(*it) != is_failing)
+        let (live_fails, fails) = (self.failing.is_some(), self.fails().is_some());
+        self.settings.receivers.iter().filter(move |it| match self.told.get(*it) {
+            None => fails,
+            // Who was told of a past range does not know of the next object.
+            Some(of_live) => !fails || (live_fails && !of_live),
+        })
     }
 
     /// A receiver knows how it stands.
     #[must_use]
     pub fn notified(&self, receiver: &str, at: Moment) -> BucketSyncEvent {
         let (told, receiver) = (if self.fails().is_some() { FAILING } else { WELL }, receiver.to_owned());
-        BucketSyncEvent { reason: Some(told.to_owned()), receiver: Some(receiver), ..self.event(Type::Notified, at) }
+        // Of which past range it is told, where that alone fails.
+        let number = if self.failing.is_some() { None } else { self.past_that_fails().map(|it| it.number) };
+        let (reason, receiver) = (Some(told.to_owned()), Some(receiver));
+        BucketSyncEvent { number, reason, receiver, ..self.event(Type::Notified, at) }
     }
 
     /// End of the interval whose object is to be planned now.

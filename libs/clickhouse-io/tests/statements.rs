@@ -12,13 +12,14 @@ use clickhouse_io::report::{self, Column, ColumnSet, Cut, Offsets, Positions, Re
 use clickhouse_io::rollup::{self, DayOfNetwork, HourOfNetwork, NotesReach, Reach, Unit};
 use clickhouse_io::rows::{ConnectionRow, Source};
 use clickhouse_io::write::{EventTable, insert};
-use clickhouse_io::{ClickHouse, ClickHouseConfig, Refusal, copies, open, traffic};
+use clickhouse_io::{ClickHouse, ClickHouseConfig, Refusal, copies, migrate, open, traffic};
 use engine_of_test::{Engine, end_ms, engine};
-use local_parts::FaultProxy;
 use local_parts::given::GivenClickHouse;
+use local_parts::{Fault, FaultProxy};
 use schemas::connection_event::{ConnectionEvent, EventType};
 use schemas::examples::connection;
 use schemas::ids::Tenant;
+use schemas::migrations;
 use schemas::times::Moment;
 use traffic_query::{Dimension, Measure, TopQuery, TrafficFilter};
 
@@ -98,6 +99,48 @@ async fn mutations_that_look_something_up_are_allowed_on_replicas() {
     watched.engine.drop(&watched.clickhouse).await;
 }
 
+/// What a server has nothing of is not noted as done: it may be a newer one the next time.
+#[tokio::test]
+async fn migration_that_an_older_server_knows_nothing_of_is_done_by_a_newer_one() {
+    let engine = engine().await;
+    let proxy = FaultProxy::start(&engine.given.url).await.unwrap();
+    let clickhouse = engine.database_with("older", |config| config.url = proxy.url()).await;
+    let forget = "ALTER TABLE schema_migrations DELETE WHERE number = 15 SETTINGS mutations_sync = 1";
+    clickhouse.execute(forget).await.unwrap();
+    proxy.plan(|seen| {
+        let body = "Code: 115. DB::Exception: Unknown setting 'auto_statistics_types'. (UNKNOWN_SETTING)".to_owned();
+        let is_statement = seen.target.contains("allow_suspicious_low_cardinality_types");
+        is_statement.then_some(Fault::Answer { status: 404, code: Some(115), body })
+    });
+    assert_eq!(migrate::migrate(&clickhouse, migrations::ALL).await.unwrap(), []);
+    assert_eq!(proxy.counts().of("answer"), 12);
+    proxy.plan(|_| None);
+    let applied = migrate::migrate(&clickhouse, migrations::ALL).await.unwrap();
+    assert_eq!(applied.into_iter().map(|it| it.number).collect::<Vec<_>>(), [15]);
+    engine.drop(&clickhouse).await;
+}
+
+/// The server says so before the client gives up: that is what people are told to narrow their question for.
+#[tokio::test]
+async fn question_that_takes_too_long_is_too_much_and_no_server_that_is_away() {
+    let engine = engine().await;
+    let slow = |config: &mut ClickHouseConfig| config.timeout = Duration::from_secs(3);
+    let clickhouse = engine.database_with("slow", slow).await;
+    store_copies(&clickhouse).await;
+    for statement in [
+        "RENAME TABLE connections TO connections_kept",
+        "CREATE VIEW connections AS SELECT * FROM connections_kept WHERE resource_id NOT IN (
+             SELECT number + 1000000000000 FROM numbers(100000000000) WHERE sleep(0.01) = 1)
+         SETTINGS allow_suspicious_low_cardinality_types = 1",
+    ] {
+        clickhouse.execute(statement).await.unwrap();
+    }
+    let asked = TopQuery::new(TrafficFilter::default(), &[Dimension::Port], &[Measure::Events], 10).unwrap();
+    let refused = traffic::top(&clickhouse, &acme(), &asked, Moment::now()).await.unwrap_err();
+    assert!(refused.is_too_much(), "{refused}");
+    engine.drop(&clickhouse).await;
+}
+
 /// Whoever gave up waiting tries again: what the server still did would be done twice at once.
 #[tokio::test]
 async fn no_statement_goes_on_longer_than_it_is_waited_for() {
@@ -113,10 +156,10 @@ async fn no_statement_goes_on_longer_than_it_is_waited_for() {
             assert!(!seen.is_empty() && seen.iter().all(|it| it.contains(setting)), "{what}, {setting}: {seen:?}");
         }
     };
-    let bounded = |what: &str| have(what, &["max_execution_time=120"]);
+    let bounded = |what: &str| have(what, &["max_execution_time=119"]);
     // Broken off with its connection, too.
     let reading = |what: &str| {
-        have(what, &["max_execution_time=120", "readonly=2", "cancel_http_readonly_queries_on_client_close=1"]);
+        have(what, &["max_execution_time=119", "readonly=2", "cancel_http_readonly_queries_on_client_close=1"]);
     };
     let minute = Duration::from_secs(60);
     open::end_silent(clickhouse, minute).await.unwrap();

@@ -140,6 +140,19 @@ async fn watermarks(
     .await
 }
 
+/// For each partition the offset before which a group is done with everything, or it is gone from the topic.
+///
+/// # Errors
+/// When the topic is not there or the broker does not answer.
+pub async fn done_until(config: &KafkaConfig, group: &str, topic: &str) -> Result<BTreeMap<i32, i64>, KafkaError> {
+    let mut done = beginnings(config, topic).await?;
+    for (partition, position) in committed(config, group, topic).await? {
+        let known = done.entry(partition).or_default();
+        *known = position.unwrap_or(0).max(*known);
+    }
+    Ok(done)
+}
+
 /// For each partition the offset that a group has committed; `None` where it has committed none.
 ///
 /// # Errors

@@ -205,8 +205,12 @@ fn past_that_fails_is_not_well_by_what_is_live_nor_the_other_way_round() {
     let told = state.notified("admin@acme.example", at(300));
     state.apply(&told);
     // What is live fails too, and is what is shown.
+    assert!(to_tell(&state).is_empty());
     state.apply(&away(&state, 310));
     assert_eq!(state.fails().map(|it| it.since), Some(at(310)));
+    assert_eq!(to_tell(&state), ["admin@acme.example"], "of the next object it knows nothing yet");
+    state.apply(&state.notified("admin@acme.example", at(312)));
+    assert!(to_tell(&state).is_empty());
     state.apply(&backfilled(&state, 1, 320));
     assert_eq!((state.fails().map(|it| it.since), state.well_since), (Some(at(310)), None));
     state.apply(&looked(&state, 360));
@@ -264,7 +268,7 @@ fn who_becomes_a_receiver_is_told_and_who_is_none_any_more_is_not() {
     let settings = BucketSyncSettings { receivers: vec!["ann".to_owned()], ..settings() };
     let changed = BucketSyncEvent { settings: Some(settings), ..state.event(Type::Changed, at(150)) };
     state.apply(&changed);
-    assert_eq!(to_tell(&state), ["ann"]);
+    assert_eq!((to_tell(&state), state.receivers_since), (vec!["ann"], at(150)));
     let looked = BucketSyncEvent { event_type: Type::Looked, ..planned(&state, 180, &[]) };
     state.apply(&looked);
     assert_eq!((to_tell(&state).len(), state.well_since), (0, None), "nobody knew");
