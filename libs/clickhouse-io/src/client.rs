@@ -126,10 +126,9 @@ impl ClickHouse {
         Answer::new(self.blocks.query_raw(sql), format, self.timeout)
     }
 
-    /// A statement that ends a second before it is waited for no longer: the server says so itself, and nothing runs beside the next try.
+    /// A statement that ends before it is waited for no longer.
     pub(crate) fn bounded(&self, sql: &str) -> Query {
-        let seconds = self.timeout.as_secs().saturating_sub(1).max(1);
-        self.client.query_raw(sql).with_setting("max_execution_time", seconds.to_string())
+        self.client.query_raw(sql).with_setting("max_execution_time", seconds_of_server(self.timeout))
     }
 
     /// The same of one that only reads: it ends with its connection, which is what happens when the future of the answer is dropped.
@@ -153,6 +152,11 @@ impl ClickHouse {
             Err(_) => Err(QueryError::NoAnswer(format!("none within {} s", self.timeout.as_secs_f64()))),
         }
     }
+}
+
+/// `max_execution_time` of what is waited for so long, a second less: the server says so itself, and nothing runs beside the next try.
+pub(crate) fn seconds_of_server(timeout: Duration) -> String {
+    timeout.as_secs().saturating_sub(1).max(1).to_string()
 }
 
 /// A server looks after its client only where a statement cannot write.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use clickhouse::Row;
 
-use crate::client::ClickHouse;
+use crate::client::{ClickHouse, seconds_of_server};
 use crate::error::QueryError;
 use crate::rows::ConnectionRow;
 
@@ -48,8 +48,7 @@ fn settings(timeout: Duration) -> [(&'static str, String); 9] {
         ("max_partitions_per_insert_block", "0".to_owned()),
         // Else a column that the table does not have would be dropped without a word.
         ("input_format_skip_unknown_fields", "0".to_owned()),
-        // Whoever sent it has given up by then.
-        ("max_execution_time", timeout.as_secs_f64().ceil().to_string()),
+        ("max_execution_time", seconds_of_server(timeout)),
         // A view that somebody puts on the table shall count a retry once, too.
         ("deduplicate_blocks_in_dependent_materialized_views", "1".to_owned()),
     ]
