@@ -13,8 +13,8 @@ use tokio::net::TcpListener;
 use crate::cli::{ClickhouseOptions, CommonOptions};
 use crate::config::Config;
 
-/// How long tasks may take to end after they were told to; above every service's own `drain_max` default.
-const END_MAX: Duration = Duration::from_secs(30);
+/// How long the rest of the process may take to end beyond its service's own `drain_max`.
+const END_MAX: Duration = Duration::from_secs(10);
 
 /// One of the services.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +45,17 @@ impl Service {
             Self::Aggregator => config.aggregator.validate().map_err(|error| error.at("aggregator")),
             Self::Exporter => config.exporter.validate().map_err(|error| error.at("exporter")),
             Self::Console => config.console.validate().map_err(|error| error.at("console")),
+        }
+    }
+
+    /// How long its own stopping may take.
+    fn drain_max(self, config: &Config) -> Duration {
+        match self {
+            Self::Connector { .. } => config.connector.drain_max,
+            Self::Ingest => config.ingest.drain_max,
+            Self::Aggregator => config.aggregator.drain_max,
+            Self::Exporter => config.exporter.drain_max,
+            Self::Console => config.console.drain_max,
         }
     }
 }
@@ -79,6 +90,7 @@ pub(crate) async fn run(service: Service, options: CommonOptions) -> anyhow::Res
     tracing::info!(address = %listener.local_addr()?, "metrics, health and readiness");
     let mut tasks = TaskGroup::new(context.stop.clone());
     tasks.spawn("operator's port", admin_server::serve(listener, context.clone()));
+    let end_max = service.drain_max(&config).saturating_add(END_MAX);
     let Config { kafka, registry, clickhouse, store, .. } = config.clone();
     match service {
         Service::Connector { once } => {
@@ -107,7 +119,7 @@ pub(crate) async fn run(service: Service, options: CommonOptions) -> anyhow::Res
             tasks.spawn("console", console::run(config.console, kafka, registry, clickhouse, store, context));
         }
     }
-    Ok(tasks.join(END_MAX).await?)
+    Ok(tasks.join(end_max).await?)
 }
 
 /// Serves the embedded engine until told to stop.

@@ -1,6 +1,7 @@
 //! What the commands say: a change of help, defaults or messages shows in review.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
 
 /// Standard output, standard error and whether it went well.
@@ -99,6 +100,55 @@ fn printed_config_is_a_config_file() {
         let (said, error, went_well) = run(&[service, "--check-config", "--config", file.to_str().unwrap()], &[]);
         assert!(went_well, "{service}: {error}");
         assert_eq!(said, "config is right\n");
+    }
+}
+
+/// Defaults by `section.key`, as a person writes them: 20 for 20.0.
+fn defaults(section: &str, table: &toml::Table) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    for (key, value) in table {
+        let name = if section.is_empty() { key.clone() } else { format!("{section}.{key}") };
+        let default = match value {
+            toml::Value::Table(inner) => {
+                found.append(&mut defaults(&name, inner));
+                continue;
+            }
+            toml::Value::String(text) => text.clone(),
+            toml::Value::Float(number) => number.to_string(),
+            other => other.to_string(),
+        };
+        found.insert(name, default);
+    }
+    found
+}
+
+#[test]
+fn every_setting_stands_on_its_page_with_its_default() {
+    let (config, ..) = run(&["ingest", "--print-config"], &[]);
+    let settings = defaults("", &config.parse().unwrap());
+    let mut told = BTreeMap::new();
+    for section in include_str!("../../docs/settings.md").split("\n## ").skip(1) {
+        let (name, rows) = section.split_once('\n').unwrap();
+        for row in rows.lines().filter(|row| row.starts_with("| `")) {
+            let cells: Vec<_> = row.split('|').map(str::trim).collect();
+            // Where nothing is set nothing is printed.
+            for key in cells[1].split(", ").filter(|_| cells[2] != "none") {
+                told.insert(format!("{name}.{}", key.trim_matches('`')), cells[2].trim_matches('`').to_owned());
+            }
+        }
+    }
+    assert_eq!(told, settings, "docs/settings.md, and what is printed");
+}
+
+#[test]
+fn every_command_is_told_to_operators() {
+    let page = include_str!("../../docs/operations.md");
+    let (help, ..) = run(&["--help"], &[]);
+    let commands = help.split("Commands:\n").nth(1).unwrap().split("\n\n").next().unwrap();
+    // A description that goes on in the next line stands further in.
+    let named = commands.lines().filter_map(|line| line.strip_prefix("  ")).filter(|line| !line.starts_with(' '));
+    for command in named.filter_map(|line| line.split(' ').next()).filter(|command| *command != "help") {
+        assert!(page.contains(&format!("`flowledger {command}`")), "docs/operations.md does not have {command}");
     }
 }
 
