@@ -9,7 +9,7 @@ mod held;
 mod tests;
 
 use std::sync::Arc;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 use kafka_io::{Arrival, GroupConsumer, KafkaConfig, KafkaError, Record};
 use report_life::{Journal, JournalError, SharedBook, barrier};
@@ -158,8 +158,7 @@ impl<D: Desk> Schedules<D> {
     }
 
     fn now(&self) -> Moment {
-        let since_1970 = self.clock.now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Moment::from_micros(i64::try_from(since_1970.as_micros()).unwrap_or(i64::MAX))
+        self.clock.now().into()
     }
 }
 

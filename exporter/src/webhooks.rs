@@ -15,7 +15,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 use ::webhooks::{Deliveries, Due, Message, Outcome, SecretKey, SharedWebhooks, Standing, Told, WebhookJournal};
 use kafka_io::{Arrival, GroupConsumer, Record};
@@ -324,7 +324,6 @@ impl<P: Post> Teller<P> {
     }
 
     fn now(&self) -> Moment {
-        let since_1970 = self.clock.now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Moment::from_micros(i64::try_from(since_1970.as_micros()).unwrap_or(i64::MAX))
+        self.clock.now().into()
     }
 }

@@ -2,6 +2,8 @@
 
 use std::io::Write;
 
+use serde_json::Value;
+
 /// One line of output.
 pub(crate) fn line(text: &str) -> std::io::Result<()> {
     writeln!(std::io::stdout().lock(), "{text}")
@@ -22,4 +24,27 @@ pub(crate) fn table(head: &[String], rows: impl Iterator<Item = Vec<String>>) ->
         cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     });
     lines.collect::<Vec<_>>().join("\n")
+}
+
+/// What is known of one thing, as it is or a line a field; what is not known is left out.
+pub(crate) fn fields(shown: &Value, as_json: bool) -> std::io::Result<()> {
+    if as_json {
+        return line(&shown.to_string());
+    }
+    let fields = shown.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
+    named(fields.map(|(name, value)| vec![name.clone(), cell(value)]))
+}
+
+/// Names and what stands behind them.
+pub(crate) fn named(rows: impl Iterator<Item = Vec<String>>) -> std::io::Result<()> {
+    line(&table(&["FIELD", "VALUE"].map(str::to_owned), rows))
+}
+
+/// As it is read: nothing for what is not there.
+pub(crate) fn cell(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => plain(text),
+        other => plain(&other.to_string()),
+    }
 }

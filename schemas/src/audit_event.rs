@@ -5,9 +5,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
-use crate::ids::Tenant;
+pub use crate::ids::{AuditEventId, ChainId};
+use crate::ids::{IdError, Tenant};
 use crate::times::Moment;
 
 /// What was done.
@@ -136,69 +136,17 @@ pub enum AuditOutcome {
 }
 
 /// A text that is none of these.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AuditTextError {
     /// Not a UUID.
-    #[error("not an id of the audit log: a UUID is expected")]
-    NotAnId,
+    #[error(transparent)]
+    NotAnId(#[from] IdError),
     /// Not 64 digits.
     #[error("not a hash: 64 of 0-9 and a-f are expected")]
     NotAHash,
     /// Not a place and a hash.
     #[error("not CHAIN:SEQUENCE:HASH, as `flowledger audit verify` prints it")]
     NotAHead,
-}
-
-macro_rules! ids {
-    ($($(#[$doc:meta])* $name:ident;)*) => {$(
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
-        pub struct $name(Uuid);
-
-        impl $name {
-            /// One that nobody has, behind those of earlier moments.
-            #[must_use]
-            pub fn generate() -> Self {
-                Self(Uuid::now_v7())
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = AuditTextError;
-
-            fn from_str(text: &str) -> Result<Self, AuditTextError> {
-                Uuid::parse_str(text).map(Self).map_err(|_| AuditTextError::NotAnId)
-            }
-        }
-
-        impl TryFrom<String> for $name {
-            type Error = AuditTextError;
-
-            fn try_from(text: String) -> Result<Self, AuditTextError> {
-                text.parse()
-            }
-        }
-
-        impl From<$name> for String {
-            fn from(id: $name) -> Self {
-                id.0.to_string()
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.fmt(formatter)
-            }
-        }
-    )*};
-}
-
-ids! {
-    /// One event. A UUID of version 7; text in Avro.
-    AuditEventId;
-    /// One chain: what one writer wrote without a doubt in between. A UUID of version 7; text in Avro, and the key of its records.
-    ChainId;
 }
 
 /// SHA-256. 64 lower-case hexadecimal digits in Avro and JSON.

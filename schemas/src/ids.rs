@@ -33,6 +33,9 @@ pub enum IdError {
     /// Not a UUID.
     #[error("not the id of a bucket sync: a UUID is expected")]
     NotASyncId,
+    /// Not a UUID.
+    #[error("not an id of the audit log: a UUID is expected")]
+    NotAnAuditId,
 }
 
 /// Digits as the contract has them: 1 to 19 ASCII digits, at most 2^63 - 1.
@@ -214,6 +217,10 @@ uuid_ids! {
     DeliveryId, NotADeliveryId;
     /// One bucket sync. A UUID of version 7. Text in Avro.
     SyncId, NotASyncId;
+    /// One event of the audit log. A UUID of version 7. Text in Avro.
+    AuditEventId, NotAnAuditId;
+    /// One chain of the audit log: what one writer wrote without a doubt in between. A UUID of version 7. Text in Avro, and the key of its records.
+    ChainId, NotAnAuditId;
 }
 
 impl ReportId {

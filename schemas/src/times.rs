@@ -1,5 +1,7 @@
 //! A moment in UTC, in microseconds: `timestamp-micros` in Avro, `DateTime64(6, 'UTC')` in ClickHouse.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use serde::{Deserialize, Serialize};
 
 /// Microseconds since 1970-01-01T00:00:00Z. Serialized as that number.
@@ -40,7 +42,14 @@ impl Moment {
     /// Now, by the system's clock.
     #[must_use]
     pub fn now() -> Self {
-        let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        SystemTime::now().into()
+    }
+}
+
+impl From<SystemTime> for Moment {
+    /// As a clock says it; 1970 for what is before, and the type's end for what is beyond.
+    fn from(time: SystemTime) -> Self {
+        let since_1970 = time.duration_since(UNIX_EPOCH).unwrap_or_default();
         Self(i64::try_from(since_1970.as_micros()).unwrap_or(i64::MAX))
     }
 }

@@ -181,7 +181,10 @@ impl Desk {
         let count = traffic::count(&clickhouse, &select.tenant, &filter, &measures, now).await?;
         let usage = self.book.usage(&select.tenant, None, now);
         let over = |connections| self.config.limits.check_planned(&usage, connections, now);
-        Ok(print::fields(&console::estimate_json(request, &count, self.config.exporter.keep_days, over), select.json)?)
+        Ok(crate::output::fields(
+            &console::estimate_json(request, &count, self.config.exporter.keep_days, over),
+            select.json,
+        )?)
     }
 
     /// Waits until a report is as is wanted.

@@ -2,10 +2,9 @@
 
 use report_life::{Phase, ReportState};
 use schemas::times::Moment;
-use serde_json::Value;
 use traffic_query::time_range::rfc3339;
 
-use crate::output::{line, plain, table};
+use crate::output::{fields, line, plain, table};
 
 pub(super) fn list(reports: Vec<ReportState>, as_json: bool) -> std::io::Result<()> {
     if as_json {
@@ -32,18 +31,6 @@ pub(super) fn list(reports: Vec<ReportState>, as_json: bool) -> std::io::Result<
 
 pub(super) fn one(state: ReportState, as_json: bool) -> std::io::Result<()> {
     fields(&console::report_json(state), as_json)
-}
-
-/// What is known of one thing.
-pub(super) fn fields(shown: &Value, as_json: bool) -> std::io::Result<()> {
-    if as_json {
-        return line(&shown.to_string());
-    }
-    let fields = shown.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
-    let rows = fields.map(|(name, value)| {
-        vec![name.clone(), plain(&value.as_str().map_or_else(|| value.to_string(), str::to_owned))]
-    });
-    line(&table(&["FIELD", "VALUE"].map(str::to_owned), rows))
 }
 
 /// Its phase, and that it was cancelled where that has not come about yet.

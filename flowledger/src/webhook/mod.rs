@@ -52,7 +52,7 @@ pub(crate) async fn run(command: WebhookCommand) -> anyhow::Result<()> {
         WebhookCommand::Show { one } => {
             let desk = Desk::open(&one.select).await?;
             let webhook = desk.found(&one)?;
-            Ok(print::one(&desk.shown(webhook, None), one.select.json)?)
+            Ok(crate::output::fields(&desk.shown(webhook, None), one.select.json)?)
         }
         WebhookCommand::Change { one, new } => {
             let desk = Desk::open(&one.select).await?;
@@ -175,7 +175,7 @@ impl Desk {
 
     fn show_with_secret(&self, webhook: Webhook, key: &SecretKey, as_json: bool) -> anyhow::Result<()> {
         let secret = key.secret(webhook.webhook_id, webhook.generation);
-        Ok(print::one(&self.shown(webhook, Some(&secret)), as_json)?)
+        Ok(crate::output::fields(&self.shown(webhook, Some(&secret)), as_json)?)
     }
 }
 

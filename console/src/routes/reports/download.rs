@@ -14,7 +14,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::ranges::{Version, asked_for};
-use super::{ASK_MAX, found};
+use super::{found, in_time};
 use crate::app::App;
 use crate::error::{ErrorBody, Refusal};
 use crate::routes::extract::{UrlId, UrlQuery};
@@ -65,8 +65,7 @@ pub(crate) async fn download(
             ..ReportEvent::new(state.id, signed_in.tenant, ReportEventType::Downloaded, Moment::now())
         };
         // No file without its event.
-        let noted = tokio::time::timeout(ASK_MAX, app.outside.append(&event)).await;
-        noted.map_err(|_| Refusal::Away("the event log"))??;
+        in_time(app.outside.append(&event)).await?;
         app.metrics.downloads.inc();
         Body::from_stream(stream)
     };

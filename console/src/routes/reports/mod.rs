@@ -31,7 +31,14 @@ use crate::routes::extract::{JsonBody, UrlId, UrlQuery};
 use crate::session::SignedIn;
 
 /// How long Kafka may take to take a request.
-pub(super) const ASK_MAX: Duration = Duration::from_secs(10);
+const ASK_MAX: Duration = Duration::from_secs(10);
+
+/// What Kafka answers; that it is away, where it takes too long.
+pub(super) async fn in_time<T, E: Into<Refusal>>(asking: impl Future<Output = Result<T, E>>) -> Result<T, Refusal> {
+    let asked = tokio::time::timeout(ASK_MAX, asking).await;
+    asked.map_err(|_| Refusal::Away("the event log"))?.map_err(Into::into)
+}
+
 /// How many.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -72,7 +79,7 @@ pub(super) async fn asked(app: &App, act: Act, mut request: ReportRequest) -> Re
         app.outside.request(&request).await?;
         Ok::<_, Refusal>(request)
     };
-    let request = tokio::time::timeout(ASK_MAX, asking).await.map_err(|_| Refusal::Away("the event log"))??;
+    let request = in_time(asking).await?;
     Ok(ReportState::begun_by(&Journal::requested(&request)))
 }
 
@@ -127,8 +134,7 @@ pub(crate) async fn cancel(
         return Ok((StatusCode::ACCEPTED, Json(Report::from(state))).into_response());
     };
     app.note(signed_in.does(AuditAction::ReportCancelled, address).to(&state.id)).await?;
-    let noted = tokio::time::timeout(ASK_MAX, app.outside.append(&event)).await;
-    noted.map_err(|_| Refusal::Away("the event log"))??;
+    in_time(app.outside.append(&event)).await?;
     state.apply(&event);
     Ok((StatusCode::ACCEPTED, Json(Report::from(state))).into_response())
 }
@@ -148,8 +154,7 @@ pub(crate) async fn retry(
     let request = state.ask_again(signed_in.account.clone(), Moment::now())?;
     within_limits(&app, &signed_in)?;
     app.note(signed_in.does(AuditAction::ReportRetried, address).to(&state.id)).await?;
-    let asked = tokio::time::timeout(ASK_MAX, app.outside.request_again(&request)).await;
-    asked.map_err(|_| Refusal::Away("the event log"))??;
+    in_time(app.outside.request_again(&request)).await?;
     state.apply(&Journal::retried(&request));
     Ok((StatusCode::ACCEPTED, Json(Report::from(state))).into_response())
 }

@@ -25,7 +25,7 @@ use crate::routes::extract::JsonBody;
 use crate::routes::own::{OfTenant, Own};
 use crate::routes::reports::asked::NewSchedule;
 use crate::routes::reports::shown::Report;
-use crate::routes::reports::{ASK_MAX, asked, within_limits};
+use crate::routes::reports::{asked, in_time, within_limits};
 use crate::session::SignedIn;
 
 /// What is to be kept; its owner is who is signed in.
@@ -64,8 +64,7 @@ fn shown(app: &App, schedule: ReportSchedule) -> Json<Schedule> {
 /// Writes a schedule as it is now, once `act` is on the audit log, and shows it.
 async fn keep(app: &App, act: Act, schedule: ReportSchedule) -> Result<Json<Schedule>, Refusal> {
     app.note(act.to(&schedule.schedule_id).with("name", &schedule.name)).await?;
-    let keeping = tokio::time::timeout(ASK_MAX, app.outside.keep(&schedule)).await;
-    keeping.map_err(|_| Refusal::Away("the event log"))??;
+    in_time(app.outside.keep(&schedule)).await?;
     Ok(shown(app, schedule))
 }
 

@@ -25,7 +25,7 @@ use crate::error::{ErrorBody, Refusal};
 use crate::routes::extract::JsonBody;
 use crate::routes::filter::narrowed;
 use crate::routes::own::{OfTenant, Own};
-use crate::routes::reports::ASK_MAX;
+use crate::routes::reports::in_time;
 use crate::session::SignedIn;
 
 pub use self::shown::sync_json;
@@ -150,8 +150,7 @@ impl Own<SyncState> {
 /// Writes an event, once `act` is on the audit log, and shows the sync as it is once the event has come round.
 async fn write(app: &App, act: Act, event: BucketSyncEvent) -> Result<(), Refusal> {
     app.note(act.to(&event.sync_id)).await?;
-    let writing = tokio::time::timeout(ASK_MAX, app.outside.append_sync(&event)).await;
-    Ok(writing.map_err(|_| Refusal::Away("the event log"))??)
+    in_time(app.outside.append_sync(&event)).await
 }
 
 async fn done(app: &App, act: Act, last: SyncState, event: BucketSyncEvent) -> Result<Json<BucketSync>, Refusal> {
@@ -176,8 +175,7 @@ pub(crate) async fn make(
     if app.syncs.list(&signed_in.tenant).len() >= app.config.syncs.of_a_tenant {
         return Err(Refusal::NotNow("there are as many syncs as may be; delete one first".to_owned()));
     }
-    let barrier = tokio::time::timeout(ASK_MAX, app.outside.barrier()).await;
-    let barrier = barrier.map_err(|_| Refusal::Away("the event log"))??;
+    let barrier = in_time(app.outside.barrier()).await?;
     let event = created(signed_in.tenant.clone(), settings, barrier, &signed_in.account, Moment::now());
     let state = SyncState::begun_by(&event).ok_or(Refusal::NotFound)?;
     let act = signed_in.does(AuditAction::SyncCreated, address);

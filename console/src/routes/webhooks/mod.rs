@@ -23,7 +23,7 @@ use crate::app::App;
 use crate::error::{ErrorBody, Refusal};
 use crate::routes::extract::JsonBody;
 use crate::routes::own::{OfTenant, Own};
-use crate::routes::reports::ASK_MAX;
+use crate::routes::reports::in_time;
 use crate::session::SignedIn;
 
 /// Deliveries that are shown.
@@ -91,8 +91,7 @@ fn shown(app: &App, webhook: Webhook) -> Json<ShownWebhook> {
 /// Writes a webhook as it is now, once `act` is on the audit log.
 async fn keep(app: &App, act: Act, webhook: &Webhook) -> Result<(), Refusal> {
     app.note(act.to(&webhook.webhook_id).with("name", &webhook.name)).await?;
-    let keeping = tokio::time::timeout(ASK_MAX, app.outside.keep_webhook(webhook)).await;
-    Ok(keeping.map_err(|_| Refusal::Away("the event log"))??)
+    in_time(app.outside.keep_webhook(webhook)).await
 }
 
 /// The same, and shows it with its secret.
@@ -217,7 +216,6 @@ pub(crate) async fn redeliver(
     let again = asked_again(&last, &signed_in.account, Moment::now());
     let act = signed_in.does(AuditAction::WebhookRedelivered, address).to(&webhook.webhook_id);
     app.note(act.with("delivery", &delivery.to_string())).await?;
-    let asking = tokio::time::timeout(ASK_MAX, app.outside.redeliver(&again)).await;
-    asking.map_err(|_| Refusal::Away("the event log"))??;
+    in_time(app.outside.redeliver(&again)).await?;
     Ok(Json(app.webhooks.deliveries(webhook.webhook_id, |told| ShownDelivery::new(&webhook, told, again))))
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::output::{line, plain, table};
+use crate::output::{cell, line, named, table};
 
 pub(super) fn list(schedules: &[Value], as_json: bool) -> std::io::Result<()> {
     if as_json {
@@ -12,7 +12,7 @@ pub(super) fn list(schedules: &[Value], as_json: bool) -> std::io::Result<()> {
     let rows = schedules.iter().map(|it| {
         let next = &it["next_runs"][0]["due"];
         [&it["id"], &it["name"], &it["state"], &it["when"], &it["zone"], &it["range"], next, &it["last_run"]["state"]]
-            .map(text)
+            .map(cell)
             .to_vec()
     });
     line(&table(&head.map(str::to_owned), rows))
@@ -25,12 +25,12 @@ pub(super) fn one(schedule: &Value, as_json: bool) -> std::io::Result<()> {
     let is_shown = |value: &Value| !value.is_null() && value.as_array().is_none_or(|it| !it.is_empty());
     let fields = schedule.as_object().into_iter().flatten();
     let fields = fields.filter(|(name, value)| *name != "next_runs" && *name != "last_run" && is_shown(value));
-    let mut rows: Vec<_> = fields.map(|(name, value)| vec![name.clone(), text(value)]).collect();
+    let mut rows: Vec<_> = fields.map(|(name, value)| vec![name.clone(), cell(value)]).collect();
     if let Some(last) = schedule["last_run"].as_object() {
-        let said = ["id", "state", "reason"].map(|field| last.get(field).map(text).unwrap_or_default());
+        let said = ["id", "state", "reason"].map(|field| last.get(field).map(cell).unwrap_or_default());
         rows.push(vec!["last_run".to_owned(), said.join(" ").trim_end().to_owned()]);
     }
-    line(&table(&["FIELD", "VALUE"].map(str::to_owned), rows.into_iter()))?;
+    named(rows.into_iter())?;
     runs(schedule, false)
 }
 
@@ -42,15 +42,6 @@ pub(super) fn runs(told: &Value, as_json: bool) -> std::io::Result<()> {
     if runs.is_empty() {
         return Ok(());
     }
-    let rows = runs.iter().map(|run| ["due", "from", "to"].map(|field| text(&run[field])).to_vec());
+    let rows = runs.iter().map(|run| ["due", "from", "to"].map(|field| cell(&run[field])).to_vec());
     line(&table(&["DUE", "FROM", "TO"].map(str::to_owned), rows))
-}
-
-/// As it is read: nothing for what is not there.
-fn text(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::String(text) => plain(text),
-        other => plain(&other.to_string()),
-    }
 }
