@@ -127,29 +127,8 @@ pub async fn run(
     );
     let due = GroupConsumer::new(&kafka, &GroupOptions::new(schedules::GROUP, topics::REPORT_SCHEDULES.name))?;
     tasks.spawn("schedules", schedules.run(due));
-    if let Some(key) = &config.webhooks.key {
-        let told = SharedWebhooks::default();
-        let of_deliveries = follow_deliveries(kafka.clone(), registry.clone(), told.clone(), context.stop.clone());
-        tasks.spawn("deliveries of webhooks", of_deliveries);
-        let opened = WebhookJournal::open(producer.clone(), &registry, &context.stop).await;
-        let caught_up = tasks.beside(told.deliveries_caught_up()).await?;
-        let (Some(notes), Some(())) = (opened, caught_up) else { return Ok(()) };
-        let webhooks = Webhooks::new(
-            Outgoing {
-                reports: book.clone(),
-                sender: Sender::new(&config.webhooks)?,
-                journal: notes?,
-                mailer: Mailer::new(&config)?,
-            },
-            (Decoder::new(&avro_schemas::WEBHOOK)?, registry.clone()),
-            (told, SecretKey::new(key)),
-            (config.console_url.clone(), config.readers()),
-            Arc::clone(&context.clock),
-            WebhookMetrics::new(&context.metrics),
-            context.stop.clone(),
-        );
-        let held = GroupConsumer::new(&kafka, &GroupOptions::new(webhooks::GROUP, topics::WEBHOOKS.name))?;
-        tasks.spawn("webhooks", webhooks.run(held));
+    if spawn_webhooks(&mut tasks, &config, (&kafka, &registry), &producer, &book, &context).await?.is_none() {
+        return Ok(());
     }
     let Some(sync_journal) = SyncJournal::open(producer.clone(), &registry, &context.stop).await else { return Ok(()) };
     let clickhouse = ClickHouse::new(&clickhouse).bounded_to(config.statement_memory, config.statement_threads);
@@ -200,4 +179,39 @@ pub async fn run(
     let ended = tasks.join(config.drain_max).await;
     ready.set(false);
     Ok(ended?)
+}
+
+/// Webhooks are told by a task of their own, where the operator has given a key. `None`: told to stop first.
+async fn spawn_webhooks(
+    tasks: &mut TaskGroup,
+    config: &Config,
+    (kafka, registry): (&KafkaConfig, &Registry),
+    producer: &Producer,
+    book: &SharedBook,
+    context: &ServiceContext,
+) -> Result<Option<()>, Error> {
+    let Some(key) = &config.webhooks.key else { return Ok(Some(())) };
+    let told = SharedWebhooks::default();
+    let of_deliveries = follow_deliveries(kafka.clone(), registry.clone(), told.clone(), context.stop.clone());
+    tasks.spawn("deliveries of webhooks", of_deliveries);
+    let opened = WebhookJournal::open(producer.clone(), registry, &context.stop).await;
+    let caught_up = tasks.beside(told.deliveries_caught_up()).await?;
+    let (Some(notes), Some(())) = (opened, caught_up) else { return Ok(None) };
+    let webhooks = Webhooks::new(
+        Outgoing {
+            reports: book.clone(),
+            sender: Sender::new(&config.webhooks)?,
+            journal: notes?,
+            mailer: Mailer::new(config)?,
+        },
+        (Decoder::new(&avro_schemas::WEBHOOK)?, registry.clone()),
+        (told, SecretKey::new(key)),
+        (config.console_url.clone(), config.readers()),
+        Arc::clone(&context.clock),
+        WebhookMetrics::new(&context.metrics),
+        context.stop.clone(),
+    );
+    let held = GroupConsumer::new(kafka, &GroupOptions::new(webhooks::GROUP, topics::WEBHOOKS.name))?;
+    tasks.spawn("webhooks", webhooks.run(held));
+    Ok(Some(()))
 }
