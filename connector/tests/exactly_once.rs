@@ -328,6 +328,8 @@ async fn connector_that_begins_at_the_end_loses_nothing_when_its_first_transacti
         once: false,
         start_at: StartAt::End,
         rotated_wait: Duration::from_millis(200),
+        // Long enough that the broker is killed while the first one is open.
+        transaction_interval: Duration::from_secs(4),
         transaction_max: TRANSACTION_MAX,
         ..world.config("state")
     };
