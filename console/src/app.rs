@@ -13,6 +13,7 @@ use webhooks::SharedWebhooks;
 
 use crate::adapters::Outside;
 use crate::config::Config;
+use crate::links::Links;
 use crate::metrics::ConsoleMetrics;
 use crate::networks::Networks;
 use crate::routes::reports::changes::Streams;
@@ -27,6 +28,8 @@ pub(crate) struct App {
     pub(crate) config: Arc<Config>,
     pub(crate) outside: Arc<dyn Outside>,
     pub(crate) store: ReportStore,
+    /// Where files are not streamed.
+    pub(crate) links: Option<Links>,
     pub(crate) networks: Arc<Networks>,
     pub(crate) book: SharedBook,
     pub(crate) schedules: SharedSchedules,
@@ -45,6 +48,7 @@ impl App {
         config: Config,
         outside: Arc<dyn Outside>,
         store: ReportStore,
+        links: Option<Links>,
         networks: Networks,
         (book, schedules, syncs, webhooks, audit): Books,
         context: &ServiceContext,
@@ -55,6 +59,7 @@ impl App {
             config: Arc::new(config),
             outside,
             store,
+            links,
             networks: Arc::new(networks),
             book,
             schedules,

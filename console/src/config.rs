@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use report_life::{Language, Limits, Receiver, Receivers};
 use report_schedules::Owners;
+use report_store::StoreConfig;
 use schemas::ids::Tenant;
 use serde::{Deserialize, Serialize};
 use service_kit::config::{RangeError, Validate, in_range, seconds, seconds_in_range};
@@ -26,6 +27,13 @@ pub struct Config {
     /// Database in MaxMind's format of AS numbers, from which networks of shown addresses come; none by default. Read at the start, by
     /// `flowledger traffic` too.
     pub asn_database: Option<PathBuf>,
+    /// `streamed` or `linked`: files go through the console, or a download is sent to the store by a link that is signed.
+    pub downloads: Downloads,
+    /// How long a link holds, 30 to 3600 s.
+    #[serde(with = "seconds")]
+    pub link_lifetime: Duration,
+    /// Address of the store that browsers use, `http://` or `https://`, where it is not the one that services use; S3 and Azure.
+    pub link_endpoint: Option<String>,
     /// How long a session lasts, 60 to 604 800 s.
     #[serde(with = "seconds")]
     pub session_max: Duration,
@@ -48,11 +56,38 @@ pub struct Config {
     pub keep_days: u32,
 }
 
+/// How files of reports get to who downloads them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Downloads {
+    /// Through the console: the store may be closed to everybody else.
+    #[default]
+    Streamed,
+    /// From the store, by a link that is signed, for one file and for a while.
+    Linked,
+}
+
 impl Config {
     /// Who may own schedules of reports.
     #[must_use]
     pub fn owners(&self) -> Owners {
         self.accounts.iter().map(|account| (account.tenant.clone(), account.name.clone())).collect()
+    }
+
+    /// The store as links lead to it; `None` where files are streamed.
+    ///
+    /// # Errors
+    /// When links are to be given out, and the store signs none, or none for `link_endpoint`.
+    pub fn linked_store(&self, store: &StoreConfig) -> Result<Option<StoreConfig>, RangeError> {
+        let refused =
+            |key| move |why| RangeError::new(key, format!("needs another store.url, or streamed downloads: {why}"));
+        match self.downloads {
+            Downloads::Streamed => Ok(None),
+            Downloads::Linked => {
+                store.for_links(None).map_err(refused("downloads = linked"))?;
+                store.for_links(self.link_endpoint.as_deref()).map(Some).map_err(refused("link_endpoint"))
+            }
+        }
     }
 
     /// How mails to accounts are written.
@@ -101,6 +136,9 @@ impl Default for Config {
             public_url: "http://127.0.0.1:8080".to_owned(),
             accounts: Vec::new(),
             asn_database: None,
+            downloads: Downloads::default(),
+            link_lifetime: Duration::from_secs(300),
+            link_endpoint: None,
             session_max: Duration::from_secs(12 * 3600),
             connections_max: 512,
             drain_max: Duration::from_secs(10),
@@ -132,6 +170,15 @@ impl Validate for Config {
                 return Err(RangeError::new("accounts", "has the same account twice"));
             }
         }
+        if let Some(endpoint) = &self.link_endpoint {
+            if !endpoint.starts_with("http://") && !endpoint.starts_with("https://") {
+                return Err(RangeError::new("link_endpoint", "does not begin with http:// or https://"));
+            }
+            if self.downloads == Downloads::Streamed {
+                return Err(RangeError::new("link_endpoint", "needs downloads = linked"));
+            }
+        }
+        seconds_in_range("link_lifetime", self.link_lifetime, 30.0..=3600.0)?;
         seconds_in_range("session_max", self.session_max, 60.0..=604_800.0)?;
         in_range("connections_max", self.connections_max, 16..=100_000)?;
         seconds_in_range("drain_max", self.drain_max, 0.0..=300.0)
@@ -178,6 +225,12 @@ mod tests {
             refused(|it| it.accounts[0].password_hash = "correct horse battery".to_owned()),
             refused(|it| it.accounts[0].zone = Some("Mars/Base".to_owned())),
             refused(|it| it.accounts.push(it.accounts[0].clone())),
+            refused(|it| {
+                (it.downloads, it.link_endpoint) = (Downloads::Linked, Some("files.example".to_owned()));
+            }),
+            refused(|it| it.link_endpoint = Some("https://files.example".to_owned())),
+            refused(|it| it.link_lifetime = Duration::from_secs(29)),
+            refused(|it| it.link_lifetime = Duration::from_secs(3601)),
             refused(|it| it.session_max = Duration::from_secs(59)),
             refused(|it| it.session_max = Duration::from_secs(604_801)),
             refused(|it| it.connections_max = 15),
@@ -191,11 +244,42 @@ mod tests {
         accounts.password_hash is not what `flowledger password-hash` prints
         accounts.zone is not an IANA zone name such as Europe/Berlin
         accounts has the same account twice
+        link_endpoint does not begin with http:// or https://
+        link_endpoint needs downloads = linked
+        link_lifetime is 29, not from 30 to 3600
+        link_lifetime is 3601, not from 30 to 3600
         session_max is 59, not from 60 to 604800
         session_max is 604801, not from 60 to 604800
         connections_max is 15, not from 16 to 100000
         drain_max is 301, not from 0 to 300
         ");
+    }
+
+    #[test]
+    fn links_need_a_store_that_signs_them() {
+        let at = |url: &str| StoreConfig { url: url.to_owned(), ..StoreConfig::default() };
+        let linked = |endpoint: Option<&str>| Config {
+            downloads: Downloads::Linked,
+            link_endpoint: endpoint.map(str::to_owned),
+            ..Config::default()
+        };
+        let refused = |endpoint, url: &str| linked(endpoint).linked_store(&at(url)).unwrap_err().to_string();
+        let public = Some("https://files.example");
+        let found =
+            [refused(None, "file:///reports"), refused(public, "file:///reports"), refused(public, "gs://reports")];
+        insta::assert_snapshot!(found.join("\n"), @r"
+        downloads = linked needs another store.url, or streamed downloads: a folder signs no links
+        downloads = linked needs another store.url, or streamed downloads: a folder signs no links
+        link_endpoint needs another store.url, or streamed downloads: links of GCS are signed for Google's own address
+        ");
+        for (endpoint, url, leads_to) in
+            [(None, "s3://reports", None), (public, "s3://reports", public), (None, "gs://reports", None)]
+        {
+            let store = linked(endpoint).linked_store(&at(url)).unwrap().unwrap();
+            assert_eq!((store.url.as_str(), store.endpoint.as_deref()), (url, leads_to));
+        }
+        assert!(Config::default().linked_store(&at("file:///reports")).unwrap().is_none());
+        assert_eq!(linked(public).validate(), Ok(()));
     }
 
     #[test]
@@ -222,6 +306,9 @@ mod tests {
           "public_url": "http://127.0.0.1:8080",
           "accounts": [],
           "asn_database": null,
+          "downloads": "streamed",
+          "link_lifetime": 300.0,
+          "link_endpoint": null,
           "session_max": 43200.0,
           "connections_max": 512,
           "drain_max": 10.0

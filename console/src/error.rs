@@ -10,6 +10,7 @@ use report_life::{JournalError, NotNow, OverLimit};
 use report_store::StoreError;
 use schema_registry::RegistryError;
 use serde::Serialize;
+use service_kit::config::RangeError;
 use service_kit::tasks::GroupError;
 use traffic_query::FilterError;
 use traffic_query::time_range::rfc3339;
@@ -24,6 +25,9 @@ pub enum Error {
     /// Networks of addresses cannot be looked up.
     #[error("console.asn_database: {0}")]
     Networks(#[from] address_lookup::OpenError),
+    /// A setting does not fit the others.
+    #[error("{0}")]
+    Setting(RangeError),
     /// Kafka cannot be used as it is.
     #[error(transparent)]
     Kafka(#[from] KafkaError),

@@ -15,6 +15,7 @@ mod audit;
 mod config;
 mod connections;
 mod error;
+mod links;
 mod metrics;
 mod networks;
 mod openapi;
@@ -37,7 +38,7 @@ use service_kit::tasks::TaskGroup;
 use tokio::net::TcpListener;
 use webhooks::{SharedWebhooks, WebhookJournal, follow_deliveries, follow_webhooks};
 
-pub use config::{Account, Config};
+pub use config::{Account, Config, Downloads};
 pub use error::Error;
 pub use networks::{Network, Networks};
 pub use openapi::openapi_json;
@@ -53,6 +54,7 @@ pub use session::{HashError, hash_password};
 use crate::adapters::Parts;
 use crate::app::App;
 use crate::connections::Bounds;
+use crate::links::Links;
 
 /// Serves on the configured address until the context is told to stop.
 ///
@@ -85,6 +87,7 @@ pub async fn serve(
 ) -> Result<(), Error> {
     let ready = context.readiness.part("console");
     let networks = Networks::open(config.asn_database.as_deref())?;
+    let links = Links::open(&config, &store)?;
     if let Some(edition) = networks.edition() {
         tracing::info!(edition, "networks of addresses are shown");
     }
@@ -109,7 +112,7 @@ pub async fn serve(
         trail: trail.clone(),
     };
     let books = (book.clone(), schedules.clone(), syncs.clone(), webhooks.clone(), audit.clone());
-    let app = App::new(config, Arc::new(parts), ReportStore::open(&store)?, networks, books, &context);
+    let app = App::new(config, Arc::new(parts), ReportStore::open(&store)?, links, networks, books, &context);
     let mut tasks = TaskGroup::new(context.stop.clone());
     let (metrics, stop) = (app.metrics.clone(), context.stop.clone());
     let checked = move |finding: &_| audit::found(&metrics, finding);

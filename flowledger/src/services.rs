@@ -44,7 +44,10 @@ impl Service {
             }
             Self::Aggregator => config.aggregator.validate().map_err(|error| error.at("aggregator")),
             Self::Exporter => config.exporter.validate().map_err(|error| error.at("exporter")),
-            Self::Console => config.console.validate().map_err(|error| error.at("console")),
+            Self::Console => {
+                let linked = || config.console.linked_store(&config.store).map(drop);
+                config.console.validate().and_then(|()| linked()).map_err(|error| error.at("console"))
+            }
         }
     }
 

@@ -167,6 +167,12 @@ fn wrong_config_names_the_field_and_what_is_allowed() {
     }
     let (_, error, went_well) = run(&["aggregator", "--check-config"], &[("FLOWLEDGER__INGEST__SOURCE", "second")]);
     assert!(!went_well && error.contains("aggregator.source is not ingest.source"), "{error}");
+    // The store is a folder by default.
+    let (_, error, went_well) = run(&["console", "--check-config"], &[("FLOWLEDGER__CONSOLE__DOWNLOADS", "linked")]);
+    assert!(
+        !went_well && error.contains("console.downloads = linked") && error.contains("a folder signs no links"),
+        "{error}"
+    );
     let (_, error, went_well) = run(&["ingest", "--config", "no-such-file.toml"], &[]);
     assert!(!went_well);
     assert!(error.contains("no-such-file.toml"), "{error}");

@@ -30,7 +30,8 @@ const BODY_MAX: usize = 64 << 10;
 /// Deadline of an answer's head; bodies of downloads and streams take longer. That of a request's head is a bound of connections.
 const REQUEST_MAX: Duration = Duration::from_secs(150);
 
-/// Only what the pages need: nothing from elsewhere. Mantine sets styles inline.
+/// Only what the pages need: nothing from elsewhere. Mantine sets styles inline. A download that is sent to the store is a navigation, of
+/// which nothing is said here.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' \
     data:; font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 

@@ -6,6 +6,7 @@ mod changes;
 mod downloads;
 mod estimate;
 mod fixture;
+mod links;
 mod networks;
 mod pages;
 mod parts_away;

@@ -42,6 +42,10 @@ impl Blocks {
         Ok(Self { store, client: client()?, container: url, account })
     }
 
+    pub(crate) fn signer(&self) -> &MicrosoftAzure {
+        &self.store
+    }
+
     /// The part's `etag` is the block's id.
     pub(crate) async fn put(&self, file: &Path, number: i32, part: PutPayload) -> Result<UploadedPart, StoreError> {
         let size_bytes = i64::try_from(part.content_length()).unwrap_or(i64::MAX);

@@ -112,6 +112,21 @@ impl Place {
     }
 }
 
+impl StoreConfig {
+    /// The same store by another address of it, under which it gives files to who has a [link](crate::ReportStore::link); `None`: by its own.
+    ///
+    /// # Errors
+    /// Where the store signs no links, or none for another address; in words.
+    pub fn for_links(&self, endpoint: Option<&str>) -> Result<Self, &'static str> {
+        match (Place::of(&self.url), endpoint) {
+            (Some(Place::Folder(_)), _) => Err("a folder signs no links"),
+            (Some(Place::Gcs { .. }), Some(_)) => Err("links of GCS are signed for Google's own address"),
+            (_, None) => Ok(self.clone()),
+            (_, Some(endpoint)) => Ok(Self { endpoint: Some(endpoint.to_owned()), ..self.clone() }),
+        }
+    }
+}
+
 impl Validate for StoreConfig {
     fn validate(&self) -> Result<(), RangeError> {
         const FORMS: &str = "is none of file:///folder, s3://bucket/prefix, gs://bucket/prefix, az://container/prefix and \
@@ -192,6 +207,28 @@ mod tests {
             let is_refused = refused(|it| it.url = url.to_owned()).contains("url");
             assert_eq!(is_refused, place.is_none(), "{url}");
         }
+    }
+
+    #[test]
+    fn links_are_of_stores_that_sign_and_lead_where_they_are_told() {
+        let at = |url: &str| StoreConfig { url: url.to_owned(), ..StoreConfig::default() };
+        let public = Some("https://files.example");
+        for (url, without, with) in [
+            ("file:///tmp/x", Err("folder"), Err("folder")),
+            ("gs://b", Ok(None), Err("Google")),
+            ("s3://b", Ok(None), Ok(public)),
+            ("az://c", Ok(None), Ok(public)),
+        ] {
+            for (endpoint, expected) in [(None, without), (public, with)] {
+                match (at(url).for_links(endpoint), expected) {
+                    (Ok(found), Ok(expected)) => assert_eq!(found.endpoint.as_deref(), expected, "{url}"),
+                    (Err(why), Err(expected)) => assert!(why.contains(expected), "{url}: {why}"),
+                    (found, _) => panic!("{url}: {found:?}"),
+                }
+            }
+        }
+        let inside = StoreConfig { endpoint: Some("http://s3:9000".to_owned()), ..at("s3://b") };
+        assert_eq!(inside.for_links(None).unwrap().endpoint.as_deref(), Some("http://s3:9000"));
     }
 
     #[test]

@@ -9,6 +9,7 @@
 
 mod blocks;
 mod config;
+mod links;
 mod numbered;
 mod open;
 mod part_sizes;
@@ -31,6 +32,7 @@ use object_store::{ObjectStore, ObjectStoreExt};
 use sha2::{Digest, Sha256};
 
 pub use config::{Encryption, StoreConfig};
+pub use links::SavedAs;
 pub use part_sizes::{PartNumbers, SLICES_MAX};
 pub use slices::SliceUpload;
 pub use upload::Upload;

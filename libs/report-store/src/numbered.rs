@@ -35,6 +35,10 @@ impl NumberedParts {
         Ok(Self { store, client: client()?, is_conditional })
     }
 
+    pub(crate) fn signer(&self) -> &AmazonS3 {
+        &self.store
+    }
+
     pub(crate) async fn begin(&self, file: &Path) -> Result<String, StoreError> {
         self.store.create_multipart(file).await.map_err(StoreError::during("beginning an upload"))
     }

@@ -110,7 +110,9 @@ impl ReportStore {
         service_kit::tls::install();
         let mut builder = s3_client(config).with_bucket_name(bucket).with_region(&config.region);
         if let Some(endpoint) = &config.endpoint {
-            builder = builder.with_endpoint(endpoint).with_virtual_hosted_style_request(false);
+            // Goes before one of the environment, which `with_endpoint` would not: a link would lead elsewhere.
+            builder =
+                builder.with_config(AmazonS3ConfigKey::S3Endpoint, endpoint).with_virtual_hosted_style_request(false);
         }
         if let (Some(key), Some(secret)) = (&config.access_key, &config.secret_key) {
             builder = builder.with_access_key_id(key).with_secret_access_key(secret.expose_secret());

@@ -43,6 +43,12 @@ impl Staging {
     }
 }
 
+impl GcsUploads {
+    pub(crate) fn signer(&self) -> &GoogleCloudStorage {
+        &self.store
+    }
+}
+
 impl ListsUploads for GcsUploads {
     async fn page(&self, query: &[(&str, &str)]) -> Result<String, StoreError> {
         const ACTION: &str = "looking for uploads";

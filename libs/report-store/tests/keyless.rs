@@ -6,8 +6,10 @@
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use report_store::{ReportStore, StoreConfig};
+use report_store::{ReportStore, SavedAs, StoreConfig};
+use secrecy::ExposeSecret;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::Command;
@@ -41,6 +43,8 @@ fn platforms(address: &str, folder: &Path) -> Vec<Platform> {
             environment: vec![
                 ("AWS_CONTAINER_CREDENTIALS_FULL_URI", of("pod")),
                 ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", word_file.clone()),
+                // The endpoint of the configuration goes before it.
+                ("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9".to_owned()),
             ],
             asked: &["get /platform/pod ", "authorization: word-of-this-process"],
             used: &[ACCESS_KEY, TOKEN],
@@ -160,6 +164,12 @@ async fn write_files(url: String) {
     let mut large = store.begin("large").unwrap();
     large.write(&vec![7; 9 << 20]).await.unwrap();
     large.finish().await.unwrap();
+    if config.url.starts_with("s3://") {
+        let saved_as = SavedAs { name: "large", content_type: "text/csv" };
+        let link = store.link("large", saved_as, Duration::from_secs(300)).await.unwrap();
+        let is_of_platform = link.expose_secret().contains(&format!("X-Amz-Security-Token={TOKEN}"));
+        assert!(is_of_platform, "a link is signed by the platform's keys, and ends with them");
+    }
     if config.url.starts_with("gs://") {
         store.open_uploads("large").await.unwrap();
     }

@@ -13,14 +13,14 @@ use crate::report_life::{FAST_AGAIN, flowledger};
 use crate::stack::{PASSWORD, Stack, WAIT_MAX, everything, tenant};
 
 /// One console, as somebody who may be signed in.
-struct Visitor {
+pub(crate) struct Visitor {
     client: Client,
     url: String,
     cookie: String,
 }
 
 impl Visitor {
-    async fn sign_in(url: &str, tenant: &str, password: &str) -> Result<Self, StatusCode> {
+    pub(crate) async fn sign_in(url: &str, tenant: &str, password: &str) -> Result<Self, StatusCode> {
         let mut visitor =
             Self { client: Client::builder().no_proxy().build().unwrap(), url: url.to_owned(), cookie: String::new() };
         let credentials = json!({ "tenant": tenant, "account": "admin", "password": password });
@@ -30,12 +30,16 @@ impl Visitor {
         Ok(visitor)
     }
 
-    fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+    pub(crate) fn cookie(&self) -> &str {
+        &self.cookie
+    }
+
+    pub(crate) fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         let request = self.client.request(method, format!("{}/api/v1{path}", self.url));
         request.header("Cookie", &self.cookie).header("X-Flowledger", "1").timeout(Duration::from_secs(60))
     }
 
-    async fn send(&self, method: Method, path: &str, body: &Value) -> (u16, Value) {
+    pub(crate) async fn send(&self, method: Method, path: &str, body: &Value) -> (u16, Value) {
         let answer = self.request(method, path).json(body).send().await.unwrap();
         let status = answer.status().as_u16();
         (status, serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap_or_default())
@@ -49,7 +53,7 @@ impl Visitor {
     }
 
     /// What was done, oldest first, once it is so much and ends so.
-    async fn audited(&self, count: usize, ends: &[&str]) -> Vec<(String, String)> {
+    pub(crate) async fn audited(&self, count: usize, ends: &[&str]) -> Vec<(String, String)> {
         let begin = Instant::now();
         loop {
             let (_, page) = self.send(Method::GET, "/audit?limit=500", &Value::Null).await;

@@ -13,6 +13,7 @@ mod gone;
 mod isolation;
 mod kept;
 mod kinds;
+mod links;
 mod mails;
 mod oracle;
 mod parts;

@@ -247,9 +247,16 @@ impl Stack {
 
     /// Another console beside the first, and its URL.
     pub(crate) async fn start_second_console(&self) -> (Service, String) {
+        self.start_second_console_with(&[]).await
+    }
+
+    /// The same, with settings of its own.
+    pub(crate) async fn start_second_console_with(&self, settings: &[(&str, &str)]) -> (Service, String) {
         let address = format!("127.0.0.1:{}", free_port());
         let (config, url) = (self.folder.path().join("flowledger.toml"), format!("http://{address}"));
-        let environment = vec![("FLOWLEDGER__CONSOLE__LISTEN".to_owned(), address)];
+        let settings = [("LISTEN", address.as_str())].into_iter().chain(settings.iter().copied());
+        let environment =
+            settings.map(|(key, value)| (format!("FLOWLEDGER__CONSOLE__{key}"), value.to_owned())).collect();
         let mut console = Service::start("console-second", &config, environment);
         let begin = Instant::now();
         while self.client.get(format!("{url}/api/v1/session")).send().await.is_err() {

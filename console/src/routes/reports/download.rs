@@ -2,12 +2,15 @@
 
 use std::net::SocketAddr;
 
+use audit_log::Act;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::Response;
 use report_life::{ReportState, manifest_key, saved_manifest, saved_name};
+use report_store::SavedAs;
 use schemas::audit_event::AuditAction;
+use schemas::ids::ReportId;
 use schemas::report_event::{ReportEvent, ReportEventType};
 use schemas::times::Moment;
 use serde::Deserialize;
@@ -31,6 +34,7 @@ pub(crate) struct FileNumber {
 /// A file of the report. One range of bytes may be asked for; with its `ETag` in `If-Range` of that very file, else all of it is given.
 #[utoipa::path(get, path = "/api/v1/reports/{id}/download", params(("id" = String, Path), FileNumber), responses(
     (status = 200, description = "The file"), (status = 206, description = "A range of it"),
+    (status = 307, description = "Where the store gives files: `Location` is a link to this one, for a while"),
     (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody),
     (status = 416, body = ErrorBody), (status = 429, body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub(crate) async fn download(
@@ -53,20 +57,21 @@ pub(crate) async fn download(
     } else {
         let now = Moment::now();
         app.config.limits.check_download(&app.book.usage(&signed_in.tenant, None, now), now)?;
-        let stream = app.store.read(&key, range.clone()).await?;
-        let mut act = signed_in.does(AuditAction::ReportDownloaded, address).to(&state.id).with("file", &name);
-        if let Some(range) = &range {
-            act = act.with("bytes", &format!("{}-{}", range.start, range.end - 1));
+        let act = signed_in.does(AuditAction::ReportDownloaded, address).to(&state.id).with("file", &name);
+        if let Some(links) = &app.links {
+            let link = links.to(&key, SavedAs { name: &name, content_type: content_type(&name) }).await?;
+            // A link is for the whole file, whatever was asked for.
+            let act = act.with("link_seconds", &links.lifetime.as_secs().to_string());
+            note(&app, signed_in, address, state.id, act).await?;
+            let answer = Response::builder().status(StatusCode::TEMPORARY_REDIRECT).header(header::LOCATION, link);
+            return answer.body(Body::empty()).map_err(|_| Refusal::Away("the store"));
         }
-        app.note(act).await?;
-        let event = ReportEvent {
-            actor: Some(signed_in.account),
-            actor_address: Some(address.ip().to_string()),
-            ..ReportEvent::new(state.id, signed_in.tenant, ReportEventType::Downloaded, Moment::now())
+        let stream = app.store.read(&key, range.clone()).await?;
+        let act = match &range {
+            Some(range) => act.with("bytes", &format!("{}-{}", range.start, range.end - 1)),
+            None => act,
         };
-        // No file without its event.
-        in_time(app.outside.append(&event)).await?;
-        app.metrics.downloads.inc();
+        note(&app, signed_in, address, state.id, act).await?;
         Body::from_stream(stream)
     };
     let length = range.as_ref().map_or(size, |range| range.end - range.start);
@@ -83,6 +88,19 @@ pub(crate) async fn download(
         response = response.header(header::CONTENT_RANGE, format!("bytes {}-{}/{size}", range.start, range.end - 1));
     }
     response.body(body).map_err(|_| Refusal::Away("the store"))
+}
+
+/// No file, and no link to one, without its events.
+async fn note(app: &App, signed_in: SignedIn, address: SocketAddr, report: ReportId, act: Act) -> Result<(), Refusal> {
+    app.note(act).await?;
+    let event = ReportEvent {
+        actor: Some(signed_in.account),
+        actor_address: Some(address.ip().to_string()),
+        ..ReportEvent::new(report, signed_in.tenant, ReportEventType::Downloaded, Moment::now())
+    };
+    in_time(app.outside.append(&event)).await?;
+    app.metrics.downloads.inc();
+    Ok(())
 }
 
 /// Where a file lies, and what it is saved as.

@@ -28,7 +28,8 @@ use webhooks::{SharedWebhooks, WebhooksConfig};
 
 use super::world::World;
 use crate::app::App;
-use crate::config::{Account, Config};
+use crate::config::{Account, Config, Downloads};
+use crate::links::Links;
 use crate::networks::Networks;
 use crate::routes::router;
 use crate::session::hash_password;
@@ -104,15 +105,31 @@ impl Console {
 
     /// One whose operator has not set up webhooks.
     pub(super) fn without_webhooks() -> Self {
-        Self::of("http://console", Networks::default(), WebhooksConfig::default())
+        Self::of("http://console", Networks::default(), WebhooksConfig::default(), None)
+    }
+
+    /// One that gives links to files of an S3 store, which lie in the folder all the same.
+    pub(super) fn with_links() -> Self {
+        let store = StoreConfig {
+            url: "s3://reports/some/folder".to_owned(),
+            endpoint: Some("http://inside:9000".to_owned()),
+            access_key: Some("id-of-the-key".to_owned()),
+            secret_key: Some("not to be seen".to_owned().into()),
+            ..StoreConfig::default()
+        };
+        let link_endpoint = Some("https://files.example".to_owned());
+        let config = Config { downloads: Downloads::Linked, link_endpoint, ..Config::default() };
+        let links = Links::open(&config, &store).unwrap();
+        assert!(links.is_some());
+        Self::of("http://console", Networks::default(), WebhooksConfig::default(), links)
     }
 
     pub(super) fn with(public_url: &str, networks: Networks) -> Self {
         let key = Some("the operator's key of the tests.".into());
-        Self::of(public_url, networks, WebhooksConfig { key, ..WebhooksConfig::default() })
+        Self::of(public_url, networks, WebhooksConfig { key, ..WebhooksConfig::default() }, None)
     }
 
-    fn of(public_url: &str, networks: Networks, webhooks: WebhooksConfig) -> Self {
+    fn of(public_url: &str, networks: Networks, webhooks: WebhooksConfig, links: Option<Links>) -> Self {
         // Hashing takes its time on purpose; one salt does for all tests.
         static HASH: OnceLock<String> = OnceLock::new();
         let hash = HASH.get_or_init(|| hash_password(PASSWORD).unwrap());
@@ -139,7 +156,7 @@ impl Console {
         let own_clock = Arc::clone(&clock) as Arc<dyn Clock>;
         let context = ServiceContext { clock: own_clock, ..ServiceContext::new(CancellationToken::new()) };
         let books = (book.clone(), schedules.clone(), syncs.clone(), webhooks.clone(), audit.clone());
-        let app = App::new(config, Arc::new(Arc::clone(&world)), store.clone(), networks, books, &context);
+        let app = App::new(config, Arc::new(Arc::clone(&world)), store.clone(), links, networks, books, &context);
         let metrics = context.metrics;
         Self {
             router: router(app),
