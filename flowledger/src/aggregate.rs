@@ -137,7 +137,7 @@ pub(crate) async fn run(command: AggregateCommand) -> anyhow::Result<()> {
         AggregateCommand::Rebuild(options) => {
             let clickhouse = options.clickhouse()?;
             let told = |done: usize, all: usize| said(&format!("{done} of {all} hours are counted"));
-            rollup::rebuild(&clickhouse, &options.tenant, options.range(), told).await?;
+            rollup::rebuild(&clickhouse, rollup::DEFINITION, &options.tenant, options.range(), told).await?;
             Ok(())
         }
         AggregateCommand::Dedupe { range: options, dry_run, by } => {

@@ -10,7 +10,7 @@ use clickhouse_io::ClickHouse;
 use clickhouse_io::report::{
     Bounds, ColumnSet, Cut, Positions, ReportQuery, Slice, count_slice, hold_against_rows, plan, rolled_up,
 };
-use clickhouse_io::rollup::rebuild;
+use clickhouse_io::rollup::{self, rebuild};
 use clickhouse_io::rows::{ConnectionRow, Source};
 use clickhouse_io::write::{EventTable, insert};
 use engine_of_test::engine;
@@ -52,7 +52,9 @@ fn query(from: Moment, to: Moment) -> ReportQuery {
 async fn fill(clickhouse: &ClickHouse, counted: i64) {
     let rows = (0..3 * HOURS).map(|fact| row(BEGIN_MS + fact * HOUR_MS / 3, fact)).collect();
     insert(clickhouse, EventTable::Connections, rows, "first").await.unwrap();
-    rebuild(clickhouse, &"acme".parse().unwrap(), (hour(0), hour(counted)), |_, _| {}).await.unwrap();
+    rebuild(clickhouse, rollup::DEFINITION, &"acme".parse().unwrap(), (hour(0), hour(counted)), |_, _| {})
+        .await
+        .unwrap();
 }
 
 async fn late(clickhouse: &ClickHouse, end_ms: i64, offset: i64) {
