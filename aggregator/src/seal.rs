@@ -119,7 +119,7 @@ impl Outside for Parts {
     }
 
     async fn renew(&self, month: &OutdatedMonth) -> Result<Renewal, QueryError> {
-        rollup::renew(&self.clickhouse, DEFINITION, month).await
+        rollup::renew(&self.clickhouse, DEFINITION, month, rollup::ROWS_AT_ONCE).await
     }
 
     async fn end_silent(&self, silence: Duration) -> Result<(), QueryError> {

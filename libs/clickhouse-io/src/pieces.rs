@@ -12,8 +12,8 @@ pub(crate) const HOUR: i64 = 3_600;
 /// Seconds of a day.
 pub(crate) const DAY: i64 = 24 * HOUR;
 
-/// Rows of one statement that holds their ids in memory.
-const ROWS_AT_ONCE: u64 = 4_000_000;
+/// Raw rows of one statement that holds their ids in memory.
+pub const ROWS_AT_ONCE: u64 = 4_000_000;
 
 /// The hours of `[from, to)`, seconds, that have rows in a table of events, and how many rows.
 pub(crate) async fn hours_with_rows(
@@ -30,11 +30,16 @@ pub(crate) async fn hours_with_rows(
     clickhouse.within(bound(clickhouse.reading(&sql), tenant, from, to).fetch_all()).await
 }
 
-/// Hours of one statement: together no more than so many rows, except where one hour has more.
+/// Hours of one statement: together no more than [`ROWS_AT_ONCE`], except where one hour has more.
 pub(crate) fn together(hours: &[(i64, u64)]) -> Vec<&[(i64, u64)]> {
+    together_up_to(ROWS_AT_ONCE, hours)
+}
+
+/// The same with another number of rows.
+pub(crate) fn together_up_to(most: u64, hours: &[(i64, u64)]) -> Vec<&[(i64, u64)]> {
     let (mut pieces, mut begin, mut rows) = (Vec::new(), 0, 0);
     for (at, (_, count)) in hours.iter().enumerate() {
-        if at > begin && rows + count > ROWS_AT_ONCE {
+        if at > begin && rows + count > most {
             pieces.push(&hours[begin..at]);
             (begin, rows) = (at, 0);
         }

@@ -20,6 +20,7 @@ use schemas::times::Moment;
 
 use crate::client::ClickHouse;
 use crate::error::QueryError;
+pub use crate::pieces::ROWS_AT_ONCE;
 use crate::pieces::{DAY, HOUR};
 use crate::traffic::condition::is_dns_error;
 

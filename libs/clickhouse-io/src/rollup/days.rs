@@ -26,7 +26,7 @@ const DAYS_AT_ONCE: usize = 500;
 /// One UTC day of one Remote Network of a tenant.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DayOfNetwork {
-    tenant: Tenant,
+    pub(super) tenant: Tenant,
     /// Unix time of its beginning, seconds.
     pub(super) day: i64,
     pub(super) remote_network: RemoteNetworkId,

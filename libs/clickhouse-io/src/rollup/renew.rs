@@ -10,7 +10,7 @@ use super::rebuild::{BUILT, TABLES, rebuild};
 use super::{DAYS_TABLE, HOURS_TABLE, NETWORK_DAYS_TABLE, Unit};
 use crate::client::ClickHouse;
 use crate::error::QueryError;
-use crate::pieces::{DAY, days_of, hours_with_rows, together};
+use crate::pieces::{DAY, days_of, hours_with_rows, together_up_to};
 
 /// The first of all definitions: nothing was counted by an older one.
 const FIRST: u16 = 1;
@@ -104,13 +104,18 @@ pub async fn outdated(clickhouse: &ClickHouse, definition: u16) -> Result<Outdat
     Ok(outdated)
 }
 
-/// Counts days of a month anew that are counted by an older definition: the newest, as many as have not too many raw rows together, at least
-/// one. Hours that are counted meanwhile stay, as in each rebuild. Where a rebuild of somebody else goes on nothing is done: one at a time, but for two that begin
+/// Counts days of a month anew that are counted by an older definition: the newest, as many as have no more than so many raw
+/// rows together, at least one. Hours that are counted meanwhile stay, as in each rebuild. Where a rebuild of somebody else goes on nothing is done: one at a time, but for two that begin
 /// in the same moment and do no harm to each other.
 ///
 /// # Errors
 /// When ClickHouse refuses or does not answer; then it may have been done, or some of it.
-pub async fn renew(clickhouse: &ClickHouse, definition: u16, month: &OutdatedMonth) -> Result<Renewal, QueryError> {
+pub async fn renew(
+    clickhouse: &ClickHouse,
+    definition: u16,
+    month: &OutdatedMonth,
+    rows_max: u64,
+) -> Result<Renewal, QueryError> {
     // One that was killed holds up others no longer than this.
     let others = format!("SELECT count() {TABLES} AND metadata_modification_time > now() - toIntervalMinute(10)");
     if clickhouse.within(clickhouse.reading(&others).fetch_one::<u64>()).await? > 0 {
@@ -122,7 +127,7 @@ pub async fn renew(clickhouse: &ClickHouse, definition: u16, month: &OutdatedMon
         return Ok(Renewal::Done { days: 0, left: 0 });
     };
     let rows = days_of(&hours_with_rows(clickhouse, "connections", tenant, (first, last + DAY)).await?);
-    let from = match together(&rows).as_slice() {
+    let from = match together_up_to(rows_max, &rows).as_slice() {
         [.., newest] if newest.len() < rows.len() => newest[0].0.min(last),
         _ => first,
     };
