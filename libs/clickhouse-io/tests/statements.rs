@@ -176,6 +176,8 @@ async fn no_statement_goes_on_longer_than_it_is_waited_for() {
         rollup::verify(clickhouse, &acme(), unit, (from, to), 10).await.unwrap();
     }
     rollup::verify_names(clickhouse, &acme(), (from, to), 10).await.unwrap();
+    rollup::definitions(clickhouse, &acme(), Unit::Hour, (from, to)).await.unwrap();
+    rollup::outdated(clickhouse, 2).await.unwrap();
     copies::find(clickhouse, &acme(), (from, to), 10).await.unwrap();
     reading("what only reads");
 
