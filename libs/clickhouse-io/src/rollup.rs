@@ -29,6 +29,7 @@ pub use self::days::{DayOfNetwork, NotesReach, count_and_seal_days, count_days, 
 pub(crate) use self::seal::hours_behind;
 pub use self::seal::{IN_FLIGHT, Reach, UnsealedHour, seal, server_time, unsealed};
 pub use check::{Difference, verify};
+pub(crate) use definitions::hours_of_another;
 pub use definitions::{Definitions, definitions};
 pub use minute_columns::{MinuteColumns, MinuteCounts, MinuteKey};
 pub use minutes::{MINUTES_TABLE, counted_offsets, highest_counted, insert_minutes};

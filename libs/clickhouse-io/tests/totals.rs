@@ -144,6 +144,30 @@ fn positions(awaited: i64) -> Positions {
 }
 
 #[tokio::test]
+async fn hours_that_are_counted_by_another_definition_are_left_to_the_rows() {
+    let engine = engine().await;
+    let clickhouse = engine.database("totals_definitions").await;
+    fill(&clickhouse, HOURS).await;
+    let by_another = |change: &str| {
+        format!(
+            "INSERT INTO connections_by_hour
+             SELECT * REPLACE (definition {change} AS definition, succeeded + 5 AS succeeded, version + 1 AS version)
+             FROM connections_by_hour FINAL WHERE toHour(hour) = 3"
+        )
+    };
+    // Of each day one, counted by a newer program.
+    clickhouse.execute(&by_another("+ 1")).await.unwrap();
+    let whole = query(hour(0), hour(HOURS));
+    let rolled = rolled_up(&clickhouse, &whole, &positions(300), NOW).await.unwrap().unwrap();
+    assert_eq!((rolled.hours.len(), rolled.facts()), (95, Bounds::exactly(300)));
+    // The same number with other counts, as if rows were gone: it is believed again.
+    clickhouse.execute(&by_another("- 1")).await.unwrap();
+    let rolled = rolled_up(&clickhouse, &whole, &positions(300), NOW).await.unwrap().unwrap();
+    assert_eq!((rolled.hours.len(), rolled.facts()), (100, Bounds::exactly(300 + 5 * 10)));
+    engine.drop(&clickhouse).await;
+}
+
+#[tokio::test]
 async fn totals_are_those_of_the_roll_up_and_of_rows_where_hours_move() {
     let engine = engine().await;
     let clickhouse = engine.database("totals").await;

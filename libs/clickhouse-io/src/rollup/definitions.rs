@@ -49,6 +49,27 @@ pub async fn definitions(
     clickhouse.within(exact(bound(clickhouse.reading(&sql), tenant, from, to)).fetch_all()).await
 }
 
+/// Hours of `[from, to)`, by their begins in microseconds, of which anything is counted by another definition than this one: what they say cannot be held
+/// against what is counted here.
+pub(crate) async fn hours_of_another(
+    clickhouse: &ClickHouse,
+    definition: u16,
+    tenant: &Tenant,
+    (from, to): (Moment, Moment),
+) -> Result<BTreeSet<i64>, QueryError> {
+    let within = within("hour");
+    // What was replaced and is not merged away yet is looked for first: mostly there is nothing.
+    let sql = format!(
+        "SELECT DISTINCT toInt64(toUnixTimestamp(hour)) * 1000000 AS begin FROM {HOURS_TABLE} FINAL
+         WHERE {within} AND hour IN (SELECT DISTINCT hour FROM {HOURS_TABLE} WHERE {within} AND definition != {definition})
+             AND definition != {definition} AND {}",
+        Unit::Hour.is_something()
+    );
+    let seconds = |moment: Moment| moment.as_micros().div_euclid(1_000_000);
+    let query = exact(bound(clickhouse.reading(&sql), tenant, seconds(from), seconds(to)));
+    Ok(clickhouse.within(query.fetch_all::<i64>()).await?.into_iter().collect())
+}
+
 /// A statement that chooses by definition among the rows that count: the index of definitions may leave out none that replaces another.
 pub(super) fn exact(query: Query) -> Query {
     query.with_setting("use_skip_indexes_if_final", "0")
