@@ -21,10 +21,10 @@ const REST_MIN: Duration = Duration::from_millis(100);
 enum Turn {
     /// Nothing is outdated.
     Nothing,
-    /// Something was done.
+    /// Something was done, and more is known of.
     Done,
-    /// Somebody else is at it.
-    ByAnother,
+    /// Nothing more is known of, or somebody else is at it: what is left has to be asked.
+    ToAsk,
 }
 
 /// Renews until everything is counted by the definition of this program, and what older ones write later. Gives only what nobody but an operator
@@ -41,7 +41,7 @@ pub(super) async fn renew_what_is_outdated<O: Outside>(
             Ok(Turn::Nothing) => LOOKED_EVERY,
             // As long as it took: half of the time belongs to whoever else counts from raw rows.
             Ok(Turn::Done) => begin.elapsed().max(REST_MIN),
-            Ok(Turn::ByAnother) => config.refresh,
+            Ok(Turn::ToAsk) => config.refresh,
             Err(error) if error.next_step() == NextStep::Stop => return Err(error),
             Err(error) => {
                 tracing::warn!(%error, "days that are counted by an older definition are counted anew later");
@@ -70,9 +70,8 @@ async fn turn<O: Outside>(
     let Some(month) = months.pop_front() else { return Ok(Turn::Nothing) };
     match outside.renew(&month).await {
         Ok(Renewal::ByAnother) => {
-            // What is left then is asked anew.
             months.clear();
-            Ok(Turn::ByAnother)
+            Ok(Turn::ToAsk)
         }
         Ok(Renewal::Done { days, left }) => {
             metrics.days_renewed.inc_by(days);
@@ -81,7 +80,7 @@ async fn turn<O: Outside>(
             if left > 0 {
                 months.push_front(month);
             }
-            Ok(Turn::Done)
+            Ok(if months.is_empty() { Turn::ToAsk } else { Turn::Done })
         }
         Err(error) => {
             // Others go on: it may be this one alone.

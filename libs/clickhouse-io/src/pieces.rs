@@ -30,16 +30,11 @@ pub(crate) async fn hours_with_rows(
     clickhouse.within(bound(clickhouse.reading(&sql), tenant, from, to).fetch_all()).await
 }
 
-/// Hours of one statement: together no more than [`ROWS_AT_ONCE`], except where one hour has more.
+/// Hours of one statement: together no more than so many rows, except where one hour has more.
 pub(crate) fn together(hours: &[(i64, u64)]) -> Vec<&[(i64, u64)]> {
-    together_up_to(ROWS_AT_ONCE, hours)
-}
-
-/// The same with another number of rows.
-pub(crate) fn together_up_to(most: u64, hours: &[(i64, u64)]) -> Vec<&[(i64, u64)]> {
     let (mut pieces, mut begin, mut rows) = (Vec::new(), 0, 0);
     for (at, (_, count)) in hours.iter().enumerate() {
-        if at > begin && rows + count > most {
+        if at > begin && rows + count > ROWS_AT_ONCE {
             pieces.push(&hours[begin..at]);
             (begin, rows) = (at, 0);
         }

@@ -10,7 +10,7 @@ use super::rebuild::{BUILT, TABLES, rebuild};
 use super::{DAYS_TABLE, HOURS_TABLE, NETWORK_DAYS_TABLE, Unit};
 use crate::client::ClickHouse;
 use crate::error::QueryError;
-use crate::pieces::{DAY, days_of, hours_with_rows, together_up_to};
+use crate::pieces::{DAY, hours_with_rows};
 
 /// The first of all definitions: nothing was counted by an older one.
 const FIRST: u16 = 1;
@@ -104,9 +104,9 @@ pub async fn outdated(clickhouse: &ClickHouse, definition: u16) -> Result<Outdat
     Ok(outdated)
 }
 
-/// Counts days of a month anew that are counted by an older definition: the newest, as many as have no more than so many raw
-/// rows together, at least one. Hours that are counted meanwhile stay, as in each rebuild. Where a rebuild of somebody else goes on nothing is done: one at a time, but for two that begin
-/// in the same moment and do no harm to each other.
+/// Counts days of a month anew that are counted by an older definition: the newest, as many as have no more than so many raw rows together, at
+/// least one. Hours that are counted meanwhile stay, as in each rebuild. Where a rebuild of somebody else goes on nothing is done: one at a
+/// time, but for two that begin in the same moment and do no harm to each other.
 ///
 /// # Errors
 /// When ClickHouse refuses or does not answer; then it may have been done, or some of it.
@@ -123,14 +123,16 @@ pub async fn renew(
     }
     let tenant = &month.tenant;
     let days = outdated_days(clickhouse, definition, month).await?;
-    let (Some(first), Some(last)) = (days.first().copied(), days.last().copied()) else {
-        return Ok(Renewal::Done { days: 0, left: 0 });
-    };
-    let rows = days_of(&hours_with_rows(clickhouse, "connections", tenant, (first, last + DAY)).await?);
-    let from = match together_up_to(rows_max, &rows).as_slice() {
-        [.., newest] if newest.len() < rows.len() => newest[0].0.min(last),
-        _ => first,
-    };
+    let Some(last) = days.last().copied() else { return Ok(Renewal::Done { days: 0, left: 0 }) };
+    let (mut from, mut rows) = (last + DAY, 0);
+    for day in days.iter().rev() {
+        let hours = hours_with_rows(clickhouse, "connections", tenant, (*day, from)).await?;
+        rows += hours.iter().map(|(_, count)| count).sum::<u64>();
+        if *day < last && rows > rows_max {
+            break;
+        }
+        from = *day;
+    }
     let moment = |seconds: i64| Moment::from_micros(seconds * 1_000_000);
     rebuild(clickhouse, definition, tenant, (moment(from), moment(last + DAY)), |_, _| {}).await?;
     let left = days.iter().filter(|day| **day < from).count();
