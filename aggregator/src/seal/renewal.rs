@@ -76,7 +76,10 @@ async fn turn<O: Outside>(
         Ok(Renewal::Done { days, left }) => {
             metrics.days_renewed.inc_by(days);
             metrics.outdated_days.dec_by(i64::try_from(days).unwrap_or(i64::MAX));
-            tracing::info!(tenant = %month.tenant(), month = month.month(), days, left, "days are counted by this definition");
+            // None: another aggregator was here meanwhile.
+            if days > 0 {
+                tracing::info!(tenant = %month.tenant(), month = month.month(), days, left, "days are counted anew");
+            }
             if left > 0 {
                 months.push_front(month);
             }

@@ -43,7 +43,7 @@ pub use rebuild::{Rebuild, rebuild};
 pub use renew::{Outdated, OutdatedMonth, Renewal, outdated, renew};
 
 /// By which definition hours, days and days of Remote Networks are counted here. Raised by one with each change of what they count; each row
-/// has that of the program that wrote it, and what lies below is counted anew ([how](../../docs/traffic.md#changing-a-roll-up)).
+/// has that of the program that wrote it, and what lies below is counted anew (docs/traffic.md, *Changing a roll-up*).
 pub const DEFINITION: u16 = 1;
 
 /// The roll-up by hour.
