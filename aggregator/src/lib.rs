@@ -7,7 +7,7 @@
 //!
 //! An hour that is over is counted from the raw rows, when ingest has stored what the minutes were counted from, and again when late
 //! events come: totals with a version, where each fact counts once. A day that is over is put together from its hours, and again when one
-//! of them was.
+//! of them was. What was counted by an older definition than this program's is counted anew beside that, the newest first.
 //!
 //! Guarantee: each offset is in the roll-up by minute once; an hour equals GROUP BY over the raw rows, each fact once, whatever is read
 //! again after a crash. Copies count once by minute too where they come soon after each other. What breaks the contract is passed
@@ -51,7 +51,8 @@ use crate::store::RollupStore;
 pub const GROUP: &str = "aggregator";
 /// What metrics call records that are no rows: their dead letters are ingest's.
 const REFUSED: &str = "passed_over";
-/// Version of what becomes of events here, beside that of what is read from records; raised as [`ENCODER_VERSION`] is.
+/// Version of what becomes of events here, beside that of what is read from records; raised as [`ENCODER_VERSION`] is. Of what hours and days count the
+/// version is `rollup::DEFINITION`.
 const COUNTS_VERSION: u32 = 2;
 
 /// Runs until the context is told to stop; then writes and commits what it holds.

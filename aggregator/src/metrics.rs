@@ -10,6 +10,8 @@ pub(crate) struct AggregatorMetrics {
     pub(crate) hours_counted: Counter,
     pub(crate) days_counted: Counter,
     pub(crate) hours_waiting: Gauge,
+    pub(crate) outdated_days: Gauge,
+    pub(crate) days_renewed: Counter,
     pub(crate) retries: Counter,
 }
 
@@ -20,15 +22,25 @@ impl AggregatorMetrics {
             ("copies", "Events of which a copy was read shortly before", &own.copies),
             ("hours_counted", "Hours of Remote Networks that were counted from raw rows", &own.hours_counted),
             ("days_counted", "Days of Remote Networks that were put together from hours", &own.days_counted),
+            ("days_renewed", "UTC days of tenants that were counted anew by a newer definition", &own.days_renewed),
             ("seal_retries", "Passes over hours that are over that were tried again", &own.retries),
         ] {
             metrics.register(&format!("flowledger_aggregator_{name}"), help, counter.clone());
         }
-        metrics.register(
-            "flowledger_aggregator_hours_waiting",
-            "Hours of Remote Networks that are over and wait until ingest has stored what came in them",
-            own.hours_waiting.clone(),
-        );
+        for (name, help, gauge) in [
+            (
+                "hours_waiting",
+                "Hours of Remote Networks that are over and wait until ingest has stored what came in them",
+                &own.hours_waiting,
+            ),
+            (
+                "outdated_days",
+                "UTC days of tenants of which something is counted by an older definition than this program's",
+                &own.outdated_days,
+            ),
+        ] {
+            metrics.register(&format!("flowledger_aggregator_{name}"), help, gauge.clone());
+        }
         own
     }
 }

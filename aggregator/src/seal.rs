@@ -1,12 +1,15 @@
 //! Hours that are over are counted from the raw rows, each fact once, and again when late events come; days that are over are put
-//! together from them. Beside that the set of open connections is looked through.
+//! together from them. Beside that the set of open connections is looked through, and what was counted by an older definition is counted anew.
 
 mod house;
+mod renewal;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use clickhouse_io::rollup::{HourOfNetwork, IN_FLIGHT, NotesReach, Reach, UnsealedHour};
+use clickhouse_io::rollup::{
+    DEFINITION, HourOfNetwork, IN_FLIGHT, NotesReach, Outdated, OutdatedMonth, Reach, Renewal, UnsealedHour,
+};
 use clickhouse_io::{ClickHouse, NextStep, QueryError, open, rollup};
 use kafka_io::{KafkaConfig, KafkaError, admin};
 use schemas::times::Moment;
@@ -15,6 +18,7 @@ use service_kit::CancellationToken;
 use service_kit::retry::{Attempt, Backoff, until_stopped};
 
 use self::house::keep_house;
+use self::renewal::renew_what_is_outdated;
 use crate::GROUP;
 use crate::config::Config;
 use crate::metrics::AggregatorMetrics;
@@ -52,6 +56,10 @@ pub(crate) trait Outside: Send + Sync + 'static {
     fn counted_until(&self) -> impl Future<Output = Result<BTreeMap<i32, i64>, KafkaError>> + Send;
     /// For each partition the offset that is the next one to be read.
     fn ends(&self) -> impl Future<Output = Result<BTreeMap<i32, i64>, KafkaError>> + Send;
+    /// What is counted by an older definition.
+    fn outdated(&self) -> impl Future<Output = Result<Outdated, QueryError>> + Send;
+    /// Counts the newest of it in this month anew, not too much at once.
+    fn renew(&self, month: &OutdatedMonth) -> impl Future<Output = Result<Renewal, QueryError>> + Send;
     fn end_silent(&self, silence: Duration) -> impl Future<Output = Result<(), QueryError>> + Send;
     fn forget_ended(&self, remembered: Duration) -> impl Future<Output = Result<(), QueryError>> + Send;
 }
@@ -85,7 +93,7 @@ impl Outside for Parts {
         asked_at: Moment,
         counted: impl FnMut(usize) + Send,
     ) -> Result<(), QueryError> {
-        rollup::count_and_seal(&self.clickhouse, hours, asked_at, counted).await
+        rollup::count_and_seal(&self.clickhouse, DEFINITION, hours, asked_at, counted).await
     }
 
     async fn count_and_seal_days(
@@ -94,7 +102,7 @@ impl Outside for Parts {
         counted: impl FnMut(usize) + Send,
     ) -> Result<(), QueryError> {
         let days = rollup::unsealed_days(&self.clickhouse, reach).await?;
-        rollup::count_and_seal_days(&self.clickhouse, &days, counted).await?;
+        rollup::count_and_seal_days(&self.clickhouse, DEFINITION, &days, counted).await?;
         rollup::names_kept_from(&self.clickhouse, reach.noted_since).await
     }
 
@@ -106,6 +114,14 @@ impl Outside for Parts {
         admin::stable_ends(&self.kafka, CONNECTION_EVENTS.name).await
     }
 
+    async fn outdated(&self) -> Result<Outdated, QueryError> {
+        rollup::outdated(&self.clickhouse, DEFINITION).await
+    }
+
+    async fn renew(&self, month: &OutdatedMonth) -> Result<Renewal, QueryError> {
+        rollup::renew(&self.clickhouse, DEFINITION, month, rollup::ROWS_AT_ONCE).await
+    }
+
     async fn end_silent(&self, silence: Duration) -> Result<(), QueryError> {
         open::end_silent(&self.clickhouse, silence).await
     }
@@ -115,16 +131,23 @@ impl Outside for Parts {
     }
 }
 
-/// Seals hours and keeps house, every `refresh`, until told to stop, wherever it is then. Two of it do no harm to each other.
+/// Seals hours and keeps house, every `refresh`, and renews what is outdated, until told to stop, wherever it is then. Two of it do no harm to each
+/// other.
 pub(crate) async fn run<O: Outside>(
     config: &Config,
     outside: &O,
     metrics: &AggregatorMetrics,
     stop: &CancellationToken,
 ) -> Result<(), QueryError> {
-    let both = async { tokio::try_join!(seal(config, outside, metrics, stop), keep_house(config, outside, metrics)) };
+    let all = async {
+        tokio::try_join!(
+            seal(config, outside, metrics, stop),
+            keep_house(config, outside, metrics),
+            renew_what_is_outdated(config, outside, metrics)
+        )
+    };
     // What it waits for may never come: an ingest that has ended.
-    stop.run_until_cancelled(both).await.unwrap_or(Ok(((), ()))).map(|((), ())| ())
+    stop.run_until_cancelled(all).await.unwrap_or(Ok(((), (), ()))).map(|((), (), ())| ())
 }
 
 async fn seal<O: Outside>(

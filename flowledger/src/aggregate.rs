@@ -1,9 +1,11 @@
 //! `flowledger aggregate`: the roll-ups held against the raw rows, and made anew from them; copies among the raw rows found and deleted.
 
+use std::cmp::Ordering;
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand, ValueEnum};
+use clickhouse_io::rollup::{DEFINITION, Definitions};
 use clickhouse_io::{ClickHouse, copies, rollup};
 use schemas::ids::Tenant;
 use schemas::times::Moment;
@@ -108,6 +110,7 @@ pub(crate) async fn run(command: AggregateCommand) -> anyhow::Result<()> {
                 bail!("minutes are kept for 30 days: --from is before {}", rfc3339(minutes_kept_since()));
             }
             let Some(unit) = by.counted() else { return verify_names(&clickhouse, &options).await };
+            say_definitions(&clickhouse, &options, unit).await?;
             let found = rollup::verify(&clickhouse, &options.tenant, unit, options.range(), SHOWN_MAX).await?;
             match copies::find(&clickhouse, &options.tenant, options.range(), 0).await?.0 {
                 0 => {}
@@ -136,8 +139,9 @@ pub(crate) async fn run(command: AggregateCommand) -> anyhow::Result<()> {
         }
         AggregateCommand::Rebuild(options) => {
             let clickhouse = options.clickhouse()?;
+            say_newer(&clickhouse, &options).await?;
             let told = |done: usize, all: usize| said(&format!("{done} of {all} hours are counted"));
-            rollup::rebuild(&clickhouse, &options.tenant, options.range(), told).await?;
+            rollup::rebuild(&clickhouse, rollup::DEFINITION, &options.tenant, options.range(), told).await?;
             Ok(())
         }
         AggregateCommand::Dedupe { range: options, dry_run, by } => {
@@ -163,6 +167,39 @@ pub(crate) async fn run(command: AggregateCommand) -> anyhow::Result<()> {
             Ok(())
         }
     }
+}
+
+/// By which definitions a range is counted, and what to do where it is not this program's.
+async fn say_definitions(clickhouse: &ClickHouse, options: &RangeOptions, unit: rollup::Unit) -> anyhow::Result<()> {
+    let units = match unit {
+        rollup::Unit::Minute => return Ok(()),
+        rollup::Unit::Hour => "hours",
+        rollup::Unit::Day | rollup::Unit::NetworkDay => "days",
+    };
+    for Definitions { definition, count } in
+        rollup::definitions(clickhouse, &options.tenant, unit, options.range()).await?
+    {
+        let what_to_do = match definition.cmp(&DEFINITION) {
+            Ordering::Less => format!(
+                ", older than this program's ({DEFINITION}): aggregators of its version count them anew, `flowledger aggregate rebuild` does it at once"
+            ),
+            Ordering::Equal => String::new(),
+            Ordering::Greater => format!(", newer than this program's ({DEFINITION}): use the newer program"),
+        };
+        said(&format!("{count} {units} of Remote Networks are counted by definition {definition}{what_to_do}"));
+    }
+    Ok(())
+}
+
+/// Says where a rebuild goes back to an older definition.
+async fn say_newer(clickhouse: &ClickHouse, options: &RangeOptions) -> anyhow::Result<()> {
+    let found = rollup::definitions(clickhouse, &options.tenant, rollup::Unit::Hour, options.range()).await?;
+    for Definitions { definition, count } in found.into_iter().filter(|it| it.definition > DEFINITION) {
+        said(&format!(
+            "{count} hours of Remote Networks are counted by definition {definition}, and become those of this program, {DEFINITION}: aggregators of a newer version count them anew"
+        ));
+    }
+    Ok(())
 }
 
 async fn verify_names(clickhouse: &ClickHouse, options: &RangeOptions) -> anyhow::Result<()> {

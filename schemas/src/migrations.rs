@@ -39,6 +39,7 @@ pub const ALL: &[Migration] = migrations! {
     13 "013_network_days_connections";
     14 "014_names_of_one_tenant";
     15 "015_without_statistics";
+    16 "016_definitions";
 };
 
 #[cfg(test)]

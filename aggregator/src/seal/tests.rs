@@ -24,6 +24,16 @@ struct Fake {
     counted: Mutex<Vec<i64>>,
     ends_asked: Mutex<i64>,
     kept: Mutex<Vec<&'static str>>,
+    /// Days and months that are outdated, the last one first.
+    outdated: Mutex<Vec<(u64, Vec<OutdatedMonth>)>>,
+    /// What becomes of turns, the last one first; without them none comes to an end.
+    renewals: Mutex<Vec<Result<Renewal, QueryError>>>,
+    renewed: Mutex<Vec<String>>,
+    looked: Mutex<usize>,
+    /// It is told to stop when it has looked so often,
+    looked_max: usize,
+    /// or renewed.
+    renewed_max: usize,
     asked: Mutex<Vec<Reach>>,
     days_asked: Mutex<Vec<NotesReach>>,
     done: Mutex<Vec<String>>,
@@ -108,6 +118,26 @@ impl Outside for Fake {
         let mut asked = self.ends_asked.lock().unwrap();
         *asked += 1;
         Ok([(0, 9 + *asked), (1, 0)].into())
+    }
+
+    async fn outdated(&self) -> Result<Outdated, QueryError> {
+        let (days, months) = self.outdated.lock().unwrap().pop().unwrap_or_default();
+        let mut looked = self.looked.lock().unwrap();
+        *looked += 1;
+        if *looked == self.looked_max {
+            self.stop.cancel();
+        }
+        Ok(Outdated { days, months })
+    }
+
+    async fn renew(&self, month: &OutdatedMonth) -> Result<Renewal, QueryError> {
+        let Some(renewal) = self.renewals.lock().unwrap().pop() else { return std::future::pending().await };
+        let mut renewed = self.renewed.lock().unwrap();
+        renewed.push(format!("{} {}", month.tenant(), month.month()));
+        if renewed.len() == self.renewed_max {
+            self.stop.cancel();
+        }
+        renewal
     }
 
     async fn end_silent(&self, _: Duration) -> Result<(), QueryError> {
@@ -252,4 +282,63 @@ async fn refusal_that_only_an_operator_can_mend_ends_it() {
     let fake = Fake::default();
     *fake.house_faults.lock().unwrap() = vec![QueryError::Refused { code: 516, reason: "wrong password".to_owned() }];
     assert!(passed(&fake).await.is_err());
+}
+
+fn months(tenants: &[&str]) -> Vec<OutdatedMonth> {
+    tenants.iter().map(|tenant| OutdatedMonth::new(tenant.parse().unwrap(), 202_611)).collect()
+}
+
+async fn renewed(fake: &Fake) -> (AggregatorMetrics, Result<(), QueryError>) {
+    let metrics = AggregatorMetrics::default();
+    let done = run(&Config::default(), fake, &metrics, &fake.stop).await;
+    (metrics, done)
+}
+
+#[tokio::test(start_paused = true)]
+async fn hours_do_not_wait_for_what_is_counted_anew_by_another_definition() {
+    let fake = Fake { passes: 3, ..Fake::default() };
+    *fake.outdated.lock().unwrap() = vec![(1, months(&["acme"]))];
+    *fake.unsealed.lock().unwrap() = vec![hours(0), hours(0), hours(0)];
+    *fake.stored.lock().unwrap() = vec![10];
+    passed(&fake).await.unwrap();
+    assert_eq!(fake.done().iter().filter(|done| *done == "hours 1").count(), 3);
+    assert_eq!(*fake.looked.lock().unwrap(), 1, "the first turn goes on all the time");
+}
+
+#[tokio::test(start_paused = true)]
+async fn month_is_gone_on_with_until_nothing_is_left_of_it_and_one_that_fails_holds_up_no_other() {
+    let fake = Fake { renewed_max: 5, ..Fake::default() };
+    *fake.outdated.lock().unwrap() = vec![(9, months(&["acme", "globex", "initech"]))];
+    let memory = QueryError::Refused { code: 241, reason: "by a test".to_owned() };
+    let done = |days, left| Ok(Renewal::Done { days, left });
+    *fake.renewals.lock().unwrap() = vec![done(1, 0), done(3, 0), Err(memory), done(1, 0), done(2, 1)];
+    let (metrics, ended) = renewed(&fake).await;
+    ended.unwrap();
+    let expected = ["acme", "acme", "globex", "initech", "globex"].map(|tenant| format!("{tenant} 202611"));
+    assert_eq!(*fake.renewed.lock().unwrap(), expected);
+    assert_eq!((metrics.days_renewed.get(), metrics.outdated_days.get(), metrics.retries.get()), (7, 2, 1));
+    assert_eq!(*fake.looked.lock().unwrap(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_another_is_at_it_what_is_left_is_asked_anew_and_in_the_end_seldom() {
+    let fake = Fake { looked_max: 4, ..Fake::default() };
+    *fake.outdated.lock().unwrap() = vec![(1, months(&["globex"])), (2, months(&["acme", "globex"]))];
+    *fake.renewals.lock().unwrap() = vec![Ok(Renewal::Done { days: 1, left: 0 }), Ok(Renewal::ByAnother)];
+    let begin = tokio::time::Instant::now();
+    let (metrics, ended) = renewed(&fake).await;
+    ended.unwrap();
+    assert_eq!(*fake.renewed.lock().unwrap(), ["acme 202611", "globex 202611"]);
+    assert_eq!((metrics.days_renewed.get(), metrics.outdated_days.get(), metrics.retries.get()), (1, 0, 0));
+    let took = begin.elapsed();
+    let expected = renewal::LOOKED_EVERY + 2 * Config::default().refresh;
+    assert!(took >= expected && took < expected + Duration::from_secs(1), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn renewal_that_only_an_operator_can_mend_ends_it() {
+    let fake = Fake::default();
+    *fake.outdated.lock().unwrap() = vec![(1, months(&["acme"]))];
+    *fake.renewals.lock().unwrap() = vec![Err(QueryError::Refused { code: 60, reason: "no table".to_owned() })];
+    assert!(renewed(&fake).await.1.is_err());
 }

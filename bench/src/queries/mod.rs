@@ -88,7 +88,7 @@ async fn fill(clickhouse: &ClickHouse, count: u64, rows: Rows) -> anyhow::Result
         said(&format!("{} of about {} M rows are made", done + 1, count / 1_000_000));
     }
     rollup::names_kept_from(clickhouse, year().0).await?;
-    rollup::rebuild(clickhouse, &LARGE.parse()?, year(), |_, _| {}).await?;
+    rollup::rebuild(clickhouse, rollup::DEFINITION, &LARGE.parse()?, year(), |_, _| {}).await?;
     while clickhouse.text("SELECT count() FROM system.merges").await?.trim() != "0" {
         tokio::time::sleep(Duration::from_millis(500)).await;
     }

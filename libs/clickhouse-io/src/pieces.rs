@@ -12,8 +12,8 @@ pub(crate) const HOUR: i64 = 3_600;
 /// Seconds of a day.
 pub(crate) const DAY: i64 = 24 * HOUR;
 
-/// Rows of one statement that holds their ids in memory.
-const ROWS_AT_ONCE: u64 = 4_000_000;
+/// Raw rows of one statement that holds their ids in memory.
+pub const ROWS_AT_ONCE: u64 = 4_000_000;
 
 /// The hours of `[from, to)`, seconds, that have rows in a table of events, and how many rows.
 pub(crate) async fn hours_with_rows(

@@ -4,11 +4,13 @@
 mod by_pieces;
 mod check;
 mod days;
+mod definitions;
 mod minute_columns;
 mod minutes;
 mod names;
 mod network_days;
 mod rebuild;
+mod renew;
 mod seal;
 
 use std::collections::BTreeSet;
@@ -18,6 +20,7 @@ use schemas::times::Moment;
 
 use crate::client::ClickHouse;
 use crate::error::QueryError;
+pub use crate::pieces::ROWS_AT_ONCE;
 use crate::pieces::{DAY, HOUR};
 use crate::traffic::condition::is_dns_error;
 
@@ -26,6 +29,8 @@ pub use self::days::{DayOfNetwork, NotesReach, count_and_seal_days, count_days, 
 pub(crate) use self::seal::hours_behind;
 pub use self::seal::{IN_FLIGHT, Reach, UnsealedHour, seal, server_time, unsealed};
 pub use check::{Difference, verify};
+pub(crate) use definitions::hours_of_another;
+pub use definitions::{Definitions, definitions};
 pub use minute_columns::{MinuteColumns, MinuteCounts, MinuteKey};
 pub use minutes::{MINUTES_TABLE, counted_offsets, highest_counted, insert_minutes};
 pub use names::{NAMES_TABLE, NameDifference, names_kept_from, verify_names};
@@ -35,6 +40,11 @@ pub(crate) use network_days::{
     HAS_CONNECTIONS, IS_CUT, NO_ADDRESS, counted as counted_of_network, distinct, each_address, quantile,
 };
 pub use rebuild::{Rebuild, rebuild};
+pub use renew::{Outdated, OutdatedMonth, Renewal, outdated, renew};
+
+/// By which definition hours, days and days of Remote Networks are counted here. Raised by one with each change of what they count; each row
+/// has that of the program that wrote it, and what lies below is counted anew (docs/traffic.md, *Changing a roll-up*).
+pub const DEFINITION: u16 = 1;
 
 /// The roll-up by hour.
 pub const HOURS_TABLE: &str = "connections_by_hour";
@@ -147,24 +157,34 @@ impl HourOfNetwork {
     }
 }
 
-/// Counts the groups of these hours anew. Done again, or by two at once, it gives the same. What is not stored yet is not in it.
+/// Counts the groups of these hours anew, and marks them as counted by this definition. Done again, or by two at once, it gives the same. What is
+/// not stored yet is not in it.
 ///
 /// # Errors
 /// When ClickHouse refuses or does not answer; then it may have been done, or some of it.
-pub async fn count_again(clickhouse: &ClickHouse, hours: &BTreeSet<HourOfNetwork>) -> Result<(), QueryError> {
+pub async fn count_again(
+    clickhouse: &ClickHouse,
+    definition: u16,
+    hours: &BTreeSet<HourOfNetwork>,
+) -> Result<(), QueryError> {
     let hours: Vec<&HourOfNetwork> = hours.iter().collect();
     for of_tenant in hours.chunk_by(|left, right| left.tenant == right.tenant) {
         for some in of_tenant.chunks(HOURS_AT_ONCE) {
-            count_some(clickhouse, &some[0].tenant, some).await?;
+            count_some(clickhouse, definition, &some[0].tenant, some).await?;
         }
     }
     Ok(())
 }
 
 /// Counts hours of one tenant.
-async fn count_some(clickhouse: &ClickHouse, tenant: &Tenant, hours: &[&HourOfNetwork]) -> Result<(), QueryError> {
+async fn count_some(
+    clickhouse: &ClickHouse,
+    definition: u16,
+    tenant: &Tenant,
+    hours: &[&HourOfNetwork],
+) -> Result<(), QueryError> {
     let keys = hours.iter().map(|it| (it.hour, it.remote_network.get())).collect();
-    count_from_raw(clickhouse, Unit::Hour, tenant, keys).await
+    count_from_raw(clickhouse, definition, Unit::Hour, tenant, keys).await
 }
 
 /// Hours of days of Remote Networks, as keys of statements: no more of each than others have.
@@ -179,6 +199,7 @@ fn keys_of_days(days: &[&DayOfNetwork]) -> impl Iterator<Item = Vec<(i64, u64)>>
 /// Counts groups of one tenant that lie in these hours of Remote Networks, whole units of them.
 async fn count_from_raw(
     clickhouse: &ClickHouse,
+    definition: u16,
     unit: Unit,
     tenant: &Tenant,
     keys: Vec<(i64, u64)>,
@@ -191,6 +212,7 @@ async fn count_from_raw(
             "tenant = {tenant:String}
              AND (toStartOfHour(end_time), remote_network_id) IN {keys:Array(Tuple(DateTime('UTC'), UInt64))}",
         ),
+        &definition.to_string(),
     );
     let query = clickhouse
         .bounded(&sql)
@@ -205,12 +227,13 @@ const NAMES: &str = "user_id, service_account_id, resource_id, connector_id, pro
 /// What is counted of it.
 const COUNTS: &str = "succeeded, failed_dns, failed_other, denied, bytes_received, bytes_transferred";
 
-/// Writes groups with a version: a constant of the query, taken when it begins, so that who began later has seen at least as much.
-fn insert_counted(unit: Unit, groups: &str) -> String {
+/// Writes groups with their definition, and with a version: a constant of the query, taken when it begins, so that who began later has seen at
+/// least as much.
+fn insert_counted(unit: Unit, groups: &str, definition: &str) -> String {
     let ((table, _), keys, counts) = (unit.table(), unit.keys(), unit.counts());
     format!(
-        "INSERT INTO {table} ({keys}, {counts}, version)
-         SELECT {keys}, {counts}, toUInt64(toUnixTimestamp64Nano(now64(9))) FROM ({groups})"
+        "INSERT INTO {table} ({keys}, {counts}, definition, version)
+         SELECT {keys}, {counts}, toUInt16({definition}), toUInt64(toUnixTimestamp64Nano(now64(9))) FROM ({groups})"
     )
 }
 
@@ -231,16 +254,30 @@ fn counted(unit: Unit, condition: &str) -> String {
     format!("SELECT {keys}, {counts} FROM ({}) GROUP BY {keys}", facts(&time, condition))
 }
 
-/// The same groups put together from rows of a finer roll-up; `rows` is what stands behind FROM, with its condition.
-fn put_together(unit: Unit, time: &str, rows: &str) -> String {
+/// The same groups put together from rows of a finer roll-up; `rows` is what stands behind FROM, with its condition, and `more` what stands behind
+/// the counts.
+fn put_together(unit: Unit, time: &str, rows: &str, more: &str) -> String {
     let (_, name) = unit.table();
     format!(
         "SELECT tenant, {time} AS {name}, remote_network_id, {NAMES}, sum(succeeded) AS succeeded, sum(failed_dns) AS failed_dns,
              sum(failed_other) AS failed_other, sum(denied) AS denied, sum(bytes_received) AS bytes_received,
-             sum(bytes_transferred) AS bytes_transferred
+             sum(bytes_transferred) AS bytes_transferred{more}
          FROM {rows} GROUP BY {}",
         unit.keys()
     )
+}
+
+/// The column of [`days_from_hours`] that says by which definition a day is counted.
+const DAY_DEFINITION: &str = "oldest";
+
+/// Days from hours; `hours` is what stands behind FROM. A day is counted by the oldest definition of its hours, and by none that is newer than
+/// this one.
+fn days_from_hours(definition: u16, hours: &str) -> String {
+    let of_hours = format!(
+        "(SELECT *, if({}, least(definition, {definition}), {definition}) AS of_hour FROM {hours})",
+        Unit::Hour.is_something()
+    );
+    put_together(Unit::Day, "toStartOfDay(hour)", &of_hours, &format!(", min(of_hour) AS {DAY_DEFINITION}"))
 }
 
 /// Rows of `connections`, each fact once: of copies the one with the lowest (partition, offset).

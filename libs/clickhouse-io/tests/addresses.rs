@@ -72,7 +72,7 @@ async fn text_is_an_address_to_the_engine_where_it_is_one_to_the_contract() {
     };
     insert(&clickhouse, EventTable::Connections, events.iter().zip(0..).map(row).collect(), "all").await.unwrap();
     let hours = events.iter().map(|it| rollup::HourOfNetwork::of(it.tenant.clone(), it.end_time, it.remote_network_id));
-    rollup::count_again(&clickhouse, &hours.collect()).await.unwrap();
+    rollup::count_again(&clickhouse, rollup::DEFINITION, &hours.collect()).await.unwrap();
 
     let names: BTreeSet<&str> = NAMES.into_iter().collect();
     let sql =

@@ -84,7 +84,9 @@ async fn hours_that_are_too_many_at_once_are_counted_in_halves() {
         let counts = break_first(&proxy, fault);
         let mut counted = Vec::new();
         let asked_at = rollup::server_time(&clickhouse).await.unwrap();
-        rollup::count_and_seal(&clickhouse, &hours, asked_at, |count| counted.push(count)).await.unwrap();
+        rollup::count_and_seal(&clickhouse, rollup::DEFINITION, &hours, asked_at, |count| counted.push(count))
+            .await
+            .unwrap();
         // The other tenant's first.
         assert_eq!((counted, counts.load(Ordering::Relaxed)), (vec![4, 2, 2], 4));
         assert_eq!(known(&clickhouse, "connections_by_hour").await, "acme\t[1,2,3,4]\nglobex\t[1,2,3,4]\n");
@@ -106,15 +108,19 @@ async fn hour_that_cannot_be_counted_holds_up_no_other_and_is_told() {
     alter("ADD CONSTRAINT others CHECK NOT (tenant = 'acme' AND remote_network_id = 2)").await;
     let mut counted = 0;
     let asked_at = rollup::server_time(&clickhouse).await.unwrap();
-    let error = rollup::count_and_seal(&clickhouse, &hours, asked_at, |count| counted += count).await.unwrap_err();
+    let error = rollup::count_and_seal(&clickhouse, rollup::DEFINITION, &hours, asked_at, |count| counted += count)
+        .await
+        .unwrap_err();
     assert_eq!((error.refusal(), counted), (Some(Refusal::Row), 7), "{error}");
     assert_eq!(known(&clickhouse, "hours_sealed").await, "acme\t[1,3,4]\nglobex\t[1,2,3,4]\n");
     alter("DROP CONSTRAINT others").await;
-    rollup::count_and_seal(&clickhouse, &hours, asked_at, |_| ()).await.unwrap();
+    rollup::count_and_seal(&clickhouse, rollup::DEFINITION, &hours, asked_at, |_| ()).await.unwrap();
     assert_eq!(known(&clickhouse, "hours_sealed").await, "acme\t[1,2,3,4]\nglobex\t[1,2,3,4]\n");
     // What no other piece would do better is told at once.
     alter("DROP COLUMN denied").await;
-    let error = rollup::count_and_seal(&clickhouse, &hours, asked_at, |_| panic!("none can be")).await.unwrap_err();
+    let error = rollup::count_and_seal(&clickhouse, rollup::DEFINITION, &hours, asked_at, |_| panic!("none can be"))
+        .await
+        .unwrap_err();
     assert_eq!(error.refusal(), Some(Refusal::Schema), "{error}");
     engine.drop(&clickhouse).await;
 }
@@ -126,7 +132,7 @@ async fn day_that_cannot_be_counted_holds_up_no_other_and_is_told() {
     let clickhouse = engine.database_with("day_alone", |config| config.url = proxy.url()).await;
     let events = store(&clickhouse).await;
     let asked_at = rollup::server_time(&clickhouse).await.unwrap();
-    rollup::count_and_seal(&clickhouse, &hours(&events), asked_at, |_| ()).await.unwrap();
+    rollup::count_and_seal(&clickhouse, rollup::DEFINITION, &hours(&events), asked_at, |_| ()).await.unwrap();
     let ended_by = Moment::from_millis(i64::try_from(BEGIN_MS).unwrap() + 2 * 86_400_000);
     let reach = NotesReach { noted_since: Moment::FIRST, ended_since: Moment::FIRST, ended_by };
     let days = rollup::unsealed_days(&clickhouse, reach).await.unwrap();
@@ -136,13 +142,15 @@ async fn day_that_cannot_be_counted_holds_up_no_other_and_is_told() {
         .await
         .unwrap();
     let mut counted = 0;
-    let error = rollup::count_and_seal_days(&clickhouse, &days, |count| counted += count).await.unwrap_err();
+    let error = rollup::count_and_seal_days(&clickhouse, rollup::DEFINITION, &days, |count| counted += count)
+        .await
+        .unwrap_err();
     assert_eq!((error.refusal(), counted), (Some(Refusal::Row), 7), "{error}");
     assert_eq!(known(&clickhouse, "days_sealed").await, "acme\t[1,3,4]\nglobex\t[1,2,3,4]\n");
     clickhouse.execute("ALTER TABLE network_days DROP CONSTRAINT others").await.unwrap();
     // No answer from a server that lives: nothing waits for it.
     break_first(&proxy, Fault::SwallowAnswer);
-    rollup::count_and_seal_days(&clickhouse, &days, |_| ()).await.unwrap();
+    rollup::count_and_seal_days(&clickhouse, rollup::DEFINITION, &days, |_| ()).await.unwrap();
     assert_eq!(known(&clickhouse, "days_sealed").await, "acme\t[1,2,3,4]\nglobex\t[1,2,3,4]\n");
     assert_eq!(rollup::unsealed_days(&clickhouse, reach).await.unwrap(), BTreeMap::new());
     engine.drop(&clickhouse).await;

@@ -83,7 +83,7 @@ async fn of_each_fact_the_first_row_stays_and_the_others_are_noted() {
     let cut = Cut { stretch_rows: 1_000, slice_rows: 1_000, slices_max: 1_000 };
     let slices = plan(&clickhouse, &query, &cut, Moment::now()).await.unwrap();
     assert_eq!(recount(&clickhouse, &query, &slices[0]).await.unwrap(), slices[0], "nothing was deleted");
-    rollup::rebuild(&clickhouse, &acme(), everything(), |_, _| {}).await.unwrap();
+    rollup::rebuild(&clickhouse, rollup::DEFINITION, &acme(), everything(), |_, _| {}).await.unwrap();
 
     let mut told = Vec::new();
     let done = copies::delete(&clickhouse, &acme(), everything(), "jane", |so_far| told.push(so_far)).await.unwrap();

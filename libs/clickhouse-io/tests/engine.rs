@@ -195,9 +195,9 @@ async fn rollup_equals_group_by_over_the_raw_rows_each_fact_once() {
         hours.extend(
             events.iter().map(|it| rollup::HourOfNetwork::of(it.tenant.clone(), it.end_time, it.remote_network_id)),
         );
-        rollup::count_again(&clickhouse, &hours).await.unwrap();
+        rollup::count_again(&clickhouse, rollup::DEFINITION, &hours).await.unwrap();
     }
-    rollup::count_again(&clickhouse, &hours).await.unwrap();
+    rollup::count_again(&clickhouse, rollup::DEFINITION, &hours).await.unwrap();
 
     let counted =
         "SELECT tenant, hour, remote_network_id, user_id, service_account_id, resource_id, connector_id, succeeded,
@@ -233,7 +233,9 @@ async fn rollup_equals_group_by_over_the_raw_rows_each_fact_once() {
         "days are not there yet"
     );
     let mut told = Vec::new();
-    let rebuilt = rollup::rebuild(&clickhouse, &tenant, range, |done, all| told.push((done, all))).await.unwrap();
+    let rebuilt = rollup::rebuild(&clickhouse, rollup::DEFINITION, &tenant, range, |done, all| told.push((done, all)))
+        .await
+        .unwrap();
     assert_eq!(told.last(), Some(&(rebuilt, rebuilt)));
     assert_eq!(rollup::verify(&clickhouse, &tenant, Unit::Hour, range, 10).await.unwrap(), []);
     assert_eq!(rollup::verify(&clickhouse, &tenant, Unit::Day, range, 10).await.unwrap(), []);
@@ -243,7 +245,7 @@ async fn rollup_equals_group_by_over_the_raw_rows_each_fact_once() {
         .await
         .unwrap();
     assert_eq!(rollup::verify(&clickhouse, &tenant, Unit::Day, range, 10).await.unwrap().len(), 1);
-    rollup::rebuild(&clickhouse, &tenant, range, |_, _| {}).await.unwrap();
+    rollup::rebuild(&clickhouse, rollup::DEFINITION, &tenant, range, |_, _| {}).await.unwrap();
     assert_eq!(rollup::verify(&clickhouse, &tenant, Unit::Day, range, 10).await.unwrap(), []);
     let other: Tenant = "globex".parse().unwrap();
     assert_eq!(rollup::verify(&clickhouse, &other, Unit::Hour, range, 10).await.unwrap(), []);
@@ -379,7 +381,7 @@ async fn backlog_of_many_months_and_hours_is_stored_and_counted() {
         .map(|it| rollup::HourOfNetwork::of(it.tenant.clone(), it.end_time, it.remote_network_id))
         .collect::<std::collections::BTreeSet<_>>();
     assert!(hours.len() > 3_000, "{}", hours.len());
-    rollup::count_again(&clickhouse, &hours).await.unwrap();
+    rollup::count_again(&clickhouse, rollup::DEFINITION, &hours).await.unwrap();
     let counted = "SELECT sum(succeeded), uniqExact(tenant, hour, remote_network_id) FROM connections_by_hour FINAL";
     assert_eq!(clickhouse.text(counted).await.unwrap(), format!("{}\t{}\n", events.len(), hours.len()));
     clickhouse.execute(&format!("DROP DATABASE {}", clickhouse.database())).await.unwrap();

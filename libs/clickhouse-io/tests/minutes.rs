@@ -101,7 +101,7 @@ async fn hour_is_unsealed_until_it_is_sealed_after_its_last_row_by_minute() {
     assert_eq!(asked("main", ended).await, [seven.clone(), eight.clone()].into());
 
     // A count alone proves nothing: it may have been broken off, or have been made before raw rows were there.
-    rollup::count_again(&clickhouse, &[of("7"), of("8")].into()).await.unwrap();
+    rollup::count_again(&clickhouse, rollup::DEFINITION, &[of("7"), of("8")].into()).await.unwrap();
     assert_eq!(asked("main", all).await, [seven.clone(), eight.clone()].into());
     let after = |seconds: u64| {
         let written = rollup::IN_FLIGHT + Duration::from_secs(seconds);
@@ -152,7 +152,7 @@ async fn day_is_unsealed_until_it_is_counted_from_the_notes_that_its_hours_have(
 
     // A count alone proves nothing: it may have been broken off.
     let all = found(everything).await;
-    rollup::count_days(&clickhouse, all.keys()).await.unwrap();
+    rollup::count_days(&clickhouse, rollup::DEFINITION, all.keys()).await.unwrap();
     assert_eq!(found(everything).await, all);
     rollup::seal_days(&clickhouse, &all).await.unwrap();
     assert_eq!(names(everything).await, []);
@@ -163,7 +163,7 @@ async fn day_is_unsealed_until_it_is_counted_from_the_notes_that_its_hours_have(
         let behind = found(everything).await;
         assert_eq!(behind.keys().collect::<Vec<_>>(), [&day(0, "8")]);
         let mut counted = 0;
-        rollup::count_and_seal_days(&clickhouse, &behind, |count| counted += count).await.unwrap();
+        rollup::count_and_seal_days(&clickhouse, rollup::DEFINITION, &behind, |count| counted += count).await.unwrap();
         assert_eq!(counted, 1);
         assert_eq!(names(everything).await, []);
     }

@@ -108,7 +108,7 @@ async fn count(clickhouse: &ClickHouse, tenant: &Tenant, events: &[ConnectionEve
     let within = events.iter().filter(|it| (from..to).contains(&it.end_time));
     let days: BTreeSet<_> =
         within.map(|it| DayOfNetwork::of(tenant.clone(), it.end_time, it.remote_network_id)).collect();
-    rollup::count_days(clickhouse, &days).await.unwrap();
+    rollup::count_days(clickhouse, rollup::DEFINITION, &days).await.unwrap();
 }
 
 #[tokio::test]
@@ -143,9 +143,9 @@ async fn names_are_those_of_the_newest_connections_wherever_they_come_from() {
         count(&clickhouse, &tenant, &events, day(3), day(4)).await;
         assert_found(&clickhouse, &tenant, &events, now, AnswerSource::Rollup).await;
         // A rebuild that leaves a day out between says nothing of what is before.
-        rollup::rebuild(&clickhouse, &tenant, (day(0), day(1)), |_, _| {}).await.unwrap();
+        rollup::rebuild(&clickhouse, rollup::DEFINITION, &tenant, (day(0), day(1)), |_, _| {}).await.unwrap();
         assert_eq!(since(&clickhouse).await, "\t2026-11-02 00:00:00\n");
-        rollup::rebuild(&clickhouse, &tenant, (day(0), day(2)), |_, _| {}).await.unwrap();
+        rollup::rebuild(&clickhouse, rollup::DEFINITION, &tenant, (day(0), day(2)), |_, _| {}).await.unwrap();
         assert_eq!(since(&clickhouse).await, format!("\t2026-11-02 00:00:00\n{tenant}\t2026-10-31 00:00:00\n"));
         assert_found(&clickhouse, &tenant, &events, now, AnswerSource::Rollup).await;
         assert_kept(&clickhouse, &tenant, &events).await;
@@ -178,7 +178,7 @@ async fn assert_kept(clickhouse: &ClickHouse, tenant: &Tenant, events: &[Connect
     let found = verify(0, 4).await;
     let is_raw = |it: &NameDifference| it.kept.is_empty() && it.raw.contains("person-7.");
     assert!(found.len() == 1 && is_raw(&found[0]), "{found:?}");
-    rollup::rebuild(clickhouse, tenant, (day(0), day(4)), |_, _| {}).await.unwrap();
+    rollup::rebuild(clickhouse, rollup::DEFINITION, tenant, (day(0), day(4)), |_, _| {}).await.unwrap();
     assert_eq!(verify(0, 4).await, []);
     clickhouse.execute(&delete("kind = 'resource' AND id = '3'")).await.unwrap();
     let older =
@@ -197,7 +197,7 @@ async fn assert_kept(clickhouse: &ClickHouse, tenant: &Tenant, events: &[Connect
     assert_eq!((found.len(), found.iter().filter(is_foreign).count()), (2, 1), "{found:?}");
     assert_eq!(verify(0, 2).await.iter().filter(is_foreign).count(), 0);
     clickhouse.execute(&delete("kind = 'user' AND id = '99'")).await.unwrap();
-    rollup::rebuild(clickhouse, tenant, (day(0), day(4)), |_, _| {}).await.unwrap();
+    rollup::rebuild(clickhouse, rollup::DEFINITION, tenant, (day(0), day(4)), |_, _| {}).await.unwrap();
     assert_eq!(verify(0, 4).await, []);
 }
 

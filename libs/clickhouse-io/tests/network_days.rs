@@ -74,12 +74,12 @@ async fn set_that_is_full_tells_about_how_many_there_were_and_the_order_of_rows_
     let (forward, backward) = (engine.database("network_days").await, engine.database("network_days_backward").await);
     let per_day = DAY_MS / 10_000;
     let days = store(&forward, 0..2 * per_day, 0).await;
-    rollup::count_days(&forward, &days).await.unwrap();
+    rollup::count_days(&forward, rollup::DEFINITION, &days).await.unwrap();
     // The other way round, in two parts, some of them twice, and counted twice.
     let late = store(&backward, (per_day / 2..2 * per_day).rev(), 0).await;
-    rollup::count_days(&backward, &late).await.unwrap();
+    rollup::count_days(&backward, rollup::DEFINITION, &late).await.unwrap();
     let early = store(&backward, (0..per_day).rev(), 100_000).await;
-    rollup::count_days(&backward, &early).await.unwrap();
+    rollup::count_days(&backward, rollup::DEFINITION, &early).await.unwrap();
     assert_eq!(rows(&forward).await, rows(&backward).await);
 
     let found = names(&forward).await;
@@ -104,7 +104,7 @@ async fn day_that_is_wrong_or_missing_is_found_and_built_anew() {
     let range = (from, to);
     let differences = async || rollup::verify(&clickhouse, &acme(), Unit::NetworkDay, range, 10).await.unwrap();
     assert_eq!(differences().await.len(), 2, "none is counted");
-    rollup::count_days(&clickhouse, &days).await.unwrap();
+    rollup::count_days(&clickhouse, rollup::DEFINITION, &days).await.unwrap();
     assert_eq!(differences().await, []);
     let wrongs = [
         "[1] AS durations",
@@ -120,7 +120,7 @@ async fn day_that_is_wrong_or_missing_is_found_and_built_anew() {
         );
         clickhouse.execute(&sql).await.unwrap();
         assert_eq!(differences().await.len(), 1, "{wrong}");
-        rollup::rebuild(&clickhouse, &acme(), range, |_, _| {}).await.unwrap();
+        rollup::rebuild(&clickhouse, rollup::DEFINITION, &acme(), range, |_, _| {}).await.unwrap();
         assert_eq!(differences().await, [], "{wrong}");
     }
     let other: Tenant = "globex".parse().unwrap();
@@ -149,8 +149,8 @@ async fn day_that_is_not_counted_yet_is_answered_from_raw_rows() {
     let events: Vec<ConnectionEvent> = numbers.clone().map(event).collect();
     let days = store(&clickhouse, numbers, 0).await;
     let hours = events.iter().map(|it| HourOfNetwork::of(acme(), it.end_time, it.remote_network_id)).collect();
-    rollup::count_again(&clickhouse, &hours).await.unwrap();
-    rollup::count_days(&clickhouse, &days).await.unwrap();
+    rollup::count_again(&clickhouse, rollup::DEFINITION, &hours).await.unwrap();
+    rollup::count_days(&clickhouse, rollup::DEFINITION, &days).await.unwrap();
     assert_eq!(names_by_day(&clickhouse).await, (vec![10, 20, 30], AnswerSource::Sketches));
     // As before an upgrade: the sums are there, and what merges is not; of some days, then of all.
     for (missing, source) in [("2026-11-01", AnswerSource::Sketches), ("2026-10-31", AnswerSource::Sketches)] {
@@ -173,8 +173,8 @@ async fn day_whose_addresses_have_no_connections_yet_is_answered_from_raw_rows()
     let events: Vec<ConnectionEvent> = numbers.clone().map(event).collect();
     let days = store(&clickhouse, numbers, 0).await;
     let hours = events.iter().map(|it| HourOfNetwork::of(acme(), it.end_time, it.remote_network_id)).collect();
-    rollup::count_again(&clickhouse, &hours).await.unwrap();
-    rollup::count_days(&clickhouse, &days).await.unwrap();
+    rollup::count_again(&clickhouse, rollup::DEFINITION, &hours).await.unwrap();
+    rollup::count_days(&clickhouse, rollup::DEFINITION, &days).await.unwrap();
     let ask = async || {
         let top =
             traffic::top(&clickhouse, &acme(), &of_addresses(3, &[Dimension::Address], 7), later(3)).await.unwrap();
@@ -204,7 +204,7 @@ async fn day_whose_addresses_have_no_connections_yet_is_answered_from_raw_rows()
     rollup::seal_days(&clickhouse, &notes).await.unwrap();
     assert_eq!(rollup::unsealed_days(&clickhouse, reach).await.unwrap(), notes);
     let mut counted = 0;
-    rollup::count_and_seal_days(&clickhouse, &notes, |count| counted += count).await.unwrap();
+    rollup::count_and_seal_days(&clickhouse, rollup::DEFINITION, &notes, |count| counted += count).await.unwrap();
     assert_eq!(counted, 3);
     assert_eq!(rollup::unsealed_days(&clickhouse, reach).await.unwrap(), BTreeMap::new());
     assert_eq!(ask().await, (expected, AnswerSource::Addresses));
@@ -284,10 +284,10 @@ async fn addresses_of_days_that_have_too_many_say_what_may_be_missing_or_come_fr
     let rows = events.iter().cloned().zip(0..).map(row).collect();
     insert(&clickhouse, EventTable::Connections, rows, "cut").await.unwrap();
     let hours = events.iter().map(|it| HourOfNetwork::of(acme(), it.end_time, it.remote_network_id)).collect();
-    rollup::count_again(&clickhouse, &hours).await.unwrap();
+    rollup::count_again(&clickhouse, rollup::DEFINITION, &hours).await.unwrap();
     let days: BTreeSet<_> =
         events.iter().map(|it| DayOfNetwork::of(acme(), it.end_time, it.remote_network_id)).collect();
-    rollup::count_days(&clickhouse, &days).await.unwrap();
+    rollup::count_days(&clickhouse, rollup::DEFINITION, &days).await.unwrap();
     let kept = "SELECT length(addresses), length(frequent_addresses), length(connections), arraySum(connections)
                 FROM network_days FINAL ORDER BY remote_network_id, day FORMAT TSV";
     let kept = clickhouse.text(kept).await.unwrap();
@@ -337,7 +337,7 @@ async fn addresses_of_days_that_have_too_many_say_what_may_be_missing_or_come_fr
     let range = (Moment::from_millis(i64::try_from(BEGIN_MS).unwrap()), later(3));
     assert_eq!(rollup::verify(&clickhouse, &acme(), Unit::NetworkDay, range, 10).await.unwrap(), []);
     let before = self::rows(&clickhouse).await;
-    rollup::rebuild(&clickhouse, &acme(), range, |_, _| {}).await.unwrap();
+    rollup::rebuild(&clickhouse, rollup::DEFINITION, &acme(), range, |_, _| {}).await.unwrap();
     assert_eq!(self::rows(&clickhouse).await, before);
     engine.drop(&clickhouse).await;
 }

@@ -50,7 +50,7 @@ async fn fill_and_change(clickhouse: &ClickHouse) {
     let resource = |fact: i64| if fact % 3 == 0 { "8" } else { "7" };
     let rows = (0..FACTS).map(|fact| row(fact, resource(fact))).collect();
     insert(clickhouse, EventTable::Connections, rows, "first").await.unwrap();
-    rebuild(clickhouse, &acme(), everything(), |_, _| {}).await.unwrap();
+    rebuild(clickhouse, rollup::DEFINITION, &acme(), everything(), |_, _| {}).await.unwrap();
     assert!(differences(clickhouse).await.is_empty());
     clickhouse.execute("DELETE FROM connections WHERE resource_id = 8").await.unwrap();
     let rows = (0..FACTS).flat_map(|fact| [row(fact, "9"), row(fact, "10")]).collect();
@@ -99,7 +99,7 @@ async fn reader_sees_what_was_or_what_is_and_never_half() {
     }
     tokio::time::sleep(Duration::from_millis(200)).await;
     let mut told = Vec::new();
-    rebuild(&clickhouse, &acme(), everything(), |done, all| told.push((done, all))).await.unwrap();
+    rebuild(&clickhouse, rollup::DEFINITION, &acme(), everything(), |done, all| told.push((done, all))).await.unwrap();
     tokio::time::sleep(Duration::from_millis(200)).await;
     is_over.store(true, Ordering::Release);
     for reader in readers {
@@ -122,11 +122,11 @@ async fn rebuild_that_is_broken_off_leaves_what_was_and_may_be_done_again() {
     let before = seen(&clickhouse, "connections_by_hour").await;
     // As a kill leaves it: built, not in place, not taken away.
     let (tenant, range) = (acme(), everything());
-    let broken_off = Rebuild::begin(&clickhouse, &tenant, range).await.unwrap();
+    let broken_off = Rebuild::begin(&clickhouse, rollup::DEFINITION, &tenant, range).await.unwrap();
     assert_eq!(broken_off.build(|_, _| {}).await.unwrap(), 100);
     assert_eq!(seen(&clickhouse, "connections_by_hour").await, before);
     assert_eq!(tables_of_rebuilds(&clickhouse).await, "3\n");
-    rebuild(&clickhouse, &tenant, range, |_, _| {}).await.unwrap();
+    rebuild(&clickhouse, rollup::DEFINITION, &tenant, range, |_, _| {}).await.unwrap();
     assert!(differences(&clickhouse).await.is_empty());
     // What lies there is of others, perhaps of one that still runs; this late, it would not undo what came after it.
     assert_eq!(tables_of_rebuilds(&clickhouse).await, "3\n");
@@ -143,7 +143,7 @@ async fn hour_that_is_counted_meanwhile_is_not_lost_nor_its_day_nor_another_tena
     let clickhouse = engine.database("rebuild_meanwhile").await;
     fill_and_change(&clickhouse).await;
     let (tenant, range) = (acme(), everything());
-    let rebuild = Rebuild::begin(&clickhouse, &tenant, range).await.unwrap();
+    let rebuild = Rebuild::begin(&clickhouse, rollup::DEFINITION, &tenant, range).await.unwrap();
     rebuild.build(|_, _| {}).await.unwrap();
     // As the aggregator does when late events come.
     let mut late = vec![row(31, "11"), row(32, "7")];
@@ -157,8 +157,10 @@ async fn hour_that_is_counted_meanwhile_is_not_lost_nor_its_day_nor_another_tena
     insert(&clickhouse, EventTable::Connections, late, "late").await.unwrap();
     let (end, network) = (Moment::from_millis(end_ms(31)), "64894".parse().unwrap());
     for tenant in [acme(), "globex".parse().unwrap()] {
-        rollup::count_again(&clickhouse, &[HourOfNetwork::of(tenant.clone(), end, network)].into()).await.unwrap();
-        rollup::count_days(&clickhouse, &[DayOfNetwork::of(tenant, end, network)]).await.unwrap();
+        rollup::count_again(&clickhouse, rollup::DEFINITION, &[HourOfNetwork::of(tenant.clone(), end, network)].into())
+            .await
+            .unwrap();
+        rollup::count_days(&clickhouse, rollup::DEFINITION, &[DayOfNetwork::of(tenant, end, network)]).await.unwrap();
     }
     rebuild.swap().await.unwrap();
     rebuild.end().await.unwrap();

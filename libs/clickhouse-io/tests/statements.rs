@@ -176,15 +176,17 @@ async fn no_statement_goes_on_longer_than_it_is_waited_for() {
         rollup::verify(clickhouse, &acme(), unit, (from, to), 10).await.unwrap();
     }
     rollup::verify_names(clickhouse, &acme(), (from, to), 10).await.unwrap();
+    rollup::definitions(clickhouse, &acme(), Unit::Hour, (from, to)).await.unwrap();
+    rollup::outdated(clickhouse, 2).await.unwrap();
     copies::find(clickhouse, &acme(), (from, to), 10).await.unwrap();
     reading("what only reads");
 
     let event = connection(EventType::ClosedConnection, "twice", end_ms(0).unsigned_abs());
     let hour = HourOfNetwork::of(acme(), event.end_time, event.remote_network_id);
-    rollup::count_and_seal(clickhouse, &[hour].into(), asked_at, |_| ()).await.unwrap();
+    rollup::count_and_seal(clickhouse, rollup::DEFINITION, &[hour].into(), asked_at, |_| ()).await.unwrap();
     bounded("count_and_seal");
     let day = DayOfNetwork::of(acme(), event.end_time, event.remote_network_id);
-    rollup::count_and_seal_days(clickhouse, &[(day, 1)].into(), |_| ()).await.unwrap();
+    rollup::count_and_seal_days(clickhouse, rollup::DEFINITION, &[(day, 1)].into(), |_| ()).await.unwrap();
     bounded("count_and_seal_days");
     rollup::names_kept_from(clickhouse, from).await.unwrap();
     bounded("names_kept_from");
@@ -219,7 +221,7 @@ async fn question_takes_no_more_memory_than_it_may_and_counts_of_the_aggregator_
         let event = connection(EventType::ClosedConnection, "any", end_ms(offset).unsigned_abs());
         HourOfNetwork::of(acme(), event.end_time, event.remote_network_id)
     });
-    rollup::count_again(&narrow, &hours.collect()).await.unwrap();
+    rollup::count_again(&narrow, rollup::DEFINITION, &hours.collect()).await.unwrap();
     watched.engine.drop(clickhouse).await;
 }
 
@@ -229,7 +231,7 @@ async fn statements_of_a_report_take_no_more_memory_and_threads_than_its_client_
     let watched = Watched::new("bounds_of_a_report").await;
     let clickhouse = &watched.clickhouse;
     let (from, to) = store_many(clickhouse).await;
-    rollup::rebuild(clickhouse, &acme(), (from, to), |_, _| {}).await.unwrap();
+    rollup::rebuild(clickhouse, rollup::DEFINITION, &acme(), (from, to), |_, _| {}).await.unwrap();
     let bounded = clickhouse.clone().bounded_to(3 << 30, 3);
     let taken = "SELECT value FROM system.settings WHERE name IN ('max_memory_usage', 'max_threads') ORDER BY name";
     assert_eq!(bounded.text(taken).await.unwrap(), "3221225472\n3\n", "the server knows them");

@@ -10,7 +10,7 @@ use clickhouse_io::ClickHouse;
 use clickhouse_io::report::{
     Bounds, ColumnSet, Cut, Positions, ReportQuery, Slice, count_slice, hold_against_rows, plan, rolled_up,
 };
-use clickhouse_io::rollup::rebuild;
+use clickhouse_io::rollup::{self, rebuild};
 use clickhouse_io::rows::{ConnectionRow, Source};
 use clickhouse_io::write::{EventTable, insert};
 use engine_of_test::engine;
@@ -52,7 +52,9 @@ fn query(from: Moment, to: Moment) -> ReportQuery {
 async fn fill(clickhouse: &ClickHouse, counted: i64) {
     let rows = (0..3 * HOURS).map(|fact| row(BEGIN_MS + fact * HOUR_MS / 3, fact)).collect();
     insert(clickhouse, EventTable::Connections, rows, "first").await.unwrap();
-    rebuild(clickhouse, &"acme".parse().unwrap(), (hour(0), hour(counted)), |_, _| {}).await.unwrap();
+    rebuild(clickhouse, rollup::DEFINITION, &"acme".parse().unwrap(), (hour(0), hour(counted)), |_, _| {})
+        .await
+        .unwrap();
 }
 
 async fn late(clickhouse: &ClickHouse, end_ms: i64, offset: i64) {
@@ -139,6 +141,30 @@ async fn nothing_is_left_out_that_the_roll_up_does_not_have() {
 fn positions(awaited: i64) -> Positions {
     let at = BTreeMap::from([(3, awaited)]);
     Positions { source: "main".to_owned(), awaited: at.clone(), counted: at }
+}
+
+#[tokio::test]
+async fn hours_that_are_counted_by_another_definition_are_left_to_the_rows() {
+    let engine = engine().await;
+    let clickhouse = engine.database("totals_definitions").await;
+    fill(&clickhouse, HOURS).await;
+    let by_another = |change: &str| {
+        format!(
+            "INSERT INTO connections_by_hour
+             SELECT * REPLACE (definition {change} AS definition, succeeded + 5 AS succeeded, version + 1 AS version)
+             FROM connections_by_hour FINAL WHERE toHour(hour) = 3"
+        )
+    };
+    // Of each day one, counted by a newer program.
+    clickhouse.execute(&by_another("+ 1")).await.unwrap();
+    let whole = query(hour(0), hour(HOURS));
+    let rolled = rolled_up(&clickhouse, &whole, &positions(300), NOW).await.unwrap().unwrap();
+    assert_eq!((rolled.hours.len(), rolled.facts()), (95, Bounds::exactly(300)));
+    // The same number with other counts, as if rows were gone: it is believed again.
+    clickhouse.execute(&by_another("- 1")).await.unwrap();
+    let rolled = rolled_up(&clickhouse, &whole, &positions(300), NOW).await.unwrap().unwrap();
+    assert_eq!((rolled.hours.len(), rolled.facts()), (100, Bounds::exactly(300 + 5 * 10)));
+    engine.drop(&clickhouse).await;
 }
 
 #[tokio::test]

@@ -57,13 +57,13 @@ async fn store(clickhouse: &ClickHouse, tenant: &Tenant, all: &[Stored]) {
         .map(|it| &it.event)
         .map(|it| rollup::HourOfNetwork::of(it.tenant.clone(), it.end_time, it.remote_network_id))
         .collect();
-    rollup::count_again(clickhouse, &hours).await.unwrap();
+    rollup::count_again(clickhouse, rollup::DEFINITION, &hours).await.unwrap();
     let days: BTreeSet<_> = all
         .iter()
         .map(|it| &it.event)
         .map(|it| rollup::DayOfNetwork::of(it.tenant.clone(), it.end_time, it.remote_network_id))
         .collect();
-    rollup::count_days(clickhouse, &days).await.unwrap();
+    rollup::count_days(clickhouse, rollup::DEFINITION, &days).await.unwrap();
     let facts = plain::facts(all, &TrafficFilter { from: Moment::FIRST, to: Moment::END, ..TrafficFilter::default() });
     let mut minutes = MinuteColumns::default();
     facts.into_iter().zip(0..).for_each(|(event, offset)| push_minute(&mut minutes, event, offset));
@@ -565,8 +565,8 @@ async fn user_who_does_far_more_than_days_know_of_has_a_page_too() {
     let known = &events[..60];
     let hour = |it: &ConnectionEvent| rollup::HourOfNetwork::of(tenant.clone(), it.end_time, it.remote_network_id);
     let day = |it: &ConnectionEvent| rollup::DayOfNetwork::of(tenant.clone(), it.end_time, it.remote_network_id);
-    rollup::count_again(&clickhouse, &known.iter().map(hour).collect()).await.unwrap();
-    rollup::count_days(&clickhouse, &known.iter().map(day).collect::<BTreeSet<_>>()).await.unwrap();
+    rollup::count_again(&clickhouse, rollup::DEFINITION, &known.iter().map(hour).collect()).await.unwrap();
+    rollup::count_days(&clickhouse, rollup::DEFINITION, &known.iter().map(day).collect::<BTreeSet<_>>()).await.unwrap();
     let too_many = "SELECT * FROM connections ORDER BY event_id_tail LIMIT 1 BY event_id_tail LIMIT 51 FORMAT Null
         SETTINGS max_rows_to_sort = 65536";
     let refused = clickhouse.execute(too_many).await.unwrap_err();

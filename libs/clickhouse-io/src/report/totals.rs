@@ -15,7 +15,7 @@ use super::sizes::{HOUR, Months, hours_without, in_hours};
 use crate::client::ClickHouse;
 use crate::error::QueryError;
 use crate::pieces;
-use crate::rollup::hours_behind;
+use crate::rollup::{DEFINITION, hours_behind, hours_of_another};
 
 /// Where the source of the rows stood.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -112,6 +112,7 @@ pub async fn rolled_up(
     let (from, to) = (Moment::from_micros(settled.0), Moment::from_micros(settled.1));
     // Before the roll-up is read: an hour that was counted then is in it. And after it: what was stored later is in neither.
     let behind = hours_behind(clickhouse, &query.tenant, (from, to)).await?;
+    let of_another = hours_of_another(clickhouse, DEFINITION, &query.tenant, (from, to)).await?;
     let mut hours = BTreeMap::new();
     let mut months = Months::new(clickhouse, query, settled, Some(settled));
     while let Some(piece) = months.next().await? {
@@ -120,7 +121,7 @@ pub async fn rolled_up(
         hours.extend(known.into_iter().map(|hour| (hour.begin, hour.rows)));
     }
     let moving = if hours.is_empty() { Vec::new() } else { moving(clickhouse, query, positions, settled).await? };
-    for hour in behind.iter().chain(&moving) {
+    for hour in behind.iter().chain(&of_another).chain(&moving) {
         hours.remove(hour);
     }
     if hours.is_empty() {

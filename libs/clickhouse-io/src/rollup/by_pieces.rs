@@ -6,18 +6,20 @@ use std::fmt::Debug;
 use schemas::ids::Tenant;
 use schemas::times::Moment;
 
+use super::definitions::hours_of_newer;
 use super::{HOURS_AT_ONCE, HourOfNetwork, count_again, seal};
 use crate::client::ClickHouse;
 use crate::error::QueryError;
 use crate::refusal::Refusal;
 
-/// [`count_again`] and [`seal`], piece by piece: what is done stays done, and an hour that cannot be counted holds up no other. `counted` is
-/// told how many are done, as it goes on.
+/// [`count_again`] and [`seal`], piece by piece: what is done stays done, and an hour that cannot be counted holds up no other. Hours that are counted
+/// by a newer definition are left to who counts by it. `counted` is told how many are done, as it goes on.
 ///
 /// # Errors
 /// When ClickHouse is away or refuses all of them; or, when the others are done, refuses some or does not come to an end with them.
 pub async fn count_and_seal(
     clickhouse: &ClickHouse,
+    definition: u16,
     hours: &BTreeSet<HourOfNetwork>,
     asked_at: Moment,
     mut counted: impl FnMut(usize),
@@ -25,13 +27,15 @@ pub async fn count_and_seal(
     let hours: Vec<HourOfNetwork> = hours.iter().cloned().collect();
     let mut pieces = Pieces::new(&hours, |it| &it.tenant, HOURS_AT_ONCE);
     while let Some(some) = pieces.next() {
-        let set: BTreeSet<HourOfNetwork> = some.iter().cloned().collect();
         let done = async {
-            count_again(clickhouse, &set).await?;
-            seal(clickhouse, &set, asked_at).await
+            let newer = hours_of_newer(clickhouse, definition, some).await?;
+            let ours: BTreeSet<HourOfNetwork> = some.iter().filter(|it| !newer.contains(it)).cloned().collect();
+            count_again(clickhouse, definition, &ours).await?;
+            seal(clickhouse, &ours, asked_at).await?;
+            Ok(ours.len())
         };
         match done.await {
-            Ok(()) => counted(some.len()),
+            Ok(count) => counted(count),
             Err(error) => pieces.failed(clickhouse, some, error).await?,
         }
     }

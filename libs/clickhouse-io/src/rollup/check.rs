@@ -40,7 +40,7 @@ pub async fn verify(
 ) -> Result<Vec<Difference>, QueryError> {
     let ((from, to), (table, time)) = (whole(from, to, unit.seconds()), unit.table());
     let rolled_up = match unit {
-        Unit::Minute => put_together(unit, time, &format!("{table} WHERE {}", within(time))),
+        Unit::Minute => put_together(unit, time, &format!("{table} WHERE {}", within(time)), ""),
         Unit::Hour | Unit::Day | Unit::NetworkDay => format!("{table} FINAL WHERE {}", within(time)),
     };
     let rolled_up = match unit {

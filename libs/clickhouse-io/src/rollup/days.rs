@@ -12,7 +12,8 @@ use schemas::times::Moment;
 use serde::{Deserialize, Serialize};
 
 use super::by_pieces::Pieces;
-use super::{DAY, HOURS_TABLE, Unit, insert_counted, names, network_days, put_together};
+use super::definitions::days_of_newer;
+use super::{DAY, DAY_DEFINITION, HOURS_TABLE, Unit, days_from_hours, insert_counted, names, network_days};
 use crate::client::ClickHouse;
 use crate::error::QueryError;
 use crate::write::insert_block;
@@ -25,7 +26,7 @@ const DAYS_AT_ONCE: usize = 500;
 /// One UTC day of one Remote Network of a tenant.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DayOfNetwork {
-    tenant: Tenant,
+    pub(super) tenant: Tenant,
     /// Unix time of its beginning, seconds.
     pub(super) day: i64,
     pub(super) remote_network: RemoteNetworkId,
@@ -119,6 +120,7 @@ pub async fn unsealed_days(
 /// When ClickHouse refuses or does not answer; then it may have been done, or some of it.
 pub async fn count_days<'a>(
     clickhouse: &ClickHouse,
+    definition: u16,
     days: impl IntoIterator<Item = &'a DayOfNetwork>,
 ) -> Result<(), QueryError> {
     let days: Vec<&DayOfNetwork> = days.into_iter().collect();
@@ -127,7 +129,7 @@ pub async fn count_days<'a>(
         "{HOURS_TABLE} FINAL WHERE tenant = {{tenant:String}}
          AND (toStartOfDay(hour), remote_network_id) IN {{keys:Array(Tuple(DateTime('UTC'), UInt64))}}"
     );
-    let sql = insert_counted(Unit::Day, &put_together(Unit::Day, "toStartOfDay(hour)", &rows));
+    let sql = insert_counted(Unit::Day, &days_from_hours(definition, &rows), DAY_DEFINITION);
     for of_tenant in days.chunk_by(|left, right| left.tenant == right.tenant) {
         for some in of_tenant.chunks(DAYS_AT_ONCE) {
             let keys: Vec<(i64, u64)> = some.iter().map(|it| (it.day, it.remote_network.get())).collect();
@@ -140,18 +142,19 @@ pub async fn count_days<'a>(
         }
         // Before what tells that the day is counted: who sees that has the names too.
         names::add(clickhouse, &of_tenant[0].tenant, of_tenant).await?;
-        network_days::count(clickhouse, &of_tenant[0].tenant, of_tenant).await?;
+        network_days::count(clickhouse, definition, &of_tenant[0].tenant, of_tenant).await?;
     }
     Ok(())
 }
 
-/// [`count_days`] and [`seal_days`], a few at a time: what is done stays done, and a day that cannot be counted holds up no other. `counted` is
-/// told how many are done, as it goes on.
+/// [`count_days`] and [`seal_days`], a few at a time: what is done stays done, and a day that cannot be counted holds up no other. Days of which anything
+/// is counted by a newer definition are left to who counts by it. `counted` is told how many are done, as it goes on.
 ///
 /// # Errors
 /// When ClickHouse is away or refuses all of them; or, when the others are done, refuses some or does not come to an end with them.
 pub async fn count_and_seal_days(
     clickhouse: &ClickHouse,
+    definition: u16,
     days: &BTreeMap<DayOfNetwork, u64>,
     mut counted: impl FnMut(usize),
 ) -> Result<(), QueryError> {
@@ -159,12 +162,16 @@ pub async fn count_and_seal_days(
     let mut pieces = Pieces::new(&days, |(day, _)| &day.tenant, DAYS_SEALED_AT_ONCE);
     while let Some(some) = pieces.next() {
         let done = async {
-            count_days(clickhouse, some.iter().map(|(day, _)| *day)).await?;
-            let notes = some.iter().map(|(day, notes)| ((*day).clone(), *notes)).collect();
-            seal_days(clickhouse, &notes).await
+            let days: Vec<&DayOfNetwork> = some.iter().map(|(day, _)| *day).collect();
+            let newer = days_of_newer(clickhouse, definition, &days).await?;
+            let notes = some.iter().filter(|(day, _)| !newer.contains(*day));
+            let notes: BTreeMap<DayOfNetwork, u64> = notes.map(|(day, notes)| ((*day).clone(), *notes)).collect();
+            count_days(clickhouse, definition, notes.keys()).await?;
+            seal_days(clickhouse, &notes).await?;
+            Ok(notes.len())
         };
         match done.await {
-            Ok(()) => counted(some.len()),
+            Ok(count) => counted(count),
             Err(error) => pieces.failed(clickhouse, some, error).await?,
         }
     }

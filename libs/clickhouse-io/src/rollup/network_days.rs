@@ -90,9 +90,14 @@ pub(crate) fn distinct(sets: &str) -> String {
 }
 
 /// Counts days of one tenant anew from the raw rows.
-pub(super) async fn count(clickhouse: &ClickHouse, tenant: &Tenant, days: &[&DayOfNetwork]) -> Result<(), QueryError> {
+pub(super) async fn count(
+    clickhouse: &ClickHouse,
+    definition: u16,
+    tenant: &Tenant,
+    days: &[&DayOfNetwork],
+) -> Result<(), QueryError> {
     for keys in keys_of_days(days) {
-        count_from_raw(clickhouse, Unit::NetworkDay, tenant, keys).await?;
+        count_from_raw(clickhouse, definition, Unit::NetworkDay, tenant, keys).await?;
     }
     Ok(())
 }

@@ -8,13 +8,13 @@
 use schemas::ids::Tenant;
 use schemas::times::Moment;
 
-use super::{HOURS_TABLE, Unit, counted, insert_counted, names, put_together, server_time};
+use super::{DAY_DEFINITION, HOURS_TABLE, Unit, counted, days_from_hours, insert_counted, names, server_time};
 use crate::client::ClickHouse;
 use crate::error::QueryError;
 use crate::pieces::{DAY, HOUR, bound, days_of, hours_with_rows, stretches, together, whole, within};
 
 /// Counts all hours anew that `[from, to)` touches, also those of which no raw rows are left, puts their days together and adds their names;
-/// gives how many hours with raw rows that were. Events may keep coming: nothing counts as sealed for it, so what ingest stores later is counted as
+/// gives how many hours with raw rows that were. All of it is marked as counted by this definition. Events may keep coming: nothing counts as sealed for it, so what ingest stores later is counted as
 /// ever. `progress` is told hours that are done, and of how many. Broken off, it has changed nothing, or whole months; it may be
 /// done again.
 ///
@@ -22,11 +22,12 @@ use crate::pieces::{DAY, HOUR, bound, days_of, hours_with_rows, stretches, toget
 /// When ClickHouse refuses or does not answer.
 pub async fn rebuild(
     clickhouse: &ClickHouse,
+    definition: u16,
     tenant: &Tenant,
     range: (Moment, Moment),
     progress: impl FnMut(usize, usize),
 ) -> Result<usize, QueryError> {
-    let rebuild = Rebuild::begin(clickhouse, tenant, range).await?;
+    let rebuild = Rebuild::begin(clickhouse, definition, tenant, range).await?;
     let done = async {
         let hours = rebuild.build(progress).await?;
         rebuild.swap().await?;
@@ -42,13 +43,17 @@ pub async fn rebuild(
 }
 
 /// What is built, in the order in which it is put in place.
-const BUILT: [Unit; 3] = [Unit::Hour, Unit::Day, Unit::NetworkDay];
+pub(super) const BUILT: [Unit; 3] = [Unit::Hour, Unit::Day, Unit::NetworkDay];
+/// Tables of rebuilds that go on, or were killed: what stands behind SELECT.
+pub(super) const TABLES: &str =
+    "FROM system.tables WHERE database = currentDatabase() AND match(name, '^rebuild_.+_[0-9]+$')";
 /// Days of one statement that looks for groups that are gone.
 const DAYS_AT_ONCE: i64 = 31;
 
 /// A rebuild in its steps: [`begin`](Self::begin), [`build`](Self::build), [`swap`](Self::swap), [`end`](Self::end).
 pub struct Rebuild<'a> {
     clickhouse: &'a ClickHouse,
+    definition: u16,
     tenant: &'a Tenant,
     hours: (i64, i64),
     days: (i64, i64),
@@ -63,18 +68,18 @@ impl<'a> Rebuild<'a> {
     /// When ClickHouse refuses or does not answer.
     pub async fn begin(
         clickhouse: &'a ClickHouse,
+        definition: u16,
         tenant: &'a Tenant,
         (from, to): (Moment, Moment),
     ) -> Result<Self, QueryError> {
-        let left =
-            "SELECT name FROM system.tables WHERE database = currentDatabase() AND match(name, '^rebuild_.+_[0-9]+$')
-            AND metadata_modification_time < now() - toIntervalWeek(1)";
-        let left: Vec<String> = clickhouse.within(clickhouse.reading(left).fetch_all()).await?;
+        let left = format!("SELECT name {TABLES} AND metadata_modification_time < now() - toIntervalWeek(1)");
+        let left: Vec<String> = clickhouse.within(clickhouse.reading(&left).fetch_all()).await?;
         for table in left {
             clickhouse.execute(&format!("DROP TABLE IF EXISTS {table} SYNC")).await?;
         }
         let began = server_time(clickhouse).await?.as_micros() * 1_000;
-        let rebuild = Self { clickhouse, tenant, hours: whole(from, to, HOUR), days: whole(from, to, DAY), began };
+        let (hours, days) = (whole(from, to, HOUR), whole(from, to, DAY));
+        let rebuild = Self { clickhouse, definition, tenant, hours, days, began };
         for (live, built) in rebuild.tables() {
             clickhouse.execute(&format!("CREATE TABLE {built} AS {live}")).await?;
         }
@@ -87,7 +92,7 @@ impl<'a> Rebuild<'a> {
     /// When ClickHouse refuses or does not answer.
     pub async fn build(&self, mut progress: impl FnMut(usize, usize)) -> Result<usize, QueryError> {
         let hours = hours_with_rows(self.clickhouse, "connections", self.tenant, self.hours).await?;
-        let [count, gone] = self.statements(Unit::Hour, &counted(Unit::Hour, &within("end_time")));
+        let [count, gone] = self.from_raw(Unit::Hour);
         let mut done = 0;
         for (some, (begin, end)) in stretches(&together(&hours), self.hours, HOUR) {
             progress(done, hours.len());
@@ -96,12 +101,12 @@ impl<'a> Rebuild<'a> {
             done += some;
         }
         let [count, gone] =
-            self.statements(Unit::Day, &put_together(Unit::Day, "toStartOfDay(hour)", &self.hours_to_be()));
+            self.statements(Unit::Day, &days_from_hours(self.definition, &self.hours_to_be()), DAY_DEFINITION);
         for day in self.days_of_hours(&self.hours_to_be()).await? {
             self.run(&count, (day, day + DAY)).await?;
         }
         self.run_by_month(&gone).await?;
-        let [count, gone] = self.statements(Unit::NetworkDay, &counted(Unit::NetworkDay, &within("end_time")));
+        let [count, gone] = self.from_raw(Unit::NetworkDay);
         let hours_of_days = hours_with_rows(self.clickhouse, "connections", self.tenant, self.days).await?;
         for some in together(&days_of(&hours_of_days)) {
             self.run(&count, (some[0].0, some[some.len() - 1].0 + DAY)).await?;
@@ -129,7 +134,7 @@ impl<'a> Rebuild<'a> {
         }
         // A day that the aggregator has put together meanwhile, from hours as they were, has a version above ours. This one is above its.
         let hours = format!("{HOURS_TABLE} FINAL WHERE {}", within("hour"));
-        let count = insert_counted(Unit::Day, &put_together(Unit::Day, "toStartOfDay(hour)", &hours));
+        let count = insert_counted(Unit::Day, &days_from_hours(self.definition, &hours), DAY_DEFINITION);
         for day in self.days_of_hours(&hours).await? {
             self.run(&count, (day, day + DAY)).await?;
         }
@@ -156,16 +161,23 @@ impl<'a> Rebuild<'a> {
         format!("rebuild_{}_{}", unit.table().0, self.began)
     }
 
-    /// Writes these groups; and zeros for groups that are live and not among what was written.
-    fn statements(&self, unit: Unit, groups: &str) -> [String; 2] {
+    /// [`Self::statements`] of the groups of raw rows.
+    fn from_raw(&self, unit: Unit) -> [String; 2] {
+        self.statements(unit, &counted(unit, &within("end_time")), &self.definition.to_string())
+    }
+
+    /// Writes these groups with their definition; and zeros for groups that are live and not among what was written.
+    fn statements(&self, unit: Unit, groups: &str, definition: &str) -> [String; 2] {
         let ((live, time), keys, built, began) = (unit.table(), unit.keys(), self.built(unit), self.began);
         let (counts, nothing, is_something) = (unit.counts(), unit.nothing(), unit.is_something());
-        let head = format!("INSERT INTO {built} ({keys}, {counts}, version)");
-        let count = format!("{head} SELECT {keys}, {counts}, toUInt64({began}) FROM ({groups})");
+        let head = format!("INSERT INTO {built} ({keys}, {counts}, definition, version)");
+        let count =
+            format!("{head} SELECT {keys}, {counts}, toUInt16({definition}), toUInt64({began}) FROM ({groups})");
         let gone = format!(
-            "{head} SELECT {keys}, {nothing}, toUInt64({began}) FROM {live} FINAL
+            "{head} SELECT {keys}, {nothing}, toUInt16({}), toUInt64({began}) FROM {live} FINAL
              WHERE {} AND {is_something}
                  AND ({keys}) NOT IN (SELECT {keys} FROM {built} WHERE {})",
+            self.definition,
             within(time),
             within(time)
         );
