@@ -56,7 +56,7 @@ impl Fake {
     pub(crate) fn life_with(&self, config: Config) -> Life<Self> {
         let mut life = Life::new(self.clone(), ExporterMetrics::new(&Metrics::default()), config);
         if self.0.holds_one_row.load(Ordering::Relaxed) {
-            life.tools.rows_bytes_max = 1;
+            (life.tools.rows_bytes_max, life.tools.names_bytes_max) = (1, 100);
         }
         life
     }
@@ -285,6 +285,8 @@ impl Outside for Fake {
     }
 
     async fn read_piece(&self, key: &str, piece: Range<u64>) -> Result<Bytes, StoreError> {
+        let takes = *self.0.piece_takes.lock().unwrap();
+        tokio::time::sleep(takes).await;
         self.0.fault("read piece", &self.0.piece_faults)?;
         let files = self.0.files.lock().unwrap();
         let file = files.get(key).ok_or_else(|| StoreError::NotFound(key.to_owned()))?;

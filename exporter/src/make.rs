@@ -31,6 +31,9 @@ pub(crate) const BARRIER_EVERY: Duration = Duration::from_millis(500);
 pub(crate) const TELL_EVERY: Duration = Duration::from_secs(2);
 /// What waits for long is told of no more seldom than so.
 const TELL_AT_LEAST_EVERY: Duration = Duration::from_secs(30);
+/// How often it is told of what stands still, as where a part is away: events are kept for good, and after an hour of silence a report has no
+/// place any more.
+pub(crate) const TELL_STANDSTILL_EVERY: Duration = Duration::from_secs(600);
 /// Microseconds of a day.
 const MICROS_A_DAY: i64 = 86_400_000_000;
 
@@ -118,7 +121,7 @@ impl<O: Outside> Life<O> {
         let (mut failing_since, mut has_differed, mut backoff) = (None, false, Backoff::default());
         loop {
             let made = match (plan.take(), series.take()) {
-                (Some(plan), _) => self.go_on(&writer, request, state, &plan.upload_id).await,
+                (Some(plan), _) => self.go_on(&writer, request, state, &plan.upload_id).await?,
                 (None, Some(series)) => self.go_on_behind(&writer, request, &query, state, &series).await?,
                 (None, None) => self.attempt(&writer, request, &query, state).await?,
             };
@@ -256,23 +259,24 @@ impl<O: Outside> Life<O> {
         Ok(size_bytes.map(|size_bytes| Written { size_bytes, ..*progress.borrow() }.into()))
     }
 
-    /// Tells how far `writing` is, now and then, until it is done.
-    pub(crate) async fn telling<T>(
+    /// Tells how far `writing` is, now and then, until it is done; also where it stands still: the report keeps its place.
+    pub(crate) async fn telling<T, P: Copy>(
         &self,
         writing: impl Future<Output = T>,
-        progress: &watch::Sender<Written>,
-        event: impl Fn(Written) -> ReportEvent,
+        progress: &watch::Sender<P>,
+        event: impl Fn(P) -> ReportEvent,
     ) -> Result<T, JournalError> {
-        let mut progressed = progress.subscribe();
+        let (mut progressed, mut last_told) = (progress.subscribe(), Instant::now());
         let mut writing = std::pin::pin!(writing);
         loop {
             tokio::select! {
                 written = &mut writing => return Ok(written),
                 () = tokio::time::sleep(TELL_EVERY) => {}
             }
-            if !progressed.has_changed().unwrap_or(false) {
+            if !progressed.has_changed().unwrap_or(false) && last_told.elapsed() < TELL_STANDSTILL_EVERY {
                 continue;
             }
+            last_told = Instant::now();
             let event = event(*progressed.borrow_and_update());
             // The file goes on while Kafka is away; progress that could not be told is told next time.
             tokio::select! {

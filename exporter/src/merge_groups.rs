@@ -1,53 +1,31 @@
 //! What slices have counted of groups becomes the report's file: merged in the order of keys, one group at a time, then sorted as the
-//! report is. What does not fit memory until it is sorted lies in the store beside what the slices have counted.
+//! report is. What does not fit memory until it is sorted lies in the store beside what the slices have counted. How far that is is told as
+//! of slices: the report keeps its place.
 
-use std::ops::Range;
+mod merging;
+mod sort_rows;
 
-use bytes::Bytes;
 use clickhouse_io::QueryError;
-use report_life::{ReportState, groups_key};
+use report_life::{JournalError, Plan, ReportState};
 use report_store::StoreError;
-use report_writer::{
-    BadRun, FOOTER_BYTES_MAX, GroupLines, GroupRows, Merge, MergeStep, PART_TEXT_BYTES, RowSorter, TableError, Writer,
-    choose_writer, footer, runs,
-};
+use report_writer::{BadRun, GroupLines, TableError, Writer, choose_writer};
+use schemas::report_event::ReportEventType;
 use schemas::report_request::ReportRequest;
 use service_kit::retry::Backoff;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
+use self::merging::{Merged, Merging, Stored, failed};
+use self::sort_rows::Shelf;
 use crate::adapters::{FileBeingWritten, Outside};
 use crate::error::FileError;
 use crate::file_series::FileSeries;
 use crate::life::Life;
-use crate::make::signed;
 use crate::pack::{PartQueue, packing};
-use crate::render::{FileText, GROUPS_BYTES_MAX};
+use crate::render::FileText;
 use crate::seal::Made;
 use crate::stages::name_file::object_key;
 use crate::write_file::{PARTS_WAITING, WriteFile, Written, abort};
-
-/// What is held of all runs together while they are merged, bytes; each is read in pieces.
-const RUNS_BYTES: u64 = 16 << 20;
-/// Of one run at least, and at most.
-const PIECE_BYTES: Range<u64> = 16 << 10..1 << 20;
-
-/// An object of the store, and its size, bytes.
-pub(crate) type Stored = (String, u64);
-
-/// Runs that are merged, and what of each has not been read.
-struct Merging {
-    merge: Merge,
-    rest: Vec<(String, Range<u64>)>,
-    piece_bytes: u64,
-}
-
-/// Groups that become rows, which wait for being sorted.
-struct Sorting {
-    rows: Box<dyn GroupRows>,
-    sorter: RowSorter,
-    bytes_max: usize,
-}
 
 /// Rows that become lines.
 struct Lining {
@@ -56,36 +34,9 @@ struct Lining {
     failed: Option<TableError>,
 }
 
-impl Merging {
-    fn of_runs(rest: Vec<(String, Range<u64>)>) -> Self {
-        let each = RUNS_BYTES / (rest.len() as u64).max(1);
-        let piece_bytes = each.clamp(PIECE_BYTES.start, PIECE_BYTES.end);
-        Self { merge: Merge::new(rest.len()), rest, piece_bytes }
-    }
-
-    /// Of one run that is held.
-    fn of_held(run: &[u8]) -> Self {
-        let mut merge = Merge::new(1);
-        merge.feed(0, run, true);
-        Self { merge, rest: Vec::new(), piece_bytes: 0 }
-    }
-}
-
-impl Sorting {
-    fn add(&mut self, key: &[u8], value: &[u8]) -> Result<bool, BadRun> {
-        let sorter = &mut self.sorter;
-        self.rows.add(key, value, &mut |key, cells| sorter.push(key, cells))?;
-        Ok(sorter.size_bytes() < self.bytes_max && !self.is_too_large())
-    }
-
-    fn is_too_large(&self) -> bool {
-        self.rows.size_bytes() > GROUPS_BYTES_MAX
-    }
-}
-
 impl Lining {
-    fn add(&mut self, _: &[u8], record: &[u8]) -> Result<bool, BadRun> {
-        match self.lines.add(record, &mut self.text) {
+    fn add(&mut self, key: &[u8], value: &[u8]) -> Result<bool, BadRun> {
+        match self.lines.add(key, value, &mut self.text) {
             Ok(wants_more) => Ok(wants_more),
             Err(error) => {
                 self.failed = Some(error);
@@ -95,25 +46,49 @@ impl Lining {
     }
 }
 
-/// Takes a key and its value; false where it wants no more for now.
-type TakePair<T> = fn(&mut T, &[u8], &[u8]) -> Result<bool, BadRun>;
-
 impl<O: Outside> Life<O> {
-    /// Makes the report's file, or its files, of what slices have counted. A store that is away is waited for; begun again it makes the
-    /// same bytes.
+    /// Makes the report's file, or its files, of what the slices of its plan have counted, and tells how far it is.
     pub(crate) async fn merge_groups(
         &self,
         writer: &WriteFile<'_, O>,
         request: &ReportRequest,
         state: &ReportState,
-        counted: &[Stored],
-    ) -> Result<Made, FileError> {
+        plan: &Plan,
+    ) -> Result<Result<Made, FileError>, JournalError> {
+        tracing::info!(report = %state.id, attempt = state.attempt, "what was counted is merged");
+        let merged = watch::channel(Merged::default()).0;
         let rows = u64::try_from(state.rows_expected.unwrap_or_default()).unwrap_or_default();
-        let turn = writer.cancelled.run_until_cancelled(self.lanes.take(&request.tenant, rows)).await;
-        let _lane = turn.ok_or(FileError::Cancelled)?;
+        let tell = |merged: Merged| {
+            // What slices have counted is merged by its bytes; as many of the rows that they have read are told.
+            let (rows, size_bytes) = (merged.share_of(rows), merged.bytes_expected);
+            let written = Written { rows, facts: 0, slices: plan.slices as u64, size_bytes };
+            Self::told(state, written, ReportEventType::Progressed)
+        };
+        let merging = async {
+            let key = object_key(request, state.attempt);
+            let counted = self.show_slices(writer, request, &key, &plan.stored().unwrap_or_default()).await?;
+            let turn = writer.cancelled.run_until_cancelled(self.lanes.take(&request.tenant, rows)).await;
+            let _lane = turn.ok_or(FileError::Cancelled)?;
+            let mut made = self.merge_patiently(writer, request, state, &counted, &merged).await?;
+            // Rows of such slices are events; groups become rows of the report where they are merged.
+            made.written.facts = u64::try_from(plan.written().0).unwrap_or_default();
+            Ok(made)
+        };
+        self.telling(merging, &merged, tell).await
+    }
+
+    /// A store that is away is waited for; begun again it makes the same bytes.
+    async fn merge_patiently(
+        &self,
+        writer: &WriteFile<'_, O>,
+        request: &ReportRequest,
+        state: &ReportState,
+        counted: &[Stored],
+        merged: &watch::Sender<Merged>,
+    ) -> Result<Made, FileError> {
         let (begin, mut backoff) = (Instant::now(), Backoff::default());
         loop {
-            let sorting = writer.cancelled.run_until_cancelled(self.sorted(writer, request, state, counted));
+            let sorting = writer.cancelled.run_until_cancelled(self.sorted(writer, request, state, counted, merged));
             let made = match sorting.await.unwrap_or(Err(FileError::Cancelled)) {
                 Ok((merging, lines)) => self.write_lines(writer, request, state, merging, lines, counted.len()).await,
                 Err(error) => Err(error),
@@ -137,44 +112,16 @@ impl<O: Outside> Life<O> {
         request: &ReportRequest,
         state: &ReportState,
         counted: &[Stored],
+        merged: &watch::Sender<Merged>,
     ) -> Result<(Merging, GroupLines), FileError> {
-        let made = writer_of(request)?.into_rows();
+        let made = writer_of(request)?.into_rows(self.tools.names_bytes_max);
         let (rows, lines) = made.ok_or_else(|| QueryError::Mismatch("the report makes no groups".to_owned()))?;
-        let mut merging = self.runs_of(writer, counted).await?;
-        let mut sorting = Sorting { rows, sorter: RowSorter::default(), bytes_max: self.tools.rows_bytes_max };
-        let mut stored: Vec<Stored> = Vec::new();
-        loop {
-            let is_done;
-            (merging, sorting, is_done) = self.advance(writer, merging, sorting, Sorting::add).await?;
-            if sorting.is_too_large() {
-                return Err(FileError::TooManyValues);
-            }
-            if is_done {
-                let Sorting { rows, sorter, .. } = &mut sorting;
-                rows.end(&mut |key, cells| sorter.push(key, cells));
-            }
-            if is_done && stored.is_empty() {
-                let run = in_order(sorting.sorter).await?.1;
-                return Ok((Merging::of_held(&run), lines));
-            }
-            let run;
-            (sorting.sorter, run) = in_order(sorting.sorter).await?;
-            let number = signed((counted.len() + stored.len()) as u64);
-            stored.push(self.store_rows(groups_key(&object_key(request, state.attempt), number), &run).await?);
-            if is_done {
-                return Ok((self.runs_of(writer, &stored).await?, lines));
-            }
-        }
-    }
-
-    /// Keeps rows in the store until the others are there. What is broken off is swept when the report has ended.
-    async fn store_rows(&self, key: String, run: &[u8]) -> Result<Stored, FileError> {
-        let mut file = self.outside.begin_file(&key).await?;
-        for piece in run.chunks(PART_TEXT_BYTES) {
-            file.write(piece).await?;
-        }
-        file.write(&footer(&[run.len() as u64])).await?;
-        Ok((key, file.finish().await?))
+        let bytes_expected = counted.iter().map(|(_, size_bytes)| size_bytes).sum();
+        merged.send_replace(Merged { bytes: 0, bytes_expected });
+        let merging = self.runs_of(writer, counted, merged).await?;
+        let (object_key, next) = (object_key(request, state.attempt), counted.len() as u64);
+        let shelf = Shelf { object_key, next, merged: merged.clone() };
+        Ok((self.sort_rows(writer, rows, merging, shelf).await?, lines))
     }
 
     async fn write_lines(
@@ -246,74 +193,9 @@ impl<O: Outside> Life<O> {
         let ended = ended.await.map_err(|error| failed(error.to_string()))?;
         ended.map_err(|error| QueryError::Mismatch(error.to_string()).into())
     }
-
-    /// Merges, and reads what that waits for, until `take` wants no more; true where all is merged.
-    async fn advance<T: Send + 'static>(
-        &self,
-        writer: &WriteFile<'_, O>,
-        mut merging: Merging,
-        mut to: T,
-        take: TakePair<T>,
-    ) -> Result<(Merging, T, bool), FileError> {
-        loop {
-            // It takes a while: not on the threads that wait for sockets.
-            let stepping = tokio::task::spawn_blocking(move || {
-                let step = merging.merge.step(|key, value| take(&mut to, key, value));
-                (merging, to, step)
-            });
-            let step;
-            (merging, to, step) = stepping.await.map_err(|error| failed(error.to_string()))?;
-            match step.map_err(broken)? {
-                MergeStep::Done => return Ok((merging, to, true)),
-                MergeStep::Full => return Ok((merging, to, false)),
-                MergeStep::Wants(run) => {
-                    let (key, rest) = merging.rest.get_mut(run).ok_or_else(|| broken(BadRun))?;
-                    let piece = rest.start..rest.end.min(rest.start + merging.piece_bytes);
-                    let bytes = self.read_piece(writer, key, piece.clone()).await?;
-                    rest.start = piece.end;
-                    merging.merge.feed(run, &bytes, rest.is_empty());
-                }
-            }
-        }
-    }
-
-    /// The runs of all objects, in their order.
-    async fn runs_of(&self, writer: &WriteFile<'_, O>, counted: &[Stored]) -> Result<Merging, FileError> {
-        let mut all = Vec::new();
-        for (key, size_bytes) in counted {
-            let end = size_bytes.saturating_sub(FOOTER_BYTES_MAX)..*size_bytes;
-            let end = self.read_piece(writer, key, end).await?;
-            let of_object = runs(*size_bytes, &end).map_err(broken)?;
-            all.extend(of_object.into_iter().map(|run| (key.clone(), run)));
-        }
-        Ok(Merging::of_runs(all))
-    }
-
-    async fn read_piece(&self, writer: &WriteFile<'_, O>, key: &str, piece: Range<u64>) -> Result<Bytes, FileError> {
-        let read = || self.outside.read_piece(key, piece.clone());
-        let bytes = self.persist(writer, "reading what was counted", read).await?;
-        if bytes.len() as u64 == piece.end - piece.start { Ok(bytes) } else { Err(broken(BadRun)) }
-    }
 }
 
 fn writer_of(request: &ReportRequest) -> Result<Writer, FileError> {
     // What cannot be made was refused before.
     Ok(choose_writer(request).map_err(QueryError::Mismatch)?)
-}
-
-/// All rows as a run, and the sorter without them.
-async fn in_order(mut sorter: RowSorter) -> Result<(RowSorter, Vec<u8>), FileError> {
-    let sorting = tokio::task::spawn_blocking(move || {
-        let run = sorter.take_run();
-        (sorter, run)
-    });
-    sorting.await.map_err(|error| failed(error.to_string()).into())
-}
-
-fn failed(reason: String) -> StoreError {
-    StoreError::Failed { action: "merging", reason }
-}
-
-fn broken(bad: BadRun) -> FileError {
-    StoreError::Broken(bad.to_string()).into()
 }

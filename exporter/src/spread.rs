@@ -16,7 +16,6 @@ use crate::adapters::Outside;
 use crate::error::FileError;
 use crate::life::Life;
 use crate::make::signed;
-use crate::merge_groups::Stored;
 use crate::metrics::Counted;
 use crate::seal::Made;
 use crate::stages::name_file::{counts_groups, object_key, slice_key, slices_stand_alone};
@@ -53,7 +52,7 @@ impl<O: Outside> Life<O> {
         if let Some(planned) = writer.cancelled.run_until_cancelled(planning).await {
             planned?;
         }
-        Ok(self.gather(writer, request, state, &upload_id).await)
+        self.gather(writer, request, state, &upload_id).await
     }
 
     /// Gives the plan its name: the upload that slices become parts of. Where each is a file whoever makes it begins one, and any new id will do.
@@ -71,66 +70,80 @@ impl<O: Outside> Life<O> {
         request: &ReportRequest,
         state: &ReportState,
         upload_id: &str,
-    ) -> Result<Made, FileError> {
+    ) -> Result<Result<Made, FileError>, JournalError> {
         let turn = writer.cancelled.run_until_cancelled(self.wait_for_place(request)).await;
         let _running = Counted::new(&self.metrics.running);
         match turn {
-            None => Err(FileError::Cancelled),
+            None => Ok(Err(FileError::Cancelled)),
             Some(()) => self.gather(writer, request, state, upload_id).await,
         }
     }
 
-    /// Waits for all slices, and joins them. An upload that will not become the file is aborted.
+    /// Waits for all slices, and makes the file of them. An upload that will not become the file is aborted.
     async fn gather(
         &self,
         writer: &WriteFile<'_, O>,
         request: &ReportRequest,
         state: &ReportState,
         upload_id: &str,
-    ) -> Result<Made, FileError> {
-        let key = object_key(request, state.attempt);
-        let gathered = async {
-            let made = self.outside.until(state.id, |it| is_decided(it, state.attempt, upload_id));
-            let folded = writer.cancelled.run_until_cancelled(made).await.ok_or(FileError::Cancelled)?;
-            let plan = plan_of(&folded, state.attempt, upload_id).ok_or(FileError::TakenOver)?;
-            if let Some(failure) = &plan.failed {
-                return Err(FileError::Slices(failure.clone()));
-            }
-            let slices = plan.stored().unwrap_or_default();
-            let size_bytes = if slices_stand_alone(request) {
-                let shown = self.show_slices(writer, request, &key, &slices).await?;
-                if counts_groups(request) {
-                    tracing::info!(report = %state.id, attempt = state.attempt, "what was counted is merged");
-                    let mut made = self.merge_groups(writer, request, &folded, &shown).await?;
-                    // Rows of such slices are events; groups become rows of the report where they are merged.
-                    made.written.facts = u64::try_from(plan.written().0).unwrap_or_default();
-                    return Ok(made);
-                }
-                shown.iter().map(|(_, size_bytes)| size_bytes).sum()
-            } else {
-                let join = || self.outside.join(&key, upload_id, &slices, writer.cancelled);
-                self.persist(writer, "joining slices", join).await?.ok_or(FileError::Cancelled)?
-            };
-            let rows = u64::try_from(plan.written().0).unwrap_or_default();
-            Ok(Written { rows, facts: rows, slices: plan.slices as u64, size_bytes }.into())
-        }
-        .await;
+    ) -> Result<Result<Made, FileError>, JournalError> {
+        let gathered = match self.all_slices(writer, state, upload_id).await {
+            Ok((folded, plan)) if counts_groups(request) => self.merge_groups(writer, request, &folded, &plan).await?,
+            Ok((_, plan)) => self.join_slices(writer, request, state.attempt, &plan).await,
+            Err(error) => Err(error),
+        };
         if gathered.is_err()
-            && let Err(error) = self.outside.abort_upload(&key, upload_id).await
+            && let Err(error) = self.outside.abort_upload(&object_key(request, state.attempt), upload_id).await
         {
             tracing::warn!(%error, report = %state.id, "an upload is left until the report has ended");
         }
-        gathered
+        Ok(gathered)
     }
 
-    /// Makes the objects visible that slices are. Nobody knows of them before the report is completed.
-    async fn show_slices(
+    /// The plan once all its slices are done.
+    async fn all_slices(
+        &self,
+        writer: &WriteFile<'_, O>,
+        state: &ReportState,
+        upload_id: &str,
+    ) -> Result<(ReportState, Arc<Plan>), FileError> {
+        let made = self.outside.until(state.id, |it| is_decided(it, state.attempt, upload_id));
+        let folded = writer.cancelled.run_until_cancelled(made).await.ok_or(FileError::Cancelled)?;
+        let plan = plan_of(&folded, state.attempt, upload_id).ok_or(FileError::TakenOver)?;
+        match &plan.failed {
+            Some(failure) => Err(FileError::Slices(failure.clone())),
+            None => Ok((folded, plan)),
+        }
+    }
+
+    /// Makes one file of them, or shows those that are files.
+    async fn join_slices(
+        &self,
+        writer: &WriteFile<'_, O>,
+        request: &ReportRequest,
+        attempt: i32,
+        plan: &Plan,
+    ) -> Result<Made, FileError> {
+        let (key, slices) = (object_key(request, attempt), plan.stored().unwrap_or_default());
+        let size_bytes = if slices_stand_alone(request) {
+            let shown = self.show_slices(writer, request, &key, &slices).await?;
+            shown.iter().map(|(_, size_bytes)| size_bytes).sum()
+        } else {
+            let join = || self.outside.join(&key, &plan.upload_id, &slices, writer.cancelled);
+            self.persist(writer, "joining slices", join).await?.ok_or(FileError::Cancelled)?
+        };
+        let rows = u64::try_from(plan.written().0).unwrap_or_default();
+        Ok(Written { rows, facts: rows, slices: plan.slices as u64, size_bytes }.into())
+    }
+
+    /// Makes the objects visible that slices are; gives keys, and sizes, bytes. Nobody knows of them before the report is completed.
+    pub(crate) async fn show_slices(
         &self,
         writer: &WriteFile<'_, O>,
         request: &ReportRequest,
         key: &str,
         slices: &[StoredSlice],
-    ) -> Result<Vec<Stored>, FileError> {
+    ) -> Result<Vec<(String, u64)>, FileError> {
         let mut shown = Vec::with_capacity(slices.len());
         for (number, slice) in (0..).zip(slices) {
             let (key, upload_id) =
@@ -154,8 +167,7 @@ fn is_decided(state: &ReportState, attempt: i32, upload_id: &str) -> bool {
     if state.attempt != attempt || state.phase.is_final() {
         return state.attempt > attempt || state.phase.is_final();
     }
-    let is_all = |plan: &Plan| plan.slices_done() == signed(plan.slices as u64);
-    state.plan.as_ref().is_some_and(|plan| plan.upload_id != upload_id || plan.failed.is_some() || is_all(plan))
+    state.plan.as_ref().is_some_and(|plan| plan.upload_id != upload_id || plan.failed.is_some() || plan.is_made())
 }
 
 fn items(

@@ -8,6 +8,9 @@ use tokio::sync::Semaphore;
 /// Rows of groups that are held until they are sorted, bytes.
 const ROWS_BYTES_MAX: usize = 32 << 20;
 
+/// Names of ids that are held while their rows are made, bytes.
+const NAMES_BYTES_MAX: usize = 64 << 20;
+
 /// Things that were used and will be again.
 pub(crate) struct Spare<T>(Arc<Mutex<Vec<T>>>);
 
@@ -42,6 +45,8 @@ pub(crate) struct Tools {
     pub(crate) parts_ahead: usize,
     /// Rows of groups that are held until they are sorted, bytes; more lie in the store meanwhile.
     pub(crate) rows_bytes_max: usize,
+    /// Names of ids that are held while their rows are made, bytes; others lie in the store until their rows are there.
+    pub(crate) names_bytes_max: usize,
     pub(crate) buffers: Spare<Vec<u8>>,
     pub(crate) sorters: Spare<LineSorter>,
     gzip: Spare<Packer>,
@@ -55,6 +60,7 @@ impl Tools {
             permits: Arc::new(Semaphore::new(cores)),
             parts_ahead: cores,
             rows_bytes_max: ROWS_BYTES_MAX,
+            names_bytes_max: NAMES_BYTES_MAX,
             buffers: Spare::default(),
             sorters: Spare::default(),
             gzip: Spare::default(),

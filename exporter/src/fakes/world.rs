@@ -51,7 +51,7 @@ pub(crate) struct World {
     pub(crate) is_empty: AtomicBool,
     /// Each stretch is a slice of its own.
     pub(crate) is_large: AtomicBool,
-    /// Rows of groups wait in the store, one by one, until they are sorted.
+    /// Rows of groups wait in the store, one by one, until they are sorted, and a name at most is held.
     pub(crate) holds_one_row: AtomicBool,
     /// Slices that nobody has taken.
     pub(crate) queue: Mutex<VecDeque<ReportSlice>>,
@@ -89,6 +89,8 @@ pub(crate) struct World {
     /// How long joining takes, and reading a file back.
     pub(crate) join_takes: Mutex<Duration>,
     pub(crate) digest_takes: Mutex<Duration>,
+    /// How long some bytes of a file take.
+    pub(crate) piece_takes: Mutex<Duration>,
     /// Whoever begins or finishes a file as the one of this number, from 0, stands still for good, and that is told.
     pub(crate) stops_at: Mutex<Option<usize>>,
     pub(crate) stopped: tokio::sync::Notify,

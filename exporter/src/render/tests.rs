@@ -191,7 +191,7 @@ fn what_was_counted_is_given_away_in_mid_block_and_names_stay_right() {
         merge.feed(run, &object[place.start as usize..place.end as usize], true);
     }
     let (mut text, mut sorter, (mut rows, mut lines)) =
-        (writer().begin(), RowSorter::default(), writer().into_rows().unwrap());
+        (writer().begin(), RowSorter::default(), writer().into_rows(usize::MAX).unwrap());
     let step = merge.step(|key, value| rows.add(key, value, &mut |key, cells| sorter.push(key, cells)).map(|()| true));
     assert_eq!(step, Ok(MergeStep::Done));
     rows.end(&mut |key, cells| sorter.push(key, cells));
@@ -201,7 +201,7 @@ fn what_was_counted_is_given_away_in_mid_block_and_names_stay_right() {
         text.extend_from_slice(bytes);
         true
     };
-    assert_eq!(merge.step(|_, record| Ok(lines.add(record, &mut take).unwrap())), Ok(MergeStep::Done));
+    assert_eq!(merge.step(|key, record| Ok(lines.add(key, record, &mut take).unwrap())), Ok(MergeStep::Done));
     assert_eq!(lines.end(&mut take), Ok(1));
     let (text, at_once) = (String::from_utf8(text).unwrap(), text_of(writer(), Start::Beginning));
     assert_eq!(text, String::from_utf8(at_once).unwrap());

@@ -47,7 +47,8 @@ pub(super) fn progress(state: &ReportState) -> String {
     if let (Phase::Running, Some(expected)) = (state.phase, state.rows_expected) {
         let percent = 100 * i128::from(state.rows).min(i128::from(expected)) / i128::from(expected.max(1));
         said.push(format!("{percent} %"));
-        said.push(format!("{} of {expected} rows", state.rows));
+        let merged = if state.is_merging() { " merged" } else { "" };
+        said.push(format!("{} of {expected} rows{merged}", state.rows));
         said.extend(state.slices_expected.map(|slices| format!("{} of {slices} slices", state.slices)));
         said.push(format!("{} bytes", state.size_bytes));
         said.extend(state.pace.rows_per_second().map(|pace| format!("{pace} rows/s")));
@@ -63,8 +64,10 @@ pub(super) fn progress(state: &ReportState) -> String {
 
 #[cfg(test)]
 mod tests {
+    use schemas::examples::report_request;
     use schemas::ids::ReportId;
     use schemas::report_event::{ReportEvent, ReportEventType};
+    use schemas::report_request::{ReportKind, ReportRequest};
 
     use super::*;
 
@@ -104,5 +107,45 @@ mod tests {
                 "failed, no\\nspace",
             ]
         );
+    }
+
+    #[test]
+    fn what_slices_have_counted_is_said_to_be_merged() {
+        let asked = ReportRequest { kind: ReportKind::Summary, ..report_request() };
+        let event = |event_type, seconds: i64| ReportEvent {
+            attempt: Some(1),
+            upload_id: Some("a".to_owned()),
+            ..ReportEvent::new(
+                asked.report_id,
+                asked.tenant.clone(),
+                event_type,
+                Moment::from_micros(seconds * 1_000_000),
+            )
+        };
+        let asking =
+            ReportEvent { attempt: None, request: Some(asked.clone()), ..event(ReportEventType::Requested, 0) };
+        let mut state = ReportState::begun_by(&asking);
+        let mut said = Vec::new();
+        for event in [
+            ReportEvent { rows_expected: Some(900), slices_expected: Some(1), ..event(ReportEventType::Started, 1) },
+            ReportEvent { slices_expected: Some(1), encoder_version: Some(4), ..event(ReportEventType::Planned, 2) },
+            ReportEvent {
+                slice: Some(0),
+                rows: Some(900),
+                staged_bytes: Some(70),
+                ..event(ReportEventType::SliceDone, 3)
+            },
+            ReportEvent {
+                rows: Some(300),
+                slices: Some(1),
+                size_bytes: Some(80),
+                ..event(ReportEventType::Progressed, 13)
+            },
+        ] {
+            state.apply(&event);
+            said.push(progress(&state));
+        }
+        let merged = "running, 33 %, 300 of 900 rows merged, 1 of 1 slices, 80 bytes, 30 rows/s, done about 1970-01-01T00:00:33Z";
+        assert_eq!(said[2..], ["running, 0 %, 0 of 900 rows merged, 1 of 1 slices, 70 bytes", merged]);
     }
 }

@@ -58,10 +58,16 @@ impl Plan {
         self.done.contains_key(&slice)
     }
 
+    /// True once all slices are done.
+    #[must_use]
+    pub fn is_made(&self) -> bool {
+        self.done.len() == self.slices
+    }
+
     /// All slices in order, once all of them are done.
     #[must_use]
     pub fn stored(&self) -> Option<Vec<StoredSlice>> {
-        (self.done.len() == self.slices).then(|| self.done.values().map(|done| done.stored.clone()).collect())
+        self.is_made().then(|| self.done.values().map(|done| done.stored.clone()).collect())
     }
 
     /// Slices that are done.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use schemas::ids::{ReportId, Tenant};
 use schemas::known_reason::KnownReason;
 use schemas::report_event::{ReportEvent, ReportEventType};
-use schemas::report_request::ReportRequest;
+use schemas::report_request::{ReportKind, ReportRequest};
 use schemas::times::Moment;
 
 use crate::files::{file_key, file_keys};
@@ -97,7 +97,7 @@ pub struct ReportState {
     pub cancel_requested: bool,
     /// Events that ingest was behind when it was last told.
     pub events_behind: Option<i64>,
-    /// Rows written so far.
+    /// Rows written so far; while it [is merged](Self::is_merging) those of which what was counted is merged.
     pub rows: i64,
     /// Rows that the plan expects.
     pub rows_expected: Option<i64>,
@@ -198,6 +198,17 @@ impl ReportState {
     #[must_use]
     pub fn is_due(&self, now: Moment) -> bool {
         self.phase == Phase::Completed && self.expires_at.is_some_and(|at| at <= now)
+    }
+
+    /// True where slices have counted all rows of a report of groups, and what they have counted becomes its file.
+    #[must_use]
+    pub fn is_merging(&self) -> bool {
+        let makes_groups = self.request.as_ref().is_some_and(|request| match request.kind {
+            ReportKind::Summary | ReportKind::UserActivity | ReportKind::Traffic => true,
+            ReportKind::Events | ReportKind::Unknown => false,
+        });
+        let is_counted = |plan: &Arc<Plan>| plan.failed.is_none() && plan.is_made();
+        self.phase == Phase::Running && makes_groups && self.plan.as_ref().is_some_and(is_counted)
     }
 
     /// When its receivers are to be told that its file will be deleted, where they are told so long before: not of one that was fetched, and not
@@ -330,13 +341,23 @@ impl ReportState {
     }
 
     fn of_plan(&mut self, event: &ReportEvent, change: impl FnOnce(&mut Plan, &ReportEvent)) {
+        let was_merging = self.is_merging();
         let Some(plan) = &mut self.plan else { return };
         self.told_at = self.told_at.max(event.at);
         let plan = Arc::make_mut(plan);
         change(plan, event);
         self.slices = plan.slices_done();
+        // Late word of a slice changes nothing of it.
+        if was_merging {
+            return;
+        }
         (self.rows, self.size_bytes) = plan.written();
-        self.pace.tell(event.at, self.rows);
+        if self.is_merging() {
+            // What was counted of them is merged now: from the first one on, and in a pace of its own.
+            (self.rows, self.pace) = (0, Pace::begun(event.at));
+        } else {
+            self.pace.tell(event.at, self.rows);
+        }
     }
 
     fn count(&mut self, event: &ReportEvent) {
@@ -350,6 +371,10 @@ impl ReportState {
     fn ends(&mut self, phase: Phase, event: &ReportEvent) {
         if self.phase.is_final() {
             return;
+        }
+        if let Some(plan) = self.plan.as_ref().filter(|_| self.is_merging()) {
+            // All of them were read.
+            self.rows = plan.written().0;
         }
         (self.phase, self.cancel_requested, self.plan, self.series) = (phase, false, None, None);
         self.count(event);

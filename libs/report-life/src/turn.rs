@@ -8,8 +8,8 @@ use schemas::times::Moment;
 
 use crate::state::{Phase, ReportState};
 
-/// A report of which nothing was told for so long has no place any more, microseconds: an hour. Who makes one tells of it each few seconds, or
-/// waits for a part that is away, reads a large file back, or merges groups, of which nothing is told.
+/// A report of which nothing was told for so long has no place any more, microseconds: an hour. Who makes one tells of it each few seconds, and
+/// each few minutes where it stands still; only while slices are joined and a large file is read back nothing is told.
 const SILENT_MAX: i64 = 3_600_000_000;
 
 /// Which of a tenant's reports come before one of them.

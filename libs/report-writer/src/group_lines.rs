@@ -17,8 +17,19 @@ pub(crate) enum GroupFile {
 pub struct GroupLines {
     file: GroupFile,
     split: Split,
+    /// Of each dimension the column of its names.
+    named: Vec<usize>,
+    open: Option<Open>,
     line: Vec<u8>,
     rows: u64,
+}
+
+/// A row that names may come behind.
+struct Open {
+    key: Vec<u8>,
+    record: Vec<u8>,
+    /// With the columns that they are for.
+    names: Vec<(usize, Vec<u8>)>,
 }
 
 impl GroupFile {
@@ -32,18 +43,36 @@ impl GroupFile {
 }
 
 impl GroupLines {
-    pub(crate) fn new(file: GroupFile, split: Split) -> Self {
-        Self { file, split, line: Vec::new(), rows: 0 }
+    pub(crate) fn new(file: GroupFile, split: Split, named: Vec<usize>) -> Self {
+        Self { file, split, named, open: None, line: Vec::new(), rows: 0 }
     }
 
-    /// Adds a row as [`RowSorter`](crate::RowSorter) gives it. False when `files` wants no more.
+    /// Adds a row as [`RowSorter`](crate::RowSorter) gives it, or a name of the row before, as [`Naming`](crate::Naming) gave it. False when
+    /// `files` wants no more.
     ///
     /// # Errors
-    /// When it is no row, or the format cannot hold it.
-    pub fn add(&mut self, mut record: &[u8], files: &mut impl TakeFiles) -> Result<bool, TableError> {
-        let mut cells = Vec::new();
+    /// When it is neither, or the format cannot hold it.
+    pub fn add(&mut self, key: &[u8], value: &[u8], files: &mut impl TakeFiles) -> Result<bool, TableError> {
+        if let (Some(open), Some((place, row))) = (&mut self.open, key.split_last())
+            && open.key == row
+        {
+            let column = self.named.get(usize::from(*place)).ok_or(BadRun)?;
+            open.names.push((*column, value.to_vec()));
+            return Ok(true);
+        }
+        let wants_more = self.end_row(files);
+        self.open = Some(Open { key: key.to_vec(), record: value.to_vec(), names: Vec::new() });
+        wants_more
+    }
+
+    fn end_row(&mut self, files: &mut impl TakeFiles) -> Result<bool, TableError> {
+        let Some(Open { record, names, .. }) = self.open.take() else { return Ok(true) };
+        let (mut cells, mut record) = (Vec::new(), &record[..]);
         while !record.is_empty() {
             cells.push(take_cell_record(&mut record).ok_or(BadRun)?);
+        }
+        for (column, name) in &names {
+            *cells.get_mut(*column).ok_or(BadRun)? = Cell::text(name);
         }
         self.rows += 1;
         match &mut self.file {
@@ -61,6 +90,7 @@ impl GroupLines {
     /// # Errors
     /// When the format cannot hold it.
     pub fn end(mut self, files: &mut impl TakeFiles) -> Result<u64, TableError> {
+        self.end_row(files)?;
         if let GroupFile::Parquet(file) = &mut self.file {
             files.bytes(&file.end()?);
         }

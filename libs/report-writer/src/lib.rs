@@ -34,8 +34,8 @@ pub use estimate::{Estimate, estimate_measures, reads_denied};
 pub use event_column::EventColumn;
 pub use group_lines::GroupLines;
 pub use groups::{
-    BadRun, FOOTER_BYTES_MAX, GroupRows, GroupWriter, Merge, MergeStep, RowSorter, RunWriter, SummaryWriter, TakeRow,
-    TrafficWriter, UsersWriter, footer, runs,
+    BadRun, FOOTER_BYTES_MAX, GroupRows, GroupWriter, Merge, MergeStep, Naming, RowSorter, RunWriter, SummaryWriter,
+    TakeRow, TrafficWriter, UsersWriter, footer, runs,
 };
 pub use line_sorter::{GivenLine, LineSorter};
 pub use ndjson::NdjsonWriter;

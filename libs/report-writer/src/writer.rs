@@ -118,11 +118,13 @@ impl Writer {
         Self { made, ..self }
     }
 
-    /// What makes rows of runs, and what makes files of those; none where it makes no groups.
+    /// What makes rows of runs, holding so much of names at most, bytes, and what makes files of those; none where it makes no groups.
     #[must_use]
-    pub fn into_rows(self) -> Option<(Box<dyn GroupRows>, GroupLines)> {
+    pub fn into_rows(self, names_bytes_max: usize) -> Option<(Box<dyn GroupRows>, GroupLines)> {
         match self.made {
-            Made::Groups(groups, file) => Some((groups.rows(), GroupLines::new(file, self.split))),
+            Made::Groups(groups, file) => {
+                Some((groups.rows(names_bytes_max), GroupLines::new(file, self.split, groups.named())))
+            }
             Made::Lines(_) | Made::Table(_) | Made::Runs(_) => None,
         }
     }
@@ -198,7 +200,8 @@ impl Writer {
             }
             Made::Groups(groups, file) => (groups, file),
         };
-        let (mut rows, mut sorter, mut added) = (groups.rows(), RowSorter::default(), Ok(()));
+        // Names are held already.
+        let (mut rows, mut sorter, mut added) = (groups.rows(usize::MAX), RowSorter::default(), Ok(()));
         let mut hold = |key: &[u8], cells: &[Cell<'_>]| sorter.push(key, cells);
         groups.give(&mut |key, value| {
             added = rows.add(key, value, &mut hold);
@@ -206,9 +209,9 @@ impl Writer {
         });
         added?;
         rows.end(&mut hold);
-        let (mut lines, mut written) = (GroupLines::new(file, split), Ok(true));
-        sorter.drain(|_, record| {
-            written = lines.add(record, files);
+        let (mut lines, mut written) = (GroupLines::new(file, split, groups.named()), Ok(true));
+        sorter.drain(|key, record| {
+            written = lines.add(key, record, files);
             matches!(written, Ok(true))
         });
         written?;

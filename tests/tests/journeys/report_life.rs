@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use reqwest::{Method, Response};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::gone::{GONE_MAX, MEMORY_OF_RUNNING, SLOW, SOON, wait_running};
 use crate::oracle::{assert_same, connections_of, report, traffic};
@@ -13,7 +13,7 @@ use crate::stack::{Session, Stack, WAIT_MAX, everything, tenant};
 const SLOW_ADDRESSES: [&str; 2] = [
     SLOW[0],
     "CREATE VIEW connections AS SELECT * REPLACE (if(resource_id IN (
-         SELECT number + 1000000000000 FROM numbers(100000000000) WHERE sleep(0.01) = 0
+         SELECT number + 1000000000000 FROM numbers(100000000000) WHERE sleep(0.01) = 1
      ), '', resource_address) AS resource_address) FROM connections_kept
      SETTINGS allow_suspicious_low_cardinality_types = 1",
 ];
@@ -54,25 +54,69 @@ async fn wish(session: &Session<'_>, id: &str, wish: &str) -> (u16, Value) {
     (answer.status().as_u16(), answer.json().await.unwrap())
 }
 
+/// Waits until uploads of a report's first attempt are there, or none is: those of its file, or of what its first slices count.
+async fn wait_uploads(stack: &Stack, acme: &str, id: &str, kind: &str, is_wanted: bool) {
+    let (store, begin) = (stack.parts.store(), Instant::now());
+    let name = format!("reports/{acme}/{id}/1/flowledger-{acme}-{kind}-19700101T000000Z-21000101T000000Z");
+    let keys = [format!("{name}.csv.gz"), format!("{name}/groups/00000"), format!("{name}/groups/00001")];
+    loop {
+        let mut open = 0;
+        for key in &keys {
+            open += store.open_uploads(key).await.unwrap();
+        }
+        if (open > 0) == is_wanted {
+            return;
+        }
+        assert!(begin.elapsed() < GONE_MAX, "{open} uploads of {name}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// Waits until so many files of a report are in the store: what it was made of goes when it has ended.
+async fn wait_files(stack: &Stack, acme: &str, id: &str, count: usize) {
+    let (store, begin) = (stack.parts.store(), Instant::now());
+    loop {
+        let files = store.list(&format!("reports/{acme}/{id}")).await.unwrap();
+        if files.len() == count {
+            return;
+        }
+        assert!(begin.elapsed() < GONE_MAX, "{files:?}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// While it is planned; and while slices are read, of network events and of what is counted: by themselves the queries would run for hours.
 #[tokio::test]
 async fn report_is_cancelled_in_mid_flight_and_made_when_it_is_asked_for_again() {
     let acme = &tenant("acme");
     let mut stack = Stack::start(&[(acme, Some("v2"))]).await;
-    let lines = traffic(5, 60, "v2");
-    let expected = report(acme, "v2", &[], &lines);
+    let lines = traffic(5, 3_000, "v2");
     stack.append(acme, &lines);
     stack.wait_stored(acme, connections_of(acme, "v2", &lines)).await;
     let session = stack.sign_in(acme).await;
-    let mut stream = session.request(Method::GET, "/reports/changes").timeout(2 * WAIT_MAX).send().await.unwrap();
-    for (slow, state) in [(SLOW, "requested"), (SLOW_ADDRESSES, "running")] {
+    let mut stream = session.request(Method::GET, "/reports/changes").timeout(4 * WAIT_MAX).send().await.unwrap();
+    let mut summary = everything();
+    summary["kind"] = json!("summary");
+    for (slow, asked, kind, state) in [
+        (SLOW, &everything(), "network-events", "requested"),
+        (SLOW_ADDRESSES, &everything(), "network-events", "running"),
+        (SLOW_ADDRESSES, &summary, "summary", "running"),
+    ] {
+        let arguments: &[&str] = if kind == "summary" { &["--kind", "summary"] } else { &[] };
+        let expected = report(acme, "v2", arguments, &lines);
         for statement in slow {
             stack.execute(statement).await;
         }
-        let id = session.ask(&everything()).await;
+        let id = session.ask(asked).await;
         wait_running(&stack, true, SOON).await;
         tokio::time::sleep(Duration::from_millis(500)).await;
         wait_running(&stack, true, SOON).await;
-        assert_eq!(session.get(&format!("/reports/{id}")).await["state"], state, "in mid-flight");
+        let shown = session.get(&format!("/reports/{id}")).await;
+        assert_eq!(shown["state"], state, "in mid-flight");
+        if state == "running" {
+            assert!(shown["slices"] == 0 && shown["slices_expected"].as_i64().unwrap() >= 2, "in mid-slice: {shown}");
+            wait_uploads(&stack, acme, &id, kind, true).await;
+        }
         assert_eq!(stack.sql(MEMORY_OF_RUNNING).await.as_deref(), Some("4294967296"), "exporter.statement_memory");
         let (status, answer) = wish(&session, &id, "retry").await;
         assert_eq!((status, &answer["error"]["code"]), (409, &"not_now".into()), "it is being made");
@@ -83,11 +127,12 @@ async fn report_is_cancelled_in_mid_flight_and_made_when_it_is_asked_for_again()
         wait_running(&stack, false, GONE_MAX).await;
         let gone = asked_at.elapsed();
         let told = states_until(&mut stream, &id, "cancelled").await;
-        println!("cancelled while {state}: no query runs after {gone:?}, told after {:?}", asked_at.elapsed());
+        println!("{kind} cancelled while {state}: no query runs after {gone:?}, told after {:?}", asked_at.elapsed());
         let wished = format!("{state}, cancel requested");
         assert_eq!(told[told.len() - 3..], [state, wished.as_str(), "cancelled"]);
-        let files = stack.parts.store().list(&format!("reports/{acme}/{id}")).await.unwrap();
-        assert!(files.is_empty(), "{files:?}");
+        wait_uploads(&stack, acme, &id, kind, false).await;
+        wait_files(&stack, acme, &id, 0).await;
+        wait_running(&stack, false, SOON).await;
         let (status, answer) = wish(&session, &id, "cancel").await;
         let message = answer["error"]["message"].as_str().unwrap().to_owned();
         assert_eq!((status, message.as_str()), (409, "the report is cancelled already: there is nothing to cancel"));
@@ -102,8 +147,8 @@ async fn report_is_cancelled_in_mid_flight_and_made_when_it_is_asked_for_again()
         assert_same(&session.download(&id).await, &expected, "asked for again");
         assert_eq!(wish(&session, &id, "cancel").await.0, 409);
         assert_eq!(wish(&session, &id, "retry").await.0, 409);
-        let files = stack.parts.store().list(&format!("reports/{acme}/{id}")).await.unwrap();
-        assert_eq!(files.len(), 2, "and its manifest: {files:?}");
+        // The file and its manifest.
+        wait_files(&stack, acme, &id, 2).await;
     }
     // The files that it was cancelled for took nothing with them.
     stack.exporter.assert_running();

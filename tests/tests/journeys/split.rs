@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::oracle::{assert_same, connections_of, report, traffic};
 use crate::report_life::flowledger;
-use crate::slices::SLOWER;
+use crate::slices::{SLOWER, SOON_GIVEN_UP};
 use crate::stack::{Stack, WAIT_MAX, everything, tenant};
 
 const ROWS: usize = 1_000;
@@ -38,7 +38,7 @@ fn rows_of<'a>(texts: &'a [String], header: &str) -> Vec<&'a str> {
 #[tokio::test]
 async fn split_report_is_the_oracles_in_whole_files_whoever_is_killed() {
     let acme = &tenant("split");
-    let mut stack = Stack::start(&[(acme, Some("v2"))]).await;
+    let mut stack = Stack::start_with_section(&[(acme, Some("v2"))], SOON_GIVEN_UP).await;
     let lines = traffic(31, 6_000, "v2");
     stack.append(acme, &lines);
     stack.wait_stored(acme, connections_of(acme, "v2", &lines)).await;

@@ -221,6 +221,8 @@ pub(crate) struct Report {
     rows_expected: Option<i64>,
     slices: i64,
     slices_expected: Option<i64>,
+    /// What slices have counted of a report of groups becomes its file: `rows` are merged, of those that were read.
+    merging: bool,
     /// While it runs, and once it has run for a few seconds.
     rows_per_second: Option<i64>,
     /// While it runs: when it will be completed, by what is known now.
@@ -267,6 +269,7 @@ impl From<ReportState> for Report {
             rows_expected: state.rows_expected,
             slices: state.slices,
             slices_expected: state.slices_expected,
+            merging: state.is_merging(),
             rows_per_second: pace.and_then(|pace| pace.rows_per_second()),
             ends_at: pace.and_then(|pace| pace.ends_at(state.rows_expected?)).map(rfc3339),
             size_bytes: state.size_bytes,

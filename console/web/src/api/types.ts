@@ -60,6 +60,8 @@ export interface Report extends Partial<Narrowing> {
   events_behind?: number | null;
   rows: number;
   rows_expected?: number | null;
+  /** What slices have counted of a report of groups becomes its file: `rows` are merged, of those that were read. */
+  merging?: boolean;
   /** While it runs, and once it has run for a few seconds: when it will be completed, by what is known now. */
   ends_at?: string | null;
   size_bytes: number;

@@ -224,6 +224,7 @@ describe('progress', () => {
     expect(told({ state: 'waiting', events_behind: 1_200 })).toBe('Waiting for ingest: 1,200 events behind');
     expect(told({ state: 'waiting' })).toBe('Waiting for ingest');
     expect(told({ state: 'running', rows: 5, rows_expected: 10 })).toBe('Running: 5 of 10 rows');
+    expect(told({ state: 'running', rows: 5, rows_expected: 10, merging: true })).toBe('Running: 5 of 10 rows merged');
     expect(told({ state: 'running', rows: 5 })).toBe('Running: 5 rows so far');
     expect(told({ state: 'completed', rows: 1, size_bytes: 420 })).toBe('Completed: 1 row, 420 B');
     expect(told({ state: 'failed', reason: 'the store is full' })).toBe('Failed: the store is full');

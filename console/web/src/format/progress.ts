@@ -43,7 +43,7 @@ export function stateDetail(report: Report, now: number = Date.now()): string {
       return report.events_behind ? `${formatCountOf(report.events_behind, 'event')} behind` : '';
     case 'running': {
       const rows = report.rows_expected
-        ? `${formatCount(report.rows)} of ${formatCountOf(report.rows_expected, 'row')}`
+        ? `${formatCount(report.rows)} of ${formatCountOf(report.rows_expected, 'row')}${report.merging ? ' merged' : ''}`
         : `${formatCountOf(report.rows, 'row')} so far`;
       return report.ends_at ? `${rows}, ${timeLeft(report.ends_at, now)}` : rows;
     }

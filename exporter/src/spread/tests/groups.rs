@@ -115,6 +115,68 @@ async fn cancelled_nothing_of_what_was_counted_is_left() {
     cancel_at_each_moment(250, large_and_tight, &asked_for_groups(ReportKind::Summary), 1).await;
 }
 
+/// A store that takes its time over each piece of what was counted.
+fn slow_to_read(takes: Duration) -> Fake {
+    let fake = large_and_tight();
+    *fake.0.piece_takes.lock().unwrap() = takes;
+    fake
+}
+
+#[tokio::test(start_paused = true)]
+async fn how_far_merging_is_is_told_and_the_report_keeps_its_place() {
+    // Longer than a report has its place in silence.
+    let fake = slow_to_read(Duration::from_secs(3_000));
+    let asked = asked_for_groups(ReportKind::Traffic);
+    let looking = async {
+        let merging = |state: &ReportState| state.is_merging() && state.rows > 0;
+        let first = fake.until(asked.report_id, merging).await;
+        let later = fake.until(asked.report_id, |state| state.rows > first.rows).await;
+        (first, later)
+    };
+    let (_, (first, later)) = tokio::join!(live_of(&fake, &asked), looking);
+    assert_eq!((first.phase, first.slices, first.slices_expected), (Phase::Running, 3, Some(3)));
+    assert!((1..=6).contains(&first.rows) && later.rows <= 6, "of those that were read: {} {}", first.rows, later.rows);
+    assert!(first.size_bytes > 0);
+    // Each answer takes five times as long as what stands still is told of.
+    let (told, answers) = (count(&fake, "Progressed"), fake.0.calls("read piece"));
+    assert!(answers > 3 && told >= 4 * answers, "{told} times in {answers} answers");
+    let ended = state(&fake);
+    assert_eq!((ended.phase, ended.rows, ended.is_merging()), (Phase::Completed, 4, false));
+    let calm = large();
+    live_of(&calm, &asked).await;
+    assert_eq!(files(&fake), files(&calm));
+}
+
+#[tokio::test(start_paused = true)]
+async fn cancelled_while_groups_are_merged_it_ends_at_once_and_nothing_is_left() {
+    for (calls, asked) in [
+        (1, asked_for_groups(ReportKind::Summary)),
+        (9, asked_for_groups(ReportKind::Traffic)),
+        (
+            1,
+            ReportRequest {
+                split: Some(ReportSplit { rows: Some(1_000), bytes: None }),
+                ..asked_for_groups(ReportKind::UserActivity)
+            },
+        ),
+    ] {
+        let fake = slow_to_read(Duration::from_secs(600));
+        let cancelling = async {
+            while fake.0.calls("read piece") < calls {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            assert!(state(&fake).is_merging() && !stored(&fake).is_empty(), "in mid-flight");
+            fake.append(&said(ReportEventType::CancelRequested)).await.unwrap();
+            Instant::now()
+        };
+        let (_, asked_at) = tokio::join!(live_of(&fake, &asked), cancelling);
+        assert!(asked_at.elapsed() < Duration::from_secs(1), "{:?}", asked_at.elapsed());
+        assert_eq!((state(&fake).phase, state(&fake).rows), (Phase::Cancelled, 6));
+        assert_nothing_left(&fake);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn store_that_is_away_while_groups_are_merged_is_waited_for() {
     let asked = asked_for_groups(ReportKind::Summary);

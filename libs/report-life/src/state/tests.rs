@@ -195,6 +195,53 @@ fn slices_are_folded_whoever_makes_them_and_the_first_maker_counts() {
 }
 
 #[test]
+fn what_slices_have_counted_is_merged_from_the_first_row_on_and_at_a_pace_of_its_own() {
+    use ReportEventType::{Cancelled, Planned, Progressed, SliceDone, SliceProgressed};
+    let at = |second: i64| Moment::from_micros(second * 1_000_000);
+    let merging = |kind| {
+        let mut state = folded(&[]);
+        state.request = Some(ReportRequest { kind, ..request() });
+        for (event, second) in [
+            (ReportEvent { rows_expected: Some(30), ..event(ReportEventType::Started) }, 0),
+            (of_slice(Planned, "a", 0, 0), 1),
+            (of_slice(SliceDone, "a", 0, 10), 2),
+            (of_slice(SliceDone, "a", 1, 10), 4),
+            (of_slice(SliceProgressed, "a", 2, 5), 6),
+        ] {
+            state.apply(&ReportEvent { attempt: Some(1), at: at(second), ..event });
+            assert!(!state.is_merging());
+        }
+        state.apply(&ReportEvent { at: at(10), ..of_slice(SliceDone, "a", 2, 10) });
+        state
+    };
+    let lines = merging(ReportKind::Events);
+    assert_eq!((lines.is_merging(), lines.rows), (false, 30));
+    for kind in [ReportKind::Summary, ReportKind::UserActivity, ReportKind::Traffic] {
+        let mut state = merging(kind);
+        assert_eq!((state.is_merging(), state.rows, state.slices), (true, 0, 3));
+        assert_eq!((state.pace.rows_per_second(), state.pace.ends_at(30)), (None, None), "nothing is known of it yet");
+        let told = |second, rows| ReportEvent {
+            attempt: Some(1),
+            at: at(second),
+            rows: Some(rows),
+            slices: Some(3),
+            size_bytes: Some(300),
+            ..event(Progressed)
+        };
+        state.apply(&told(20, 10));
+        // Late word of a slice that another one was first with.
+        state.apply(&ReportEvent { at: at(21), ..of_slice(SliceDone, "a", 1, 10) });
+        assert_eq!((state.is_merging(), state.rows, state.slices), (true, 10, 3));
+        assert_eq!((state.pace.ends_at(30), state.told_at), (Some(at(40)), at(21)));
+        let mut cancelled = state.clone();
+        cancelled.apply(&ReportEvent { attempt: Some(1), rows: None, ..event(Cancelled) });
+        assert_eq!((cancelled.is_merging(), cancelled.rows), (false, 30), "all of them were read");
+        state.apply(&ReportEvent { attempt: Some(2), ..event(ReportEventType::Started) });
+        assert!(!state.is_merging());
+    }
+}
+
+#[test]
 fn slice_that_cannot_be_made_is_told_with_its_reason() {
     let mut state = folded(&[ReportEventType::Started]);
     state.apply(&of_slice(ReportEventType::Planned, "a", 0, 0));

@@ -6,6 +6,7 @@
 
 pub(crate) mod csv;
 mod names;
+mod naming;
 mod number;
 mod record;
 mod row_sorter;
@@ -16,6 +17,7 @@ mod totals;
 mod traffic;
 mod users;
 
+pub use naming::Naming;
 pub use row_sorter::RowSorter;
 pub use run::{BadRun, FOOTER_BYTES_MAX, Merge, MergeStep, RunWriter, footer, runs};
 pub use summary::SummaryWriter;
@@ -50,8 +52,13 @@ pub trait GroupWriter: LineWriter {
     /// texts: what is left of a block has to be begun anew.
     fn give(&mut self, take: &mut dyn FnMut(&[u8], &[u8]) -> bool);
 
-    /// What makes rows of pairs.
-    fn rows(&self) -> Box<dyn GroupRows>;
+    /// What makes rows of pairs, and holds so much of names of ids at most, bytes, roughly.
+    fn rows(&self, names_bytes_max: usize) -> Box<dyn GroupRows>;
+
+    /// Of each dimension of an id that a name may come for behind its row, the column of names.
+    fn named(&self) -> Vec<usize> {
+        Vec::new()
+    }
 }
 
 /// Makes rows of what was folded, in one piece or several.
@@ -66,9 +73,10 @@ pub trait GroupRows: Send {
     /// The end of all pairs.
     fn end(&mut self, take: TakeRow<'_>);
 
-    /// What is held beside one group, bytes, roughly.
-    fn size_bytes(&self) -> usize {
-        0
+    /// Names of ids that are not held, and rows that want one, for [`Naming`]: each has its own column empty until then. None where there
+    /// are no such names.
+    fn names(&mut self) -> Option<&mut RowSorter> {
+        None
     }
 }
 

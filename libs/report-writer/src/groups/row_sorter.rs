@@ -1,4 +1,4 @@
-//! Rows of groups, held until they are in the order of the report.
+//! Rows of groups, held until they are in the order of the report, and names that rows want.
 
 use super::run::RunWriter;
 use crate::table::{Cell, push_cell_record};
@@ -30,6 +30,21 @@ impl RowSorter {
         self.places.push(Place { key: begin, record, end: self.bytes.len() });
     }
 
+    /// Holds a pair that is no row.
+    pub(crate) fn push_pair(&mut self, key: &[&[u8]], value: &[u8]) {
+        let begin = self.bytes.len();
+        key.iter().for_each(|piece| self.bytes.extend_from_slice(piece));
+        let record = self.bytes.len();
+        self.bytes.extend_from_slice(value);
+        self.places.push(Place { key: begin, record, end: self.bytes.len() });
+    }
+
+    /// True where nothing is held.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
     /// What is held, bytes.
     #[must_use]
     pub fn size_bytes(&self) -> usize {
@@ -49,7 +64,7 @@ impl RowSorter {
         self.places.clear();
     }
 
-    /// All rows as a run, and forgets them.
+    /// All that is held as a run, and forgets it.
     pub fn take_run(&mut self) -> Vec<u8> {
         let (mut writer, mut run) = (RunWriter::default(), Vec::new());
         self.drain(|key, record| {

@@ -178,7 +178,7 @@ impl GroupWriter for SummaryWriter {
         }
     }
 
-    fn rows(&self) -> Box<dyn GroupRows> {
+    fn rows(&self, _: usize) -> Box<dyn GroupRows> {
         Box::<SummaryRows>::default()
     }
 }

@@ -92,8 +92,13 @@ fn at_once(mut writer: Writer, rows: &[ConnectionRow]) -> Files {
     files
 }
 
-/// Each piece becomes an object, in one run or several; their runs are merged, and rows sorted in several runs too.
-fn in_pieces(writer: &dyn Fn() -> Writer, pieces: &[&[ConnectionRow]], run_bytes: usize, held_rows: usize) -> Files {
+/// Each piece becomes an object, in one run or several; their runs are merged, and rows sorted in several runs too. Names that are not held
+/// come behind their rows.
+fn in_pieces(
+    writer: &dyn Fn() -> Writer,
+    pieces: &[&[ConnectionRow]],
+    (run_bytes, held_rows, names_bytes): (usize, usize, usize),
+) -> Files {
     let objects: Vec<Vec<u8>> = pieces
         .iter()
         .map(|rows| {
@@ -105,8 +110,8 @@ fn in_pieces(writer: &dyn Fn() -> Writer, pieces: &[&[ConnectionRow]], run_bytes
         .collect();
     let mut files = Files::default();
     files.bytes(&writer().begin());
-    let (mut rows, mut lines) = writer().into_rows().unwrap();
-    let (mut sorter, mut sorted, mut held) = (RowSorter::default(), Vec::new(), 0);
+    let (mut rows, mut lines) = writer().into_rows(names_bytes).unwrap();
+    let (mut sorter, mut sorted, mut named, mut held) = (RowSorter::default(), Vec::new(), Vec::new(), 0);
     merge_all(&objects, &mut |key, value| {
         rows.add(key, value, &mut |key, cells| {
             sorter.push(key, cells);
@@ -115,14 +120,25 @@ fn in_pieces(writer: &dyn Fn() -> Writer, pieces: &[&[ConnectionRow]], run_bytes
         .unwrap();
         if held >= held_rows {
             sorted.push(sorter.take_run());
+            named.extend(rows.names().map(RowSorter::take_run));
             held = 0;
         }
     });
     rows.end(&mut |key, cells| sorter.push(key, cells));
     sorted.push(sorter.take_run());
-    let sorted: Vec<Vec<u8>> =
-        sorted.into_iter().map(|run| [&run[..], &footer(&[run.len() as u64])].concat()).collect();
-    merge_all(&sorted, &mut |_, record| assert!(lines.add(record, &mut files).unwrap()));
+    named.extend(rows.names().map(RowSorter::take_run));
+    let objects = |runs: Vec<Vec<u8>>| -> Vec<Vec<u8>> {
+        runs.into_iter().map(|run| [&run[..], &footer(&[run.len() as u64])].concat()).collect()
+    };
+    let mut naming = Naming::default();
+    merge_all(&objects(named), &mut |key, name| {
+        naming.add(key, name, &mut sorter).unwrap();
+        if sorter.size_bytes() >= 100 * held_rows {
+            sorted.push(sorter.take_run());
+        }
+    });
+    sorted.push(sorter.take_run());
+    merge_all(&objects(sorted), &mut |key, value| assert!(lines.add(key, value, &mut files).unwrap()));
     lines.end(&mut files).unwrap();
     files
 }
@@ -147,7 +163,11 @@ proptest! {
     fn pieces_that_are_merged_are_the_same_files_as_all_at_once(
         events in prop::collection::vec(rows(), 1..120),
         cuts in prop::collection::vec(0..120_usize, 0..5),
-        (run_bytes, held_rows) in (prop::sample::select(vec![1, 3_000, 1 << 30]), prop::sample::select(vec![1, 3, 1_000])),
+        held in (
+            prop::sample::select(vec![1, 3_000, 1 << 30]),
+            prop::sample::select(vec![1, 3, 1_000]),
+            prop::sample::select(vec![0, 70, 150, 1 << 30]),
+        ),
     ) {
         let mut events = events;
         events.sort_by_key(|event| event.end_time);
@@ -175,6 +195,7 @@ proptest! {
             (ReportKind::Summary, None),
             (ReportKind::UserActivity, None),
             (ReportKind::Traffic, table(Some("day"), &["user", "address"], &all)),
+            (ReportKind::Traffic, table(None, &["protocol", "user", "resource", "device"], &["connections"])),
             (ReportKind::Traffic, table(None, &["resource", "client_address", "status"], &["duration_p95_us", "users"])),
             (ReportKind::Traffic, table(Some("hour"), &[], &["addresses"])),
         ] {
@@ -198,7 +219,7 @@ proptest! {
                         None => writer,
                     }
                 };
-                prop_assert_eq!(in_pieces(&writer, &pieces, run_bytes, held_rows), at_once(writer(), &rows));
+                prop_assert_eq!(in_pieces(&writer, &pieces, held), at_once(writer(), &rows));
             }
         }
     }
@@ -213,7 +234,7 @@ fn measured(measures: &[Measure], rows: &[(u64, &[u64])]) -> Vec<Vec<Cell<'stati
         let words = [&[0, *device, 0][..], parts].concat();
         writer.add(&words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<_>>());
     }
-    let (mut made, mut all) = (writer.rows(), Vec::new());
+    let (mut made, mut all) = (writer.rows(usize::MAX), Vec::new());
     let own = |cell: &Cell<'_>| match *cell {
         Cell::Number(number) => Cell::Number(number),
         Cell::Sum(sum) => Cell::Sum(sum),
@@ -251,7 +272,7 @@ fn durations_are_those_of_the_engine() {
 #[test]
 fn pairs_of_another_kind_are_refused() {
     let mut take = |_: &[u8], _: &[Cell<'_>]| {};
-    for mut rows in [SummaryWriter::default().rows(), UsersWriter::default().rows()] {
+    for mut rows in [SummaryWriter::default().rows(0), UsersWriter::default().rows(0)] {
         assert_eq!(rows.add(&[0; 9], &[1], &mut take), Err(BadRun), "a head that is cut");
         assert_eq!(rows.add(&[0; 8], &[], &mut take), Err(BadRun));
         assert_eq!(rows.add(&[9; 9], &[], &mut take), Err(BadRun));

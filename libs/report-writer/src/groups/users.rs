@@ -201,7 +201,7 @@ impl GroupWriter for UsersWriter {
         }
     }
 
-    fn rows(&self) -> Box<dyn GroupRows> {
+    fn rows(&self, _: usize) -> Box<dyn GroupRows> {
         Box::<UsersRows>::default()
     }
 }

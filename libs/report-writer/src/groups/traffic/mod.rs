@@ -247,7 +247,17 @@ impl GroupWriter for TrafficWriter {
         self.names = Names::default();
     }
 
-    fn rows(&self) -> Box<dyn GroupRows> {
-        Box::new(TrafficRows::new(self.query.clone()))
+    fn rows(&self, names_bytes_max: usize) -> Box<dyn GroupRows> {
+        Box::new(TrafficRows::new(self.query.clone(), names_bytes_max))
+    }
+
+    fn named(&self) -> Vec<usize> {
+        let mut next = usize::from(self.query.bucket().is_some());
+        let of_dimension = |by: &Dimension| {
+            let first = next;
+            next += columns::of_dimension(*by).len();
+            first
+        };
+        self.query.by().iter().map(of_dimension).collect()
     }
 }

@@ -7,7 +7,9 @@ use traffic_query::{Measure, TableQuery};
 use super::columns;
 use super::key::{GROUP, Key, NAME, take_group, take_name};
 use super::values::{cell, hundredths, is_distinct};
+use crate::groups::naming::{NamedId, named_id};
 use crate::groups::number::{take_count, take_number};
+use crate::groups::row_sorter::RowSorter;
 use crate::groups::run::BadRun;
 use crate::groups::top_ten::Distinct;
 use crate::groups::{GroupRows, HEAD, TakeRow};
@@ -18,13 +20,19 @@ const NAME_BYTES: usize = 64;
 /// Behind a group in the key of a duration; each measure of values that count once has a number of its own from 1 on.
 pub(super) const DURATION: u8 = 0xff;
 
-/// Makes a row of what was counted of one group. Holds names of ids: what is newest of one is that of the whole report.
+/// Makes a row of what was counted of one group. Holds names of ids, as far as they fit: what is newest of one is that of the whole
+/// report. They come before all groups; those of the ids that are left are given away, and rows that want one too.
 #[derive(Debug)]
 pub(super) struct TrafficRows {
     query: TableQuery,
-    /// Of each dimension, by id.
-    names: Vec<HashMap<u64, Box<[u8]>>>,
+    names: HashMap<NamedId, Box<[u8]>>,
     names_bytes: usize,
+    names_bytes_max: usize,
+    /// The last id, whose name may have a newer one behind it.
+    naming: Option<(NamedId, Box<[u8]>)>,
+    /// From this id on no name is held.
+    given_from: Option<NamedId>,
+    given: RowSorter,
     open: Option<Open>,
 }
 
@@ -48,34 +56,66 @@ enum Value {
 }
 
 impl TrafficRows {
-    pub(super) fn new(query: TableQuery) -> Self {
-        let names = query.by().iter().map(|_| HashMap::new()).collect();
-        Self { query, names, names_bytes: 0, open: None }
+    pub(super) fn new(query: TableQuery, names_bytes_max: usize) -> Self {
+        Self {
+            query,
+            names: HashMap::new(),
+            names_bytes: 0,
+            names_bytes_max,
+            naming: None,
+            given_from: None,
+            given: RowSorter::default(),
+            open: None,
+        }
     }
 
     fn name(&mut self, key: &[u8], name: &[u8]) -> Option<()> {
-        let (place, id) = take_name(key)?;
+        let (place, id) = take_name(key).filter(|(place, _)| *place < self.query.by().len())?;
+        let of = named_id(place, id);
         // The last one is the newest.
-        let before = self.names.get_mut(place)?.insert(id, name.into());
-        self.names_bytes += name.len();
-        self.names_bytes = self.names_bytes.saturating_sub(before.as_ref().map_or(0, |before| before.len()));
+        match &mut self.naming {
+            Some((open, newest)) if *open == of => *newest = name.into(),
+            _ => {
+                self.end_name();
+                self.naming = Some((of, name.into()));
+            }
+        }
         Some(())
     }
 
-    fn row(&self, open: &Open, take: TakeRow<'_>) {
+    fn end_name(&mut self) {
+        let Some((of, name)) = self.naming.take() else { return };
+        let takes = name.len() + NAME_BYTES;
+        if self.given_from.is_none() && self.names_bytes + takes <= self.names_bytes_max {
+            self.names_bytes += takes;
+            self.names.insert(of, name);
+        } else {
+            self.given_from.get_or_insert(of);
+            self.given.push_pair(&[&of], &name);
+        }
+    }
+
+    fn row(&mut self, open: &Open, take: TakeRow<'_>) {
+        let first = open.values.first().and_then(Value::get);
+        // Most first, and what has none last.
+        let most = [&[u8::from(first.is_none())][..], &(!first.unwrap_or_default()).to_be_bytes()].concat();
+        let (bucket, keys) = open.key.split_at(size_of::<u64>());
+        let sorted_by = [bucket, &most, keys].concat();
         let mut cells = Vec::with_capacity(2 * open.keys.len() + 1 + open.values.len());
         cells.extend(self.query.bucket().map(|_| Cell::Time(open.bucket)));
-        for ((by, names), key) in self.query.by().iter().zip(&self.names).zip(&open.keys) {
-            let name = |id: &u64| names.get(id).map(|name| &**name).unwrap_or_default();
+        for (place, (by, key)) in self.query.by().iter().zip(&open.keys).enumerate() {
+            let name = |id: &u64| {
+                let of = named_id(place, *id);
+                if self.given_from.is_some_and(|from| from <= of) {
+                    self.given.push_pair(&[&of, &sorted_by], &[]);
+                }
+                self.names.get(&of).map(|name| &**name).unwrap_or_default()
+            };
             columns::push_cells(&mut cells, *by, key, name);
         }
         let measures = self.query.measures().iter().zip(&open.values);
         cells.extend(measures.map(|(measure, value)| cell(*measure, value.get())));
-        let (bucket, keys) = open.key.split_at(size_of::<u64>());
-        let first = open.values.first().and_then(Value::get);
-        // Most first, and what has none last.
-        let most = [&[u8::from(first.is_none())][..], &(!first.unwrap_or_default()).to_be_bytes()].concat();
-        take(&[bucket, &most, keys].concat(), &cells);
+        take(&sorted_by, &cells);
     }
 }
 
@@ -141,7 +181,7 @@ impl GroupRows for TrafficRows {
         let (kind, rest) = key.split_first().ok_or(BadRun)?;
         match *kind {
             NAME => return self.name(rest, value).ok_or(BadRun),
-            GROUP => {}
+            GROUP => self.end_name(),
             _ => return Err(BadRun),
         }
         let is_open = self.open.as_ref().is_some_and(|open| rest.starts_with(&open.key));
@@ -173,7 +213,7 @@ impl GroupRows for TrafficRows {
         }
     }
 
-    fn size_bytes(&self) -> usize {
-        self.names_bytes + self.names.iter().map(|names| names.capacity() * NAME_BYTES).sum::<usize>()
+    fn names(&mut self) -> Option<&mut RowSorter> {
+        Some(&mut self.given).filter(|given| !given.is_empty())
     }
 }
