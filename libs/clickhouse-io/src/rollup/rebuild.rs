@@ -92,7 +92,7 @@ impl<'a> Rebuild<'a> {
     /// When ClickHouse refuses or does not answer.
     pub async fn build(&self, mut progress: impl FnMut(usize, usize)) -> Result<usize, QueryError> {
         let hours = hours_with_rows(self.clickhouse, "connections", self.tenant, self.hours).await?;
-        let [count, gone] = self.from_raw(Unit::Hour);
+        let [count, gone] = self.counted_from_raw(Unit::Hour);
         let mut done = 0;
         for (some, (begin, end)) in stretches(&together(&hours), self.hours, HOUR) {
             progress(done, hours.len());
@@ -106,7 +106,7 @@ impl<'a> Rebuild<'a> {
             self.run(&count, (day, day + DAY)).await?;
         }
         self.run_by_month(&gone).await?;
-        let [count, gone] = self.from_raw(Unit::NetworkDay);
+        let [count, gone] = self.counted_from_raw(Unit::NetworkDay);
         let hours_of_days = hours_with_rows(self.clickhouse, "connections", self.tenant, self.days).await?;
         for some in together(&days_of(&hours_of_days)) {
             self.run(&count, (some[0].0, some[some.len() - 1].0 + DAY)).await?;
@@ -162,7 +162,7 @@ impl<'a> Rebuild<'a> {
     }
 
     /// [`Self::statements`] of the groups of raw rows.
-    fn from_raw(&self, unit: Unit) -> [String; 2] {
+    fn counted_from_raw(&self, unit: Unit) -> [String; 2] {
         self.statements(unit, &counted(unit, &within("end_time")), &self.definition.to_string())
     }
 
