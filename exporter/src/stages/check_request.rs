@@ -1,19 +1,27 @@
 //! Holds a request against what this exporter can make.
 
+use std::collections::BTreeSet;
+
 use clickhouse_io::report::ReportQuery;
-use report_life::traffic_filter;
+use report_life::{check_receivers, traffic_filter};
 use report_writer::{choose_writer, reads_denied};
-use schemas::report_request::{Compression, ReportRequest};
+use schemas::report_request::{BarrierOffset, Compression, ReportRequest};
 use schemas::times::Moment;
+use traffic_query::time_range;
 
 use crate::reason::Reason;
+
+/// Longest name of who asks, characters. Each slice of a report has its request.
+const ACCOUNT_MAX: usize = 1_000;
+/// Most partitions of the connection events.
+const PARTITIONS_MAX: usize = 10_000;
 
 /// The query of a request.
 ///
 /// # Errors
 /// What of the request cannot be made, with the field's name.
 pub(crate) fn check_request(request: &ReportRequest) -> Result<ReportQuery, Reason> {
-    checked(request).map_err(Reason::of_request)
+    checked(request).map_err(|english| Reason::of_request(&english))
 }
 
 /// Errors are sentences that begin with the field.
@@ -25,7 +33,13 @@ fn checked(request: &ReportRequest) -> Result<ReportQuery, String> {
     if request.range_from >= request.range_to || request.range_from < Moment::FIRST || request.range_to > Moment::END {
         return Err("the range is empty or outside of 1970 to 2100".to_owned());
     }
+    time_range::zone(&request.zone).map_err(|error| error.to_string())?;
     let filter = traffic_filter(&request.filter).map_err(|error| error.to_string())?;
+    check_receivers(&request.receivers).map_err(|error| error.to_string())?;
+    if request.requested_by.chars().count() > ACCOUNT_MAX {
+        return Err(format!("requested_by is longer than {ACCOUNT_MAX} characters"));
+    }
+    check_barrier(&request.barrier)?;
     let denied = reads_denied(request, &filter)?;
     Ok(ReportQuery {
         tenant: request.tenant.clone(),
@@ -34,6 +48,17 @@ fn checked(request: &ReportRequest) -> Result<ReportQuery, String> {
         columns,
         offsets: None,
     })
+}
+
+fn check_barrier(barrier: &[BarrierOffset]) -> Result<(), String> {
+    if barrier.len() > PARTITIONS_MAX {
+        return Err(format!("barrier has more than {PARTITIONS_MAX} partitions"));
+    }
+    if barrier.iter().any(|it| it.partition < 0 || it.offset < 0) {
+        return Err("barrier has a partition or an offset below 0".to_owned());
+    }
+    let partitions: BTreeSet<i32> = barrier.iter().map(|it| it.partition).collect();
+    if partitions.len() < barrier.len() { Err("barrier has a partition twice".to_owned()) } else { Ok(()) }
 }
 
 #[cfg(test)]
@@ -68,6 +93,11 @@ pub(crate) mod tests {
             let table = Some(ReportTable { bucket: None, by: words(by), measures: words(measures) });
             ReportRequest { kind: ReportKind::Traffic, table, ..request() }
         };
+        let waiting_for = |barrier: &[(i32, i64)]| ReportRequest {
+            barrier: barrier.iter().map(|&(partition, offset)| BarrierOffset { partition, offset }).collect(),
+            ..request()
+        };
+        let all_partitions: Vec<_> = (0..10_001).map(|partition| (partition, 0)).collect();
         let of_columns = |names: &[&str]| ReportRequest {
             columns: names.iter().map(|name| (*name).to_owned()).collect(),
             ..request()
@@ -92,6 +122,17 @@ pub(crate) mod tests {
             (ReportRequest { format: ReportFormat::Ndjson, ..traffic(&["user"], &[]) }, "format NDJSON "),
             (ReportRequest { columns: vec!["user".to_owned()], ..traffic(&["user"], &[]) }, "columns "),
             (ReportRequest { zone: "Mars/Base".to_owned(), ..traffic(&["user"], &[]) }, "zone "),
+            (ReportRequest { zone: "Mars/Base".to_owned(), ..request() }, "zone is not an IANA zone name"),
+            (ReportRequest { receivers: vec!["nobody".to_owned()], ..request() }, "receivers has what is no e-mail"),
+            (
+                ReportRequest { receivers: vec!["a@acme.example".to_owned(); 21], ..request() },
+                "receivers has more than ",
+            ),
+            (ReportRequest { requested_by: "x".repeat(1_001), ..request() }, "requested_by is longer than "),
+            (waiting_for(&[(0, 1), (1, -1)]), "barrier has a partition or an offset below 0"),
+            (waiting_for(&[(-1, 1)]), "barrier has a partition or an offset below 0"),
+            (waiting_for(&[(3, 1), (4, 1), (3, 2)]), "barrier has a partition twice"),
+            (waiting_for(&all_partitions), "barrier has more than 10000 partitions"),
             (ReportRequest { formula_guard: true, ..made(events, ReportFormat::Ndjson) }, "formula_guard "),
             (ReportRequest { byte_order_mark: true, ..made(summary, ReportFormat::Parquet) }, "byte_order_mark "),
             (filtered(ReportFilter { remote_networks: vec![-1], ..all() }), "remote_networks "),
@@ -126,6 +167,8 @@ pub(crate) mod tests {
             }
         }
         assert!(check_request(&of_columns(&["event_id", "user"])).is_ok());
+        let largest = ReportRequest { requested_by: "ü".repeat(1_000), ..waiting_for(&all_partitions[1..]) };
+        assert!(check_request(&largest).is_ok());
     }
 
     #[test]

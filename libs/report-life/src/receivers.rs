@@ -25,6 +25,11 @@ pub fn check_receivers(receivers: &[String]) -> Result<(), FilterError> {
     Ok(())
 }
 
+/// Those whom mails go to, where nobody has held the list against what there may be: the first addresses in it, as many as may be.
+pub fn mailed(receivers: &[String]) -> impl Iterator<Item = &String> {
+    receivers.iter().filter(|it| is_address(it)).take(RECEIVERS_MAX)
+}
+
 /// Whether a mail could go there: the mail server has the last word.
 #[must_use]
 pub fn is_address(text: &str) -> bool {
@@ -109,6 +114,16 @@ mod tests {
             assert_eq!(checked(&["jo@acme.example", wrong]), Err("receivers".to_owned()), "{wrong:?}");
         }
         assert_eq!(checked(&["a@b"; 21]), Err("receivers".to_owned()));
+    }
+
+    #[test]
+    fn mails_go_to_twenty_addresses_of_whatever_list() {
+        let numbered =
+            |number: usize| if number % 2 == 0 { "nobody".to_owned() } else { format!("{number}@acme.example") };
+        let receivers: Vec<String> = (0..100).map(numbered).collect();
+        let found: Vec<_> = mailed(&receivers).cloned().collect();
+        let expected: Vec<String> = (0..20).map(|number| format!("{}@acme.example", 2 * number + 1)).collect();
+        assert_eq!(found, expected);
     }
 
     #[test]
