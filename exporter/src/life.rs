@@ -24,6 +24,7 @@ use crate::mail::MailError;
 use crate::mails_waiting::MailsWaiting;
 use crate::metrics::ExporterMetrics;
 use crate::offsets_seen::OffsetsSeen;
+use crate::stages::check_request::check_size;
 use crate::stages::choose_words::Readers;
 use crate::stages::lay_out_mail::MailText;
 use crate::stages::write_mail::write_mail;
@@ -110,6 +111,9 @@ impl<O: Outside> Life<O> {
         let _turn = turn.lock().await;
         if self.outside.is_forgotten(request.report_id) {
             return Ok(Lived::Done);
+        }
+        if let Err(reason) = check_size(request) {
+            return Ok(Lived::Refused(reason));
         }
         let mut state = self.noted(request).await?;
         if state.tenant != request.tenant {

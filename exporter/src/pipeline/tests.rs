@@ -213,6 +213,15 @@ async fn request_that_cannot_be_read_is_not_committed_past_a_report_that_lives()
 }
 
 #[tokio::test(start_paused = true)]
+async fn request_of_half_a_million_empty_texts_leaves_nothing_but_its_letter() {
+    let fake = Fake::default();
+    let mut pipeline = pipeline(&fake);
+    pipeline.arrived(encoded(4, &ReportRequest { columns: vec![String::new(); 500_000], ..request() }));
+    end_of_one(&mut pipeline).await;
+    assert_eq!(fake.0.done(), ["refused 4: it has 500001 values in its lists, more than 30000", "commit 5"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn request_with_anothers_report_id_is_kept_with_its_reason() {
     let fake = Fake::default();
     let mut pipeline = pipeline(&fake);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use clickhouse_io::report::ReportQuery;
 use report_life::{check_receivers, traffic_filter};
 use report_writer::{choose_writer, reads_denied};
-use schemas::report_request::{BarrierOffset, Compression, ReportRequest};
+use schemas::report_request::{BarrierOffset, Compression, ReportFilter, ReportRequest};
 use schemas::times::Moment;
 use traffic_query::time_range;
 
@@ -15,6 +15,46 @@ use crate::reason::Reason;
 const ACCOUNT_MAX: usize = 1_000;
 /// Most partitions of the connection events.
 const PARTITIONS_MAX: usize = 10_000;
+
+/// Most values of all lists of a request: more than every rule lets through.
+const VALUES_MAX: usize = 30_000;
+
+/// Whether a request may be kept with its report, allowed or not: in half a megabyte there is room for half a million empty texts.
+///
+/// # Errors
+/// In words: it has too many values.
+pub(crate) fn check_size(request: &ReportRequest) -> Result<(), String> {
+    let ReportFilter {
+        remote_networks,
+        users,
+        resources,
+        connectors,
+        devices,
+        protocols,
+        statuses,
+        address_ranges,
+        denied: _,
+        service_accounts,
+        applied_rules,
+        ports,
+        tunnel_paths,
+        countries,
+        client_addresses,
+        resource_addresses,
+        domain: _,
+    } = &request.filter;
+    let ids = [remote_networks, users, resources, connectors, devices, service_accounts].map(Vec::len);
+    let of_filter = [protocols, statuses, address_ranges, applied_rules, ports, tunnel_paths, countries].map(Vec::len);
+    let others = [client_addresses, resource_addresses, &request.columns, &request.receivers].map(Vec::len);
+    let of_table = request.table.as_ref().map_or(0, |table| table.by.len() + table.measures.len());
+    let lists = [&ids[..], &of_filter, &others, &[of_table, request.barrier.len()]].concat();
+    let values: usize = lists.into_iter().sum();
+    if values <= VALUES_MAX {
+        Ok(())
+    } else {
+        Err(format!("it has {values} values in its lists, more than {VALUES_MAX}"))
+    }
+}
 
 /// The query of a request.
 ///
@@ -64,7 +104,7 @@ fn check_barrier(barrier: &[BarrierOffset]) -> Result<(), String> {
 #[cfg(test)]
 pub(crate) mod tests {
     use schemas::examples::report_request;
-    use schemas::report_request::{ReportFilter, ReportFormat, ReportKind, ReportTable};
+    use schemas::report_request::{ReportFormat, ReportKind, ReportTable};
 
     use super::*;
 
@@ -169,6 +209,24 @@ pub(crate) mod tests {
         assert!(check_request(&of_columns(&["event_id", "user"])).is_ok());
         let largest = ReportRequest { requested_by: "ü".repeat(1_000), ..waiting_for(&all_partitions[1..]) };
         assert!(check_request(&largest).is_ok());
+    }
+
+    #[test]
+    fn values_of_all_lists_are_counted_together() {
+        let texts = |count| vec![String::new(); count];
+        let of = |columns, countries, barrier| ReportRequest {
+            columns: texts(columns),
+            filter: ReportFilter { countries: texts(countries), users: vec![7; 9], ..ReportFilter::default() },
+            barrier: vec![BarrierOffset { partition: 0, offset: 0 }; barrier],
+            receivers: Vec::new(),
+            ..request()
+        };
+        assert_eq!(check_size(&request()), Ok(()));
+        assert_eq!(check_size(&of(9_991, 10_000, 10_000)), Ok(()));
+        let refused = "it has 30001 values in its lists, more than 30000";
+        for (columns, countries, barrier) in [(9_992, 10_000, 10_000), (29_992, 0, 0), (0, 0, 29_992)] {
+            assert_eq!(check_size(&of(columns, countries, barrier)), Err(refused.to_owned()));
+        }
     }
 
     #[test]
