@@ -207,12 +207,11 @@ impl<O: Outside, R: Lives<O>> Pipeline<O, R> {
         self.running.spawn(async move {
             let living = async {
                 // Here, and not before: whose schema nobody knows yet holds up no other.
-                let (record, read) = match too_large(&record) {
-                    Some((beginning, reason)) => (beginning, Err(reason)),
-                    None => {
-                        let read = reader.read(record.payload.as_deref().unwrap_or_default()).await?;
-                        (record, read)
-                    }
+                let (record, read) = if let Some((beginning, reason)) = too_large(&record) {
+                    (beginning, Err(reason))
+                } else {
+                    let read = reader.read(record.payload.as_deref().unwrap_or_default()).await?;
+                    (record, read)
                 };
                 let lived = match read {
                     Ok(it) => R::live(&it, &life, &record).await?,
@@ -253,13 +252,13 @@ impl<O: Outside, R: Lives<O>> Pipeline<O, R> {
 
 /// The beginning of a record that is not taken, and why: its events would hold it, and so would its dead letter, which Kafka would refuse.
 fn too_large(record: &Record) -> Option<(Record, String)> {
-    let length = |bytes: &Option<Bytes>| bytes.as_ref().map_or(0, Bytes::len);
-    let bytes = length(&record.key) + length(&record.payload);
+    let (key, payload) = (record.key.as_ref(), record.payload.as_ref());
+    let bytes = key.map_or(0, Bytes::len) + payload.map_or(0, Bytes::len);
     if bytes <= BYTES_MAX {
         return None;
     }
-    let first = |bytes: &Option<Bytes>, most| bytes.as_ref().map(|bytes| bytes.slice(..bytes.len().min(most)));
-    let (key, payload) = (first(&record.key, KEY_KEPT), first(&record.payload, BYTES_KEPT));
+    let first = |bytes: &Bytes, most| bytes.slice(..bytes.len().min(most));
+    let (key, payload) = (key.map(|key| first(key, KEY_KEPT)), payload.map(|value| first(value, BYTES_KEPT)));
     let reason = format!("it has {bytes} bytes, more than {BYTES_MAX}; these are the first");
     Some((Record { key, payload, ..record.clone() }, reason))
 }
