@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use kafka_io::Record;
-use report_life::{Journal, JournalError, Phase, ReportState, mailed};
+use report_life::{Journal, JournalError, Phase, RECEIVERS_MAX, ReportState};
 use schemas::ids::ReportId;
 use schemas::report_event::{ReportEvent, ReportEventType};
 use schemas::report_request::ReportRequest;
@@ -277,9 +277,9 @@ impl<O: Outside> Life<O> {
     }
 }
 
-/// Receivers who have no mail about its end yet.
+/// Receivers who have no mail about its end yet, of as many as may be.
 fn missing<'a>(state: &ReportState, request: &'a ReportRequest) -> BTreeSet<&'a String> {
-    mailed(&request.receivers).filter(|receiver| !state.notified.contains(*receiver)).collect()
+    request.receivers.iter().take(RECEIVERS_MAX).filter(|receiver| !state.notified.contains(*receiver)).collect()
 }
 
 /// True where the report was asked for again by a later request, which lives it.
