@@ -63,6 +63,8 @@ pub(crate) trait Outside: Send + Sync + 'static {
     fn stored_until(&self) -> impl Future<Output = Result<BTreeMap<i32, i64>, KafkaError>> + Send;
     /// For each partition of the connection events the offset before which everything is counted by minute, or gone from the topic.
     fn counted_until(&self) -> impl Future<Output = Result<BTreeMap<i32, i64>, KafkaError>> + Send;
+    /// For each partition of the connection events the offset where it ends, as a barrier has it.
+    fn events_until(&self) -> impl Future<Output = Result<BTreeMap<i32, i64>, KafkaError>> + Send;
     fn plan(&self, query: &ReportQuery, cut: &Cut) -> impl Future<Output = Result<Vec<Slice>, QueryError>> + Send;
     /// The slice as it has to be read now, where it was planned by what the roll-up says.
     fn count_slice(
@@ -125,7 +127,7 @@ pub(crate) trait Outside: Send + Sync + 'static {
     /// A file that is not there is deleted already.
     fn delete_file(&self, key: &str) -> impl Future<Output = Result<(), StoreError>> + Send;
     fn mail(&self, receiver: &str, mail: &MailText) -> impl Future<Output = Result<(), MailError>> + Send;
-    /// Keeps a request that cannot be read.
+    /// Keeps a request, or a slice, with why it is refused.
     fn refuse(&self, request: &Record, reason: &str) -> impl Future<Output = Result<(), ProduceError>> + Send;
     /// Every record before `position` is done with.
     fn commit(
@@ -193,6 +195,10 @@ impl Outside for Parts {
 
     async fn counted_until(&self) -> Result<BTreeMap<i32, i64>, KafkaError> {
         admin::done_until(&self.kafka, AGGREGATOR_GROUP, CONNECTION_EVENTS.name).await
+    }
+
+    async fn events_until(&self) -> Result<BTreeMap<i32, i64>, KafkaError> {
+        admin::stable_ends(&self.kafka, CONNECTION_EVENTS.name).await
     }
 
     async fn plan(&self, query: &ReportQuery, cut: &Cut) -> Result<Vec<Slice>, QueryError> {

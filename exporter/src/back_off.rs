@@ -75,7 +75,7 @@ mod tests {
 
     use super::*;
     use crate::config::Config;
-    use crate::fakes::Fake;
+    use crate::fakes::{Fake, a_record};
     use crate::life::Lived;
     use crate::metrics::WorkLabel;
     use crate::stages::check_request::tests::request;
@@ -146,7 +146,7 @@ mod tests {
             faults.lock().unwrap().insert(0, refused(745, "Server is overloaded"));
             let life = fake.life();
             let begin = Instant::now();
-            let lived = followed(&life, life.live(&request())).await;
+            let lived = followed(&life, life.live(&request(), a_record())).await;
             assert_eq!(lived.unwrap(), Lived::Done);
             assert_eq!(life.lanes.width(), 1, "{of_what}: of two, {:?}", begin.elapsed());
         }

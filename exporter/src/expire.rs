@@ -44,14 +44,14 @@ mod tests {
 
     use super::*;
     use crate::config::Config;
-    use crate::fakes::Fake;
+    use crate::fakes::{Fake, a_record};
     use crate::stages::check_request::tests::request;
 
     #[tokio::test(start_paused = true)]
     async fn file_is_deleted_when_its_time_has_come_and_not_before() {
         let fake = Fake::default();
         let life = fake.life_with(Config { keep_days: 30, ..Config::default() });
-        life.live(&request()).await.unwrap();
+        life.live(&request(), a_record()).await.unwrap();
         let state = || fake.0.book.lock().unwrap()[&request().report_id].clone();
         let kept = state().expires_at.unwrap().as_micros() - state().ended_at.unwrap().as_micros();
         assert_eq!(kept, 30 * 86_400_000_000);
@@ -70,7 +70,7 @@ mod tests {
         assert_eq!(life.metrics.expired.get(), 1);
         // Asked for again, it is made again.
         let again = state().ask_again("admin".to_owned(), Moment::now()).unwrap();
-        life.live(&again).await.unwrap();
+        life.live(&again, a_record()).await.unwrap();
         assert_eq!((state().phase, fake.0.files.lock().unwrap().len()), (Phase::Completed, 1));
     }
 
@@ -78,7 +78,7 @@ mod tests {
     async fn exporter_that_is_late_does_not_end_what_was_made_anew() {
         let fake = Fake::default();
         let life = fake.life_with(Config { keep_days: 30, ..Config::default() });
-        life.live(&request()).await.unwrap();
+        life.live(&request(), a_record()).await.unwrap();
         let state = || fake.0.book.lock().unwrap()[&request().report_id].clone();
         fake.0.book.lock().unwrap().get_mut(&request().report_id).unwrap().expires_at = Some(Moment::FIRST);
         // Two find it; the store does not let one of them delete it until it was made anew.
@@ -91,7 +91,7 @@ mod tests {
             _ = tokio::time::timeout(Duration::from_millis(1), expire(&life)).await;
             assert_eq!(state().phase, Phase::Expired);
             let again = state().ask_again("admin".to_owned(), Moment::now()).unwrap();
-            life.live(&again).await.unwrap();
+            life.live(&again, a_record()).await.unwrap();
         };
         tokio::join!(late, first);
         assert_eq!(fake.0.done().iter().filter(|it| *it == "Expired").count(), 2, "both say it");

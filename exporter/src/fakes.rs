@@ -7,7 +7,7 @@ mod world;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -43,6 +43,20 @@ const STRETCHES: i64 = 3;
 
 /// How often who waits for a change looks.
 const LOOKS_EVERY: Duration = Duration::from_millis(50);
+
+/// Where a request lay, which is told beside it.
+pub(crate) fn a_record() -> &'static Record {
+    static RECORD: OnceLock<Record> = OnceLock::new();
+    RECORD.get_or_init(|| Record {
+        partition: Partition { topic: "report-requests".into(), number: 0 },
+        epoch: 1,
+        offset: 4,
+        timestamp: Moment::FIRST,
+        key: None,
+        payload: None,
+        headers: Vec::new(),
+    })
+}
 
 /// Shared with the code under test.
 #[derive(Clone, Default)]
@@ -155,6 +169,11 @@ impl Outside for Fake {
     async fn hold_against_rows(&self, _: &ReportQuery, _: &Positions, _: &RolledUp) -> Result<Raw, QueryError> {
         _ = self.0.fault::<()>("raw", &Mutex::default());
         Ok(self.0.raw.lock().unwrap().clone())
+    }
+
+    async fn events_until(&self) -> Result<BTreeMap<i32, i64>, KafkaError> {
+        let end = *self.0.events_end.lock().unwrap();
+        Ok([(0, end.unwrap_or(i64::MAX))].into())
     }
 
     async fn plan(&self, query: &ReportQuery, _: &Cut) -> Result<Vec<Slice>, QueryError> {

@@ -9,13 +9,15 @@
 //! What schedules make by themselves is asked for here too ([`schedules`]), and is a report like every other then.
 //! What reports come to is told to webhooks ([`webhooks`](mod@webhooks)). Bucket syncs ([`syncs`]) use the writers of reports.
 //!
-//! Guarantee: every request ends as `completed`, as `cancelled` or as `failed` with a reason, or in the dead-letter topic. A crash at any
+//! Guarantee: every request ends as `completed`, as `cancelled` or as `failed` with a reason, or in the dead-letter topic; one that is not allowed both as
+//! `failed` and there. A crash at any
 //! point leaves the request uncommitted, and the next exporter goes on from what the events say. The file is visible only when it is
 //! whole; neither memory nor disk ever holds it. A file that no report names is deleted. A mail may be sent twice, under one Message-ID, where
 //! a crash came between sending and noting it; who stops, or loses a partition, notes first what it has sent.
 
 mod adapters;
 mod back_off;
+mod barrier;
 mod begin;
 mod clear;
 mod config;
@@ -31,9 +33,12 @@ mod mails_waiting;
 mod make;
 mod merge_groups;
 mod metrics;
+mod offsets_seen;
 mod pack;
 mod pipeline;
+mod reader;
 mod reason;
+mod refuse;
 mod remind;
 mod render;
 mod schedules;
@@ -42,7 +47,7 @@ mod slice;
 mod slice_queue;
 mod spread;
 mod stages;
-mod stored_until;
+
 mod syncs;
 mod tools;
 mod totals;

@@ -4,13 +4,12 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use kafka_io::{ProduceError, Record};
-use report_life::{Journal, JournalError, Phase, ReportState};
+use kafka_io::Record;
+use report_life::{Journal, JournalError, Phase, RECEIVERS_MAX, ReportState};
 use schemas::ids::ReportId;
 use schemas::report_event::{ReportEvent, ReportEventType};
 use schemas::report_request::ReportRequest;
 use schemas::times::Moment;
-use schemas::topics::REPORT_SLICES;
 use service_kit::CancellationToken;
 use service_kit::retry::Backoff;
 use tokio::sync::{RwLock, watch};
@@ -19,14 +18,16 @@ use tokio::time::Instant;
 use crate::adapters::Outside;
 use crate::back_off::Load;
 use crate::config::Config;
+use crate::error::Error;
 use crate::lanes::{Lanes, Widths};
 use crate::mail::MailError;
 use crate::mails_waiting::MailsWaiting;
 use crate::metrics::ExporterMetrics;
+use crate::offsets_seen::OffsetsSeen;
+use crate::stages::check_request::check_size;
 use crate::stages::choose_words::Readers;
 use crate::stages::lay_out_mail::MailText;
 use crate::stages::write_mail::write_mail;
-use crate::stored_until::StoredUntil;
 use crate::tools::Tools;
 
 /// Plans that are made at once, and of those one tenant's.
@@ -51,7 +52,9 @@ pub(crate) struct Life<O> {
     /// Held by who begins an attempt.
     pub(crate) beginning: tokio::sync::Mutex<()>,
     /// How far ingest is.
-    pub(crate) stored: StoredUntil,
+    pub(crate) stored: OffsetsSeen,
+    /// Where the connection events end.
+    pub(crate) events: OffsetsSeen,
     /// Cancelled when the first partition of the requests goes away; what one exporter does for all is done by the one that has it.
     pub(crate) first_partition: watch::Sender<Option<CancellationToken>>,
     /// Reports that are made, and only mailed.
@@ -92,7 +95,8 @@ impl<O: Outside> Life<O> {
             lanes: Lanes::new(writing),
             load: Load::default(),
             beginning: tokio::sync::Mutex::default(),
-            stored: StoredUntil::default(),
+            stored: OffsetsSeen::default(),
+            events: OffsetsSeen::default(),
             first_partition: watch::Sender::new(None),
             mails_waiting: MailsWaiting::default(),
             mails: Arc::default(),
@@ -100,13 +104,16 @@ impl<O: Outside> Life<O> {
         }
     }
 
-    /// Lives it from where its events say that it is. Run again after its end it does nothing.
-    pub(crate) async fn live(&self, request: &ReportRequest) -> Result<Lived, JournalError> {
+    /// Lives it from where its events say that it is. Run again after its end it does nothing. `record` is where it lay.
+    pub(crate) async fn live(&self, request: &ReportRequest, record: &Record) -> Result<Lived, Error> {
         // One that was asked for again has two requests: they are lived one after the other.
         let turn = self.turn(request.report_id);
         let _turn = turn.lock().await;
         if self.outside.is_forgotten(request.report_id) {
             return Ok(Lived::Done);
+        }
+        if let Err(reason) = check_size(request) {
+            return Ok(Lived::Refused(reason));
         }
         let mut state = self.noted(request).await?;
         if state.tenant != request.tenant {
@@ -116,7 +123,7 @@ impl<O: Outside> Life<O> {
             return Ok(Lived::Done);
         }
         if !state.phase.is_final() {
-            state = self.make(request, state).await?;
+            state = self.make(request, record, state).await?;
         } else if !missing(&state, request).is_empty() {
             tokio::time::sleep(BOOK_BEHIND_MAX).await;
             state = self.outside.known(request.report_id).unwrap_or(state);
@@ -135,18 +142,6 @@ impl<O: Outside> Life<O> {
         Ok(Lived::Done)
     }
 
-    /// Keeps a request, or a slice, that cannot be lived.
-    pub(crate) async fn refuse(&self, request: &Record, reason: &str) -> Result<(), ProduceError> {
-        tracing::warn!(partition = %request.partition, offset = request.offset, reason, "a record is refused");
-        self.outside.refuse(request, reason).await?;
-        if *request.partition.topic == *REPORT_SLICES.name {
-            self.metrics.slice("dead_letter");
-        } else {
-            self.metrics.request("dead_letter");
-        }
-        Ok(())
-    }
-
     fn turn(&self, report: ReportId) -> Arc<tokio::sync::Mutex<()>> {
         let mut living = self.living.lock().unwrap_or_else(PoisonError::into_inner);
         living.retain(|_, turn| turn.strong_count() > 0);
@@ -163,7 +158,8 @@ impl<O: Outside> Life<O> {
         let Some(state) = self.outside.known(request.report_id) else {
             let requested = Journal::requested(request);
             self.outside.append(&requested).await?;
-            return Ok(ReportState::begun_by(&requested));
+            // Of two tenants' requests with one id the first that is noted counts, for this one too.
+            return Ok(self.outside.until(request.report_id, |_| true).await);
         };
         let (mut begun, retried) = (state.clone(), Journal::retried(request));
         begun.apply(&retried);
@@ -281,9 +277,9 @@ impl<O: Outside> Life<O> {
     }
 }
 
-/// Receivers who have no mail about its end yet.
+/// Receivers who have no mail about its end yet, of as many as may be.
 fn missing<'a>(state: &ReportState, request: &'a ReportRequest) -> BTreeSet<&'a String> {
-    request.receivers.iter().filter(|receiver| !state.notified.contains(*receiver)).collect()
+    request.receivers.iter().take(RECEIVERS_MAX).filter(|receiver| !state.notified.contains(*receiver)).collect()
 }
 
 /// True where the report was asked for again by a later request, which lives it.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clickhouse_io::report::{Cut, ReportQuery};
+use kafka_io::Record;
 use report_life::{Failure, JournalError, Plan, ReportState, Series, file_keys, manifest_key};
 use report_store::SLICES_MAX;
 use report_writer::ENCODER_VERSION;
@@ -16,7 +17,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::adapters::Outside;
-use crate::error::FileError;
+use crate::error::{Error, FileError};
 use crate::life::Life;
 use crate::metrics::Counted;
 use crate::render::Start;
@@ -25,12 +26,8 @@ use crate::stages::check_request::check_request;
 use crate::stages::name_file::{counts_groups, file_name, object_key};
 use crate::write_file::{Piece, WriteFile, Written};
 
-/// How often ingest's position is looked at.
-pub(crate) const BARRIER_EVERY: Duration = Duration::from_millis(500);
 /// How often waiting and progress are told.
 pub(crate) const TELL_EVERY: Duration = Duration::from_secs(2);
-/// What waits for long is told of no more seldom than so.
-const TELL_AT_LEAST_EVERY: Duration = Duration::from_secs(30);
 /// How often it is told of what stands still, as where a part is away: events are kept for good, and after an hour of silence a report has no
 /// place any more.
 pub(crate) const TELL_STANDSTILL_EVERY: Duration = Duration::from_secs(600);
@@ -42,8 +39,9 @@ impl<O: Outside> Life<O> {
     pub(crate) async fn make(
         &self,
         request: &ReportRequest,
+        record: &Record,
         mut state: ReportState,
-    ) -> Result<ReportState, JournalError> {
+    ) -> Result<ReportState, Error> {
         let cancelled = CancellationToken::new();
         let ended = {
             let mut making = std::pin::pin!(self.end_of(request, &mut state, &cancelled));
@@ -59,6 +57,7 @@ impl<O: Outside> Life<O> {
         };
         // Where another exporter has taken the report over, it says how it ended.
         if let Some(ended) = &ended {
+            self.refuse_what_is_not_allowed(record, ended).await?;
             self.outside.append(ended).await?;
         }
         let attempt = state.attempt;
@@ -113,7 +112,11 @@ impl<O: Outside> Life<O> {
                 return Ok(Some(Self::failed(state, error.for_an_admin())));
             }
             match cancelled.run_until_cancelled(self.wait_for_ingest(request, state)).await {
-                Some(waited) => waited?,
+                Some(waited) => {
+                    if let Some(reason) = waited? {
+                        return Ok(Some(Self::failed(state, reason.into())));
+                    }
+                }
                 None => return Ok(Some(Self::event(state, ReportEventType::Cancelled))),
             }
         }
@@ -185,42 +188,6 @@ impl<O: Outside> Life<O> {
             size_bytes: Some(signed(written.size_bytes)),
             ..Self::event(state, event_type)
         }
-    }
-
-    /// Waits until ingest's position has reached the barrier, and says that it waits.
-    async fn wait_for_ingest(&self, request: &ReportRequest, state: &ReportState) -> Result<(), JournalError> {
-        let (mut told, mut last_told, mut tell_every) = (None, None::<Instant>, TELL_EVERY);
-        let _waiting = Counted::new(&self.metrics.waiting);
-        loop {
-            match self.events_behind(request).await {
-                Ok(0) => return Ok(()),
-                Ok(behind) => {
-                    if told != Some(behind) && last_told.is_none_or(|last| last.elapsed() >= tell_every) {
-                        let event =
-                            ReportEvent { events_behind: Some(behind), ..Self::event(state, ReportEventType::Waiting) };
-                        self.outside.append(&event).await?;
-                        (told, last_told) = (Some(behind), Some(Instant::now()));
-                        // Kept for good: more and more seldom.
-                        tell_every = (2 * tell_every).min(TELL_AT_LEAST_EVERY);
-                    }
-                }
-                Err(error) => tracing::warn!(%error, "waiting for Kafka"),
-            }
-            tokio::time::sleep(BARRIER_EVERY).await;
-        }
-    }
-
-    /// Offsets between ingest's position and the barrier; 0 when it is reached.
-    pub(crate) async fn events_behind(&self, request: &ReportRequest) -> Result<i64, kafka_io::KafkaError> {
-        if request.barrier.iter().all(|it| it.offset == 0) {
-            return Ok(0);
-        }
-        let stored = self.stored.look(&self.outside).await?;
-        let behind = request
-            .barrier
-            .iter()
-            .map(|barrier| (barrier.offset - stored.get(&barrier.partition).copied().unwrap_or(0)).max(0));
-        Ok(behind.sum())
     }
 
     async fn attempt(

@@ -84,7 +84,7 @@ impl ExporterMetrics {
         self.slices.get_or_create(&FateLabel { fate }).inc();
     }
 
-    /// One of `completed`, `failed`, `cancelled`, `dead_letter`.
+    /// One of `completed`, `failed`, `cancelled`, `dead_letter`. What can be read and is not allowed has two: its report has failed, and it is a letter.
     pub(crate) fn request(&self, fate: &'static str) {
         self.requests.get_or_create(&FateLabel { fate }).inc();
     }

@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use kafka_io::batches::CommitFailure;
 use kafka_io::{Arrival, GroupConsumer, Partition, Record};
-use report_life::JournalError;
 use schema_registry::{Decoder, Registry};
 use schemas::report_request::ReportRequest;
 use schemas::report_slice::ReportSlice;
@@ -18,18 +18,21 @@ use tokio::task::{JoinError, JoinSet};
 use crate::adapters::Outside;
 use crate::error::Error;
 use crate::life::{Life, Lived};
+use crate::reader::Reader;
 
 /// The largest record that is taken; what is said of it later has to fit Kafka's limit, too.
 const BYTES_MAX: usize = 512 << 10;
-/// What is kept of a larger one.
+/// What is kept of the value of a larger one, and of its key.
 const BYTES_KEPT: usize = 64 << 10;
+const KEY_KEPT: usize = 1 << 10;
 
 /// What the records of a topic are.
 pub(crate) trait Lives<O>: DeserializeOwned + Send + Sync + 'static {
     /// How many are taken at once, beside those that are only mailed; each is little more than a task.
     const TAKEN_MAX: usize;
 
-    fn live(&self, life: &Life<O>) -> impl Future<Output = Result<Lived, JournalError>> + Send;
+    /// `record` is where it lay.
+    fn live(&self, life: &Life<O>, record: &Record) -> impl Future<Output = Result<Lived, Error>> + Send;
 
     /// Of those that are taken, so many only wait for the mail server: they hold no place.
     fn only_mailed(_life: &Life<O>) -> usize {
@@ -46,8 +49,8 @@ pub(crate) trait Lives<O>: DeserializeOwned + Send + Sync + 'static {
 impl<O: Outside> Lives<O> for ReportRequest {
     const TAKEN_MAX: usize = 1_000;
 
-    async fn live(&self, life: &Life<O>) -> Result<Lived, JournalError> {
-        life.live(self).await
+    async fn live(&self, life: &Life<O>, record: &Record) -> Result<Lived, Error> {
+        life.live(self, record).await
     }
 
     fn only_mailed(life: &Life<O>) -> usize {
@@ -68,8 +71,8 @@ impl<O: Outside> Lives<O> for ReportRequest {
 impl<O: Outside> Lives<O> for ReportSlice {
     const TAKEN_MAX: usize = 2_000;
 
-    async fn live(&self, life: &Life<O>) -> Result<Lived, JournalError> {
-        life.live_slice(self).await
+    async fn live(&self, life: &Life<O>, _: &Record) -> Result<Lived, Error> {
+        Ok(life.live_slice(self).await?)
     }
 
     async fn refuse(life: &Life<O>, record: &Record, reason: &str) -> Result<(), Error> {
@@ -106,8 +109,7 @@ impl Taken {
 }
 
 pub(crate) struct Pipeline<O, R> {
-    decoder: Decoder<R>,
-    registry: Registry,
+    reader: Arc<Reader<R>>,
     life: Arc<Life<O>>,
     stop: CancellationToken,
     taken: HashMap<i32, Taken>,
@@ -116,7 +118,8 @@ pub(crate) struct Pipeline<O, R> {
 
 impl<O: Outside, R: Lives<O>> Pipeline<O, R> {
     pub(crate) fn new(decoder: Decoder<R>, registry: Registry, life: Arc<Life<O>>, stop: CancellationToken) -> Self {
-        Self { decoder, registry, life, stop, taken: HashMap::new(), running: JoinSet::new() }
+        let reader = Arc::new(Reader::new(decoder, registry));
+        Self { reader, life, stop, taken: HashMap::new(), running: JoinSet::new() }
     }
 
     pub(crate) async fn run(mut self, mut consumer: GroupConsumer) -> Result<(), Error> {
@@ -142,7 +145,7 @@ impl<O: Outside, R: Lives<O>> Pipeline<O, R> {
                 // However many it lives, it hears which partitions go.
                 arrival = async {
                     if has_room { consumer.next().await } else { consumer.next_change().await }
-                } => self.arrived(arrival?).await?,
+                } => self.arrived(arrival?),
             }
         }
     }
@@ -162,7 +165,7 @@ impl<O: Outside, R: Lives<O>> Pipeline<O, R> {
         Ok(())
     }
 
-    async fn arrived(&mut self, arrival: Arrival) -> Result<(), Error> {
+    fn arrived(&mut self, arrival: Arrival) {
         match arrival {
             Arrival::Assigned { epoch, partitions } => {
                 for partition in partitions {
@@ -182,10 +185,9 @@ impl<O: Outside, R: Lives<O>> Pipeline<O, R> {
                 });
             }
             Arrival::Lost { partitions } => self.lost(&partitions),
-            Arrival::Record(record) => self.take(record).await?,
+            Arrival::Record(record) => self.take(record),
             Arrival::End { .. } => {}
         }
-        Ok(())
     }
 
     fn lost(&mut self, partitions: &[Partition]) {
@@ -196,29 +198,23 @@ impl<O: Outside, R: Lives<O>> Pipeline<O, R> {
         }
     }
 
-    async fn take(&mut self, record: Record) -> Result<(), Error> {
+    fn take(&mut self, record: Record) {
         let (number, offset) = (record.partition.number, record.offset);
-        let Some(taken) = self.taken.get_mut(&number).filter(|taken| taken.epoch == record.epoch) else {
-            return Ok(());
-        };
+        let Some(taken) = self.taken.get_mut(&number).filter(|taken| taken.epoch == record.epoch) else { return };
         taken.offsets.insert(offset, false);
         let (epoch, ours) = (taken.epoch, taken.ours.clone());
-        let value = record.payload.clone().unwrap_or_default();
-        let (record, read) = if value.len() > BYTES_MAX {
-            // Its events hold it, and so does its dead letter, which Kafka would refuse.
-            let reason = format!("it has {} bytes, more than {BYTES_MAX}; these are the first", value.len());
-            (Record { payload: Some(value.slice(..BYTES_KEPT)), ..record }, Err(reason))
-        } else {
-            let Some(decoded) = self.decoder.decode_with(&self.registry, &value, &self.stop).await else {
-                return Ok(());
-            };
-            (record, decoded?.map_err(|error| error.to_string()))
-        };
-        let life = Arc::clone(&self.life);
+        let (life, reader) = (Arc::clone(&self.life), Arc::clone(&self.reader));
         self.running.spawn(async move {
             let living = async {
+                // Here, and not before: whose schema nobody knows yet holds up no other.
+                let (record, read) = if let Some((beginning, reason)) = too_large(&record) {
+                    (beginning, Err(reason))
+                } else {
+                    let read = reader.read(record.payload.as_deref().unwrap_or_default()).await?;
+                    (record, read)
+                };
                 let lived = match read {
-                    Ok(it) => R::live(&it, &life).await?,
+                    Ok(it) => R::live(&it, &life, &record).await?,
                     Err(reason) => Lived::Refused(reason),
                 };
                 match lived {
@@ -229,7 +225,6 @@ impl<O: Outside, R: Lives<O>> Pipeline<O, R> {
             let lived = ours.run_until_cancelled(living).await;
             (number, epoch, offset, lived)
         });
-        Ok(())
     }
 
     /// Notes that a record is done with and commits what is done with before it too.
@@ -253,6 +248,19 @@ impl<O: Outside, R: Lives<O>> Pipeline<O, R> {
             }
         }
     }
+}
+
+/// The beginning of a record that is not taken, and why: its events would hold it, and so would its dead letter, which Kafka would refuse.
+fn too_large(record: &Record) -> Option<(Record, String)> {
+    let (key, payload) = (record.key.as_ref(), record.payload.as_ref());
+    let bytes = key.map_or(0, Bytes::len) + payload.map_or(0, Bytes::len);
+    if bytes <= BYTES_MAX {
+        return None;
+    }
+    let first = |bytes: &Bytes, most| bytes.slice(..bytes.len().min(most));
+    let (key, payload) = (key.map(|key| first(key, KEY_KEPT)), payload.map(|value| first(value, BYTES_KEPT)));
+    let reason = format!("it has {bytes} bytes, more than {BYTES_MAX}; these are the first");
+    Some((Record { key, payload, ..record.clone() }, reason))
 }
 
 #[cfg(test)]

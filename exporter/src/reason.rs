@@ -46,12 +46,37 @@ pub(crate) enum Reason {
 /// It would be split into more files than there may be.
 pub(crate) const TOO_MANY_FILES: Reason = Reason::TooManyFiles { most: FILES_MAX };
 
+/// Longest sentence about a request, characters.
+const ENGLISH_MAX: usize = 500;
+
 impl Reason {
     /// That what a request asks for cannot be made. `english` begins with the field's name.
-    pub(crate) fn of_request(english: String) -> Self {
+    pub(crate) fn of_request(english: &str) -> Self {
+        // Events and mails have it, and some of it may be a stranger's words.
+        let english: String = english.chars().take(ENGLISH_MAX).collect();
         let named = english.strip_prefix("the ").unwrap_or(&english);
         let field = named.split(' ').next().unwrap_or_default().to_owned();
         Self::Request { field, english }
+    }
+
+    /// Why the request itself is not allowed, with the name of its field or of the limit; none where it is no matter of the request.
+    pub(crate) fn not_allowed(&self) -> Option<String> {
+        match self {
+            Self::Request { english, .. } => Some(english.clone()),
+            Self::Limit(limit) => Some(format!("{}: {limit}", limit.setting())),
+            Self::Database
+            | Self::Store
+            | Self::TooManyValues
+            | Self::TooManyFiles { .. }
+            | Self::Totals
+            | Self::SliceRefused { .. }
+            | Self::TakenOver
+            | Self::Cancelled
+            | Self::ObjectRows
+            | Self::ObjectStore
+            | Self::ObjectOccupied { .. }
+            | Self::NoDestination { .. } => None,
+        }
     }
 
     /// None where it is not known here.
@@ -197,7 +222,7 @@ pub(crate) mod tests {
             Reason::Limit(Bytes { .. }) => Reason::Limit(Asked { asked: 2_001, most: 2_000 }),
             Reason::Limit(Asked { .. }) => Reason::Limit(RowsOfOne { rows: 31_000_000, most: 30_000_000 }),
             Reason::Limit(RowsOfOne { .. }) => Reason::Limit(RowsOfNext { rows: 6_001, used: 5_002, most: 11_000 }),
-            Reason::Limit(RowsOfNext { .. }) => Reason::of_request(ENGLISH.to_owned()),
+            Reason::Limit(RowsOfNext { .. }) => Reason::of_request(ENGLISH),
             Reason::Request { .. } => Reason::SliceRefused { english: ENGLISH.to_owned() },
             Reason::SliceRefused { .. } => Reason::TakenOver,
             Reason::TakenOver => Reason::Cancelled,
@@ -244,6 +269,25 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn requests_fields_and_limits_are_not_allowed_and_nothing_else() {
+        for reason in each() {
+            let why = reason.not_allowed();
+            match reason {
+                Reason::Request { .. } => assert_eq!(why.unwrap(), ENGLISH),
+                Reason::Limit(_) => assert!(why.unwrap().starts_with("limits."), "{reason:?}"),
+                other => assert_eq!(why, None, "{other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn words_of_a_stranger_are_few() {
+        let reason = Reason::of_request(&format!("columns{}", "ü".repeat(400_000)));
+        let Failure { reason, known } = reason.into();
+        assert_eq!((reason.chars().count(), known.unwrap().values.concat().chars().count()), (500, 1_000));
+    }
+
+    #[test]
     fn field_of_a_request_is_the_first_word() {
         for (english, expected) in [
             ("table.by names nothing", "table.by"),
@@ -251,7 +295,7 @@ pub(crate) mod tests {
             ("columns has one twice: user", "columns"),
             ("", ""),
         ] {
-            let reason = Reason::of_request(english.to_owned());
+            let reason = Reason::of_request(english);
             assert_eq!(reason, Reason::Request { field: expected.to_owned(), english: english.to_owned() });
         }
     }

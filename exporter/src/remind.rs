@@ -85,7 +85,7 @@ mod tests {
 
     use super::*;
     use crate::config::Config;
-    use crate::fakes::Fake;
+    use crate::fakes::{Fake, a_record};
     use crate::stages::check_request::tests::request;
 
     const DAY: i64 = 86_400_000_000;
@@ -94,7 +94,7 @@ mod tests {
     async fn life_of_report_that_has(fake: &Fake, micros_left: i64) -> Life<Fake> {
         let life = fake.life_with(Config { keep_days: 30, ..Config::default() });
         let receivers = vec!["a@acme.example".to_owned(), "b@acme.example".to_owned()];
-        life.live(&ReportRequest { receivers, ..request() }).await.unwrap();
+        life.live(&ReportRequest { receivers, ..request() }, a_record()).await.unwrap();
         let mut book = fake.0.book.lock().unwrap();
         let state = book.get_mut(&request().report_id).unwrap();
         let now = Moment::now().as_micros();
@@ -226,7 +226,7 @@ mod tests {
         let (id, tenant) = (request().report_id, request().tenant);
         fake.append(&ReportEvent::new(id, tenant, ReportEventType::Expired, Moment::now())).await.unwrap();
         let again = state(&fake).ask_again("admin".to_owned(), Moment::now()).unwrap();
-        life.live(&again).await.unwrap();
+        life.live(&again, a_record()).await.unwrap();
         assert!(state(&fake).reminded.is_empty());
         rounds(&life_of_report_that_has(&fake, DAY).await).await;
         assert_eq!(mails(&fake).len(), 4);

@@ -21,6 +21,9 @@ use crate::seal::Made;
 use crate::stages::name_file::{counts_groups, object_key, slice_key, slices_stand_alone};
 use crate::write_file::{WriteFile, Written};
 
+/// So many slices are held at once while they are put to their topic: each has the whole request, which may be half a megabyte.
+const PUT_AT_ONCE: usize = 32;
+
 impl<O: Outside> Life<O> {
     /// Puts the slices of an attempt that was begun to all exporters, and joins them.
     pub(crate) async fn spread(
@@ -36,7 +39,7 @@ impl<O: Outside> Life<O> {
             Some(Err(error)) => return Ok(Err(error.into())),
             Some(Ok(upload_id)) => upload_id,
         };
-        let slices = items(request, slices, state, &key, &upload_id);
+        let numbered: Vec<_> = slices.iter().enumerate().collect();
         tracing::info!(report = %state.id, attempt = state.attempt, slices = slices.len(), "a report is cut into slices");
         let planned = ReportEvent {
             upload_id: Some(upload_id.clone()),
@@ -46,7 +49,13 @@ impl<O: Outside> Life<O> {
         };
         // Said when all slices are on their topic: what is not planned is not made, and whoever finds no plan begins anew.
         let planning = async {
-            self.outside.put_slices(&slices).await?;
+            for some in numbered.chunks(PUT_AT_ONCE) {
+                let items: Vec<_> = some
+                    .iter()
+                    .map(|(number, slice)| item(request, (*number, slices.len()), slice, state, &key, &upload_id))
+                    .collect();
+                self.outside.put_slices(&items).await?;
+            }
             self.outside.append(&planned).await
         };
         if let Some(planned) = writer.cancelled.run_until_cancelled(planning).await {
@@ -170,40 +179,32 @@ fn is_decided(state: &ReportState, attempt: i32, upload_id: &str) -> bool {
     state.plan.as_ref().is_some_and(|plan| plan.upload_id != upload_id || plan.failed.is_some() || plan.is_made())
 }
 
-fn items(
+fn item(
     request: &ReportRequest,
-    slices: &[Slice],
+    (number, of_all): (usize, usize),
+    slice: &Slice,
     state: &ReportState,
     key: &str,
     upload_id: &str,
-) -> Vec<ReportSlice> {
-    let stretches = |slice: &Slice| {
-        let stretch = slice.stretches.iter().map(|it| SliceStretch {
-            range_from: it.from,
-            range_to: it.to,
-            rows: signed(it.rows),
-        });
-        stretch.collect()
-    };
-    let item = |(number, slice): (usize, &Slice)| {
-        let stands_alone = slices_stand_alone(request);
-        let numbers = if stands_alone { PartNumbers::of(0, 1) } else { PartNumbers::of(number, slices.len()) };
-        ReportSlice {
-            report_id: state.id,
-            tenant: state.tenant.clone(),
-            attempt: state.attempt,
-            upload_id: upload_id.to_owned(),
-            object_key: if stands_alone { slice_key(request, key, signed(number as u64)) } else { key.to_owned() },
-            encoder_version: ENCODER_VERSION,
-            slice: i32::try_from(number).unwrap_or(i32::MAX),
-            first_part: numbers.first,
-            last_part: numbers.last,
-            rows_expected: state.rows_expected.unwrap_or(0),
-            stretches: stretches(slice),
-            request: request.clone(),
-        }
-    };
-    slices.iter().enumerate().map(item).collect()
+) -> ReportSlice {
+    let stretch =
+        slice.stretches.iter().map(|it| SliceStretch { range_from: it.from, range_to: it.to, rows: signed(it.rows) });
+    let stands_alone = slices_stand_alone(request);
+    let numbers = if stands_alone { PartNumbers::of(0, 1) } else { PartNumbers::of(number, of_all) };
+    ReportSlice {
+        report_id: state.id,
+        tenant: state.tenant.clone(),
+        attempt: state.attempt,
+        upload_id: upload_id.to_owned(),
+        object_key: if stands_alone { slice_key(request, key, signed(number as u64)) } else { key.to_owned() },
+        encoder_version: ENCODER_VERSION,
+        slice: i32::try_from(number).unwrap_or(i32::MAX),
+        first_part: numbers.first,
+        last_part: numbers.last,
+        rows_expected: state.rows_expected.unwrap_or(0),
+        stretches: stretch.collect(),
+        request: request.clone(),
+    }
 }
 
 #[cfg(test)]

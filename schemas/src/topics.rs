@@ -35,7 +35,7 @@ pub const REPORT_REQUESTS: Topic = Topic { name: "report-requests", partitions: 
 pub const REPORT_EVENTS: Topic = Topic { name: "report-events", partitions: 4, settings: FOR_GOOD };
 /// Pieces of large reports, for whichever exporter takes them. Key: report id. Value: `report-slice`.
 pub const REPORT_SLICES: Topic = Topic { name: "report-slices", partitions: 16, settings: FOR_GOOD };
-/// Requests and slices that the exporter could not read, as they were. Key: report id.
+/// Requests that the exporter could not read or that are not allowed, and slices that it could not read, as they were. Key: report id.
 pub const REPORT_REQUESTS_DEAD_LETTER: Topic =
     Topic { name: "report-requests-dead-letter", partitions: 1, settings: WEEK };
 /// Reports that tenants keep, and when they are made. Key: schedule id. Value: `report-schedule`.

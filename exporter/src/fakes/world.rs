@@ -80,6 +80,8 @@ pub(crate) struct World {
     pub(crate) commit_faults: Faults<CommitFailure>,
     /// What ingest's position of partition 0 is, one answer a question; the last one stays.
     pub(crate) positions: Mutex<Vec<i64>>,
+    /// Where partition 0 of the events ends, the only one; without: further than anything.
+    pub(crate) events_end: Mutex<Option<i64>>,
     /// How long what was appended takes to be in the book.
     pub(crate) book_is_behind: Mutex<Duration>,
     /// How long a plan takes.

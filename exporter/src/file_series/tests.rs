@@ -13,7 +13,7 @@ use schemas::report_request::{Compression, ReportFormat, ReportKind, ReportReque
 use schemas::times::Moment;
 
 use super::*;
-use crate::fakes::Fake;
+use crate::fakes::{Fake, a_record};
 use crate::stages::check_request::tests::request;
 use crate::stages::name_file::object_key;
 
@@ -43,7 +43,7 @@ fn csv() -> ReportRequest {
 }
 
 async fn live(fake: &Fake, asked: &ReportRequest) {
-    fake.life().live(asked).await.unwrap();
+    fake.life().live(asked, a_record()).await.unwrap();
 }
 
 fn state(fake: &Fake) -> ReportState {
@@ -166,7 +166,7 @@ async fn whoever_dies_at_any_moment_the_files_are_the_same() {
     };
     for dies_after in (0..160).step_by(5).map(Duration::from_millis) {
         let fake = large();
-        _ = tokio::time::timeout(dies_after, fake.life().live(&csv())).await;
+        _ = tokio::time::timeout(dies_after, fake.life().live(&csv(), a_record())).await;
         live(&fake, &csv()).await;
         assert_same(&fake);
     }

@@ -2,6 +2,7 @@
 
 mod again;
 mod cancelled;
+mod strangers;
 mod turns;
 
 use std::io::Read;
@@ -15,8 +16,9 @@ use report_store::StoreError;
 use schemas::report_request::{BarrierOffset, ReportKind};
 
 use super::*;
-use crate::fakes::{Fake, digest_of};
-use crate::make::{BARRIER_EVERY, TELL_EVERY};
+use crate::barrier::BARRIER_EVERY;
+use crate::fakes::{Fake, a_record, digest_of};
+use crate::make::TELL_EVERY;
 use crate::metrics::FateLabel;
 use crate::stages::check_request::tests::request;
 use crate::stages::name_file::object_key;
@@ -25,7 +27,7 @@ use report_writer::choose_writer;
 /// Gives what was counted meanwhile.
 async fn live(fake: &Fake, request: &ReportRequest) -> ExporterMetrics {
     let life = fake.life();
-    assert_eq!(life.live(request).await.unwrap(), Lived::Done);
+    assert_eq!(life.live(request, a_record()).await.unwrap(), Lived::Done);
     life.metrics
 }
 
@@ -200,7 +202,7 @@ async fn progress_is_told_while_rows_are_written() {
 async fn restart_in_mid_file_begins_the_file_anew() {
     let fake = Fake::default();
     *fake.0.read_takes.lock().unwrap() = Duration::from_secs(60);
-    let died = tokio::time::timeout(Duration::from_secs(90), fake.life().live(&request())).await;
+    let died = tokio::time::timeout(Duration::from_secs(90), fake.life().live(&request(), a_record())).await;
     assert!(died.is_err());
     assert!(fake.0.files.lock().unwrap().is_empty());
 
@@ -221,7 +223,7 @@ async fn restart_after_the_end_sends_only_the_mails_that_are_missing() {
     fake.0.mail_faults.lock().unwrap().extend((1..1000).map(|call| (call, MailError::Away("timeout".to_owned()))));
     let life = fake.life();
     let request = two_receivers();
-    let died = tokio::time::timeout(Duration::from_secs(60), life.live(&request)).await;
+    let died = tokio::time::timeout(Duration::from_secs(60), life.live(&request, a_record())).await;
     assert!(died.is_err());
     let before = fake.0.done();
     assert_eq!(before.last().unwrap(), "Notified");
@@ -244,7 +246,7 @@ async fn receiver_with_an_account_reads_the_mail_in_its_language() {
     let receiver = Receiver { language: Some(Language::De), zone: None };
     let receivers = [(request.tenant.clone(), "B@acme.example".to_owned(), receiver)].into_iter().collect();
     let life = fake.life_with(Config { receivers, mail_language: Language::Fr, ..Config::default() });
-    life.live(&request).await.unwrap();
+    life.live(&request, a_record()).await.unwrap();
     let mails: Vec<_> = fake.0.done().into_iter().filter(|it| it.starts_with("mail")).collect();
     let french = "mail to a@acme.example: Votre rapport est prêt\u{a0}";
     assert_eq!(mails, [french, "mail to b@acme.example: Ihr Bericht ist fertig"]);
@@ -354,7 +356,7 @@ async fn receiver_who_cannot_be_mailed_now_holds_up_no_other_and_is_given_up_aft
     // a, b; then a alone, for ever.
     fake.0.mail_faults.lock().unwrap().extend((0..100_000).filter(|call| *call != 1).map(away));
     let (life, request, begin) = (fake.life(), two_receivers(), Instant::now());
-    let (lived, ()) = tokio::join!(life.live(&request), async {
+    let (lived, ()) = tokio::join!(life.live(&request, a_record()), async {
         tokio::time::sleep(Duration::from_secs(10)).await;
         assert_eq!((mails_to(&fake, "a"), mails_to(&fake, "b")), (0, 1));
     });
@@ -370,7 +372,7 @@ async fn request_with_the_id_of_another_tenants_report_is_refused() {
     live(&fake, &request()).await;
     let (done, file) = (fake.0.done(), file(&fake));
     let forged = ReportRequest { tenant: "globex".parse().unwrap(), requested_at: Moment::END, ..request() };
-    let lived = fake.life().live(&forged).await.unwrap();
+    let lived = fake.life().live(&forged, a_record()).await.unwrap();
     assert!(matches!(lived, Lived::Refused(reason) if reason.contains("another tenant")));
     assert_eq!((fake.0.done(), self::file(&fake)), (done, file));
 }
@@ -394,7 +396,7 @@ async fn mail_that_is_under_way_when_the_report_is_left_is_noted_and_sent_once()
     let (fake, begin) = (Fake::default(), Duration::from_secs(5));
     *fake.0.mail_takes.lock().unwrap() = 2 * begin;
     let life = fake.life();
-    assert!(tokio::time::timeout(begin, life.live(&two_receivers())).await.is_err(), "in mid-mail");
+    assert!(tokio::time::timeout(begin, life.live(&two_receivers(), a_record())).await.is_err(), "in mid-mail");
     assert!(state(&fake).notified.is_empty());
     life.mails_noted().await;
     assert_eq!(state(&fake).notified.len(), 1);

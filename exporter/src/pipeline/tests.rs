@@ -1,5 +1,7 @@
 //! Requests as they come, with parts that fail: what is committed, and when.
 
+mod refused;
+
 use std::time::Duration;
 
 use kafka_io::ProduceError;
@@ -10,7 +12,7 @@ use schemas::times::Moment;
 use schemas::topics::headers;
 
 use super::*;
-use crate::fakes::Fake;
+use crate::fakes::{Fake, a_record};
 use crate::mail::MailError;
 use crate::metrics::FateLabel;
 use crate::stages::check_request::tests::request;
@@ -20,12 +22,18 @@ fn partition() -> Partition {
 }
 
 /// A pipeline that has partition 0 under epoch 1 and knows the schema of requests.
-async fn pipeline(fake: &Fake) -> Pipeline<Fake, ReportRequest> {
+fn pipeline(fake: &Fake) -> Pipeline<Fake, ReportRequest> {
+    pipeline_of(fake.life())
+}
+
+/// The same; there is no registry where it asks for others.
+fn pipeline_of(life: Life<Fake>) -> Pipeline<Fake, ReportRequest> {
     let mut decoder = Decoder::new(&REPORT_REQUEST).unwrap();
     decoder.learn(SchemaId::new(7), &WriterSchema(REPORT_REQUEST.schema.to_owned())).unwrap();
-    let registry = Registry::new(&RegistryConfig::default()).unwrap();
-    let mut pipeline = Pipeline::new(decoder, registry, Arc::new(fake.life()), CancellationToken::new());
-    pipeline.arrived(Arrival::Assigned { epoch: 1, partitions: vec![partition()] }).await.unwrap();
+    let url = "http://127.0.0.1:1".to_owned();
+    let registry = Registry::new(&RegistryConfig { url, ..RegistryConfig::default() }).unwrap();
+    let mut pipeline = Pipeline::new(decoder, registry, Arc::new(life), CancellationToken::new());
+    pipeline.arrived(Arrival::Assigned { epoch: 1, partitions: vec![partition()] });
     pipeline
 }
 
@@ -54,7 +62,11 @@ fn has_committed(fake: &Fake) -> bool {
 }
 
 fn dead_letters(pipeline: &Pipeline<Fake, ReportRequest>) -> u64 {
-    pipeline.life.metrics.requests.get_or_create(&FateLabel { fate: "dead_letter" }).get()
+    fates(pipeline, "dead_letter")
+}
+
+fn fates(pipeline: &Pipeline<Fake, ReportRequest>, fate: &'static str) -> u64 {
+    pipeline.life.metrics.requests.get_or_create(&FateLabel { fate }).get()
 }
 
 async fn end_of_one(pipeline: &mut Pipeline<Fake, ReportRequest>) {
@@ -67,8 +79,8 @@ async fn end_of_one(pipeline: &mut Pipeline<Fake, ReportRequest>) {
 async fn commit_that_will_never_be_taken_ends_the_service() {
     let fake = Fake::default();
     fake.0.commit_faults.lock().unwrap().insert(0, CommitFailure::Stop("not authorized".to_owned()));
-    let mut pipeline = pipeline(&fake).await;
-    pipeline.arrived(asked(4, 1, 0)).await.unwrap();
+    let mut pipeline = pipeline(&fake);
+    pipeline.arrived(asked(4, 1, 0));
     let ended = tokio::time::timeout(Duration::from_secs(3600), pipeline.running.join_next()).await;
     let done = pipeline.ended(ended.unwrap().unwrap()).await;
     assert!(matches!(done, Err(Error::Commit(CommitFailure::Stop(_)))), "{done:?}");
@@ -78,8 +90,8 @@ async fn commit_that_will_never_be_taken_ends_the_service() {
 async fn offset_is_committed_after_the_last_event_and_tried_again() {
     let fake = Fake::default();
     fake.0.commit_faults.lock().unwrap().insert(0, CommitFailure::Retry("timeout".to_owned()));
-    let mut pipeline = pipeline(&fake).await;
-    pipeline.arrived(asked(4, 1, 0)).await.unwrap();
+    let mut pipeline = pipeline(&fake);
+    pipeline.arrived(asked(4, 1, 0));
     end_of_one(&mut pipeline).await;
     assert_eq!(fake.0.done(), ["Requested", "Started", "file", "Completed", "commit 5"]);
 }
@@ -88,16 +100,16 @@ async fn offset_is_committed_after_the_last_event_and_tried_again() {
 async fn offset_stays_while_a_mail_waits_and_the_next_owner_sends_only_that() {
     let fake = Fake::default();
     fake.0.mail_faults.lock().unwrap().extend((0..1_000).map(|call| (call, MailError::Away("timeout".to_owned()))));
-    let mut first = pipeline(&fake).await;
-    first.arrived(encoded(4, &request())).await.unwrap();
+    let mut first = pipeline(&fake);
+    first.arrived(encoded(4, &request()));
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert_eq!(fake.0.done(), ["Requested", "Started", "file", "Completed"]);
     assert!(!has_committed(&fake));
     drop(first);
 
     fake.0.mail_faults.lock().unwrap().clear();
-    let mut next = pipeline(&fake).await;
-    next.arrived(encoded(4, &request())).await.unwrap();
+    let mut next = pipeline(&fake);
+    next.arrived(encoded(4, &request()));
     end_of_one(&mut next).await;
     let mail = "mail to admin@acme.example: Your report is ready";
     assert_eq!(fake.0.done()[4..], [mail, "Notified", "commit 5"]);
@@ -107,11 +119,11 @@ async fn offset_stays_while_a_mail_waits_and_the_next_owner_sends_only_that() {
 async fn reports_whose_mails_wait_hold_no_place_of_those_that_are_made() {
     let fake = Fake::default();
     fake.0.mail_faults.lock().unwrap().extend((0..100_000).map(|call| (call, MailError::Away("timeout".to_owned()))));
-    let mut pipeline = pipeline(&fake).await;
+    let mut pipeline = pipeline(&fake);
     let most = i64::try_from(<ReportRequest as Lives<Fake>>::TAKEN_MAX).unwrap();
     for number in 0..most {
         let report_id = format!("0193a0b0-0000-7000-8000-{number:012x}").parse().unwrap();
-        pipeline.arrived(encoded(number, &ReportRequest { report_id, ..request() })).await.unwrap();
+        pipeline.arrived(encoded(number, &ReportRequest { report_id, ..request() }));
     }
     let mut only_mailed = pipeline.life.mails_waiting.count();
     let waiting = only_mailed.wait_for(|count| i64::try_from(*count).unwrap() == most);
@@ -120,7 +132,7 @@ async fn reports_whose_mails_wait_hold_no_place_of_those_that_are_made() {
     // Of another tenant, it is made while all the others wait.
     let report_id = "0193a0b0-0000-7000-8000-ffffffffffff".parse().unwrap();
     let other = ReportRequest { report_id, tenant: "globex".parse().unwrap(), receivers: Vec::new(), ..request() };
-    pipeline.arrived(encoded(most, &other)).await.unwrap();
+    pipeline.arrived(encoded(most, &other));
     let ended = tokio::time::timeout(Duration::from_secs(10), pipeline.running.join_next()).await;
     let (_, _, offset, lived) = ended.unwrap().unwrap().unwrap();
     assert_eq!((offset, lived.unwrap().is_ok()), (most, true));
@@ -133,8 +145,8 @@ async fn event_that_cannot_be_written_moves_no_offset_and_ends_the_service() {
     for call in 0..4 {
         let fake = Fake::default();
         fake.0.append_faults.lock().unwrap().insert(call, ProduceError::Fatal("fenced".to_owned()));
-        let mut pipeline = pipeline(&fake).await;
-        pipeline.arrived(encoded(4, &request())).await.unwrap();
+        let mut pipeline = pipeline(&fake);
+        pipeline.arrived(encoded(4, &request()));
         let ended = pipeline.running.join_next().await.unwrap();
         assert!(matches!(pipeline.ended(ended).await, Err(Error::Journal(_))), "event {call}");
         assert!(!has_committed(&fake), "event {call}");
@@ -144,8 +156,8 @@ async fn event_that_cannot_be_written_moves_no_offset_and_ends_the_service() {
 #[tokio::test(start_paused = true)]
 async fn panic_in_a_report_moves_no_offset_and_ends_the_service() {
     let fake = Fake::default();
-    let mut pipeline = pipeline(&fake).await;
-    pipeline.arrived(asked(4, 1, 9)).await.unwrap();
+    let mut pipeline = pipeline(&fake);
+    pipeline.arrived(asked(4, 1, 9));
     pipeline.running.spawn(async { panic!("a bug") });
     let ended = pipeline.running.join_next().await.unwrap();
     assert!(matches!(pipeline.ended(ended).await, Err(Error::Lost(_))));
@@ -156,9 +168,9 @@ async fn panic_in_a_report_moves_no_offset_and_ends_the_service() {
 async fn report_that_ends_early_is_committed_with_the_one_before_it() {
     let fake = Fake::default();
     *fake.0.positions.lock().unwrap() = vec![0, 0, 0, 9];
-    let mut pipeline = pipeline(&fake).await;
-    pipeline.arrived(asked(4, 1, 9)).await.unwrap();
-    pipeline.arrived(asked(5, 2, 0)).await.unwrap();
+    let mut pipeline = pipeline(&fake);
+    pipeline.arrived(asked(4, 1, 9));
+    pipeline.arrived(asked(5, 2, 0));
     end_of_one(&mut pipeline).await;
     let done = fake.0.done();
     assert!(done.contains(&"Completed".to_owned()) && !done.iter().any(|it| it.starts_with("commit")), "{done:?}");
@@ -169,12 +181,12 @@ async fn report_that_ends_early_is_committed_with_the_one_before_it() {
 #[tokio::test(start_paused = true)]
 async fn request_that_cannot_be_read_is_kept_and_the_next_one_goes_on() {
     let fake = Fake::default();
-    let mut pipeline = pipeline(&fake).await;
-    pipeline.arrived(record(4, b"no wire format".to_vec())).await.unwrap();
+    let mut pipeline = pipeline(&fake);
+    pipeline.arrived(record(4, b"no wire format".to_vec()));
     end_of_one(&mut pipeline).await;
     assert_eq!(fake.0.done(), ["refused 4: not in Confluent wire format", "commit 5"]);
     assert_eq!(dead_letters(&pipeline), 1);
-    pipeline.arrived(asked(6, 1, 0)).await.unwrap();
+    pipeline.arrived(asked(6, 1, 0));
     end_of_one(&mut pipeline).await;
     assert_eq!(fake.0.done().last().unwrap(), "commit 7");
     assert_eq!(dead_letters(&pipeline), 1);
@@ -184,9 +196,9 @@ async fn request_that_cannot_be_read_is_kept_and_the_next_one_goes_on() {
 async fn request_that_cannot_be_read_is_not_committed_past_a_report_that_lives() {
     let fake = Fake::default();
     *fake.0.positions.lock().unwrap() = vec![0, 0, 0, 9];
-    let mut pipeline = pipeline(&fake).await;
-    pipeline.arrived(asked(4, 1, 9)).await.unwrap();
-    pipeline.arrived(record(5, Vec::new())).await.unwrap();
+    let mut pipeline = pipeline(&fake);
+    pipeline.arrived(asked(4, 1, 9));
+    pipeline.arrived(record(5, Vec::new()));
     end_of_one(&mut pipeline).await;
     assert_eq!(dead_letters(&pipeline), 1);
     assert!(!has_committed(&fake));
@@ -195,17 +207,17 @@ async fn request_that_cannot_be_read_is_not_committed_past_a_report_that_lives()
 }
 
 #[tokio::test(start_paused = true)]
-async fn request_that_is_not_allowed_is_kept_with_its_reason() {
+async fn request_with_anothers_report_id_is_kept_with_its_reason() {
     let fake = Fake::default();
-    let mut pipeline = pipeline(&fake).await;
-    pipeline.arrived(asked(4, 1, 0)).await.unwrap();
+    let mut pipeline = pipeline(&fake);
+    pipeline.arrived(asked(4, 1, 0));
     end_of_one(&mut pipeline).await;
     let forged = ReportRequest {
         report_id: "0193a0b0-0000-7000-8000-000000000001".parse().unwrap(),
         tenant: "globex".parse().unwrap(),
         ..request()
     };
-    pipeline.arrived(encoded(5, &forged)).await.unwrap();
+    pipeline.arrived(encoded(5, &forged));
     end_of_one(&mut pipeline).await;
     assert_eq!(fake.0.done()[5..], ["refused 5: the report id is that of another tenant's report", "commit 6"]);
     assert_eq!(dead_letters(&pipeline), 1);
@@ -215,8 +227,8 @@ async fn request_that_is_not_allowed_is_kept_with_its_reason() {
 async fn dead_letter_that_cannot_be_written_moves_no_offset() {
     let fake = Fake::default();
     fake.0.refuse_faults.lock().unwrap().insert(0, ProduceError::Fatal("fenced".to_owned()));
-    let mut pipeline = pipeline(&fake).await;
-    pipeline.arrived(record(4, b"no wire format".to_vec())).await.unwrap();
+    let mut pipeline = pipeline(&fake);
+    pipeline.arrived(record(4, b"no wire format".to_vec()));
     let ended = pipeline.running.join_next().await.unwrap();
     let refused = pipeline.ended(ended).await;
     assert!(matches!(refused, Err(Error::DeadLetters(_))));
@@ -228,8 +240,8 @@ async fn dead_letter_that_cannot_be_written_moves_no_offset() {
 async fn report_of_a_partition_that_went_away_is_left_to_its_new_owner() {
     let fake = Fake::default();
     // Waits for ever.
-    let mut pipeline = pipeline(&fake).await;
-    pipeline.arrived(asked(4, 1, 9)).await.unwrap();
+    let mut pipeline = pipeline(&fake);
+    pipeline.arrived(asked(4, 1, 9));
     tokio::time::sleep(Duration::from_secs(5)).await;
     pipeline.lost(&[partition()]);
     end_of_one(&mut pipeline).await;
@@ -237,7 +249,7 @@ async fn report_of_a_partition_that_went_away_is_left_to_its_new_owner() {
     let metrics = &pipeline.life.metrics;
     assert_eq!((metrics.running.get(), metrics.waiting.get()), (0, 0), "nothing is made here any more");
     // Assigned again: the report goes on, and a late end of the old life commits nothing.
-    pipeline.arrived(Arrival::Assigned { epoch: 2, partitions: vec![partition()] }).await.unwrap();
+    pipeline.arrived(Arrival::Assigned { epoch: 2, partitions: vec![partition()] });
     pipeline.ended(Ok((0, 1, 4, Some(Ok(()))))).await.unwrap();
     assert_eq!(fake.0.done(), ["Requested", "Waiting"]);
 }
@@ -246,8 +258,8 @@ async fn report_of_a_partition_that_went_away_is_left_to_its_new_owner() {
 async fn commit_that_is_refused_for_good_is_left_to_the_new_owner() {
     let fake = Fake::default();
     fake.0.commit_faults.lock().unwrap().insert(0, CommitFailure::NotOurs("fenced".to_owned()));
-    let mut pipeline = pipeline(&fake).await;
-    pipeline.arrived(asked(4, 1, 0)).await.unwrap();
+    let mut pipeline = pipeline(&fake);
+    pipeline.arrived(asked(4, 1, 0));
     end_of_one(&mut pipeline).await;
     assert_eq!(fake.0.done().last().unwrap(), "Completed");
     assert_eq!(fake.0.calls("commit"), 1);
@@ -268,13 +280,13 @@ fn offset_moves_only_past_requests_that_are_done_with() {
 #[tokio::test(start_paused = true)]
 async fn request_that_is_too_large_is_a_dead_letter_and_holds_nobody_up() {
     let fake = Fake::default();
-    let mut pipeline = pipeline(&fake).await;
+    let mut pipeline = pipeline(&fake);
     let columns = vec!["c".repeat(1_000); 600];
-    pipeline.arrived(encoded(4, &ReportRequest { columns, ..request() })).await.unwrap();
+    pipeline.arrived(encoded(4, &ReportRequest { columns, ..request() }));
     end_of_one(&mut pipeline).await;
     assert_eq!((dead_letters(&pipeline), pipeline.running.len()), (1, 0));
     assert_eq!(fake.0.done().last().unwrap(), "commit 5");
-    pipeline.arrived(asked(5, 1, 0)).await.unwrap();
+    pipeline.arrived(asked(5, 1, 0));
     end_of_one(&mut pipeline).await;
     assert_eq!(fake.0.done().last().unwrap(), "commit 6");
 }
@@ -289,7 +301,7 @@ async fn slice_that_is_a_dead_letter_fails_its_report_in_words_and_no_other() {
     let decoder = Decoder::<ReportSlice>::new(&REPORT_SLICE).unwrap();
     let mut slices = Pipeline::new(decoder, registry, Arc::new(fake.life()), CancellationToken::new());
     let topic = Partition { topic: "report-slices".into(), number: 0 };
-    slices.arrived(Arrival::Assigned { epoch: 1, partitions: vec![topic.clone()] }).await.unwrap();
+    slices.arrived(Arrival::Assigned { epoch: 1, partitions: vec![topic.clone()] });
     let unreadable = |offset: i64, slice: &ReportSlice, attempt: i32| {
         let text = |text: String| bytes::Bytes::from(text);
         let headers = vec![
@@ -310,14 +322,14 @@ async fn slice_that_is_a_dead_letter_fails_its_report_in_words_and_no_other() {
             tokio::time::sleep(Duration::from_millis(1)).await;
         };
         // Of an attempt that is over.
-        slices.arrived(unreadable(3, &slice, 0)).await.unwrap();
+        slices.arrived(unreadable(3, &slice, 0));
         let ended = slices.running.join_next().await.unwrap();
         slices.ended(ended).await.unwrap();
-        slices.arrived(unreadable(4, &slice, 1)).await.unwrap();
+        slices.arrived(unreadable(4, &slice, 1));
         let ended = slices.running.join_next().await.unwrap();
         slices.ended(ended).await.unwrap();
     };
-    let (lived, ()) = tokio::join!(owner.live(&asked), breaking);
+    let (lived, ()) = tokio::join!(owner.live(&asked, a_record()), breaking);
     assert_eq!(lived.unwrap(), Lived::Done);
     let state = fake.known(asked.report_id).unwrap();
     let reason = state.reason.unwrap();
@@ -333,17 +345,17 @@ async fn slice_that_is_a_dead_letter_fails_its_report_in_words_and_no_other() {
 #[tokio::test(start_paused = true)]
 async fn who_has_the_first_partition_knows_it_until_that_goes() {
     let fake = Fake::default();
-    let mut pipeline = pipeline(&fake).await;
+    let mut pipeline = pipeline(&fake);
     let life = Arc::clone(&pipeline.life);
     let is_ours = || life.first_partition.borrow().as_ref().is_some_and(|ours| !ours.is_cancelled());
     assert!(is_ours());
     let second = Partition { number: 1, ..partition() };
-    pipeline.arrived(Arrival::Assigned { epoch: 2, partitions: vec![second.clone()] }).await.unwrap();
-    pipeline.arrived(Arrival::Lost { partitions: vec![second] }).await.unwrap();
+    pipeline.arrived(Arrival::Assigned { epoch: 2, partitions: vec![second.clone()] });
+    pipeline.arrived(Arrival::Lost { partitions: vec![second] });
     assert!(is_ours(), "the second is another");
-    pipeline.arrived(Arrival::Lost { partitions: vec![partition()] }).await.unwrap();
+    pipeline.arrived(Arrival::Lost { partitions: vec![partition()] });
     assert!(!is_ours());
-    pipeline.arrived(Arrival::Assigned { epoch: 3, partitions: vec![partition()] }).await.unwrap();
+    pipeline.arrived(Arrival::Assigned { epoch: 3, partitions: vec![partition()] });
     assert!(is_ours());
     pipeline.stop.cancel();
     assert!(!is_ours());

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 
 use super::*;
 use crate::adapters::Outside;
-use crate::fakes::Fake;
+use crate::fakes::{Fake, a_record};
 use crate::life::Lived;
 use crate::metrics::FateLabel;
 use crate::slice::PUT_BACK_AFTER;
@@ -74,7 +74,7 @@ async fn live(fake: &Fake) -> Life<Fake> {
 async fn live_of(fake: &Fake, asked: &ReportRequest) -> Life<Fake> {
     let life = fake.life();
     tokio::select! {
-        lived = life.live(asked) => assert_eq!(lived.unwrap(), Lived::Done),
+        lived = life.live(asked, a_record()) => assert_eq!(lived.unwrap(), Lived::Done),
         () = work(fake, &life) => {}
     }
     life
@@ -134,7 +134,7 @@ async fn planned_by(fake: &Fake, encoder_version: i32) {
     let life = fake.life();
     let asked = asked();
     let dying = async {
-        tokio::join!(life.live(&asked), async {
+        tokio::join!(life.live(&asked, a_record()), async {
             fake.until(asked.report_id, |state| state.plan.is_some()).await;
             let first = fake.0.queue.lock().unwrap().pop_front().unwrap();
             life.live_slice(&first).await.unwrap();
@@ -153,7 +153,7 @@ async fn slices_are_made_by_whoever_takes_them_and_joined_in_order() {
     let fake = large();
     let (owner, others, asked) = (fake.life(), [fake.life(), fake.life()], asked());
     tokio::select! {
-        lived = owner.live(&asked) => assert_eq!(lived.unwrap(), Lived::Done),
+        lived = owner.live(&asked, a_record()) => assert_eq!(lived.unwrap(), Lived::Done),
         () = work(&fake, &others[0]) => {}
         () = work(&fake, &others[1]) => {}
     }
@@ -193,7 +193,7 @@ async fn whoever_dies(begin: fn() -> Fake, asked: ReportRequest, count_of_files:
         for dies in ["all", "owner", "worker"] {
             let fake = begin();
             let (old, new) = (fake.life(), fake.life());
-            let owner = async |life: &Life<Fake>| life.live(&asked).await.map(drop).unwrap();
+            let owner = async |life: &Life<Fake>| life.live(&asked, a_record()).await.map(drop).unwrap();
             let dying = async {
                 match dies {
                     "all" => drop(tokio::time::timeout(dies_after, live_of(&fake, &asked)).await),
@@ -374,7 +374,7 @@ async fn cancelled_in_mid_slice_all_statements_end_and_nothing_is_left() {
         assert!(asked_at.elapsed() < Duration::from_secs(1), "{:?}", asked_at.elapsed());
     };
     tokio::select! {
-        (lived, ()) = async { tokio::join!(owner.live(&asked), cancelling) } => assert_eq!(lived.unwrap(), Lived::Done),
+        (lived, ()) = async { tokio::join!(owner.live(&asked, a_record()), cancelling) } => assert_eq!(lived.unwrap(), Lived::Done),
         () = work(&fake, &others[0]) => {}
         () = work(&fake, &others[1]) => {}
     }
@@ -397,7 +397,7 @@ async fn exporter_whose_report_was_taken_over_says_nothing_more() {
         assert!(fake.0.uploads.lock().unwrap().is_empty(), "the late one's own upload");
         fake.append(&ReportEvent { attempt: Some(2), ..said(ReportEventType::Failed) }).await.unwrap();
     };
-    let (lived, ()) = tokio::join!(late.live(&asked), other);
+    let (lived, ()) = tokio::join!(late.live(&asked, a_record()), other);
     assert_eq!(lived.unwrap(), Lived::Done);
     let told = fake.0.done();
     assert_eq!(told, ["Requested", "Started", "Planned", "Started", "Failed"]);
@@ -415,7 +415,7 @@ async fn tenants_limit_holds_for_reports_and_slices_of_others_go_on() {
         }
     };
     tell(ReportEventType::Started).await;
-    let early = tokio::time::timeout(Duration::from_secs(60), life.live(&asked)).await;
+    let early = tokio::time::timeout(Duration::from_secs(60), life.live(&asked, a_record())).await;
     assert!(early.is_err());
     assert_eq!(fake.0.done(), ["Started", "Started", "Requested"], "two of the tenant's are made");
     tell(ReportEventType::Failed).await;

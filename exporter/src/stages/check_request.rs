@@ -1,19 +1,68 @@
 //! Holds a request against what this exporter can make.
 
+use std::collections::BTreeSet;
+
 use clickhouse_io::report::ReportQuery;
-use report_life::traffic_filter;
+use report_life::{RECEIVERS_MAX, traffic_filter};
 use report_writer::{choose_writer, reads_denied};
-use schemas::report_request::{Compression, ReportRequest};
+use schemas::report_request::{BarrierOffset, Compression, ReportFilter, ReportRequest};
 use schemas::times::Moment;
+use traffic_query::time_range;
 
 use crate::reason::Reason;
+
+/// Longest name of who asks, characters, and longest receiver. Each slice of a report has its request.
+const ACCOUNT_MAX: usize = 1_000;
+const RECEIVER_BYTES_MAX: usize = 1_000;
+/// Most partitions of the connection events.
+const PARTITIONS_MAX: usize = 10_000;
+
+/// Most values of all lists of a request: more than every rule lets through.
+const VALUES_MAX: usize = 30_000;
+
+/// Whether a request may be kept with its report, allowed or not: in half a megabyte there is room for half a million empty texts.
+///
+/// # Errors
+/// In words: it has too many values.
+pub(crate) fn check_size(request: &ReportRequest) -> Result<(), String> {
+    let ReportFilter {
+        remote_networks,
+        users,
+        resources,
+        connectors,
+        devices,
+        protocols,
+        statuses,
+        address_ranges,
+        denied: _,
+        service_accounts,
+        applied_rules,
+        ports,
+        tunnel_paths,
+        countries,
+        client_addresses,
+        resource_addresses,
+        domain: _,
+    } = &request.filter;
+    let ids = [remote_networks, users, resources, connectors, devices, service_accounts].map(Vec::len);
+    let of_filter = [protocols, statuses, address_ranges, applied_rules, ports, tunnel_paths, countries].map(Vec::len);
+    let others = [client_addresses, resource_addresses, &request.columns, &request.receivers].map(Vec::len);
+    let of_table = request.table.as_ref().map_or(0, |table| table.by.len() + table.measures.len());
+    let lists = [&ids[..], &of_filter, &others, &[of_table, request.barrier.len()]].concat();
+    let values: usize = lists.into_iter().sum();
+    if values <= VALUES_MAX {
+        Ok(())
+    } else {
+        Err(format!("it has {values} values in its lists, more than {VALUES_MAX}"))
+    }
+}
 
 /// The query of a request.
 ///
 /// # Errors
 /// What of the request cannot be made, with the field's name.
 pub(crate) fn check_request(request: &ReportRequest) -> Result<ReportQuery, Reason> {
-    checked(request).map_err(Reason::of_request)
+    checked(request).map_err(|english| Reason::of_request(&english))
 }
 
 /// Errors are sentences that begin with the field.
@@ -25,7 +74,16 @@ fn checked(request: &ReportRequest) -> Result<ReportQuery, String> {
     if request.range_from >= request.range_to || request.range_from < Moment::FIRST || request.range_to > Moment::END {
         return Err("the range is empty or outside of 1970 to 2100".to_owned());
     }
+    time_range::zone(&request.zone).map_err(|error| error.to_string())?;
     let filter = traffic_filter(&request.filter).map_err(|error| error.to_string())?;
+    // What is an address the mail server says: those of accounts are as operators write them.
+    if request.receivers.len() > RECEIVERS_MAX || request.receivers.iter().any(|it| it.len() > RECEIVER_BYTES_MAX) {
+        return Err(format!("receivers has more than {RECEIVERS_MAX}, or one longer than {RECEIVER_BYTES_MAX} bytes"));
+    }
+    if request.requested_by.chars().count() > ACCOUNT_MAX {
+        return Err(format!("requested_by is longer than {ACCOUNT_MAX} characters"));
+    }
+    check_barrier(&request.barrier)?;
     let denied = reads_denied(request, &filter)?;
     Ok(ReportQuery {
         tenant: request.tenant.clone(),
@@ -36,10 +94,21 @@ fn checked(request: &ReportRequest) -> Result<ReportQuery, String> {
     })
 }
 
+fn check_barrier(barrier: &[BarrierOffset]) -> Result<(), String> {
+    if barrier.len() > PARTITIONS_MAX {
+        return Err(format!("barrier has more than {PARTITIONS_MAX} partitions"));
+    }
+    if barrier.iter().any(|it| it.partition < 0 || it.offset < 0) {
+        return Err("barrier has a partition or an offset below 0".to_owned());
+    }
+    let partitions: BTreeSet<i32> = barrier.iter().map(|it| it.partition).collect();
+    if partitions.len() < barrier.len() { Err("barrier has a partition twice".to_owned()) } else { Ok(()) }
+}
+
 #[cfg(test)]
 pub(crate) mod tests {
     use schemas::examples::report_request;
-    use schemas::report_request::{ReportFilter, ReportFormat, ReportKind, ReportTable};
+    use schemas::report_request::{ReportFormat, ReportKind, ReportTable};
 
     use super::*;
 
@@ -68,6 +137,11 @@ pub(crate) mod tests {
             let table = Some(ReportTable { bucket: None, by: words(by), measures: words(measures) });
             ReportRequest { kind: ReportKind::Traffic, table, ..request() }
         };
+        let waiting_for = |barrier: &[(i32, i64)]| ReportRequest {
+            barrier: barrier.iter().map(|&(partition, offset)| BarrierOffset { partition, offset }).collect(),
+            ..request()
+        };
+        let all_partitions: Vec<_> = (0..10_001).map(|partition| (partition, 0)).collect();
         let of_columns = |names: &[&str]| ReportRequest {
             columns: names.iter().map(|name| (*name).to_owned()).collect(),
             ..request()
@@ -92,6 +166,20 @@ pub(crate) mod tests {
             (ReportRequest { format: ReportFormat::Ndjson, ..traffic(&["user"], &[]) }, "format NDJSON "),
             (ReportRequest { columns: vec!["user".to_owned()], ..traffic(&["user"], &[]) }, "columns "),
             (ReportRequest { zone: "Mars/Base".to_owned(), ..traffic(&["user"], &[]) }, "zone "),
+            (ReportRequest { zone: "Mars/Base".to_owned(), ..request() }, "zone is not an IANA zone name"),
+            (
+                ReportRequest { receivers: vec!["x".repeat(1_001)], ..request() },
+                "receivers has more than 20, or one longer than ",
+            ),
+            (
+                ReportRequest { receivers: vec!["a@acme.example".to_owned(); 21], ..request() },
+                "receivers has more than 20, ",
+            ),
+            (ReportRequest { requested_by: "x".repeat(1_001), ..request() }, "requested_by is longer than "),
+            (waiting_for(&[(0, 1), (1, -1)]), "barrier has a partition or an offset below 0"),
+            (waiting_for(&[(-1, 1)]), "barrier has a partition or an offset below 0"),
+            (waiting_for(&[(3, 1), (4, 1), (3, 2)]), "barrier has a partition twice"),
+            (waiting_for(&all_partitions), "barrier has more than 10000 partitions"),
             (ReportRequest { formula_guard: true, ..made(events, ReportFormat::Ndjson) }, "formula_guard "),
             (ReportRequest { byte_order_mark: true, ..made(summary, ReportFormat::Parquet) }, "byte_order_mark "),
             (filtered(ReportFilter { remote_networks: vec![-1], ..all() }), "remote_networks "),
@@ -126,6 +214,26 @@ pub(crate) mod tests {
             }
         }
         assert!(check_request(&of_columns(&["event_id", "user"])).is_ok());
+        let largest = ReportRequest { requested_by: "ü".repeat(1_000), ..waiting_for(&all_partitions[1..]) };
+        assert!(check_request(&largest).is_ok());
+    }
+
+    #[test]
+    fn values_of_all_lists_are_counted_together() {
+        let texts = |count| vec![String::new(); count];
+        let of = |columns, countries, barrier| ReportRequest {
+            columns: texts(columns),
+            filter: ReportFilter { countries: texts(countries), users: vec![7; 9], ..ReportFilter::default() },
+            barrier: vec![BarrierOffset { partition: 0, offset: 0 }; barrier],
+            receivers: Vec::new(),
+            ..request()
+        };
+        assert_eq!(check_size(&request()), Ok(()));
+        assert_eq!(check_size(&of(9_991, 10_000, 10_000)), Ok(()));
+        let refused = "it has 30001 values in its lists, more than 30000";
+        for (columns, countries, barrier) in [(9_992, 10_000, 10_000), (29_992, 0, 0), (0, 0, 29_992)] {
+            assert_eq!(check_size(&of(columns, countries, barrier)), Err(refused.to_owned()));
+        }
     }
 
     #[test]

@@ -20,7 +20,7 @@ use super::Destinations;
 use super::object::{Object, begun};
 use super::tell::{due_at, tell};
 use super::turns::Work;
-use crate::adapters::Parts;
+use crate::adapters::{Outside, Parts};
 use crate::error::FileError;
 use crate::life::Life;
 use crate::metrics::SyncMetrics;
@@ -112,7 +112,7 @@ impl Step {
     /// What the next object holds, or that nothing came.
     async fn plan(&self, state: &SyncState, now: Moment) -> Result<Option<BucketSyncEvent>, StepError> {
         let Some(interval_end) = state.due(now) else { return Ok(None) };
-        let stored = self.life.stored.look(&self.life.outside).await.map_err(|_| StepError::Waiting)?;
+        let stored = self.life.stored.look(self.life.outside.stored_until()).await.map_err(|_| StepError::Waiting)?;
         let (until, is_behind) = state.next_until(&stored);
         let offsets = self.offsets(state.until.clone(), until.clone());
         let found = self.hours(&request(state, Moment::FIRST, Moment::END), offsets).await?;
@@ -166,7 +166,7 @@ impl Step {
 
     /// Brings what is not in the bucket yet of a past range, hour by hour, as far as one turn goes.
     async fn backfill(&self, state: &SyncState, backfill: &Backfill) -> Result<Option<BucketSyncEvent>, StepError> {
-        let stored = self.life.stored.look(&self.life.outside).await.map_err(|_| StepError::Waiting)?;
+        let stored = self.life.stored.look(self.life.outside.stored_until()).await.map_err(|_| StepError::Waiting)?;
         let is_stored = |(partition, start): (&i32, &i64)| stored.get(partition).is_some_and(|it| it >= start);
         if !state.start.iter().filter(|(_, start)| **start > 0).all(is_stored) {
             return Ok(None);

@@ -8,7 +8,7 @@ use schemas::report_request::{BarrierOffset, ReportKind};
 use schemas::times::Moment;
 
 use super::*;
-use crate::fakes::Fake;
+use crate::fakes::{Fake, a_record};
 use crate::life::Lived;
 use crate::metrics::{ExporterMetrics, FateLabel};
 use crate::stages::check_request::tests::request;
@@ -35,7 +35,7 @@ fn fake(rolled_up: &[RolledUp], raw: Raw) -> Fake {
 
 async fn live(fake: &Fake, request: &ReportRequest) -> (ReportState, ExporterMetrics) {
     let life = fake.life();
-    assert_eq!(life.live(request).await.unwrap(), Lived::Done);
+    assert_eq!(life.live(request, a_record()).await.unwrap(), Lived::Done);
     (fake.0.book.lock().unwrap()[&request.report_id].clone(), life.metrics)
 }
 

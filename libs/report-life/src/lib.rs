@@ -28,7 +28,7 @@ pub use limits::{Daily, Limits, OverLimit, ReportLimit, Spent, Usage};
 pub use manifest::{Manifest, ManifestFile, ManifestRange, ManifestTotals, TotalsSource};
 pub use pace::Pace;
 pub use plan::{Failure, Plan, SliceDone};
-pub use receivers::{Language, Receiver, Receivers, check_receivers, is_address};
+pub use receivers::{Language, RECEIVERS_MAX, Receiver, Receivers, check_receivers, is_address};
 pub use series::Series;
 pub use state::{End, Phase, ReportState};
 pub use turn::Turn;

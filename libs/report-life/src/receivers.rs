@@ -6,8 +6,9 @@ use schemas::ids::Tenant;
 use serde::{Deserialize, Serialize};
 use traffic_query::FilterError;
 
-/// Most receivers of the mails about one thing, and the longest address, bytes.
-const RECEIVERS_MAX: usize = 20;
+/// Most receivers of the mails about one thing.
+pub const RECEIVERS_MAX: usize = 20;
+/// Longest address, bytes.
 const ADDRESS_MAX: usize = 254;
 
 /// Holds those who are to get mails against what there may be.

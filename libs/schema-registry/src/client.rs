@@ -202,6 +202,10 @@ impl Registry {
     /// # Errors
     /// Where the registry is away, refuses, or knows no such Avro schema.
     pub async fn fetch(&self, id: SchemaId) -> Result<WriterSchema, RegistryError> {
+        // To registries an id is a positive 32-bit integer of Java: they take what is beyond for no id at all, and say so as if the path were not there.
+        if i32::try_from(id.get()).is_err() {
+            return Err(RegistryError::NoSuchSchema(id));
+        }
         let action = "fetching a schema";
         let answer = match self.ask(action, Method::GET, &format!("schemas/ids/{id}"), None).await {
             Err(RegistryError::Refused { status: 404, is_definite_no, reason, .. }) => {
@@ -349,5 +353,14 @@ mod tests {
         }
         assert!(matches!(registry.fetch(id).await, Err(RegistryError::NoSuchSchema(it)) if it == id));
         assert_eq!(registry.fetch(id).await.unwrap(), WriterSchema("\"long\"".to_owned()));
+    }
+    #[tokio::test]
+    async fn id_that_no_registry_can_give_is_none_without_being_asked_for() {
+        let registry = answering(vec![(200, r#"{"schema":"\"long\""}"#)]).await;
+        for number in [1 << 31, u32::MAX] {
+            let id = SchemaId::new(number);
+            assert!(matches!(registry.fetch(id).await, Err(RegistryError::NoSuchSchema(it)) if it == id));
+        }
+        assert!(registry.fetch(SchemaId::new((1 << 31) - 1)).await.is_ok());
     }
 }

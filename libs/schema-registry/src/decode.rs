@@ -138,40 +138,34 @@ impl<T: DeserializeOwned> Decoder<T> {
         }
     }
 
-    /// Fetches and learns a schema, again and again while the registry is away. That it has no such schema is asked again for a while before
-    /// it is believed for the first time, because a replica may be behind; and again with the next such value. `None`: told to stop first.
-    async fn learn_from(
+    /// False where it was believed before that there is no schema of this id.
+    #[must_use]
+    pub fn doubts_missing(&self, id: SchemaId) -> bool {
+        !self.believed_missing.contains(&id)
+    }
+
+    /// Takes what [`fetch_patiently`] gave: from now on values of this id can be decoded, or that there is no such schema is believed sooner.
+    ///
+    /// # Errors
+    /// When there is no such schema, or the registry refuses.
+    pub fn take_fetched(
         &mut self,
-        registry: &Registry,
         id: SchemaId,
-        stop: &CancellationToken,
-    ) -> Option<Result<Result<(), DecodeError>, RegistryError>> {
-        let backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
-        let (begin, is_doubted) = (Instant::now(), !self.believed_missing.contains(&id));
-        let fetched = until_stopped(stop, backoff, async || match registry.fetch(id).await {
-            Ok(schema) => Attempt::Done(schema),
-            Err(error @ RegistryError::NoSuchSchema(_)) if is_doubted && begin.elapsed() < DOUBTED => {
-                Attempt::Again(error)
+        fetched: Result<WriterSchema, RegistryError>,
+    ) -> Result<Result<(), DecodeError>, RegistryError> {
+        match fetched {
+            Ok(schema) => {
+                if let Err(mismatch) = self.learn(id, &schema) {
+                    tracing::warn!(%mismatch, "values of this schema are unreadable");
+                }
+                Ok(Ok(()))
             }
-            Err(error) if error.is_passing() => {
-                tracing::warn!(%error, schema = id.get(), "waiting for the schema registry");
-                Attempt::Again(error)
-            }
-            Err(error) => Attempt::Fail(error),
-        })
-        .await?;
-        let schema = match fetched {
-            Ok(schema) => schema,
             Err(error @ RegistryError::NoSuchSchema(_)) => {
                 self.believed_missing.insert(id);
-                return Some(Ok(Err(DecodeError::Unreadable(error.to_string()))));
+                Ok(Err(DecodeError::Unreadable(error.to_string())))
             }
-            Err(error) => return Some(Err(error)),
-        };
-        if let Err(mismatch) = self.learn(id, &schema) {
-            tracing::warn!(%mismatch, "values of this schema are unreadable");
+            Err(error) => Err(error),
         }
-        Some(Ok(Ok(())))
     }
 
     /// [`Self::decode`], fetching the schema where it is not known yet. Waits while the registry is away. `None`: told to stop
@@ -182,13 +176,35 @@ impl<T: DeserializeOwned> Decoder<T> {
         value: &[u8],
         stop: &CancellationToken,
     ) -> Option<Result<Result<T, DecodeError>, RegistryError>> {
-        match self.decode(value) {
-            Err(DecodeError::UnknownSchema(id)) => match self.learn_from(registry, id, stop).await? {
-                Ok(Ok(())) => Some(Ok(self.decode(value))),
-                Ok(Err(unreadable)) => Some(Ok(Err(unreadable))),
-                Err(error) => Some(Err(error)),
-            },
-            decoded => Some(Ok(decoded)),
-        }
+        let id = match self.decode(value) {
+            Err(DecodeError::UnknownSchema(id)) => id,
+            decoded => return Some(Ok(decoded)),
+        };
+        let fetched = fetch_patiently(registry, id, self.doubts_missing(id), stop).await?;
+        Some(self.take_fetched(id, fetched).map(|taken| taken.and_then(|()| self.decode(value))))
     }
+}
+
+/// Fetches a schema, again and again while the registry is away. That it has no such schema is asked again for a while where it is doubted, because a
+/// replica may be behind. `None`: told to stop first.
+///
+/// # Errors
+/// When there is no such schema, or the registry refuses.
+pub async fn fetch_patiently(
+    registry: &Registry,
+    id: SchemaId,
+    is_doubted: bool,
+    stop: &CancellationToken,
+) -> Option<Result<WriterSchema, RegistryError>> {
+    let (begin, backoff) = (Instant::now(), Backoff::new(Duration::from_millis(100), Duration::from_secs(5)));
+    until_stopped(stop, backoff, async || match registry.fetch(id).await {
+        Ok(schema) => Attempt::Done(schema),
+        Err(error @ RegistryError::NoSuchSchema(_)) if is_doubted && begin.elapsed() < DOUBTED => Attempt::Again(error),
+        Err(error) if error.is_passing() => {
+            tracing::warn!(%error, schema = id.get(), "waiting for the schema registry");
+            Attempt::Again(error)
+        }
+        Err(error) => Attempt::Fail(error),
+    })
+    .await
 }

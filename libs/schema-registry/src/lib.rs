@@ -14,6 +14,6 @@ mod wire;
 
 pub use client::{Registry, RegistryError, WriterSchema};
 pub use config::RegistryConfig;
-pub use decode::{DecodeError, Decoder, SchemaMismatch};
+pub use decode::{DecodeError, Decoder, SchemaMismatch, fetch_patiently};
 pub use encode::{EncodeError, Encoder};
 pub use wire::SchemaId;

@@ -18,12 +18,17 @@ pub(crate) fn closed(number: u64, remote_network: u64) -> ConnectionEvent {
     event
 }
 
-/// Waits until a group's offsets stand at the end of every partition that has one, behind markers too.
+/// Waits until a group's offsets stand at the end of every partition of the events that has one, behind markers too.
 pub(crate) async fn wait_all_read(stack: &Stack, group: &str) {
+    wait_topic_read(stack, group, CONNECTION_EVENTS.name).await;
+}
+
+/// The same of another topic.
+pub(crate) async fn wait_topic_read(stack: &Stack, group: &str, topic: &str) {
     let (kafka, begin) = (stack.parts.kafka_config(), Instant::now());
     loop {
-        let ends = admin::stable_ends(&kafka, CONNECTION_EVENTS.name).await.unwrap();
-        let committed = admin::committed(&kafka, group, CONNECTION_EVENTS.name).await.unwrap();
+        let ends = admin::stable_ends(&kafka, topic).await.unwrap();
+        let committed = admin::committed(&kafka, group, topic).await.unwrap();
         if ends.iter().all(|(number, end)| *end == 0 || committed[number] >= Some(*end)) {
             return;
         }
@@ -34,14 +39,18 @@ pub(crate) async fn wait_all_read(stack: &Stack, group: &str) {
 
 /// Everything on the topic of events that ingest refused, letters and markers.
 pub(crate) async fn letters(stack: &Stack) -> Vec<Record> {
-    let topic = CONNECTION_EVENTS_DEAD_LETTER.name;
+    records(stack, CONNECTION_EVENTS_DEAD_LETTER.name).await
+}
+
+/// Everything on a topic.
+pub(crate) async fn records(stack: &Stack, topic: &str) -> Vec<Record> {
     let mut follower = TopicFollower::from_beginning(&stack.parts.kafka_config(), topic).await.unwrap();
-    let mut letters = Vec::new();
+    let mut records = Vec::new();
     loop {
         let next = tokio::time::timeout(WAIT_MAX, follower.next()).await.expect("the topic is read to its end");
         match next.unwrap() {
-            Followed::Record(record) => letters.push(record),
-            Followed::CaughtUp => return letters,
+            Followed::Record(record) => records.push(record),
+            Followed::CaughtUp => return records,
         }
     }
 }

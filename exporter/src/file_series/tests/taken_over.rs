@@ -19,7 +19,7 @@ async fn die_at(fake: &Fake, asked: &ReportRequest, step: usize) {
         }
     };
     tokio::select! {
-        _ = life.live(asked) => panic!("step {step} was not reached"),
+        _ = life.live(asked, a_record()) => panic!("step {step} was not reached"),
         () = stopped => {}
     }
 }
@@ -93,9 +93,9 @@ async fn two_who_believe_that_the_attempt_is_theirs_make_the_same_files() {
         let (first, second) = (fake.life(), fake.life());
         let second = async {
             tokio::time::sleep(later).await;
-            second.live(&asked).await
+            second.live(&asked, a_record()).await
         };
-        let (first, second) = tokio::join!(first.live(&asked), second);
+        let (first, second) = tokio::join!(first.live(&asked, a_record()), second);
         assert!(first.is_ok() && second.is_ok());
         assert!(files(&fake) == files(&calm) && manifest(&fake).is_of_same_files(&manifest(&calm)), "after {later:?}");
         assert_eq!(state(&fake).phase, Phase::Completed);

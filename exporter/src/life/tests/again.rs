@@ -33,10 +33,10 @@ async fn mail_about_a_failure_does_not_hold_up_the_report_that_is_asked_for_agai
         tokio::time::sleep(Duration::from_millis(200)).await;
         let again = state(&fake).ask_again("other".to_owned(), Moment::now()).unwrap();
         fake.append(&Journal::retried(&again)).await.unwrap();
-        life.live(&again).await.unwrap()
+        life.live(&again, a_record()).await.unwrap()
     };
     let first = request();
-    let (lived, again) = tokio::join!(life.live(&first), asking_again);
+    let (lived, again) = tokio::join!(life.live(&first, a_record()), asking_again);
     assert_eq!((lived.unwrap(), again), (Lived::Done, Lived::Done));
     let mails: Vec<_> = fake.0.done().into_iter().filter(|it| it.starts_with("mail")).collect();
     assert_eq!(mails, ["mail to admin@acme.example: Your report is ready"], "the other one is out of date");

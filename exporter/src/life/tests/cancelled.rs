@@ -67,7 +67,7 @@ async fn report_that_waits_for_its_turn_is_cancelled_and_holds_up_no_other() {
         assert_eq!((life.metrics.queued.get(), life.metrics.running.get()), (1, 0));
         fake.append(&said(ReportEventType::CancelRequested)).await.unwrap();
     };
-    let (lived, ()) = tokio::join!(life.live(&request), cancelling);
+    let (lived, ()) = tokio::join!(life.live(&request, a_record()), cancelling);
     assert_eq!(lived.unwrap(), Lived::Done);
     assert_eq!(fake.0.done(), ["Requested", "CancelRequested", "Cancelled"]);
     drop(held);

@@ -19,7 +19,7 @@ async fn report_beyond_its_tenants_limits_fails_in_words_before_anything_is_read
         let fake = Fake::default();
         if limits.rows_a_day != 5 {
             let first = "0193a0b0-0000-7000-8000-000000000000".parse().unwrap();
-            fake.life().live(&ReportRequest { report_id: first, ..request() }).await.unwrap();
+            fake.life().live(&ReportRequest { report_id: first, ..request() }, a_record()).await.unwrap();
             let open = "0193a0a0-0000-7000-8000-000000000000".parse().unwrap();
             fake.append(&Journal::requested(&ReportRequest { report_id: open, ..request() })).await.unwrap();
             // Another tenant's count nowhere.
@@ -29,7 +29,7 @@ async fn report_beyond_its_tenants_limits_fails_in_words_before_anything_is_read
         }
         let reads = fake.0.calls("read");
         let life = fake.life_with(with(limits));
-        life.live(&request()).await.unwrap();
+        life.live(&request(), a_record()).await.unwrap();
         assert!(reason(&fake).contains(said), "{}", reason(&fake));
         assert_eq!(fake.known(request().report_id).unwrap().known_reason.unwrap().code, code);
         assert_eq!((ends(&life.metrics), fake.0.calls("read")), ((0, 1), reads));
@@ -55,11 +55,17 @@ async fn plans_that_cannot_be_made_hold_up_nobody_elses() {
     let fails = |call| (call, QueryError::NoAnswer("timeout".to_owned()));
     fake.0.plan_faults.lock().unwrap().extend((0..10_000).filter(|call| *call != 4).map(fails));
     let (life, asked) = (fake.life(), requests(&["acme", "acme", "globex", "globex", "initech"]));
-    let failing =
-        async { tokio::join!(life.live(&asked[0]), life.live(&asked[1]), life.live(&asked[2]), life.live(&asked[3])) };
+    let failing = async {
+        tokio::join!(
+            life.live(&asked[0], a_record()),
+            life.live(&asked[1], a_record()),
+            life.live(&asked[2], a_record()),
+            life.live(&asked[3], a_record())
+        )
+    };
     let planned = async {
         tokio::time::sleep(Duration::from_millis(1)).await;
-        life.live(&asked[4]).await.unwrap()
+        life.live(&asked[4], a_record()).await.unwrap()
     };
     let lived = async {
         tokio::select! {
@@ -81,7 +87,7 @@ async fn two_that_begin_at_once_do_not_pass_a_limit_together() {
         fake.append(&Journal::requested(request)).await.unwrap();
     }
     tokio::time::sleep(Duration::from_secs(2)).await;
-    let (first, second) = tokio::join!(life.live(&asked[0]), life.live(&asked[1]));
+    let (first, second) = tokio::join!(life.live(&asked[0], a_record()), life.live(&asked[1], a_record()));
     assert_eq!((first.unwrap(), second.unwrap(), ends(&life.metrics)), (Lived::Done, Lived::Done, (1, 1)));
     let reasons: Vec<_> = asked.iter().filter_map(|it| fake.known(it.report_id).unwrap().reason).collect();
     assert!(reasons[0].contains("it has 6 rows, and reports of today have 6 of 11 a day"), "{reasons:?}");
@@ -120,8 +126,12 @@ async fn tenants_reports_are_as_many_as_may_run_on_all_exporters_together() {
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
         let lived = async {
-            let (first, second, third, fourth) =
-                tokio::join!(one.live(&asked[0]), other.live(&asked[1]), other.live(&asked[2]), one.live(&asked[3]));
+            let (first, second, third, fourth) = tokio::join!(
+                one.live(&asked[0], a_record()),
+                other.live(&asked[1], a_record()),
+                other.live(&asked[2], a_record()),
+                one.live(&asked[3], a_record())
+            );
             assert_eq!([first, second, third, fourth].map(Result::unwrap), [(); 4].map(|()| Lived::Done));
         };
         assert_eq!(most_that_run(&fake, lived).await, running);
@@ -140,14 +150,14 @@ async fn place_of_an_exporter_that_died_goes_on_with_whoever_has_the_request_nex
     let (dying, next, other) = (fake.life(), fake.life_with(one_at_once()), fake.life_with(one_at_once()));
     // The older one waits, and so does one with the exporter that takes over.
     let asked = requests(&["acme"; 3]);
-    let died = tokio::time::timeout(Duration::from_secs(5), dying.live(&asked[1])).await;
+    let died = tokio::time::timeout(Duration::from_secs(5), dying.live(&asked[1], a_record())).await;
     assert!(died.is_err());
-    let waiting = async { tokio::join!(other.live(&asked[0]), next.live(&asked[2])) };
+    let waiting = async { tokio::join!(other.live(&asked[0], a_record()), next.live(&asked[2], a_record())) };
     let mut waiting = std::pin::pin!(waiting);
     assert!(tokio::time::timeout(Duration::from_secs(300), &mut waiting).await.is_err(), "it has the only place");
     assert_eq!(fake.known(asked[1].report_id).unwrap().attempt, 1);
     let lived = async {
-        let ((first, third), second) = tokio::join!(waiting, next.live(&asked[1]));
+        let ((first, third), second) = tokio::join!(waiting, next.live(&asked[1], a_record()));
         assert_eq!([first, second, third].map(Result::unwrap), [(); 3].map(|()| Lived::Done));
     };
     assert_eq!(most_that_run(&fake, lived).await, 1);
@@ -168,8 +178,8 @@ async fn who_waits_for_a_place_holds_up_no_other_tenant() {
     fake.append(&running).await.unwrap();
     let lived = async {
         tokio::select! {
-            _ = life.live(&asked[1]) => panic!("there is no place for it"),
-            lived = life.live(&asked[2]) => lived,
+            _ = life.live(&asked[1], a_record()) => panic!("there is no place for it"),
+            lived = life.live(&asked[2], a_record()) => lived,
         }
     };
     let lived = tokio::time::timeout(Duration::from_secs(30), lived).await;

@@ -76,7 +76,7 @@ async fn slice_that_cannot_be_made_fails_the_report_in_words() {
     let again = fake.known(request().report_id).unwrap().ask_again("other".to_owned(), Moment::now()).unwrap();
     fake.append(&Journal::retried(&again)).await.unwrap();
     tokio::select! {
-        lived = life.live(&again) => assert_eq!(lived.unwrap(), Lived::Done),
+        lived = life.live(&again, a_record()) => assert_eq!(lived.unwrap(), Lived::Done),
         () = work(&fake, &life) => {}
     }
     assert_eq!(file(&fake), undisturbed().await);

@@ -42,7 +42,7 @@ async fn groups_are_counted_by_whoever_takes_a_slice_and_are_those_of_one_export
             for fake in [large(), large_and_tight()] {
                 let (owner, others) = (fake.life(), [fake.life(), fake.life()]);
                 tokio::select! {
-                    lived = owner.live(&asked) => assert_eq!(lived.unwrap(), Lived::Done),
+                    lived = owner.live(&asked, a_record()) => assert_eq!(lived.unwrap(), Lived::Done),
                     () = work(&fake, &others[0]) => {}
                     () = work(&fake, &others[1]) => {}
                 }
@@ -72,7 +72,7 @@ async fn one_slice_of_more_rows_than_are_held_is_stored_too() {
         *fake.0.planned_rows.lock().unwrap() = planned_rows;
         let life = fake.life_with(Config { stretch_rows, ..Config::default() });
         tokio::select! {
-            lived = life.live(&asked) => assert_eq!(lived.unwrap(), Lived::Done),
+            lived = life.live(&asked, a_record()) => assert_eq!(lived.unwrap(), Lived::Done),
             () = work(&fake, &life) => {}
         }
         assert_eq!((count(&fake, "Planned"), state(&fake).slices), (plans, 1));
