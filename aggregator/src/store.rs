@@ -2,12 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Instant;
 
 use clickhouse_io::{ClickHouse, QueryError, open, rollup, running};
-use exactly_once::{RangeStore, Refused, Rows, StoreError};
-use range_pipeline::{BEGIN_MAX, NotBegun, RangeMetrics, next_step};
-use tokio::sync::Semaphore;
+use exactly_once::{BeginGate, NotBegun, RangeStore, Refused, Rows, StoreError};
+use range_pipeline::{RangeMetrics, next_step};
 
 use crate::block::RollupBlock;
 
@@ -29,7 +27,7 @@ pub(crate) struct RollupStore {
     pub(crate) source: Arc<str>,
     pub(crate) partition: i32,
     /// Bounds the inserts of all partitions together.
-    pub(crate) inserts: Arc<Semaphore>,
+    pub(crate) inserts: BeginGate,
     pub(crate) metrics: RangeMetrics,
 }
 
@@ -46,22 +44,18 @@ impl RangeStore for RollupStore {
 
     /// Changes of connections first: the same again is harmless, and only counts are found again by their offsets.
     async fn insert(&self, block: &RollupBlock, rows: Rows<'_>, token: &str) -> Result<(), StoreError<StoreFailure>> {
-        let asked = Instant::now();
         let Some(records) = &block.rows else { return Ok(()) };
         let only = match rows {
             Rows::All => None,
             Rows::Only(offsets) => Some(offsets),
         };
-        // Never closed.
-        let _turn = self.inserts.acquire().await;
+        let turn = self.inserts.turn().await;
         let body = block.pool.encode(|tables, buffer| tables.open(records, only, buffer));
         let written = open::write(&self.clickhouse, body.clone()).await;
         block.pool.give_back(body);
         written.map_err(|error| self.refused(error))?;
         let body = block.pool.encode(|tables, buffer| tables.minutes(records, only, &self.source, buffer));
-        if asked.elapsed() > BEGIN_MAX {
-            return Err(StoreError::Unsure(NotBegun.into()));
-        }
+        turn.check().map_err(|late| StoreError::Unsure(late.into()))?;
         let inserted = rollup::insert_minutes(&self.clickhouse, body.clone(), token).await;
         block.pool.give_back(body);
         inserted.map_err(|error| self.refused(error))?;

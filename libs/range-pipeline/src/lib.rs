@@ -32,7 +32,7 @@ use service_kit::CancellationToken;
 use service_kit::context::ServiceContext;
 use tokio::runtime::Handle;
 
-pub use clickhouse_store::{BEGIN_MAX, NotBegun, TokenError, again_or_fail, check_timeout, next_step, token_life};
+pub use clickhouse_store::{BEGIN_MAX, TokenError, again_or_fail, check_timeout, next_step, token_life};
 pub use error::Error;
 pub use fill_range::{Filled, Incoming, RangeFiller, RefusedRecord};
 pub use job::{Fill, Job};
