@@ -77,6 +77,7 @@ pub async fn run(
         fill: MinuteFill(Pool::new(metrics.copies.clone())),
         store: RollupStore {
             clickhouse: clickhouse.clone(),
+            kafka: kafka.clone(),
             source: config.source.as_str().into(),
             partition: 0,
             inserts: BeginGate::new(config.writes_max, BEGIN_MAX),

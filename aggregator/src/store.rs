@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use clickhouse_io::{ClickHouse, QueryError, open, rollup, running};
 use exactly_once::{BeginGate, NotBegun, RangeStore, Refused, Rows, StoreError};
-use range_pipeline::{RangeMetrics, next_step};
+use kafka_io::{KafkaConfig, KafkaError};
+use range_pipeline::{AheadOfTopic, RangeMetrics, next_step, on_topic};
+use schemas::topics::CONNECTION_EVENTS;
 
 use crate::block::RollupBlock;
 
@@ -18,12 +20,19 @@ pub enum StoreFailure {
     /// It took too long until an insert's turn came.
     #[error(transparent)]
     NotBegun(#[from] NotBegun),
+    /// Kafka does not say where the topic ends.
+    #[error(transparent)]
+    Kafka(#[from] KafkaError),
+    /// What is counted of this source are offsets that are not on the topic.
+    #[error(transparent)]
+    AheadOfTopic(#[from] AheadOfTopic),
 }
 
 /// The tables for one partition of one source.
 #[derive(Clone)]
 pub(crate) struct RollupStore {
     pub(crate) clickhouse: ClickHouse,
+    pub(crate) kafka: KafkaConfig,
     pub(crate) source: Arc<str>,
     pub(crate) partition: i32,
     /// Bounds the inserts of all partitions together.
@@ -68,7 +77,9 @@ impl RangeStore for RollupStore {
     }
 
     async fn highest_stored(&self, from: i64) -> Result<Option<i64>, StoreError<StoreFailure>> {
-        rollup::highest_counted(&self.clickhouse, &self.source, self.partition, from).await.map_err(next_step)
+        let highest = rollup::highest_counted(&self.clickhouse, &self.source, self.partition, from).await;
+        let highest = highest.map_err(next_step)?;
+        on_topic(&self.kafka, CONNECTION_EVENTS.name, &self.source, self.partition, highest).await
     }
 
     async fn is_running(&self, token: &str) -> Result<bool, StoreError<StoreFailure>> {

@@ -9,7 +9,7 @@ use clickhouse_io::{ClickHouse, QueryError, running, stored};
 use dead_letter::Letter;
 use exactly_once::{BeginGate, NotBegun, RangeStore, Refused, Rows, StoreError};
 use kafka_io::{KafkaConfig, KafkaError, ProduceError, Producer, admin};
-use range_pipeline::{RangeMetrics, RefusedRecord, next_step};
+use range_pipeline::{AheadOfTopic, RangeMetrics, RefusedRecord, next_step, on_topic};
 use schemas::topics::CONNECTION_EVENTS;
 
 use crate::block::RangeBlock;
@@ -23,6 +23,12 @@ pub enum StoreFailure {
     /// It took too long until an insert's turn came.
     #[error(transparent)]
     NotBegun(#[from] NotBegun),
+    /// Kafka does not say where the topic ends.
+    #[error(transparent)]
+    Kafka(#[from] KafkaError),
+    /// Rows of this source are stored whose offsets are not on the topic.
+    #[error(transparent)]
+    AheadOfTopic(#[from] AheadOfTopic),
     /// The dead-letter topic cannot be written.
     #[error("dead letters cannot be written: {0}")]
     DeadLetters(#[from] ProduceError),
@@ -89,7 +95,9 @@ impl RangeStore for ClickHouseStore {
     }
 
     async fn highest_stored(&self, from: i64) -> Result<Option<i64>, StoreError<StoreFailure>> {
-        stored::highest_offset(&self.clickhouse, &self.source, self.partition, from).await.map_err(next_step)
+        let highest = stored::highest_offset(&self.clickhouse, &self.source, self.partition, from).await;
+        let highest = highest.map_err(next_step)?;
+        on_topic(&self.kafka, CONNECTION_EVENTS.name, &self.source, self.partition, highest).await
     }
 
     async fn is_running(&self, token: &str) -> Result<bool, StoreError<StoreFailure>> {

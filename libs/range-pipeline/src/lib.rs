@@ -19,6 +19,7 @@ mod lag;
 mod lane;
 mod log;
 mod metrics;
+mod on_topic;
 mod pipeline;
 mod progress;
 mod settings;
@@ -38,6 +39,7 @@ pub use fill_range::{Filled, Incoming, RangeFiller, RefusedRecord};
 pub use job::{Fill, Job};
 pub use know_schemas::Reading;
 pub use metrics::RangeMetrics;
+pub use on_topic::{AheadOfTopic, below, on_topic};
 pub use settings::Settings;
 
 use crate::pipeline::{Parts, Pipeline};
