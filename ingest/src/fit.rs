@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clickhouse_io::{ClickHouse, stored};
 use kafka_io::{KafkaConfig, KafkaError, admin};
-use range_pipeline::{again_or_fail, below};
+use range_pipeline::{again_or_fail, below_ends};
 use schema_registry::{Decoder, Registry, RegistryError, SchemaId};
 use schemas::connection_event::ConnectionEvent;
 use schemas::topics::CONNECTION_EVENTS;
@@ -57,7 +57,7 @@ async fn rows_fit(
         Err(error) => return Some(Err(error)),
     };
     match stable_ends(kafka, stop).await? {
-        Ok(ends) => Some(below(&behind, &ends, source).map_err(Error::from)),
+        Ok(ends) => Some(below_ends(&behind, &ends, source).map_err(Error::from)),
         Err(error) => Some(Err(error.into())),
     }
 }

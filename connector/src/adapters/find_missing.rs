@@ -106,7 +106,13 @@ fn how_far(saved: &SavedPosition) -> (u64, u64) {
 }
 
 fn look_for(saved: &SavedPosition, is_known: impl Fn(FileIdentity) -> bool) -> Found {
-    let Some((folder, metadata)) = nearest_folder(Path::new(&saved.mark.path)) else { return Found::Unknown };
+    let path = Path::new(&saved.mark.path);
+    let Some((folder, metadata)) = nearest_folder(path) else { return Found::Unknown };
+    let is_its_volume = metadata.dev() == saved.mark.device;
+    if !is_its_volume && path.parent() != Some(folder) {
+        // What lies above its folder says nothing of another volume.
+        return Found::Unknown;
+    }
     let Ok(entries) = fs::read_dir(folder) else { return Found::Unknown };
     for entry in entries {
         let Ok(entry) = entry else { return Found::Unknown };
@@ -123,9 +129,8 @@ fn look_for(saved: &SavedPosition, is_known: impl Fn(FileIdentity) -> bool) -> F
             return found;
         }
     }
-    let is_named = || fs::metadata(&saved.mark.path).is_ok_and(|found| found.is_file());
     // Another device, and nothing of that name: its volume may be mounted yet.
-    if metadata.dev() == saved.mark.device || is_named() { Found::Over } else { Found::Unknown }
+    if is_its_volume || path.is_file() { Found::Over } else { Found::Unknown }
 }
 
 /// The folder that a file lay in, or what is left above it.

@@ -39,7 +39,7 @@ pub use fill_range::{Filled, Incoming, RangeFiller, RefusedRecord};
 pub use job::{Fill, Job};
 pub use know_schemas::Reading;
 pub use metrics::RangeMetrics;
-pub use on_topic::{AheadOfTopic, below, on_topic};
+pub use on_topic::{AheadOfTopic, below_ends, on_topic};
 pub use settings::Settings;
 
 use crate::pipeline::{Parts, Pipeline};

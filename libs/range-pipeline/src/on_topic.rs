@@ -40,7 +40,8 @@ where
 {
     let Some(offset) = stored else { return Ok(None) };
     let ends = admin::stable_ends(kafka, topic).await.map_err(|error| StoreError::Unsure(error.into()))?;
-    below(&BTreeMap::from([(partition, offset)]), &ends, source).map_err(|error| StoreError::Stop(error.into()))?;
+    below_ends(&BTreeMap::from([(partition, offset)]), &ends, source)
+        .map_err(|error| StoreError::Stop(error.into()))?;
     Ok(stored)
 }
 
@@ -48,7 +49,7 @@ where
 ///
 /// # Errors
 /// Where one is not below its partition's end.
-pub fn below(stored: &BTreeMap<i32, i64>, ends: &BTreeMap<i32, i64>, source: &str) -> Result<(), AheadOfTopic> {
+pub fn below_ends(stored: &BTreeMap<i32, i64>, ends: &BTreeMap<i32, i64>, source: &str) -> Result<(), AheadOfTopic> {
     for (&partition, &stored) in stored {
         let end = ends.get(&partition).copied().unwrap_or(0);
         if stored >= end {
@@ -66,11 +67,11 @@ mod tests {
     fn row_that_another_member_stored_meanwhile_is_no_reason_to_stand_still() {
         // The end was 1000 when the rows were asked for.
         let stored = BTreeMap::from([(3, 1_000)]);
-        assert!(below(&stored, &[(3, 1_001), (4, 0)].into(), "main").is_ok());
+        assert!(below_ends(&stored, &[(3, 1_001), (4, 0)].into(), "main").is_ok());
         for end in [1_000, 7] {
-            let refused = below(&stored, &[(3, end)].into(), "main").unwrap_err();
+            let refused = below_ends(&stored, &[(3, end)].into(), "main").unwrap_err();
             assert!(refused.to_string().contains("offset 1000 of source main is stored"), "{refused}");
         }
-        assert!(below(&stored, &BTreeMap::new(), "main").is_err(), "the new topic has fewer partitions");
+        assert!(below_ends(&stored, &BTreeMap::new(), "main").is_err(), "the new topic has fewer partitions");
     }
 }
