@@ -25,18 +25,15 @@ mod rows;
 mod seal;
 mod store;
 
-use std::sync::Arc;
-
 use clickhouse_io::rollup::MINUTES_TABLE;
 use clickhouse_io::{ClickHouse, ClickHouseConfig};
 use event_columns::ENCODER_VERSION;
-use exactly_once::{Delivery, Limits, TokenLife};
+use exactly_once::{BeginGate, Delivery, Limits, TokenLife};
 use kafka_io::KafkaConfig;
-use range_pipeline::{RangeMetrics, Settings, check_timeout, token_life};
+use range_pipeline::{BEGIN_MAX, RangeMetrics, Settings, check_timeout, token_life};
 use schema_registry::{Registry, RegistryConfig};
 use schemas::topics::CONNECTION_EVENTS;
 use service_kit::context::ServiceContext;
-use tokio::sync::Semaphore;
 
 pub use config::Config;
 pub use error::Error;
@@ -81,9 +78,10 @@ pub async fn run(
         fill: MinuteFill(Pool::new(metrics.copies.clone())),
         store: RollupStore {
             clickhouse: clickhouse.clone(),
+            kafka: kafka.clone(),
             source: config.source.as_str().into(),
             partition: 0,
-            inserts: Arc::new(Semaphore::new(config.writes_max)),
+            inserts: BeginGate::new(config.writes_max, BEGIN_MAX),
             metrics: ranges.clone(),
         },
     };

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Instant;
 
 use clickhouse_io::{ClickHouse, QueryError, open, rollup, running};
-use exactly_once::{RangeStore, Refused, Rows, StoreError};
-use range_pipeline::{BEGIN_MAX, NotBegun, RangeMetrics, next_step};
-use tokio::sync::Semaphore;
+use exactly_once::{BeginGate, NotBegun, RangeStore, Refused, Rows, StoreError};
+use kafka_io::{KafkaConfig, KafkaError};
+use range_pipeline::{AheadOfTopic, RangeMetrics, next_step, on_topic};
+use schemas::topics::CONNECTION_EVENTS;
 
 use crate::block::RollupBlock;
 
@@ -20,16 +20,23 @@ pub enum StoreFailure {
     /// It took too long until an insert's turn came.
     #[error(transparent)]
     NotBegun(#[from] NotBegun),
+    /// Kafka does not say where the topic ends.
+    #[error(transparent)]
+    Kafka(#[from] KafkaError),
+    /// What is counted of this source are offsets that are not on the topic.
+    #[error(transparent)]
+    AheadOfTopic(#[from] AheadOfTopic),
 }
 
 /// The tables for one partition of one source.
 #[derive(Clone)]
 pub(crate) struct RollupStore {
     pub(crate) clickhouse: ClickHouse,
+    pub(crate) kafka: KafkaConfig,
     pub(crate) source: Arc<str>,
     pub(crate) partition: i32,
     /// Bounds the inserts of all partitions together.
-    pub(crate) inserts: Arc<Semaphore>,
+    pub(crate) inserts: BeginGate,
     pub(crate) metrics: RangeMetrics,
 }
 
@@ -46,22 +53,18 @@ impl RangeStore for RollupStore {
 
     /// Changes of connections first: the same again is harmless, and only counts are found again by their offsets.
     async fn insert(&self, block: &RollupBlock, rows: Rows<'_>, token: &str) -> Result<(), StoreError<StoreFailure>> {
-        let asked = Instant::now();
         let Some(records) = &block.rows else { return Ok(()) };
         let only = match rows {
             Rows::All => None,
             Rows::Only(offsets) => Some(offsets),
         };
-        // Never closed.
-        let _turn = self.inserts.acquire().await;
+        let turn = self.inserts.turn().await;
         let body = block.pool.encode(|tables, buffer| tables.open(records, only, buffer));
         let written = open::write(&self.clickhouse, body.clone()).await;
         block.pool.give_back(body);
         written.map_err(|error| self.refused(error))?;
         let body = block.pool.encode(|tables, buffer| tables.minutes(records, only, &self.source, buffer));
-        if asked.elapsed() > BEGIN_MAX {
-            return Err(StoreError::Unsure(NotBegun.into()));
-        }
+        turn.check().map_err(|late| StoreError::Unsure(late.into()))?;
         let inserted = rollup::insert_minutes(&self.clickhouse, body.clone(), token).await;
         block.pool.give_back(body);
         inserted.map_err(|error| self.refused(error))?;
@@ -74,7 +77,9 @@ impl RangeStore for RollupStore {
     }
 
     async fn highest_stored(&self, from: i64) -> Result<Option<i64>, StoreError<StoreFailure>> {
-        rollup::highest_counted(&self.clickhouse, &self.source, self.partition, from).await.map_err(next_step)
+        let highest = rollup::highest_counted(&self.clickhouse, &self.source, self.partition, from).await;
+        let highest = highest.map_err(next_step)?;
+        on_topic(&self.kafka, CONNECTION_EVENTS.name, &self.source, self.partition, highest).await
     }
 
     async fn is_running(&self, token: &str) -> Result<bool, StoreError<StoreFailure>> {

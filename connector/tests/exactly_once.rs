@@ -381,3 +381,33 @@ async fn connector_that_was_stopped_in_order_goes_on_at_least_once_where_it_was(
     assert_eq!((summary.published, summary.unreadable), (10, 10));
     world.assert_each_once(110).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn file_system_that_is_mounted_anew_repeats_no_line_and_leaves_no_position_behind() {
+    let world = World::new().await;
+    append(&world.log(), 0..10);
+    let config = Config { delivery: DeliveryMode::AtLeastOnce, instance: None, ..world.config("state") };
+    world.run(config, ServiceContext::new(CancellationToken::new())).await;
+    // As if its device had had another number, and that of a file that another volume has now.
+    let path = world.dir.path().join("state/positions.json");
+    let mut state: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    let files = state["files"].as_array_mut().unwrap();
+    assert_eq!(files.len(), 1);
+    let device = files[0]["device"].as_u64().unwrap();
+    files[0]["device"] = (device + 1).into();
+    let mut other = files[0].clone();
+    (other["inode"], other["offset"], other["done"]) = (1.into(), 1_000_000.into(), 1_000_000.into());
+    files.push(other);
+    std::fs::write(&path, state.to_string()).unwrap();
+
+    // Rotated while nobody ran. The positions are taken over to the topic.
+    std::fs::rename(world.log(), world.log().with_extension("log.1")).unwrap();
+    append(&world.log(), 10..20);
+    world.run_once("state").await;
+    world.assert_each_once(20).await;
+    let kept = world.kept().await;
+    let is_of_now = |key: &String| key == "one/begun" || key.starts_with(&format!("one/{device}-"));
+    assert!(kept.len() == 3 && kept.iter().all(is_of_now), "device {device}: {kept:?}");
+    assert_eq!(world.run_once("state").await.read, 0, "everything is done");
+    world.assert_each_once(20).await;
+}

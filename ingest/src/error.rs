@@ -2,7 +2,7 @@
 
 use clickhouse_io::QueryError;
 use kafka_io::KafkaError;
-use range_pipeline::TokenError;
+use range_pipeline::{AheadOfTopic, TokenError};
 use schema_registry::{DecodeError, RegistryError};
 
 use crate::adapters::StoreFailure;
@@ -29,20 +29,8 @@ pub enum Error {
     #[error(transparent)]
     ClickHouse(#[from] QueryError),
     /// Rows of this source are stored whose offsets are not on the topic.
-    #[error(
-        "partition {partition}: offset {stored} of source {source_name} is stored, but the topic ends at {end}. The topic was \
-         made anew: set another ingest.source, so that old and new rows are told apart"
-    )]
-    StoredAheadOfTopic {
-        /// Partition.
-        partition: i32,
-        /// Configured source.
-        source_name: String,
-        /// Highest stored offset.
-        stored: i64,
-        /// Where the topic ends.
-        end: i64,
-    },
+    #[error(transparent)]
+    AheadOfTopic(#[from] AheadOfTopic),
     /// None of the schema ids on the topic is one of the registry's connection events.
     #[error(
         "the schema registry does not fit what lies on topic connection-events: {reason}. It was lost or is another one: \

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clickhouse_io::{ClickHouse, stored};
 use kafka_io::{KafkaConfig, KafkaError, admin};
-use range_pipeline::again_or_fail;
+use range_pipeline::{again_or_fail, below_ends};
 use schema_registry::{Decoder, Registry, RegistryError, SchemaId};
 use schemas::connection_event::ConnectionEvent;
 use schemas::topics::CONNECTION_EVENTS;
@@ -57,20 +57,9 @@ async fn rows_fit(
         Err(error) => return Some(Err(error)),
     };
     match stable_ends(kafka, stop).await? {
-        Ok(ends) => Some(below(&behind, &ends, source)),
+        Ok(ends) => Some(below_ends(&behind, &ends, source).map_err(Error::from)),
         Err(error) => Some(Err(error.into())),
     }
-}
-
-/// Holds the highest stored offsets against ends that were asked for after them.
-fn below(stored: &BTreeMap<i32, i64>, ends: &BTreeMap<i32, i64>, source: &str) -> Result<(), Error> {
-    for (&partition, &stored) in stored {
-        let end = ends.get(&partition).copied().unwrap_or(0);
-        if stored >= end {
-            return Err(Error::StoredAheadOfTopic { partition, source_name: source.to_owned(), stored, end });
-        }
-    }
-    Ok(())
 }
 
 async fn stable_ends(kafka: &KafkaConfig, stop: &CancellationToken) -> Option<Result<BTreeMap<i32, i64>, KafkaError>> {
@@ -120,21 +109,5 @@ async fn registry_fits(
     match misfits.into_iter().next() {
         None => Some(Ok(())),
         Some(reason) => Some(Err(Error::RegistryDoesNotFit { reason })),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn row_that_another_member_stored_meanwhile_is_no_reason_to_stand_still() {
-        // The end was 1000 when the rows were asked for.
-        let stored = BTreeMap::from([(3, 1_000)]);
-        assert!(below(&stored, &[(3, 1_001), (4, 0)].into(), "main").is_ok());
-        for end in [1_000, 7] {
-            let refused = below(&stored, &[(3, end)].into(), "main").unwrap_err();
-            assert!(refused.to_string().contains("offset 1000 of source main is stored"), "{refused}");
-        }
     }
 }

@@ -15,18 +15,15 @@ mod error;
 mod fit;
 mod job;
 
-use std::sync::Arc;
-
 use clickhouse_io::write::EventTable;
 use clickhouse_io::{ClickHouse, ClickHouseConfig};
 use event_columns::ENCODER_VERSION;
-use exactly_once::Limits;
+use exactly_once::{BeginGate, Limits};
 use kafka_io::{KafkaConfig, Producer};
-use range_pipeline::{RangeMetrics, Settings, check_timeout, token_life};
+use range_pipeline::{BEGIN_MAX, RangeMetrics, Settings, check_timeout, token_life};
 use schema_registry::{Decoder, Registry, RegistryConfig};
 use schemas::{avro_schemas, topics};
 use service_kit::context::ServiceContext;
-use tokio::sync::Semaphore;
 
 pub use adapters::StoreFailure;
 pub use config::Config;
@@ -75,7 +72,7 @@ pub async fn run(
         kafka: kafka.clone(),
         source: config.source.as_str().into(),
         partition: 0,
-        inserts: Arc::new(Semaphore::new(config.writes_max)),
+        inserts: BeginGate::new(config.writes_max, BEGIN_MAX),
         metrics: metrics.clone(),
     };
     let job = IngestJob { rows: EventRows(Pool::new(&config.source)), store };

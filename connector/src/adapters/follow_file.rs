@@ -1,35 +1,18 @@
 //! One file that is followed: read on where it grows, noticed where it is truncated or rewritten.
 
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::{FileExt, MetadataExt};
-use std::path::Path;
+use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use super::SourceId;
-use super::positions::{FINGERPRINT_BYTES_MAX, FileMark, Fingerprint, SavedPosition};
+use super::opened_file::{FileIdentity, OpenedFile, beginning_of};
+use super::positions::{FileMark, Fingerprint};
 use super::read_buffer::ReadBuffer;
 use crate::config::Wrapping;
 use crate::line::{Line, Reached};
 use crate::pipeline::LineSource;
-
-/// Device and inode: which file it is while it is open.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct FileIdentity {
-    /// Device.
-    pub device: u64,
-    /// Inode.
-    pub inode: u64,
-}
-
-impl FileIdentity {
-    /// Of a file's metadata.
-    #[must_use]
-    pub fn of(metadata: &Metadata) -> Self {
-        Self { device: metadata.dev(), inode: metadata.ino() }
-    }
-}
 
 /// What one look at a file gave.
 #[derive(Debug)]
@@ -65,7 +48,7 @@ pub struct FollowedFile {
     file: Arc<File>,
     /// Its path behind symbolic links: where it is looked for after a renaming.
     real_path: String,
-    /// Its first bytes, up to [`FINGERPRINT_BYTES_MAX`] and to what was read.
+    /// Its first bytes, up to what a fingerprint covers at most and to what was read.
     beginning: Vec<u8>,
     /// Where reading began.
     opened_at: Reached,
@@ -75,48 +58,27 @@ pub struct FollowedFile {
 }
 
 impl FollowedFile {
-    /// Opens a file, to be read on from where it is done; `None`: from its end.
+    /// Follows a file, read on from where it is done; `None`: from its end.
     ///
     /// # Errors
     /// Those of the file system.
-    pub fn open(source: SourceId, path: &Path, reached: Option<Reached>, wrapping: Wrapping) -> io::Result<Self> {
-        let file = Arc::new(File::open(path)?);
-        let metadata = file.metadata()?;
-        let opened_at = reached.unwrap_or(Reached::at(metadata.len()));
-        let beginning = beginning_of(&file, opened_at.offset)?;
+    pub fn new(source: SourceId, opened: OpenedFile, reached: Option<Reached>, wrapping: Wrapping) -> io::Result<Self> {
+        let opened_at = reached.unwrap_or(Reached::at(opened.len));
+        let beginning = beginning_of(&opened.file, opened_at.offset)?;
         Ok(Self {
             source,
-            identity: FileIdentity::of(&metadata),
-            name: path.to_string_lossy().into_owned(),
+            identity: opened.identity,
+            name: opened.path.to_string_lossy().into_owned(),
             unnamed_since: None,
             is_done: false,
-            file,
-            real_path: std::fs::canonicalize(path).as_deref().unwrap_or(path).to_string_lossy().into_owned(),
+            file: Arc::new(opened.file),
+            real_path: opened.real_path,
             beginning,
             opened_at,
             offset: opened_at.offset,
             seen: None,
             lines: LineSource::new(wrapping, opened_at),
         })
-    }
-
-    /// Where in a file to read on, where it is the one whose position was kept: the same inode and fingerprint, and the same
-    /// device, or a fingerprint of full length (devices may be numbered anew at a boot). A path says nothing: behind it may
-    /// stand a new file, and reading a file twice is harmless, while taking one for another is not.
-    ///
-    /// # Errors
-    /// Those of the file system.
-    pub fn kept(path: &Path, saved: &SavedPosition) -> io::Result<Option<Reached>> {
-        let SavedPosition { mark, reached } = saved;
-        let file = File::open(path)?;
-        let metadata = file.metadata()?;
-        let is_full = mark.fingerprint.bytes == FINGERPRINT_BYTES_MAX;
-        let is_it = metadata.ino() == mark.inode && (metadata.dev() == mark.device || is_full);
-        if !is_it || metadata.len() < reached.offset.max(reached.done) {
-            return Ok(None);
-        }
-        let beginning = beginning_of(&file, mark.fingerprint.bytes as u64)?;
-        Ok((Fingerprint::of(&beginning) == mark.fingerprint).then_some(*reached))
     }
 
     /// What its position is kept under.
@@ -190,19 +152,4 @@ impl FollowedFile {
         self.seen = None;
         self.lines = LineSource::new(wrapping, self.opened_at);
     }
-}
-
-/// The first bytes of a file, up to `end` and to [`FINGERPRINT_BYTES_MAX`].
-fn beginning_of(file: &File, end: u64) -> io::Result<Vec<u8>> {
-    let wanted = usize::try_from(end).unwrap_or(usize::MAX).min(FINGERPRINT_BYTES_MAX);
-    let mut beginning = vec![0; wanted];
-    let mut filled = 0;
-    while filled < wanted {
-        match file.read_at(&mut beginning[filled..], filled as u64)? {
-            0 => break,
-            count => filled += count,
-        }
-    }
-    beginning.truncate(filled);
-    Ok(beginning)
 }

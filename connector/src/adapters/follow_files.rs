@@ -14,7 +14,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::find_missing::{Missing, Renamed};
-use super::follow_file::{FileIdentity, FollowedFile, Progress};
+use super::follow_file::{FollowedFile, Progress};
+use super::opened_file::{FileIdentity, OpenedFile};
 use super::positions::SavedPosition;
 use super::read_buffer::ReadBuffer;
 use super::{FromSource, SourceId};
@@ -154,7 +155,7 @@ impl Follower {
             match std::fs::metadata(&path) {
                 Ok(metadata) if metadata.is_file() => {
                     let identity = FileIdentity::of(&metadata);
-                    if named.insert(identity) && !self.files.iter().any(|file| file.identity == identity) {
+                    if named.insert(identity) && !self.is_followed(identity) {
                         self.open(&path, if is_first { self.first } else { Some(Reached::default()) }, emit)?;
                     }
                 }
@@ -189,8 +190,8 @@ impl Follower {
     fn look_for_missing(&mut self, emit: Emit<'_>) -> Result<(), Error> {
         let files = &self.files;
         let renamed = self.missing.look(|identity| files.iter().any(|file| file.identity == identity));
-        for Renamed { path, reached, saved } in renamed {
-            self.open_at(&path, Some(reached), Some(&saved), emit)?;
+        for Renamed { file, reached, saved } in renamed {
+            self.follow(file, Some(reached), Some(&saved), emit)?;
         }
         if let Some(positions) = self.missing.changed() {
             emit(FromSource::StillKept(positions));
@@ -198,35 +199,42 @@ impl Follower {
         Ok(())
     }
 
-    /// Opens a file: at its kept position, or else at `reached`.
+    fn is_followed(&self, identity: FileIdentity) -> bool {
+        self.files.iter().any(|file| file.identity == identity)
+    }
+
+    /// Opens a file: at its kept position, or else at `reached`. Since it was looked at another one may have got its name, which counts.
     fn open(&mut self, path: &Path, reached: Option<Reached>, emit: Emit<'_>) -> Result<(), Error> {
-        match self.missing.position_of(path) {
-            Ok(Some(kept)) => self.open_at(path, Some(kept.reached), Some(&kept), emit),
-            Ok(None) => self.open_at(path, reached, None, emit),
+        let opened = OpenedFile::open(path).and_then(|file| Ok((self.missing.position_of(&file)?, file)));
+        match opened {
+            Ok((_, file)) if self.is_followed(file.identity) => Ok(()),
+            Ok((Some(kept), file)) => self.follow(file, Some(kept.reached), Some(&kept), emit),
+            Ok((None, file)) => self.follow(file, reached, None, emit),
             Err(error) => self.fail(path.to_owned(), error),
         }
     }
 
-    fn open_at(
+    fn follow(
         &mut self,
-        path: &Path,
+        opened: OpenedFile,
         reached: Option<Reached>,
         kept: Option<&SavedPosition>,
         emit: Emit<'_>,
     ) -> Result<(), Error> {
-        match FollowedFile::open(SourceId(self.next_source), path, reached, self.wrapping) {
+        let path = opened.path.clone();
+        match FollowedFile::new(SourceId(self.next_source), opened, reached, self.wrapping) {
             Ok(file) => {
                 if let Some(kept) = kept {
                     self.missing.is_found(kept);
                 }
                 self.next_source += 1;
-                self.failed.remove(path);
+                self.failed.remove(&path);
                 tracing::info!(file = file.name, offset = file.opened_at().offset, "following");
                 emit_opened(&file, emit);
                 self.files.push(file);
                 Ok(())
             }
-            Err(error) => self.fail(path.to_owned(), error),
+            Err(error) => self.fail(path, error),
         }
     }
 

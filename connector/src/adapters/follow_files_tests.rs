@@ -80,6 +80,11 @@ impl Bench {
         (0..8).flat_map(|_| self.poll()).collect()
     }
 
+    /// As if everything were mounted again, and the devices had other numbers now.
+    fn number_devices_anew(&mut self) {
+        self.offsets.values_mut().for_each(|(position, _)| position.mark.device += 1);
+    }
+
     /// A new run that reads on from the kept positions.
     fn restart(&mut self, change: impl FnOnce(&mut Config)) {
         let open = self.offsets.values().filter(|(_, is_open)| *is_open);
@@ -343,6 +348,54 @@ fn position_on_a_volume_that_is_not_mounted_stays_kept_from_run_to_run() {
     assert!(bench.still_kept.is_empty());
     bench.append("pod/a.log", "two\n");
     assert_eq!(bench.poll(), ["two"]);
+}
+
+#[test]
+fn file_whose_device_has_another_number_is_read_on_also_where_it_was_rotated_meanwhile() {
+    let mut bench = bench();
+    bench.append("a.log", "one\n");
+    assert_eq!(bench.poll(), ["one"]);
+    bench.number_devices_anew();
+    bench.append("a.log", "two\n");
+    bench.restart(|_| {});
+    assert_eq!(bench.poll(), ["two"]);
+    bench.number_devices_anew();
+    bench.append("a.log", "three\n");
+    bench.rename("a.log", "a.log.1");
+    bench.append("a.log", "four\n");
+    bench.restart(|_| {});
+    let mut lines = bench.poll_long();
+    lines.sort();
+    assert_eq!(lines, ["four", "three"]);
+    bench.restart(|_| {});
+    assert!(bench.poll_long().is_empty());
+    assert!(bench.still_kept.is_empty());
+}
+
+#[test]
+fn position_is_over_where_another_volume_has_a_file_of_that_name() {
+    let mut bench = bench();
+    bench.append("a.log", "one\n");
+    assert_eq!(bench.poll(), ["one"]);
+    bench.number_devices_anew();
+    bench.rename("a.log", "gone");
+    bench.append("a.log", "one\nother\n");
+    fs::remove_file(bench.path("gone")).unwrap();
+    bench.restart(|_| {});
+    assert_eq!(bench.poll(), ["one", "other"], "another file");
+    assert!(bench.still_kept.is_empty(), "nobody waits for the old one");
+    bench.restart(|_| {});
+    assert!(bench.poll().is_empty());
+}
+
+#[test]
+fn file_that_got_its_name_since_it_was_looked_at_and_is_followed_is_not_opened_twice() {
+    let mut bench = bench();
+    bench.append("a.log", "one\n");
+    assert_eq!(bench.poll(), ["one"]);
+    let path = bench.path("a.log");
+    bench.follower.open(&path, Some(Reached::default()), &mut |message| panic!("{message:?}")).unwrap();
+    assert_eq!(bench.follower.file_count(), 1);
 }
 
 #[test]

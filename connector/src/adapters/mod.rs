@@ -3,6 +3,7 @@
 mod find_missing;
 pub mod follow_file;
 pub mod follow_files;
+pub mod opened_file;
 pub(crate) mod position_record;
 pub mod positions;
 pub(crate) mod publish;

@@ -2,17 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Instant;
 
 use clickhouse_io::stored::{Stretch, Within};
 use clickhouse_io::write::{insert_native, query_id};
 use clickhouse_io::{ClickHouse, QueryError, running, stored};
 use dead_letter::Letter;
-use exactly_once::{RangeStore, Refused, Rows, StoreError};
+use exactly_once::{BeginGate, NotBegun, RangeStore, Refused, Rows, StoreError};
 use kafka_io::{KafkaConfig, KafkaError, ProduceError, Producer, admin};
-use range_pipeline::{BEGIN_MAX, NotBegun, RangeMetrics, RefusedRecord, next_step};
+use range_pipeline::{AheadOfTopic, RangeMetrics, RefusedRecord, next_step, on_topic};
 use schemas::topics::CONNECTION_EVENTS;
-use tokio::sync::Semaphore;
 
 use crate::block::RangeBlock;
 
@@ -25,6 +23,12 @@ pub enum StoreFailure {
     /// It took too long until an insert's turn came.
     #[error(transparent)]
     NotBegun(#[from] NotBegun),
+    /// Kafka does not say where the topic ends.
+    #[error(transparent)]
+    Kafka(#[from] KafkaError),
+    /// Rows of this source are stored whose offsets are not on the topic.
+    #[error(transparent)]
+    AheadOfTopic(#[from] AheadOfTopic),
     /// The dead-letter topic cannot be written.
     #[error("dead letters cannot be written: {0}")]
     DeadLetters(#[from] ProduceError),
@@ -51,7 +55,7 @@ pub(crate) struct ClickHouseStore {
     pub(crate) source: Arc<str>,
     pub(crate) partition: i32,
     /// Bounds the inserts of all partitions together.
-    pub(crate) inserts: Arc<Semaphore>,
+    pub(crate) inserts: BeginGate,
     pub(crate) metrics: RangeMetrics,
 }
 
@@ -61,9 +65,7 @@ impl RangeStore for ClickHouseStore {
 
     /// One after the other: a refusal for what the rows hold is said when nothing of the range runs any more.
     async fn insert(&self, block: &RangeBlock, rows: Rows<'_>, token: &str) -> Result<(), StoreError<StoreFailure>> {
-        let asked = Instant::now();
-        // Never closed.
-        let _turn = self.inserts.acquire().await;
+        let turn = self.inserts.turn().await;
         let only = match rows {
             Rows::All => None,
             Rows::Only(offsets) => Some(offsets),
@@ -73,9 +75,7 @@ impl RangeStore for ClickHouseStore {
                 None => token.to_owned(),
                 Some(months) => format!("{token}/{months}"),
             };
-            if asked.elapsed() > BEGIN_MAX {
-                return Err(StoreError::Unsure(NotBegun.into()));
-            }
+            turn.check().map_err(|late| StoreError::Unsure(late.into()))?;
             let id = query_id(&token, insert.table);
             let done = insert_native(&self.clickhouse, insert.table, insert.body.clone(), &token, &id).await;
             if let Err(error) = done {
@@ -95,7 +95,9 @@ impl RangeStore for ClickHouseStore {
     }
 
     async fn highest_stored(&self, from: i64) -> Result<Option<i64>, StoreError<StoreFailure>> {
-        stored::highest_offset(&self.clickhouse, &self.source, self.partition, from).await.map_err(next_step)
+        let highest = stored::highest_offset(&self.clickhouse, &self.source, self.partition, from).await;
+        let highest = highest.map_err(next_step)?;
+        on_topic(&self.kafka, CONNECTION_EVENTS.name, &self.source, self.partition, highest).await
     }
 
     async fn is_running(&self, token: &str) -> Result<bool, StoreError<StoreFailure>> {

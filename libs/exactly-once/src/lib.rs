@@ -10,7 +10,7 @@
 //!
 //! Guarantee: every offset of every range is stored exactly once or refused, never both, through any crash, frozen process, lost
 //! answer and change of owner, as long as what is asked of [`OffsetLog`] and [`RangeStore`] holds. No offset is committed before
-//! all before it is durable. The crate does no I/O, reads no clock, and knows nothing of what the rows are.
+//! all before it is durable. The crate does no I/O, is told the time of day, and knows nothing of what the rows are.
 //!
 //! Whoever wants less chooses [`Delivery::AtLeastOnce`]: the same without intents.
 //!
@@ -19,10 +19,12 @@
 //! 1. [`Assignment::new`] says what the committed offset and its note mean.
 //! 2. [`RangeCutter`] is told of records as they come and says where a range ends; the caller fills a block beside it and sends
 //!    what is closed, as a [`ClosedRange`], through a bounded channel.
-//! 3. [`RangeWriter::run`] takes the ranges from there and writes them, one after the other.
+//! 3. [`RangeWriter::run`] takes the ranges from there and writes them, one after the other. Inserts of all partitions of a process
+//!    pass one [`BeginGate`].
 
 mod assignment;
 mod backoff;
+mod begin_gate;
 mod cutter;
 mod intent;
 mod observer;
@@ -31,6 +33,7 @@ mod world;
 mod writer;
 
 pub use assignment::Assignment;
+pub use begin_gate::{BeginGate, NotBegun, Turn};
 pub use cutter::{Cut, Limits, RangeCutter, Taken};
 pub use intent::{BadSource, Intent, NOTE_UNITS_MAX, Note, NoteTooLong, REFUSED_MAX, Source};
 pub use observer::{Event, Observer};

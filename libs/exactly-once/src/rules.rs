@@ -54,12 +54,16 @@ pub enum Rule {
     CommitUntilSure,
     /// Work on a partition that has gone ends.
     AbandonWhatIsGone,
+    /// An insert is begun only soon after it was asked for, the wait for its turn included.
+    BeginInTime,
+    /// No more blocks than are allowed are in work at once.
+    TurnsAreBounded,
 }
 
 #[cfg(any(test, feature = "mutants"))]
 impl Rule {
     /// All of them.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 24] = [
         Self::IntentFirst,
         Self::RecordedToken,
         Self::RecordedEnd,
@@ -82,6 +86,8 @@ impl Rule {
         Self::CountBeforeHalves,
         Self::CommitUntilSure,
         Self::AbandonWhatIsGone,
+        Self::BeginInTime,
+        Self::TurnsAreBounded,
     ];
 }
 

@@ -82,9 +82,9 @@ pub trait RangeStore: Sync {
     /// - Which of them a row goes with depends on the block alone, not on `rows`: else a row could be stored under two tokens.
     /// - All rows of one insert that fall into one partition of the store are stored together or not at all.
     /// - [`StoreError::Rows`] is said only when every insert that was begun has got its answer.
-    /// - From this call until the last of them has ended no more than [`crate::TokenLife::late`] may pass: before each one the time
-    ///   is looked at, and [`StoreError::Unsure`] said when too much of it is gone, as after a process was frozen in between; and
-    ///   the store is told how long it may run.
+    /// - From this call until the last of them has ended no more than [`crate::TokenLife::late`] may pass: before each one the
+    ///   [`crate::BeginGate`]'s turn is asked, and [`StoreError::Unsure`] said when too much of it is gone, as after a process was
+    ///   frozen in between; and the store is told how long it may run.
     fn insert(
         &self,
         block: &Self::Block,

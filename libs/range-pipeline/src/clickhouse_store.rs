@@ -12,11 +12,6 @@ use service_kit::retry::{Attempt, Backoff, until_stopped};
 /// anything under a token that nobody waits for.
 pub const BEGIN_MAX: Duration = Duration::from_secs(60);
 
-/// It took too long until an insert's turn came.
-#[derive(Debug, thiserror::Error)]
-#[error("an insert was not begun within {BEGIN_MAX:?}")]
-pub struct NotBegun;
-
 /// Tokens could be forgotten while inserts under them still arrive.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {

@@ -19,6 +19,7 @@ mod lag;
 mod lane;
 mod log;
 mod metrics;
+mod on_topic;
 mod pipeline;
 mod progress;
 mod settings;
@@ -32,12 +33,13 @@ use service_kit::CancellationToken;
 use service_kit::context::ServiceContext;
 use tokio::runtime::Handle;
 
-pub use clickhouse_store::{BEGIN_MAX, NotBegun, TokenError, again_or_fail, check_timeout, next_step, token_life};
+pub use clickhouse_store::{BEGIN_MAX, TokenError, again_or_fail, check_timeout, next_step, token_life};
 pub use error::Error;
 pub use fill_range::{Filled, Incoming, RangeFiller, RefusedRecord};
 pub use job::{Fill, Job};
 pub use know_schemas::Reading;
 pub use metrics::RangeMetrics;
+pub use on_topic::{AheadOfTopic, below_ends, on_topic};
 pub use settings::Settings;
 
 use crate::pipeline::{Parts, Pipeline};

@@ -61,6 +61,18 @@ impl Service {
         }
     }
 
+    /// Waits until it has ended by itself.
+    pub(crate) async fn ended(&mut self) -> ExitStatus {
+        let begin = Instant::now();
+        loop {
+            if let Some(status) = self.process.try_wait().unwrap() {
+                return status;
+            }
+            assert!(begin.elapsed() < WAIT_MAX, "{} goes on\n{}", self.name, self.log());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     /// Starts it again, after [`Self::stop`].
     pub(crate) fn start_again(&mut self) {
         self.process = spawn(&self.name, &self.arguments, &self.config, &self.environment);

@@ -9,7 +9,7 @@ use schemas::connection_event::EventType;
 use schemas::examples::connection;
 use schemas::topics::CONNECTION_EVENTS;
 
-use crate::publishing::wait_all_read;
+use crate::publishing::{closed, wait_all_read};
 use crate::stack::{Service, Stack, WAIT_MAX, tenant};
 
 /// Far below `drain_max`.
@@ -115,5 +115,38 @@ async fn second_ingest_starts_while_the_first_one_works() {
     }
     stack.ingest.assert_running();
     publishing.abort();
+    stack.end().await;
+}
+
+/// As after a topic was made anew under services that run: the aggregator looks at its start no sooner than when it is given the partition.
+#[tokio::test]
+async fn partition_whose_stored_offsets_are_not_on_the_topic_is_not_written() {
+    let mut stack = Stack::start_with_own_parts(&[(&tenant("anew"), None)]).await;
+    let (producer, registry) = stack.parts.journal_parts();
+    let encoder = Encoder::new(registry.ensure(&CONNECTION_EVENT).await.unwrap(), &CONNECTION_EVENT).unwrap();
+    let publish = async |number| {
+        let event = closed(number, 64894);
+        let (key, value) = (event.key(), encoder.encode(&event).unwrap());
+        let out = OutRecord { topic: CONNECTION_EVENTS.name, key: key.as_bytes(), payload: &value, headers: &[] };
+        producer.send(out).await.unwrap();
+    };
+    publish(1).await;
+    wait_all_read(&stack, aggregator::GROUP).await;
+    assert!(stack.aggregator.stop().await.0.success());
+    stack
+        .execute(
+            "INSERT INTO connections_by_minute SELECT * REPLACE ([toInt64(1000000)] AS _kafka_offsets) \
+             FROM connections_by_minute WHERE tenant = 'acme' LIMIT 1",
+        )
+        .await;
+    publish(2).await;
+    stack.aggregator.start_again();
+    let status = stack.aggregator.ended().await;
+    assert!(!status.success(), "{status}");
+    let said = ["offset 1000000 of source main is stored", "The topic was made anew"];
+    assert!(stack.aggregator.logged(&said) > 0);
+    let counted = "SELECT sum(length(_kafka_offsets)) FROM connections_by_minute WHERE tenant = 'acme'";
+    assert_eq!(stack.sql(counted).await.unwrap(), "2", "the event and the row of the old topic");
+    stack.ingest.assert_running();
     stack.end().await;
 }

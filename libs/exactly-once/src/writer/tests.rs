@@ -267,6 +267,17 @@ async fn store_that_refuses_every_row_ends_the_work_and_nothing_is_refused_for_i
 }
 
 #[tokio::test(start_paused = true)]
+async fn range_that_is_full_of_refused_records_takes_a_row_that_the_store_refuses() {
+    let refused: Vec<i64> = (0..150).collect();
+    let world = Arc::new(World { poison: vec![151], ..World::default() });
+    world.stored.lock().unwrap().extend([vec![], vec![150]]);
+    write(&world, &Assignment::new(None, 0), &[(&[150, 151], &refused)]).await.unwrap();
+    let asked = world.asked();
+    assert!(asked.contains(&"refuse [151]".to_owned()), "{asked:?}");
+    assert_eq!(asked.last().unwrap(), "commit 152");
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_only_an_operator_can_mend_ends_the_work_and_moves_no_offset() {
     let world = Arc::new(World::default());
     world.inserts.lock().unwrap().push_back(StoreError::Stop(Said("no such table")));

@@ -1,10 +1,11 @@
 //! The log and the store as one process sees them under one assignment.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use exactly_once::{Block, CommitError, OffsetLog, RangeStore, Refused, Rows, StoreError};
+use exactly_once::{BeginGate, Block, CommitError, OffsetLog, RangeStore, Refused, Rows, StoreError};
 
 use crate::engine::{Insert, Outcome, RUN_MS, Said};
 use crate::member::{Client, Epoch};
@@ -16,7 +17,7 @@ use crate::world::{Answer, Shared, World, lock, point};
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// All inserts of a block are begun within this time.
-const BEGIN_WITHIN: Duration = Duration::from_secs(6);
+const BEGIN_MAX: Duration = Duration::from_secs(6);
 
 #[derive(Debug, Default)]
 pub(crate) struct Batch(pub(crate) BTreeMap<i64, Place>);
@@ -52,9 +53,33 @@ impl OffsetLog for GatedLog {
     }
 }
 
+/// What the inserts of one process pass, and how many blocks have.
+#[derive(Clone)]
+pub(crate) struct Gate {
+    gate: BeginGate,
+    at_once_max: usize,
+    in_work: Arc<AtomicUsize>,
+}
+
+impl Gate {
+    pub(crate) fn new(at_once_max: usize) -> Self {
+        Self { gate: BeginGate::new(at_once_max, BEGIN_MAX), at_once_max, in_work: Arc::default() }
+    }
+}
+
+/// A block in work, also where its process dies.
+struct InWork<'a>(&'a AtomicUsize);
+
+impl Drop for InWork<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 pub(crate) struct Store {
     pub(crate) world: Shared,
     pub(crate) partition: usize,
+    pub(crate) gate: Gate,
 }
 
 impl Store {
@@ -95,13 +120,15 @@ impl RangeStore for Store {
     type Error = Said;
 
     async fn insert(&self, block: &Batch, rows: Rows<'_>, token: &str) -> Result<(), StoreError<Said>> {
-        let begun = tokio::time::Instant::now();
+        let turn = self.gate.gate.turn().await;
+        let in_work = InWork(&self.gate.in_work);
+        if in_work.0.fetch_add(1, Ordering::Relaxed) >= self.gate.at_once_max {
+            lock(&self.world).fail("more blocks are in work at once than may be".to_owned());
+        }
         for ((table, split), rows) in self.inserts(block, rows) {
             point().await;
             // It was frozen between two of them: the token may be old by now.
-            if begun.elapsed() > BEGIN_WITHIN && !lock(&self.world).has(Mutant::BeginLate) {
-                return Err(StoreError::Unsure(Said("too late")));
-            }
+            turn.check().map_err(|_| StoreError::Unsure(Said("too late")))?;
             let answer = Answer::new();
             {
                 let mut world = lock(&self.world);

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use exactly_once::{Assignment, CommitError};
 use rand::Rng;
 
+use crate::adapters;
 use crate::broker::{Commit, MemberId};
 use crate::mutants::Mutant;
 use crate::task::Task;
@@ -79,6 +80,7 @@ pub(crate) struct Process {
     encoder: u32,
     skew_ms: i64,
     client: Arc<Mutex<Client>>,
+    inserts: adapters::Gate,
     member: Option<MemberId>,
     generation: u32,
     owned: [Option<Epoch>; PARTITIONS],
@@ -90,12 +92,14 @@ impl Process {
     pub(crate) fn new(id: u32, world: &mut World) -> Self {
         let skew_ms = world.random.random_range(-400..=400);
         let encoder = if world.is_mixed { world.random.random_range(1..=2) } else { world.encoder };
-        world.tell(|| format!("process {id} starts with encoder {encoder}"));
+        let at_once_max = world.random.random_range(1..=PARTITIONS);
+        world.tell(|| format!("process {id} starts with encoder {encoder}, {at_once_max} blocks at once"));
         Self {
             id,
             encoder,
             skew_ms,
             client: Arc::default(),
+            inserts: adapters::Gate::new(at_once_max),
             member: None,
             generation: 0,
             owned: [None; PARTITIONS],
@@ -213,6 +217,7 @@ impl Process {
             world: Arc::clone(shared),
             client: Arc::clone(&self.client),
             partition,
+            gate: self.inserts.clone(),
             epoch,
             encoder: self.encoder,
             skew_ms: self.skew_ms,

@@ -13,24 +13,17 @@ pub(crate) enum Mutant {
     NoWait,
     /// Which insert a row goes in with depends on what else goes in.
     SplitByRows,
-    /// The inserts of a block are begun without looking at the time again.
-    BeginLate,
 }
 
 impl Mutant {
     pub(crate) fn rule(self) -> Option<Rule> {
         match self {
             Self::Without(rule) => Some(rule),
-            Self::NoEpoch | Self::NoWait | Self::SplitByRows | Self::BeginLate => None,
+            Self::NoEpoch | Self::NoWait | Self::SplitByRows => None,
         }
     }
 
     pub(crate) fn all() -> impl Iterator<Item = Self> {
-        Rule::ALL.into_iter().map(Self::Without).chain([
-            Self::NoEpoch,
-            Self::NoWait,
-            Self::SplitByRows,
-            Self::BeginLate,
-        ])
+        Rule::ALL.into_iter().map(Self::Without).chain([Self::NoEpoch, Self::NoWait, Self::SplitByRows])
     }
 }

@@ -9,7 +9,7 @@ use exactly_once::{
 use rand::Rng;
 use tokio::sync::mpsc;
 
-use crate::adapters::{Batch, GatedLog, Store};
+use crate::adapters::{Batch, Gate, GatedLog, Store};
 use crate::member::{Client, Epoch};
 use crate::topic::Next;
 use crate::world::{Shared, lock, point};
@@ -24,6 +24,7 @@ pub(crate) struct Work {
     pub(crate) world: Shared,
     pub(crate) client: Arc<Mutex<Client>>,
     pub(crate) partition: usize,
+    pub(crate) gate: Gate,
     pub(crate) epoch: Epoch,
     pub(crate) encoder: u32,
     pub(crate) skew_ms: i64,
@@ -86,11 +87,11 @@ pub(crate) async fn fill(work: Work, ranges: mpsc::Sender<ClosedRange<Batch>>) {
 
 /// Writes what was cut.
 pub(crate) async fn write(work: Work, mut ranges: mpsc::Receiver<ClosedRange<Batch>>) {
-    let Work { world, client, partition, epoch, encoder, skew_ms, assignment } = work;
+    let Work { world, client, partition, gate, epoch, encoder, skew_ms, assignment } = work;
     let clock = Arc::clone(&world);
     let writer = RangeWriter {
         log: GatedLog { client, epoch, world: Arc::clone(&world) },
-        store: Store { world: Arc::clone(&world), partition },
+        store: Store { world: Arc::clone(&world), partition, gate },
         observer: Arc::new(()),
         now_ms: Arc::new(move || lock(&clock).now_ms + skew_ms),
         source: Source::new(format!("main/topic/{partition}")).unwrap(),
