@@ -135,7 +135,7 @@ impl GroupWriter for Greedy {
 
     fn give(&mut self, _: &mut dyn FnMut(&[u8], &[u8]) -> bool) {}
 
-    fn rows(&self) -> Box<dyn GroupRows> {
+    fn rows(&self, _: usize) -> Box<dyn GroupRows> {
         unreachable!("it is too large before")
     }
 }
