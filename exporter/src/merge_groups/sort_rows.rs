@@ -74,7 +74,7 @@ impl<O: Outside> Life<O> {
         mut shelf: Shelf,
     ) -> Result<Merging, FileError> {
         let mut sorting = Sorting { rows, sorter: RowSorter::default(), bytes_max: self.tools.rows_bytes_max };
-        let (mut sorted, mut names): (Vec<Stored>, Vec<Stored>) = Default::default();
+        let (mut sorted, mut names) = (Vec::<Stored>::new(), Vec::<Stored>::new());
         loop {
             let is_done;
             (merging, sorting, is_done) = self.advance(writer, merging, sorting, Sorting::add).await?;

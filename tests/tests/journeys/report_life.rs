@@ -54,11 +54,12 @@ async fn wish(session: &Session<'_>, id: &str, wish: &str) -> (u16, Value) {
     (answer.status().as_u16(), answer.json().await.unwrap())
 }
 
-/// Waits until uploads of a report's first attempt are there, or none is: those of its file, or of what its first slices count.
+/// Waits until uploads of a report's first attempt are there, or none is: those of its file, or of what its slices count.
 async fn wait_uploads(stack: &Stack, acme: &str, id: &str, kind: &str, is_wanted: bool) {
     let (store, begin) = (stack.parts.store(), Instant::now());
     let name = format!("reports/{acme}/{id}/1/flowledger-{acme}-{kind}-19700101T000000Z-21000101T000000Z");
-    let keys = [format!("{name}.csv.gz"), format!("{name}/groups/00000"), format!("{name}/groups/00001")];
+    let keys = (0..9).map(|slice| format!("{name}/groups/{slice:05}")).chain([format!("{name}.csv.gz")]);
+    let keys: Vec<String> = keys.collect();
     loop {
         let mut open = 0;
         for key in &keys {
