@@ -47,7 +47,6 @@ mod slice;
 mod slice_queue;
 mod spread;
 mod stages;
-
 mod syncs;
 mod tools;
 mod totals;
@@ -112,9 +111,13 @@ pub async fn run(
     if tasks.beside(book.caught_up()).await?.is_none() {
         return Ok(());
     }
-    let Some(schema) = registry.ensure_patiently(&avro_schemas::REPORT_SLICE, &context.stop).await else {
+    let Some(of_slices) = registry.ensure_patiently(&avro_schemas::REPORT_SLICE, &context.stop).await else {
         return Ok(());
     };
+    let Some(of_requests) = registry.ensure_patiently(&avro_schemas::REPORT_REQUEST, &context.stop).await else {
+        return Ok(());
+    };
+    let (of_requests, of_slices) = (of_requests?, of_slices?);
     let consumer = |group, topic: topics::Topic| {
         GroupConsumer::new(&kafka, &GroupOptions { waiting_records_max: 16, ..GroupOptions::new(group, topic.name) })
     };
@@ -150,7 +153,7 @@ pub async fn run(
     let outside = Parts {
         book,
         journal,
-        slice_queue: SliceQueue::new(producer.clone(), schema?)?,
+        slice_queue: SliceQueue::new(producer.clone(), of_slices)?,
         kafka,
         clickhouse,
         store: ReportStore::open(&store)?,
@@ -160,7 +163,11 @@ pub async fn run(
     };
     let life = Arc::new(Life::new(outside, ExporterMetrics::new(&context.metrics), config.clone()));
     tasks.spawn("bucket syncs", Syncs::new(syncs, Arc::clone(&life), context.stop.clone()).run(of_syncs));
-    let decoders = (Decoder::new(&avro_schemas::REPORT_REQUEST)?, Decoder::new(&avro_schemas::REPORT_SLICE)?);
+    // Known from the start: what is good does not wait behind strangers' unknown schemas.
+    let decoders = (
+        Decoder::knowing(&avro_schemas::REPORT_REQUEST, of_requests)?,
+        Decoder::knowing(&avro_schemas::REPORT_SLICE, of_slices)?,
+    );
     ready.set(true);
     let (stop, expiring) = (context.stop.clone(), Arc::clone(&life));
     tasks.spawn("expiry", async move {

@@ -24,7 +24,7 @@ use crate::mail::MailError;
 use crate::mails_waiting::MailsWaiting;
 use crate::metrics::ExporterMetrics;
 use crate::offsets_seen::OffsetsSeen;
-use crate::stages::check_request::check_size;
+use crate::stages::check_request::{RECEIVER_BYTES_MAX, check_size};
 use crate::stages::choose_words::Readers;
 use crate::stages::lay_out_mail::MailText;
 use crate::stages::write_mail::write_mail;
@@ -279,7 +279,8 @@ impl<O: Outside> Life<O> {
 
 /// Receivers who have no mail about its end yet, of as many as may be.
 fn missing<'a>(state: &ReportState, request: &'a ReportRequest) -> BTreeSet<&'a String> {
-    request.receivers.iter().take(RECEIVERS_MAX).filter(|receiver| !state.notified.contains(*receiver)).collect()
+    let few = request.receivers.iter().take(RECEIVERS_MAX);
+    few.filter(|it| it.len() <= RECEIVER_BYTES_MAX && !state.notified.contains(*it)).collect()
 }
 
 /// True where the report was asked for again by a later request, which lives it.

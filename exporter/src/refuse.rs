@@ -1,8 +1,8 @@
 //! Letters: records of the topics of requests and slices that are refused, kept for operators with the reason and the place where they lay.
 //!
 //! A letter is there before the offset moves behind its record. One of a request that can be read is there before its report is said to have
-//! failed, too: whoever finds a report at its end writes no letter any more, so restarts and copies of a request bring none. Only a process that dies between the two writes
-//! a second one, of the same place.
+//! failed, too: whoever finds a report at its end writes no letter any more, so restarts, and copies of a request that come after it, bring
+//! none. A process that dies between the two, or whose partition goes, leaves a second one to the next, of the same place.
 
 use kafka_io::{ProduceError, Record};
 use schemas::report_event::ReportEvent;

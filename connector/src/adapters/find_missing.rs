@@ -73,8 +73,8 @@ impl Missing {
     /// Looks for each file in its folder: those that were renamed. Positions of those that are over are given up.
     pub(super) fn look(&mut self, is_followed: impl Fn(FileIdentity) -> bool) -> Vec<Renamed> {
         let mut renamed: Vec<Renamed> = Vec::new();
-        // Several may fit one file, of several numbers that its device had: the furthest has it.
-        self.kept.sort_by_key(|saved| Reverse(how_far(saved)));
+        // Several may fit one file, of several numbers that its device had: the one of its own has it, or the furthest.
+        self.kept.sort_by_cached_key(|saved| Reverse((has_its_device(saved), how_far(saved))));
         for saved in std::mem::take(&mut self.kept) {
             let is_known = |file| is_followed(file) || renamed.iter().any(|it| it.file.identity == file);
             // A file that is followed and was not known by its position was rewritten.
@@ -103,6 +103,10 @@ impl Missing {
 
 fn how_far(saved: &SavedPosition) -> (u64, u64) {
     (saved.reached.done, saved.reached.offset)
+}
+
+fn has_its_device(saved: &SavedPosition) -> bool {
+    nearest_folder(Path::new(&saved.mark.path)).is_some_and(|(_, folder)| folder.dev() == saved.mark.device)
 }
 
 fn look_for(saved: &SavedPosition, is_known: impl Fn(FileIdentity) -> bool) -> Found {

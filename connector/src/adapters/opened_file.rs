@@ -73,7 +73,7 @@ impl OpenedFile {
         let SavedPosition { mark, reached } = saved;
         let is_it = self.identity.inode == mark.inode
             && (self.identity.device == mark.device || self.may_be_renumbered(saved))
-            && self.len >= done(*reached);
+            && self.len >= reached.end();
         if !is_it {
             return Ok(None);
         }
@@ -87,14 +87,9 @@ impl OpenedFile {
     fn may_be_renumbered(&self, saved: &SavedPosition) -> bool {
         let SavedPosition { mark, reached } = saved;
         let bytes = mark.fingerprint.bytes;
-        let says_enough = bytes == FINGERPRINT_BYTES_MAX || bytes > 0 && bytes as u64 >= done(*reached);
+        let says_enough = bytes == FINGERPRINT_BYTES_MAX || bytes > 0 && bytes as u64 >= reached.end();
         says_enough && Path::new(&self.real_path).parent() == Path::new(&mark.path).parent()
     }
-}
-
-/// Nothing that is done lies behind it.
-fn done(reached: Reached) -> u64 {
-    reached.offset.max(reached.done)
 }
 
 /// The first bytes of a file, up to `end` and to [`FINGERPRINT_BYTES_MAX`].

@@ -13,7 +13,7 @@ use crate::reason::Reason;
 
 /// Longest name of who asks, characters, and longest receiver. Each slice of a report has its request.
 const ACCOUNT_MAX: usize = 1_000;
-const RECEIVER_BYTES_MAX: usize = 1_000;
+pub(crate) const RECEIVER_BYTES_MAX: usize = 1_000;
 /// Most partitions of the connection events.
 const PARTITIONS_MAX: usize = 10_000;
 

@@ -108,6 +108,21 @@ pub async fn stable_ends(config: &KafkaConfig, topic: &str) -> Result<BTreeMap<i
         .map(|all| all.into_iter().map(|(number, (_, end))| (number, end)).collect())
 }
 
+/// The last stable offset of one partition; `None` where the topic does not have it.
+///
+/// # Errors
+/// When the topic is not there, or who leads the partition does not answer.
+pub async fn stable_end(config: &KafkaConfig, topic: &str, partition: i32) -> Result<Option<i64>, KafkaError> {
+    let topic = topic.to_owned();
+    asked(config, &[("isolation.level", "read_committed")], "asking for an offset", move |client| {
+        if partition >= count(client, &topic)? {
+            return Ok(None);
+        }
+        patiently(|| client.fetch_watermarks(&topic, partition, ASK_MAX)).map(|(_, end)| Some(end))
+    })
+    .await
+}
+
 /// For each partition the next offset that will be written: behind the last stable offset where a transaction is open.
 ///
 /// # Errors

@@ -2,6 +2,7 @@
 //! old one would be taken for its records.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use exactly_once::StoreError;
 use kafka_io::{KafkaConfig, KafkaError, admin};
@@ -23,8 +24,12 @@ pub struct AheadOfTopic {
     pub end: i64,
 }
 
+/// Waits before Kafka is asked again: an answer may be that of a broker that is behind.
+const AGAIN: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(15)];
+
 /// Gives the highest stored offset of a partition back where it lies on the topic. The end is asked for after it: rows and ends only grow, and
-/// of the right topic a row that was there before lies below an end that is there now.
+/// of the right topic a row that was there before lies below an end that is there now. It is believed to lie beyond when Kafka says so again
+/// and again: a service ends for it.
 ///
 /// # Errors
 /// [`StoreError::Stop`] where it does not, and [`StoreError::Unsure`] where Kafka does not answer.
@@ -39,10 +44,21 @@ where
     F: From<KafkaError> + From<AheadOfTopic>,
 {
     let Some(offset) = stored else { return Ok(None) };
-    let ends = admin::stable_ends(kafka, topic).await.map_err(|error| StoreError::Unsure(error.into()))?;
-    below_ends(&BTreeMap::from([(partition, offset)]), &ends, source)
-        .map_err(|error| StoreError::Stop(error.into()))?;
-    Ok(stored)
+    let stored_of = BTreeMap::from([(partition, offset)]);
+    let mut again = AGAIN.into_iter();
+    loop {
+        // Of this partition alone: that another one has no leader holds nothing up.
+        let end = admin::stable_end(kafka, topic, partition).await.map_err(|error| StoreError::Unsure(error.into()))?;
+        let ends = end.map(|end| (partition, end)).into_iter().collect();
+        match (below_ends(&stored_of, &ends, source), again.next()) {
+            (Ok(()), _) => return Ok(stored),
+            (Err(error), Some(wait)) => {
+                tracing::warn!(%error, "asking Kafka again");
+                tokio::time::sleep(wait).await;
+            }
+            (Err(error), None) => return Err(StoreError::Stop(error.into())),
+        }
+    }
 }
 
 /// Holds the highest stored offsets against ends that were asked for after them.

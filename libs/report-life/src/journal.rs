@@ -10,6 +10,9 @@ use schemas::report_request::ReportRequest;
 use schemas::topics;
 use service_kit::CancellationToken;
 
+/// Most characters of who asked, beside the request itself.
+const ACTOR_MAX: usize = 1_000;
+
 /// Why something was not appended.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
@@ -106,7 +109,8 @@ impl Journal {
     pub fn retried(request: &ReportRequest) -> ReportEvent {
         ReportEvent {
             event_type: ReportEventType::Retried,
-            actor: Some(request.requested_by.clone()),
+            // A stranger's words, which stand in the request too: the event has to fit Kafka's limit.
+            actor: Some(request.requested_by.chars().take(ACTOR_MAX).collect()),
             ..Self::requested(request)
         }
     }

@@ -120,7 +120,9 @@ impl StoreConfig {
     pub fn for_links(&self, endpoint: Option<&str>) -> Result<Self, &'static str> {
         match (Place::of(&self.url), endpoint) {
             (Some(Place::Folder(_)), _) => Err("a folder signs no links"),
-            (Some(Place::Gcs { .. }), Some(_)) => Err("links of GCS are signed for Google's own address"),
+            (Some(Place::Gcs { .. }), endpoint) if endpoint.is_some() || self.endpoint.is_some() => {
+                Err("links of GCS are signed for Google's own address")
+            }
             (_, None) => Ok(self.clone()),
             (_, Some(endpoint)) => Ok(Self { endpoint: Some(endpoint.to_owned()), ..self.clone() }),
         }
@@ -229,6 +231,8 @@ mod tests {
         }
         let inside = StoreConfig { endpoint: Some("http://s3:9000".to_owned()), ..at("s3://b") };
         assert_eq!(inside.for_links(None).unwrap().endpoint.as_deref(), Some("http://s3:9000"));
+        let private = StoreConfig { url: "gs://b".to_owned(), ..inside };
+        assert!(private.for_links(None).unwrap_err().contains("Google's own address"));
     }
 
     #[test]

@@ -80,6 +80,17 @@ impl<T: DeserializeOwned> Decoder<T> {
         })
     }
 
+    /// One that knows our own schema, under the id that the registry has given it: its values wait for nothing.
+    ///
+    /// # Errors
+    /// When our own schema cannot be parsed.
+    pub fn knowing(subject: &Subject, id: SchemaId) -> Result<Self, DecodeError> {
+        let mut decoder = Self::new(subject)?;
+        let own = WriterSchema(subject.schema.to_owned());
+        decoder.learn(id, &own).map_err(|mismatch| DecodeError::Unreadable(mismatch.to_string()))?;
+        Ok(decoder)
+    }
+
     /// Takes a writer's schema. One that cannot be read is remembered too, so that it is not fetched again.
     ///
     /// # Errors
@@ -196,6 +207,8 @@ pub async fn fetch_patiently(
     is_doubted: bool,
     stop: &CancellationToken,
 ) -> Option<Result<WriterSchema, RegistryError>> {
+    // An id that none can give out is one that no replica will have.
+    let is_doubted = is_doubted && i32::try_from(id.get()).is_ok();
     let (begin, backoff) = (Instant::now(), Backoff::new(Duration::from_millis(100), Duration::from_secs(5)));
     until_stopped(stop, backoff, async || match registry.fetch(id).await {
         Ok(schema) => Attempt::Done(schema),

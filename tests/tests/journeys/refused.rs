@@ -17,6 +17,7 @@ use tokio::process::Command;
 
 use crate::parts::{Choice, Parts};
 use crate::publishing::{records, wait_topic_read};
+use crate::slices::SOON_GIVEN_UP;
 use crate::stack::{Session, Stack, WAIT_MAX, everything, tenant, unique};
 
 /// Far longer than a start takes.
@@ -79,7 +80,16 @@ async fn wait_failed(session: &Session<'_>, id: &str) -> String {
 
 /// Each has one letter: the record as it was, why, and where it lay.
 async fn assert_one_letter_each(stack: &Stack, all: &[Put]) {
-    let lying = records(stack, REPORT_REQUESTS_DEAD_LETTER.name).await;
+    let begin = Instant::now();
+    let lying = loop {
+        let lying = records(stack, REPORT_REQUESTS_DEAD_LETTER.name).await;
+        let is_there = |put: &Put| lying.iter().any(|letter| letter.key.as_deref() == Some(put.key.as_bytes()));
+        if all.iter().all(is_there) {
+            break lying;
+        }
+        assert!(begin.elapsed() < WAIT_MAX, "{} letters", lying.len());
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    };
     for Put { key, value, delivered, reason } in all {
         let own: Vec<_> = lying.iter().filter(|letter| letter.key.as_deref() == Some(key.as_bytes())).collect();
         assert_eq!(own.len(), 1, "{reason}: {own:?}");
@@ -97,7 +107,8 @@ async fn assert_one_letter_each(stack: &Stack, all: &[Put]) {
 #[tokio::test]
 async fn request_that_is_not_allowed_is_refused_by_the_api_and_on_the_topic_it_fails_and_is_a_letter() {
     let acme = &tenant("acme");
-    let mut stack = Stack::start_with_section(&[(acme, None)], "[limits]\nreports_a_day = 3\n").await;
+    let section = format!("[limits]\nreports_a_day = 3\n{SOON_GIVEN_UP}");
+    let mut stack = Stack::start_with_section(&[(acme, None)], &section).await;
     let mut wrong = everything();
     wrong["ports"] = json!(["https"]);
     let session = stack.sign_in(acme).await;

@@ -21,7 +21,8 @@ pub(crate) const SLOWER: [&str; 2] = [
 
 /// What an exporter that was killed had goes to the other one when its session is over: not after 45 s, which is Kafka's default and was most
 /// of what this took.
-pub(crate) const SOON_GIVEN_UP: &str = "[kafka.properties]\n'session.timeout.ms' = '6000'\n";
+pub(crate) const SOON_GIVEN_UP: &str =
+    "[kafka.properties]\n'session.timeout.ms' = '6000'\n'heartbeat.interval.ms' = '1000'\n";
 
 const BEGUN: &str = "a slice is begun";
 const DONE: &str = "a slice is done";

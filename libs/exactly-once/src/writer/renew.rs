@@ -37,7 +37,9 @@ impl<L: OffsetLog, S: RangeStore> RangeWriter<L, S> {
         let mut intent = self.intent(range);
         // What is stored in spite of it was refused by nobody.
         intent.refused.retain(|offset| !stored.contains(offset));
-        if intent.refused.len() > REFUSED_MAX {
+        // What was refused before is not counted: a range that is full of it would be refused at each start. The note says when it is too long.
+        let anew = intent.refused.iter().filter(|offset| old.refused.binary_search(offset).is_err()).count();
+        if anew > REFUSED_MAX {
             let reason = range.refused.last().map(|it| it.reason.clone()).unwrap_or_default();
             return Err(self.too_many_refused(range, reason));
         }

@@ -230,6 +230,20 @@ async fn range_of_another_encoder_goes_on_under_a_new_token_when_the_old_one_is_
 }
 
 #[tokio::test(start_paused = true)]
+async fn range_that_is_full_of_refused_records_goes_on_where_another_encoder_refuses_one_more() {
+    let world = Arc::new(World { stored: Mutex::new([vec![], vec![151]].into()), ..World::default() });
+    let refused: Vec<i64> = (0..150).collect();
+    let (token, now) = ("old".to_owned(), NOW_MS);
+    let intent = Intent { first: 0, last: 151, rows: 2, refused: refused.clone(), token, encoder: 7, created_ms: now };
+    let assignment = Assignment::new(Some((0, &intent.to_note().unwrap())), 0);
+    let more: Vec<i64> = (0..151).collect();
+    write(&world, &assignment, &[(&[151], &more)]).await.unwrap();
+    let asked = world.asked();
+    assert_eq!(asked.iter().filter(|it| it.starts_with("refuse")).count(), 1, "{asked:?}");
+    assert_eq!(asked.last().unwrap(), "commit 152");
+}
+
+#[tokio::test(start_paused = true)]
 async fn range_of_which_rows_have_vanished_goes_on_under_a_new_token() {
     let world = Arc::new(World { stored: Mutex::new([vec![], vec![0]].into()), ..World::default() });
     write(&world, &begun(0, 2, 1), &[(&[0], &[])]).await.unwrap();
