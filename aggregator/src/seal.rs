@@ -140,11 +140,11 @@ pub(crate) async fn run<O: Outside>(
     stop: &CancellationToken,
 ) -> Result<(), QueryError> {
     let all = async {
-        tokio::try_join!(
-            seal(config, outside, metrics, stop),
-            keep_house(config, outside, metrics),
-            renew_what_is_outdated(config, outside, metrics)
-        )
+        let renewed = async {
+            renew_what_is_outdated(config, outside, metrics).await;
+            Ok(())
+        };
+        tokio::try_join!(seal(config, outside, metrics, stop), keep_house(config, outside, metrics), renewed)
     };
     // What it waits for may never come: an ingest that has ended.
     stop.run_until_cancelled(all).await.unwrap_or(Ok(((), (), ()))).map(|((), (), ())| ())

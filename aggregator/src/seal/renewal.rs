@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use clickhouse_io::QueryError;
 use clickhouse_io::rollup::{Outdated, OutdatedMonth, Renewal};
-use clickhouse_io::{NextStep, QueryError};
 use tokio::time::Instant;
 
 use super::Outside;
@@ -23,17 +23,13 @@ enum Turn {
     Nothing,
     /// Something was done, and more is known of.
     Done,
-    /// Nothing more is known of, or somebody else is at it: what is left has to be asked.
-    ToAsk,
+    /// Nothing more is known of, so that what is left has to be asked; or somebody else is at it.
+    Wait,
 }
 
-/// Renews until everything is counted by the definition of this program, and what older ones write later. Gives only what nobody but an operator
-/// can mend.
-pub(super) async fn renew_what_is_outdated<O: Outside>(
-    config: &Config,
-    outside: &O,
-    metrics: &AggregatorMetrics,
-) -> Result<(), QueryError> {
+/// Renews until everything is counted by the definition of this program, and what older ones write later; does not end. What fails is tried again,
+/// also what an operator has to mend, as rights to make tables: whoever counts what is new goes on without it.
+pub(super) async fn renew_what_is_outdated<O: Outside>(config: &Config, outside: &O, metrics: &AggregatorMetrics) {
     let mut months = VecDeque::new();
     loop {
         let begin = Instant::now();
@@ -41,12 +37,11 @@ pub(super) async fn renew_what_is_outdated<O: Outside>(
             Ok(Turn::Nothing) => LOOKED_EVERY,
             // As long as it took: half of the time belongs to whoever else counts from raw rows.
             Ok(Turn::Done) => begin.elapsed().max(REST_MIN),
-            Ok(Turn::ToAsk) => config.refresh,
-            Err(error) if error.next_step() == NextStep::Stop => return Err(error),
+            Ok(Turn::Wait) => config.refresh,
             Err(error) => {
                 tracing::warn!(%error, "days that are counted by an older definition are counted anew later");
                 metrics.retries.inc();
-                config.refresh
+                begin.elapsed().max(config.refresh)
             }
         };
         tokio::time::sleep(rest).await;
@@ -70,8 +65,9 @@ async fn turn<O: Outside>(
     let Some(month) = months.pop_front() else { return Ok(Turn::Nothing) };
     match outside.renew(&month).await {
         Ok(Renewal::ByAnother) => {
-            months.clear();
-            Ok(Turn::ToAsk)
+            // What is done by another one meanwhile takes a short look each.
+            months.push_front(month);
+            Ok(Turn::Wait)
         }
         Ok(Renewal::Done { days, left }) => {
             metrics.days_renewed.inc_by(days);
@@ -83,12 +79,11 @@ async fn turn<O: Outside>(
             if left > 0 {
                 months.push_front(month);
             }
-            Ok(if months.is_empty() { Turn::ToAsk } else { Turn::Done })
+            Ok(if months.is_empty() { Turn::Wait } else { Turn::Done })
         }
         Err(error) => {
-            // Others go on: it may be this one alone.
+            // Others go on: it may be this one alone. It is found again when all of them are done.
             tracing::warn!(tenant = %month.tenant(), month = month.month(), "a month cannot be counted anew");
-            months.push_back(month);
             Err(error)
         }
     }

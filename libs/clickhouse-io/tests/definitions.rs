@@ -241,3 +241,38 @@ async fn older_program_leaves_hours_and_days_of_a_newer_one() {
     assert_eq!(differences(&clickhouse, "acme", everything()).await, 0);
     engine.drop(&clickhouse).await;
 }
+
+/// As where somebody went back to an older program in the middle of a day.
+#[tokio::test]
+async fn day_of_which_only_hours_are_newer_is_put_together_by_an_older_program_and_found_by_the_newer() {
+    let engine = engine().await;
+    let clickhouse = engine.database("definitions_back").await;
+    fill(&clickhouse, 2).await;
+    for table in &TABLES[1..] {
+        clickhouse.execute(&format!("TRUNCATE TABLE {table}")).await.unwrap();
+    }
+    let event = event("acme", 0);
+    let days = BTreeMap::from([(DayOfNetwork::of(acme(), event.end_time, event.remote_network_id), 1)]);
+    rollup::count_and_seal_days(&clickhouse, 1, &days, |_| ()).await.unwrap();
+    let first = (day(0), day(1));
+    assert_eq!(definitions(&clickhouse, "acme", first).await, [vec![(2, 24)], vec![(1, 1)], vec![(1, 1)]]);
+    assert_eq!(differences(&clickhouse, "acme", first).await, 0, "nothing of the day is missing");
+    let october = month("acme", 202_610);
+    assert_eq!(rollup::outdated(&clickhouse, 2).await.unwrap(), Outdated { days: 1, months: vec![october] });
+    engine.drop(&clickhouse).await;
+}
+
+/// What goes on is not built by turns.
+#[tokio::test]
+async fn day_that_goes_on_is_not_outdated() {
+    let engine = engine().await;
+    let clickhouse = engine.database("definitions_today").await;
+    let now = rollup::server_time(&clickhouse).await.unwrap();
+    let today = connection(EventType::ClosedConnection, "a-1", u64::try_from(now.as_millis()).unwrap());
+    insert(&clickhouse, EventTable::Connections, vec![row(today, 0)], "today").await.unwrap();
+    let hours = |micros: i64| Moment::from_micros(now.as_micros() + micros * 3_600_000_000);
+    rollup::rebuild(&clickhouse, 1, &acme(), (hours(-1), hours(1)), |_, _| {}).await.unwrap();
+    assert_eq!(definitions(&clickhouse, "acme", (hours(-1), hours(1))).await[0], [(1, 1)]);
+    assert_eq!(rollup::outdated(&clickhouse, 2).await.unwrap(), Outdated::default());
+    engine.drop(&clickhouse).await;
+}

@@ -9,7 +9,6 @@ use schemas::times::Moment;
 use serde::Deserialize;
 
 use super::days::DayOfNetwork;
-use super::rebuild::BUILT;
 use super::{HOURS_TABLE, HourOfNetwork, Unit};
 use crate::client::ClickHouse;
 use crate::error::QueryError;
@@ -93,14 +92,15 @@ pub(super) async fn hours_of_newer(
     Ok(found.into_iter().map(hour).collect())
 }
 
-/// Those of these days, all of one tenant, of which anything is counted by a newer definition: an hour, or the day itself.
+/// Those of these days, all of one tenant, that are counted by a newer definition. One of which only hours are is put together by whoever is there:
+/// it is by the older definition then, and the newer program finds it.
 pub(super) async fn days_of_newer(
     clickhouse: &ClickHouse,
     definition: u16,
     days: &[&DayOfNetwork],
 ) -> Result<BTreeSet<DayOfNetwork>, QueryError> {
     let Some(DayOfNetwork { tenant, .. }) = days.first() else { return Ok(BTreeSet::new()) };
-    let newer = BUILT.map(|unit| {
+    let newer = [Unit::Day, Unit::NetworkDay].map(|unit| {
         let (table, time) = unit.table();
         format!(
             "SELECT toStartOfDay({time}) AS begin_of_day, remote_network_id FROM {table} FINAL

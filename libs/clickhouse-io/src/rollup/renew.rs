@@ -159,7 +159,9 @@ async fn outdated_days(
 /// its groups: only days of it are read with `FINAL`.
 fn older(definition: u16, condition: impl Fn(Unit) -> String) -> String {
     let of_unit = |unit: Unit| {
-        let ((table, time), condition, is_something) = (unit.table(), condition(unit), unit.is_something());
+        let ((table, time), is_something) = (unit.table(), unit.is_something());
+        // A day that goes on is not built: what an older program left of it, should there be one again, would not be all of it.
+        let condition = format!("{} AND {time} < toStartOfDay(now('UTC') - toIntervalHour(2))", condition(unit));
         format!(
             "SELECT tenant AS whose, toStartOfDay({time}) AS begin_of_day FROM {table} FINAL
              WHERE {condition} AND (tenant, toStartOfDay({time})) IN (
