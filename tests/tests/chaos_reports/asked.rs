@@ -8,7 +8,7 @@ use rand::rngs::StdRng;
 use report_life::{Actor, Phase, ReportState};
 use schemas::examples::report_request;
 use schemas::ids::ReportId;
-use schemas::report_request::{Compression, ReportFormat, ReportKind, ReportRequest, ReportSplit};
+use schemas::report_request::{Compression, ReportFormat, ReportKind, ReportRequest, ReportSplit, ReportTable};
 use schemas::times::Moment;
 
 use crate::stage::{Stage, WAIT_MAX};
@@ -20,7 +20,7 @@ type Question = (&'static str, ReportKind, ReportFormat, Compression, bool);
 const SPLIT: (usize, i64) = (9, 1_000);
 
 /// Those of network events of the large tenant are made slice by slice, by all exporters, but for the one that is split.
-const QUESTIONS: [Question; 10] = [
+const QUESTIONS: [Question; 11] = [
     (LARGE, ReportKind::Events, ReportFormat::Csv, Compression::Gzip, false),
     (LARGE, ReportKind::Events, ReportFormat::Csv, Compression::None, true),
     (LARGE, ReportKind::Events, ReportFormat::Ndjson, Compression::Zstd, false),
@@ -31,11 +31,12 @@ const QUESTIONS: [Question; 10] = [
     (SMALL, ReportKind::Events, ReportFormat::Ndjson, Compression::Gzip, true),
     (SMALL, ReportKind::Summary, ReportFormat::Parquet, Compression::None, false),
     (LARGE, ReportKind::Events, ReportFormat::Csv, Compression::Gzip, true),
+    (LARGE, ReportKind::Traffic, ReportFormat::Csv, Compression::Zstd, false),
 ];
 /// One that is made in a moment.
 const QUICK: usize = 6;
 /// Reports that are open at once.
-const OPEN: usize = 6;
+pub(crate) const OPEN: usize = 6;
 
 /// One that was asked for.
 pub(crate) struct Report {
@@ -49,15 +50,23 @@ pub(crate) struct Report {
 }
 
 pub(crate) struct Asked {
+    /// While nothing went wrong.
+    undisturbed: Vec<Report>,
+    /// Since then.
     pub(crate) all: Vec<Report>,
     /// The right bytes of each file, by question.
     pub(crate) right: BTreeMap<usize, Vec<Vec<u8>>>,
 }
 
+fn hours_of_resources() -> ReportTable {
+    let measures = ["connections", "bytes", "users"].map(str::to_owned).to_vec();
+    ReportTable { bucket: Some("hour".to_owned()), by: vec!["resource".to_owned()], measures }
+}
+
 impl Asked {
     /// Asks each question once while nothing goes wrong.
     pub(crate) async fn undisturbed(stage: &mut Stage) -> Self {
-        let mut asked = Self { all: Vec::new(), right: BTreeMap::new() };
+        let mut asked = Self { undisturbed: Vec::new(), all: Vec::new(), right: BTreeMap::new() };
         for question in 0..QUESTIONS.len() {
             asked.ask(stage, Some(question), 1).await;
         }
@@ -70,7 +79,13 @@ impl Asked {
             assert!(state.files > 5 || question != SPLIT.0, "{} files", state.files);
             asked.right.insert(question, stage.files(&state.file_keys()).await);
         }
+        asked.undisturbed = std::mem::take(&mut asked.all);
         asked
+    }
+
+    /// Those of before too: they have their files and mails still.
+    pub(crate) fn ever(&self) -> impl Iterator<Item = &Report> {
+        self.undisturbed.iter().chain(&self.all)
     }
 
     async fn ask(&mut self, stage: &Stage, question: Option<usize>, receivers: usize) -> &mut Report {
@@ -90,6 +105,7 @@ impl Asked {
         request.filter.denied = denied;
         let (split, rows) = SPLIT;
         request.split = (question == Some(split)).then_some(ReportSplit { rows: Some(rows), bytes: None });
+        request.table = (kind == ReportKind::Traffic).then(hours_of_resources);
         if question.is_none() {
             request.columns = vec!["nonsense".to_owned()];
         }

@@ -9,12 +9,21 @@ use report_life::{Phase, ReportState, file_places, manifest_key};
 use crate::asked::{Asked, Report};
 use crate::stage::Stage;
 
+/// Codes of the reasons that outages give which last longer than an exporter waits; no other fault here may fail a report.
+const OF_OUTAGES: &[&str] = &["database", "store"];
+/// Of a request that cannot be made.
+const OF_REQUEST: &[&str] = &["request"];
+
 #[derive(Debug, Default)]
 pub(crate) struct Reckoning {
+    // How those ended that were asked for since things go wrong.
     pub(crate) completed: usize,
+    /// Some that could have been made.
     pub(crate) failed: usize,
+    /// Some that could not.
+    pub(crate) refused: usize,
     pub(crate) cancelled: usize,
-    /// Other bytes, a manifest that is not theirs, an end that should not be, a mail of nothing.
+    /// Other bytes, a manifest that is not theirs, an end or a reason that should not be, a mail of nothing.
     pub(crate) wrong: usize,
     /// Objects, parts and uploads in the store that belong to no report.
     pub(crate) left_over: usize,
@@ -26,32 +35,43 @@ pub(crate) struct Reckoning {
     reasons: BTreeMap<String, usize>,
 }
 
+impl Reckoning {
+    fn count(&mut self, report: &Report, state: &ReportState) {
+        match state.phase {
+            Phase::Completed => self.completed += 1,
+            Phase::Failed if report.question.is_none() => self.refused += 1,
+            Phase::Failed => {
+                self.failed += 1;
+                *self.reasons.entry(code(state).to_owned()).or_default() += 1;
+            }
+            Phase::Cancelled => self.cancelled += 1,
+            _ => {}
+        }
+    }
+}
+
+fn code(state: &ReportState) -> &str {
+    state.known_reason.as_ref().map_or("", |known| &known.code)
+}
+
 pub(crate) async fn reckon(stage: &mut Stage, asked: &Asked) -> Reckoning {
     let mut found = Reckoning::default();
     let mut files = BTreeSet::new();
     for report in &asked.all {
+        found.count(report, &stage.state(report.request.report_id));
+    }
+    for report in asked.ever() {
         let state = stage.state(report.request.report_id);
         let problem = match state.phase {
             Phase::Completed => {
-                found.completed += 1;
                 let key = state.object_key.clone().unwrap_or_default();
                 let problem = problem_of_files(stage, asked, report, &state).await;
                 files.insert(manifest_key(&key));
                 files.extend(state.file_keys());
                 problem
             }
-            Phase::Failed => {
-                found.failed += 1;
-                let reason = state.reason.clone().unwrap_or_default();
-                if report.question.is_some() {
-                    *found.reasons.entry(reason.clone()).or_default() += 1;
-                }
-                reason.is_empty().then_some("it failed without a reason")
-            }
-            Phase::Cancelled => {
-                found.cancelled += 1;
-                (!report.is_cancelled).then_some("nobody has cancelled it")
-            }
+            Phase::Failed => problem_of_reason(report, &state),
+            Phase::Cancelled => (!report.is_cancelled).then_some("nobody has cancelled it"),
             _ => Some("it has not ended"),
         };
         if let Some(problem) = problem {
@@ -72,6 +92,14 @@ pub(crate) async fn reckon(stage: &mut Stage, asked: &Asked) -> Reckoning {
         println!("look into {}", stage.keep());
     }
     found
+}
+
+fn problem_of_reason(report: &Report, state: &ReportState) -> Option<&'static str> {
+    if state.reason.as_ref().is_none_or(String::is_empty) {
+        return Some("it failed without a reason");
+    }
+    let right = if report.question.is_some() { OF_OUTAGES } else { OF_REQUEST };
+    (!right.contains(&code(state))).then_some("it failed for a reason that there was not")
 }
 
 async fn problem_of_files(stage: &Stage, asked: &Asked, report: &Report, state: &ReportState) -> Option<&'static str> {
@@ -103,7 +131,7 @@ fn mails(found: &mut Reckoning, stage: &Stage, asked: &Asked) {
         *came.entry(id.trim().to_owned()).or_default() += 1;
         found.mails += 1;
     }
-    for report in &asked.all {
+    for report in asked.ever() {
         let state = stage.state(report.request.report_id);
         if !matches!(state.phase, Phase::Completed | Phase::Failed) {
             continue;
