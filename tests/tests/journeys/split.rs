@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::oracle::{assert_same, connections_of, report, traffic};
+use crate::oracle::{assert_same, connections_of, report, traffic, traffic_of_resources};
 use crate::report_life::flowledger;
 use crate::slices::{SLOWER, SOON_GIVEN_UP};
 use crate::stack::{Stack, WAIT_MAX, everything, tenant};
+use crate::traffic_tables::cells;
 
 const ROWS: usize = 1_000;
 
@@ -37,11 +38,16 @@ fn rows_of<'a>(texts: &'a [String], header: &str) -> Vec<&'a str> {
 
 #[tokio::test]
 async fn split_report_is_the_oracles_in_whole_files_whoever_is_killed() {
-    let acme = &tenant("split");
-    let mut stack = Stack::start_with_section(&[(acme, Some("v2"))], SOON_GIVEN_UP).await;
+    let (acme, third) = (&tenant("split"), &tenant("third"));
+    let mut stack = Stack::start_with_section(&[(acme, Some("v2")), (third, Some("v3"))], SOON_GIVEN_UP).await;
     let lines = traffic(31, 6_000, "v2");
     stack.append(acme, &lines);
+    // So many Resources that their Summary is more than one file.
+    let of_third = traffic_of_resources(32, 2_500, "v3", 400);
+    stack.append(third, &of_third);
     stack.wait_stored(acme, connections_of(acme, "v2", &lines)).await;
+    stack.wait_stored(third, connections_of(third, "v3", &of_third)).await;
+    assert_v3_and_groups_are_the_oracles(&stack, third, &of_third).await;
     let session = stack.sign_in(acme).await;
     let (csv, ndjson) = (report(acme, "v2", &[], &lines), report(acme, "v2", &["--format", "ndjson"], &lines));
     let header = csv.split_inclusive('\n').next().unwrap();
@@ -93,6 +99,35 @@ async fn split_report_is_the_oracles_in_whole_files_whoever_is_killed() {
     wait_nothing_left(&stack, acme, &id, files.len()).await;
     stack.exporter.assert_running();
     stack.end().await;
+}
+
+/// Lines of another version, and groups, which are counted in slices and merged by who writes the files.
+async fn assert_v3_and_groups_are_the_oracles(stack: &Stack, third: &str, lines: &[u8]) {
+    let (session, split) = (stack.sign_in(third).await, json!({ "rows": ROWS }));
+    let mut summary = asked("csv", "zstd", &split);
+    summary["kind"] = json!("summary");
+    let questions = [
+        (asked("csv", "none", &split), "none", &[][..]),
+        (asked("ndjson", "gzip", &split), "gzip", &["--format", "ndjson"]),
+        (summary, "zstd", &["--kind", "summary"]),
+    ];
+    let mut ids = Vec::new();
+    for (asked, ..) in &questions {
+        ids.push(session.ask(asked).await);
+    }
+    for (id, (_, compression, arguments)) in ids.iter().zip(questions) {
+        let told = session.wait_completed(id).await;
+        let texts: Vec<String> = session.files(id).await.iter().map(|file| unpacked(file, compression)).collect();
+        let (expected, is_csv) = (report(third, "v3", arguments, lines), !arguments.contains(&"ndjson"));
+        let header = if is_csv { expected.split_inclusive('\n').next().unwrap() } else { "" };
+        let rows = rows_of(&texts, header);
+        assert_same(&rows.concat(), expected.strip_prefix(header).unwrap(), &format!("v3 in files {arguments:?}"));
+        let counts: Vec<usize> =
+            rows.iter().map(|rows| if is_csv { cells(rows).len() } else { rows.lines().count() }).collect();
+        let (last, full) = counts.split_last().unwrap();
+        assert!(!full.is_empty() && full.iter().all(|count| *count == ROWS) && *last <= ROWS, "{counts:?}");
+        assert_eq!(told["rows"], counts.iter().sum::<usize>(), "{arguments:?}");
+    }
 }
 
 /// Waits until some files are in the store, and not all.
