@@ -29,14 +29,8 @@ pub(crate) fn python(script: &str, arguments: &[&str], input: &[u8]) -> Vec<u8> 
 
 /// Log lines of a seed.
 pub(crate) fn traffic(seed: u32, connections: u32, version: &str) -> Vec<u8> {
-    traffic_of_resources(seed, connections, version, 1)
-}
-
-/// The same, with so many times as many Resources.
-pub(crate) fn traffic_of_resources(seed: u32, connections: u32, version: &str, times: u32) -> Vec<u8> {
-    let [seed, connections, times] = [seed, connections, times].map(|number| number.to_string());
-    let made = ["--seed", &seed, "--connections", &connections, "--log-version", version];
-    python("oracle/traffic.py", &[&made[..], &["--resources-times", &times]].concat(), &[])
+    let (seed, connections) = (seed.to_string(), connections.to_string());
+    python("oracle/traffic.py", &["--seed", &seed, "--connections", &connections, "--log-version", version], &[])
 }
 
 /// The report of these lines.
