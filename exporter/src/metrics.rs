@@ -133,6 +133,12 @@ impl ScheduleMetrics {
         self.runs.get_or_create(&FateLabel { fate }).inc();
     }
 
+    /// So many that were missed are not made any more.
+    pub(crate) fn passed_over(&self, count: usize) {
+        let fate = FateLabel { fate: "passed_over" };
+        self.runs.get_or_create(&fate).inc_by(u64::try_from(count).unwrap_or(u64::MAX));
+    }
+
     /// Of all that are held, how each stands.
     pub(crate) fn held(&self, standings: impl Iterator<Item = Standing>) {
         let mut counts = [("active", 0), ("by_hand", 0), ("paused", 0), ("owner_gone", 0)];
