@@ -246,7 +246,7 @@ impl ReportId {
     /// The time in it, which is whole milliseconds: of a schedule's report when it was due.
     #[must_use]
     pub fn at(self) -> Moment {
-        let millis = self.0.as_bytes()[..6].iter().fold(0, |millis, byte| millis << 8 | i64::from(*byte));
+        let millis = self.0.as_bytes()[..6].iter().fold(0, |millis, byte| (millis << 8) | i64::from(*byte));
         Moment::from_millis(millis)
     }
 }

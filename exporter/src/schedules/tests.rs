@@ -69,7 +69,9 @@ impl World {
 
     /// The events of all that was asked for have come round.
     fn comes_round(&self) {
-        self.requests.lock().unwrap().iter().for_each(|it| self.book.apply(&Journal::requested(it)));
+        for it in &*self.requests.lock().unwrap() {
+            self.book.apply(&Journal::requested(it));
+        }
     }
 
     /// Minutes from noon at which the ranges of those that were asked for begin and end.
