@@ -120,6 +120,10 @@ impl ScheduleMetrics {
     pub(crate) fn new(metrics: &Metrics) -> Self {
         let own = Self::default();
         metrics.register("flowledger_exporter_runs", "Runs of schedules that were due, by fate", own.runs.clone());
+        // There from the start, so that the first of each is an increase.
+        for fate in ["asked", "failed", "passed_over"] {
+            drop(own.runs.get_or_create(&FateLabel { fate }));
+        }
         metrics.register("flowledger_exporter_schedules", "Schedules that this one looks after", own.schedules.clone());
         let unreadable = "Schedules that cannot be read, each time that one is met";
         metrics.register("flowledger_exporter_unreadable_schedules", unreadable, own.unreadable.clone());

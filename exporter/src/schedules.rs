@@ -158,13 +158,14 @@ impl<D: Desk> Schedules<D> {
         let mut oldest_waiting = now;
         for kept in self.held.having_something_due(now) {
             let mut is_done = true;
-            for run in kept.due(now, self.catch_up_max) {
+            let known = self.desk.last_run(&kept.schedule, Moment::from_millis(now.as_millis() + 1));
+            for run in kept.due(now, self.catch_up_max, known) {
                 let report = ReportId::of_run(kept.schedule.schedule_id, run.due);
                 if self.desk.is_known(report) {
                     kept.asked_until = run.due;
                     continue;
                 }
-                let next = kept.following(run, self.desk.last_run(&kept.schedule, run.due));
+                let next = kept.following(run, known);
                 let may_ask = knows_all || !next.makes_up();
                 if may_ask && ask(&self.desk, &kept.schedule, &next.run, &self.metrics).await? {
                     kept.asked(&next.run);

@@ -42,12 +42,13 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    /// What is to be made up to now, oldest first.
-    pub(super) fn due(&self, now: Moment, count: usize) -> Vec<Run> {
-        self.timetable.due(self.schedule.runs_after.max(self.asked_until), now, count)
+    /// What is to be made up to now, oldest first; `known` is the last run that is known. What is older was asked for, or passed over.
+    pub(super) fn due(&self, now: Moment, count: usize, known: Option<LastRun>) -> Vec<Run> {
+        let after = self.schedule.runs_after.max(self.asked_until);
+        self.timetable.due(known.map_or(after, |known| known.due.max(after)), now, count)
     }
 
-    /// One of them as it is to be asked for; `known` is the last before it that is known.
+    /// One of them as it is to be asked for; `known` is the last run that is known.
     pub(super) fn following(&self, run: Run, known: Option<LastRun>) -> Next {
         let last = known.into_iter().chain(self.asked).max_by_key(|last| last.due);
         let runs_after = self.schedule.runs_after;

@@ -22,6 +22,11 @@ async fn of_what_was_missed_the_last_runs_are_made_up_for_and_the_first_begins_w
     look_at(&mut next, &clock, 120).await;
     assert_eq!(world.asked()[4..], [120], "nothing older is made later");
     assert_eq!((world.ranges()[4], runs(&next, "passed_over")), ((105, 115), 6));
+    world.comes_round();
+    let (mut other, clock) = exporter_with(&world, &[schedule]).await;
+    other.catch_up_max = 100;
+    look_for_long_at(&mut other, &clock, 129).await;
+    assert_eq!(world.asked().len(), 5, "also by one that would make up for more");
 }
 
 #[tokio::test]
