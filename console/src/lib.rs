@@ -44,7 +44,7 @@ pub use networks::{Network, Networks};
 pub use openapi::openapi_json;
 pub use routes::reports::estimate::estimate_json;
 pub use routes::reports::shown::report_json;
-pub use routes::schedules::shown::{runs_json, schedule_json};
+pub use routes::schedules::shown::{LastRuns, runs_json, schedule_json};
 pub use routes::syncs::sync_json;
 pub use routes::traffic::insights::findings_json;
 pub use routes::traffic::{connection_json, open_json};

@@ -120,6 +120,10 @@ impl ScheduleMetrics {
     pub(crate) fn new(metrics: &Metrics) -> Self {
         let own = Self::default();
         metrics.register("flowledger_exporter_runs", "Runs of schedules that were due, by fate", own.runs.clone());
+        // There from the start, so that the first of each is an increase.
+        for fate in ["asked", "failed", "passed_over"] {
+            drop(own.runs.get_or_create(&FateLabel { fate }));
+        }
         metrics.register("flowledger_exporter_schedules", "Schedules that this one looks after", own.schedules.clone());
         let unreadable = "Schedules that cannot be read, each time that one is met";
         metrics.register("flowledger_exporter_unreadable_schedules", unreadable, own.unreadable.clone());
@@ -131,6 +135,12 @@ impl ScheduleMetrics {
     /// One of `asked`, `failed`; one that failed is tried again.
     pub(crate) fn run(&self, fate: &'static str) {
         self.runs.get_or_create(&FateLabel { fate }).inc();
+    }
+
+    /// So many that were missed are not made any more.
+    pub(crate) fn passed_over(&self, count: usize) {
+        let fate = FateLabel { fate: "passed_over" };
+        self.runs.get_or_create(&fate).inc_by(u64::try_from(count).unwrap_or(u64::MAX));
     }
 
     /// Of all that are held, how each stands.

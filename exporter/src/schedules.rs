@@ -3,16 +3,19 @@
 //! Members of a group share the partitions of the schedules' topic, and each reads its own from the beginning: what it holds is what lies
 //! there. Nothing is noted anywhere: a run is asked for where its report, whose id is a function of schedule and time, is not known yet.
 //! Two exporters that both believe that a partition is theirs, or one that dies between asking and noting, make one report.
+//!
+//! What is in a run is a function of when it is due, but for one `since last run` before which others were not made: that begins where the last
+//! one that was made ended. So it is not asked for before this exporter has in its book what others may have asked for.
 
 mod held;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kafka_io::{Arrival, GroupConsumer, KafkaConfig, KafkaError, Record};
-use report_life::{Journal, JournalError, SharedBook, barrier};
+use report_life::{Journal, JournalError, LastRun, SharedBook, barrier};
 use report_schedules::{Owners, Run, request_of};
 use schema_registry::{Decoder, Registry};
 use schemas::ids::ReportId;
@@ -22,7 +25,7 @@ use schemas::times::Moment;
 use service_kit::CancellationToken;
 use service_kit::clock::Clock;
 
-use self::held::Held;
+use self::held::{Held, Kept, Next};
 use crate::error::Error;
 use crate::metrics::ScheduleMetrics;
 
@@ -32,11 +35,15 @@ pub(crate) const GROUP: &str = "exporter-schedules";
 const ASK_MAX: Duration = Duration::from_secs(10);
 /// The longest sleep: clocks are set, and a run that could not be asked for is tried again.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// So long after another had a partition, or after this one did not get to look, the book may lack what was asked for meanwhile.
+const BOOK_BEHIND_MAX: Duration = Duration::from_secs(10);
 
 /// Where reports are asked for.
 pub(crate) trait Desk: Send + Sync + 'static {
     /// Whether it was asked for already, by whomever.
     fn is_known(&self, report: ReportId) -> bool;
+    /// The newest run that was asked for of those that were due before.
+    fn last_run(&self, schedule: &ReportSchedule, before: Moment) -> Option<LastRun>;
     fn barrier(&self) -> impl Future<Output = Result<Vec<BarrierOffset>, KafkaError>> + Send;
     fn request(&self, request: &ReportRequest) -> impl Future<Output = Result<(), JournalError>> + Send;
 }
@@ -50,7 +57,11 @@ pub(crate) struct KafkaDesk {
 
 impl Desk for KafkaDesk {
     fn is_known(&self, report: ReportId) -> bool {
-        self.book.of_any_tenant(report).is_some()
+        self.book.is_known(report)
+    }
+
+    fn last_run(&self, schedule: &ReportSchedule, before: Moment) -> Option<LastRun> {
+        self.book.last_run(&schedule.tenant, schedule.schedule_id, before)
     }
 
     async fn barrier(&self) -> Result<Vec<BarrierOffset>, KafkaError> {
@@ -71,6 +82,10 @@ pub(crate) struct Schedules<D> {
     clock: Arc<dyn Clock>,
     metrics: ScheduleMetrics,
     held: Held,
+    /// When it last got to look.
+    looked_at: Option<Instant>,
+    /// From then on the book has what others asked for.
+    knows_all_from: Instant,
     stop: CancellationToken,
 }
 
@@ -83,7 +98,8 @@ impl<D: Desk> Schedules<D> {
         metrics: ScheduleMetrics,
         stop: CancellationToken,
     ) -> Self {
-        Self { desk, decoder, registry, catch_up_max, clock, metrics, held: Held::new(owners), stop }
+        let (held, knows_all_from) = (Held::new(owners), clock.monotonic());
+        Self { desk, decoder, registry, catch_up_max, clock, metrics, held, looked_at: None, knows_all_from, stop }
     }
 
     pub(crate) async fn run(mut self, mut consumer: GroupConsumer) -> Result<(), Error> {
@@ -111,7 +127,10 @@ impl<D: Desk> Schedules<D> {
             Arrival::Assigned { partitions, .. } => self.held.begin(&partitions),
             Arrival::Revoked { partitions, .. } | Arrival::Lost { partitions } => self.held.give_up(&partitions),
             Arrival::Record(record) => self.take(record).await?,
-            Arrival::End { partition, .. } => self.held.is_read(partition.number),
+            Arrival::End { partition, .. } => {
+                self.held.is_read(partition.number);
+                self.knows_all_from = self.clock.monotonic() + BOOK_BEHIND_MAX;
+            }
         }
         Ok(())
     }
@@ -135,13 +154,22 @@ impl<D: Desk> Schedules<D> {
     /// Asks for everything that is due.
     async fn look(&mut self) -> Result<(), JournalError> {
         let now = self.now();
+        let knows_all = self.knows_all();
         let mut oldest_waiting = now;
         for kept in self.held.having_something_due(now) {
             let mut is_done = true;
-            for run in kept.due(now, self.catch_up_max) {
+            let known = self.desk.last_run(&kept.schedule, Moment::from_millis(now.as_millis() + 1));
+            for run in kept.due(now, self.catch_up_max, known) {
                 let report = ReportId::of_run(kept.schedule.schedule_id, run.due);
-                if self.desk.is_known(report) || ask(&self.desk, &kept.schedule, &run, &self.metrics).await? {
+                if self.desk.is_known(report) {
                     kept.asked_until = run.due;
+                    continue;
+                }
+                let next = kept.following(run, known);
+                let may_ask = knows_all || !next.makes_up();
+                if may_ask && ask(&self.desk, &kept.schedule, &next.run, &self.metrics).await? {
+                    kept.asked(&next.run);
+                    tell_passed_over(kept, &next, &self.metrics);
                     continue;
                 }
                 oldest_waiting = oldest_waiting.min(run.due);
@@ -152,13 +180,36 @@ impl<D: Desk> Schedules<D> {
                 kept.looked(now);
             }
         }
+        self.looked_at = Some(self.clock.monotonic());
         self.metrics.held(self.held.standings());
         self.metrics.lag_seconds.set((now.as_micros() - oldest_waiting.as_micros()) / 1_000_000);
         Ok(())
     }
 
+    /// Whether the book has what others asked for. One that was frozen has that of long ago, and does not know yet what it has lost.
+    fn knows_all(&mut self) -> bool {
+        let now = self.clock.monotonic();
+        if self.looked_at.is_some_and(|last| now.duration_since(last) > BOOK_BEHIND_MAX) {
+            self.knows_all_from = now + BOOK_BEHIND_MAX;
+        }
+        now >= self.knows_all_from
+    }
+
     fn now(&self) -> Moment {
         self.clock.now().into()
+    }
+}
+
+/// Of runs that are not made any more somebody has to know.
+fn tell_passed_over(kept: &Kept, next: &Next, metrics: &ScheduleMetrics) {
+    let (passed_over, schedule) = (next.passed_over, &kept.schedule);
+    if passed_over > 0 {
+        metrics.passed_over(passed_over);
+        tracing::warn!(
+            schedule = %schedule.schedule_id, tenant = %schedule.tenant, passed_over, range = %schedule.range,
+            "no exporter was there when runs were due, and only the last exporter.catch_up_max are made up for; what these would have had \
+             is in the next run where the range is since last run, and else has to be asked for by hand"
+        );
     }
 }
 

@@ -234,7 +234,20 @@ impl ReportId {
     /// Whether a schedule made it.
     #[must_use]
     pub fn is_run_of(self, schedule: ScheduleId) -> bool {
-        self.0.as_bytes()[6..] == Self::of_run(schedule, Moment::FIRST).0.as_bytes()[6..]
+        self.has_the_schedule_of(Self::of_run(schedule, Moment::FIRST))
+    }
+
+    /// Whether the schedule that made `run` made it.
+    #[must_use]
+    pub fn has_the_schedule_of(self, run: Self) -> bool {
+        self.0.as_bytes()[6..] == run.0.as_bytes()[6..]
+    }
+
+    /// The time in it, which is whole milliseconds: of a schedule's report when it was due.
+    #[must_use]
+    pub fn at(self) -> Moment {
+        let millis = self.0.as_bytes()[..6].iter().fold(0, |millis, byte| (millis << 8) | i64::from(*byte));
+        Moment::from_millis(millis)
     }
 }
 
@@ -289,6 +302,8 @@ mod tests {
         assert!(at(7).is_run_of(schedule));
         assert!(!at(7).is_run_of(ScheduleId::generate()));
         assert!(!ReportId::generate().is_run_of(schedule));
+        assert!(at(7).has_the_schedule_of(at(8)) && !at(7).has_the_schedule_of(ReportId::generate()));
+        assert_eq!(at(1_793_491_200_000).at(), Moment::from_millis(1_793_491_200_000));
     }
 
     #[test]

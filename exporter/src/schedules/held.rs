@@ -3,10 +3,30 @@
 use std::collections::{BTreeMap, HashMap};
 
 use kafka_io::Partition;
+use report_life::LastRun;
 use report_schedules::{Owners, Run, Standing, Timetable};
 use schemas::ids::ScheduleId;
 use schemas::report_schedule::{ReportSchedule, ScheduleState};
 use schemas::times::Moment;
+
+/// Most that is counted of what one schedule has missed.
+const PASSED_OVER_MAX: usize = 1_000;
+
+/// A run as it is to be asked for.
+pub(super) struct Next {
+    pub(super) run: Run,
+    /// It begins before it would by itself.
+    has_more: bool,
+    /// Runs that were due since the one that was made last, and are not made any more; so many at most.
+    pub(super) passed_over: usize,
+}
+
+impl Next {
+    /// What is in it depends on what was made before.
+    pub(super) fn makes_up(&self) -> bool {
+        self.has_more || self.passed_over > 0
+    }
+}
 
 /// A schedule with what is known of its runs.
 pub(super) struct Kept {
@@ -15,14 +35,33 @@ pub(super) struct Kept {
     standing: Standing,
     /// The last run that is known or was asked for: no note, but nothing is asked for again before its event has come round.
     pub(super) asked_until: Moment,
+    /// The last one that was asked for from here.
+    asked: Option<LastRun>,
     /// Nothing is due before.
     look_at: Moment,
 }
 
 impl Kept {
-    /// What is to be made up to now, oldest first.
-    pub(super) fn due(&self, now: Moment, count: usize) -> Vec<Run> {
-        self.timetable.due(self.schedule.runs_after.max(self.asked_until), now, count)
+    /// What is to be made up to now, oldest first; `known` is the last run that is known. What is older was asked for, or passed over.
+    pub(super) fn due(&self, now: Moment, count: usize, known: Option<LastRun>) -> Vec<Run> {
+        let after = self.schedule.runs_after.max(self.asked_until);
+        self.timetable.due(known.map_or(after, |known| known.due.max(after)), now, count)
+    }
+
+    /// One of them as it is to be asked for; `known` is the last run that is known.
+    pub(super) fn following(&self, run: Run, known: Option<LastRun>) -> Next {
+        let last = known.into_iter().chain(self.asked).max_by_key(|last| last.due);
+        let runs_after = self.schedule.runs_after;
+        let after = last.map_or(runs_after, |last| last.due.max(runs_after));
+        let passed_over = self.timetable.count_between(after, run.due, PASSED_OVER_MAX);
+        let following = self.timetable.following(run, last, runs_after);
+        Next { has_more: following.from < run.from, run: following, passed_over }
+    }
+
+    /// This one was asked for.
+    pub(super) fn asked(&mut self, run: &Run) {
+        self.asked_until = run.due;
+        self.asked = Some(LastRun { due: run.due, range_to: Some(run.to) });
     }
 
     /// All that is due now was asked for.
@@ -78,8 +117,9 @@ impl Held {
                     let (id, owner) = (schedule.schedule_id, &schedule.request.requested_by);
                     tracing::warn!(schedule = %id, owner, "its owner has no account any more: nothing is made");
                 }
-                let asked_until = last.map_or(Moment::FIRST, |last| last.asked_until);
-                let kept = Kept { timetable, standing, asked_until, look_at: Moment::FIRST, schedule };
+                let asked_until = last.as_ref().map_or(Moment::FIRST, |last| last.asked_until);
+                let asked = last.and_then(|last| last.asked);
+                let kept = Kept { timetable, standing, asked_until, asked, look_at: Moment::FIRST, schedule };
                 ours.schedules.insert(kept.schedule.schedule_id, kept);
             }
             Err(error) => tracing::warn!(schedule = %schedule.schedule_id, %error, "a schedule is skipped"),

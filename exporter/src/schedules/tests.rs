@@ -1,6 +1,7 @@
 //! Schedules in a group of one, with a clock that is set by hand and a Kafka in memory that fails when it is told to.
 
-use std::collections::HashSet;
+mod making_up;
+
 use std::sync::Mutex;
 use std::time::SystemTime;
 
@@ -26,7 +27,7 @@ struct World {
     /// As they lay on the topic.
     requests: Mutex<Vec<ReportRequest>>,
     /// What events have come round.
-    known: Mutex<HashSet<ReportId>>,
+    book: SharedBook,
     /// Kafka does not answer.
     is_away: Mutex<bool>,
     /// It takes requests, and does not say so.
@@ -35,7 +36,11 @@ struct World {
 
 impl Desk for Arc<World> {
     fn is_known(&self, report: ReportId) -> bool {
-        self.known.lock().unwrap().contains(&report)
+        self.book.is_known(report)
+    }
+
+    fn last_run(&self, schedule: &ReportSchedule, before: Moment) -> Option<LastRun> {
+        self.book.last_run(&schedule.tenant, schedule.schedule_id, before)
     }
 
     async fn barrier(&self) -> Result<Vec<BarrierOffset>, KafkaError> {
@@ -64,7 +69,23 @@ impl World {
 
     /// The events of all that was asked for have come round.
     fn comes_round(&self) {
-        self.known.lock().unwrap().extend(self.requests.lock().unwrap().iter().map(|it| it.report_id));
+        for it in &*self.requests.lock().unwrap() {
+            self.book.apply(&Journal::requested(it));
+        }
+    }
+
+    /// Minutes from noon at which the ranges of those that were asked for begin and end.
+    fn ranges(&self) -> Vec<(i64, i64)> {
+        let minute = |moment: Moment| (moment.as_millis() - at(0).as_millis()) / 60_000;
+        self.requests.lock().unwrap().iter().map(|it| (minute(it.range_from), minute(it.range_to))).collect()
+    }
+
+    /// The first that were asked for have failed, and that was so long ago that nothing else is known of them.
+    fn forgets(&self, count: usize) {
+        for it in &self.requests.lock().unwrap()[..count] {
+            self.book.apply(&ReportEvent::new(it.report_id, it.tenant.clone(), ReportEventType::Failed, at(0)));
+        }
+        self.book.forget(at(1));
     }
 }
 
@@ -127,6 +148,15 @@ fn unreadable(payload: Vec<u8>) -> Arrival {
 fn every_ten() -> ReportSchedule {
     let (name, range, when) = ("Often".to_owned(), "since last run".to_owned(), Some("*/10 * * * *".to_owned()));
     saved(Saved { name, range, when, request: request() }, at(15))
+}
+
+/// Looks until what others asked for is known.
+async fn look_for_long_at(own: &mut Schedules<Arc<World>>, clock: &ManualClock, minutes: i64) {
+    look_at(own, clock, minutes).await;
+    for _ in 0..2 {
+        clock.advance(BOOK_BEHIND_MAX / 2);
+        own.look().await.unwrap();
+    }
 }
 
 async fn look_at(own: &mut Schedules<Arc<World>>, clock: &ManualClock, minutes: i64) {
@@ -212,19 +242,18 @@ async fn exporter_that_takes_over_asks_for_what_is_not_known_and_it_is_one_repor
 }
 
 #[tokio::test]
-async fn of_what_was_missed_the_last_runs_are_made_up_for_each_with_its_range() {
+async fn report_that_is_forgotten_is_not_asked_for_again() {
     let (world, schedule) = (Arc::<World>::default(), every_ten());
     let (mut own, clock) = exporter_with(&world, std::slice::from_ref(&schedule)).await;
     look_at(&mut own, &clock, 20).await;
     world.comes_round();
-    // Nobody runs for an hour and a half.
+    world.forgets(1);
     let (mut next, clock) = exporter_with(&world, &[schedule]).await;
-    look_at(&mut next, &clock, 115).await;
-    assert_eq!(world.asked(), [20, 90, 100, 110], "oldest first");
-    let ranges: Vec<_> = world.requests.lock().unwrap()[1..].iter().map(|it| (it.range_from, it.range_to)).collect();
-    assert_eq!(ranges, [(at(75), at(85)), (at(85), at(95)), (at(95), at(105))]);
-    look_at(&mut next, &clock, 120).await;
-    assert_eq!(world.asked()[4..], [120], "nothing older is made later");
+    look_at(&mut next, &clock, 29).await;
+    assert_eq!(world.asked(), [20]);
+    look_for_long_at(&mut next, &clock, 75).await;
+    assert_eq!(world.asked(), [20, 50, 60, 70]);
+    assert_eq!(world.ranges()[1], (15, 45), "what it ended with is known by when it was due");
 }
 
 #[tokio::test(start_paused = true)]
@@ -285,6 +314,9 @@ async fn request_that_is_refused_ends_the_service() {
     impl Desk for Refuses {
         fn is_known(&self, _: ReportId) -> bool {
             false
+        }
+        fn last_run(&self, _: &ReportSchedule, _: Moment) -> Option<LastRun> {
+            None
         }
         async fn barrier(&self) -> Result<Vec<BarrierOffset>, KafkaError> {
             Ok(Vec::new())

@@ -1,14 +1,16 @@
 //! All reports in memory, kept up to date by following the topic.
 
+mod runs;
+
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use kafka_io::KafkaConfig;
 use schema_registry::Registry;
 use schemas::avro_schemas;
-use schemas::ids::{ReportId, ScheduleId, Tenant};
+use schemas::ids::{ReportId, Tenant};
 use schemas::report_event::ReportEvent;
 use schemas::times::Moment;
 use service_kit::CancellationToken;
@@ -18,6 +20,8 @@ use crate::follow::{FollowError, follow_topic};
 use crate::limits::Usage;
 use crate::state::{End, ReportState};
 use crate::turn::Turn;
+
+pub use self::runs::LastRun;
 
 /// Changes that wait for a listener; one that is slower misses some and reads the book again.
 const CHANGES_WAITING: usize = 256;
@@ -32,7 +36,7 @@ struct Shelf {
     /// Those of each tenant that are not at their end.
     open: HashMap<Tenant, BTreeSet<ReportId>>,
     /// Of these only that they were: their requests and events mean nothing any more.
-    forgotten: HashSet<ReportId>,
+    forgotten: BTreeSet<ReportId>,
     /// Ends in the order in which they were seen: of which report, and which of its ends. Places rise, and some are free.
     ended: BTreeMap<u64, (ReportId, usize)>,
     /// Place of the next one.
@@ -121,6 +125,13 @@ impl SharedBook {
         self.read().forgotten.contains(&id)
     }
 
+    /// True for a report that was asked for at any time, whatever is known of it.
+    #[must_use]
+    pub fn is_known(&self, id: ReportId) -> bool {
+        let shelf = self.read();
+        shelf.reports.contains_key(&id) || shelf.forgotten.contains(&id)
+    }
+
     /// Forgets reports that have no file and came to their end before `before`.
     pub fn forget(&self, before: Moment) {
         let mut shelf = self.write();
@@ -142,19 +153,6 @@ impl SharedBook {
     pub fn list(&self, tenant: &Tenant, limit: usize) -> Vec<ReportState> {
         let shelf = self.read();
         shelf.reports.values().rev().filter(|state| state.tenant == *tenant).take(limit).cloned().collect()
-    }
-
-    /// The newest report that each of these schedules of a tenant has made.
-    #[must_use]
-    pub fn newest_runs(&self, tenant: &Tenant, schedules: &[ScheduleId]) -> BTreeMap<ScheduleId, ReportState> {
-        let shelf = self.read();
-        let mut newest = BTreeMap::new();
-        for state in shelf.reports.values().filter(|state| state.tenant == *tenant) {
-            if let Some(schedule) = schedules.iter().find(|schedule| state.id.is_run_of(**schedule)) {
-                newest.insert(*schedule, state);
-            }
-        }
-        newest.into_iter().map(|(schedule, state)| (schedule, state.clone())).collect()
     }
 
     /// What a tenant has used of its limits, beside `report` and what came after it.
@@ -374,25 +372,10 @@ mod tests {
         let found = reports.map(|id| (book.get(&tenant, id).is_some(), book.is_forgotten(id)));
         let (kept, gone) = ((true, false), (false, true));
         assert_eq!(found, [gone, kept, gone, kept, kept], "failed, has a file, expired, goes on, ended later");
+        assert!(reports.iter().all(|id| book.is_known(*id)), "those that are forgotten, too");
+        assert!(!book.is_known(ReportId::generate()));
         tell(reports[0], Requested, 200);
         assert!(book.get(&tenant, reports[0]).is_none());
         assert_eq!(book.list(&tenant, 9).len(), 3);
-    }
-
-    #[test]
-    fn newest_report_of_a_schedule_is_found_by_its_id() {
-        let (book, acme) = (SharedBook::default(), "acme".parse::<Tenant>().unwrap());
-        let (daily, weekly, never) = (ScheduleId::generate(), ScheduleId::generate(), ScheduleId::generate());
-        let mut made = Vec::new();
-        for (schedule, seconds) in [(daily, 1), (daily, 3), (weekly, 2), (daily, 2)] {
-            let id = ReportId::of_run(schedule, Moment::from_millis(seconds * 1_000));
-            book.apply(&ReportEvent::new(id, acme.clone(), ReportEventType::Requested, Moment::FIRST));
-            made.push(id);
-        }
-        book.apply(&ReportEvent::new(ReportId::generate(), acme.clone(), ReportEventType::Requested, Moment::FIRST));
-        let found = book.newest_runs(&acme, &[daily, weekly, never]);
-        let ids: BTreeMap<_, _> = found.into_iter().map(|(schedule, state)| (schedule, state.id)).collect();
-        assert_eq!(ids, BTreeMap::from([(daily, made[1]), (weekly, made[2])]));
-        assert!(book.newest_runs(&"globex".parse().unwrap(), &[daily]).is_empty());
     }
 }

@@ -19,7 +19,7 @@ mod turn;
 mod wish;
 
 pub use barrier::barrier;
-pub use book::{ReportEnd, SharedBook, follow};
+pub use book::{LastRun, ReportEnd, SharedBook, follow};
 pub use files::{file_key, file_keys, file_places, folder_name, groups_key, manifest_key, saved_manifest, saved_name};
 pub use filter::{report_filter, traffic_filter};
 pub use follow::{FollowError, follow_topic};

@@ -43,7 +43,7 @@ pub enum RelativeRange {
     Last(Unit),
     /// From the beginning of the unit until the moment; where the moment is that beginning, the whole unit before it.
     This(Unit),
-    /// From where the run before ended: each ends some minutes before it is due, and begins where that one did.
+    /// From where the run before ended, as if that was made: each ends some minutes before it is due, and begins where that one did.
     SinceLastRun,
 }
 
@@ -78,13 +78,15 @@ impl RelativeRange {
                 (beginning(first_of(unit, date_of(just_before(end), zone)?)?, zone)?, end)
             }
             Self::This(unit) => (beginning(first_of(unit, date_of(just_before(due), zone)?)?, zone)?, due),
-            Self::SinceLastRun => {
-                let settled = |due: Moment| Moment::from_micros(due.as_micros() - SETTLE);
-                (settled(when?.last_until(just_before(due), zone)?), settled(due))
-            }
+            Self::SinceLastRun => (settled(when?.last_until(just_before(due), zone)?), settled(due)),
         };
         Some((from.max(Moment::FIRST), to)).filter(|(from, to)| from < to)
     }
+}
+
+/// Where the range of a run `since last run` ends.
+pub(crate) fn settled(due: Moment) -> Moment {
+    Moment::from_micros(due.as_micros() - SETTLE)
 }
 
 fn date_of(moment: Moment, zone: &TimeZone) -> Option<Date> {

@@ -1,7 +1,8 @@
 //! When something is due: a preset in words, or five fields of cron, in a zone.
 //!
 //! A time of the day that does not occur (clocks go forward) is due at the moment to which the clock jumped; one that occurs twice (clocks
-//! go back) is due once, at the earlier one. What names no hour, as `hourly at :15`, is due each hour that passes.
+//! go back) is due once, at the earlier one. What names no hour, as `hourly at :15`, or all 24 of them, as `0 0-23 * * *`,
+//! is due each hour that passes.
 
 use std::fmt;
 use std::str::FromStr;
@@ -115,6 +116,7 @@ impl FromStr for When {
             None => return Err(unknown.to_owned()),
         };
         let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
+        let patterns: Vec<_> = patterns.iter().map(|pattern| without_all_hours(pattern, &parser)).collect();
         let parsed = patterns.iter().map(|pattern| parser.parse(pattern)).collect::<Result<_, _>>();
         let when = Self {
             text: words.join(" "),
@@ -126,6 +128,21 @@ impl FromStr for When {
             None => Err("never comes".to_owned()),
         }
     }
+}
+
+/// The same with `*` for its hours where it names all of them, as `0-23` and `*/1` do.
+fn without_all_hours(pattern: &str, parser: &CronParser) -> String {
+    let mut fields: Vec<_> = pattern.split(' ').collect();
+    if let [_, hours, ..] = fields.as_mut_slice() {
+        let before_a_day = DateTime::constant(1999, 12, 31, 23, 59, 59, 0);
+        let cron = parser.parse(&format!("0 {hours} * * *"));
+        // With fewer the 24th is on a later day.
+        let last = cron.ok().and_then(|cron| cron.iter_after(before_a_day).nth(23));
+        if last == Some(DateTime::constant(2000, 1, 1, 23, 0, 0, 0)) {
+            *hours = "*";
+        }
+    }
+    fields.join(" ")
 }
 
 /// The preset's patterns; `None` where it is none.
@@ -225,13 +242,20 @@ mod tests {
 
     #[test]
     fn every_hour_that_passes_has_its_run() {
-        let spring = next("hourly at :30", "Europe/Berlin", "2026-03-29T00:00:00Z", 2);
-        assert_eq!(spring, ["Sun 2026-03-29 01:30 +01:00", "Sun 2026-03-29 03:30 +02:00"]);
-        let autumn = next("hourly at :30", "Europe/Berlin", "2026-10-25T00:00:00Z", 3);
-        assert_eq!(
-            autumn,
-            ["Sun 2026-10-25 02:30 +02:00", "Sun 2026-10-25 02:30 +01:00", "Sun 2026-10-25 03:30 +01:00"]
-        );
+        for when in ["hourly at :30", "30 * * * *", "30 0-23 * * *", "30 */1 * * *", "30 12-23,0-11 * * *"] {
+            let spring = next(when, "Europe/Berlin", "2026-03-29T00:00:00Z", 2);
+            assert_eq!(spring, ["Sun 2026-03-29 01:30 +01:00", "Sun 2026-03-29 03:30 +02:00"], "{when}");
+            let autumn = next(when, "Europe/Berlin", "2026-10-25T00:00:00Z", 3);
+            assert_eq!(
+                autumn,
+                ["Sun 2026-10-25 02:30 +02:00", "Sun 2026-10-25 02:30 +01:00", "Sun 2026-10-25 03:30 +01:00"],
+                "{when}"
+            );
+            assert_eq!(when.parse::<When>().unwrap().to_string(), when, "as it was written");
+        }
+        // One hour is not named.
+        let autumn = next("30 1-23 * * *", "Europe/Berlin", "2026-10-25T00:00:00Z", 2);
+        assert_eq!(autumn, ["Sun 2026-10-25 02:30 +02:00", "Sun 2026-10-25 03:30 +01:00"]);
     }
 
     #[test]

@@ -8,11 +8,13 @@ use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{Timestamp, ToSpan};
 use proptest::prelude::*;
+use report_life::LastRun;
 use report_schedules::{RelativeRange, Timetable, When};
 use schemas::times::Moment;
 
 const MINUTE: i64 = 60;
 const DAY: i64 = 86_400;
+const ALL_HOURS: &str = "0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23";
 
 /// Zones, and a moment within some days of which clocks change, or a day is left out.
 const CHANGES: [(&str, &str); 12] = [
@@ -98,8 +100,10 @@ impl Named {
 fn named() -> impl Strategy<Value = Named> {
     let set = |most: i8| prop::collection::btree_set(0..=most, 1..4);
     let joined = |set: &BTreeSet<i8>| set.iter().map(i8::to_string).collect::<Vec<_>>().join(",");
-    let fields = move |(hours, minutes, weekday): (Option<BTreeSet<i8>>, BTreeSet<i8>, Option<i8>)| {
-        let hour = hours.as_ref().map_or("*".to_owned(), joined);
+    // All hours are none that is named, however they are written.
+    let all = prop::sample::select(vec!["*", "0-23", "*/1", "0-11,12-23", ALL_HOURS]);
+    let fields = move |(hours, minutes, weekday): (Option<BTreeSet<i8>>, BTreeSet<i8>, Option<i8>), all: &str| {
+        let hour = hours.as_ref().map_or(all.to_owned(), joined);
         let day = weekday.map_or("*".to_owned(), |it: i8| it.to_string());
         Named { text: format!("{} {hour} * * {day}", joined(&minutes)), hours, minutes, weekday, month_day: None }
     };
@@ -118,10 +122,12 @@ fn named() -> impl Strategy<Value = Named> {
             }
         }
     };
+    let any_hours = (prop::option::of(set(23)), set(59), prop::option::weighted(0.3, 0_i8..7));
+    // Around which clocks change.
+    let early_hours = (prop::option::weighted(0.9, set(3)), set(59), Just(None));
     prop_oneof![
-        (prop::option::of(set(23)), set(59), prop::option::weighted(0.3, 0_i8..7)).prop_map(fields),
-        // Hours around which clocks change.
-        (prop::option::weighted(0.9, set(3)), set(59), Just(None)).prop_map(fields),
+        (any_hours, all.clone()).prop_map(move |(it, all)| fields(it, all)),
+        (early_hours, all).prop_map(move |(it, all)| fields(it, all)),
         (0_i8..24, 0_i8..60, 0_i8..7, prop::option::of(1_i8..32)).prop_map(preset),
     ]
 }
@@ -173,6 +179,22 @@ proptest! {
             // The run of a day that does not occur has what that of the next day has.
             let is_once_more = (pair[0].from, pair[0].to) == (pair[1].from, pair[1].to);
             prop_assert!(pair[0].to == pair[1].from || is_once_more, "{text} {pair:?}");
+        }
+    }
+
+    /// However many runs are passed over before one that is made up for, those that are made leave no time out, and have none twice.
+    #[test]
+    fn ranges_since_the_last_run_are_without_gap_whichever_runs_are_made(
+        named in named(), (zone, from) in around(), is_made in prop::collection::vec(any::<bool>(), 8),
+    ) {
+        let table = Timetable::read(Some(&named.text), "since last run", zone.iana_name().unwrap()).unwrap();
+        let (runs, after) = (table.next(moment(from), is_made.len()), moment(from));
+        let (mut last, mut ended) = (None, runs.first().map(|run| run.from));
+        for run in runs.into_iter().zip(is_made).filter_map(|(run, is_made)| is_made.then_some(run)) {
+            let run = table.following(run, last, after);
+            prop_assert_eq!(Some(run.from), ended, "{}", named.text);
+            ended = Some(run.to);
+            last = Some(LastRun { due: run.due, range_to: (run.due.as_micros() % 7 > 0).then_some(run.to) });
         }
     }
 

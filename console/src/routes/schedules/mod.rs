@@ -18,7 +18,7 @@ use schemas::times::Moment;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use self::shown::{NextRuns, Schedule, Schedules, next_runs};
+use self::shown::{LastRuns, NextRuns, Schedule, Schedules, next_runs};
 use crate::app::App;
 use crate::error::{ErrorBody, Refusal};
 use crate::routes::extract::JsonBody;
@@ -56,9 +56,10 @@ impl Own<ReportSchedule> {
 
 /// A schedule with the newest report that was made by it.
 fn shown(app: &App, schedule: ReportSchedule) -> Json<Schedule> {
-    let mut last = app.book.newest_runs(&schedule.tenant, &[schedule.schedule_id]);
-    let last = last.remove(&schedule.schedule_id);
-    Json(Schedule::new(schedule, &app.owners, last, Moment::now()))
+    let (id, now) = (schedule.schedule_id, Moment::now());
+    let report = app.book.newest_runs(&schedule.tenant, &[id]).remove(&id);
+    let last = LastRuns { report, run: app.book.last_run(&schedule.tenant, id, now) };
+    Json(Schedule::new(schedule, &app.owners, last, now))
 }
 
 /// Writes a schedule as it is now, once `act` is on the audit log, and shows it.
@@ -115,10 +116,11 @@ pub(crate) async fn preview(_: SignedIn, JsonBody(times): JsonBody<Times>) -> Re
 pub(crate) async fn list(State(app): State<App>, signed_in: SignedIn) -> Json<Schedules> {
     let schedules = app.schedules.list(&signed_in.tenant);
     let ids: Vec<_> = schedules.iter().map(|it| it.schedule_id).collect();
-    let mut last = app.book.newest_runs(&signed_in.tenant, &ids);
+    let mut newest = app.book.newest_runs(&signed_in.tenant, &ids);
     let now = Moment::now();
     let shown = schedules.into_iter().map(|it| {
-        let last = last.remove(&it.schedule_id);
+        let id = it.schedule_id;
+        let last = LastRuns { report: newest.remove(&id), run: app.book.last_run(&signed_in.tenant, id, now) };
         Schedule::new(it, &app.owners, last, now)
     });
     Json(Schedules { schedules: shown.collect() })
@@ -176,7 +178,10 @@ pub(crate) async fn resume(own: Own<ReportSchedule>) -> Result<Json<Schedule>, R
 pub(crate) async fn run(own: Own<ReportSchedule>) -> Result<Response, Refusal> {
     let schedule = &own.it;
     let due = Moment::from_millis(Moment::now().as_millis());
-    let run = Timetable::of(schedule)?.run(due).ok_or_else(|| Refusal::field("range", "holds nothing now"))?;
+    let table = Timetable::of(schedule)?;
+    let run = table.run(due).ok_or_else(|| Refusal::field("range", "holds nothing now"))?;
+    let last = own.app.book.last_run(&schedule.tenant, schedule.schedule_id, due);
+    let run = table.by_hand(run, last);
     within_limits(&own.app, &own.signed_in)?;
     let act = own.does(AuditAction::ReportRequested).with("schedule", &schedule.schedule_id.to_string());
     let requested_by = own.signed_in.account.clone();

@@ -1,6 +1,6 @@
 //! A schedule as it is shown.
 
-use report_life::ReportState;
+use report_life::{LastRun, ReportState};
 use report_schedules::{Owners, Run, Standing, Timetable};
 use schemas::report_schedule::ReportSchedule;
 use schemas::times::Moment;
@@ -45,13 +45,17 @@ pub fn runs_json(table: &Timetable, now: Moment) -> serde_json::Value {
 
 /// A schedule as the API shows it.
 #[must_use]
-pub fn schedule_json(
-    schedule: ReportSchedule,
-    owners: &Owners,
-    last: Option<ReportState>,
-    now: Moment,
-) -> serde_json::Value {
+pub fn schedule_json(schedule: ReportSchedule, owners: &Owners, last: LastRuns, now: Moment) -> serde_json::Value {
     serde_json::json!(Schedule::new(schedule, owners, last, now))
+}
+
+/// What a schedule has made last.
+#[derive(Debug, Default)]
+pub struct LastRuns {
+    /// The newest report, which may be one that was made by hand.
+    pub report: Option<ReportState>,
+    /// The last that was made when it was due.
+    pub run: Option<LastRun>,
 }
 
 /// What is kept, how it stands, and its runs.
@@ -90,12 +94,17 @@ pub(crate) struct Schedule {
 }
 
 impl Schedule {
-    pub(super) fn new(schedule: ReportSchedule, owners: &Owners, last: Option<ReportState>, now: Moment) -> Self {
+    pub(super) fn new(schedule: ReportSchedule, owners: &Owners, last: LastRuns, now: Moment) -> Self {
         let standing = owners.standing(&schedule);
         let table = Timetable::of(&schedule);
-        let ReportSchedule { schedule_id, name, request, range, when, changed_at, changed_by, .. } = schedule;
+        let ReportSchedule { schedule_id, name, request, range, when, runs_after, changed_at, changed_by, .. } =
+            schedule;
         let gone = (standing == Standing::OwnerGone)
             .then(|| format!("its owner {} has no account any more; resume it to make it yours", request.requested_by));
+        let next_runs = |table: &Timetable| {
+            let runs = table.next_following(last.run, runs_after, now, NEXT_RUNS);
+            runs.into_iter().map(NextRun::from).collect()
+        };
         let runs = table.as_ref().ok().filter(|_| standing == Standing::Active);
         Self {
             id: schedule_id.to_string(),
@@ -116,8 +125,8 @@ impl Schedule {
             zone: request.zone,
             columns: request.columns,
             receivers: request.receivers,
-            next_runs: runs.map(|table| next_runs(table, now)).unwrap_or_default(),
-            last_run: last.map(Report::from),
+            next_runs: runs.map(next_runs).unwrap_or_default(),
+            last_run: last.report.map(Report::from),
             changed_at: rfc3339(changed_at),
             changed_by,
         }

@@ -3,12 +3,14 @@
 use axum::body::Body;
 use axum::http::Method;
 use report_life::Journal;
+use report_schedules::{Run, request_of};
 use schemas::ids::ScheduleId;
 use schemas::report_event::{ReportEvent, ReportEventType};
 use schemas::report_request::ReportRequest;
 use schemas::report_schedule::{ReportSchedule, ScheduleState};
 use schemas::times::Moment;
 use serde_json::{Value, json};
+use traffic_query::time_range::rfc3339;
 
 use super::fixture::{Answer, Console, request};
 use super::world::Fault;
@@ -197,6 +199,29 @@ async fn report_is_made_by_hand_and_shown_as_the_last_run_with_its_outcome() {
     console.apply(ReportEvent { reason: Some("50 reports wait".to_owned()), ..failed });
     let last = console.get(&path, &cookie).await.json()["last_run"].clone();
     assert_eq!((&last["state"], &last["reason"]), (&json!("failed"), &json!("50 reports wait")));
+}
+
+#[tokio::test]
+async fn next_run_since_the_last_is_shown_as_it_will_be_made_and_one_by_hand_begins_there_too() {
+    let console = Console::new();
+    let cookie = console.sign_in("acme").await;
+    let mut since = weekly();
+    since["range"] = json!("since last run");
+    let (path, schedule) = kept(&console, &cookie, &since).await;
+    let first = |shown: &Value| shown["next_runs"][0]["from"].clone();
+    let by_itself = first(&console.get(&path, &cookie).await.json());
+    // Made long ago, before a pause: no time of this one is near it.
+    let minutes = |count: i64| Moment::from_millis(count * 60_000);
+    let (due, from, to) = (minutes(29_000_000), minutes(28_990_000), minutes(28_999_995));
+    console.apply(Journal::requested(&request_of(&schedule, &Run { due, from, to }, Vec::new())));
+    let shown = console.get(&path, &cookie).await.json();
+    assert_eq!(first(&shown), json!(rfc3339(to)));
+    assert!(first(&shown).as_str() < by_itself.as_str());
+    let list = console.get(ALL, &cookie).await.json();
+    assert_eq!(first(&list["schedules"][0]), first(&shown));
+    assert_eq!(console.post(&format!("{path}/run"), &cookie, &json!({})).await.status, 201);
+    let asked = console.world.requests.lock().unwrap().pop().unwrap();
+    assert_eq!(asked.range_from, to);
 }
 
 #[tokio::test]

@@ -5,12 +5,12 @@ mod print;
 
 use anyhow::{Context, ensure};
 use kafka_io::Producer;
-use report_life::{ReportState, barrier};
+use report_life::barrier;
 use report_schedules::{
     Saved, ScheduleJournal, SharedSchedules, Timetable, deleted, follow_schedules, paused, request_of, resumed, saved,
 };
 use schemas::audit_event::AuditAction;
-use schemas::ids::{ReportId, ScheduleId};
+use schemas::ids::ReportId;
 use schemas::report_request::ReportRequest;
 use schemas::report_schedule::ReportSchedule;
 use schemas::times::Moment;
@@ -135,8 +135,9 @@ impl Shelf {
     async fn run(&self, one: &OneOptions) -> anyhow::Result<ReportId> {
         let schedule = self.found(one)?;
         let due = Moment::from_millis(Moment::now().as_millis());
-        let run =
-            Timetable::of(&schedule).map_err(wrong)?.run(due).context("the schedule's range holds nothing now")?;
+        let table = Timetable::of(&schedule).map_err(wrong)?;
+        let run = table.run(due).context("the schedule's range holds nothing now")?;
+        let run = table.by_hand(run, self.desk.book.last_run(&schedule.tenant, one.schedule, due));
         self.desk.within_limits(&one.select)?;
         let barrier = within(barrier(&self.desk.config.kafka)).await??;
         let request = ReportRequest { requested_by: one.select.actor(), ..request_of(&schedule, &run, barrier) };
@@ -147,12 +148,10 @@ impl Shelf {
     }
 
     fn shown(&self, schedule: ReportSchedule) -> serde_json::Value {
-        let last = self.last_run(&schedule, schedule.schedule_id);
-        console::schedule_json(schedule, &self.desk.config.console.owners(), last, Moment::now())
-    }
-
-    fn last_run(&self, schedule: &ReportSchedule, id: ScheduleId) -> Option<ReportState> {
-        self.desk.book.newest_runs(&schedule.tenant, &[id]).remove(&id)
+        let (id, book, now) = (schedule.schedule_id, &self.desk.book, Moment::now());
+        let report = book.newest_runs(&schedule.tenant, &[id]).remove(&id);
+        let last = console::LastRuns { report, run: book.last_run(&schedule.tenant, id, now) };
+        console::schedule_json(schedule, &self.desk.config.console.owners(), last, now)
     }
 
     fn show(&self, schedule: ReportSchedule, as_json: bool) -> anyhow::Result<()> {
