@@ -12,7 +12,7 @@ use clickhouse_io::{Answer, GivingWay, QueryError};
 use kafka_io::batches::CommitFailure;
 use kafka_io::{Committer, KafkaConfig, KafkaError, OutRecord, Partition, ProduceError, Producer, Record, admin};
 use report_life::{Journal, JournalError, ReportState, SharedBook, Turn, Usage};
-use report_store::{PartNumbers, ReportStore, SliceUpload, StoreError, Upload};
+use report_store::{PartNumbers, ReadBack, ReportStore, SliceUpload, StoreError, Upload};
 use schemas::ids::ReportId;
 use schemas::report_event::ReportEvent;
 use schemas::report_request::ReportRequest;
@@ -21,7 +21,7 @@ use schemas::times::Moment;
 use schemas::topics::{CONNECTION_EVENTS, REPORT_REQUESTS_DEAD_LETTER, REPORT_SLICES, headers};
 use service_kit::CancellationToken;
 
-pub(crate) use self::streams::{Digested, FileBeingWritten, RowsBeingRead};
+pub(crate) use self::streams::{FileBeingWritten, RowsBeingRead, Uploaded};
 use crate::mail::{MailError, Mailer};
 use crate::slice_queue::SliceQueue;
 use crate::stages::expect_size::expected_bytes;
@@ -35,8 +35,7 @@ const AGGREGATOR_GROUP: &str = "aggregator";
 
 /// What the exporter touches. Every method returns when what it did is durable.
 pub(crate) trait Outside: Send + Sync + 'static {
-    /// Gives its size, bytes, when it is finished.
-    type File: FileBeingWritten<Finished = u64> + Digested;
+    type File: FileBeingWritten<Finished = Uploaded>;
     type Slice: FileBeingWritten<Finished = StoredSlice>;
     type Rows: RowsBeingRead;
 
@@ -111,8 +110,8 @@ pub(crate) trait Outside: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Option<u64>, StoreError>> + Send;
     /// Size of a file, bytes.
     fn file_size(&self, key: &str) -> impl Future<Output = Result<u64, StoreError>> + Send;
-    /// Size and SHA-256 of a file, read back.
-    fn digest(&self, key: &str) -> impl Future<Output = Result<(u64, String), StoreError>> + Send;
+    /// Size and SHA-256 of a file, read back, and of its pieces of these sizes.
+    fn read_back(&self, key: &str, sizes: &[u64]) -> impl Future<Output = Result<ReadBack, StoreError>> + Send;
     /// Writes a small file where there is none.
     fn put_file(&self, key: &str, bytes: Bytes) -> impl Future<Output = Result<(), StoreError>> + Send;
     /// A small file.
@@ -269,8 +268,8 @@ impl Outside for Parts {
         self.store.size(key).await
     }
 
-    async fn digest(&self, key: &str) -> Result<(u64, String), StoreError> {
-        self.store.digest(key).await
+    async fn read_back(&self, key: &str, sizes: &[u64]) -> Result<ReadBack, StoreError> {
+        self.store.read_back(key, sizes).await
     }
 
     async fn put_file(&self, key: &str, bytes: Bytes) -> Result<(), StoreError> {

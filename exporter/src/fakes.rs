@@ -16,7 +16,7 @@ use clickhouse_io::report::{Cut, Positions, Raw, ReportQuery, RolledUp, Slice, S
 use kafka_io::batches::CommitFailure;
 use kafka_io::{KafkaError, Partition, ProduceError, Record};
 use report_life::{JournalError, ReportState, Turn, Usage};
-use report_store::StoreError;
+use report_store::{ReadBack, StoreError};
 use schemas::ids::ReportId;
 use schemas::report_event::ReportEvent;
 use schemas::report_request::ReportRequest;
@@ -270,7 +270,7 @@ impl Outside for Fake {
         }
         let is_open = self.0.uploads.lock().unwrap().remove(&(key.to_owned(), upload_id.to_owned()));
         let bytes = bytes().filter(|_| is_open).ok_or_else(|| StoreError::Broken("no such upload".to_owned()))?;
-        files.insert(key.to_owned(), bytes);
+        files.insert(key.to_owned(), self.0.stored(bytes));
         self.0.note("file".to_owned());
         if self.0.loses_answer.swap(false, Ordering::Relaxed) {
             return Err(StoreError::Failed { action: "finishing", reason: "connection reset".to_owned() });
@@ -283,13 +283,18 @@ impl Outside for Fake {
         files.get(key).map(|file| file.len() as u64).ok_or_else(|| StoreError::NotFound(key.to_owned()))
     }
 
-    async fn digest(&self, key: &str) -> Result<(u64, String), StoreError> {
+    async fn read_back(&self, key: &str, sizes: &[u64]) -> Result<ReadBack, StoreError> {
         let takes = *self.0.digest_takes.lock().unwrap();
         tokio::time::sleep(takes).await;
         self.0.fault("digest", &self.0.digest_faults)?;
         let files = self.0.files.lock().unwrap();
         let file = files.get(key).ok_or_else(|| StoreError::NotFound(key.to_owned()))?;
-        Ok((file.len() as u64, digest_of(file)))
+        let whole = sizes.iter().scan(&file[..], |rest, size| {
+            let (piece, behind) = rest.split_at_checked(usize::try_from(*size).unwrap())?;
+            *rest = behind;
+            Some(digest_of(piece))
+        });
+        Ok(ReadBack { size_bytes: file.len() as u64, sha256: digest_of(file), pieces: whole.collect() })
     }
 
     async fn put_file(&self, key: &str, bytes: Bytes) -> Result<(), StoreError> {

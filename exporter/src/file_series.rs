@@ -11,13 +11,13 @@ use schemas::report_request::ReportRequest;
 use schemas::times::Moment;
 use tokio::sync::{mpsc, watch};
 
-use crate::adapters::{Digested, FileBeingWritten, Outside};
+use crate::adapters::{FileBeingWritten, Outside, Uploaded};
 use crate::error::FileError;
 use crate::life::Life;
+use crate::made::Made;
 use crate::make::signed;
 use crate::metrics::Counted;
 use crate::render::Start;
-use crate::seal::Made;
 use crate::stages::name_file::object_key;
 use crate::write_file::{Piece, WriteFile, Written};
 
@@ -79,8 +79,7 @@ impl<O: Outside> FileBeingWritten for FileSeries<'_, O> {
     /// One without a byte is a file too.
     async fn file_ends(&mut self, rows: u64, last_row: Option<RowPlace>) -> Result<(), StoreError> {
         let file = self.begun().await?;
-        let sha256 = file.sha256();
-        let size_bytes = file.finish().await?;
+        let Uploaded { size_bytes, sha256 } = file.finish().await?;
         if let Some(last_row) = last_row {
             let number = i32::try_from(self.files_ended()).unwrap_or(i32::MAX);
             let (rows, size_bytes, sha256) = (signed(rows), signed(size_bytes), sha256.clone());
@@ -160,7 +159,7 @@ impl<O: Outside> Life<O> {
         let tell = |written| Self::told(state, written, ReportEventType::Progressed);
         let writing = self.noting(state, noted, writer.write(series, piece, &progress));
         let files = self.telling(writing, &progress, tell).await??;
-        Ok(files.map(|files| Made { written: *progress.borrow(), files: Some(files) }))
+        Ok(files.map(|files| Made::split(*progress.borrow(), files)))
     }
 
     /// Notes files that are whole, until `writing` is done.

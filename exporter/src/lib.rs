@@ -28,6 +28,7 @@ mod fakes;
 mod file_series;
 mod lanes;
 mod life;
+mod made;
 mod mail;
 mod mails_waiting;
 mod make;

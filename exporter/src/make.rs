@@ -19,9 +19,9 @@ use tokio::time::Instant;
 use crate::adapters::Outside;
 use crate::error::{Error, FileError};
 use crate::life::Life;
+use crate::made::Made;
 use crate::metrics::Counted;
 use crate::render::Start;
-use crate::seal::Made;
 use crate::stages::check_request::check_request;
 use crate::stages::name_file::{counts_groups, file_name, object_key};
 use crate::write_file::{Piece, WriteFile, Written};
@@ -222,8 +222,9 @@ impl<O: Outside> Life<O> {
             Ok(file) => file,
             Err(error) => return Ok(Err(error.into())),
         };
-        let size_bytes = self.telling(writer.write(file, piece, &progress), &progress, tell).await?;
-        Ok(size_bytes.map(|size_bytes| Written { size_bytes, ..*progress.borrow() }.into()))
+        let uploaded = self.telling(writer.write(file, piece, &progress), &progress, tell).await?;
+        Ok(uploaded
+            .map(|uploaded| Made::one(Written { size_bytes: uploaded.size_bytes, ..*progress.borrow() }, uploaded)))
     }
 
     /// Tells how far `writing` is, now and then, until it is done; also where it stands still: the report keeps its place.

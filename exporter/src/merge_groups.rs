@@ -21,9 +21,9 @@ use crate::adapters::{FileBeingWritten, Outside};
 use crate::error::FileError;
 use crate::file_series::FileSeries;
 use crate::life::Life;
+use crate::made::{Made, MadeFile};
 use crate::pack::{PartQueue, packing};
 use crate::render::FileText;
-use crate::seal::Made;
 use crate::stages::name_file::object_key;
 use crate::write_file::{PARTS_WAITING, WriteFile, Written, abort};
 
@@ -66,7 +66,12 @@ impl<O: Outside> Life<O> {
         };
         let merging = async {
             let key = object_key(request, state.attempt);
-            let counted = self.show_slices(writer, request, &key, &plan.stored().unwrap_or_default()).await?;
+            let slices = plan.stored().unwrap_or_default();
+            let counted = self.show_slices(writer, request, &key, &slices).await?;
+            // A count of which a bit is another one is a count too.
+            for ((key, _), slice) in counted.iter().zip(MadeFile::each_of(&slices)) {
+                self.read_as_written(writer, key, &slice).await?;
+            }
             let turn = writer.cancelled.run_until_cancelled(self.lanes.take(&request.tenant, rows)).await;
             let _lane = turn.ok_or(FileError::Cancelled)?;
             let mut made = self.merge_patiently(writer, request, state, &counted, &merged).await?;
@@ -139,11 +144,12 @@ impl<O: Outside> Life<O> {
             let series = FileSeries::new(&*self.outside, key, &[], mpsc::channel(1).0);
             let (rows, files) = self.fill(writer, request, merging, lines, series).await?;
             let size_bytes = files.iter().map(|file| file.size_bytes).sum();
-            return Ok(Made { written: Written { rows, facts: 0, slices, size_bytes }, files: Some(files) });
+            return Ok(Made::split(Written { rows, facts: 0, slices, size_bytes }, files));
         }
         let file = self.outside.begin_file(&key).await?;
-        let (rows, size_bytes) = self.fill(writer, request, merging, lines, file).await?;
-        Ok(Written { rows, facts: 0, slices, size_bytes }.into())
+        let (rows, uploaded) = self.fill(writer, request, merging, lines, file).await?;
+        let size_bytes = uploaded.size_bytes;
+        Ok(Made::one(Written { rows, facts: 0, slices, size_bytes }, uploaded))
     }
 
     /// Gives how many rows were written, and what the file is once it is finished.

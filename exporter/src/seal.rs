@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use clickhouse_io::report::ReportQuery;
 use report_life::{Manifest, ManifestFile, ReportState, file_keys, manifest_key};
-use report_store::StoreError;
+use report_store::{ReadBack, StoreError};
 use schemas::report_request::ReportRequest;
 use schemas::times::Moment;
 use service_kit::retry::Backoff;
@@ -11,38 +11,14 @@ use tokio::time::Instant;
 
 use crate::adapters::Outside;
 use crate::error::FileError;
-use crate::file_series::WholeFile;
 use crate::life::Life;
-use crate::make::signed;
-use crate::stages::name_file::{files_below, object_key};
-use crate::write_file::{WriteFile, Written};
-
-/// What an attempt has made.
-pub(crate) struct Made {
-    pub(crate) written: Written,
-    /// Each file, where the report is split.
-    pub(crate) files: Option<Vec<WholeFile>>,
-}
-
-impl From<Written> for Made {
-    fn from(written: Written) -> Self {
-        Self { written, files: None }
-    }
-}
-
-impl Made {
-    /// How many files lie below the report's key; none where its one file lies at it.
-    pub(crate) fn files_below(&self, request: &ReportRequest) -> Option<i64> {
-        match &self.files {
-            Some(files) => Some(signed(files.len() as u64)),
-            None => files_below(request, signed(self.written.slices)),
-        }
-    }
-}
+use crate::made::{Made, MadeFile};
+use crate::stages::name_file::object_key;
+use crate::write_file::WriteFile;
 
 impl<O: Outside> Life<O> {
-    /// Holds the report against the roll-ups, reads its files back, which proves that they are there, and writes beside them what they are. Up to
-    /// then it may be cancelled: reading a large file takes long.
+    /// Holds the report against the roll-ups, reads its files back, which proves that they are there as they were written, and writes beside them
+    /// what they are. Up to then it may be cancelled: reading a large file takes long.
     pub(crate) async fn seal(
         &self,
         writer: &WriteFile<'_, O>,
@@ -52,21 +28,13 @@ impl<O: Outside> Life<O> {
     ) -> Result<(), FileError> {
         let totals = self.hold_totals(writer, request, query, made.written).await?;
         let (key, written) = (object_key(request, state.attempt), made.written);
-        let (mut files, mut came_back) = (Vec::new(), 0);
-        for (number, key) in file_keys(&key, made.files_below(request)).into_iter().enumerate() {
-            let reading = || self.outside.digest(&key);
-            let reading = self.persist(writer, "reading a file back", reading);
-            let read = writer.cancelled.run_until_cancelled(reading).await;
-            let (size_bytes, sha256) = read.ok_or(FileError::Cancelled)??;
-            came_back += size_bytes;
+        let mut files = Vec::new();
+        for (key, file) in file_keys(&key, made.files_below(request)).into_iter().zip(&made.files) {
+            let ReadBack { size_bytes, sha256, .. } = self.read_as_written(writer, &key, file).await?;
             let name = key.rsplit('/').next().unwrap_or_default().to_owned();
-            let whole = made.files.as_ref().and_then(|files| files.get(number));
-            // Another one may have written it, and noted it.
-            if whole.is_some_and(|whole| (whole.size_bytes, &whole.sha256) != (size_bytes, &sha256)) {
-                return Err(StoreError::Broken(format!("{name} is not as it was written")).into());
-            }
-            files.push(ManifestFile { name, size_bytes, sha256, rows: whole.map(|whole| whole.rows) });
+            files.push(ManifestFile { name, size_bytes, sha256, rows: file.rows });
         }
+        let came_back: u64 = files.iter().map(|file| file.size_bytes).sum();
         if came_back != written.size_bytes {
             let odd = format!("{came_back} bytes came back of {}", written.size_bytes);
             return Err(StoreError::Broken(odd).into());
@@ -88,6 +56,22 @@ impl<O: Outside> Life<O> {
             }
             written => written,
         }
+    }
+
+    /// Reads a file back, which has to be as it was written: another one may have written it, and the store may give other bytes.
+    pub(crate) async fn read_as_written(
+        &self,
+        writer: &WriteFile<'_, O>,
+        key: &str,
+        file: &MadeFile,
+    ) -> Result<ReadBack, FileError> {
+        let sizes = file.sizes();
+        let reading = self.persist(writer, "reading a file back", || self.outside.read_back(key, &sizes));
+        let read = writer.cancelled.run_until_cancelled(reading).await.ok_or(FileError::Cancelled)??;
+        if file.is(&read) {
+            return Ok(read);
+        }
+        Err(StoreError::Broken(format!("{key} is not as it was written")).into())
     }
 
     /// Does what a store that is away holds up; what is broken is not waited for. Only the waits end where it is cancelled: a store's answer may

@@ -247,6 +247,7 @@ fn done(item: &ReportSlice, written: Written, stored: StoredSlice) -> ReportEven
         staged_key: stored.staged_key,
         parts: Some(stored.parts),
         file_upload_id: stored.file_upload_id,
+        sha256: stored.sha256,
         ..told(item, written, ReportEventType::SliceDone)
     }
 }

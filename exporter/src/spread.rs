@@ -15,9 +15,9 @@ use schemas::report_slice::{ReportSlice, SliceStretch, StoredSlice};
 use crate::adapters::Outside;
 use crate::error::FileError;
 use crate::life::Life;
+use crate::made::{Made, MadeFile};
 use crate::make::signed;
 use crate::metrics::Counted;
-use crate::seal::Made;
 use crate::stages::name_file::{counts_groups, object_key, slice_key, slices_stand_alone};
 use crate::write_file::{WriteFile, Written};
 
@@ -134,15 +134,17 @@ impl<O: Outside> Life<O> {
         plan: &Plan,
     ) -> Result<Made, FileError> {
         let (key, slices) = (object_key(request, attempt), plan.stored().unwrap_or_default());
-        let size_bytes = if slices_stand_alone(request) {
+        let (size_bytes, files) = if slices_stand_alone(request) {
             let shown = self.show_slices(writer, request, &key, &slices).await?;
-            shown.iter().map(|(_, size_bytes)| size_bytes).sum()
+            (shown.iter().map(|(_, size_bytes)| size_bytes).sum(), MadeFile::each_of(&slices).collect())
         } else {
             let join = || self.outside.join(&key, &plan.upload_id, &slices, writer.cancelled);
-            self.persist(writer, "joining slices", join).await?.ok_or(FileError::Cancelled)?
+            let joined = self.persist(writer, "joining slices", join).await?;
+            (joined.ok_or(FileError::Cancelled)?, vec![MadeFile::of(&slices)])
         };
         let rows = u64::try_from(plan.written().0).unwrap_or_default();
-        Ok(Written { rows, facts: rows, slices: plan.slices as u64, size_bytes }.into())
+        let written = Written { rows, facts: rows, slices: plan.slices as u64, size_bytes };
+        Ok(Made { written, files })
     }
 
     /// Makes the objects visible that slices are; gives keys, and sizes, bytes. Nobody knows of them before the report is completed.

@@ -51,6 +51,7 @@ pub const REPORT_EVENT: Subject = Subject {
         include_str!("../avsc/published/report-event.5.avsc"),
         include_str!("../avsc/published/report-event.6.avsc"),
         include_str!("../avsc/published/report-event.7.avsc"),
+        include_str!("../avsc/published/report-event.8.avsc"),
     ],
 };
 /// Values of `report-slices`.

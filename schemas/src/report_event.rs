@@ -153,6 +153,8 @@ pub struct ReportEvent {
     pub file: Option<FileDone>,
     /// The same as `reason` for programs, where it is a known one.
     pub known_reason: Option<KnownReason>,
+    /// SHA-256 of the bytes of a slice, hexadecimal, on `SliceDone`.
+    pub sha256: Option<String>,
 }
 
 impl ReportEvent {
@@ -189,6 +191,7 @@ impl ReportEvent {
             files: None,
             file: None,
             known_reason: None,
+            sha256: None,
         }
     }
 }

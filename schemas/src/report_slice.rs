@@ -58,6 +58,8 @@ pub struct StoredSlice {
     pub parts: Vec<UploadedPart>,
     /// That upload, where the slice is a file of its own.
     pub file_upload_id: Option<String>,
+    /// SHA-256 of its bytes, hexadecimal; none where an older version made it.
+    pub sha256: Option<String>,
 }
 
 impl StoredSlice {

@@ -256,6 +256,7 @@ fn report_event_and_its_schema_agree() {
             },
         }),
         known_reason: Some(known_reason()),
+        sha256: Some("e3".repeat(32)),
         ..bare.clone()
     };
     for event in [bare, full] {

@@ -39,20 +39,21 @@ pub(crate) trait FileBeingWritten: Send {
     fn abort(self) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 
-/// Knows what it has been given.
-pub(crate) trait Digested {
-    /// SHA-256 of it, hexadecimal.
-    fn sha256(&self) -> String;
+/// What was given to a file that is finished.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Uploaded {
+    pub(crate) size_bytes: u64,
+    /// Hexadecimal.
+    pub(crate) sha256: String,
 }
 
-impl Digested for Upload {
-    fn sha256(&self) -> String {
-        Self::sha256(self)
-    }
+async fn uploaded(upload: Upload) -> Result<Uploaded, StoreError> {
+    let sha256 = upload.sha256();
+    Ok(Uploaded { size_bytes: upload.finish().await?, sha256 })
 }
 
 macro_rules! being_written {
-    ($upload:ty, $finished:ty) => {
+    ($upload:ty, $finished:ty, $finish:expr) => {
         impl FileBeingWritten for $upload {
             type Finished = $finished;
 
@@ -65,7 +66,7 @@ macro_rules! being_written {
             }
 
             async fn finish(self) -> Result<$finished, StoreError> {
-                Self::finish(self).await
+                $finish(self).await
             }
 
             async fn abort(self) -> Result<(), StoreError> {
@@ -75,5 +76,5 @@ macro_rules! being_written {
     };
 }
 
-being_written!(Upload, u64);
-being_written!(SliceUpload, StoredSlice);
+being_written!(Upload, Uploaded, uploaded);
+being_written!(SliceUpload, StoredSlice, SliceUpload::finish);

@@ -8,7 +8,7 @@ use report_store::StoreError;
 use schemas::report_slice::StoredSlice;
 
 use super::World;
-use crate::adapters::{Digested, FileBeingWritten};
+use crate::adapters::{FileBeingWritten, Uploaded};
 
 /// A file, visible when it is finished.
 pub(crate) struct FakeFile {
@@ -18,7 +18,7 @@ pub(crate) struct FakeFile {
 }
 
 impl FileBeingWritten for FakeFile {
-    type Finished = u64;
+    type Finished = Uploaded;
 
     async fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
         self.world.fault("write", &self.world.write_faults)?;
@@ -30,8 +30,8 @@ impl FileBeingWritten for FakeFile {
         self.bytes.len() as u64
     }
 
-    async fn finish(self) -> Result<u64, StoreError> {
-        let size_bytes = self.size_bytes();
+    async fn finish(self) -> Result<Uploaded, StoreError> {
+        let uploaded = Uploaded { size_bytes: self.size_bytes(), sha256: digest_of(&self.bytes) };
         self.world.file_step().await;
         self.world.uploads_open.fetch_sub(1, Ordering::Relaxed);
         self.world.uploads.lock().unwrap().remove(&self.upload);
@@ -41,10 +41,10 @@ impl FileBeingWritten for FakeFile {
             Some(_) => return Err(StoreError::Occupied(self.upload.0)),
             None => {
                 self.world.note("file".to_owned());
-                files.insert(self.upload.0, self.bytes);
+                files.insert(self.upload.0, self.world.stored(self.bytes));
             }
         }
-        Ok(size_bytes)
+        Ok(uploaded)
     }
 
     async fn abort(self) -> Result<(), StoreError> {
@@ -52,12 +52,6 @@ impl FileBeingWritten for FakeFile {
         self.world.uploads.lock().unwrap().remove(&self.upload);
         self.world.uploads_open.fetch_sub(1, Ordering::Relaxed);
         Ok(())
-    }
-}
-
-impl Digested for FakeFile {
-    fn sha256(&self) -> String {
-        digest_of(&self.bytes)
     }
 }
 
@@ -91,10 +85,10 @@ impl FileBeingWritten for FakeSlice {
     }
 
     async fn finish(self) -> Result<StoredSlice, StoreError> {
-        let staged_bytes = i64::try_from(self.bytes.len()).unwrap();
-        self.world.files.lock().unwrap().insert(self.key.clone(), self.bytes);
+        let (staged_bytes, sha256) = (i64::try_from(self.bytes.len()).unwrap(), Some(digest_of(&self.bytes)));
+        self.world.files.lock().unwrap().insert(self.key.clone(), self.world.stored(self.bytes));
         let file_upload_id = self.upload.map(|(_, id)| id);
-        Ok(StoredSlice { staged_key: Some(self.key), staged_bytes, parts: Vec::new(), file_upload_id })
+        Ok(StoredSlice { staged_key: Some(self.key), staged_bytes, parts: Vec::new(), file_upload_id, sha256 })
     }
 
     async fn abort(self) -> Result<(), StoreError> {

@@ -62,6 +62,8 @@ pub(crate) struct World {
     pub(crate) digest_faults: Faults<StoreError>,
     pub(crate) join_faults: Faults<StoreError>,
     pub(crate) piece_faults: Faults<StoreError>,
+    /// Of what is stored next, a file or a slice, the last byte is another one there; counted from 0.
+    pub(crate) spoiled: Mutex<BTreeSet<usize>>,
     /// The next answer that a file was joined is lost.
     pub(crate) loses_answer: AtomicBool,
     /// Uploads that were begun and neither finished nor aborted.
@@ -119,6 +121,16 @@ impl World {
             self.stopped.notify_one();
             std::future::pending::<()>().await;
         }
+    }
+
+    /// What there is of these bytes in the store.
+    pub(super) fn stored(&self, mut bytes: Vec<u8>) -> Vec<u8> {
+        let number = self.calls("stored");
+        _ = self.fault::<()>("stored", &Mutex::default());
+        if self.spoiled.lock().unwrap().contains(&number) {
+            *bytes.last_mut().unwrap() ^= 1;
+        }
+        bytes
     }
 
     pub(super) fn note(&self, what: String) {

@@ -146,6 +146,26 @@ async fn manifest_beside_the_file_says_what_the_store_gives_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn file_that_does_not_come_back_as_it_was_written_is_made_again() {
+    let (calm, spoiling) = (Fake::default(), Fake::default());
+    live(&calm, &request()).await;
+    spoiling.0.spoiled.lock().unwrap().insert(0);
+    let metrics = live(&spoiling, &request()).await;
+    assert_eq!((ends(&metrics), metrics.retries.get(), state(&spoiling).attempt), ((1, 0), 1, 2));
+    assert_eq!(file(&spoiling), file(&calm), "what is not the report's is gone");
+    assert_eq!(spoiling.0.manifests.lock().unwrap().len(), 1, "no byte that was not written is told of");
+
+    let always = Fake::default();
+    always.0.spoiled.lock().unwrap().extend(0..100_000);
+    let begin = Instant::now();
+    let metrics = live(&always, &request()).await;
+    assert!(waited_as_configured(begin));
+    assert_eq!(ends(&metrics), (0, 1));
+    assert!(reason(&always).starts_with("the file could not be written"));
+    assert!(always.0.files.lock().unwrap().is_empty() && always.0.manifests.lock().unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn outages_in_mid_file_change_no_byte() {
     let calm = Fake::default();
     live(&calm, &request()).await;

@@ -139,7 +139,7 @@ impl<O: Outside> Life<O> {
             file.write(piece).await?;
         }
         file.write(&footer(&[run.len() as u64])).await?;
-        let size_bytes = file.finish().await?;
+        let size_bytes = file.finish().await?.size_bytes;
         shelf.merged.send_modify(|merged| merged.bytes_expected += size_bytes);
         Ok((key, size_bytes))
     }

@@ -28,7 +28,7 @@ async fn file_without_rows_is_none_where_that_is_wanted() {
     let piece = Piece { request: &request, query: &query, slices: &[], start: Start::Beginning };
     let (progress, _) = watch::channel(Written::default());
     let file = fake.begin_file("report").await.unwrap();
-    assert!(writer.write(file, piece, &progress).await.unwrap() > 0);
+    assert!(writer.write(file, piece, &progress).await.unwrap().size_bytes > 0);
     assert_eq!(left(), (2, 0));
 }
 

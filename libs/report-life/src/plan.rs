@@ -100,6 +100,7 @@ impl Plan {
                 staged_bytes: event.staged_bytes.unwrap_or(0),
                 parts: event.parts.clone().unwrap_or_default(),
                 file_upload_id: event.file_upload_id.clone(),
+                sha256: event.sha256.clone(),
             },
         });
     }

@@ -14,6 +14,7 @@ mod numbered;
 mod open;
 mod part_sizes;
 mod patience;
+mod pieces;
 mod reading;
 mod request;
 mod running;
@@ -40,6 +41,7 @@ pub use upload::Upload;
 use crate::blocks::Blocks;
 use crate::numbered::NumberedParts;
 use crate::part_sizes::PartSizes;
+use crate::pieces::Pieces;
 use crate::reading::Asking;
 use crate::staged::Staging;
 
@@ -87,6 +89,17 @@ fn brief(text: &str) -> String {
 
 fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What a store gives back of a file; SHA-256 is hexadecimal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadBack {
+    /// Bytes.
+    pub size_bytes: u64,
+    /// Of all of it.
+    pub sha256: String,
+    /// Of each of its pieces, in order.
+    pub pieces: Vec<String>,
 }
 
 /// What a store says of a file that lies there.
@@ -154,6 +167,22 @@ impl ReportStore {
     pub async fn digest(&self, key: &str) -> Result<(u64, String), StoreError> {
         let (size_bytes, digest) = self.digest_of(&self.path(key)?).await?;
         Ok((size_bytes, hexadecimal(&digest)))
+    }
+
+    /// The same, and SHA-256 of each of the pieces of these sizes, in bytes, that it was put together of. Where it is shorter those that are not
+    /// whole are not there.
+    ///
+    /// # Errors
+    /// When it is not there, or the store does not answer.
+    pub async fn read_back(&self, key: &str, sizes: &[u64]) -> Result<ReadBack, StoreError> {
+        let mut answer = self.read(key, None).await?;
+        let (mut size_bytes, mut digest, mut pieces) = (0, Sha256::new(), Pieces::of(sizes));
+        while let Some(bytes) = answer.try_next().await? {
+            size_bytes += bytes.len() as u64;
+            digest.update(&bytes);
+            pieces.add(&bytes);
+        }
+        Ok(ReadBack { size_bytes, sha256: hexadecimal(&digest.finalize()), pieces: pieces.whole() })
     }
 
     async fn digest_of(&self, path: &Path) -> Result<(u64, [u8; 32]), StoreError> {

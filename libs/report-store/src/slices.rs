@@ -13,6 +13,7 @@ use object_store::{ObjectStoreExt, PutPayload};
 use schemas::report_event::UploadedPart;
 use schemas::report_slice::StoredSlice;
 use service_kit::CancellationToken;
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::numbered::NumberedParts;
@@ -20,7 +21,7 @@ use crate::part_sizes::{PART_LEAST, PARTS_MAX, PartNumbers, PartSizes};
 use crate::running::Running;
 use crate::upload::Upload;
 use crate::waiting::Waiting;
-use crate::{Completion, ReportStore, StoreError};
+use crate::{Completion, ReportStore, StoreError, hexadecimal};
 
 /// A slice on its way into the store. Dropped before it is finished it leaves an object and parts that no event names.
 pub struct SliceUpload {
@@ -51,6 +52,7 @@ struct Parts {
     /// Parts that were sent.
     sent: usize,
     running: Running,
+    digest: Sha256,
 }
 
 impl ReportStore {
@@ -98,6 +100,7 @@ impl ReportStore {
                 staged_bytes: None,
                 sent: 0,
                 running: Running::default(),
+                digest: Sha256::new(),
             })),
         };
         Ok(SliceUpload { store: self.clone(), staged, to, size_bytes: 0 })
@@ -300,6 +303,7 @@ impl SliceUpload {
             Destination::Parts(parts) => parts,
         };
         parts.waiting.add(bytes);
+        parts.digest.update(bytes);
         // So much is always kept back that the last part is large enough.
         while parts.waiting.len() >= parts.next_size() + PART_LEAST {
             let piece = parts.waiting.take(parts.next_size());
@@ -314,15 +318,16 @@ impl SliceUpload {
         self.size_bytes
     }
 
-    /// Where all of it lies, once it does.
+    /// Where all of it lies, once it does, and its SHA-256.
     ///
     /// # Errors
     /// When the store refuses or stays away.
     pub async fn finish(self) -> Result<StoredSlice, StoreError> {
         let mut parts = match self.to {
             Destination::Object(upload) => {
+                let (staged_key, sha256) = (Some(self.staged), Some(upload.sha256()));
                 let staged_bytes = signed(upload.finish().await?);
-                return Ok(StoredSlice { staged_key: Some(self.staged), staged_bytes, ..StoredSlice::default() });
+                return Ok(StoredSlice { staged_key, staged_bytes, sha256, ..StoredSlice::default() });
             }
             Destination::Parts(parts) => parts,
         };
@@ -334,6 +339,7 @@ impl SliceUpload {
             staged_bytes: signed(parts.staged_bytes.unwrap_or(0) as u64),
             parts: done,
             file_upload_id: parts.is_own.then_some(parts.upload_id),
+            sha256: Some(hexadecimal(&parts.digest.finalize())),
         })
     }
 

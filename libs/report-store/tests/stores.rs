@@ -211,6 +211,11 @@ async fn assert_slices_are_joined(store: &ReportStore, knows_numbers: bool) {
             assert_eq!(join(store, key, &id, &slices).await, Ok(total as u64), "round {round}");
         }
         assert!(read(store, key, None).await == bytes(0, total), "round {round}");
+        let sizes: Vec<_> = sizes.iter().map(|size| *size as u64).collect();
+        let told: Option<Vec<_>> = slices.iter().map(|slice| slice.sha256.clone()).collect();
+        let back = store.read_back(key, &sizes).await.unwrap();
+        assert_eq!(Some(back.pieces), told, "round {round}");
+        assert_eq!((back.size_bytes, back.sha256), store.digest(key).await.unwrap());
         assert_eq!(store.open_uploads(key).await.unwrap(), 0);
         for left in store.list("reports/acme/4").await.unwrap() {
             store.delete(&left).await.unwrap();
@@ -271,6 +276,7 @@ async fn assert_file_slices_are_files(store: &ReportStore, knows_numbers: bool) 
         store.abort_uploads(key).await.unwrap();
         assert_eq!(store.open_uploads(key).await.unwrap(), 0);
         assert!(read(store, key, None).await == bytes(0, size), "{size}");
+        assert_eq!(mine.sha256, Some(store.digest(key).await.unwrap().1));
         for left in store.list("reports/acme/6").await.unwrap() {
             store.delete(&left).await.unwrap();
         }

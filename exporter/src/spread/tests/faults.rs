@@ -31,6 +31,24 @@ async fn manifest_of_who_died_counts_where_it_is_of_the_same_files() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_does_not_come_back_as_it_was_written_begins_anew() {
+    for asked in [asked(), asked_for_files()] {
+        let calm = large();
+        live_of(&calm, &asked).await;
+        let stored = calm.0.calls("stored");
+        assert_eq!(stored, 3 + files(&calm).len());
+        // One slice, or one of the files that they become.
+        for spoiled in 0..stored {
+            let fake = large();
+            fake.0.spoiled.lock().unwrap().insert(spoiled);
+            live_of(&fake, &asked).await;
+            assert_eq!((files(&fake), state(&fake).attempt), (files(&calm), 2), "{spoiled}");
+            assert_eq!(fake.0.manifests.lock().unwrap().len(), 1);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn upload_that_is_broken_begins_anew() {
     let fake = large();
     fake.0.join_faults.lock().unwrap().insert(0, StoreError::Broken("no such upload".to_owned()));

@@ -30,6 +30,20 @@ fn stored(fake: &Fake) -> Vec<String> {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_byte_of_counts_or_of_their_file_that_is_another_one_begins_anew() {
+    let (asked, calm) = (asked_for_groups(ReportKind::Summary), large());
+    live_of(&calm, &asked).await;
+    let all = calm.0.calls("stored");
+    assert_eq!(all, 3 + 3 + 1, "each slice twice, since it is shown, and the file");
+    for spoiled in 0..all {
+        let fake = large();
+        fake.0.spoiled.lock().unwrap().insert(spoiled);
+        live_of(&fake, &asked).await;
+        assert_eq!((files(&fake), state(&fake).attempt), (files(&calm), 2), "{spoiled}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn groups_are_counted_by_whoever_takes_a_slice_and_are_those_of_one_exporter() {
     let split = Some(ReportSplit { rows: Some(1_000), bytes: None });
     for (kind, rows) in [(ReportKind::Summary, 4), (ReportKind::UserActivity, 1), (ReportKind::Traffic, 4)] {

@@ -153,6 +153,7 @@ fn of_slice(event_type: ReportEventType, upload: &str, slice: i32, rows: i64) ->
         size_bytes: Some(rows * 10),
         staged_key: Some(format!("{upload}-{rows}")),
         staged_bytes: Some(rows * 10),
+        sha256: Some(format!("sha256 of {rows}")),
         ..event(event_type)
     }
 }
@@ -187,6 +188,7 @@ fn slices_are_folded_whoever_makes_them_and_the_first_maker_counts() {
     let stored = state.plan.as_ref().unwrap().stored().unwrap();
     let keys: Vec<_> = stored.iter().map(|it| it.staged_key.as_deref().unwrap()).collect();
     assert_eq!(keys, ["a-7", "a-2", "a-1"]);
+    assert_eq!(stored[0].sha256.as_deref(), Some("sha256 of 7"));
     // Another attempt begins: what the last one's makers say is not taken.
     state.apply(&ReportEvent { attempt: Some(2), ..event(ReportEventType::Started) });
     assert!(state.plan.is_none());
