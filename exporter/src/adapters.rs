@@ -11,7 +11,7 @@ use clickhouse_io::report::{self, Cut, Positions, Raw, ReportQuery, RolledUp, Sl
 use clickhouse_io::{Answer, GivingWay, QueryError};
 use kafka_io::batches::CommitFailure;
 use kafka_io::{Committer, KafkaConfig, KafkaError, OutRecord, Partition, ProduceError, Producer, Record, admin};
-use report_life::{Journal, JournalError, ReportState, SharedBook, Turn, Usage};
+use report_life::{Journal, JournalError, ReportEnd, ReportState, SharedBook, Turn, Usage};
 use report_store::{PartNumbers, ReadBack, ReportStore, SliceUpload, StoreError, Upload};
 use schemas::ids::ReportId;
 use schemas::report_event::ReportEvent;
@@ -51,6 +51,8 @@ pub(crate) trait Outside: Send + Sync + 'static {
     fn due(&self) -> Vec<ReportState>;
     /// Reports of which somebody is to be told by now that their files will be deleted, where they are told so long before.
     fn to_remind(&self, before: Duration) -> Vec<ReportState>;
+    /// Reports that came to the end that they are at from a moment on and before another, and that end.
+    fn ended(&self, from: Moment, to: Moment) -> Vec<ReportEnd>;
     /// Waits until a report's events say what is wanted; gives what they say then.
     fn until(
         &self,
@@ -178,6 +180,10 @@ impl Outside for Parts {
 
     fn to_remind(&self, before: Duration) -> Vec<ReportState> {
         self.book.to_remind(before, Moment::now())
+    }
+
+    fn ended(&self, from: Moment, to: Moment) -> Vec<ReportEnd> {
+        self.book.ended(from, to)
     }
 
     async fn until(&self, report: ReportId, wanted: impl Fn(&ReportState) -> bool + Send + Sync) -> ReportState {

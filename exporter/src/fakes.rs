@@ -15,7 +15,7 @@ use clickhouse_io::QueryError;
 use clickhouse_io::report::{Cut, Positions, Raw, ReportQuery, RolledUp, Slice, Stretch};
 use kafka_io::batches::CommitFailure;
 use kafka_io::{KafkaError, Partition, ProduceError, Record};
-use report_life::{JournalError, ReportState, Turn, Usage};
+use report_life::{JournalError, ReportEnd, ReportState, Turn, Usage};
 use report_store::{ReadBack, StoreError};
 use schemas::ids::ReportId;
 use schemas::report_event::ReportEvent;
@@ -108,6 +108,12 @@ impl Outside for Fake {
     fn to_remind(&self, before: Duration) -> Vec<ReportState> {
         let book = self.0.book.lock().unwrap();
         book.values().filter(|state| !state.to_remind(before, Moment::now()).is_empty()).cloned().collect()
+    }
+
+    fn ended(&self, from: Moment, to: Moment) -> Vec<ReportEnd> {
+        let book = self.0.book.lock().unwrap();
+        let end_of = |it: &ReportState| Some(ReportEnd { report: it.id, tenant: it.tenant.clone(), end: it.end()? });
+        book.values().filter_map(end_of).filter(|it| (from..to).contains(&it.end.at)).collect()
     }
 
     async fn until(&self, report: ReportId, wanted: impl Fn(&ReportState) -> bool + Send + Sync) -> ReportState {
@@ -324,6 +330,7 @@ impl Outside for Fake {
     }
 
     async fn abort_uploads(&self, key: &str) -> Result<(), StoreError> {
+        self.0.fault("abort uploads", &self.0.abort_faults)?;
         self.0.uploads.lock().unwrap().retain(|upload| upload.0 != key);
         Ok(())
     }

@@ -48,6 +48,7 @@ mod slice;
 mod slice_queue;
 mod spread;
 mod stages;
+mod sweep;
 mod syncs;
 mod tools;
 mod totals;
@@ -183,6 +184,11 @@ pub async fn run(
     let (stop, reminding) = (context.stop.clone(), Arc::clone(&life));
     tasks.spawn("expiring mails", async move {
         stop.run_until_cancelled(remind::remind(&reminding)).await.unwrap_or(Ok(()))
+    });
+    let (stop, sweeping) = (context.stop.clone(), Arc::clone(&life));
+    tasks.spawn("sweeping", async move {
+        stop.run_until_cancelled(sweep::sweep(&sweeping)).await;
+        Ok::<_, Error>(())
     });
     let stop = &context.stop;
     let pipeline = Pipeline::<_, ReportRequest>::new(decoders.0, registry.clone(), Arc::clone(&life), stop.clone());

@@ -142,6 +142,18 @@ impl<O: Outside> Life<O> {
         Ok(Lived::Done)
     }
 
+    /// Waits until the first partition of the requests is ours; what it gives is cancelled when that goes away.
+    pub(crate) async fn has_first_partition(&self) -> CancellationToken {
+        let is_ours = |it: &Option<CancellationToken>| it.as_ref().is_some_and(|ours| !ours.is_cancelled());
+        let mut first_partition = self.first_partition.subscribe();
+        let ours = first_partition.wait_for(is_ours).await.ok().and_then(|it| it.clone());
+        match ours {
+            Some(ours) => ours,
+            // The sender lives as long as `self`.
+            None => std::future::pending().await,
+        }
+    }
+
     fn turn(&self, report: ReportId) -> Arc<tokio::sync::Mutex<()>> {
         let mut living = self.living.lock().unwrap_or_else(PoisonError::into_inner);
         living.retain(|_, turn| turn.strong_count() > 0);

@@ -8,7 +8,6 @@ use std::time::Duration;
 use report_life::{JournalError, ReportState};
 use schemas::report_event::{ReportEvent, ReportEventType};
 use schemas::times::Moment;
-use service_kit::CancellationToken;
 
 use crate::adapters::Outside;
 use crate::life::Life;
@@ -24,12 +23,8 @@ pub(crate) async fn remind<O: Outside>(life: &Life<O>) -> Result<(), JournalErro
     if life.config.expiring_mail_before.is_zero() {
         return std::future::pending().await;
     }
-    let mut first_partition = life.first_partition.subscribe();
     loop {
-        let is_ours = |it: &Option<CancellationToken>| it.as_ref().is_some_and(|ours| !ours.is_cancelled());
-        // The sender lives as long as `life`.
-        let ours = first_partition.wait_for(is_ours).await.ok().and_then(|it| it.clone());
-        let Some(ours) = ours else { return Ok(()) };
+        let ours = life.has_first_partition().await;
         if let Some(Err(error)) = ours.run_until_cancelled(remind_all(life)).await {
             return Err(error);
         }
@@ -82,6 +77,7 @@ mod tests {
 
     use report_life::Phase;
     use schemas::report_request::ReportRequest;
+    use service_kit::CancellationToken;
 
     use super::*;
     use crate::config::Config;

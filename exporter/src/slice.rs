@@ -85,6 +85,26 @@ impl<'a> Place<'a> {
             Some(_) => Standing::Wanted,
         }
     }
+
+    /// Whether what is `stored` of it, and said to be done, is still needed; none where that is not decided: our word of it may not be in the fold.
+    fn is_needed(self, stored: &StoredSlice, state: &ReportState) -> Option<bool> {
+        match state.attempt.cmp(&self.attempt) {
+            Ordering::Less => return None,
+            Ordering::Greater => return Some(false),
+            Ordering::Equal => {}
+        }
+        // Of a report that is completed the slices are joined.
+        if state.phase.is_final() {
+            return Some(false);
+        }
+        let plan = state.plan.as_ref()?;
+        if plan.upload_id != self.upload_id {
+            return Some(false);
+        }
+        // Nobody else has these names.
+        let names = |it: &StoredSlice| (it.staged_key.clone(), it.file_upload_id.clone());
+        plan.stored_slice(self.slice).map(|counts| names(counts) == names(stored))
+    }
 }
 
 impl<O: Outside> Life<O> {
@@ -151,16 +171,19 @@ impl<O: Outside> Life<O> {
             let rows = u64::try_from(item.rows_expected).unwrap_or(u64::MAX);
             unwanted.run_until_cancelled(self.lanes.take(&item.tenant, rows)).await
         };
-        let Some(_lane) = turn else { return Ok("unwanted") };
-        let _running = Counted::new(&self.metrics.slices_running);
+        let Some(lane) = turn else { return Ok("unwanted") };
+        let running = Counted::new(&self.metrics.slices_running);
         let (report, slice) = (item.report_id, item.slice);
         tracing::info!(%report, slice, attempt = item.attempt, "a slice is begun");
         let (begin, mut backoff) = (Instant::now(), Backoff::default());
         loop {
             let error = match self.write_slice(item, query, unwanted).await? {
                 Ok((written, stored)) => {
-                    self.outside.append(&done(item, written, stored)).await?;
+                    self.outside.append(&done(item, written, stored.clone())).await?;
                     tracing::info!(%report, slice, attempt = item.attempt, "a slice is done");
+                    // Others need not wait until that is in the fold.
+                    drop((lane, running));
+                    self.take_back_what_is_not_needed(item, &stored).await;
                     return Ok("done");
                 }
                 Err(error) => error,
@@ -181,6 +204,22 @@ impl<O: Outside> Life<O> {
                     return Ok("failed");
                 }
             }
+        }
+    }
+
+    /// Who was frozen may come when the report has ended, or when another one has made the slice: what it has stored then is nobody's.
+    async fn take_back_what_is_not_needed(&self, item: &ReportSlice, stored: &StoredSlice) {
+        let place = Place::of(item);
+        let folded = self.outside.until(item.report_id, |it| place.is_needed(stored, it).is_some()).await;
+        if place.is_needed(stored, &folded) != Some(false) {
+            return;
+        }
+        if let Some(key) = &stored.staged_key {
+            self.patiently("deleting a slice", || self.outside.delete_file(key)).await;
+        }
+        if let Some(upload_id) = &stored.file_upload_id {
+            let abort = || self.outside.abort_upload(&item.object_key, upload_id);
+            self.patiently("aborting a slice's upload", abort).await;
         }
     }
 

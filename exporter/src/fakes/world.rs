@@ -76,6 +76,8 @@ pub(crate) struct World {
     pub(crate) write_faults: Faults<StoreError>,
     /// Of listing and of deleting.
     pub(crate) delete_faults: Faults<StoreError>,
+    /// Of aborting all uploads of a file.
+    pub(crate) abort_faults: Faults<StoreError>,
     pub(crate) mail_faults: Faults<MailError>,
     /// How long a mail takes.
     pub(crate) mail_takes: Mutex<Duration>,

@@ -187,6 +187,18 @@ impl SharedBook {
         found
     }
 
+    /// Reports of all tenants that came to the end that they are at from a moment on and before another, and that end. One that was asked for
+    /// again goes on, and is none of them.
+    #[must_use]
+    pub fn ended(&self, from: Moment, to: Moment) -> Vec<ReportEnd> {
+        let shelf = self.read();
+        let ended = shelf.reports.values().filter_map(|state| {
+            let end = state.end().filter(|end| (from..to).contains(&end.at))?;
+            Some(ReportEnd { report: state.id, tenant: state.tenant.clone(), end })
+        });
+        ended.collect()
+    }
+
     /// What reports of all tenants were seen to come to from a place on, first 0, and the place from which to go on. In the order of the
     /// topic, which is none of time. A report that was forgotten meanwhile has no end.
     #[must_use]
@@ -273,6 +285,7 @@ mod tests {
 
     use super::*;
     use crate::journal::Journal;
+    use crate::state::Phase;
 
     #[tokio::test]
     async fn change_that_is_waited_for_is_seen_among_any_number_of_others() {
@@ -352,6 +365,38 @@ mod tests {
         let other = ReportEvent { report_id: ReportId::generate(), ..event(ReportEventType::Failed, 70) };
         book.apply(&other);
         assert_eq!(ends(2), (vec![("failed", 70_000)], 3));
+    }
+
+    #[test]
+    fn reports_are_found_by_when_they_came_to_the_end_that_they_are_at() {
+        use ReportEventType::{Completed, Expired, Failed, Requested};
+        let (book, acme) = (SharedBook::default(), "acme".parse::<Tenant>().unwrap());
+        let tell = |id, event_type, millis| {
+            book.apply(&ReportEvent::new(id, acme.clone(), event_type, Moment::from_millis(millis)));
+        };
+        let [open, failed, expired, again] = [(); 4].map(|()| ReportId::generate());
+        for id in [open, failed, expired, again] {
+            tell(id, Requested, 1);
+        }
+        tell(failed, Failed, 10);
+        tell(expired, Completed, 10);
+        tell(expired, Expired, 20);
+        tell(again, Failed, 10);
+        let ended = |from, to| {
+            let found = book.ended(Moment::from_millis(from), Moment::from_millis(to));
+            found.into_iter().map(|it| (it.report, it.end.phase)).collect::<HashMap<_, _>>()
+        };
+        assert_eq!(ended(10, 11), HashMap::from([(failed, Phase::Failed), (again, Phase::Failed)]));
+        assert_eq!(ended(20, 21), HashMap::from([(expired, Phase::Expired)]));
+        assert!(ended(0, 10).is_empty() && ended(11, 20).is_empty());
+        let requested_at = Moment::from_millis(15);
+        book.apply(&Journal::retried(&ReportRequest {
+            report_id: again,
+            tenant: acme.clone(),
+            requested_at,
+            ..report_request()
+        }));
+        assert_eq!(ended(0, 100), HashMap::from([(failed, Phase::Failed), (expired, Phase::Expired)]));
     }
 
     #[test]

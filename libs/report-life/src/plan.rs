@@ -58,6 +58,12 @@ impl Plan {
         self.done.contains_key(&slice)
     }
 
+    /// Where a slice lies, once it does.
+    #[must_use]
+    pub fn stored_slice(&self, slice: i32) -> Option<&StoredSlice> {
+        self.done.get(&slice).map(|done| &done.stored)
+    }
+
     /// True once all slices are done.
     #[must_use]
     pub fn is_made(&self) -> bool {

@@ -194,6 +194,12 @@ impl ReportState {
         state
     }
 
+    /// The end that it is at; none while it goes on.
+    #[must_use]
+    pub fn end(&self) -> Option<End> {
+        self.ends.last().copied().filter(|_| self.phase.is_final())
+    }
+
     /// True when its file is to be deleted by now.
     #[must_use]
     pub fn is_due(&self, now: Moment) -> bool {

@@ -99,3 +99,58 @@ async fn slice_that_cannot_be_made_fails_the_report_in_words() {
     }
     assert_eq!(file(&fake), undisturbed().await);
 }
+
+/// An attempt that was planned by an exporter that is gone; gives its first slice.
+async fn first_slice(fake: &Fake, asked: &ReportRequest) -> ReportSlice {
+    let owner = fake.life();
+    tokio::select! {
+        lived = owner.live(asked, a_record()) => panic!("it ended: {lived:?}"),
+        _ = fake.until(asked.report_id, |state| state.plan.is_some()) => {}
+    }
+    fake.0.queue.lock().unwrap().pop_front().unwrap()
+}
+
+/// What makers of slices have stored: objects, and uploads of their own.
+fn stored(fake: &Fake) -> (Vec<String>, Vec<String>) {
+    let uploads = fake.0.uploads.lock().unwrap();
+    let own = uploads.iter().map(|(_, id)| id).filter(|id| id.starts_with("own-")).cloned().collect();
+    (fake.0.files.lock().unwrap().keys().cloned().collect(), own)
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_who_have_made_a_slice_the_later_one_takes_back_its_own() {
+    for asked in [asked(), asked_for_files()] {
+        let fake = large();
+        let (one, other) = (fake.life(), fake.life());
+        let first = first_slice(&fake, &asked).await;
+        let (one, other) = tokio::join!(one.live_slice(&first), other.live_slice(&first));
+        assert_eq!((one.unwrap(), other.unwrap()), (Lived::Done, Lived::Done));
+        assert_eq!(count(&fake, "SliceDone"), 2, "neither has seen the other one's in time");
+        let plan = state(&fake).plan.unwrap();
+        let counts = plan.stored_slice(0).unwrap().clone();
+        let key: Vec<_> = counts.staged_key.into_iter().collect();
+        let upload: Vec<_> = counts.file_upload_id.into_iter().collect();
+        assert_eq!((key.len(), upload.is_empty()), (1, !slices_are_files(&asked)));
+        assert_eq!(stored(&fake), (key, upload));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn slice_that_comes_when_its_report_has_ended_is_taken_back() {
+    use ReportEventType::{Cancelled, Completed, Failed};
+    for (asked, end) in [(asked(), Failed), (asked_for_files(), Cancelled), (asked_for_files(), Completed)] {
+        let (fake, key) = (large(), "reports/acme/a-file-of-its-own".to_owned());
+        let life = fake.life();
+        let first = first_slice(&fake, &asked).await;
+        let ending = async {
+            tokio::time::sleep(Duration::from_millis(30)).await;
+            assert_eq!(fake.0.reading.load(Ordering::Relaxed), 1, "in mid-flight");
+            fake.0.files.lock().unwrap().insert(key.clone(), Vec::new());
+            fake.append(&ReportEvent { attempt: Some(1), object_key: Some(key.clone()), ..said(end) }).await.unwrap();
+        };
+        let (lived, ()) = tokio::join!(life.live_slice(&first), ending);
+        assert_eq!(lived.unwrap(), Lived::Done);
+        assert_eq!(count(&fake, "SliceDone"), 1, "it has not seen the end in time");
+        assert_eq!(stored(&fake), (vec![key], vec![]));
+    }
+}
