@@ -68,11 +68,11 @@ pub(crate) struct Labels {
     pub(crate) sync_id: &'static str,
 }
 
-/// What links say.
+/// What links to pages say.
 #[derive(Debug)]
 pub(crate) struct Links {
     pub(crate) analytics: &'static str,
-    pub(crate) webhook: &'static str,
+    pub(crate) webhooks: &'static str,
 }
 
 /// Kinds of reports.

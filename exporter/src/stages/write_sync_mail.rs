@@ -1,4 +1,4 @@
-//! The mail about a bucket sync: that it fails, or that it is well again. No traffic data in it.
+//! The mail about a bucket sync: that it fails, or that it is well again. A link to the page that it stands on, and no traffic data.
 
 use bucket_syncs::SyncState;
 use schemas::times::Moment;
@@ -6,8 +6,13 @@ use schemas::times::Moment;
 use crate::stages::choose_words::Reader;
 use crate::stages::lay_out_mail::{Fact, Letter, MailText, lay_out, of_receiver};
 
-/// Writes the mail for one receiver; none where there is nothing to tell.
-pub(crate) fn write_sync_mail(state: &SyncState, receiver: &str, reader: &Reader) -> Option<MailText> {
+/// Writes the mail for one receiver; none where there is nothing to tell. `console_url` has no slash at its end.
+pub(crate) fn write_sync_mail(
+    state: &SyncState,
+    receiver: &str,
+    reader: &Reader,
+    console_url: &str,
+) -> Option<MailText> {
     let (words, labels) = (reader.words, &reader.words.labels);
     let (opening, word, since) = match (state.fails(), state.well_since) {
         (Some(failing), _) => (&words.sync_fails, "failing", failing.since),
@@ -27,8 +32,7 @@ pub(crate) fn write_sync_mail(state: &SyncState, receiver: &str, reader: &Reader
         subject: words.subject(opening, name),
         opening: opening.paragraph,
         facts,
-        // There is no page of it.
-        link: None,
+        link: Some((words.links.analytics, format!("{console_url}/settings/analytics"))),
         message_id: message_id(state, word, since, receiver),
     };
     Some(lay_out(words, &letter))
@@ -71,7 +75,9 @@ pub(crate) mod tests {
     #[test]
     fn mail_says_that_it_fails_and_then_that_it_is_well() {
         let state = state();
-        let write = |state: &SyncState, language| write_sync_mail(state, "jane@acme.example", &reader(language, "UTC"));
+        let write = |state: &SyncState, language| {
+            write_sync_mail(state, "jane@acme.example", &reader(language, "UTC"), "https://flow.example")
+        };
         assert_eq!(write(&state, Language::En), None);
         let at = Moment::from_millis(1_793_500_000_000);
         let failure = Failure::from(Reason::NoDestination { name: "<lake>".to_owned() });

@@ -1,4 +1,4 @@
-//! The mail about a webhook that is away. A link that needs a sign-in, and no data.
+//! The mail about a webhook that is away. A link to the page of webhooks, which needs a sign-in, and no data.
 
 use schemas::times::Moment;
 use schemas::webhook::Webhook;
@@ -26,7 +26,7 @@ pub(crate) fn write_webhook_mail(
             Fact::of_lines(labels.failing_since, reader.moment(failing_since)),
             Fact::new(labels.last_try, (words.last_try)(last_try)),
         ],
-        link: Some((words.links.webhook, format!("{console_url}/api/v1/webhooks/{}", webhook.webhook_id))),
+        link: Some((words.links.webhooks, format!("{console_url}/settings/webhooks"))),
         message_id: format!("<{}.{}@webhooks.flowledger>", webhook.webhook_id, failing_since.as_micros()),
     };
     lay_out(words, &letter)

@@ -31,7 +31,8 @@ pub(super) async fn tell<O: Outside>(
 ) -> Result<bool, JournalError> {
     // Whole days and hours of UTC are what its objects hold.
     let reader = life.readers.reader(&state.tenant, receiver, "UTC");
-    let Some(mail) = write_sync_mail(state, receiver, &reader) else { return Ok(true) };
+    let console_url = life.config.console_url.trim_end_matches('/');
+    let Some(mail) = write_sync_mail(state, receiver, &reader, console_url) else { return Ok(true) };
     let (told, to, journal) = (state.clone(), receiver.to_owned(), notes.clone());
     let noting = async move { journal.append(&told.notified(&to, Moment::now())).await };
     match life.mail_and(receiver, mail, noting).await? {

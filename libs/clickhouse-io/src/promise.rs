@@ -13,8 +13,11 @@ use crate::error::QueryError;
 use crate::write::EventTable;
 
 /// The fewest blocks that have to be remembered: an insert makes one a table partition, and one that is tried again must still be
-/// known after all that other writers inserted in between.
-const BLOCKS_MIN: u64 = 1_000;
+/// known after all that other writers inserted in the ten minutes for which tokens are used and waited for.
+///
+/// A hundred a second for these 600 s. 16 partitions of the topic with ranges of half a second make 32 a second; the rest is room for ranges
+/// that fall into several months or buckets of Remote Networks, and for halves of those that are refused.
+const BLOCKS_MIN: u64 = 100 * 600;
 
 /// How long a table remembers tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,8 +53,8 @@ pub enum PromiseError {
     },
     /// It remembers too few tokens.
     #[error(
-        "table {table} remembers {blocks} blocks, at least {BLOCKS_MIN} are needed: ALTER TABLE {table} MODIFY SETTING {setting} = \
-         100000"
+        "table {table} remembers {blocks} blocks, and {BLOCKS_MIN} may be inserted while a token is used and waited for: \
+         ALTER TABLE {table} MODIFY SETTING {setting} = 100000"
     )]
     Forgetful {
         /// Table.
@@ -176,18 +179,35 @@ mod tests {
     #[test]
     fn replicated_table_forgets_with_time() {
         let hour = Some(Duration::from_secs(3600));
-        assert_eq!(of("ReplicatedMergeTree", FSYNC), Ok(TokenWindow { blocks: 10_000, age_max: hour }));
-        let settings = format!("replicated_deduplication_window_seconds = 60, {FSYNC}");
+        let blocks = "replicated_deduplication_window = 100000";
+        let settings = format!("{blocks}, {FSYNC}");
+        assert_eq!(of("ReplicatedMergeTree", &settings), Ok(TokenWindow { blocks: 100_000, age_max: hour }));
+        let settings = format!("{blocks}, replicated_deduplication_window_seconds = 60, {FSYNC}");
         let minute = Some(Duration::from_secs(60));
-        assert_eq!(of("ReplicatedMergeTree", &settings), Ok(TokenWindow { blocks: 10_000, age_max: minute }));
-        assert_eq!(of("SharedMergeTree", "a = 1"), Ok(TokenWindow { blocks: 10_000, age_max: hour }));
+        assert_eq!(of("ReplicatedMergeTree", &settings), Ok(TokenWindow { blocks: 100_000, age_max: minute }));
+        assert_eq!(of("SharedMergeTree", blocks), Ok(TokenWindow { blocks: 100_000, age_max: hour }));
+    }
+
+    #[test]
+    fn table_remembers_what_is_inserted_while_a_token_is_used_and_waited_for() {
+        let of = |blocks: u64| of("MergeTree", &format!("non_replicated_deduplication_window = {blocks}, {FSYNC}"));
+        assert_eq!(of(60_000), Ok(TokenWindow { blocks: 60_000, age_max: None }));
+        let setting = "non_replicated_deduplication_window";
+        assert_eq!(of(59_999), Err(PromiseError::Forgetful { table: "connections", blocks: 59_999, setting }));
     }
 
     #[test]
     fn table_that_cannot_keep_the_promise_is_refused_with_what_to_do() {
         let said = |engine, settings: &str| of(engine, settings).unwrap_err().to_string();
         assert!(said("MergeTree", FSYNC).contains("non_replicated_deduplication_window = 100000"));
-        assert!(said("ReplicatedMergeTree", "a = 1").contains("fsync_after_insert = 1, fsync_part_directory = 1"));
+        // As the server makes one that says nothing of it.
+        assert_eq!(
+            said("ReplicatedMergeTree", FSYNC),
+            "table connections remembers 10000 blocks, and 60000 may be inserted while a token is used and waited for: \
+             ALTER TABLE connections MODIFY SETTING replicated_deduplication_window = 100000"
+        );
+        let replicated = "replicated_deduplication_window = 100000";
+        assert!(said("ReplicatedMergeTree", replicated).contains("fsync_after_insert = 1, fsync_part_directory = 1"));
         let half = "non_replicated_deduplication_window = 100000, fsync_after_insert = 1";
         assert!(said("MergeTree", half).contains("not on the disk"));
         assert!(said("ReplacingMergeTree", FSYNC).contains("ReplacingMergeTree"));

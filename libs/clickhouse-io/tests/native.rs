@@ -128,10 +128,10 @@ async fn table_that_cannot_keep_the_promise_is_refused() {
         promise::token_window(&clickhouse, TABLE.name()).await
     };
     assert!(matches!(
-        set("non_replicated_deduplication_window = 5").await,
-        Err(PromiseError::Forgetful { blocks: 5, .. })
+        set("non_replicated_deduplication_window = 1000").await,
+        Err(PromiseError::Forgetful { blocks: 1_000, .. })
     ));
-    set("non_replicated_deduplication_window = 1000").await.unwrap();
+    set("non_replicated_deduplication_window = 100000").await.unwrap();
     assert!(matches!(set("fsync_part_directory = 0").await, Err(PromiseError::NotDurable { .. })));
     clickhouse.execute("DROP TABLE connections SYNC").await.unwrap();
     assert!(matches!(promise::token_window(&clickhouse, TABLE.name()).await, Err(PromiseError::NoTable { .. })));

@@ -1,4 +1,4 @@
-//! The rules of the protocol, each applied at one place of the code.
+//! The rules of the protocol, each applied in the code under its name.
 //!
 //! In a program every rule holds, at compile time. Under the feature `mutants` a test can break one on its own thread: a rule whose
 //! absence no simulation notices is either superfluous or not tested.
@@ -6,9 +6,24 @@
 #[cfg(any(test, feature = "mutants"))]
 use std::cell::Cell;
 
-/// A rule of the protocol, named by what is done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Rule {
+/// Makes the rules and the list of all of them from one list, so that none is left out of the tests.
+macro_rules! rules {
+    ($($(#[$meaning:meta])* $rule:ident,)*) => {
+        /// A rule of the protocol, named by what is done.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Rule {
+            $($(#[$meaning])* $rule,)*
+        }
+
+        #[cfg(any(test, feature = "mutants"))]
+        impl Rule {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$rule,)*];
+        }
+    };
+}
+
+rules! {
     /// A range's intent is committed before anything of it is inserted or refused.
     IntentFirst,
     /// A range that is done again is inserted under the token of its intent.
@@ -58,37 +73,6 @@ pub enum Rule {
     BeginInTime,
     /// No more blocks than are allowed are in work at once.
     TurnsAreBounded,
-}
-
-#[cfg(any(test, feature = "mutants"))]
-impl Rule {
-    /// All of them.
-    pub const ALL: [Self; 24] = [
-        Self::IntentFirst,
-        Self::RecordedToken,
-        Self::RecordedEnd,
-        Self::RecordedRefusals,
-        Self::RowsBeforeOffset,
-        Self::DeadLettersBeforeOffset,
-        Self::CountAfterReplay,
-        Self::CountAfterDoubt,
-        Self::WaitForRunning,
-        Self::NextTokenAfterAcknowledgement,
-        Self::SameTokenUntilAcknowledged,
-        Self::CountBelowHighest,
-        Self::WaitOutUnreadable,
-        Self::YoungTokensOnly,
-        Self::WaitOutOldToken,
-        Self::RenewForEncoder,
-        Self::RenewForOtherRows,
-        Self::CountNewRefusals,
-        Self::HalvesOfTheRange,
-        Self::CountBeforeHalves,
-        Self::CommitUntilSure,
-        Self::AbandonWhatIsGone,
-        Self::BeginInTime,
-        Self::TurnsAreBounded,
-    ];
 }
 
 /// True: the rule holds.

@@ -1,6 +1,8 @@
 //! The engine against the plain way: the same events, the same bytes, however they are cut into blocks, and in whatever order they come.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "plain/guarded.rs"]
+mod guarded;
 #[path = "plain/parquet_text.rs"]
 mod parquet_text;
 mod plain;
@@ -12,6 +14,7 @@ use clickhouse_io::native::read::BlockReader;
 use clickhouse_io::report::ConnectionColumns;
 use clickhouse_io::report::examples::native_block;
 use clickhouse_io::rows::{ConnectionRow, Source};
+use guarded::guarded;
 use jiff::tz::TimeZone;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -200,6 +203,26 @@ prop_compose! {
     }
 }
 
+/// The same event, in which each text that somebody chose begins as a formula does.
+fn with_formulas(mut event: ConnectionEvent, sign: char) -> ConnectionEvent {
+    let location = event.location.get_or_insert_default();
+    let of_location = [&mut location.country, &mut location.city].map(Option::get_or_insert_default);
+    let account = event.service_account.iter_mut().flat_map(|it| [&mut it.name, &mut it.key]);
+    let texts = [
+        &mut event.connection_id,
+        &mut event.connector_name,
+        &mut event.remote_network_name,
+        &mut event.resource_address,
+        &mut event.applied_rule,
+        &mut event.error_message,
+    ];
+    let named = event.user.iter_mut().map(|it| &mut it.email).chain(event.relays.iter_mut().map(|it| &mut it.name));
+    for text in texts.into_iter().chain(of_location).chain(account).chain(named) {
+        text.insert(0, sign);
+    }
+    event
+}
+
 /// The same rows in files: each but the last is as full as it may be, and together they are the rows of the one file.
 fn assert_split(
     writer: impl Fn() -> Writer,
@@ -347,6 +370,40 @@ proptest! {
         prop_assert_eq!(parquet_text::read(&by_engine(writer(ReportFormat::Parquet), &blocks, 1 << 20)), expected);
         assert_split(|| writer(ReportFormat::Csv), &blocks, most)?;
         assert_split(|| writer(ReportFormat::Parquet), &blocks, most)?;
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_a_spreadsheet_would_take_for_a_formula_is_guarded_in_every_kind_and_column(
+        events in vec((group_events(), prop::sample::select(vec!['=', '+', '-', '@', '\t', '\r', 'x']), 0..300_i64), 1..30),
+        by in Just(Dimension::ALL.to_vec()).prop_shuffle(),
+    ) {
+        let mut stored: Vec<Stored> = Vec::new();
+        for (event, sign, offset) in events {
+            let place = ("a", 0, offset);
+            // Two events never lie in the same place.
+            if stored.iter().all(|it| it.1 != place) {
+                stored.push((with_formulas(event, sign), place));
+            }
+        }
+        let asked = |kind| ReportRequest { kind, formula_guard: true, ..request() };
+        let made = |asked: &ReportRequest| text_by_engine(choose_writer(asked).unwrap(), &[&stored[..]], 1 << 20);
+        for columns in [&[][..], EventColumn::ALL] {
+            let expected = guarded(&csv_the_plain_way(&stored, columns));
+            let columns = columns.iter().map(|it| it.name().to_owned()).collect();
+            prop_assert_eq!(made(&ReportRequest { columns, ..asked(ReportKind::Events) }), expected);
+        }
+        let facts: Vec<_> = facts(&stored).into_iter().map(|one| (&one.0, row(one).status().unwrap())).collect();
+        prop_assert_eq!(made(&asked(ReportKind::Summary)), guarded(&plain::groups::summary(&facts)));
+        prop_assert_eq!(made(&asked(ReportKind::UserActivity)), guarded(&plain::groups::users(&facts)));
+        for by in by.chunks(TABLE_BY_MAX) {
+            let by: Vec<String> = by.iter().map(|it| it.name().to_owned()).collect();
+            let query = TableQuery::of_words(None, &by, &[]).unwrap();
+            let table = Some(ReportTable { bucket: None, by, measures: Vec::new() });
+            let expected = guarded(&plain::traffic::table(&facts, &query, &TimeZone::UTC));
+            prop_assert_eq!(made(&ReportRequest { table, ..asked(ReportKind::Traffic) }), expected);
+        }
     }
 }
 

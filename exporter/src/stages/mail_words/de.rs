@@ -27,7 +27,7 @@ pub(super) static WORDS: Words = Words {
         reached: "Geschrieben bis",
         sync_id: "Synchronisierungs-ID",
     },
-    links: Links { analytics: "Seite Analytics öffnen", webhook: "Webhook ansehen" },
+    links: Links { analytics: "Seite Analytics öffnen", webhooks: "Seite Webhooks öffnen" },
     kinds: Kinds {
         events: "Netzwerkereignisse",
         summary: "Zusammenfassung",

@@ -23,7 +23,7 @@ pub(super) static WORDS: Words = Words {
         reached: "Reached",
         sync_id: "Sync id",
     },
-    links: Links { analytics: "Open the Analytics page", webhook: "See the webhook" },
+    links: Links { analytics: "Open the Analytics page", webhooks: "Open the Webhooks page" },
     kinds: Kinds { events: "Network events", summary: "Summary", user_activity: "User activity", traffic: "Traffic" },
     report_ready: Opening { subject: "Your report is ready", paragraph: "The report that you asked for is ready." },
     report_failed: Opening {

@@ -27,7 +27,7 @@ pub(super) static WORDS: Words = Words {
         reached: "Escrito hasta",
         sync_id: "ID de la sincronización",
     },
-    links: Links { analytics: "Abrir la página Analytics", webhook: "Ver el webhook" },
+    links: Links { analytics: "Abrir la página Analytics", webhooks: "Abrir la página Webhooks" },
     kinds: Kinds {
         events: "Eventos de red",
         summary: "Resumen",

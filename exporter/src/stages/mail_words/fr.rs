@@ -28,7 +28,7 @@ pub(super) static WORDS: Words = Words {
         reached: "Écrit jusqu’au",
         sync_id: "Identifiant de la synchronisation",
     },
-    links: Links { analytics: "Ouvrir la page Analytics", webhook: "Voir le webhook" },
+    links: Links { analytics: "Ouvrir la page Analytics", webhooks: "Ouvrir la page Webhooks" },
     kinds: Kinds {
         events: "Événements réseau",
         summary: "Synthèse",

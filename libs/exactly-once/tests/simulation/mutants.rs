@@ -24,6 +24,6 @@ impl Mutant {
     }
 
     pub(crate) fn all() -> impl Iterator<Item = Self> {
-        Rule::ALL.into_iter().map(Self::Without).chain([Self::NoEpoch, Self::NoWait, Self::SplitByRows])
+        Rule::ALL.iter().copied().map(Self::Without).chain([Self::NoEpoch, Self::NoWait, Self::SplitByRows])
     }
 }

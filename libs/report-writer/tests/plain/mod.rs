@@ -79,7 +79,7 @@ pub(crate) fn render_chosen(out: &mut Vec<u8>, event: &ConnectionEvent, status: 
 }
 
 /// The cells of a line.
-fn cells(line: &str) -> Vec<String> {
+pub(crate) fn cells(line: &str) -> Vec<String> {
     let (mut cells, mut is_quoted, mut chars) = (vec![String::new()], false, line.chars().peekable());
     while let Some(char) = chars.next() {
         match char {
