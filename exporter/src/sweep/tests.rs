@@ -126,7 +126,7 @@ async fn files_of_a_report_that_is_completed_stay_and_so_do_those_of_others() {
 
     // One that does not say which files are its own, and one whose request is another tenant's.
     for change in [(|it: &mut ReportState| it.object_key = None) as fn(&mut ReportState), |it| {
-        it.request.as_mut().unwrap().tenant = "globex".parse().unwrap()
+        it.request.as_mut().unwrap().tenant = "globex".parse().unwrap();
     }] {
         let kept = fake.0.book.lock().unwrap()[&asked().report_id].clone();
         fake.0.book.lock().unwrap().values_mut().for_each(change);
