@@ -153,6 +153,8 @@ def checked_table(path, name, header):
         assert name != "events" or field.nullable == (field.name not in NEVER_NULL), f"{field} is nullable or not"
     said = {key.decode(): value.decode() for key, value in file.metadata.metadata.items()}
     assert said["flowledger.tenant"] and said["flowledger.kind"] == name and said["flowledger.from"].endswith("+00:00"), said
+    assert file.metadata.created_by == f"flowledger report encoder version {int(said['flowledger.encoder'])}", file.metadata.created_by
+    assert "flowledger.version" not in said, said
     for group in range(file.metadata.num_row_groups):
         for column in range(file.metadata.num_columns):
             chunk = file.metadata.row_group(group).column(column)

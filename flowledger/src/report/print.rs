@@ -128,7 +128,7 @@ mod tests {
         let mut said = Vec::new();
         for event in [
             ReportEvent { rows_expected: Some(900), slices_expected: Some(1), ..event(ReportEventType::Started, 1) },
-            ReportEvent { slices_expected: Some(1), encoder_version: Some(4), ..event(ReportEventType::Planned, 2) },
+            ReportEvent { slices_expected: Some(1), encoder_version: Some(1), ..event(ReportEventType::Planned, 2) },
             ReportEvent {
                 slice: Some(0),
                 rows: Some(900),

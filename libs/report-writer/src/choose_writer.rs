@@ -8,7 +8,10 @@ use crate::line::{Date, Line, TIME};
 use crate::split::check_split;
 use crate::table::{EventTable, ParquetFile, TableError, TableFacts};
 use crate::writer::Writer;
-use crate::{CsvOptions, CsvWriter, EventColumn, GroupWriter, NdjsonWriter, SummaryWriter, TrafficWriter, UsersWriter};
+use crate::{
+    CsvOptions, CsvWriter, ENCODER_VERSION, EventColumn, GroupWriter, NdjsonWriter, SummaryWriter, TrafficWriter,
+    UsersWriter,
+};
 
 /// The writer of a request.
 ///
@@ -89,7 +92,8 @@ fn csv_options(request: &ReportRequest) -> Result<CsvOptions, String> {
     }
 }
 
-/// What a file says of itself. Nothing of when it was made: the same rows are the same bytes.
+/// What a file says of itself. Nothing of when it was made, nor by which version of the program, which the manifest says: the same rows are
+/// the same bytes as long as the encoder is the same.
 fn said(request: &ReportRequest) -> Vec<(&'static str, String)> {
     let kind = match request.kind {
         ReportKind::Summary => "summary",
@@ -108,7 +112,7 @@ fn said(request: &ReportRequest) -> Vec<(&'static str, String)> {
         ("kind", kind.to_owned()),
         ("from", time(request.range_from.as_micros())),
         ("to", time(request.range_to.as_micros())),
-        ("version", env!("CARGO_PKG_VERSION").to_owned()),
+        ("encoder", ENCODER_VERSION.to_string()),
     ];
     if let Some(bucket) = request.table.as_ref().and_then(|table| table.bucket.clone()) {
         // Days are those of the zone.

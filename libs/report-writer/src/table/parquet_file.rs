@@ -12,6 +12,7 @@ use parquet::schema::types::{ColumnPath, Type, TypePtr};
 
 use super::builder::Builder;
 use super::{Cell, CellType, TableColumn, TableError, TableFacts, record};
+use crate::ENCODER_VERSION;
 
 /// Rows of a group: enough that texts which come again stand in dictionaries, few enough that they are held without pain.
 const GROUP_ROWS_MAX: usize = 1 << 16;
@@ -135,7 +136,8 @@ fn properties(columns: &[TableColumn], facts: TableFacts) -> Result<WriterProper
         sorted_by.push(SortingColumn { column_idx, descending: by.is_descending, nulls_first: false });
     }
     let mut properties = WriterProperties::builder()
-        .set_created_by(concat!("flowledger version ", env!("CARGO_PKG_VERSION")).to_owned())
+        // In the form that readers take apart; one that they cannot read makes some pass over statistics.
+        .set_created_by(format!("flowledger report encoder version {ENCODER_VERSION}"))
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?))
         .set_key_value_metadata(Some(said.collect()))
         .set_sorting_columns((!sorted_by.is_empty()).then_some(sorted_by));
