@@ -116,7 +116,7 @@ async fn questions_are_answered_for_one_tenant() {
         "top --tenant acme --by status --by remote_network --measure events --measure users".to_owned(),
         "top --tenant acme --by status --measure events --limit 1 --json".to_owned(),
         "facets --tenant acme --of protocol --of status --statuses NORMAL".to_owned(),
-        format!("insight --tenant acme slow_names {range}"),
+        format!("insight --tenant acme unresolved_names {range}"),
         "insight --tenant acme inactive_users --from 2026-11-03T00:00 --to 2026-11-04T00:00 --json".to_owned(),
         "search --tenant acme users JANE".to_owned(),
         "search --tenant acme addresses --json".to_owned(),

@@ -87,7 +87,7 @@ pub(crate) enum TrafficCommand {
         #[command(flatten)]
         filter: FilterOptions,
         /// Which: `new_countries`, `new_client_addresses`, `unused_resources`, `inactive_users`, `broad_rules`, `relay_share`,
-        /// `error_rate`, `slow_names`, `uneven_connectors`.
+        /// `error_rate`, `unresolved_names`, `uneven_connectors`.
         #[arg(value_name = "INSIGHT")]
         insight: Insight,
         /// At most so many, up to 1000.

@@ -32,8 +32,8 @@ words! {
         RelayShare = "relay_share",
         /// A Resource with connections that failed, the largest share of them first.
         ErrorRate = "error_rate",
-        /// A name that did not resolve, those that were waited for longest first.
-        SlowNames = "slow_names",
+        /// A name that did not resolve, the one that failed most often first. How slowly one resolves is in no event.
+        UnresolvedNames = "unresolved_names",
         /// A Connector that carries half as much again as an equal share of its Remote Network's connections, or more.
         UnevenConnectors = "uneven_connectors",
     }
@@ -49,7 +49,7 @@ impl Insight {
             Self::UnusedResources | Self::RelayShare | Self::ErrorRate => &[Dimension::Resource],
             Self::InactiveUsers => &[Dimension::User],
             Self::BroadRules => &[Dimension::AppliedRule],
-            Self::SlowNames => &[Dimension::Address],
+            Self::UnresolvedNames => &[Dimension::Address],
             Self::UnevenConnectors => &[Dimension::RemoteNetwork, Dimension::Connector],
         }
     }
@@ -63,7 +63,7 @@ impl Insight {
             Self::BroadRules => &["addresses", "connections"],
             Self::RelayShare => &["connections_relayed", "connections"],
             Self::ErrorRate => &["connections_failed", "connections"],
-            Self::SlowNames => &["failed_dns", "wait_p95_us"],
+            Self::UnresolvedNames => &["failed_dns", "connections"],
             Self::UnevenConnectors => &["connections", "connections_of_network", "connectors_of_network"],
         }
     }
@@ -73,7 +73,9 @@ impl Insight {
         match self {
             Self::NewCountries | Self::NewClientAddresses => 7,
             Self::UnusedResources | Self::InactiveUsers => 90,
-            Self::BroadRules | Self::RelayShare | Self::ErrorRate | Self::SlowNames | Self::UnevenConnectors => 30,
+            Self::BroadRules | Self::RelayShare | Self::ErrorRate | Self::UnresolvedNames | Self::UnevenConnectors => {
+                30
+            }
         }
     }
 }

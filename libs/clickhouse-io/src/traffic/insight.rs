@@ -1,7 +1,6 @@
 //! What stands out in a tenant's traffic.
 
 use clickhouse::Row;
-use schemas::connection_event::ConnectionStatus;
 use schemas::ids::Tenant;
 use schemas::times::Moment;
 use serde::Deserialize;
@@ -113,7 +112,7 @@ impl Asked<'_> {
                 share(&facts, &format!("if(keys[2] = 'relay', {CONNECTIONS}, 0)"))
             }
             Insight::ErrorRate => share(&self.within(subject), "dns + other"),
-            Insight::SlowNames => self.slow_names(),
+            Insight::UnresolvedNames => self.unresolved_names(),
             Insight::UnevenConnectors => self.uneven_connectors(),
         }
     }
@@ -159,16 +158,16 @@ impl Asked<'_> {
         )
     }
 
-    fn slow_names(&mut self) -> String {
-        let columns = columns(&["failed", "wait"], "NULL", "[]");
-        let mut filter = self.query.filter().clone();
-        filter.statuses.insert(ConnectionStatus::DnsError);
-        // Durations stand in raw rows alone.
-        let facts = self.facts(&filter, self.query.insight().subject(), Measure::DurationP95);
+    /// Failures of a name, of its tries. An attempt that was denied was none.
+    fn unresolved_names(&mut self) -> String {
+        let columns = columns(&["failed", "tries"], "NULL", "[]");
+        // Asked for connections, addresses would come from days of Remote Networks, which do not tell failures apart.
+        let facts = self.facts(self.query.filter(), self.query.insight().subject(), Measure::FailedDns);
         format!(
             "SELECT {columns} FROM (
-                 SELECT keys AS subject, count() AS failed, quantileExact(0.95)(duration_us) AS wait FROM ({facts}) GROUP BY subject)
-             ORDER BY wait DESC, failed DESC, subject"
+                 SELECT keys AS subject, sum(dns) AS failed, sum({CONNECTIONS}) AS tries FROM ({facts}) GROUP BY subject)
+             WHERE failed > 0
+             ORDER BY failed DESC, tries, subject"
         )
     }
 

@@ -73,13 +73,9 @@ pub(crate) fn findings(all: &[Stored], query: &InsightQuery) -> BTreeMap<Vec<Str
             Insight::ErrorRate => shares(count(&now, |it| {
                 matches!(it.status(), Some(ConnectionStatus::DnsError | ConnectionStatus::ConnectionFailed))
             })),
-            Insight::SlowNames => {
-                let failed = now.iter().filter(|it| it.status() == Some(ConnectionStatus::DnsError));
-                let mut waits: Vec<i64> =
-                    failed.map(|it| it.end_time.as_micros() - it.start_time.as_micros()).collect();
-                waits.sort_unstable();
-                let wait = waits.get(waits.len() * 95 / 100)?;
-                Some(plain(vec![waits.len() as u128, u128::try_from(*wait).unwrap()]))
+            Insight::UnresolvedNames => {
+                let failed = count(&now, |it| it.status() == Some(ConnectionStatus::DnsError));
+                (failed > 0).then(|| plain(vec![failed, connections]))
             }
             Insight::UnevenConnectors => {
                 let network = of_first(&within, insight, &subject[0]);
