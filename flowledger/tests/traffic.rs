@@ -9,7 +9,7 @@ use clickhouse_io::write::{EventTable, insert};
 use clickhouse_io::{ClickHouse, ClickHouseConfig, migrate};
 use local_parts::{ClickHouseProcess, Silent};
 use schemas::addresses::parse_bare_address;
-use schemas::connection_event::{ConnectionEvent, EventType};
+use schemas::connection_event::{ConnectionEvent, EventType, Location};
 use schemas::examples::connection;
 use schemas::migrations;
 
@@ -29,7 +29,9 @@ async fn stand() -> Stand {
     let begin = 1_793_487_602_000;
     let opened = connection(EventType::EstablishedConnection, "7f-1", begin);
     let closed = connection(EventType::ClosedConnection, "7f-1", begin + 61_250);
-    let closed = ConnectionEvent { start_time: opened.end_time, bytes_received: 9_000_000_000, ..closed };
+    let (city, country) = (Some("Berlin".to_owned()), Some("DE".to_owned()));
+    let location = Some(Location { city, country, ..Location::default() });
+    let closed = ConnectionEvent { start_time: opened.end_time, bytes_received: 9_000_000_000, location, ..closed };
     let failed = connection(EventType::FailedToConnect, "7f-2", begin + 86_400_000);
     let failed = ConnectionEvent {
         remote_network_name: "two\nlines".to_owned(),

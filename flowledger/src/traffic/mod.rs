@@ -44,7 +44,7 @@ async fn answer(command: TrafficCommand) -> anyhow::Result<()> {
             let asked @ Asked { clickhouse, tenant, .. } = &Asked::of(&select)?;
             let events = traffic::connection(clickhouse, tenant, event).await?;
             ensure!(!events.is_empty(), "{tenant} has no such event");
-            print::connections(events, &asked.networks(select.json)?, select.json)?;
+            print::connection(events, &asked.networks(select.json)?, select.json)?;
         }
         TrafficCommand::Open { select, filter, limit } => {
             traffic::check_open(&filter.0)?;

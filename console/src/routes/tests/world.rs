@@ -12,7 +12,7 @@ use kafka_io::{KafkaError, ProduceError};
 use report_life::JournalError;
 use schemas::addresses::parse_bare_address;
 use schemas::bucket_sync_event::BucketSyncEvent;
-use schemas::connection_event::{ConnectionEvent, EventType};
+use schemas::connection_event::{ConnectionEvent, EventType, Location};
 use schemas::event_id::EventId;
 use schemas::examples::connection;
 use schemas::ids::Tenant;
@@ -238,7 +238,9 @@ impl Outside for std::sync::Arc<World> {
 fn event_of(tenant: &Tenant) -> ConnectionEvent {
     let event = connection(EventType::ClosedConnection, "c-1", 1_793_500_000_123);
     let client_ip = parse_bare_address(CLIENT);
-    ConnectionEvent { remote_network_name: format!("Lab of {tenant}"), client_ip, ..event }
+    let (city, country) = (Some("Berlin".to_owned()), Some("DE".to_owned()));
+    let location = Location { city, country, region: None, latitude: Some(52.52), longitude: Some(13.405) };
+    ConnectionEvent { remote_network_name: format!("Lab of {tenant}"), client_ip, location: Some(location), ..event }
 }
 
 fn key_of(dimension: Dimension, tenant: &Tenant) -> String {
