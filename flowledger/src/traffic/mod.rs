@@ -75,6 +75,7 @@ async fn answer(command: TrafficCommand) -> anyhow::Result<()> {
                 let query = TopQuery::facet(&filter.0, dimension, limit)?;
                 let top = traffic::top(clickhouse, tenant, &query, Moment::now()).await?;
                 print::top(&query, &top, &networks, select.json)?;
+                said(&format!("{}: {}", dimension.name(), from(top.source, top.missing_max)));
             }
         }
         TrafficCommand::Insight { select, filter, insight, limit } => {
@@ -82,8 +83,10 @@ async fn answer(command: TrafficCommand) -> anyhow::Result<()> {
             let query = InsightQuery::new(insight, &filter.0, now, limit)?;
             let asked @ Asked { clickhouse, tenant, .. } = &Asked::of(&select)?;
             let found = traffic::insight(clickhouse, tenant, &query, now).await?;
+            let source = found.source;
             print::findings(&query, found, &asked.networks(shows(insight.subject()))?, select.json)?;
             said(&format!("from {} to {}", rfc3339(query.filter().from), rfc3339(query.filter().to)));
+            said(&from(source, None));
         }
         TrafficCommand::Search { select, what, text, limit } => {
             let Asked { clickhouse, tenant, .. } = &Asked::of(&select)?;

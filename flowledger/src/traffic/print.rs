@@ -1,6 +1,6 @@
 //! Answers as tables for people, and as one JSON object a line. Names may hold anything: control characters are shown escaped.
 
-use clickhouse_io::traffic::{Finding, Group, Named, Open, Series, Top};
+use clickhouse_io::traffic::{Findings, Group, Named, Open, Series, Top};
 use console::Networks;
 use schemas::connection_event::ConnectionEvent;
 use serde_json::{Map, Value, json};
@@ -113,7 +113,7 @@ pub(super) fn series(query: &SeriesQuery, series: &Series, networks: &Networks, 
 
 pub(super) fn findings(
     query: &InsightQuery,
-    found: Vec<Finding>,
+    found: Findings,
     networks: &Networks,
     as_json: bool,
 ) -> std::io::Result<()> {
@@ -125,7 +125,7 @@ pub(super) fn findings(
     let insight = query.insight();
     let dimensions = insight.subject().iter().map(|it| it.name());
     let names = dimensions.chain(insight.values().iter().copied()).chain(["seen_at", "examples"]);
-    let rows = found.into_iter().map(|it| {
+    let rows = found.findings.into_iter().map(|it| {
         let subject = insight.subject().iter().zip(&it.subject);
         let subject = subject.map(|(dimension, key)| plain(&networks.described_key(*dimension, key)));
         let values = it.values.iter().map(ToString::to_string);

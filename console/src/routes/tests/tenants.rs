@@ -153,6 +153,22 @@ async fn what_is_looked_for_is_handed_on() {
 }
 
 #[tokio::test]
+async fn whatever_is_counted_says_from_what() {
+    let console = Console::new();
+    let cookie = console.sign_in("acme").await;
+    for (path, place, source) in [
+        ("/traffic/series?from=2026-11-01T00:00&to=2026-11-02T00:00", "/source", "raw"),
+        ("/traffic/top?by=user", "/source", "rollup"),
+        ("/traffic/facets?of=user&of=port", "/facets/1/source", "rollup"),
+        ("/traffic/insights/error_rate", "/source", "rollup"),
+        ("/addresses", "/source", "rollup"),
+    ] {
+        let answer = console.get(&format!("/api/v1{path}"), &cookie).await.json();
+        assert_eq!(answer.pointer(place), Some(&json!(source)), "{path}: {answer}");
+    }
+}
+
+#[tokio::test]
 async fn connection_as_it_is_shown() {
     let console = Console::new();
     let cookie = console.sign_in("acme").await;

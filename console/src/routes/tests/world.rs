@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use audit_log::{Act, TrailError};
 use clickhouse_io::QueryError;
 use clickhouse_io::traffic::{
-    Count, Finding, Group, Line, Named, Names, Open, OpenConnection, Page, Searched, Series, Source, Top,
+    Count, Finding, Findings, Group, Line, Named, Names, Open, OpenConnection, Page, Searched, Series, Source, Top,
 };
 use futures_util::FutureExt;
 use kafka_io::{KafkaError, ProduceError};
@@ -210,7 +210,7 @@ impl Outside for std::sync::Arc<World> {
         self.ask(tenant, format!("top {} {}", written(query.filter()), groups(query)), top)
     }
 
-    fn insight<'a>(&'a self, tenant: &'a Tenant, query: &'a InsightQuery) -> Later<'a, Vec<Finding>, QueryError> {
+    fn insight<'a>(&'a self, tenant: &'a Tenant, query: &'a InsightQuery) -> Later<'a, Findings, QueryError> {
         let insight = query.insight();
         let finding = Finding {
             subject: insight.subject().iter().map(|it| key_of(*it, tenant)).collect(),
@@ -219,7 +219,7 @@ impl Outside for std::sync::Arc<World> {
             examples: Vec::new(),
         };
         let question = format!("insight {} {} {}", insight.name(), written(query.filter()), query.limit());
-        self.ask(tenant, question, vec![finding])
+        self.ask(tenant, question, Findings { findings: vec![finding], source: Source::Rollup })
     }
 
     fn count<'a>(

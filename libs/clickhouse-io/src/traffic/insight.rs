@@ -8,6 +8,7 @@ use traffic_query::{Dimension, Insight, InsightQuery, Measure, TrafficFilter};
 
 use super::facts::Wanted;
 use super::parameters::Parameters;
+use super::sources::Source;
 use crate::client::ClickHouse;
 use crate::error::QueryError;
 
@@ -32,6 +33,15 @@ pub struct Finding {
     pub examples: Vec<String>,
 }
 
+/// What stands out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Findings {
+    /// What stands out most first.
+    pub findings: Vec<Finding>,
+    /// Where they come from; [`Source::Raw`] where nothing of it is from a roll-up.
+    pub source: Source,
+}
+
 #[derive(Row, Deserialize)]
 struct Found {
     subject: Vec<String>,
@@ -49,8 +59,8 @@ pub async fn insight(
     tenant: &Tenant,
     query: &InsightQuery,
     now: Moment,
-) -> Result<Vec<Finding>, QueryError> {
-    let mut asked = Asked { tenant, query, now, parameters: Parameters::default() };
+) -> Result<Findings, QueryError> {
+    let mut asked = Asked { tenant, query, now, parameters: Parameters::default(), source: Source::Raw };
     let sql = format!("{} LIMIT {}", asked.findings(), query.limit());
     let found: Vec<Found> = clickhouse.within(asked.parameters.query(clickhouse, &sql).fetch_all()).await?;
     let finding = |it: Found| Finding {
@@ -59,7 +69,7 @@ pub async fn insight(
         seen_at: it.seen_at.map(Moment::from_micros),
         examples: it.examples,
     };
-    Ok(found.into_iter().map(finding).collect())
+    Ok(Findings { findings: found.into_iter().map(finding).collect(), source: asked.source })
 }
 
 struct Asked<'a> {
@@ -67,6 +77,8 @@ struct Asked<'a> {
     query: &'a InsightQuery,
     now: Moment,
     parameters: Parameters,
+    /// Of what was asked for so far.
+    source: Source,
 }
 
 /// The columns of [`Found`].
@@ -84,7 +96,11 @@ impl Asked<'_> {
         let (tenant, now) = (self.tenant, self.now);
         // Of sums only: days of Remote Networks are not asked.
         let wanted = Wanted { tenant, filter, keys, measures: &measures, starts: &[], now, uncounted: None, cut: None };
-        let facts = wanted.facts(&mut self.parameters).0;
+        let (facts, source) = wanted.facts(&mut self.parameters);
+        // The range may be too short for a roll-up, and what is before it not.
+        if source != Source::Raw {
+            self.source = source;
+        }
         format!("SELECT {} AS keys, * FROM ({facts})", wanted.key_texts("key"))
     }
 
