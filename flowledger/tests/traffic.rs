@@ -177,6 +177,11 @@ fn what_is_wrong_is_named_before_anything_is_asked() {
         (&["top", "--tenant", "acme", "--by", "money"], "is none of remote_network, user"),
         (&["series", "--tenant", "acme", "--bucket", "minute"], "bucket makes more than 2000 points"),
         (&["connection", "--tenant", "acme", "7f-1"], "a UUID of version 8"),
+        (&["recent", "--tenant", "acme", "--limit", "501"], "limit is not from 1 to 500"),
+        (&["open", "--tenant", "acme", "--limit", "10001"], "limit is not from 1 to 10000"),
+        (&["search", "--tenant", "acme", "users", "--limit", "0"], "limit is not from 1 to 1000"),
+        (&["facets", "--tenant", "acme", "--of", "user", "--limit", "101"], "limit is not from 1 to 100"),
+        (&["insight", "--tenant", "acme", "error_rate", "--limit", "0"], "limit is not from 1 to 1000"),
     ] {
         let said = refused(arguments);
         assert!(said.contains(words), "{arguments:?}: {said}");

@@ -13,7 +13,7 @@ use console::Networks;
 use schemas::ids::Tenant;
 use schemas::times::Moment;
 use traffic_query::time_range::rfc3339;
-use traffic_query::{Dimension, InsightQuery, SeriesQuery, TopQuery};
+use traffic_query::{Dimension, InsightQuery, SeriesQuery, TopQuery, check_limit};
 
 pub(crate) use self::options::{FilterOptions, TrafficCommand};
 use self::options::{SearchedOption, SelectOptions};
@@ -33,6 +33,7 @@ const TOO_MUCH: &str = "this takes more time (clickhouse.timeout) or memory (cli
 async fn answer(command: TrafficCommand) -> anyhow::Result<()> {
     match command {
         TrafficCommand::Recent { select, filter, before, limit } => {
+            check_limit(limit, traffic::PAGE_MAX)?;
             let asked @ Asked { clickhouse, tenant, .. } = &Asked::of(&select)?;
             let page = traffic::recent(clickhouse, tenant, &filter.0, before, limit).await?;
             print::connections(page.connections, &asked.networks(select.json)?, select.json)?;
@@ -48,6 +49,7 @@ async fn answer(command: TrafficCommand) -> anyhow::Result<()> {
         }
         TrafficCommand::Open { select, filter, limit } => {
             traffic::check_open(&filter.0)?;
+            check_limit(limit, traffic::OPEN_MAX)?;
             let asked @ Asked { clickhouse, tenant, .. } = &Asked::of(&select)?;
             let open = traffic::open(clickhouse, tenant, &filter.0, limit).await?;
             let (shown, total) = (open.connections.len(), open.total);
@@ -89,6 +91,7 @@ async fn answer(command: TrafficCommand) -> anyhow::Result<()> {
             said(&from(source, None));
         }
         TrafficCommand::Search { select, what, text, limit } => {
+            check_limit(limit, traffic::NAMES_MAX)?;
             let Asked { clickhouse, tenant, .. } = &Asked::of(&select)?;
             let searched = match what {
                 SearchedOption::RemoteNetworks => Searched::RemoteNetworks,

@@ -6,6 +6,7 @@ use crate::error::FilterError;
 use crate::field::Field;
 use crate::filter::TrafficFilter;
 use crate::groups::Dimension;
+use crate::limit::check_limit;
 use crate::words::words;
 
 /// Most findings of an answer.
@@ -98,9 +99,7 @@ impl InsightQuery {
         if filter.narrows(Field::Statuses) {
             return Err(FilterError::new(Field::Statuses.name(), "is decided by the insight itself"));
         }
-        if limit == 0 || limit > INSIGHTS_MAX {
-            return Err(FilterError::new("limit", format!("is not from 1 to {INSIGHTS_MAX}")));
-        }
+        check_limit(limit, INSIGHTS_MAX)?;
         let to = if filter.narrows(Field::To) { filter.to } else { now };
         let days = Moment::from_micros(to.as_micros().saturating_sub(insight.days() * DAY_MICROS)).max(Moment::FIRST);
         let from = if filter.narrows(Field::From) { filter.from } else { days };

@@ -85,7 +85,7 @@ impl Findings {
 /// What stands out, of one kind: `new_countries`, `new_client_addresses`, `unused_resources`, `inactive_users`, `broad_rules`,
 /// `relay_share`, `error_rate`, `unresolved_names`, `uneven_connectors`. Takes every field of the filter but `statuses`.
 #[utoipa::path(get, path = "/api/v1/traffic/insights/{insight}",
-    params(("insight" = String, Path), ("limit" = Option<u32>, Query, description = "At most so many, up to 1000")),
+    params(("insight" = String, Path), ("limit" = Option<u32>, Query, description = "At most so many, 1 to 1000")),
     responses((status = 200, body = Findings), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
               (status = 404, body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub(crate) async fn insight(
