@@ -2,7 +2,7 @@
 
 use audit_log::{Act, Trail, TrailError};
 use bucket_syncs::SyncJournal;
-use clickhouse_io::traffic::{self, Count, Finding, Names, Open, Page, Searched, Series, Top};
+use clickhouse_io::traffic::{self, Count, Findings, Names, Open, Page, Searched, Series, Top};
 use clickhouse_io::{ClickHouse, QueryError};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -61,7 +61,7 @@ pub(crate) trait Outside: Send + Sync + 'static {
     fn open<'a>(&'a self, tenant: &'a Tenant, filter: &'a TrafficFilter, limit: u32) -> Later<'a, Open, QueryError>;
     fn series<'a>(&'a self, tenant: &'a Tenant, query: &'a SeriesQuery) -> Later<'a, Series, QueryError>;
     fn top<'a>(&'a self, tenant: &'a Tenant, query: &'a TopQuery) -> Later<'a, Top, QueryError>;
-    fn insight<'a>(&'a self, tenant: &'a Tenant, query: &'a InsightQuery) -> Later<'a, Vec<Finding>, QueryError>;
+    fn insight<'a>(&'a self, tenant: &'a Tenant, query: &'a InsightQuery) -> Later<'a, Findings, QueryError>;
     fn count<'a>(
         &'a self,
         tenant: &'a Tenant,
@@ -155,7 +155,7 @@ impl Outside for Parts {
         traffic::top(&self.clickhouse, tenant, query, Moment::now()).boxed()
     }
 
-    fn insight<'a>(&'a self, tenant: &'a Tenant, query: &'a InsightQuery) -> Later<'a, Vec<Finding>, QueryError> {
+    fn insight<'a>(&'a self, tenant: &'a Tenant, query: &'a InsightQuery) -> Later<'a, Findings, QueryError> {
         traffic::insight(&self.clickhouse, tenant, query, Moment::now()).boxed()
     }
 

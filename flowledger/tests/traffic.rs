@@ -9,7 +9,7 @@ use clickhouse_io::write::{EventTable, insert};
 use clickhouse_io::{ClickHouse, ClickHouseConfig, migrate};
 use local_parts::{ClickHouseProcess, Silent};
 use schemas::addresses::parse_bare_address;
-use schemas::connection_event::{ConnectionEvent, EventType};
+use schemas::connection_event::{ConnectionEvent, EventType, Location};
 use schemas::examples::connection;
 use schemas::migrations;
 
@@ -29,7 +29,9 @@ async fn stand() -> Stand {
     let begin = 1_793_487_602_000;
     let opened = connection(EventType::EstablishedConnection, "7f-1", begin);
     let closed = connection(EventType::ClosedConnection, "7f-1", begin + 61_250);
-    let closed = ConnectionEvent { start_time: opened.end_time, bytes_received: 9_000_000_000, ..closed };
+    let (city, country) = (Some("Berlin".to_owned()), Some("DE".to_owned()));
+    let location = Some(Location { city, country, ..Location::default() });
+    let closed = ConnectionEvent { start_time: opened.end_time, bytes_received: 9_000_000_000, location, ..closed };
     let failed = connection(EventType::FailedToConnect, "7f-2", begin + 86_400_000);
     let failed = ConnectionEvent {
         remote_network_name: "two\nlines".to_owned(),
@@ -116,7 +118,7 @@ async fn questions_are_answered_for_one_tenant() {
         "top --tenant acme --by status --by remote_network --measure events --measure users".to_owned(),
         "top --tenant acme --by status --measure events --limit 1 --json".to_owned(),
         "facets --tenant acme --of protocol --of status --statuses NORMAL".to_owned(),
-        format!("insight --tenant acme slow_names {range}"),
+        format!("insight --tenant acme unresolved_names {range}"),
         "insight --tenant acme inactive_users --from 2026-11-03T00:00 --to 2026-11-04T00:00 --json".to_owned(),
         "search --tenant acme users JANE".to_owned(),
         "search --tenant acme addresses --json".to_owned(),
@@ -175,6 +177,11 @@ fn what_is_wrong_is_named_before_anything_is_asked() {
         (&["top", "--tenant", "acme", "--by", "money"], "is none of remote_network, user"),
         (&["series", "--tenant", "acme", "--bucket", "minute"], "bucket makes more than 2000 points"),
         (&["connection", "--tenant", "acme", "7f-1"], "a UUID of version 8"),
+        (&["recent", "--tenant", "acme", "--limit", "501"], "limit is not from 1 to 500"),
+        (&["open", "--tenant", "acme", "--limit", "10001"], "limit is not from 1 to 10000"),
+        (&["search", "--tenant", "acme", "users", "--limit", "0"], "limit is not from 1 to 1000"),
+        (&["facets", "--tenant", "acme", "--of", "user", "--limit", "101"], "limit is not from 1 to 100"),
+        (&["insight", "--tenant", "acme", "error_rate", "--limit", "0"], "limit is not from 1 to 1000"),
     ] {
         let said = refused(arguments);
         assert!(said.contains(words), "{arguments:?}: {said}");

@@ -13,7 +13,7 @@ use console::Networks;
 use schemas::ids::Tenant;
 use schemas::times::Moment;
 use traffic_query::time_range::rfc3339;
-use traffic_query::{Dimension, InsightQuery, SeriesQuery, TopQuery};
+use traffic_query::{Dimension, InsightQuery, SeriesQuery, TopQuery, check_limit};
 
 pub(crate) use self::options::{FilterOptions, TrafficCommand};
 use self::options::{SearchedOption, SelectOptions};
@@ -33,6 +33,7 @@ const TOO_MUCH: &str = "this takes more time (clickhouse.timeout) or memory (cli
 async fn answer(command: TrafficCommand) -> anyhow::Result<()> {
     match command {
         TrafficCommand::Recent { select, filter, before, limit } => {
+            check_limit(limit, traffic::PAGE_MAX)?;
             let asked @ Asked { clickhouse, tenant, .. } = &Asked::of(&select)?;
             let page = traffic::recent(clickhouse, tenant, &filter.0, before, limit).await?;
             print::connections(page.connections, &asked.networks(select.json)?, select.json)?;
@@ -44,10 +45,11 @@ async fn answer(command: TrafficCommand) -> anyhow::Result<()> {
             let asked @ Asked { clickhouse, tenant, .. } = &Asked::of(&select)?;
             let events = traffic::connection(clickhouse, tenant, event).await?;
             ensure!(!events.is_empty(), "{tenant} has no such event");
-            print::connections(events, &asked.networks(select.json)?, select.json)?;
+            print::connection(events, &asked.networks(select.json)?, select.json)?;
         }
         TrafficCommand::Open { select, filter, limit } => {
             traffic::check_open(&filter.0)?;
+            check_limit(limit, traffic::OPEN_MAX)?;
             let asked @ Asked { clickhouse, tenant, .. } = &Asked::of(&select)?;
             let open = traffic::open(clickhouse, tenant, &filter.0, limit).await?;
             let (shown, total) = (open.connections.len(), open.total);
@@ -75,6 +77,7 @@ async fn answer(command: TrafficCommand) -> anyhow::Result<()> {
                 let query = TopQuery::facet(&filter.0, dimension, limit)?;
                 let top = traffic::top(clickhouse, tenant, &query, Moment::now()).await?;
                 print::top(&query, &top, &networks, select.json)?;
+                said(&format!("{}: {}", dimension.name(), from(top.source, top.missing_max)));
             }
         }
         TrafficCommand::Insight { select, filter, insight, limit } => {
@@ -82,10 +85,13 @@ async fn answer(command: TrafficCommand) -> anyhow::Result<()> {
             let query = InsightQuery::new(insight, &filter.0, now, limit)?;
             let asked @ Asked { clickhouse, tenant, .. } = &Asked::of(&select)?;
             let found = traffic::insight(clickhouse, tenant, &query, now).await?;
+            let source = found.source;
             print::findings(&query, found, &asked.networks(shows(insight.subject()))?, select.json)?;
             said(&format!("from {} to {}", rfc3339(query.filter().from), rfc3339(query.filter().to)));
+            said(&from(source, None));
         }
         TrafficCommand::Search { select, what, text, limit } => {
+            check_limit(limit, traffic::NAMES_MAX)?;
             let Asked { clickhouse, tenant, .. } = &Asked::of(&select)?;
             let searched = match what {
                 SearchedOption::RemoteNetworks => Searched::RemoteNetworks,

@@ -18,7 +18,7 @@ pub(crate) enum TrafficCommand {
         /// Only what is older than this event, the last of a page.
         #[arg(long, value_name = "EVENT")]
         before: Option<EventId>,
-        /// At most so many, up to 500.
+        /// At most so many, 1 to 500.
         #[arg(long, default_value_t = 50, value_name = "N")]
         limit: u32,
     },
@@ -36,7 +36,7 @@ pub(crate) enum TrafficCommand {
         select: SelectOptions,
         #[command(flatten)]
         filter: FilterOptions,
-        /// At most so many, up to 10000.
+        /// At most so many, 1 to 10000.
         #[arg(long, default_value_t = 50, value_name = "N")]
         limit: u32,
     },
@@ -76,7 +76,7 @@ pub(crate) enum TrafficCommand {
         /// Dimension; may be given more than once.
         #[arg(long, value_name = "DIMENSION", required = true)]
         of: Vec<Dimension>,
-        /// Values of each, up to 100.
+        /// Values of each, 1 to 100.
         #[arg(long, default_value_t = 10, value_name = "N")]
         limit: u32,
     },
@@ -87,10 +87,10 @@ pub(crate) enum TrafficCommand {
         #[command(flatten)]
         filter: FilterOptions,
         /// Which: `new_countries`, `new_client_addresses`, `unused_resources`, `inactive_users`, `broad_rules`, `relay_share`,
-        /// `error_rate`, `slow_names`, `uneven_connectors`.
+        /// `error_rate`, `unresolved_names`, `uneven_connectors`.
         #[arg(value_name = "INSIGHT")]
         insight: Insight,
-        /// At most so many, up to 1000.
+        /// At most so many, 1 to 1000.
         #[arg(long, default_value_t = 50, value_name = "N")]
         limit: u32,
     },
@@ -104,7 +104,7 @@ pub(crate) enum TrafficCommand {
         /// Part of the name; any case.
         #[arg(default_value = "")]
         text: String,
-        /// At most so many, up to 1000.
+        /// At most so many, 1 to 1000.
         #[arg(long, default_value_t = 20, value_name = "N")]
         limit: u32,
     },
@@ -143,7 +143,7 @@ pub(crate) struct GroupOptions {
     /// What is measured; may be given more than once, the first gives the order [default: connections].
     #[arg(long = "measure", value_name = "MEASURE")]
     measures: Vec<Measure>,
-    /// Groups beside the others, up to 100.
+    /// Groups beside the others, 1 to 100.
     #[arg(long, default_value_t = 10, value_name = "N")]
     pub(crate) limit: u32,
 }

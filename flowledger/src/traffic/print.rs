@@ -1,6 +1,6 @@
 //! Answers as tables for people, and as one JSON object a line. Names may hold anything: control characters are shown escaped.
 
-use clickhouse_io::traffic::{Finding, Group, Named, Open, Series, Top};
+use clickhouse_io::traffic::{Findings, Group, Named, Open, Series, Top};
 use console::Networks;
 use schemas::connection_event::ConnectionEvent;
 use serde_json::{Map, Value, json};
@@ -14,27 +14,49 @@ const OTHERS: &str = "(others)";
 
 pub(super) fn connections(events: Vec<ConnectionEvent>, networks: &Networks, as_json: bool) -> std::io::Result<()> {
     if as_json {
-        return events.into_iter().try_for_each(|event| line(&console::connection_json(event, networks).to_string()));
+        return event_objects(events, networks);
     }
-    let head = ["END", "STATUS", "WHO", "RESOURCE", "NETWORK", "CONNECTOR", "VIA", "SENT", "RECEIVED", "EVENT"];
+    line(&table(&EVENT_HEAD.map(str::to_owned), events.iter().map(|event| event_row(event).into())))
+}
+
+/// Events of one connection: as in a list, and where the client was.
+pub(super) fn connection(events: Vec<ConnectionEvent>, networks: &Networks, as_json: bool) -> std::io::Result<()> {
+    if as_json {
+        return event_objects(events, networks);
+    }
+    let head = EVENT_HEAD.into_iter().chain(["LOCATION"]).map(str::to_owned);
     let rows = events.iter().map(|event| {
-        let user = event.user.as_ref().map(|it| it.email.as_str());
-        let account = event.service_account.as_ref().map(|it| it.name.as_str());
-        let port = if event.resource_port == 0 { String::new() } else { format!(":{}", event.resource_port) };
-        vec![
-            rfc3339(event.end_time),
-            event.status().map_or("OPENED", |status| status.report_name()).to_owned(),
-            plain(user.or(account).unwrap_or_default()),
-            plain(&format!("{}{port}", event.resource_address)),
-            plain(&event.remote_network_name),
-            plain(&event.connector_name),
-            event.protocol.name().to_owned(),
-            event.bytes_transferred.to_string(),
-            event.bytes_received.to_string(),
-            event.event_id.to_string(),
-        ]
+        let location = event.location.as_ref().map(|it| [&it.city, &it.region, &it.country]);
+        let known: Vec<&str> = location.into_iter().flatten().flatten().map(String::as_str).collect();
+        event_row(event).into_iter().chain([plain(&known.join(", "))]).collect()
     });
-    line(&table(&head.map(str::to_owned), rows))
+    line(&table(&head.collect::<Vec<_>>(), rows))
+}
+
+fn event_objects(events: Vec<ConnectionEvent>, networks: &Networks) -> std::io::Result<()> {
+    events.into_iter().try_for_each(|event| line(&console::connection_json(event, networks).to_string()))
+}
+
+const EVENT_HEAD: [&str; 10] =
+    ["END", "STATUS", "WHO", "RESOURCE", "NETWORK", "CONNECTOR", "VIA", "SENT", "RECEIVED", "EVENT"];
+
+/// Cells under [`EVENT_HEAD`].
+fn event_row(event: &ConnectionEvent) -> [String; 10] {
+    let user = event.user.as_ref().map(|it| it.email.as_str());
+    let account = event.service_account.as_ref().map(|it| it.name.as_str());
+    let port = if event.resource_port == 0 { String::new() } else { format!(":{}", event.resource_port) };
+    [
+        rfc3339(event.end_time),
+        event.status().map_or("OPENED", |status| status.report_name()).to_owned(),
+        plain(user.or(account).unwrap_or_default()),
+        plain(&format!("{}{port}", event.resource_address)),
+        plain(&event.remote_network_name),
+        plain(&event.connector_name),
+        event.protocol.name().to_owned(),
+        event.bytes_transferred.to_string(),
+        event.bytes_received.to_string(),
+        event.event_id.to_string(),
+    ]
 }
 
 pub(super) fn open(open: Open, networks: &Networks, as_json: bool) -> anyhow::Result<()> {
@@ -91,7 +113,7 @@ pub(super) fn series(query: &SeriesQuery, series: &Series, networks: &Networks, 
 
 pub(super) fn findings(
     query: &InsightQuery,
-    found: Vec<Finding>,
+    found: Findings,
     networks: &Networks,
     as_json: bool,
 ) -> std::io::Result<()> {
@@ -103,7 +125,7 @@ pub(super) fn findings(
     let insight = query.insight();
     let dimensions = insight.subject().iter().map(|it| it.name());
     let names = dimensions.chain(insight.values().iter().copied()).chain(["seen_at", "examples"]);
-    let rows = found.into_iter().map(|it| {
+    let rows = found.findings.into_iter().map(|it| {
         let subject = insight.subject().iter().zip(&it.subject);
         let subject = subject.map(|(dimension, key)| plain(&networks.described_key(*dimension, key)));
         let values = it.values.iter().map(ToString::to_string);

@@ -6,6 +6,7 @@ use crate::bucket::{BUCKETS_MAX, Bucket};
 use crate::error::FilterError;
 use crate::field::Field;
 use crate::filter::TrafficFilter;
+use crate::limit::check_limit;
 use crate::words::words;
 
 words! {
@@ -211,9 +212,7 @@ impl TopQuery {
         if measures.is_empty() || measures.len() > MEASURES_MAX {
             return Err(FilterError::new("measures", format!("has not 1 to {MEASURES_MAX} values")));
         }
-        if groups == 0 || groups > GROUPS_MAX {
-            return Err(FilterError::new("limit", format!("is not from 1 to {GROUPS_MAX}")));
-        }
+        check_limit(groups, GROUPS_MAX)?;
         Ok(Self { filter, by: by.to_vec(), measures: measures.to_vec(), groups })
     }
 

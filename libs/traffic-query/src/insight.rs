@@ -6,6 +6,7 @@ use crate::error::FilterError;
 use crate::field::Field;
 use crate::filter::TrafficFilter;
 use crate::groups::Dimension;
+use crate::limit::check_limit;
 use crate::words::words;
 
 /// Most findings of an answer.
@@ -32,8 +33,8 @@ words! {
         RelayShare = "relay_share",
         /// A Resource with connections that failed, the largest share of them first.
         ErrorRate = "error_rate",
-        /// A name that did not resolve, those that were waited for longest first.
-        SlowNames = "slow_names",
+        /// A name that did not resolve, the one that failed most often first. How slowly one resolves is in no event.
+        UnresolvedNames = "unresolved_names",
         /// A Connector that carries half as much again as an equal share of its Remote Network's connections, or more.
         UnevenConnectors = "uneven_connectors",
     }
@@ -49,7 +50,7 @@ impl Insight {
             Self::UnusedResources | Self::RelayShare | Self::ErrorRate => &[Dimension::Resource],
             Self::InactiveUsers => &[Dimension::User],
             Self::BroadRules => &[Dimension::AppliedRule],
-            Self::SlowNames => &[Dimension::Address],
+            Self::UnresolvedNames => &[Dimension::Address],
             Self::UnevenConnectors => &[Dimension::RemoteNetwork, Dimension::Connector],
         }
     }
@@ -63,7 +64,7 @@ impl Insight {
             Self::BroadRules => &["addresses", "connections"],
             Self::RelayShare => &["connections_relayed", "connections"],
             Self::ErrorRate => &["connections_failed", "connections"],
-            Self::SlowNames => &["failed_dns", "wait_p95_us"],
+            Self::UnresolvedNames => &["failed_dns", "connections"],
             Self::UnevenConnectors => &["connections", "connections_of_network", "connectors_of_network"],
         }
     }
@@ -73,7 +74,9 @@ impl Insight {
         match self {
             Self::NewCountries | Self::NewClientAddresses => 7,
             Self::UnusedResources | Self::InactiveUsers => 90,
-            Self::BroadRules | Self::RelayShare | Self::ErrorRate | Self::SlowNames | Self::UnevenConnectors => 30,
+            Self::BroadRules | Self::RelayShare | Self::ErrorRate | Self::UnresolvedNames | Self::UnevenConnectors => {
+                30
+            }
         }
     }
 }
@@ -96,9 +99,7 @@ impl InsightQuery {
         if filter.narrows(Field::Statuses) {
             return Err(FilterError::new(Field::Statuses.name(), "is decided by the insight itself"));
         }
-        if limit == 0 || limit > INSIGHTS_MAX {
-            return Err(FilterError::new("limit", format!("is not from 1 to {INSIGHTS_MAX}")));
-        }
+        check_limit(limit, INSIGHTS_MAX)?;
         let to = if filter.narrows(Field::To) { filter.to } else { now };
         let days = Moment::from_micros(to.as_micros().saturating_sub(insight.days() * DAY_MICROS)).max(Moment::FIRST);
         let from = if filter.narrows(Field::From) { filter.from } else { days };

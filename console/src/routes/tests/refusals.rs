@@ -88,6 +88,12 @@ async fn value_that_is_out_of_range_is_refused_with_its_field() {
         ("users/7/connections?users=8", "users"),
         ("users/7/connections?service_accounts=9", "service_accounts"),
         ("resources/7/connections?resources=8", "resources"),
+        ("users/7/connections?limit=501", "limit"),
+        ("resources/7/connections?limit=0", "limit"),
+        ("users?limit=0", "limit"),
+        ("users?limit=5000", "limit"),
+        ("resources?limit=1001", "limit"),
+        ("addresses?limit=0", "limit"),
     ] {
         let answer = console.get(&format!("/api/v1/{question}"), &cookie).await;
         assert_eq!((answer.status, &answer.json()["error"]["field"]), (400, &json!(field)), "{question}");
@@ -96,6 +102,11 @@ async fn value_that_is_out_of_range_is_refused_with_its_field() {
         ("connections?users=none", "users"),
         ("connections?limit=many", "limit"),
         ("connections?limit=4294967296", "limit"),
+        ("connections?limit=0", "limit"),
+        ("connections?limit=501", "limit"),
+        ("open?limit=0", "limit"),
+        ("open?limit=10001", "limit"),
+        ("series?from=2026-11-01T00:00&to=2026-11-02T00:00&limit=101", "limit"),
         ("connections?before=yesterday", "before"),
         ("connections?order=oldest", "order"),
         ("connections?domain=a&domain=b", "domain"),
@@ -137,6 +148,25 @@ async fn value_that_is_out_of_range_is_refused_with_its_field() {
         assert_eq!((answer.status, &answer.json()["error"]["field"]), (400, &json!(field)), "{question}");
     }
     assert!(!console.world.was_touched(), "nothing is written or read for a request that is refused");
+}
+
+#[tokio::test]
+async fn most_that_a_question_gives_is_taken() {
+    let console = Console::new();
+    let cookie = console.sign_in("acme").await;
+    for (path, most) in [
+        ("traffic/connections", 500),
+        ("users/7/connections", 500),
+        ("traffic/open", 10_000),
+        ("traffic/insights/error_rate", 1_000),
+        ("users", 1_000),
+        ("addresses", 1_000),
+    ] {
+        for limit in [1, most] {
+            let answer = console.get(&format!("/api/v1/{path}?limit={limit}"), &cookie).await;
+            assert_eq!(answer.status, 200, "{path} {limit}: {answer:?}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -153,10 +153,29 @@ async fn what_is_looked_for_is_handed_on() {
 }
 
 #[tokio::test]
+async fn whatever_is_counted_says_from_what() {
+    let console = Console::new();
+    let cookie = console.sign_in("acme").await;
+    for (path, place, source) in [
+        ("/traffic/series?from=2026-11-01T00:00&to=2026-11-02T00:00", "/source", "raw"),
+        ("/traffic/top?by=user", "/source", "rollup"),
+        ("/traffic/facets?of=user&of=port", "/facets/1/source", "rollup"),
+        ("/traffic/insights/error_rate", "/source", "rollup"),
+        ("/addresses", "/source", "rollup"),
+    ] {
+        let answer = console.get(&format!("/api/v1{path}"), &cookie).await.json();
+        assert_eq!(answer.pointer(place), Some(&json!(source)), "{path}: {answer}");
+    }
+}
+
+#[tokio::test]
 async fn connection_as_it_is_shown() {
     let console = Console::new();
     let cookie = console.sign_in("acme").await;
-    insta::assert_json_snapshot!("connections", console.get("/api/v1/users/9/connections", &cookie).await.json());
+    let page = console.get("/api/v1/users/9/connections", &cookie).await.json();
+    assert_eq!(page["connections"][0]["location"]["city"], "Berlin");
+    assert_eq!(page["connections"][0]["location"]["region"], json!(null), "not known, and said");
+    insta::assert_json_snapshot!("connections", page);
     let names = console.get("/api/v1/users", &cookie).await.json();
     // Text: a browser's numbers do not hold it.
     let users = json!([{ "id": "9223372036854775807", "name": "Jane of acme" }]);

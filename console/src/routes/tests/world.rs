@@ -5,14 +5,14 @@ use std::sync::Mutex;
 use audit_log::{Act, TrailError};
 use clickhouse_io::QueryError;
 use clickhouse_io::traffic::{
-    Count, Finding, Group, Line, Named, Names, Open, OpenConnection, Page, Searched, Series, Source, Top,
+    Count, Finding, Findings, Group, Line, Named, Names, Open, OpenConnection, Page, Searched, Series, Source, Top,
 };
 use futures_util::FutureExt;
 use kafka_io::{KafkaError, ProduceError};
 use report_life::JournalError;
 use schemas::addresses::parse_bare_address;
 use schemas::bucket_sync_event::BucketSyncEvent;
-use schemas::connection_event::{ConnectionEvent, EventType};
+use schemas::connection_event::{ConnectionEvent, EventType, Location};
 use schemas::event_id::EventId;
 use schemas::examples::connection;
 use schemas::ids::Tenant;
@@ -210,7 +210,7 @@ impl Outside for std::sync::Arc<World> {
         self.ask(tenant, format!("top {} {}", written(query.filter()), groups(query)), top)
     }
 
-    fn insight<'a>(&'a self, tenant: &'a Tenant, query: &'a InsightQuery) -> Later<'a, Vec<Finding>, QueryError> {
+    fn insight<'a>(&'a self, tenant: &'a Tenant, query: &'a InsightQuery) -> Later<'a, Findings, QueryError> {
         let insight = query.insight();
         let finding = Finding {
             subject: insight.subject().iter().map(|it| key_of(*it, tenant)).collect(),
@@ -219,7 +219,7 @@ impl Outside for std::sync::Arc<World> {
             examples: Vec::new(),
         };
         let question = format!("insight {} {} {}", insight.name(), written(query.filter()), query.limit());
-        self.ask(tenant, question, vec![finding])
+        self.ask(tenant, question, Findings { findings: vec![finding], source: Source::Rollup })
     }
 
     fn count<'a>(
@@ -238,7 +238,9 @@ impl Outside for std::sync::Arc<World> {
 fn event_of(tenant: &Tenant) -> ConnectionEvent {
     let event = connection(EventType::ClosedConnection, "c-1", 1_793_500_000_123);
     let client_ip = parse_bare_address(CLIENT);
-    ConnectionEvent { remote_network_name: format!("Lab of {tenant}"), client_ip, ..event }
+    let (city, country) = (Some("Berlin".to_owned()), Some("DE".to_owned()));
+    let location = Location { city, country, region: None, latitude: Some(52.52), longitude: Some(13.405) };
+    ConnectionEvent { remote_network_name: format!("Lab of {tenant}"), client_ip, location: Some(location), ..event }
 }
 
 fn key_of(dimension: Dimension, tenant: &Tenant) -> String {

@@ -36,6 +36,16 @@ struct Relay {
     port: Option<u16>,
 }
 
+/// Where a client was.
+#[derive(Debug, Serialize, ToSchema)]
+struct Location {
+    city: Option<String>,
+    country: Option<String>,
+    region: Option<String>,
+    latitude: Option<f64>,
+    longitude: Option<f64>,
+}
+
 /// One event of a connection: that it ended, failed, was denied, or (among a connection's own events) was opened. Times are UTC.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Connection {
@@ -57,6 +67,9 @@ pub(crate) struct Connection {
     client_ip: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     client_network: Option<Network>,
+    /// Where the client was: as its line says, or else the connector's database of places.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    location: Option<Location>,
     connector: Name,
     remote_network: Name,
     resource: Resource,
@@ -80,6 +93,13 @@ impl Connection {
             ip: relay.ip.map(|ip| ip.to_string()),
             port: Some(relay.port).filter(|port| *port != 0),
         };
+        let location = |it: schemas::connection_event::Location| Location {
+            city: it.city,
+            country: it.country,
+            region: it.region,
+            latitude: it.latitude,
+            longitude: it.longitude,
+        };
         Self {
             status: event.status().map(ConnectionStatus::report_name),
             event_id: event.event_id.to_string(),
@@ -98,6 +118,7 @@ impl Connection {
             device_id: event.device_id.map(|id| id.to_string()),
             client_network: networks.of(event.client_ip),
             client_ip: event.client_ip.map(|ip| ip.to_string()),
+            location: event.location.map(location),
             connector: Name { id: event.connector_id.to_string(), name: event.connector_name },
             remote_network: Name { id: event.remote_network_id.to_string(), name: event.remote_network_name },
             resource: Resource {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::State;
-use clickhouse_io::traffic::Finding;
+use clickhouse_io::traffic::{self, Finding};
 use schemas::times::Moment;
 use serde::Serialize;
 use traffic_query::time_range::rfc3339;
@@ -30,6 +30,8 @@ pub(crate) struct Findings {
     to: String,
     /// What stands out most first.
     findings: Vec<OneFinding>,
+    /// `raw` or `rollup`.
+    source: &'static str,
     /// Where networks of clients come from.
     #[serde(skip_serializing_if = "Option::is_none")]
     client_networks: Option<NetworkEdition>,
@@ -54,13 +56,13 @@ struct OneFinding {
 
 /// Findings as the API gives them.
 #[must_use]
-pub fn findings_json(query: &InsightQuery, found: Vec<Finding>, networks: &Networks) -> serde_json::Value {
+pub fn findings_json(query: &InsightQuery, found: traffic::Findings, networks: &Networks) -> serde_json::Value {
     // Made of texts and numbers.
     serde_json::to_value(Findings::new(query, found, networks)).unwrap_or_default()
 }
 
 impl Findings {
-    fn new(query: &InsightQuery, found: Vec<Finding>, networks: &Networks) -> Self {
+    fn new(query: &InsightQuery, found: traffic::Findings, networks: &Networks) -> Self {
         let insight = query.insight();
         let finding = |it: Finding| OneFinding {
             client_network: networks.of_keys(insight.subject(), &it.subject),
@@ -73,16 +75,17 @@ impl Findings {
             insight: insight.name(),
             from: rfc3339(query.filter().from),
             to: rfc3339(query.filter().to),
-            findings: found.into_iter().map(finding).collect(),
+            findings: found.findings.into_iter().map(finding).collect(),
+            source: found.source.name(),
             client_networks: networks.source_for(insight.subject()),
         }
     }
 }
 
 /// What stands out, of one kind: `new_countries`, `new_client_addresses`, `unused_resources`, `inactive_users`, `broad_rules`,
-/// `relay_share`, `error_rate`, `slow_names`, `uneven_connectors`. Takes every field of the filter but `statuses`.
+/// `relay_share`, `error_rate`, `unresolved_names`, `uneven_connectors`. Takes every field of the filter but `statuses`.
 #[utoipa::path(get, path = "/api/v1/traffic/insights/{insight}",
-    params(("insight" = String, Path), ("limit" = Option<u32>, Query, description = "At most so many, up to 1000")),
+    params(("insight" = String, Path), ("limit" = Option<u32>, Query, description = "At most so many, 1 to 1000")),
     responses((status = 200, body = Findings), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
               (status = 404, body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub(crate) async fn insight(

@@ -8,7 +8,7 @@ pub(crate) mod url;
 
 use axum::Json;
 use axum::extract::State;
-use clickhouse_io::traffic::{Open, Source, check_open};
+use clickhouse_io::traffic::{OPEN_MAX, Open, PAGE_MAX, Source, check_open};
 use schemas::connection_event::ConnectionEvent;
 use serde::Serialize;
 use traffic_query::time_range::rfc3339;
@@ -138,7 +138,7 @@ pub(crate) struct Facets {
 /// Connections that ended, failed or were denied, newest first, a page at a time. Takes every field of the filter.
 #[utoipa::path(get, path = "/api/v1/traffic/connections",
     params(("before" = Option<String>, Query, description = "`next` of the page before"),
-           ("limit" = Option<u32>, Query, description = "At most so many, up to 500")),
+           ("limit" = Option<u32>, Query, description = "At most so many, 1 to 500")),
     responses((status = 200, body = Connections), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
               (status = 503, body = ErrorBody)))]
 pub(crate) async fn connections(
@@ -151,7 +151,8 @@ pub(crate) async fn connections(
 
 /// Connections of a User. Takes every field of the filter but `users` and `service_accounts`.
 #[utoipa::path(get, path = "/api/v1/users/{id}/connections",
-    params(("id" = String, Path), ("before" = Option<String>, Query), ("limit" = Option<u32>, Query)),
+    params(("id" = String, Path), ("before" = Option<String>, Query),
+           ("limit" = Option<u32>, Query, description = "At most so many, 1 to 500")),
     responses((status = 200, body = Connections), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
               (status = 503, body = ErrorBody)))]
 pub(crate) async fn user_connections(
@@ -167,7 +168,8 @@ pub(crate) async fn user_connections(
 
 /// Connections of a Resource. Takes every field of the filter but `resources`.
 #[utoipa::path(get, path = "/api/v1/resources/{id}/connections",
-    params(("id" = String, Path), ("before" = Option<String>, Query), ("limit" = Option<u32>, Query)),
+    params(("id" = String, Path), ("before" = Option<String>, Query),
+           ("limit" = Option<u32>, Query, description = "At most so many, 1 to 500")),
     responses((status = 200, body = Connections), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
               (status = 503, body = ErrorBody)))]
 pub(crate) async fn resource_connections(
@@ -197,7 +199,7 @@ async fn page(
         Some(text) => Some(text.parse().map_err(|_| Refusal::field("before", "is not the next of a page"))?),
         None => None,
     };
-    let found = app.outside.recent(&signed_in.tenant, &filter, before, url.number("limit", PAGE)?).await?;
+    let found = app.outside.recent(&signed_in.tenant, &filter, before, url.limit(PAGE, PAGE_MAX)?).await?;
     Ok(Json(Connections {
         connections: found.connections.into_iter().map(|it| Connection::new(it, &app.networks)).collect(),
         next: found.next.map(|next| next.to_string()),
@@ -226,7 +228,7 @@ pub(crate) async fn connection(
 /// Connections that are open now, those opened last first. Takes the fields of the filter that are known of a connection while it is
 /// open; the range is that of the opening.
 #[utoipa::path(get, path = "/api/v1/traffic/open",
-    params(("limit" = Option<u32>, Query, description = "At most so many, up to 10000")),
+    params(("limit" = Option<u32>, Query, description = "At most so many, 1 to 10000")),
     responses((status = 200, body = OpenConnections), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
               (status = 503, body = ErrorBody)))]
 pub(crate) async fn open(
@@ -236,7 +238,7 @@ pub(crate) async fn open(
 ) -> Result<Json<OpenConnections>, Refusal> {
     let filter = url.filter(&["limit"])?;
     check_open(&filter)?;
-    let found = app.outside.open(&signed_in.tenant, &filter, url.number("limit", PAGE)?).await?;
+    let found = app.outside.open(&signed_in.tenant, &filter, url.limit(PAGE, OPEN_MAX)?).await?;
     Ok(Json(OpenConnections::new(found, &app.networks)))
 }
 
@@ -245,7 +247,7 @@ pub(crate) async fn open(
     params(("bucket" = Option<String>, Query, description = "minute, hour, day, week or month; by the range where it is absent"),
            ("split" = Option<Vec<String>>, Query, description = "Dimensions, at most two"),
            ("measures" = Option<Vec<String>>, Query, description = "connections where it is absent"),
-           ("limit" = Option<u32>, Query, description = "Series beside that of all others, up to 100")),
+           ("limit" = Option<u32>, Query, description = "Series beside that of all others, 1 to 100")),
     responses((status = 200, body = Series), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
               (status = 503, body = ErrorBody)))]
 pub(crate) async fn series(
@@ -280,7 +282,7 @@ pub(crate) async fn series(
 #[utoipa::path(get, path = "/api/v1/traffic/top",
     params(("by" = Vec<String>, Query, description = "Dimensions, one or two"),
            ("measures" = Option<Vec<String>>, Query, description = "connections where it is absent; the first gives the order"),
-           ("limit" = Option<u32>, Query, description = "Groups beside the others, up to 100")),
+           ("limit" = Option<u32>, Query, description = "Groups beside the others, 1 to 100")),
     responses((status = 200, body = Groups), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
               (status = 503, body = ErrorBody)))]
 pub(crate) async fn top(State(app): State<App>, signed_in: SignedIn, url: TrafficUrl) -> Result<Json<Groups>, Refusal> {
@@ -292,7 +294,7 @@ pub(crate) async fn top(State(app): State<App>, signed_in: SignedIn, url: Traffi
 /// For each dimension the values with most events, among the connections that all other fields of the filter let through.
 #[utoipa::path(get, path = "/api/v1/traffic/facets",
     params(("of" = Vec<String>, Query, description = "Dimensions"),
-           ("limit" = Option<u32>, Query, description = "Values of each, up to 100")),
+           ("limit" = Option<u32>, Query, description = "Values of each, 1 to 100")),
     responses((status = 200, body = Facets), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
               (status = 503, body = ErrorBody)))]
 pub(crate) async fn facets(

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use clickhouse_io::traffic::{NAMES_MAX, Named, Searched};
 use serde::{Deserialize, Serialize};
+use traffic_query::check_limit;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::App;
@@ -53,7 +54,7 @@ pub(crate) struct Search {
     /// Part of the name; any case.
     #[serde(default)]
     search: String,
-    /// At most so many, up to 1000.
+    /// At most so many, 1 to 1000.
     #[serde(default = "twenty")]
     limit: u32,
 }
@@ -68,6 +69,7 @@ async fn found(
     searched: Searched,
     search: &Search,
 ) -> Result<(Vec<Name>, &'static str), Refusal> {
+    check_limit(search.limit, NAMES_MAX)?;
     let found = app.outside.search(&signed_in.tenant, searched, &search.search, search.limit).await?;
     Ok((found.names.into_iter().map(|Named { id, name }| Name { id, name }).collect(), found.source.name()))
 }

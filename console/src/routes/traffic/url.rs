@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use traffic_query::{Field, FilterError, FilterForm, TrafficFilter};
+use traffic_query::{Field, FilterError, FilterForm, TrafficFilter, check_limit};
 
 use crate::error::Refusal;
 
@@ -61,6 +61,12 @@ impl TrafficUrl {
     pub(crate) fn number(&self, name: &str, otherwise: u32) -> Result<u32, FilterError> {
         let parsed = self.one(name)?.map(|text| text.parse().map_err(|_| wrong(name, "is no whole number")));
         Ok(parsed.transpose()?.unwrap_or(otherwise))
+    }
+
+    /// `limit`, from 1 to `most`.
+    pub(crate) fn limit(&self, otherwise: u32, most: u32) -> Result<u32, FilterError> {
+        let limit = self.number("limit", otherwise)?;
+        check_limit(limit, most).map(|()| limit)
     }
 
     fn texts(&self, name: &str) -> &[String] {

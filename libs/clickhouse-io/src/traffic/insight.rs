@@ -1,7 +1,6 @@
 //! What stands out in a tenant's traffic.
 
 use clickhouse::Row;
-use schemas::connection_event::ConnectionStatus;
 use schemas::ids::Tenant;
 use schemas::times::Moment;
 use serde::Deserialize;
@@ -9,6 +8,7 @@ use traffic_query::{Dimension, Insight, InsightQuery, Measure, TrafficFilter};
 
 use super::facts::Wanted;
 use super::parameters::Parameters;
+use super::sources::Source;
 use crate::client::ClickHouse;
 use crate::error::QueryError;
 
@@ -33,6 +33,15 @@ pub struct Finding {
     pub examples: Vec<String>,
 }
 
+/// What stands out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Findings {
+    /// What stands out most first.
+    pub findings: Vec<Finding>,
+    /// Where they come from; [`Source::Raw`] where nothing of it is from a roll-up.
+    pub source: Source,
+}
+
 #[derive(Row, Deserialize)]
 struct Found {
     subject: Vec<String>,
@@ -50,8 +59,8 @@ pub async fn insight(
     tenant: &Tenant,
     query: &InsightQuery,
     now: Moment,
-) -> Result<Vec<Finding>, QueryError> {
-    let mut asked = Asked { tenant, query, now, parameters: Parameters::default() };
+) -> Result<Findings, QueryError> {
+    let mut asked = Asked { tenant, query, now, parameters: Parameters::default(), source: Source::Raw };
     let sql = format!("{} LIMIT {}", asked.findings(), query.limit());
     let found: Vec<Found> = clickhouse.within(asked.parameters.query(clickhouse, &sql).fetch_all()).await?;
     let finding = |it: Found| Finding {
@@ -60,7 +69,7 @@ pub async fn insight(
         seen_at: it.seen_at.map(Moment::from_micros),
         examples: it.examples,
     };
-    Ok(found.into_iter().map(finding).collect())
+    Ok(Findings { findings: found.into_iter().map(finding).collect(), source: asked.source })
 }
 
 struct Asked<'a> {
@@ -68,6 +77,8 @@ struct Asked<'a> {
     query: &'a InsightQuery,
     now: Moment,
     parameters: Parameters,
+    /// Of what was asked for so far.
+    source: Source,
 }
 
 /// The columns of [`Found`].
@@ -85,7 +96,11 @@ impl Asked<'_> {
         let (tenant, now) = (self.tenant, self.now);
         // Of sums only: days of Remote Networks are not asked.
         let wanted = Wanted { tenant, filter, keys, measures: &measures, starts: &[], now, uncounted: None, cut: None };
-        let facts = wanted.facts(&mut self.parameters).0;
+        let (facts, source) = wanted.facts(&mut self.parameters);
+        // The range may be too short for a roll-up, and what is before it not.
+        if source != Source::Raw {
+            self.source = source;
+        }
         format!("SELECT {} AS keys, * FROM ({facts})", wanted.key_texts("key"))
     }
 
@@ -113,7 +128,7 @@ impl Asked<'_> {
                 share(&facts, &format!("if(keys[2] = 'relay', {CONNECTIONS}, 0)"))
             }
             Insight::ErrorRate => share(&self.within(subject), "dns + other"),
-            Insight::SlowNames => self.slow_names(),
+            Insight::UnresolvedNames => self.unresolved_names(),
             Insight::UnevenConnectors => self.uneven_connectors(),
         }
     }
@@ -159,16 +174,16 @@ impl Asked<'_> {
         )
     }
 
-    fn slow_names(&mut self) -> String {
-        let columns = columns(&["failed", "wait"], "NULL", "[]");
-        let mut filter = self.query.filter().clone();
-        filter.statuses.insert(ConnectionStatus::DnsError);
-        // Durations stand in raw rows alone.
-        let facts = self.facts(&filter, self.query.insight().subject(), Measure::DurationP95);
+    /// Failures of a name, of its tries. An attempt that was denied was none.
+    fn unresolved_names(&mut self) -> String {
+        let columns = columns(&["failed", "tries"], "NULL", "[]");
+        // Asked for connections, addresses would come from days of Remote Networks, which do not tell failures apart.
+        let facts = self.facts(self.query.filter(), self.query.insight().subject(), Measure::FailedDns);
         format!(
             "SELECT {columns} FROM (
-                 SELECT keys AS subject, count() AS failed, quantileExact(0.95)(duration_us) AS wait FROM ({facts}) GROUP BY subject)
-             ORDER BY wait DESC, failed DESC, subject"
+                 SELECT keys AS subject, sum(dns) AS failed, sum({CONNECTIONS}) AS tries FROM ({facts}) GROUP BY subject)
+             WHERE failed > 0
+             ORDER BY failed DESC, tries, subject"
         )
     }
 

@@ -19,7 +19,7 @@ mod sources;
 mod top;
 
 pub use count::{Count, count};
-pub use insight::{CONNECTIONS_MIN, FEW_ADDRESSES, Finding, insight};
+pub use insight::{CONNECTIONS_MIN, FEW_ADDRESSES, Finding, Findings, insight};
 pub use one::connection;
 pub use open::{OPEN_MAX, Open, OpenConnection, check_open, open};
 pub use recent::{PAGE_MAX, Page, recent};

@@ -15,7 +15,7 @@ use super::parameters::Parameters;
 use crate::client::ClickHouse;
 use crate::error::QueryError;
 
-/// Most connections of an answer.
+/// Most connections of an answer, as [`traffic_query::check_limit`] takes it.
 pub const OPEN_MAX: u32 = 10_000;
 
 /// Fields that open connections have; the range is that of their opening.
@@ -116,8 +116,7 @@ pub async fn open(
              user_id, toString(user_email) AS user_email, service_account_id,
              toString(service_account_name) AS service_account_name, client_ip, protocol
          FROM (SELECT * FROM open_connections FINAL WHERE is_open AND {condition})
-         ORDER BY opened_at DESC, connector_id, connection_id LIMIT {}",
-        limit.clamp(1, OPEN_MAX)
+         ORDER BY opened_at DESC, connector_id, connection_id LIMIT {limit}"
     );
     let rows: Vec<OpenRow> = clickhouse.within(parameters.query(clickhouse, &sql).fetch_all()).await?;
     let total = rows.first().map_or(0, |row| row.total);

@@ -15,7 +15,7 @@ use crate::error::QueryError;
 use crate::rollup::Unit;
 use crate::rows::ConnectionRow;
 
-/// Most connections of a page.
+/// Most connections of a page, as [`traffic_query::check_limit`] takes it.
 pub const PAGE_MAX: u32 = 500;
 
 const HOUR_MICROS: i64 = 3_600_000_000;
@@ -57,7 +57,7 @@ pub async fn recent(
     before: Option<EventId>,
     limit: u32,
 ) -> Result<Page, QueryError> {
-    let limit = usize::try_from(limit.clamp(1, PAGE_MAX)).unwrap_or(1);
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let now = Moment::now().as_micros();
     let mut end = filter.to.as_micros().min(now + AHEAD_MAX_MICROS);
     if let Some(before) = before {

@@ -13,7 +13,7 @@ use crate::client::ClickHouse;
 use crate::error::QueryError;
 use crate::rollup::{NAMES_TABLE, NameKind, names_since};
 
-/// The most names that are read at once.
+/// The most names that are read at once, as [`traffic_query::check_limit`] takes it.
 pub const NAMES_MAX: u32 = 1_000;
 
 /// What is looked for.
@@ -47,7 +47,7 @@ pub struct Names {
     pub source: Source,
 }
 
-/// Those that had traffic and whose name holds `text` in any case, by name; all where it is empty. At most [`NAMES_MAX`]. `now` decides
+/// Those that had traffic and whose name holds `text` in any case, by name; all where it is empty. `now` decides
 /// which days are counted.
 ///
 /// # Errors
@@ -97,8 +97,7 @@ pub async fn search(
     let sql = format!(
         "SELECT id, {name} AS name FROM ({rows})
          GROUP BY id HAVING positionCaseInsensitiveUTF8(name, {text}) > 0 OR empty({text})
-         ORDER BY name, id LIMIT {}",
-        limit.min(NAMES_MAX)
+         ORDER BY name, id LIMIT {limit}"
     );
     let names = clickhouse.within(parameters.query(clickhouse, &sql).fetch_all()).await?;
     Ok(Names { names, source })

@@ -1,22 +1,13 @@
 //! What stands out in a list of events, as plainly as it can be had.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
 
-use clickhouse_io::traffic::{CONNECTIONS_MIN, FEW_ADDRESSES};
+use clickhouse_io::traffic::{CONNECTIONS_MIN, FEW_ADDRESSES, Finding};
 use schemas::connection_event::{ConnectionEvent, ConnectionStatus, TunnelPath};
-use schemas::times::Moment;
 use traffic_query::{Insight, InsightQuery};
 
 use super::plain::{Facts, Stored, facts, key};
-
-/// What is found of a subject.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Plain {
-    pub(crate) values: Vec<u128>,
-    /// When exactly.
-    pub(crate) seen_at: Option<Moment>,
-    pub(crate) examples: Vec<String>,
-}
 
 fn is_connection(event: &ConnectionEvent) -> bool {
     event.status() != Some(ConnectionStatus::AccessDenied)
@@ -26,8 +17,8 @@ fn count(facts: &[&ConnectionEvent], counts: impl Fn(&ConnectionEvent) -> bool) 
     facts.iter().filter(|it| counts(it)).count() as u128
 }
 
-/// By subject.
-pub(crate) fn findings(all: &[Stored], query: &InsightQuery) -> BTreeMap<Vec<String>, Plain> {
+/// In the order of `docs/traffic.md`; `seen_at` is exact.
+pub(crate) fn findings(all: &[Stored], query: &InsightQuery) -> Vec<Finding> {
     let insight = query.insight();
     let (within, before) = (facts(all, query.filter()), facts(all, &query.before()));
     let subjects = |facts: &Facts<'_>| {
@@ -40,11 +31,12 @@ pub(crate) fn findings(all: &[Stored], query: &InsightQuery) -> BTreeMap<Vec<Str
         facts.iter().filter(is).map(|it| (*it).clone()).collect()
     };
     let few = u128::from(CONNECTIONS_MIN);
-    let finding = |subject: &Vec<String>| -> Option<Plain> {
-        let (now, earlier) = (of(&within, subject), of(&before, subject));
+    let finding = |subject: Vec<String>| -> Option<Finding> {
+        let (now, earlier) = (of(&within, &subject), of(&before, &subject));
         let (now, earlier): (Vec<_>, Vec<_>) = (now.iter().collect(), earlier.iter().collect());
         let connections = count(&now, is_connection);
-        let plain = |values: Vec<u128>| Plain { values, seen_at: None, examples: Vec::new() };
+        let plain =
+            |values: Vec<u128>| Finding { subject: subject.clone(), values, seen_at: None, examples: Vec::new() };
         let shares = |part: u128| (part > 0 && connections >= few).then(|| plain(vec![part, connections]));
         match insight {
             Insight::NewCountries | Insight::NewClientAddresses => {
@@ -52,19 +44,19 @@ pub(crate) fn findings(all: &[Stored], query: &InsightQuery) -> BTreeMap<Vec<Str
                 let is_new =
                     earlier.is_empty() && !now.is_empty() && is_known && subject.iter().all(|it| !it.is_empty());
                 let seen_at = now.iter().map(|it| it.end_time).min();
-                is_new.then(|| Plain { seen_at, ..plain(vec![now.len() as u128]) })
+                is_new.then(|| Finding { seen_at, ..plain(vec![now.len() as u128]) })
             }
             Insight::UnusedResources | Insight::InactiveUsers => {
                 let used = count(&earlier, is_connection);
                 let seen_at = earlier.iter().filter(|it| is_connection(it)).map(|it| it.end_time).max();
                 let is_idle = connections == 0 && used > 0 && !subject[0].is_empty();
-                is_idle.then(|| Plain { seen_at, ..plain(vec![used]) })
+                is_idle.then(|| Finding { seen_at, ..plain(vec![used]) })
             }
             Insight::BroadRules => {
                 let names = now.iter().filter(|it| is_connection(it)).map(|it| it.resource_address.clone());
                 let names: BTreeSet<String> = names.collect();
                 let is_broad = subject[0].contains(['*', '?', '/']);
-                (is_broad && names.len() <= FEW_ADDRESSES as usize && connections >= few).then(|| Plain {
+                (is_broad && names.len() <= FEW_ADDRESSES as usize && connections >= few).then(|| Finding {
                     examples: names.iter().cloned().collect(),
                     ..plain(vec![names.len() as u128, connections])
                 })
@@ -73,13 +65,9 @@ pub(crate) fn findings(all: &[Stored], query: &InsightQuery) -> BTreeMap<Vec<Str
             Insight::ErrorRate => shares(count(&now, |it| {
                 matches!(it.status(), Some(ConnectionStatus::DnsError | ConnectionStatus::ConnectionFailed))
             })),
-            Insight::SlowNames => {
-                let failed = now.iter().filter(|it| it.status() == Some(ConnectionStatus::DnsError));
-                let mut waits: Vec<i64> =
-                    failed.map(|it| it.end_time.as_micros() - it.start_time.as_micros()).collect();
-                waits.sort_unstable();
-                let wait = waits.get(waits.len() * 95 / 100)?;
-                Some(plain(vec![waits.len() as u128, u128::try_from(*wait).unwrap()]))
+            Insight::UnresolvedNames => {
+                let failed = count(&now, |it| it.status() == Some(ConnectionStatus::DnsError));
+                (failed > 0).then(|| plain(vec![failed, connections]))
             }
             Insight::UnevenConnectors => {
                 let network = of_first(&within, insight, &subject[0]);
@@ -94,7 +82,30 @@ pub(crate) fn findings(all: &[Stored], query: &InsightQuery) -> BTreeMap<Vec<Str
         }
     };
     let everything = subjects(&within).into_iter().chain(subjects(&before)).collect::<BTreeSet<_>>();
-    everything.into_iter().filter_map(|subject| finding(&subject).map(|it| (subject, it))).collect()
+    let mut findings: Vec<Finding> = everything.into_iter().filter_map(finding).collect();
+    sort(insight, &mut findings);
+    findings
+}
+
+/// What stands out most first; of equals by the keys of their subjects.
+pub(crate) fn sort(insight: Insight, findings: &mut [Finding]) {
+    findings.sort_by(|one, two| most(insight, one, two).then_with(|| one.subject.cmp(&two.subject)));
+}
+
+/// `Less`: the first stands out more.
+fn most(insight: Insight, one: &Finding, two: &Finding) -> Ordering {
+    let (first, second) = (&one.values, &two.values);
+    match insight {
+        Insight::NewCountries | Insight::NewClientAddresses => two.seen_at.cmp(&one.seen_at),
+        Insight::UnusedResources | Insight::InactiveUsers => one.seen_at.cmp(&two.seen_at),
+        Insight::BroadRules => second[1].cmp(&first[1]),
+        // Shares are compared as fractions: a/b > c/d where ad > cb.
+        Insight::RelayShare | Insight::ErrorRate => {
+            (second[0] * first[1]).cmp(&(first[0] * second[1])).then(second[1].cmp(&first[1]))
+        }
+        Insight::UnresolvedNames => second[0].cmp(&first[0]).then(first[1].cmp(&second[1])),
+        Insight::UnevenConnectors => (second[0] * second[2] * first[1]).cmp(&(first[0] * first[2] * second[1])),
+    }
 }
 
 /// Facts whose first key is this one.
