@@ -12,7 +12,7 @@ use schemas::times::Moment;
 use traffic_query::time_range::rfc3339;
 
 use crate::cli::{CommonOptions, moment};
-use crate::output::{line, table};
+use crate::output::{line, said, table};
 
 /// Differences that are shown.
 const SHOWN_MAX: u32 = 1_000;
@@ -231,9 +231,4 @@ fn counted(found: usize) -> String {
 fn minutes_kept_since() -> Moment {
     const KEPT_MICROS: i64 = 30 * 86_400_000_000;
     Moment::from_micros(Moment::now().as_micros() - KEPT_MICROS)
-}
-
-#[expect(clippy::print_stderr, reason = "what is no answer goes beside it")]
-fn said(text: &str) {
-    eprintln!("flowledger: {text}");
 }

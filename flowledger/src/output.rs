@@ -1,12 +1,26 @@
-//! Answers on standard output: lines, tables, and text of others made harmless.
+//! Answers on standard output: lines, tables, and text of others made harmless. What is no answer goes to standard error.
 
 use std::io::Write;
 
 use serde_json::Value;
+use traffic_query::time_range::TimeNotes;
 
 /// One line of output.
 pub(crate) fn line(text: &str) -> std::io::Result<()> {
     writeln!(std::io::stdout().lock(), "{text}")
+}
+
+/// A line beside the answer.
+#[expect(clippy::print_stderr, reason = "what is no answer goes beside it")]
+pub(crate) fn said(text: &str) {
+    eprintln!("flowledger: {text}");
+}
+
+/// What was made of --from and --to, where they do not occur once.
+pub(crate) fn noted(notes: &TimeNotes) {
+    for (field, note) in notes.each() {
+        said(&format!("--{field} {note}"));
+    }
 }
 
 /// Text of others, on one line and without control characters.

@@ -258,3 +258,33 @@ fn what_no_report_can_be_asked_for_with_is_refused_with_its_option() {
         assert!(!went_well && error.contains(said), "{more:?}: {error}");
     }
 }
+
+#[test]
+fn what_is_made_of_a_time_that_does_not_occur_once_is_said_beside_the_answer() {
+    let twice = "flowledger: --from occurs twice, as clocks go back; the earlier one is meant\n";
+    let moved = "flowledger: --to does not occur, as clocks go forward; 2026-03-29T03:30:00 is meant\n";
+    let no_config = ["--config", "none.toml", "--tenant", "acme", "--zone", "Europe/Berlin"];
+    let sync = "01890a5d-ac96-774b-bcce-b302099a8057";
+    for command in [
+        &["report", "new"][..],
+        &["report", "estimate"],
+        &["traffic", "top", "--by", "user"],
+        &["traffic", "recent"],
+        &["sync", "backfill", sync],
+    ] {
+        let beside = |from: &str, to: &str| {
+            let (said, beside, went_well) = run(&[command, &no_config, &["--from", from, "--to", to]].concat(), &[]);
+            assert!(
+                !went_well && said.is_empty() && beside.contains("none.toml cannot be read"),
+                "{command:?}: {beside}"
+            );
+            beside
+        };
+        let said = beside("2026-10-25T02:30", "2026-10-26T00:00");
+        assert!(said.starts_with(twice) && !said.contains("--to"), "{command:?}: {said}");
+        let said = beside("2026-03-29T00:00", "2026-03-29T02:30");
+        assert!(said.starts_with(moved) && !said.contains("--from"), "{command:?}: {said}");
+        let said = beside("2026-10-25T02:30+02:00", "2026-10-26T00:00");
+        assert!(!said.contains("is meant"), "it says which one: {command:?}: {said}");
+    }
+}

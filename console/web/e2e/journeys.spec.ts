@@ -256,6 +256,7 @@ test('a bucket sync is made, paused with the keyboard, given a past range, and d
   await expect(past).toBeHidden();
   expect(api.posted.at(-1)).toEqual({ from: '2026-10-01T02:00', to: '2026-10-02T02:00', zone: 'Europe/Berlin' });
   await expect(sync).toContainText('2026-10-01 02:00 – 2026-10-02 02:00 Europe/Berlin: being written');
+  await expect(sync.getByRole('status', { name: 'Backfill in UTC' })).toHaveText('In UTC: 2026-10-01 00:00 – 2026-10-02 00:00 UTC');
   const [served] = api.syncs;
   if (served) api.syncs = [{ ...served, backfills: served.backfills.map((it) => ({ ...it, state: 'done', objects: 24 })) }];
   await expect(sync).toContainText('done, 24 objects', { timeout: 30_000 });

@@ -1,6 +1,6 @@
 /// The console's API as the browser tests want it, by routes in the browser: no server behind it.
 import type { Page, Route } from '@playwright/test';
-import type { BucketSync, Connection, Delivery, Estimate, Named, NewReport, NewSchedule, NewWebhook, NextRun, Report, Schedule, Webhook } from '../src/api/types';
+import type { AskedBackfill, BucketSync, Connection, Delivery, Estimate, Named, NewReport, NewSchedule, NewWebhook, NextRun, Report, Schedule, Webhook } from '../src/api/types';
 import { NO_FILTER } from '../src/pages/analytics/filterForm';
 import { aBackfill, aConnection, aDelivery, aManifest, anEstimate, aReport, aSchedule, aSync, aWebhook } from '../src/testing/builders';
 
@@ -308,10 +308,10 @@ async function answerSyncs(route: Route, api: Api, path: string): Promise<void> 
   }
   const [sync, wish] = wanted(api.syncs, path);
   if (!sync) return json({ error: { code: 'not_found', message: 'there is no such thing' } }, 404);
-  const now = (changes: Partial<BucketSync>) => {
+  const now = (changes: Partial<BucketSync>, beside: Partial<AskedBackfill> = {}) => {
     const changed = { ...sync, ...changes };
     api.syncs = api.syncs.map((it) => (it.id === sync.id ? changed : it));
-    return json(changed);
+    return json({ ...changed, ...beside });
   };
   if (method === 'DELETE') {
     api.syncs = api.syncs.filter((it) => it !== sync);
@@ -322,7 +322,7 @@ async function answerSyncs(route: Route, api: Api, path: string): Promise<void> 
   if (wish === 'resume') return now({ state: 'active', lag_seconds: 10 });
   api.posted.push(request.postDataJSON());
   const range = { from: '2026-10-01T00:00:00Z', to: '2026-10-02T00:00:00Z' };
-  return now({ backfills: [...sync.backfills, aBackfill({ ...range, hours_done: 0, hours: 24, objects: 0 })] });
+  return now({ backfills: [...sync.backfills, aBackfill({ ...range, hours_done: 0, hours: 24, objects: 0 })] }, { range });
 }
 
 async function answerWebhooks(route: Route, api: Api, path: string): Promise<void> {

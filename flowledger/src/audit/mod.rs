@@ -20,7 +20,7 @@ pub(crate) use self::options::AuditCommand;
 use self::options::{ReadOptions, SelectOptions};
 use crate::cli::CommonOptions;
 use crate::config::Config;
-use crate::output::plain;
+use crate::output::{plain, said};
 
 /// How long Kafka and the registry may take until an act is noted.
 const NOTE_MAX: Duration = Duration::from_secs(60);
@@ -126,9 +126,4 @@ pub(crate) async fn note(config: &Config, registry: &Registry, act: Act) -> anyh
         trail.context("the registry does not answer")??.note(act).await.context("the audit log")
     };
     tokio::time::timeout(NOTE_MAX, noting).await.context("Kafka or the registry does not answer")?
-}
-
-#[expect(clippy::print_stderr, reason = "what is no answer goes beside it")]
-fn said(text: &str) {
-    eprintln!("flowledger: {text}");
 }

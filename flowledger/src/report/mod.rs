@@ -34,6 +34,7 @@ use schemas::times::Moment;
 use service_kit::CancellationToken;
 use tokio::task::JoinHandle;
 use traffic_query::FilterError;
+use traffic_query::time_range::TimeNotes;
 
 pub(crate) use self::options::ReportCommand;
 use self::options::{NamedRange, NewOptions};
@@ -41,6 +42,7 @@ use self::verify::verify;
 use crate::audit;
 use crate::cli::CommonOptions;
 use crate::config::Config;
+use crate::output::{noted, said};
 use crate::select::SelectOptions;
 
 /// How long Kafka and the registry may take until all events of reports are read, or something is written.
@@ -49,6 +51,7 @@ const KAFKA_MAX: Duration = Duration::from_secs(60);
 pub(crate) async fn run(command: ReportCommand) -> anyhow::Result<()> {
     match command {
         ReportCommand::New { select, new, range, follow } => {
+            noted(&new.filter.1);
             let request = within_range(request(&select, *new)?, &range)?;
             let desk = Desk::open(&select).await?;
             let id = desk.ask(&select, request).await?;
@@ -61,8 +64,10 @@ pub(crate) async fn run(command: ReportCommand) -> anyhow::Result<()> {
             if follow { desk.follow(id).await } else { Ok(()) }
         }
         ReportCommand::Estimate { select, new, range } => {
+            let notes = new.filter.1.clone();
+            noted(&notes);
             let request = within_range(request(&select, *new)?, &range)?;
-            Desk::open(&select).await?.estimate(&select, &request).await
+            Desk::open(&select).await?.estimate(&select, &request, notes).await
         }
         ReportCommand::List { select, limit } => {
             let desk = Desk::open(&select).await?;
@@ -173,7 +178,7 @@ impl Desk {
         Ok(request.report_id)
     }
 
-    async fn estimate(&self, select: &SelectOptions, request: &ReportRequest) -> anyhow::Result<()> {
+    async fn estimate(&self, select: &SelectOptions, request: &ReportRequest, notes: TimeNotes) -> anyhow::Result<()> {
         let filter = traffic_filter(&request.filter).map_err(wrong)?.within(request.range_from, request.range_to);
         let measures =
             estimate_measures(request, &filter).map_err(|reason| anyhow::anyhow!("{}", of_option(&reason)))?;
@@ -182,7 +187,7 @@ impl Desk {
         let usage = self.book.usage(&select.tenant, None, now);
         let over = |connections| self.config.limits.check_planned(&usage, connections, now);
         Ok(crate::output::fields(
-            &console::estimate_json(request, &count, self.config.exporter.keep_days, over),
+            &console::estimate_json(request, notes, &count, self.config.exporter.keep_days, over),
             select.json,
         )?)
     }
@@ -330,9 +335,4 @@ impl Drop for Desk {
 
 async fn within<T>(work: impl Future<Output = T>) -> anyhow::Result<T> {
     tokio::time::timeout(KAFKA_MAX, work).await.context("Kafka or the registry does not answer")
-}
-
-#[expect(clippy::print_stderr, reason = "what is no answer goes beside it")]
-fn said(text: &str) {
-    eprintln!("flowledger: {text}");
 }

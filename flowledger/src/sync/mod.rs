@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use bucket_syncs::{
-    Changed, SharedSyncs, SyncJournal, SyncState, backfill, cancel_backfill, check, created, follow_syncs, wish,
+    Changed, SharedSyncs, SyncJournal, SyncState, backfill, cancel_backfill, check, created, follow_syncs, whole_hours,
+    wish,
 };
 use kafka_io::Producer;
 use report_life::{barrier, report_filter};
@@ -18,6 +19,7 @@ use schemas::bucket_sync_event::{BucketSyncEvent, BucketSyncEventType, BucketSyn
 use schemas::report_request::Compression;
 use schemas::times::Moment;
 use service_kit::CancellationToken;
+use traffic_query::time_range::{in_utc, rfc3339};
 use traffic_query::{Field, FilterError};
 
 pub(crate) use self::options::SyncCommand;
@@ -25,6 +27,7 @@ use self::options::{ObjectFormat, OneOptions};
 use crate::audit;
 use crate::cli::CommonOptions;
 use crate::config::Config;
+use crate::output::{noted, said};
 use crate::select::SelectOptions;
 
 /// How long Kafka and the registry may take until all events of syncs are read, or something is written.
@@ -80,11 +83,17 @@ pub(crate) async fn run(command: SyncCommand) -> anyhow::Result<()> {
         SyncCommand::Pause { one } => wished(&one, BucketSyncEventType::Paused, AuditAction::SyncPaused).await,
         SyncCommand::Resume { one } => wished(&one, BucketSyncEventType::Resumed, AuditAction::SyncResumed).await,
         SyncCommand::Delete { one } => wished(&one, BucketSyncEventType::Deleted, AuditAction::SyncDeleted).await,
-        SyncCommand::Backfill { one, from, to } => {
+        SyncCommand::Backfill { one, from, to, zone } => {
+            let wanted = in_utc(&from, &to, &zone).map_err(wrong)?;
+            noted(&wanted.notes);
             let desk = Desk::open(&one.select).await?;
             let state = desk.found(&one)?;
-            let event = backfill(&state, (from, to), &one.select.actor(), Moment::now()).map_err(wrong)?;
-            desk.write(&one.select, AuditAction::SyncBackfilled, &state.settings.name, &event).await
+            let range = (wanted.from, wanted.to);
+            let event = backfill(&state, range, &one.select.actor(), Moment::now()).map_err(wrong)?;
+            desk.write(&one.select, AuditAction::SyncBackfilled, &state.settings.name, &event).await?;
+            let (from, to) = whole_hours(range);
+            said(&format!("it brings {} to {}, whole hours of UTC", rfc3339(from), rfc3339(to)));
+            Ok(())
         }
         SyncCommand::CancelBackfill { one, number } => {
             let desk = Desk::open(&one.select).await?;

@@ -3,9 +3,8 @@
 use clap::{Args, Subcommand, ValueEnum};
 use schemas::ids::SyncId;
 use schemas::report_request::ReportFormat;
-use schemas::times::Moment;
 
-use crate::cli::{Packing, moment};
+use crate::cli::Packing;
 use crate::select::SelectOptions;
 use crate::traffic::FilterOptions;
 
@@ -73,16 +72,19 @@ pub(crate) enum SyncCommand {
         #[command(flatten)]
         one: OneOptions,
     },
-    /// Bring a past range, of what came before the sync was made.
+    /// Bring a past range, of what came before the sync was made; it is widened to whole hours of UTC.
     Backfill {
         #[command(flatten)]
         one: OneOptions,
-        /// First end time, the begin of an hour, with its zone: `2026-11-01T00:00:00Z`.
-        #[arg(long, value_name = "TIME", value_parser = moment)]
-        from: Moment,
-        /// First end time after it, the begin of an hour, with its zone.
-        #[arg(long, value_name = "TIME", value_parser = moment)]
-        to: Moment,
+        /// First end time: `2026-11-01T00:00` in --zone, or with an offset or Z.
+        #[arg(long, value_name = "TIME")]
+        from: String,
+        /// First end time after it.
+        #[arg(long, value_name = "TIME")]
+        to: String,
+        /// IANA zone of times without an offset.
+        #[arg(long, value_name = "ZONE", default_value = "UTC")]
+        zone: String,
     },
     /// Write no more of a past range; what is in the bucket stays.
     CancelBackfill {

@@ -18,6 +18,7 @@ use traffic_query::{Dimension, InsightQuery, SeriesQuery, TopQuery, check_limit}
 pub(crate) use self::options::{FilterOptions, TrafficCommand};
 use self::options::{SearchedOption, SelectOptions};
 use crate::cli::CommonOptions;
+use crate::output::{noted, said};
 
 pub(crate) async fn run(command: TrafficCommand) -> anyhow::Result<()> {
     answer(command).await.map_err(|error| {
@@ -31,6 +32,9 @@ const TOO_MUCH: &str = "this takes more time (clickhouse.timeout) or memory (cli
     take a shorter range, filter by more, or split by less";
 
 async fn answer(command: TrafficCommand) -> anyhow::Result<()> {
+    if let Some(filter) = command.filter() {
+        noted(&filter.1);
+    }
     match command {
         TrafficCommand::Recent { select, filter, before, limit } => {
             check_limit(limit, traffic::PAGE_MAX)?;
@@ -145,9 +149,4 @@ fn from(source: traffic::Source, missing_max: Option<u64>) -> String {
         (Some(error), None) => format!("from {}, durations within {error} %", source.name()),
         (None, None) => format!("from {}", source.name()),
     }
-}
-
-#[expect(clippy::print_stderr, reason = "what is no answer goes beside it")]
-fn said(text: &str) {
-    eprintln!("flowledger: {text}");
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, Subcommand};
 use schemas::event_id::EventId;
 use schemas::ids::Tenant;
+use traffic_query::time_range::TimeNotes;
 use traffic_query::{Bucket, Dimension, Field, FilterForm, Insight, Measure, TrafficFilter};
 
 #[derive(Debug, Subcommand)]
@@ -110,6 +111,21 @@ pub(crate) enum TrafficCommand {
     },
 }
 
+impl TrafficCommand {
+    /// The filter of those that have one.
+    pub(crate) fn filter(&self) -> Option<&FilterOptions> {
+        match self {
+            Self::Recent { filter, .. }
+            | Self::Open { filter, .. }
+            | Self::Series { filter, .. }
+            | Self::Top { filter, .. }
+            | Self::Facets { filter, .. }
+            | Self::Insight { filter, .. } => Some(filter),
+            Self::Connection { .. } | Self::Search { .. } => None,
+        }
+    }
+}
+
 /// What names are looked for of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum SearchedOption {
@@ -154,9 +170,9 @@ impl GroupOptions {
     }
 }
 
-/// The filter; its options are the table of its fields.
+/// The filter, and what was made of the local times of its range; its options are the table of its fields.
 #[derive(Clone, Debug)]
-pub(crate) struct FilterOptions(pub(crate) TrafficFilter);
+pub(crate) struct FilterOptions(pub(crate) TrafficFilter, pub(crate) TimeNotes);
 
 fn option(field: Field) -> String {
     field.name().replace('_', "-")
@@ -195,7 +211,8 @@ impl FromArgMatches for FilterOptions {
                 form.add(field.name(), value).map_err(wrong)?;
             }
         }
-        form.build().map(Self).map_err(wrong)
+        let filter = form.build().map_err(wrong)?;
+        Ok(Self(filter, form.time_range().map_err(wrong)?.notes))
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {

@@ -90,7 +90,16 @@ pub fn wish(state: &SyncState, event_type: BucketSyncEventType, actor: &str, now
     BucketSyncEvent { actor: Some(actor.to_owned()), ..state.event(event_type, now) }
 }
 
-/// A past range is wanted: `[from, to)` in whole hours, of what came to Kafka before the sync was made. One that begins later would hold nothing.
+/// The whole hours of UTC that hold `[from, to)`. Two ranges may share one, as days do where clocks are off by half an hour: each hour is
+/// one object, by its name, and is not made again where it is there.
+#[must_use]
+pub fn whole_hours((from, to): (Moment, Moment)) -> (Moment, Moment) {
+    let (from, to) = (from.as_micros(), to.as_micros());
+    (Moment::from_micros(from - from.rem_euclid(HOUR)), Moment::from_micros(to + (-to).rem_euclid(HOUR)))
+}
+
+/// A past range is wanted: [`whole_hours`] of `[from, to)`, of what came to Kafka before the sync was made. One that begins later would hold
+/// nothing.
 ///
 /// # Errors
 /// The field that is wrong.
@@ -101,16 +110,16 @@ pub fn backfill(
     now: Moment,
 ) -> Result<BucketSyncEvent, FilterError> {
     let wrong = |field: &str, reason: &str| Err(FilterError { field: field.to_owned(), reason: reason.to_owned() });
-    let is_hour = |moment: Moment| moment.as_micros() % HOUR == 0;
-    if !is_hour(from) || from < Moment::FIRST {
-        return wrong("from", "is not the begin of an hour in UTC, from 1970 on");
+    if from < Moment::FIRST {
+        return wrong("from", "is before 1970");
     }
     if from >= state.created_at {
         return wrong("from", "is after the sync was made: what came since then is among its live objects");
     }
-    if !is_hour(to) || to > Moment::END || to <= from {
-        return wrong("to", "is not the begin of an hour in UTC after `from`, until 2100");
+    if to <= from || to > Moment::END {
+        return wrong("to", "is not after `from`, until 2100");
     }
+    let (from, to) = whole_hours((from, to));
     let event = wish(state, BucketSyncEventType::BackfillRequested, actor, now);
     Ok(BucketSyncEvent { range_from: Some(from), range_to: Some(to), ..event })
 }
@@ -163,16 +172,29 @@ mod tests {
     }
 
     #[test]
-    fn past_range_is_of_whole_hours() {
+    fn past_range_is_widened_to_whole_hours() {
         let state = SyncState { created_at: at(2 * 3600 + 1), ..made() };
-        let hours = |from: i64, to: i64| backfill(&state, (at(from * 3600), at(to * 3600)), "admin", at(9));
-        assert_eq!(hours(1, 3).unwrap().range_to, Some(at(3 * 3600)));
-        assert_eq!(hours(1, 1).unwrap_err().field, "to");
-        assert_eq!(backfill(&state, (at(1), at(3600)), "admin", at(9)).unwrap_err().field, "from");
-        // What came since then is live.
-        assert!(hours(2, 9).is_ok());
-        let refused = hours(3, 9).unwrap_err();
-        assert!(refused.field == "from" && refused.reason.contains("after the sync was made"), "{refused:?}");
+        let asked = |from: i64, to: i64| backfill(&state, (at(from), at(to)), "admin", at(9));
+        let taken = |from: i64, to: i64| {
+            let event = asked(from, to).unwrap();
+            assert_eq!(whole_hours((at(from), at(to))), (event.range_from.unwrap(), event.range_to.unwrap()));
+            (event.range_from.unwrap(), event.range_to.unwrap())
+        };
+        assert_eq!(taken(3600, 3 * 3600), (at(3600), at(3 * 3600)), "as it is");
+        assert_eq!(taken(1800, 5400), (at(0), at(2 * 3600)));
+        assert_eq!(taken(3601, 3602), (at(3600), at(2 * 3600)));
+        assert_eq!(taken(2 * 3600, 3 * 3600 - 1), (at(2 * 3600), at(3 * 3600)));
+        let last = backfill(&state, (at(0), Moment::END), "admin", at(9)).unwrap();
+        assert_eq!(last.range_to, Some(Moment::END), "no further than may be");
+        assert_eq!(asked(3600, 3600).unwrap_err().field, "to");
+        // What came since then is live, also where its hour began before.
+        for from in [2 * 3600 + 1, 2 * 3600 + 1800, 3 * 3600] {
+            let refused = asked(from, 9 * 3600).unwrap_err();
+            assert!(refused.field == "from" && refused.reason.contains("after the sync was made"), "{refused:?}");
+        }
+        let beyond = |from, to| backfill(&state, (from, to), "admin", at(9)).unwrap_err().field;
+        assert_eq!(beyond(Moment::from_micros(-1), at(9)), "from");
+        assert_eq!(beyond(at(0), Moment::from_micros(Moment::END.as_micros() + 1)), "to");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use crate::error::FilterError;
 use crate::field::Field;
 use crate::filter::TrafficFilter;
-use crate::time_range::{in_utc, rfc3339};
+use crate::time_range::{TimeRange, in_utc, rfc3339};
 
 /// Most values of one field.
 const VALUES_MAX: usize = 1_000;
@@ -73,12 +73,7 @@ impl FilterForm {
     /// # Errors
     /// The first field with a value that is not one of its kind.
     pub fn build(&self) -> Result<TrafficFilter, FilterError> {
-        let one = |field: Field, default: &'static str| self.values(field).first().map_or(default, String::as_str);
-        let range = in_utc(
-            one(Field::From, "1970-01-01T00:00:00Z"),
-            one(Field::To, "2100-01-01T00:00:00Z"),
-            one(Field::Zone, "UTC"),
-        )?;
+        let range = self.time_range()?;
         Ok(TrafficFilter {
             from: range.from,
             to: range.to,
@@ -100,6 +95,19 @@ impl FilterForm {
             addresses: self.parsed(Field::Addresses)?,
             domain: self.texts(Field::Domain)?.pop_first(),
         })
+    }
+
+    /// Its range, and what was made of local times that do not occur once: the filter itself keeps moments only.
+    ///
+    /// # Errors
+    /// The field that is wrong.
+    pub fn time_range(&self) -> Result<TimeRange, FilterError> {
+        let one = |field: Field, default: &'static str| self.values(field).first().map_or(default, String::as_str);
+        in_utc(
+            one(Field::From, "1970-01-01T00:00:00Z"),
+            one(Field::To, "2100-01-01T00:00:00Z"),
+            one(Field::Zone, "UTC"),
+        )
     }
 
     fn values(&self, field: Field) -> &[String] {

@@ -1,7 +1,8 @@
 //! A range as a person enters it, in a zone, to UTC.
 //!
 //! A local time that occurs twice (clocks go back) means the earlier moment for the beginning and the later one for the end, so
-//! that the range holds both. One that does not occur (clocks go forward) moves forward by the gap. Either is said in a note.
+//! that the range holds both. One that does not occur (clocks go forward) moves forward by the gap. Either is said in a note, which
+//! whoever entered it gets to see.
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -20,10 +21,26 @@ pub struct TimeRange {
     pub to: Moment,
     /// The zone that local times were taken in.
     pub zone: TimeZone,
-    /// What was made of the local time of the beginning, where it occurs twice or not at all; begins with a verb.
-    pub from_note: Option<String>,
-    /// The same of the end.
-    pub to_note: Option<String>,
+    /// What was made of local times that do not occur once.
+    pub notes: TimeNotes,
+}
+
+/// What was made of local times that occur twice or not at all. Each begins with a verb.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TimeNotes {
+    /// Of the beginning.
+    pub from: Option<String>,
+    /// Of the end.
+    pub to: Option<String>,
+}
+
+impl TimeNotes {
+    /// Those that there are, with the names of their fields.
+    pub fn each(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        [("from", self.from.as_deref()), ("to", self.to.as_deref())]
+            .into_iter()
+            .filter_map(|(field, note)| Some((field, note?)))
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -48,7 +65,7 @@ pub fn in_utc(from: &str, to: &str, zone: &str) -> Result<TimeRange, FilterError
     let zone = self::zone(zone)?;
     let (from, from_note) = moment("from", from, &zone, End::From)?;
     let (to, to_note) = moment("to", to, &zone, End::To)?;
-    let range = TimeRange { from, to, zone, from_note, to_note };
+    let range = TimeRange { from, to, zone, notes: TimeNotes { from: from_note, to: to_note } };
     for (field, value) in [("from", range.from), ("to", range.to)] {
         if !(Moment::FIRST..=Moment::END).contains(&value) {
             return Err(FilterError::new(field, "is not from 1970 to 2100"));
@@ -145,8 +162,8 @@ mod tests {
     #[test]
     fn what_was_made_of_a_time_that_does_not_occur_once_is_said() {
         let notes = |from, to| {
-            let range = in_utc(from, to, "Europe/Berlin").unwrap();
-            (range.from_note.unwrap_or_default(), range.to_note.unwrap_or_default())
+            let TimeNotes { from, to } = in_utc(from, to, "Europe/Berlin").unwrap().notes;
+            (from.unwrap_or_default(), to.unwrap_or_default())
         };
         assert_eq!(notes("2026-10-25T01:59", "2026-10-25T03:00"), pair("", ""));
         assert_eq!(notes("2026-10-25T02:30+02:00", "2026-10-25T02:30+01:00"), pair("", ""), "they say which one");
@@ -156,6 +173,9 @@ mod tests {
         let moved = "does not occur, as clocks go forward; 2026-03-29T03:30:00 is meant";
         assert_eq!(notes("2026-03-29T02:30", "2026-03-29T04:00"), pair(moved, ""));
         assert_eq!(notes("2026-03-29T01:00", "2026-03-29T02:30"), pair("", moved));
+        let both = in_utc("2026-10-25T02:30", "2026-10-25T02:15", "Europe/Berlin").unwrap().notes;
+        assert_eq!(both.each().collect::<Vec<_>>(), [("from", earlier), ("to", later)]);
+        assert_eq!(TimeNotes { from: None, ..both }.each().collect::<Vec<_>>(), [("to", later)]);
     }
 
     #[test]

@@ -279,10 +279,16 @@ async fn operator_keeps_syncs_at_a_terminal() {
     let sync = |verb: &str, more: &[&str]| {
         flowledger(&stack, &[&["sync", verb, "--tenant", acme, "--by", "jo"][..], more].concat())
     };
-    let range = ["--from", "2020-01-01T00:00:00Z", "--to", "2020-01-02T00:00:00Z"];
-    let (_, beside, went_well) = sync("backfill", &[&[id][..], &range].concat());
-    assert!(went_well, "{beside}");
+    // A day that begins at half past: the hours that hold it.
+    let range = ["--from", "2020-01-01T00:00", "--to", "2020-01-02T00:00", "--zone", "Asia/Kolkata"];
+    let (said, beside, went_well) = sync("backfill", &[&[id][..], &range].concat());
+    assert!(went_well && said.is_empty(), "{beside}");
+    let taken = "flowledger: it brings 2019-12-31T18:00:00Z to 2020-01-01T19:00:00Z, whole hours of UTC\n";
+    assert!(beside.contains(taken), "{beside}");
     until(&stack, acme, &format!("/syncs/{id}"), |it| it["backfills"][0]["state"] == "done").await;
+    let shown: Value = serde_json::from_str(&sync("show", &[id, "--json"]).0).unwrap();
+    let past = &shown["backfills"][0];
+    assert_eq!((&past["hours"], &past["from"]), (&json!(25), &json!("2019-12-31T18:00:00Z")));
     // What would hold nothing, and what is done, in words.
     let later = ["--from", "2099-01-01T00:00:00Z", "--to", "2099-01-02T00:00:00Z"];
     for (verb, more, said) in [

@@ -6,7 +6,7 @@ use report_writer::choose_writer;
 use schemas::ids::ReportId;
 use schemas::report_request::{ReportRequest, ReportTable};
 use schemas::times::Moment;
-use traffic_query::time_range::{self, TimeRange, in_utc};
+use traffic_query::time_range::{self, TimeNotes, TimeRange, in_utc};
 
 use super::shown::{FileCompression, FileFormat, FileKind, FileSplit, FileTable};
 use crate::error::Refusal;
@@ -119,7 +119,7 @@ impl NewReport {
         match (&self.range, &self.from, &self.to) {
             (Some(range), None, None) => {
                 let (from, to) = Timetable::seen_from(range, &self.zone, now)?;
-                Ok(TimeRange { from, to, zone: time_range::zone(&self.zone)?, from_note: None, to_note: None })
+                Ok(TimeRange { from, to, zone: time_range::zone(&self.zone)?, notes: TimeNotes::default() })
             }
             (Some(_), _, _) => Err(Refusal::field("range", "stands in place of `from` and `to`")),
             (None, Some(from), Some(to)) => Ok(in_utc(from, to, &self.zone)?),

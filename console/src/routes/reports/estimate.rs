@@ -8,7 +8,7 @@ use report_writer::{Estimate, estimate_measures};
 use schemas::report_request::ReportRequest;
 use schemas::times::Moment;
 use serde::Serialize;
-use traffic_query::time_range::rfc3339;
+use traffic_query::time_range::{TimeNotes, rfc3339};
 use utoipa::ToSchema;
 
 use super::asked::NewReport;
@@ -67,6 +67,7 @@ impl ReportEstimate {
     /// `keep_days`: as it is configured, 0 for good. `over`: the limit that so many connections would pass.
     fn new(
         request: &ReportRequest,
+        notes: TimeNotes,
         count: &Count,
         keep_days: u32,
         over: impl FnOnce(u64) -> Result<(), OverLimit>,
@@ -75,8 +76,8 @@ impl ReportEstimate {
         Self {
             from: rfc3339(request.range_from),
             to: rfc3339(request.range_to),
-            from_note: None,
-            to_note: None,
+            from_note: notes.from,
+            to_note: notes.to,
             connections,
             rows,
             size_bytes,
@@ -88,16 +89,17 @@ impl ReportEstimate {
     }
 }
 
-/// How large a report is, of what [`estimate_measures`] were counted, as the API shows it. `keep_days`: of `exporter`. `over`: the limit
-/// that so many connections would pass.
+/// How large a report is, of what [`estimate_measures`] were counted, as the API shows it. `notes`: of its range as it was entered.
+/// `keep_days`: of `exporter`. `over`: the limit that so many connections would pass.
 #[must_use]
 pub fn estimate_json(
     request: &ReportRequest,
+    notes: TimeNotes,
     count: &Count,
     keep_days: u32,
     over: impl FnOnce(u64) -> Result<(), OverLimit>,
 ) -> serde_json::Value {
-    serde_json::json!(ReportEstimate::new(request, count, keep_days, over))
+    serde_json::json!(ReportEstimate::new(request, notes, count, keep_days, over))
 }
 
 /// Say how large a report would be, in the body of `POST /api/v1/reports`; nothing is written.
@@ -118,6 +120,5 @@ pub(crate) async fn estimate(
     let count = app.outside.count(&signed_in.tenant, &filter, &measures).await?;
     let usage = app.book.usage(&signed_in.tenant, None, now);
     let over = |connections| app.config.limits.check_planned(&usage, connections, now);
-    let estimate = ReportEstimate::new(&request, &count, app.config.keep_days, over);
-    Ok(Json(ReportEstimate { from_note: range.from_note, to_note: range.to_note, ..estimate }))
+    Ok(Json(ReportEstimate::new(&request, range.notes, &count, app.config.keep_days, over)))
 }

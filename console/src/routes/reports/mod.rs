@@ -24,7 +24,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use self::asked::NewReport;
-use self::shown::{Report, Reports};
+use self::shown::{AskedReport, Report, Reports};
 use crate::app::App;
 use crate::error::{ErrorBody, Refusal};
 use crate::routes::extract::{JsonBody, UrlId, UrlQuery};
@@ -54,7 +54,7 @@ fn fifty() -> usize {
 
 /// Ask for a report.
 #[utoipa::path(post, path = "/api/v1/reports", request_body = NewReport, responses(
-    (status = 201, body = Report), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
+    (status = 201, body = AskedReport), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
     (status = 403, body = ErrorBody), (status = 413, body = ErrorBody), (status = 429, body = ErrorBody),
     (status = 503, body = ErrorBody)))]
 pub(crate) async fn ask(
@@ -68,7 +68,7 @@ pub(crate) async fn ask(
     (request.range_from, request.range_to) = (range.from, range.to);
     within_limits(&app, &signed_in)?;
     let state = asked(&app, signed_in.does(AuditAction::ReportRequested, address), request).await?;
-    Ok((StatusCode::CREATED, Json(Report::from(state))).into_response())
+    Ok((StatusCode::CREATED, Json(AskedReport::new(state, range.notes))).into_response())
 }
 
 /// Puts a request to the exporters, with the barrier of now, once `act` is on the audit log.

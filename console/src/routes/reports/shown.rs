@@ -4,7 +4,7 @@ use report_life::{Phase, ReportState};
 use report_writer::SPREADSHEET_ROWS;
 use schemas::report_request::{Compression, ReportFormat, ReportKind, ReportSplit, ReportTable};
 use serde::{Deserialize, Serialize};
-use traffic_query::time_range::rfc3339;
+use traffic_query::time_range::{TimeNotes, rfc3339};
 use utoipa::ToSchema;
 
 use crate::error::Refusal;
@@ -240,6 +240,25 @@ pub(crate) struct Report {
     /// How many of them got the one that it is ready, or failed.
     notified: usize,
     downloads: u64,
+}
+
+/// A report that was asked for now.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct AskedReport {
+    #[serde(flatten)]
+    report: Report,
+    /// What was made of the local time `from`, where it does not occur or occurs twice.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from_note: Option<String>,
+    /// What was made of the local time `to`, where it does not occur or occurs twice.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to_note: Option<String>,
+}
+
+impl AskedReport {
+    pub(super) fn new(state: ReportState, notes: TimeNotes) -> Self {
+        Self { report: state.into(), from_note: notes.from, to_note: notes.to }
+    }
 }
 
 impl From<ReportState> for Report {

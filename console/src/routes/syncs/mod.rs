@@ -19,7 +19,7 @@ use serde::Deserialize;
 use traffic_query::time_range::in_utc;
 use utoipa::ToSchema;
 
-use self::shown::{BucketSync, BucketSyncs};
+use self::shown::{AskedBackfill, BucketSync, BucketSyncs};
 use crate::app::App;
 use crate::error::{ErrorBody, Refusal};
 use crate::routes::extract::JsonBody;
@@ -112,7 +112,7 @@ pub(crate) struct ChangedSync {
     receivers: Vec<String>,
 }
 
-/// A past range, in whole hours.
+/// A past range; what is taken are the whole hours of UTC that hold it.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PastRange {
@@ -242,20 +242,21 @@ pub(crate) async fn resume(own: Own<SyncState>) -> Result<Json<BucketSync>, Refu
     own.wish(AuditAction::SyncResumed, BucketSyncEventType::Resumed).await
 }
 
-/// Bring a past range, of what came before the sync was made, beside what comes now.
+/// Bring a past range, of what came before the sync was made, beside what comes now. It is widened to whole hours of UTC; `range` says what was taken.
 #[utoipa::path(post, path = "/api/v1/syncs/{id}/backfill", params(("id" = String, Path)), request_body = PastRange, responses(
-    (status = 200, body = BucketSync), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
+    (status = 200, body = AskedBackfill), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
     (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 413, body = ErrorBody),
     (status = 503, body = ErrorBody)))]
 pub(crate) async fn backfill(
     own: Own<SyncState>,
     JsonBody(range): JsonBody<PastRange>,
-) -> Result<Json<BucketSync>, Refusal> {
+) -> Result<Json<AskedBackfill>, Refusal> {
     let wanted = in_utc(&range.from, &range.to, &range.zone)?;
     let event = past(&own.it, (wanted.from, wanted.to), &own.signed_in.account, Moment::now())?;
     let act = own.does(AuditAction::SyncBackfilled);
     let act = act.with("from", &range.from).with("to", &range.to).with("zone", &range.zone);
-    done(&own.app, act, own.it, event).await
+    let Json(sync) = done(&own.app, act, own.it, event).await?;
+    Ok(Json(AskedBackfill { sync, range: wanted.into() }))
 }
 
 /// Write no more of a past range. What is in the bucket of it stays; what is written at that moment may still come, for half a minute.

@@ -1,10 +1,10 @@
 //! A sync as it is shown.
 
-use bucket_syncs::{Backfill, BackfillEnd, SyncState};
+use bucket_syncs::{Backfill, BackfillEnd, SyncState, whole_hours};
 use schemas::report_request::{Compression, ReportFormat};
 use schemas::times::Moment;
 use serde::Serialize;
-use traffic_query::time_range::rfc3339;
+use traffic_query::time_range::{TimeNotes, TimeRange, rfc3339};
 use utoipa::ToSchema;
 
 use crate::routes::filter::Filter;
@@ -126,6 +126,38 @@ impl BucketSync {
             last_object: last,
             backfills: state.backfills[shown..].iter().map(PastObjects::from).collect(),
         }
+    }
+}
+
+/// A sync of which a past range was asked for now.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct AskedBackfill {
+    #[serde(flatten)]
+    pub(super) sync: BucketSync,
+    /// The range that was taken.
+    pub(super) range: TakenRange,
+}
+
+/// A past range as it was taken, in UTC: the whole hours that hold what was asked for.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct TakenRange {
+    /// First end time.
+    from: String,
+    /// First end time after it.
+    to: String,
+    /// What was made of the local time `from`, where it does not occur or occurs twice.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from_note: Option<String>,
+    /// What was made of the local time `to`, where it does not occur or occurs twice.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to_note: Option<String>,
+}
+
+impl From<TimeRange> for TakenRange {
+    fn from(asked: TimeRange) -> Self {
+        let ((from, to), TimeNotes { from: from_note, to: to_note }) =
+            (whole_hours((asked.from, asked.to)), asked.notes);
+        Self { from: rfc3339(from), to: rfc3339(to), from_note, to_note }
     }
 }
 

@@ -5,7 +5,7 @@ use schemas::ids::ReportId;
 use schemas::report_event::{ReportEvent, ReportEventType};
 use schemas::times::Moment;
 use serde_json::{Value, json};
-use traffic_query::time_range::in_utc;
+use traffic_query::time_range::{TimeNotes, in_utc};
 
 use super::fixture::Console;
 use crate::routes::reports::estimate::estimate_json;
@@ -66,23 +66,31 @@ async fn range_is_told_in_utc_and_what_was_made_of_a_time_that_does_not_occur_on
         let told = console.post(PATH, &cookie, &new).await.json();
         assert_eq!((&told["from"], &told["to"]), (&json!(utc.0), &json!(utc.1)), "{told}");
         assert_eq!((&told["from_note"], &told["to_note"]), notes, "{told}");
+        // Who asks for it is told the same.
+        let asked = console.post("/api/v1/reports", &cookie, &new).await;
+        assert_eq!((asked.status, &asked.json()["from"], &asked.json()["to"]), (201, &json!(utc.0), &json!(utc.1)));
+        assert_eq!((&asked.json()["from_note"], &asked.json()["to_note"]), notes, "{asked:?}");
     }
     let told = console.post(PATH, &cookie, &json!({ "range": "last hour", "zone": "Europe/Berlin" })).await.json();
     let range = in_utc(told["from"].as_str().unwrap(), told["to"].as_str().unwrap(), "UTC").unwrap();
     assert_eq!(range.to.as_micros() - range.from.as_micros(), 3_600_000_000, "{told}");
     assert!(told.get("from_note").is_none() && told.get("to_note").is_none(), "{told}");
+    let asked = console.post("/api/v1/reports", &cookie, &november()).await.json();
+    assert!(asked.get("from_note").is_none() && asked.get("to_note").is_none(), "{asked}");
 }
 
 #[tokio::test]
-async fn days_are_null_where_files_are_kept_for_good() {
+async fn as_others_show_it_it_has_its_notes_and_days_are_null_where_files_are_kept_for_good() {
     let console = Console::new();
     let cookie = console.sign_in("acme").await;
     assert_eq!(console.post("/api/v1/reports", &cookie, &november()).await.status, 201);
     let request = console.world.requests.lock().unwrap().pop().unwrap();
     let count = Count { values: vec![7], source: Source::Raw, is_settled: true };
     for (days, told) in [(0, json!(null)), (30, json!(30))] {
-        let estimate = estimate_json(&request, &count, days, |_| Ok(()));
+        let notes = TimeNotes { from: None, to: Some("occurs twice".to_owned()) };
+        let estimate = estimate_json(&request, notes, &count, days, |_| Ok(()));
         assert_eq!((&estimate["keep_days"], &estimate["from"]), (&told, &json!("2026-10-31T23:00:00Z")), "{estimate}");
+        assert_eq!((estimate.get("from_note"), &estimate["to_note"]), (None, &json!("occurs twice")), "{estimate}");
     }
 }
 

@@ -6,6 +6,7 @@ use schemas::bucket_sync_event::{BucketSyncEvent, BucketSyncEventType};
 use schemas::ids::SyncId;
 use schemas::report_request::Compression;
 use serde_json::{Value, json};
+use traffic_query::time_range::rfc3339;
 
 use super::fixture::{Answer, Console, request};
 use super::world::Fault;
@@ -126,6 +127,65 @@ async fn how_far_the_past_is_and_that_it_is_not_wanted_any_more_is_shown() {
 }
 
 #[tokio::test]
+async fn past_range_is_widened_to_whole_hours_and_what_was_taken_is_told() {
+    let console = Console::new();
+    let cookie = console.sign_in("acme").await;
+    let path = made(&console, &cookie).await;
+    for (from, to, zone, taken) in [
+        (
+            "2020-11-01T00:00",
+            "2020-11-02T00:00",
+            "Asia/Kolkata",
+            json!({ "from": "2020-10-31T18:00:00Z", "to": "2020-11-01T19:00:00Z" }),
+        ),
+        (
+            "2020-11-02T00:00",
+            "2020-11-03T00:00",
+            "Asia/Kathmandu",
+            json!({ "from": "2020-11-01T18:00:00Z", "to": "2020-11-02T19:00:00Z" }),
+        ),
+        (
+            "2020-11-01T00:00",
+            "2020-11-02T00:00",
+            "Europe/Berlin",
+            json!({ "from": "2020-10-31T23:00:00Z", "to": "2020-11-01T23:00:00Z" }),
+        ),
+        (
+            "2020-10-25T02:30",
+            "2020-10-25T02:15",
+            "Europe/Berlin",
+            json!({
+                "from": "2020-10-25T00:00:00Z",
+                "to": "2020-10-25T02:00:00Z",
+                "from_note": "occurs twice, as clocks go back; the earlier one is meant",
+                "to_note": "occurs twice, as clocks go back; the later one is meant",
+            }),
+        ),
+        (
+            "2020-03-29T02:30",
+            "2020-03-29T04:00",
+            "Europe/Berlin",
+            json!({
+                "from": "2020-03-29T01:00:00Z",
+                "to": "2020-03-29T02:00:00Z",
+                "from_note": "does not occur, as clocks go forward; 2020-03-29T03:30:00 is meant",
+            }),
+        ),
+    ] {
+        let range = json!({ "from": from, "to": to, "zone": zone });
+        let answer = console.post(&format!("{path}/backfill"), &cookie, &range).await;
+        assert_eq!((answer.status, &answer.json()["range"]), (200, &taken), "{answer:?}");
+        let event = written(&console);
+        let ends = [event.range_from, event.range_to].map(|it| rfc3339(it.unwrap()));
+        assert_eq!(json!(ends), json!([taken["from"], taken["to"]]), "what is brought");
+        let shown = answer.json()["backfills"].as_array().unwrap().last().unwrap().clone();
+        assert_eq!((&shown["from"], &shown["to"]), (&taken["from"], &taken["to"]));
+    }
+    let shown = console.get(&path, &cookie).await.json();
+    assert!(shown.get("range").is_none(), "it is of who asks: {shown}");
+}
+
+#[tokio::test]
 async fn tenant_neither_sees_nor_changes_anothers_sync() {
     let console = Console::new();
     let (acme, globex) = (console.sign_in("acme").await, console.sign_in("globex").await);
@@ -171,10 +231,10 @@ async fn what_cannot_be_made_is_refused_with_the_name_of_its_field() {
         assert_eq!((answer.status, &answer.json()["error"]["field"]), (400, &json!(field)));
     }
     let path = made(&console, &cookie).await;
-    let odd = json!({ "from": "2020-11-01T00:30", "to": "2020-11-02T00:00", "zone": "UTC" });
+    let empty = json!({ "from": "2020-11-01T00:30", "to": "2020-11-01T00:30", "zone": "UTC" });
     let later = json!({ "from": "2098-11-01T00:00", "to": "2098-11-02T00:00", "zone": "UTC" });
     for (verb, body, field) in [
-        ("backfill", &odd, "from"),
+        ("backfill", &empty, "to"),
         ("backfill", &later, "from"),
         ("backfill/cancel", &json!({ "number": 1 }), "number"),
     ] {

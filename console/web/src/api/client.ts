@@ -2,6 +2,7 @@
 /// request rejects with the browser's own AbortError.
 import { Refused, ServerAway, SessionEnded } from './errors';
 import type {
+  AskedBackfill,
   BucketSync,
   BucketSyncs,
   ChangedSync,
@@ -194,7 +195,7 @@ export function resumeSync(id: string): Promise<BucketSync> {
 }
 
 /** Brings a past range into the bucket too. */
-export function backfillSync(id: string, range: PastRange): Promise<BucketSync> {
+export function backfillSync(id: string, range: PastRange): Promise<AskedBackfill> {
   return call(`/syncs/${encodeURIComponent(id)}/backfill`, { method: 'POST', body: range });
 }
 

@@ -115,14 +115,18 @@ export interface NewReport extends FileChoice, Partial<Narrowing> {
   receivers?: string[];
 }
 
-/** How large a report would be that was asked for now. */
-export interface Estimate {
+/** A range as the server took it. */
+export interface TakenRange {
   /** UTC. */
   from: string;
   to: string;
   /** What was made of a local time that does not occur or occurs twice; begins with a verb. */
   from_note?: string;
   to_note?: string;
+}
+
+/** How large a report would be that was asked for now. */
+export interface Estimate extends TakenRange {
   /** That are read for it. */
   connections: number;
   /** null for kinds of which only making it tells. */
@@ -254,6 +258,12 @@ export interface BucketSync extends NewSync {
   last_object: { number: number; key: string; rows: number; size_bytes: number; stored_at: string } | null;
   /** Past ranges, in the order in which they were asked for and are brought. */
   backfills: Backfill[];
+}
+
+/** A sync of which a past range was asked for now. */
+export interface AskedBackfill extends BucketSync {
+  /** The whole hours of UTC that hold what was asked for. */
+  range: TakenRange;
 }
 
 export interface Backfill {

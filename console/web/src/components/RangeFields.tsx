@@ -5,14 +5,13 @@ import type { Errors } from '../hooks/useForm';
 interface RangeFieldsProps {
   range: LocalRange;
   errors: Errors<keyof LocalRange>;
-  /** The last local time that may be entered, and seconds between two that may. */
+  /** The last local time that may be entered. */
   max: string;
-  step?: number;
   onChange: (part: Partial<LocalRange>) => void;
 }
 
 /** Beginning and end, as local times. */
-export function RangeFields({ range, errors, max, step = 60, onChange }: RangeFieldsProps) {
+export function RangeFields({ range, errors, max, onChange }: RangeFieldsProps) {
   return (
     <SimpleGrid cols={{ base: 1, xs: 2 }}>
       {(['from', 'to'] as const).map((end) => (
@@ -20,7 +19,7 @@ export function RangeFields({ range, errors, max, step = 60, onChange }: RangeFi
           key={end}
           type="datetime-local"
           label={end === 'from' ? 'From' : 'To'}
-          step={step}
+          step={60}
           max={max}
           value={range[end]}
           error={errors[end]}

@@ -1,7 +1,7 @@
 /// One bucket sync: what it writes, and its health.
 import { Text } from '@mantine/core';
 import { cancelBackfill, deleteSync, pauseSync, resumeSync } from '../../api/client';
-import type { Backfill, BucketSync } from '../../api/types';
+import type { Backfill, BucketSync, TakenRange } from '../../api/types';
 import { KeptItem } from '../../components/KeptItem';
 import { Name } from '../../components/Name';
 import type { Wish } from '../../components/WishButtons';
@@ -10,6 +10,7 @@ import { formatBytes, formatCountOf } from '../../format/bytes';
 import { formatDuration } from '../../format/durations';
 import { describeBackfill, describeObjects, standingOf } from '../../format/syncs';
 import { formatRange, formatTime } from '../../format/times';
+import { UtcBackfill } from './UtcRange';
 import { Which } from './Which';
 
 /** Past ranges that are seen without asking for more. */
@@ -19,6 +20,8 @@ interface SyncItemProps {
   sync: BucketSync;
   names: ReadonlyMap<string, string>;
   zone: string;
+  /** Of the past range that was asked for last on this page. */
+  taken: TakenRange | null;
   /** As it is now; null: it was deleted. */
   onChanged: (sync: BucketSync | null) => void;
   /** Its name, interval or receivers are to be others. */
@@ -29,7 +32,7 @@ interface SyncItemProps {
 
 const KIND = 'bucket sync';
 
-export function SyncItem({ sync, names, zone, onChanged, onChange, onBackfill }: SyncItemProps) {
+export function SyncItem({ sync, names, zone, taken, onChanged, onChange, onBackfill }: SyncItemProps) {
   const { id, name, state, failing_since: since } = sync;
   const lost = 'It writes no more; its objects stay in the bucket.';
   return (
@@ -72,6 +75,7 @@ export function SyncItem({ sync, names, zone, onChanged, onChange, onBackfill }:
     >
       <LastObject sync={sync} zone={zone} />
       <Past backfills={sync.backfills} zone={zone} />
+      <UtcBackfill range={taken} />
     </KeptItem>
   );
 }

@@ -157,7 +157,7 @@ it('of one that is there, name, interval and receivers can be changed', async ()
 it('a past range is asked for, until the sync was made unless another end is entered', async () => {
   const range = { from: '2026-10-25T11:00:00Z', to: '2026-11-01T11:00:00Z' };
   const asked = section([aSync()], {
-    'POST /syncs/b-1/backfill': { body: aSync({ backfills: [aBackfill(range)] }) },
+    'POST /syncs/b-1/backfill': { body: { ...aSync({ backfills: [aBackfill(range)] }), range } },
   });
   await click('Backfill: bucket sync To our lake');
   expect(await screen.findByLabelText('To')).toHaveProperty('value', '2026-11-01T11:00');
@@ -165,6 +165,26 @@ it('a past range is asked for, until the sync was made unless another end is ent
   expect(await screen.findByText(/2026-10-25 11:00 – 2026-11-01 11:00 UTC: being written/)).toBeDefined();
   const posted = asked.find(({ method }) => method === 'POST')?.body;
   expect(posted).toEqual({ from: '2026-10-25T11:00', to: '2026-11-01T11:00', zone: 'UTC' });
+});
+
+it('what a past range was taken for stands at its sync: whole hours of UTC, and what times mean that do not occur once', async () => {
+  const range = { from: '2026-10-25T00:00:00Z', to: '2026-10-25T02:00:00Z' };
+  const notes = { from_note: 'occurs twice; the earlier one is meant', to_note: 'occurs twice; the later one is meant' };
+  const [sync, other] = [aSync({ backfills: [aBackfill(range)] }), aSync({ id: 'b-2', name: 'Late' })];
+  section([aSync(), other], { 'POST /syncs/b-1/backfill': { body: { ...sync, range: { ...range, ...notes } } } });
+  await click('Backfill: bucket sync To our lake');
+  await fill('From', '2026-10-25T02:30');
+  await fill('To', '2026-10-25T02:45');
+  const entered = screen.getByLabelText('From') as HTMLInputElement;
+  expect(entered.step).toBe('60');
+  await click('Backfill');
+  const said = async (name: string) => {
+    const article = within(await screen.findByRole('article', { name: `Bucket sync ${name}` }));
+    return article.getByRole('status', { name: 'Backfill in UTC' }).textContent;
+  };
+  const told = 'In UTC: 2026-10-25 00:00 – 2026-10-25 02:00 UTCFrom occurs twice; the earlier one is meant.To occurs twice; the later one is meant.';
+  await waitFor(async () => expect(await said('To our lake')).toBe(told));
+  expect(await said('Late')).toBe('');
 });
 
 it('the past range that is being written is cancelled once that was confirmed', async () => {
@@ -179,11 +199,11 @@ it('the past range that is being written is cancelled once that was confirmed', 
 });
 
 it("the server's word about a past range stands at its field", async () => {
-  const error = { code: 'bad_field', message: 'from is not the begin of an hour in UTC, from 1970 on', field: 'from' };
+  const error = { code: 'bad_field', message: 'from is after the sync was made: what came since then is among its live objects', field: 'from' };
   section([aSync()], { 'POST /syncs/b-1/backfill': { status: 400, body: { error } } });
   await click('Backfill: bucket sync To our lake');
-  await fill('From', '2026-10-25T11:30');
+  await fill('From', '2026-10-31T11:30');
   await click('Backfill');
-  expect(await screen.findByText(/is not the begin of an hour/)).toBeDefined();
+  expect(await screen.findByText(/is after the sync was made/)).toBeDefined();
   expect(screen.getByLabelText('From').getAttribute('aria-invalid')).toBe('true');
 });

@@ -1,8 +1,8 @@
 /// The section of bucket syncs: how they stand, and forms for one more, for changes, and for the past.
 import { Button, Text } from '@mantine/core';
-import { useRef } from 'react';
+import { useRef, useState } from 'react';
 import { listSyncs } from '../../api/client';
-import type { BucketSync, BucketSyncs, Named } from '../../api/types';
+import type { AskedBackfill, BucketSync, BucketSyncs, Named } from '../../api/types';
 import { FormModal } from '../../components/FormModal';
 import { KeptList } from '../../components/KeptList';
 import { Section } from '../../components/Section';
@@ -36,6 +36,7 @@ export function Syncs({ networks, onRetryNetworks }: SyncsProps) {
   const heading = useRef<HTMLHeadingElement>(null);
   const kept = useKept(listSyncs, syncsOf, REFRESH_MS);
   const { isOpen, what: form, open, close } = useOpened<Form>({ is: 'new' });
+  const [asked, setAsked] = useState<AskedBackfill | null>(null);
   const names = namesOf(networks);
   const destinations = kept.value?.destinations ?? [];
   const change = (id: string, now: BucketSync | null) => {
@@ -45,6 +46,10 @@ export function Syncs({ networks, onRetryNetworks }: SyncsProps) {
   const saved = (sync: BucketSync) => {
     change(sync.id, sync);
     close();
+  };
+  const backfilled = (sync: AskedBackfill) => {
+    setAsked(sync);
+    saved(sync);
   };
 
   return (
@@ -77,6 +82,7 @@ export function Syncs({ networks, onRetryNetworks }: SyncsProps) {
             sync={sync}
             names={names}
             zone={viewersZone()}
+            taken={asked?.id === sync.id ? asked.range : null}
             onChanged={(now) => change(sync.id, now)}
             onChange={() => open({ is: 'change', sync })}
             onBackfill={() => open({ is: 'backfill', sync })}
@@ -85,7 +91,7 @@ export function Syncs({ networks, onRetryNetworks }: SyncsProps) {
       </KeptList>
       <FormModal opened={isOpen} onClose={close} title={TITLES[form.is]}>
         {form.is === 'backfill' ? (
-          <BackfillForm sync={form.sync} onAsked={saved} onCancel={close} />
+          <BackfillForm sync={form.sync} onAsked={backfilled} onCancel={close} />
         ) : (
           <BucketSyncForm
             sync={form.is === 'change' ? form.sync : null}

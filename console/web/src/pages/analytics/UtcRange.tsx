@@ -1,6 +1,6 @@
 /// The range in UTC as the server takes it, and what it makes of local times that do not occur once.
 import { Text } from '@mantine/core';
-import type { Estimate } from '../../api/types';
+import type { Estimate, TakenRange } from '../../api/types';
 import { formatRange } from '../../format/times';
 import type { Answering } from '../../hooks/useAnswer';
 
@@ -12,12 +12,21 @@ export function UtcRange({ estimating }: { estimating: Answering<Estimate> }) {
           In UTC: …
         </Text>
       )}
-      {estimating.is === 'told' && <Told estimate={estimating.answer} />}
+      {estimating.is === 'told' && <Told range={estimating.answer} />}
     </div>
   );
 }
 
-function Told({ estimate: { from, to, from_note: fromNote, to_note: toNote } }: { estimate: Estimate }) {
+/** A range of a backfill that was asked for; null: none was. */
+export function UtcBackfill({ range }: { range: TakenRange | null }) {
+  return (
+    <div role="status" aria-label="Backfill in UTC">
+      {range && <Told range={range} />}
+    </div>
+  );
+}
+
+function Told({ range: { from, to, from_note: fromNote, to_note: toNote } }: { range: TakenRange }) {
   return (
     <>
       <Text size="xs" c="dimmed">
