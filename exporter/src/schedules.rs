@@ -128,8 +128,9 @@ impl<D: Desk> Schedules<D> {
             Arrival::Revoked { partitions, .. } | Arrival::Lost { partitions } => self.held.give_up(&partitions),
             Arrival::Record(record) => self.take(record).await?,
             Arrival::End { partition, .. } => {
-                self.held.is_read(partition.number);
-                self.knows_all_from = self.clock.monotonic() + BOOK_BEHIND_MAX;
+                if self.held.is_read(partition.number) {
+                    self.knows_all_from = self.clock.monotonic() + BOOK_BEHIND_MAX;
+                }
             }
         }
         Ok(())

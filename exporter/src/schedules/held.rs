@@ -97,10 +97,9 @@ impl Held {
         }
     }
 
-    pub(super) fn is_read(&mut self, partition: i32) {
-        if let Some(ours) = self.partitions.get_mut(&partition) {
-            ours.is_read = true;
-        }
+    /// A partition was read to its end; true where it was not before.
+    pub(super) fn is_read(&mut self, partition: i32) -> bool {
+        self.partitions.get_mut(&partition).is_some_and(|ours| !std::mem::replace(&mut ours.is_read, true))
     }
 
     /// The schedule as it is now; one that cannot be read is none any more.

@@ -39,13 +39,13 @@ impl SharedBook {
         let is_one = |id: ReportId| id.has_the_schedule_of(next) && is_by_itself(id);
         let shelf = self.read();
         let known = shelf.reports.range(..next).rev().find(|(id, state)| is_one(**id) && state.tenant == *tenant);
-        let known = known.map(|(id, state)| LastRun {
-            due: id.at(),
-            range_to: state.request.as_ref().map(|request| request.range_to),
-        });
-        let forgotten = shelf.forgotten.range(..next).rev().find(|id| is_one(**id));
-        let forgotten = forgotten.map(|id| LastRun { due: id.at(), range_to: None });
-        known.into_iter().chain(forgotten).max_by_key(|run| run.due)
+        // Of those that are forgotten, which are many, only what is newer decides.
+        let mut newer = shelf.forgotten.range(..next).rev().take_while(|id| known.is_none_or(|(known, _)| *id > known));
+        if let Some(id) = newer.find(|id| is_one(**id)) {
+            return Some(LastRun { due: id.at(), range_to: None });
+        }
+        let range_to = |state: &ReportState| state.request.as_ref().map(|request| request.range_to);
+        known.map(|(id, state)| LastRun { due: id.at(), range_to: range_to(state) })
     }
 }
 
