@@ -92,7 +92,7 @@ impl Process {
     pub(crate) fn new(id: u32, world: &mut World) -> Self {
         let skew_ms = world.random.random_range(-400..=400);
         let encoder = if world.is_mixed { world.random.random_range(1..=2) } else { world.encoder };
-        let at_once_max = world.random.random_range(1..=PARTITIONS);
+        let at_once_max = 1 + id as usize % PARTITIONS;
         world.tell(|| format!("process {id} starts with encoder {encoder}, {at_once_max} blocks at once"));
         Self {
             id,
