@@ -364,5 +364,4 @@ impl<W: RecordWriter> Drop for Delivery<W> {
 }
 
 #[cfg(test)]
-#[path = "deliver_tests.rs"]
 mod tests;

@@ -119,7 +119,11 @@ pub(crate) struct ScheduleMetrics {
 impl ScheduleMetrics {
     pub(crate) fn new(metrics: &Metrics) -> Self {
         let own = Self::default();
-        metrics.register("flowledger_exporter_runs", "Runs of schedules that were due, by fate", own.runs.clone());
+        metrics.register(
+            "flowledger_exporter_runs",
+            "Tries to ask for runs of schedules that were due, and runs that were passed over, by fate",
+            own.runs.clone(),
+        );
         // There from the start, so that the first of each is an increase.
         for fate in ["asked", "failed", "passed_over"] {
             drop(own.runs.get_or_create(&FateLabel { fate }));

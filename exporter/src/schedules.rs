@@ -25,7 +25,7 @@ use schemas::times::Moment;
 use service_kit::CancellationToken;
 use service_kit::clock::Clock;
 
-use self::held::{Held, Kept, Next};
+use self::held::{Held, Kept};
 use crate::error::Error;
 use crate::metrics::ScheduleMetrics;
 
@@ -160,6 +160,10 @@ impl<D: Desk> Schedules<D> {
         for kept in self.held.having_something_due(now) {
             let mut is_done = true;
             let known = self.desk.last_run(&kept.schedule, Moment::from_millis(now.as_millis() + 1));
+            if let Some(passed_over) = kept.taken(known) {
+                self.metrics.run("asked");
+                tell_passed_over(kept, passed_over, &self.metrics);
+            }
             for run in kept.due(now, self.catch_up_max, known) {
                 let report = ReportId::of_run(kept.schedule.schedule_id, run.due);
                 if self.desk.is_known(report) {
@@ -167,11 +171,13 @@ impl<D: Desk> Schedules<D> {
                     continue;
                 }
                 let next = kept.following(run, known);
-                let may_ask = knows_all || !next.makes_up();
-                if may_ask && ask(&self.desk, &kept.schedule, &next.run, &self.metrics).await? {
-                    kept.asked(&next.run);
-                    tell_passed_over(kept, &next, &self.metrics);
-                    continue;
+                if knows_all || !next.makes_up() {
+                    let passed_over = kept.tries(&next);
+                    if ask(&self.desk, &kept.schedule, &next.run, &self.metrics).await? {
+                        kept.asked(&next.run);
+                        tell_passed_over(kept, passed_over, &self.metrics);
+                        continue;
+                    }
                 }
                 oldest_waiting = oldest_waiting.min(run.due);
                 is_done = false;
@@ -202,13 +208,13 @@ impl<D: Desk> Schedules<D> {
 }
 
 /// Of runs that are not made any more somebody has to know.
-fn tell_passed_over(kept: &Kept, next: &Next, metrics: &ScheduleMetrics) {
-    let (passed_over, schedule) = (next.passed_over, &kept.schedule);
+fn tell_passed_over(kept: &Kept, passed_over: usize, metrics: &ScheduleMetrics) {
+    let schedule = &kept.schedule;
     if passed_over > 0 {
         metrics.passed_over(passed_over);
         tracing::warn!(
             schedule = %schedule.schedule_id, tenant = %schedule.tenant, passed_over, range = %schedule.range,
-            "no exporter was there when runs were due, and only the last exporter.catch_up_max are made up for; what these would have had \
+            "runs were due and could not be asked for in time, and only the last exporter.catch_up_max are made up for; what these would have had \
              is in the next run where the range is since last run, and else has to be asked for by hand"
         );
     }

@@ -265,5 +265,4 @@ fn emit_rest(file: &mut FollowedFile, emit: Emit<'_>) {
 }
 
 #[cfg(test)]
-#[path = "follow_files_tests.rs"]
 mod tests;

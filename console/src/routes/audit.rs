@@ -18,7 +18,7 @@ use crate::session::SignedIn;
 
 /// Events of a page, where nothing else is said, and at most.
 const PAGE: u32 = 50;
-const PAGE_MAX: usize = 500;
+const PAGE_MAX: u32 = 500;
 
 /// What an account did.
 #[derive(Debug, Serialize, ToSchema)]
@@ -76,7 +76,7 @@ pub(crate) struct AuditEntries {
            ("account" = Option<String>, Query, description = "By this account"),
            ("action" = Option<String>, Query, description = "Of this kind"),
            ("before" = Option<String>, Query, description = "`next` of the page before"),
-           ("limit" = Option<u32>, Query, description = "At most so many, up to 500")),
+           ("limit" = Option<u32>, Query, description = "At most so many, 1 to 500")),
     responses((status = 200, body = AuditEntries), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody)))]
 pub(crate) async fn list(
     State(app): State<App>,
@@ -96,7 +96,7 @@ pub(crate) async fn list(
         account: url.one("account")?.map(str::to_owned),
         action: action.map_err(|reason| Refusal::field("action", reason))?,
         before: before.map_err(|_| Refusal::field("before", "is not the next of a page"))?,
-        limit: usize::try_from(url.number("limit", PAGE)?).unwrap_or(PAGE_MAX).min(PAGE_MAX),
+        limit: usize::try_from(url.limit(PAGE, PAGE_MAX)?).unwrap_or(usize::MAX),
     };
     let page = app.audit.page(&signed_in.tenant, &question);
     Ok(Json(AuditEntries {

@@ -9,22 +9,24 @@ use schemas::ids::ScheduleId;
 use schemas::report_schedule::{ReportSchedule, ScheduleState};
 use schemas::times::Moment;
 
-/// Most that is counted of what one schedule has missed.
-const PASSED_OVER_MAX: usize = 1_000;
+/// Most that is counted of what one schedule has missed, at once: of one of every minute some 69 days.
+const PASSED_OVER_MAX: usize = 100_000;
 
 /// A run as it is to be asked for.
 pub(super) struct Next {
     pub(super) run: Run,
     /// It begins before it would by itself.
     has_more: bool,
-    /// Runs that were due since the one that was made last, and are not made any more; so many at most.
-    pub(super) passed_over: usize,
+    /// When the one that was made last was due.
+    after: Moment,
+    /// Some were due since then, and are not made any more.
+    passes_over: bool,
 }
 
 impl Next {
     /// What is in it depends on what was made before.
     pub(super) fn makes_up(&self) -> bool {
-        self.has_more || self.passed_over > 0
+        self.has_more || self.passes_over
     }
 }
 
@@ -37,6 +39,8 @@ pub(super) struct Kept {
     pub(super) asked_until: Moment,
     /// The last one that was asked for from here.
     asked: Option<LastRun>,
+    /// When a run was due that was tried, and how many it passed over: whether it was taken is not known.
+    tried: Option<(Moment, usize)>,
     /// Nothing is due before.
     look_at: Moment,
 }
@@ -53,14 +57,27 @@ impl Kept {
         let last = known.into_iter().chain(self.asked).max_by_key(|last| last.due);
         let runs_after = self.schedule.runs_after;
         let after = last.map_or(runs_after, |last| last.due.max(runs_after));
-        let passed_over = self.timetable.count_between(after, run.due, PASSED_OVER_MAX);
+        let passes_over = self.timetable.count_between(after, run.due, 1) > 0;
         let following = self.timetable.following(run, last, runs_after);
-        Next { has_more: following.from < run.from, run: following, passed_over }
+        Next { has_more: following.from < run.from, run: following, after, passes_over }
+    }
+
+    /// This one is asked for now; gives how many it passes over.
+    pub(super) fn tries(&mut self, next: &Next) -> usize {
+        let passed_over = self.timetable.count_between(next.after, next.run.due, PASSED_OVER_MAX);
+        self.tried = Some((next.run.due, passed_over));
+        passed_over
+    }
+
+    /// How many a run passed over that was tried, of which it was not known whether it was taken, and is now: it, or a later one, has come round.
+    pub(super) fn taken(&mut self, known: Option<LastRun>) -> Option<usize> {
+        let tried = self.tried.take_if(|(due, _)| known.is_some_and(|known| known.due >= *due));
+        tried.map(|(_, passed_over)| passed_over)
     }
 
     /// This one was asked for.
     pub(super) fn asked(&mut self, run: &Run) {
-        self.asked_until = run.due;
+        (self.asked_until, self.tried) = (run.due, None);
         self.asked = Some(LastRun { due: run.due, range_to: Some(run.to) });
     }
 
@@ -117,8 +134,8 @@ impl Held {
                     tracing::warn!(schedule = %id, owner, "its owner has no account any more: nothing is made");
                 }
                 let asked_until = last.as_ref().map_or(Moment::FIRST, |last| last.asked_until);
-                let asked = last.and_then(|last| last.asked);
-                let kept = Kept { timetable, standing, asked_until, asked, look_at: Moment::FIRST, schedule };
+                let (asked, tried) = last.map_or((None, None), |last| (last.asked, last.tried));
+                let kept = Kept { timetable, standing, asked_until, asked, tried, look_at: Moment::FIRST, schedule };
                 ours.schedules.insert(kept.schedule.schedule_id, kept);
             }
             Err(error) => tracing::warn!(schedule = %schedule.schedule_id, %error, "a schedule is skipped"),

@@ -1,5 +1,6 @@
 //! Reports of several slices, with exporters that die, come late, are of another version, and a store that fails.
 
+mod cancelled;
 mod faults;
 mod groups;
 mod versions;
@@ -263,11 +264,6 @@ async fn slices_of_a_table_are_files_which_the_manifest_tells() {
     assert_eq!((files(&small).len(), self::state(&small).file_keys()), (1, vec![key]));
 }
 
-#[tokio::test(start_paused = true)]
-async fn cancelled_no_file_and_no_upload_is_left() {
-    cancel_at_each_moment(200, large, &asked_for_files(), 3).await;
-}
-
 /// Cancels a report every ten milliseconds of its life: it is completed with all its files, or nothing is left of it.
 async fn cancel_at_each_moment(until_ms: u64, world: fn() -> Fake, asked: &ReportRequest, files_of_it: usize) {
     for cancelled_after in (10..until_ms).step_by(10).map(Duration::from_millis) {
@@ -283,29 +279,6 @@ async fn cancel_at_each_moment(until_ms: u64, world: fn() -> Fake, asked: &Repor
                 assert_eq!(phase, Phase::Cancelled, "after {cancelled_after:?}");
                 assert_nothing_left(&fake);
             }
-        }
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn cancelled_while_it_is_joined_or_read_back_nothing_is_left() {
-    const LONG: Duration = Duration::from_secs(600);
-    for asked in [asked(), asked_for_files()] {
-        for (join_takes, digest_takes) in [(LONG, Duration::ZERO), (Duration::ZERO, LONG)] {
-            let fake = large();
-            (*fake.0.join_takes.lock().unwrap(), *fake.0.digest_takes.lock().unwrap()) = (join_takes, digest_takes);
-            let cancelling = async {
-                tokio::time::sleep(Duration::from_secs(60)).await;
-                let files = if join_takes == LONG { 0 } else { asked_files(&asked) };
-                assert_eq!((count(&fake, "SliceDone"), count(&fake, "file")), (3, files), "in mid-flight");
-                fake.append(&said(ReportEventType::CancelRequested)).await.unwrap();
-                Instant::now()
-            };
-            let (_, asked_at) = tokio::join!(live_of(&fake, &asked), cancelling);
-            assert!(asked_at.elapsed() < Duration::from_secs(1), "{:?}", asked_at.elapsed());
-            assert_eq!((state(&fake).phase, count(&fake, "Completed")), (Phase::Cancelled, 0));
-            assert!(fake.0.manifests.lock().unwrap().is_empty());
-            assert_nothing_left(&fake);
         }
     }
 }
@@ -356,31 +329,6 @@ async fn late_word_of_a_slice_changes_nothing() {
     fake.append(&ReportEvent { upload_id: Some("x".to_owned()), slice: Some(1), ..late }).await.unwrap();
     live(&fake).await;
     assert_eq!((file(&fake), state(&fake).attempt, state(&fake).rows), (undisturbed().await, 1, 6));
-}
-
-#[tokio::test(start_paused = true)]
-async fn cancelled_in_mid_slice_all_statements_end_and_nothing_is_left() {
-    let fake = large();
-    *fake.0.read_takes.lock().unwrap() = Duration::from_secs(60);
-    let (owner, others, asked) = (fake.life(), [fake.life(), fake.life()], asked());
-    let cancelling = async {
-        tokio::time::sleep(Duration::from_secs(30)).await;
-        assert_eq!(fake.0.reading.load(Ordering::Relaxed), 2, "in mid-flight");
-        fake.append(&said(ReportEventType::CancelRequested)).await.unwrap();
-        let asked_at = Instant::now();
-        while fake.0.reading.load(Ordering::Relaxed) > 0 {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        assert!(asked_at.elapsed() < Duration::from_secs(1), "{:?}", asked_at.elapsed());
-    };
-    tokio::select! {
-        (lived, ()) = async { tokio::join!(owner.live(&asked, a_record()), cancelling) } => assert_eq!(lived.unwrap(), Lived::Done),
-        () = work(&fake, &others[0]) => {}
-        () = work(&fake, &others[1]) => {}
-    }
-    assert_eq!(state(&fake).phase, Phase::Cancelled);
-    assert_eq!(fake.0.calls("read"), 0, "none came to its end");
-    assert_nothing_left(&fake);
 }
 
 #[tokio::test(start_paused = true)]

@@ -160,6 +160,10 @@ impl Desk {
         let act = audit::act(&select.tenant, &select.actor(), action).to(&event.sync_id).with("name", name);
         let act = match (event.event_type, event.number) {
             (BucketSyncEventType::BackfillCancelled, Some(number)) => act.with("cancelled", &number.to_string()),
+            (BucketSyncEventType::BackfillRequested, _) => {
+                let [from, to] = [event.range_from, event.range_to].map(|it| it.map(rfc3339).unwrap_or_default());
+                act.with("from", &from).with("to", &to).with("zone", "UTC")
+            }
             _ => act,
         };
         audit::note(&self.config, &self.registry, act).await?;

@@ -29,6 +29,8 @@ use traffic_query::{Bucket, Dimension, Field, Insight, InsightQuery, Measure, Se
 
 /// Sets of events, each of a tenant of its own; `FLOWLEDGER_TRAFFIC_SETS` for more, from `FLOWLEDGER_TRAFFIC_FIRST_SET` on.
 const SETS: u64 = 6;
+/// Seeds that found something wrong, once.
+const FOUND: [u64; 1] = [794_352_307];
 /// Questions of each kind about each set.
 const QUESTIONS: u64 = 9;
 
@@ -37,7 +39,10 @@ fn seeds() -> Vec<u64> {
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
     let (sets, first) = (number("FLOWLEDGER_TRAFFIC_SETS").unwrap_or(SETS), number("FLOWLEDGER_TRAFFIC_FIRST_SET"));
     let known = first.unwrap_or(0)..first.unwrap_or(0) + sets;
-    known.chain(first.is_none().then(|| rand::random_range(1_000_000..1_000_000_000))).collect()
+    if first.is_some() {
+        return known.collect();
+    }
+    known.chain(FOUND).chain([rand::random_range(1_000_000..1_000_000_000)]).collect()
 }
 
 fn row(stored: &Stored) -> ConnectionRow {
@@ -397,7 +402,8 @@ async fn what_stands_out_is_what_a_plain_evaluation_finds() {
     let (mut found_of, mut from_rollup) = ([0; Insight::ALL.len()], 0);
     // Answers in another order than that of their subjects.
     let mut in_order = found_of;
-    for seed in seeds() {
+    let seeds = seeds();
+    for &seed in &seeds {
         let tenant: Tenant = format!("tenant-{seed}").parse().unwrap();
         let mut random = StdRng::seed_from_u64(100 + seed);
         let period = Period::of(seed);
@@ -449,8 +455,11 @@ async fn what_stands_out_is_what_a_plain_evaluation_finds() {
             assert_eq!(traffic::insight(&clickhouse, &other, &query, now).await.unwrap().findings, [], "{at}");
         }
     }
-    assert!(found_of.iter().chain(&in_order).all(|found| *found > 0), "{found_of:?} {in_order:?}");
-    assert!(from_rollup > 0);
+    // One set that is looked at again need not have findings, and an order, of each.
+    if seeds.len() as u64 >= SETS {
+        assert!(found_of.iter().chain(&in_order).all(|found| *found > 0), "{found_of:?} {in_order:?}");
+        assert!(from_rollup > 0);
+    }
     engine.drop(&clickhouse).await;
 }
 

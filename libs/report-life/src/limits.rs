@@ -5,7 +5,8 @@ use schemas::times::Moment;
 use serde::{Deserialize, Serialize};
 use service_kit::config::{RangeError, Validate, in_range};
 
-use crate::state::{Phase, ReportState};
+use crate::phase::Phase;
+use crate::state::ReportState;
 
 /// Microseconds of a day.
 const DAY: i64 = 86_400_000_000;

@@ -6,7 +6,8 @@
 use schemas::ids::ReportId;
 use schemas::times::Moment;
 
-use crate::state::{Phase, ReportState};
+use crate::phase::Phase;
+use crate::state::ReportState;
 
 /// A report of which nothing was told for so long has no place any more, microseconds: an hour. Who makes one tells of it each few seconds, and
 /// each few minutes where it stands still; only while slices are joined and a large file is read back nothing is told.

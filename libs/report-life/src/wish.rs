@@ -4,7 +4,8 @@ use schemas::report_event::{ReportEvent, ReportEventType};
 use schemas::report_request::ReportRequest;
 use schemas::times::Moment;
 
-use crate::state::{Phase, ReportState};
+use crate::phase::Phase;
+use crate::state::ReportState;
 
 /// Who wants it.
 #[derive(Clone, Debug, PartialEq, Eq)]

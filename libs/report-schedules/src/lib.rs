@@ -16,5 +16,5 @@ pub use change::{Saved, deleted, paused, replaced, request_of, resumed, saved};
 pub use journal::ScheduleJournal;
 pub use owners::{Owners, Standing};
 pub use relative_range::RelativeRange;
-pub use timetable::{Run, Timetable};
+pub use timetable::{Run, Timetable, due_by_hand};
 pub use when::When;

@@ -76,13 +76,19 @@ impl Timetable {
     /// many were due and not made in between. Where none was, it begins where the first that was due after `runs_after` would have.
     #[must_use]
     pub fn following(&self, run: Run, last: Option<LastRun>, runs_after: Moment) -> Run {
-        if self.range != RelativeRange::SinceLastRun {
+        if !self.is_since_last_run() {
             return run;
         }
         let first = || Some(self.run(self.next_due(runs_after)?)?.from);
         let ended = last.map(|last| last.range_to.unwrap_or(settled(last.due))).or_else(first);
         // Never later than by itself: a run before that had another range may have ended when it was due.
         Run { from: ended.map_or(run.from, |ended| ended.min(run.from)), ..run }
+    }
+
+    /// True where a run begins where the last one that was made ended.
+    #[must_use]
+    pub fn is_since_last_run(&self) -> bool {
+        self.range == RelativeRange::SinceLastRun
     }
 
     /// A run that is made by hand, beside those that are due: one `since last run` begins where the last of these ended.
@@ -134,6 +140,13 @@ impl Timetable {
         runs.reverse();
         runs
     }
+}
+
+/// When a run is due that is made by hand now: never at a whole minute, by which those that a schedule makes by itself are known.
+#[must_use]
+pub fn due_by_hand(now: Moment) -> Moment {
+    let millis = now.as_millis();
+    Moment::from_millis(millis + i64::from(millis % 60_000 == 0))
 }
 
 #[cfg(test)]
@@ -216,6 +229,12 @@ mod tests {
         };
         assert_eq!(next(94), [(15, 95), (95, 105)], "resumed a minute ago");
         assert_eq!(next(1), [(85, 95), (95, 105)], "90 is made up for first");
+    }
+
+    #[test]
+    fn what_is_made_by_hand_is_due_at_no_whole_minute() {
+        let millis = |millis| due_by_hand(Moment::from_millis(millis)).as_millis();
+        assert_eq!([millis(59_999), millis(60_000), millis(60_001)], [59_999, 60_001, 60_001]);
     }
 
     #[test]

@@ -44,24 +44,24 @@ words! {
 }
 
 impl Dimension {
-    /// The field of the filter that chooses by it, where there is one.
+    /// The field of the filter that chooses by it; addresses are chosen by text in them.
     #[must_use]
-    pub const fn field(self) -> Option<Field> {
+    pub const fn field(self) -> Field {
         match self {
-            Self::RemoteNetwork => Some(Field::RemoteNetworks),
-            Self::User => Some(Field::Users),
-            Self::ServiceAccount => Some(Field::ServiceAccounts),
-            Self::Resource => Some(Field::Resources),
-            Self::AppliedRule => Some(Field::AppliedRules),
-            Self::Connector => Some(Field::Connectors),
-            Self::Device => Some(Field::Devices),
-            Self::Protocol => Some(Field::Protocols),
-            Self::Port => Some(Field::Ports),
-            Self::Status => Some(Field::Statuses),
-            Self::TunnelPath => Some(Field::TunnelPaths),
-            Self::Country => Some(Field::Countries),
-            Self::ClientAddress => Some(Field::ClientAddresses),
-            Self::Address => None,
+            Self::RemoteNetwork => Field::RemoteNetworks,
+            Self::User => Field::Users,
+            Self::ServiceAccount => Field::ServiceAccounts,
+            Self::Resource => Field::Resources,
+            Self::AppliedRule => Field::AppliedRules,
+            Self::Connector => Field::Connectors,
+            Self::Device => Field::Devices,
+            Self::Protocol => Field::Protocols,
+            Self::Port => Field::Ports,
+            Self::Status => Field::Statuses,
+            Self::TunnelPath => Field::TunnelPaths,
+            Self::Country => Field::Countries,
+            Self::ClientAddress => Field::ClientAddresses,
+            Self::Address => Field::Domain,
         }
     }
 }
@@ -193,7 +193,7 @@ impl TopQuery {
             Dimension::User | Dimension::ServiceAccount => {
                 filter.clone().without(Field::Users).without(Field::ServiceAccounts)
             }
-            other => other.field().into_iter().fold(filter.clone(), TrafficFilter::without),
+            other => filter.clone().without(other.field()),
         };
         Self::new(others, &[dimension], &[Measure::Events], groups)
     }

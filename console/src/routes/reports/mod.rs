@@ -21,6 +21,7 @@ use schemas::ids::ReportId;
 use schemas::report_request::ReportRequest;
 use schemas::times::Moment;
 use serde::Deserialize;
+use traffic_query::check_limit;
 use utoipa::IntoParams;
 
 use self::asked::NewReport;
@@ -32,6 +33,8 @@ use crate::session::SignedIn;
 
 /// How long Kafka may take to take a request.
 const ASK_MAX: Duration = Duration::from_secs(10);
+/// Most reports that are listed.
+const LISTED_MAX: u32 = 500;
 
 /// What Kafka answers; that it is away, where it takes too long.
 pub(super) async fn in_time<T, E: Into<Refusal>>(asking: impl Future<Output = Result<T, E>>) -> Result<T, Refusal> {
@@ -43,12 +46,12 @@ pub(super) async fn in_time<T, E: Into<Refusal>>(asking: impl Future<Output = Re
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Limit {
-    /// At most so many, up to 500.
+    /// At most so many, 1 to 500.
     #[serde(default = "fifty")]
-    limit: usize,
+    limit: u32,
 }
 
-fn fifty() -> usize {
+fn fifty() -> u32 {
     50
 }
 
@@ -90,9 +93,10 @@ pub(crate) async fn list(
     State(app): State<App>,
     signed_in: SignedIn,
     UrlQuery(limit): UrlQuery<Limit>,
-) -> Json<Reports> {
-    let found = app.book.list(&signed_in.tenant, limit.limit.min(500));
-    Json(Reports { reports: found.into_iter().map(Report::from).collect() })
+) -> Result<Json<Reports>, Refusal> {
+    check_limit(limit.limit, LISTED_MAX)?;
+    let found = app.book.list(&signed_in.tenant, usize::try_from(limit.limit).unwrap_or(usize::MAX));
+    Ok(Json(Reports { reports: found.into_iter().map(Report::from).collect() }))
 }
 
 /// Whether the tenant may ask for one more. The exporter looks again: what was asked for a moment ago may not be in the book yet.

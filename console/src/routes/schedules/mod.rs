@@ -9,7 +9,7 @@ use axum::Json;
 use axum::extract::{ConnectInfo, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use report_schedules::{Saved, Timetable, deleted, paused, replaced, request_of, resumed, saved};
+use report_schedules::{Saved, Timetable, deleted, due_by_hand, paused, replaced, request_of, resumed, saved};
 use schemas::audit_event::AuditAction;
 use schemas::ids::Tenant;
 use schemas::report_request::ReportRequest;
@@ -58,7 +58,7 @@ impl Own<ReportSchedule> {
 fn shown(app: &App, schedule: ReportSchedule) -> Json<Schedule> {
     let (id, now) = (schedule.schedule_id, Moment::now());
     let report = app.book.newest_runs(&schedule.tenant, &[id]).remove(&id);
-    let last = LastRuns { report, run: app.book.last_run(&schedule.tenant, id, now) };
+    let last = LastRuns::of(&app.book, &schedule, report, now);
     Json(Schedule::new(schedule, &app.owners, last, now))
 }
 
@@ -119,8 +119,7 @@ pub(crate) async fn list(State(app): State<App>, signed_in: SignedIn) -> Json<Sc
     let mut newest = app.book.newest_runs(&signed_in.tenant, &ids);
     let now = Moment::now();
     let shown = schedules.into_iter().map(|it| {
-        let id = it.schedule_id;
-        let last = LastRuns { report: newest.remove(&id), run: app.book.last_run(&signed_in.tenant, id, now) };
+        let last = LastRuns::of(&app.book, &it, newest.remove(&it.schedule_id), now);
         Schedule::new(it, &app.owners, last, now)
     });
     Json(Schedules { schedules: shown.collect() })
@@ -177,7 +176,7 @@ pub(crate) async fn resume(own: Own<ReportSchedule>) -> Result<Json<Schedule>, R
     (status = 503, body = ErrorBody)))]
 pub(crate) async fn run(own: Own<ReportSchedule>) -> Result<Response, Refusal> {
     let schedule = &own.it;
-    let due = Moment::from_millis(Moment::now().as_millis());
+    let due = due_by_hand(Moment::now());
     let table = Timetable::of(schedule)?;
     let run = table.run(due).ok_or_else(|| Refusal::field("range", "holds nothing now"))?;
     let last = own.app.book.last_run(&schedule.tenant, schedule.schedule_id, due);

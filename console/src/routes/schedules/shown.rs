@@ -1,6 +1,6 @@
 //! A schedule as it is shown.
 
-use report_life::{LastRun, ReportState};
+use report_life::{LastRun, ReportState, SharedBook};
 use report_schedules::{Owners, Run, Standing, Timetable};
 use schemas::report_schedule::ReportSchedule;
 use schemas::times::Moment;
@@ -56,6 +56,16 @@ pub struct LastRuns {
     pub report: Option<ReportState>,
     /// The last that was made when it was due.
     pub run: Option<LastRun>,
+}
+
+impl LastRuns {
+    /// Of a schedule whose newest report is this one. Its last run is looked for only where its next one goes by that.
+    #[must_use]
+    pub fn of(book: &SharedBook, schedule: &ReportSchedule, report: Option<ReportState>, now: Moment) -> Self {
+        let is_wanted = Timetable::of(schedule).is_ok_and(|table| table.is_since_last_run());
+        let run = is_wanted.then(|| book.last_run(&schedule.tenant, schedule.schedule_id, now)).flatten();
+        Self { report, run }
+    }
 }
 
 /// What is kept, how it stands, and its runs.

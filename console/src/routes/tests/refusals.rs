@@ -88,6 +88,10 @@ async fn value_that_is_out_of_range_is_refused_with_its_field() {
         ("users/7/connections?users=8", "users"),
         ("users/7/connections?service_accounts=9", "service_accounts"),
         ("resources/7/connections?resources=8", "resources"),
+        ("reports?limit=0", "limit"),
+        ("reports?limit=501", "limit"),
+        ("audit?limit=0", "limit"),
+        ("audit?limit=501", "limit"),
         ("users/7/connections?limit=501", "limit"),
         ("resources/7/connections?limit=0", "limit"),
         ("users?limit=0", "limit"),
@@ -290,7 +294,7 @@ async fn list_is_as_long_as_was_asked_for() {
     let console = Console::new();
     let cookie = console.sign_in("acme").await;
     let ids: Vec<_> = (0..501).map(|_| console.report_of("acme").to_string()).collect();
-    for (query, expected) in [("", 50), ("?limit=2", 2), ("?limit=0", 0), ("?limit=500", 500), ("?limit=9999", 500)] {
+    for (query, expected) in [("", 50), ("?limit=1", 1), ("?limit=2", 2), ("?limit=500", 500)] {
         let list = console.get(&format!("/api/v1/reports{query}"), &cookie).await.json();
         let reports = list["reports"].as_array().unwrap();
         assert_eq!(reports.len(), expected, "{query}");

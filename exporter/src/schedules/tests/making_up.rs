@@ -43,6 +43,24 @@ async fn of_other_ranges_what_was_missed_is_made_up_for_each_with_its_own() {
     assert_eq!(world.ranges(), [(30, 90), (40, 100), (50, 110)]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_was_passed_over_is_counted_also_where_it_is_known_only_later_that_the_request_was_taken() {
+    let (world, schedule) = (Arc::<World>::default(), every_ten());
+    let (mut own, clock) = exporter_with(&world, &[schedule]).await;
+    look_at(&mut own, &clock, 20).await;
+    world.comes_round();
+    *world.hangs.lock().unwrap() = true;
+    look_for_long_at(&mut own, &clock, 115).await;
+    *world.hangs.lock().unwrap() = false;
+    let tries = world.asked().len() - 1;
+    assert!(tries > 0 && world.asked()[1..].iter().all(|due| *due == 90), "{:?}", world.asked());
+    assert_eq!((runs(&own, "asked"), runs(&own, "passed_over")), (1, 0), "not known yet");
+    world.comes_round();
+    look_at(&mut own, &clock, 116).await;
+    assert_eq!(world.asked()[1 + tries..], [100, 110]);
+    assert_eq!((runs(&own, "asked"), runs(&own, "passed_over")), (4, 6), "90 too, and 30 to 80");
+}
+
 #[tokio::test]
 async fn run_that_makes_up_for_others_is_asked_for_when_it_is_known_what_others_asked_for() {
     let (world, schedule) = (Arc::<World>::default(), every_ten());

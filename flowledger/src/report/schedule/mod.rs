@@ -7,7 +7,8 @@ use anyhow::{Context, ensure};
 use kafka_io::Producer;
 use report_life::barrier;
 use report_schedules::{
-    Saved, ScheduleJournal, SharedSchedules, Timetable, deleted, follow_schedules, paused, request_of, resumed, saved,
+    Saved, ScheduleJournal, SharedSchedules, Timetable, deleted, due_by_hand, follow_schedules, paused, request_of,
+    resumed, saved,
 };
 use schemas::audit_event::AuditAction;
 use schemas::ids::ReportId;
@@ -134,7 +135,7 @@ impl Shelf {
 
     async fn run(&self, one: &OneOptions) -> anyhow::Result<ReportId> {
         let schedule = self.found(one)?;
-        let due = Moment::from_millis(Moment::now().as_millis());
+        let due = due_by_hand(Moment::now());
         let table = Timetable::of(&schedule).map_err(wrong)?;
         let run = table.run(due).context("the schedule's range holds nothing now")?;
         let run = table.by_hand(run, self.desk.book.last_run(&schedule.tenant, one.schedule, due));
@@ -150,7 +151,7 @@ impl Shelf {
     fn shown(&self, schedule: ReportSchedule) -> serde_json::Value {
         let (id, book, now) = (schedule.schedule_id, &self.desk.book, Moment::now());
         let report = book.newest_runs(&schedule.tenant, &[id]).remove(&id);
-        let last = console::LastRuns { report, run: book.last_run(&schedule.tenant, id, now) };
+        let last = console::LastRuns::of(book, &schedule, report, now);
         console::schedule_json(schedule, &self.desk.config.console.owners(), last, now)
     }
 

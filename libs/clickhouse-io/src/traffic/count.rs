@@ -39,7 +39,17 @@ pub async fn count(
     measures: &[Measure],
     now: Moment,
 ) -> Result<Count, QueryError> {
-    let wanted = Wanted { tenant, filter, keys: &[], measures, starts: &[], now, uncounted: None, cut: None };
+    let wanted = Wanted {
+        tenant,
+        filter,
+        keys: &[],
+        measures,
+        starts: &[],
+        now,
+        only_failed_names: false,
+        uncounted: None,
+        cut: None,
+    };
     let wanted = wanted.looked_at(clickhouse).await?;
     let mut parameters = Parameters::default();
     let (facts, source) = wanted.facts(&mut parameters);

@@ -22,6 +22,8 @@ pub(super) struct Wanted<'a> {
     /// Beginnings of buckets, in order, where there are any: none may lie within a row of a roll-up.
     pub(super) starts: &'a [Moment],
     pub(super) now: Moment,
+    /// Only what asked for a name that did not resolve in the range, at that time or another: all others need not be read. Of raw rows.
+    pub(super) only_failed_names: bool,
     /// Days that days of Remote Networks may not have all of, as [`Self::looked_at`] finds.
     pub(super) uncounted: Option<Span>,
     /// Days of which not all addresses are kept, as [`Self::looked_at`] finds.
@@ -133,6 +135,10 @@ impl Wanted<'_> {
         let mut condition = condition(self.tenant, filter, END_TIME, parameters);
         if self.asks_for_addresses() {
             condition.push_str(" AND event_type != 'denied_access'");
+        }
+        if self.only_failed_names {
+            let names = format!("SELECT resource_address FROM connections WHERE {condition} AND {}", is_dns_error());
+            condition = format!("{condition} AND resource_address IN ({names})");
         }
         let columns = if columns == Columns::Sums {
             let is = |condition: &str| format!("toUInt64({condition})");

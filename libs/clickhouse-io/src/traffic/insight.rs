@@ -95,7 +95,18 @@ impl Asked<'_> {
         let measures = [measure];
         let (tenant, now) = (self.tenant, self.now);
         // Of sums only: days of Remote Networks are not asked.
-        let wanted = Wanted { tenant, filter, keys, measures: &measures, starts: &[], now, uncounted: None, cut: None };
+        let only_failed_names = self.query.insight() == Insight::UnresolvedNames;
+        let wanted = Wanted {
+            tenant,
+            filter,
+            keys,
+            measures: &measures,
+            starts: &[],
+            now,
+            only_failed_names,
+            uncounted: None,
+            cut: None,
+        };
         let (facts, source) = wanted.facts(&mut self.parameters);
         // The range may be too short for a roll-up, and what is before it not.
         if source != Source::Raw {
@@ -174,7 +185,7 @@ impl Asked<'_> {
         )
     }
 
-    /// Failures of a name, of its tries. An attempt that was denied was none.
+    /// Failures of a name, of its tries; tries of all other names, which are most, are not read. An attempt that was denied was none.
     fn unresolved_names(&mut self) -> String {
         let columns = columns(&["failed", "tries"], "NULL", "[]");
         // Asked for connections, addresses would come from days of Remote Networks, which do not tell failures apart.
