@@ -7,10 +7,12 @@ mod export;
 mod figure;
 mod ingest;
 mod open_connections;
+mod open_rows;
 mod percentile;
 mod process;
 mod queries;
 mod raw_bytes_per_row;
+mod table_size;
 mod traffic;
 mod transcode;
 mod transcode_peers;
@@ -21,9 +23,15 @@ use crate::export::Part;
 use crate::ingest::stage::peer_parts;
 use crate::ingest::{consume_ceiling, obvious};
 
+/// What is not on the command line: what few runs need.
+const ENVIRONMENT: &str = "In the environment:
+  ROWS=FOLDER      queries and the figures of export: the engine's rows are kept there for the next run
+  EVENTS=NUMBER    the figures of export: so many rows, whole millions (20 million; 100 million of export_memory; 2 million with --small)
+  SETTINGS=TOML    queries: further settings of ingest";
+
 /// Measurements of Flowledger beside limits and peers.
 #[derive(Parser)]
-#[command(name = "flowledger-bench", version)]
+#[command(name = "flowledger-bench", version, after_help = ENVIRONMENT)]
 struct Options {
     /// What is measured.
     #[arg(value_enum)]
@@ -38,7 +46,7 @@ struct Options {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Name {
-    /// Bytes a row of `connections` takes on the disk.
+    /// Bytes a row of `connections` takes on the disk, by column.
     #[value(name = "raw_bytes_per_row")]
     RawBytesPerRow,
     /// From the command to a console that answers, on a second start.
@@ -71,10 +79,10 @@ enum Name {
     /// The obvious connector, as a process of its own.
     #[value(name = "peer_obvious_connector", hide = true)]
     PeerObviousConnector,
-    /// Latencies of what admins ask all day, over many rows of many tenants.
+    /// Latencies of what admins ask all day, over many rows of many tenants, and bytes of the roll-ups.
     #[value(name = "queries")]
     Queries,
-    /// From a line in a log to an open connection in an answer, and how long the question takes.
+    /// From a line in a log to an open connection in an answer, and how long the question takes among those that have ended.
     #[value(name = "open_connections")]
     OpenConnections,
     /// Reports: all that is measured of them.
@@ -83,7 +91,7 @@ enum Name {
     /// Reports: rows a CPU second, beside the engine's own files.
     #[value(name = "export_speed")]
     ExportSpeed,
-    /// Reports: the exporter's memory, by kind; 100 M rows.
+    /// Reports: the exporter's memory, by kind, of 1 M and of all rows: 100 M.
     #[value(name = "export_memory")]
     ExportMemory,
     /// Reports: one huge one by four exporters, beside one.

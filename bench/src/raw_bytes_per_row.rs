@@ -9,6 +9,7 @@ use rand::rngs::StdRng;
 use schemas::{migrations, murmur2};
 
 use crate::figure::{Figure, Measured};
+use crate::table_size::TableSize;
 use crate::traffic::Traffic;
 
 /// The most that a row may take.
@@ -38,19 +39,17 @@ pub(crate) async fn measure(small: bool) -> anyhow::Result<Measured> {
         insert(&clickhouse, EventTable::Connections, rows, &format!("bench-{batch}")).await?;
     }
     clickhouse.execute("OPTIMIZE TABLE connections FINAL").await?;
-    let active = "FROM system.parts WHERE active AND database = currentDatabase() AND table = 'connections'";
-    let text = clickhouse.text(&format!("SELECT sum(bytes_on_disk), sum(rows) {active}")).await?;
-    let numbers: Vec<f64> = text.split_whitespace().map(str::parse).collect::<Result<_, _>>()?;
+    let size = TableSize::of(&clickhouse, "connections").await?;
     let columns = clickhouse
         .text(
             "SELECT column, round(sum(column_data_compressed_bytes) / sum(rows), 2) AS bytes FROM system.parts_columns
              WHERE active AND database = currentDatabase() AND table = 'connections' AND part_type = 'Wide' GROUP BY column ORDER BY bytes DESC LIMIT 20",
         )
         .await?;
-    let mut notes = vec![format!("{} rows; the largest columns, bytes a row:", numbers[1])];
+    let mut notes = vec![format!("{} rows; the largest columns, bytes a row:", size.rows)];
     notes.extend(columns.lines().map(|line| format!("  {}", line.replace('\t', "  "))));
     Ok(Measured {
-        figures: vec![Figure::new("raw_bytes_per_row", numbers[0] / numbers[1], "bytes", "limit", LIMIT)],
+        figures: vec![Figure::new("raw_bytes_per_row", size.bytes_per_row(), "bytes", "limit", LIMIT)],
         notes,
     })
 }

@@ -7,6 +7,8 @@ use schemas::report_request::Compression;
 
 use super::asked::Asked;
 use super::desk::{Desk, LOOK_EVERY};
+use super::exporter::Exporter;
+use super::huge;
 use super::rows::{self, SMALL_ROWS, SMALL_TENANT};
 use crate::figure::{Figure, Measured};
 use crate::percentile::percentile;
@@ -20,31 +22,33 @@ const GOAL_S: f64 = 10.0;
 const MAIL_MAX: Duration = Duration::from_secs(300);
 const ASKED: Asked = Asked::csv(Compression::Gzip);
 
-pub(crate) async fn measure(desk: &Desk<'_>) -> anyhow::Result<Measured> {
+pub(crate) async fn measure(desk: &Desk<'_>, all: u64) -> anyhow::Result<Measured> {
     rows::fill_small_tenant(&desk.stage.clickhouse).await?;
-    let exporter = desk.exporter("")?;
-    desk.settled(1).await?;
+    let exporters = huge::exporters(desk, all).await?;
+    let used = || exporters.iter().map(Exporter::cpu_seconds).sum::<anyhow::Result<f64>>();
     mailed(desk, "warm").await?;
     let (mut alone, mut beside, mut huge) = (Vec::new(), Vec::new(), Vec::new());
     for number in 0..SMALL {
         alone.push(mailed(desk, &format!("alone{number}")).await?);
     }
-    let before = (exporter.cpu_seconds()?, Instant::now());
+    let before = (used()?, Instant::now());
     let mut open_min = HUGE;
     for number in 0..SMALL {
         top_up(desk, &mut huge).await?;
         beside.push(mailed(desk, &format!("beside{number}")).await?);
         open_min = open_min.min(open(desk, &huge));
     }
-    let exporter_cores = (exporter.cpu_seconds()? - before.0) / before.1.elapsed().as_secs_f64();
-    let asked = huge.len();
+    let cores = (used()? - before.0) / before.1.elapsed().as_secs_f64();
+    let (asked, slices) = (huge.len(), huge::slices(desk, &huge)?);
     for report in &huge {
         desk.cancel(*report).await?;
     }
     for report in huge {
         desk.until(report, |state| state.phase.is_final()).await?;
     }
-    exporter.stop()?;
+    for exporter in exporters {
+        exporter.stop()?;
+    }
     let mut measured = Measured::default();
     for percent in [50, 99] {
         let name = format!("small_report_beside_ten_huge_p{percent}_seconds");
@@ -55,8 +59,9 @@ pub(crate) async fn measure(desk: &Desk<'_>) -> anyhow::Result<Measured> {
         }
     }
     measured.notes.push(format!(
-        "beside: {SMALL} reports of {SMALL_ROWS} rows, each until its mail was taken; {asked} huge ones were asked for, {open_min} to {HUGE} \
-         were open, and the exporter took {exporter_cores:.2} of a core"
+        "beside: {SMALL} reports of {SMALL_ROWS} rows, each until its mail was taken; {asked} huge ones were asked for, of {slices} slices or \
+         more, {open_min} to {HUGE} were open, and the {} exporters took {cores:.2} of a core",
+        huge::EXPORTERS
     ));
     Ok(measured)
 }

@@ -7,7 +7,7 @@ use schemas::report_request::Compression;
 
 use super::asked::Asked;
 use super::desk::Desk;
-use super::rows;
+use super::{huge, rows};
 use crate::figure::{Figure, Measured};
 use crate::percentile::percentile;
 
@@ -17,13 +17,14 @@ const GOAL_S: f64 = 2.0;
 /// Statements of reports that run.
 const RUNNING: &str = "SELECT count() FROM system.processes
     WHERE query LIKE '%FROM connections %' AND query NOT LIKE '%system.processes%'";
+/// So long nobody may ask for more once the last query has gone.
+const STILL_S: f64 = 0.5;
 /// The longest time to wait for a query.
 const QUERY_MAX: Duration = Duration::from_secs(60);
 
-pub(crate) async fn measure(desk: &Desk<'_>) -> anyhow::Result<Measured> {
-    let exporter = desk.exporter("")?;
-    desk.settled(1).await?;
-    let (mut last_query, mut said) = (Vec::new(), Vec::new());
+pub(crate) async fn measure(desk: &Desk<'_>, all: u64) -> anyhow::Result<Measured> {
+    let exporters = huge::exporters(desk, all).await?;
+    let (mut last_query, mut said, mut reports) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..ROUNDS {
         let report = desk.ask(&desk.request(rows::range(1.0), Asked::csv(Compression::Gzip))?).await?;
         desk.until(report, |state| state.phase == Phase::Running || state.phase.is_final()).await?;
@@ -36,7 +37,10 @@ pub(crate) async fn measure(desk: &Desk<'_>) -> anyhow::Result<Measured> {
         let wish = Instant::now();
         desk.cancel(report).await?;
         let (mut gone_s, mut said_s) = (None, None);
-        while gone_s.is_none() || said_s.is_none() {
+        // Whoever has not heard of it yet would begin another slice.
+        let stays_so =
+            |gone_s: Option<f64>| gone_s.is_some_and(|gone_s| wish.elapsed().as_secs_f64() > gone_s + STILL_S);
+        while said_s.is_none() || !stays_so(gone_s) {
             if queries(desk).await? > 0 {
                 gone_s = None;
             } else if gone_s.is_none() {
@@ -51,14 +55,20 @@ pub(crate) async fn measure(desk: &Desk<'_>) -> anyhow::Result<Measured> {
         }
         last_query.extend(gone_s);
         said.extend(said_s);
+        reports.push(report);
     }
-    exporter.stop()?;
+    let slices = huge::slices(desk, &reports)?;
+    for exporter in exporters {
+        exporter.stop()?;
+    }
     let mut measured = Measured::default();
     for (name, percent) in [("cancel_p50_seconds", 50), ("cancel_seconds", 100)] {
         measured.figures.push(Figure::new(name, percentile(&mut last_query, percent), "s", "goal", GOAL_S));
     }
     measured.notes.push(format!(
-        "cancel: {ROUNDS} reports while their rows were read, to the last query gone; cancelled after {:.2} s at most",
+        "cancel: {ROUNDS} reports of {slices} slices or more while {} exporters read their rows, to the last query gone; cancelled after {:.2} s \
+         at most",
+        huge::EXPORTERS,
         percentile(&mut said, 100)
     ));
     Ok(measured)

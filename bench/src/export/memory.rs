@@ -12,7 +12,7 @@ pub(crate) const RESIDENT_MAX: f64 = 256.0;
 /// Rows of the first report.
 const FEW: u64 = 1_000_000;
 /// `exporter.slice_rows` as it is by default.
-const SLICE_ROWS: u64 = 5_000_000;
+pub(crate) const SLICE_ROWS: u64 = 5_000_000;
 
 pub(crate) async fn measure(desk: &Desk<'_>, all: u64) -> anyhow::Result<Measured> {
     let mut measured = Measured::default();

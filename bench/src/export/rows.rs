@@ -5,6 +5,8 @@ use std::time::Duration;
 use clickhouse_io::ClickHouse;
 use schemas::times::Moment;
 
+use crate::figure::said;
+
 /// The rows' tenant.
 pub(crate) const TENANT: &str = "acme";
 /// The rows lie in these days.
@@ -40,8 +42,11 @@ pub(crate) fn hours_of(rows: u64, all: u64) -> i64 {
     i64::try_from(hours).unwrap_or(i64::MAX)
 }
 
-/// Gives another tenant some of the rows.
+/// Gives another tenant some of the rows, where it has none.
 pub(crate) async fn fill_small_tenant(clickhouse: &ClickHouse) -> anyhow::Result<()> {
+    if count(clickhouse, SMALL_TENANT).await? > 0 {
+        return Ok(());
+    }
     // The inner query first: a replaced column's new value would else be what WHERE sees.
     let sql = format!(
         "INSERT INTO connections SELECT * REPLACE ('{SMALL_TENANT}' AS tenant) FROM (
@@ -51,15 +56,33 @@ pub(crate) async fn fill_small_tenant(clickhouse: &ClickHouse) -> anyhow::Result
     Ok(clickhouse.execute(&sql).await?)
 }
 
-/// Fills the table, and waits until its parts have been merged.
+/// Fills the table where it is empty, and waits until its parts have been merged.
 pub(crate) async fn fill(clickhouse: &ClickHouse, rows: u64) -> anyhow::Result<()> {
-    for batch in 0..rows / BATCH {
-        clickhouse.execute(&generated(batch * BATCH, rows)).await?;
+    anyhow::ensure!(
+        rows > 0 && rows.is_multiple_of(BATCH),
+        "{rows} rows are asked for: there have to be whole millions"
+    );
+    match count(clickhouse, TENANT).await? {
+        0 => {
+            for batch in 0..rows / BATCH {
+                clickhouse.execute(&generated(batch * BATCH, rows)).await?;
+                said(&format!("{} of {} M rows are made", batch + 1, rows / BATCH));
+            }
+        }
+        kept => anyhow::ensure!(
+            kept == rows,
+            "the folder that ROWS names has {kept} rows and not {rows}: name another one, or ask for {kept} by EVENTS"
+        ),
     }
     while clickhouse.text("SELECT count() FROM system.merges").await?.trim() != "0" {
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
     Ok(())
+}
+
+async fn count(clickhouse: &ClickHouse, tenant: &str) -> anyhow::Result<u64> {
+    let sql = format!("SELECT count() FROM connections WHERE tenant = '{tenant}'");
+    Ok(clickhouse.text(&sql).await?.trim().parse()?)
 }
 
 /// A batch of them, in order of time, give or take 3 s.

@@ -1,7 +1,10 @@
 //! The aggregator over a backlog: what counting takes, where nearly every event is a group of its own, and where Users come back.
 
+use clickhouse_io::rollup::MINUTES_TABLE;
+
 use crate::figure::{Figure, Measured};
 use crate::ingest::stage::{Backlog, Program, Stage, Used};
+use crate::table_size::TableSize;
 
 pub(crate) async fn measure(small: bool) -> anyhow::Result<Measured> {
     let events: u32 = if small { 2_000_000 } else { 20_000_000 };
@@ -39,6 +42,11 @@ async fn counted(stage: &Stage, events: u32, traffic: &str, measured: &mut Measu
     let [rows, offsets, _] = numbers[..] else { anyhow::bail!("three numbers: {answer}") };
     anyhow::ensure!(offsets == events, "{offsets} offsets of {events} events");
     super::note(measured, &format!("aggregator{traffic}"), &ours);
+    let minutes = TableSize::of(&stage.clickhouse, MINUTES_TABLE).await?;
+    let ended = TableSize::of(&stage.clickhouse, "open_connections").await?;
+    for (name, size) in [("rows by minute", minutes), ("ends that are remembered", ended)] {
+        measured.notes.push(format!("aggregator{traffic}, {name}: {}", size.told()));
+    }
     let figure = |name: &str, value, unit, peer, limit| {
         Figure::new(format!("aggregator_{name}{traffic}"), value, unit, peer, limit)
     };
@@ -47,5 +55,9 @@ async fn counted(stage: &Stage, events: u32, traffic: &str, measured: &mut Measu
         figure("resident_mb", ours.resident_mb, "MB", "limit", 400.0),
         figure("rows_per_event", f64::from(rows) / f64::from(events), "rows", "limit", 1.0),
     ]);
+    for (name, size) in [("minutes", minutes), ("ended", ended)] {
+        let name = format!("aggregator_{name}_bytes_per_event{traffic}");
+        measured.figures.push(Figure::alone(name, size.bytes / f64::from(events), "bytes"));
+    }
     Ok(ours)
 }
