@@ -1,6 +1,7 @@
 //! Chaos: a connector, members of ingest and aggregator, the broker and the engine are killed, frozen and added at random moments under load;
 //! afterwards every record that was produced is stored once or dead-lettered, is in the roll-up by minute once, and nothing else is; the connections
-//! are open that were opened and not ended, and hours, days and names of late events are what the raw rows say.
+//! are open that were opened and not ended, and hours, days and names of late events are what the raw rows say. No process has ended but those that
+//! were killed, or for a reason that is known.
 //!
 //! `FLOWLEDGER_CHAOS_ROUNDS` (25), `FLOWLEDGER_CHAOS_SEED` (random, and printed), `FLOWLEDGER_CHAOS_PROTOCOL` (`classic`,
 //! `consumer`). A round is one fault, and begins only when events are in flight.
@@ -9,6 +10,7 @@
 #![expect(clippy::print_stdout, reason = "what a long run shows to whoever waits for it")]
 
 mod connector;
+mod ended;
 mod fates;
 mod faults;
 mod load;
@@ -23,6 +25,7 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
+use crate::ended::unexplained;
 use crate::faults::Faults;
 use crate::stage::Stage;
 
@@ -69,6 +72,7 @@ async fn run(rounds: u32, seed: u64, protocol: &str) {
     let reckoning = reckoning::reckon(&mut stage, &produced).await;
     println!("{reckoning:?}");
     println!("faults: {faults:?}, of the network {:?}", stage.proxy.counts().faults);
+    println!("{} processes ended by themselves", stage.ended().len());
     println!(
         "rounds={rounds} kills={} events={} lost={} doubled={}",
         faults.kills(),
@@ -82,6 +86,8 @@ async fn run(rounds: u32, seed: u64, protocol: &str) {
     assert_eq!((reckoning.lost, reckoning.doubled, reckoning.strange), (0, 0, 0));
     let mistaken = stage.mistaken_for_new();
     assert!(mistaken.is_empty(), "the topic was taken for another one: {mistaken:?}; see {}", stage.keep());
+    let unexplained = unexplained(stage.ended());
+    assert!(unexplained.is_empty(), "ended without having been killed; see {}\n{unexplained}", stage.keep());
     assert!(faults.stop_in_order(), "no stop was in order: {faults:?}; see {}", stage.keep());
     drop(stage);
 }
