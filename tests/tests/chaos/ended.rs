@@ -25,14 +25,16 @@ pub(crate) struct Ended {
 }
 
 impl Ended {
-    /// Says so at once. Nobody else writes to this log.
+    /// Says so at once where nothing explains it. Nobody else writes to this log.
     pub(crate) fn of(who: String, status: ExitStatus, log: &Path) -> Self {
         let log = std::fs::read(log).unwrap();
         let log = String::from_utf8_lossy(&log);
         let lines: Vec<&str> = log.lines().collect();
         let said = lines[lines.len().saturating_sub(LINES)..].iter().map(|line| (*line).to_owned()).collect();
         let ended = Self { who, status, said };
-        println!("{} ended by itself, {}: {}", ended.who, ended.status, ended.last_words());
+        if !ended.is_expected() {
+            println!("{} ended by itself, {}: {}", ended.who, ended.status, ended.last_words());
+        }
         ended
     }
 
