@@ -43,7 +43,7 @@ test-e-to-z:
 
 ROUNDS ?= 1000
 
-chaos: ## Kill and freeze ingest, broker and engine under load, ROUNDS times (SEED=n, PROTOCOL=consumer)
+chaos: ## Kill and freeze ingest, broker and engine under load, ROUNDS times (SEED=n, PROTOCOL=classic or consumer)
 	@deploy/prepare --test
 	cargo build --locked -p flowledger
 	cargo test --workspace --locked --test chaos --no-run

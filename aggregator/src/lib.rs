@@ -30,7 +30,7 @@ use clickhouse_io::{ClickHouse, ClickHouseConfig};
 use event_columns::ENCODER_VERSION;
 use exactly_once::{BeginGate, Delivery, Limits, TokenLife};
 use kafka_io::KafkaConfig;
-use range_pipeline::{BEGIN_MAX, RangeMetrics, Settings, check_timeout, token_life};
+use range_pipeline::{BEGIN_MAX, RangeMetrics, Settings, TopicCheck, check_timeout, token_life};
 use schema_registry::{Registry, RegistryConfig};
 use schemas::topics::CONNECTION_EVENTS;
 use service_kit::context::ServiceContext;
@@ -78,9 +78,9 @@ pub async fn run(
         fill: MinuteFill(Pool::new(metrics.copies.clone())),
         store: RollupStore {
             clickhouse: clickhouse.clone(),
-            kafka: kafka.clone(),
             source: config.source.as_str().into(),
             partition: 0,
+            topic: TopicCheck::new(&clickhouse, &kafka, CONNECTION_EVENTS.name, &config.source, &ranges),
             inserts: BeginGate::new(config.writes_max, BEGIN_MAX),
             metrics: ranges.clone(),
         },

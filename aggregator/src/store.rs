@@ -5,9 +5,8 @@ use std::sync::Arc;
 
 use clickhouse_io::{ClickHouse, QueryError, open, rollup, running};
 use exactly_once::{BeginGate, NotBegun, RangeStore, Refused, Rows, StoreError};
-use kafka_io::{KafkaConfig, KafkaError};
-use range_pipeline::{AheadOfTopic, RangeMetrics, next_step, on_topic};
-use schemas::topics::CONNECTION_EVENTS;
+use kafka_io::KafkaError;
+use range_pipeline::{MadeAnew, RangeMetrics, TopicCheck, next_step};
 
 use crate::block::RollupBlock;
 
@@ -20,21 +19,21 @@ pub enum StoreFailure {
     /// It took too long until an insert's turn came.
     #[error(transparent)]
     NotBegun(#[from] NotBegun),
-    /// Kafka does not say where the topic ends.
+    /// Kafka does not say where the topic begins and ends.
     #[error(transparent)]
     Kafka(#[from] KafkaError),
-    /// What is counted of this source are offsets that are not on the topic.
+    /// What is stored of this source is another topic's.
     #[error(transparent)]
-    AheadOfTopic(#[from] AheadOfTopic),
+    MadeAnew(#[from] MadeAnew),
 }
 
 /// The tables for one partition of one source.
 #[derive(Clone)]
 pub(crate) struct RollupStore {
     pub(crate) clickhouse: ClickHouse,
-    pub(crate) kafka: KafkaConfig,
     pub(crate) source: Arc<str>,
     pub(crate) partition: i32,
+    pub(crate) topic: TopicCheck,
     /// Bounds the inserts of all partitions together.
     pub(crate) inserts: BeginGate,
     pub(crate) metrics: RangeMetrics,
@@ -77,9 +76,9 @@ impl RangeStore for RollupStore {
     }
 
     async fn highest_stored(&self, from: i64) -> Result<Option<i64>, StoreError<StoreFailure>> {
-        let highest = rollup::highest_counted(&self.clickhouse, &self.source, self.partition, from).await;
-        let highest = highest.map_err(next_step)?;
-        on_topic(&self.kafka, CONNECTION_EVENTS.name, &self.source, self.partition, highest).await
+        let looked_from = TopicCheck::looks_from(from);
+        let highest = rollup::highest_counted(&self.clickhouse, &self.source, self.partition, looked_from).await;
+        self.topic.check(self.partition, from, highest.map_err(next_step)?).await
     }
 
     async fn is_running(&self, token: &str) -> Result<bool, StoreError<StoreFailure>> {

@@ -2,7 +2,7 @@
 
 use clickhouse_io::QueryError;
 use kafka_io::KafkaError;
-use range_pipeline::{AheadOfTopic, TokenError};
+use range_pipeline::{MadeAnew, TokenError};
 use schema_registry::{DecodeError, RegistryError};
 
 use crate::adapters::StoreFailure;
@@ -28,9 +28,9 @@ pub enum Error {
     /// ClickHouse refuses what only an operator can mend.
     #[error(transparent)]
     ClickHouse(#[from] QueryError),
-    /// Rows of this source are stored whose offsets are not on the topic.
+    /// What is stored of this source is another topic's.
     #[error(transparent)]
-    AheadOfTopic(#[from] AheadOfTopic),
+    MadeAnew(#[from] MadeAnew),
     /// None of the schema ids on the topic is one of the registry's connection events.
     #[error(
         "the schema registry does not fit what lies on topic connection-events: {reason}. It was lost or is another one: \

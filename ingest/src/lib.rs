@@ -20,7 +20,7 @@ use clickhouse_io::{ClickHouse, ClickHouseConfig};
 use event_columns::ENCODER_VERSION;
 use exactly_once::{BeginGate, Limits};
 use kafka_io::{KafkaConfig, Producer};
-use range_pipeline::{BEGIN_MAX, RangeMetrics, Settings, check_timeout, token_life};
+use range_pipeline::{BEGIN_MAX, RangeMetrics, Settings, TopicCheck, check_timeout, token_life};
 use schema_registry::{Decoder, Registry, RegistryConfig};
 use schemas::{avro_schemas, topics};
 use service_kit::context::ServiceContext;
@@ -67,6 +67,7 @@ pub async fn run(
     let Some(token_life) = token_life(&clickhouse, &tables, &context.stop).await else { return Ok(()) };
     let token_life = token_life?;
     let store = ClickHouseStore {
+        topic: TopicCheck::new(&clickhouse, &kafka, topics::CONNECTION_EVENTS.name, &config.source, &metrics),
         clickhouse,
         dead_letters: Producer::new(&kafka, "flowledger-ingest")?,
         kafka: kafka.clone(),

@@ -9,7 +9,7 @@ use clickhouse_io::{ClickHouse, QueryError, running, stored};
 use dead_letter::Letter;
 use exactly_once::{BeginGate, NotBegun, RangeStore, Refused, Rows, StoreError};
 use kafka_io::{KafkaConfig, KafkaError, ProduceError, Producer, admin};
-use range_pipeline::{AheadOfTopic, RangeMetrics, RefusedRecord, next_step, on_topic};
+use range_pipeline::{MadeAnew, RangeMetrics, RefusedRecord, TopicCheck, next_step};
 use schemas::topics::CONNECTION_EVENTS;
 
 use crate::block::RangeBlock;
@@ -23,12 +23,12 @@ pub enum StoreFailure {
     /// It took too long until an insert's turn came.
     #[error(transparent)]
     NotBegun(#[from] NotBegun),
-    /// Kafka does not say where the topic ends.
+    /// Kafka does not say where the topic begins and ends.
     #[error(transparent)]
     Kafka(#[from] KafkaError),
-    /// Rows of this source are stored whose offsets are not on the topic.
+    /// What is stored of this source is another topic's.
     #[error(transparent)]
-    AheadOfTopic(#[from] AheadOfTopic),
+    MadeAnew(#[from] MadeAnew),
     /// The dead-letter topic cannot be written.
     #[error("dead letters cannot be written: {0}")]
     DeadLetters(#[from] ProduceError),
@@ -54,6 +54,7 @@ pub(crate) struct ClickHouseStore {
     pub(crate) dead_letters: Producer,
     pub(crate) source: Arc<str>,
     pub(crate) partition: i32,
+    pub(crate) topic: TopicCheck,
     /// Bounds the inserts of all partitions together.
     pub(crate) inserts: BeginGate,
     pub(crate) metrics: RangeMetrics,
@@ -95,9 +96,9 @@ impl RangeStore for ClickHouseStore {
     }
 
     async fn highest_stored(&self, from: i64) -> Result<Option<i64>, StoreError<StoreFailure>> {
-        let highest = stored::highest_offset(&self.clickhouse, &self.source, self.partition, from).await;
-        let highest = highest.map_err(next_step)?;
-        on_topic(&self.kafka, CONNECTION_EVENTS.name, &self.source, self.partition, highest).await
+        let looked_from = TopicCheck::looks_from(from);
+        let highest = stored::highest_offset(&self.clickhouse, &self.source, self.partition, looked_from).await;
+        self.topic.check(self.partition, from, highest.map_err(next_step)?).await
     }
 
     async fn is_running(&self, token: &str) -> Result<bool, StoreError<StoreFailure>> {

@@ -83,17 +83,24 @@ fn range_that_was_begun_is_cut_and_refused_as_its_intent_says() {
         created_ms: 1,
     };
     let note = note.to_note().unwrap();
-    let mut world = World::new(&Assignment::new(Some((7, &note)), 7), 1);
     let right = value(0);
-    for offset in 7..=9 {
-        assert!(!world.filler.is_full(), "its limits do not count");
-        world.add(offset, &right);
+    // It would be a row now; and it is refused for the same reason as before.
+    for (refused, reason) in
+        [(&right[..], "refused when its range was begun"), (&right[..40], "not what its schema says")]
+    {
+        let mut world = World::new(&Assignment::new(Some((7, &note)), 7), 1);
+        for offset in 7..=9 {
+            assert!(!world.filler.is_full(), "its limits do not count");
+            world.add(offset, if offset == 8 { refused } else { &right });
+        }
+        assert!(world.filler.is_full());
+        let range = world.filler.close().unwrap().range;
+        assert_eq!((range.cut.first(), range.cut.last()), (7, 9));
+        assert_eq!(range.block.offsets(), [7, 9].into());
+        assert!(range.refused[0].reason.contains(reason), "{:?}", range.refused);
+        drop(range);
+        assert_eq!(world.pool.closed_bytes(), 0);
     }
-    assert!(world.filler.is_full());
-    let range = world.filler.close().unwrap().range;
-    assert_eq!((range.cut.first(), range.cut.last()), (7, 9));
-    assert_eq!(range.block.offsets(), [7, 9].into());
-    assert_eq!(range.refused[0].reason, "refused when its range was begun");
 }
 
 #[test]

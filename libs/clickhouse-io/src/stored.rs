@@ -53,6 +53,15 @@ pub struct Counted {
     pub offsets: u64,
 }
 
+/// A row by what tells its event from all others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Row, Deserialize)]
+pub struct StoredEvent {
+    /// Where it lay.
+    pub offset: i64,
+    /// The last ten bytes of the event id.
+    pub id_tail: [u8; 10],
+}
+
 #[derive(Row, Deserialize)]
 struct Highest {
     partition: i32,
@@ -138,6 +147,18 @@ pub async fn highest_offset(
     Ok(highest)
 }
 
+/// The rows of a stretch with the highest offsets, the highest first, and no more than `most`; copies that were deleted are not among them.
+///
+/// # Errors
+/// When ClickHouse refuses or does not answer.
+pub async fn newest(clickhouse: &ClickHouse, stretch: &Stretch<'_>, most: u32) -> Result<Vec<StoredEvent>, QueryError> {
+    let columns = "_kafka_offset AS offset, event_id_tail AS id_tail";
+    let query = asked_for(clickhouse, &EVENT_TABLES, columns, stretch, &Within::default(), |rows| {
+        format!("SELECT offset, id_tail FROM ({rows}) ORDER BY offset DESC LIMIT {most}")
+    });
+    clickhouse.within(query.fetch_all::<StoredEvent>()).await
+}
+
 /// How many rows of a stretch are in the tables, and how many of its offsets; copies that were deleted are not.
 ///
 /// # Errors
@@ -178,6 +199,18 @@ fn asked(
     within: &Within,
     question: impl FnOnce(String) -> String,
 ) -> Query {
+    asked_for(clickhouse, tables, "_kafka_offset AS offset", stretch, within, question)
+}
+
+/// The same of other columns.
+fn asked_for(
+    clickhouse: &ClickHouse,
+    tables: &[&str],
+    columns: &str,
+    stretch: &Stretch<'_>,
+    within: &Within,
+    question: impl FnOnce(String) -> String,
+) -> Query {
     let mut filter = "_kafka_source = {source:String} AND _kafka_partition = {partition:Int32}
         AND _kafka_offset BETWEEN {first:Int64} AND {last:Int64}"
         .to_owned();
@@ -192,7 +225,7 @@ fn asked(
     if !within.tenants.is_empty() {
         filter.push_str(" AND tenant IN {tenants:Array(String)}");
     }
-    let of_each = tables.iter().map(|table| format!("SELECT _kafka_offset AS offset FROM {table} WHERE {filter}"));
+    let of_each = tables.iter().map(|table| format!("SELECT {columns} FROM {table} WHERE {filter}"));
     let sql = question(of_each.collect::<Vec<_>>().join(" UNION ALL "));
     let mut query = clickhouse
         .reading(&sql)

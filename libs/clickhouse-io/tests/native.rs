@@ -94,9 +94,19 @@ async fn stored_offsets_are_counted_and_named() {
     insert(&clickhouse, TABLE, vec![row(0)], "zero").await.unwrap();
     assert_eq!((highest(3, 0).await, highest(4, 0).await), (Some(39), None));
 
+    // Of both tables, by what tells events from each other.
+    let newest = stored::newest(&clickhouse, &stretch(0..=30), 8).await.unwrap();
+    assert_eq!(newest.iter().map(|it| it.offset).collect::<Vec<_>>(), [30, 24, 23, 22, 21, 20, 19, 18]);
+    let ids = "SELECT hex(event_id_tail) FROM connections WHERE _kafka_offset IN (18, 30) ORDER BY _kafka_offset DESC";
+    let ids = clickhouse.text(ids).await.unwrap();
+    let hex = |tail: [u8; 10]| tail.iter().map(|byte| format!("{byte:02X}")).collect::<String>();
+    assert_eq!(ids.lines().collect::<Vec<_>>(), [hex(newest[0].id_tail), hex(newest[7].id_tail)]);
+    assert!(stored::newest(&clickhouse, &stretch(25..=29), 8).await.unwrap().is_empty());
+
     // Another life of the topic has the same offsets.
     let other = Stretch { source: "main-2", ..stretch(0..=100) };
     assert_eq!(stored::count(&clickhouse, &other, &anywhere).await.unwrap(), Counted::default());
+    assert!(stored::newest(&clickhouse, &other, 8).await.unwrap().is_empty());
     // What is known of the rows does not change the answer, unless it is wrong.
     let times = row_time(10)..=row_time(39);
     let near = Within { end_time: Some(times), tenants: vec!["acme".to_owned()] };

@@ -24,6 +24,8 @@ use crate::world::{Block, OffsetLog, RangeStore, Refused};
 
 /// Attempts at a range under one intent. Each but the first takes a store that died between a token and its rows.
 const ATTEMPTS_MAX: u32 = 10;
+/// Most rows that the store refuses, each by itself, without having taken any between: beyond that it is not the rows.
+const ALL_REFUSED_MAX: usize = 32;
 
 /// How long a token lives. The store must surely remember it for both together, from the moment at which its intent was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,6 +119,18 @@ pub enum WriteError<E> {
         /// Why the last one was.
         reason: String,
     },
+    /// The store takes nothing: it is not what the rows hold.
+    #[error(
+        "each of {rows} rows, the last at offset {last}, is refused by itself, and none was taken between; the last one for: {reason}"
+    )]
+    AllRefused {
+        /// So many rows one after the other, those of ranges before included.
+        rows: usize,
+        /// Last offset of the range.
+        last: i64,
+        /// Why the last one was.
+        reason: String,
+    },
     /// Rows of a range were acknowledged again and again, and counting does not find them: what is counted is not what is inserted,
     /// or not where.
     #[error("rows from {first} to {last} were acknowledged {ATTEMPTS_MAX} times and are not found in the store")]
@@ -192,7 +206,7 @@ impl<L: OffsetLog, S: RangeStore> RangeWriter<L, S> {
 
     async fn write_all(&self, assignment: &Assignment, ranges: &mut mpsc::Receiver<Closed<S>>) -> Done<(), S> {
         let counted_to = self.highest_stored(assignment).await?;
-        let mut begun = None;
+        let (mut begun, mut in_a_row) = (None, 0);
         loop {
             let (range, intent) = match begun.take() {
                 Some(begun) => begun,
@@ -205,7 +219,7 @@ impl<L: OffsetLog, S: RangeStore> RangeWriter<L, S> {
                     None => return Ok(()),
                 },
             };
-            self.settle(&range, intent, counted_to).await?;
+            self.settle(&range, intent, counted_to, &mut in_a_row).await?;
             begun = self.commit_behind(&range, ranges).await?;
         }
     }

@@ -108,17 +108,21 @@ pub async fn stable_ends(config: &KafkaConfig, topic: &str) -> Result<BTreeMap<i
         .map(|all| all.into_iter().map(|(number, (_, end))| (number, end)).collect())
 }
 
-/// The last stable offset of one partition; `None` where the topic does not have it.
+/// The first offset of one partition that is still there, and its last stable one; `None` where the topic does not have it.
 ///
 /// # Errors
 /// When the topic is not there, or who leads the partition does not answer.
-pub async fn stable_end(config: &KafkaConfig, topic: &str, partition: i32) -> Result<Option<i64>, KafkaError> {
+pub async fn stable_bounds(
+    config: &KafkaConfig,
+    topic: &str,
+    partition: i32,
+) -> Result<Option<(i64, i64)>, KafkaError> {
     let topic = topic.to_owned();
-    asked(config, &[("isolation.level", "read_committed")], "asking for an offset", move |client| {
+    asked(config, &[("isolation.level", "read_committed")], "asking for offsets", move |client| {
         if partition >= count(client, &topic)? {
             return Ok(None);
         }
-        patiently(|| client.fetch_watermarks(&topic, partition, ASK_MAX)).map(|(_, end)| Some(end))
+        patiently(|| client.fetch_watermarks(&topic, partition, ASK_MAX)).map(Some)
     })
     .await
 }
@@ -235,22 +239,46 @@ pub async fn record_at(
     partition: i32,
     offset: i64,
 ) -> Result<Option<Record>, KafkaError> {
-    let topic = topic.to_owned();
-    let fixed = [("isolation.level", "read_committed"), ("enable.partition.eof", "true"), ("group.id", "record-at")];
+    first_record_at(config, topic, partition, &[offset]).await
+}
+
+/// The record at the first of these offsets at which there is one. `None`: there is none any more at any of them.
+///
+/// # Errors
+/// When the topic is not there or the broker does not answer.
+pub async fn first_record_at(
+    config: &KafkaConfig,
+    topic: &str,
+    partition: i32,
+    offsets: &[i64],
+) -> Result<Option<Record>, KafkaError> {
+    let (topic, offsets): (Arc<str>, Vec<i64>) = (Arc::from(topic), offsets.to_vec());
+    let fixed = [
+        ("isolation.level", "read_committed"),
+        ("enable.partition.eof", "true"),
+        ("group.id", "record-at"),
+        // One record is wanted, not what lies behind it.
+        ("queued.max.messages.kbytes", "1024"),
+        ("fetch.wait.max.ms", "10"),
+    ];
     asked(config, &fixed, "reading one record", move |client| {
-        let mut list = TopicPartitionList::new();
-        list.add_partition_offset(&topic, partition, Offset::Offset(offset))?;
-        client.assign(&list)?;
-        match client.poll(ASK_MAX) {
-            None => Err(rdkafka::error::KafkaError::MessageConsumption(RDKafkaErrorCode::OperationTimedOut)),
-            Some(Err(rdkafka::error::KafkaError::PartitionEOF(_))) => Ok(None),
-            Some(Err(error)) => Err(error),
-            // What was compacted away is followed by what was not.
-            Some(Ok(message)) => {
-                let topic = Arc::from(topic.as_str());
-                Ok((message.offset() == offset).then(|| Record::copied(&message, &topic)))
+        for offset in offsets {
+            let mut list = TopicPartitionList::new();
+            list.add_partition_offset(&topic, partition, Offset::Offset(offset))?;
+            client.assign(&list)?;
+            match client.poll(ASK_MAX) {
+                None => {
+                    let code = RDKafkaErrorCode::OperationTimedOut;
+                    return Err(rdkafka::error::KafkaError::MessageConsumption(code));
+                }
+                Some(Err(rdkafka::error::KafkaError::PartitionEOF(_))) => {}
+                Some(Err(error)) => return Err(error),
+                // What was compacted away, and what is no record, is followed by one.
+                Some(Ok(message)) if message.offset() == offset => return Ok(Some(Record::copied(&message, &topic))),
+                Some(Ok(_)) => {}
             }
         }
+        Ok(None)
     })
     .await
 }

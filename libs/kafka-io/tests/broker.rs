@@ -149,6 +149,15 @@ async fn position_passes_markers_and_aborted_records_and_empty_partitions() {
     let ends = admin::stable_ends(&config, topic).await.unwrap();
     // Three records and a marker in each.
     assert_eq!((ends[&0], ends[&1], ends[&2]), (4, 4, 0));
+    assert_eq!(admin::stable_bounds(&config, topic, 0).await.unwrap(), Some((0, 4)));
+    assert_eq!(admin::stable_bounds(&config, topic, 16).await.unwrap(), None);
+    let first_at = async |partition, offsets: &[i64]| {
+        let record = admin::first_record_at(&config, topic, partition, offsets).await.unwrap();
+        record.map(|record| (record.partition.number, record.offset))
+    };
+    // At 3 lies the marker, at 900 nothing.
+    assert_eq!(first_at(0, &[3, 900, 2, 1]).await, Some((0, 2)));
+    assert_eq!((first_at(0, &[3]).await, first_at(1, &[2, 0]).await, first_at(2, &[0]).await), (None, None, None));
     let mut consumer = GroupConsumer::new(&config, &GroupOptions::new("markers", topic)).unwrap();
     let positions =
         positions(&mut consumer, |positions, _| positions.len() == 16 && positions[&0] == 4 && positions[&1] == 4)

@@ -7,7 +7,7 @@ use exactly_once::{Assignment, ClosedRange, Limits, RangeCutter, Refused, Taken}
 use crate::job::Fill;
 use crate::know_schemas::Reading;
 
-/// Why a record is refused again that was refused when its range was begun.
+/// Why a record stays refused that was refused when its range was begun, and would be none now.
 const REFUSED_BEFORE: &str = "refused when its range was begun";
 
 /// A record as it lies with the client.
@@ -111,7 +111,7 @@ impl<F: Fill> RangeFiller<F> {
         self.oldest_ms.get_or_insert(record.timestamp_ms);
         let mut bytes = 0;
         let reason = if self.cutter.stays_refused(offset) {
-            Some(REFUSED_BEFORE.to_owned())
+            Some(self.reason_again(record, reading))
         } else {
             match reading {
                 Reading::Refuse(reason) => Some((*reason).to_owned()),
@@ -130,6 +130,24 @@ impl<F: Fill> RangeFiller<F> {
             None => self.cutter.add(offset, bytes, Taken::Row, now),
             Some(reason) => self.refuse(record, reason, now),
         }
+    }
+
+    /// Why a record was refused when its range was begun: what is found now, which is the same as long as the program and the registry
+    /// are. It is tried on rows of its own: where it would be one now, nobody sees it.
+    fn reason_again(&self, record: &Incoming<'_>, reading: &Reading<'_>) -> String {
+        let found = match reading {
+            Reading::Refuse(reason) => Some((*reason).to_owned()),
+            Reading::Read(program, body) if F::KEEPS_REFUSED => {
+                let mut rows = self.fill.rows(self.partition);
+                let kafka_time_micros = record.timestamp_ms.saturating_mul(1_000);
+                let appended = F::append(&mut rows, program, body, record.offset, kafka_time_micros);
+                // Its memory goes back to where it came from.
+                drop(self.fill.close(Some(rows), Vec::new()));
+                appended.err()
+            }
+            Reading::Read(..) | Reading::Wait { .. } => None,
+        };
+        found.unwrap_or_else(|| REFUSED_BEFORE.to_owned())
     }
 
     fn refuse(&mut self, record: &Incoming<'_>, reason: String, now: Instant) {

@@ -77,10 +77,11 @@ impl RangeMetrics {
         }
     }
 
-    /// A partition that has gone has no lag here.
+    /// A partition that has gone has no lag here, nor anything else.
     pub(crate) fn forget_lag(&self, partition: i32) {
         self.lag_seconds.remove(&PartitionLabel { partition });
         self.lag_events.remove(&PartitionLabel { partition });
         self.committed_offset.remove(&PartitionLabel { partition });
+        self.offsets_without_rows.remove(&PartitionLabel { partition });
     }
 }

@@ -18,11 +18,12 @@ mod know_schemas;
 mod lag;
 mod lane;
 mod log;
+mod made_anew;
 mod metrics;
-mod on_topic;
 mod pipeline;
 mod progress;
 mod settings;
+mod topic_check;
 
 use std::time::Duration;
 
@@ -38,9 +39,10 @@ pub use error::Error;
 pub use fill_range::{Filled, Incoming, RangeFiller, RefusedRecord};
 pub use job::{Fill, Job};
 pub use know_schemas::Reading;
+pub use made_anew::{MadeAnew, below_ends};
 pub use metrics::RangeMetrics;
-pub use on_topic::{AheadOfTopic, below_ends, on_topic};
 pub use settings::Settings;
+pub use topic_check::TopicCheck;
 
 use crate::pipeline::{Parts, Pipeline};
 

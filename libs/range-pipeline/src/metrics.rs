@@ -67,6 +67,7 @@ pub struct RangeMetrics {
     pub(crate) lag_seconds: Family<PartitionLabel, Gauge>,
     pub(crate) lag_events: Family<PartitionLabel, Gauge>,
     pub(crate) committed_offset: Family<PartitionLabel, Gauge>,
+    pub(crate) offsets_without_rows: Family<PartitionLabel, Gauge>,
 }
 
 impl RangeMetrics {
@@ -133,6 +134,11 @@ impl RangeMetrics {
             "Offset that everything before is durable of",
             own.committed_offset.clone(),
         );
+        metrics.register(
+            &named("offsets_without_rows"),
+            "Offsets right before the committed one of which no row was stored when the partition was assigned, 10000 at most",
+            own.offsets_without_rows.clone(),
+        );
         own
     }
 
@@ -145,6 +151,10 @@ impl RangeMetrics {
     pub fn count_refused_insert(&self, error: &QueryError) {
         let reason = error.refusal().map_or("no_answer", clickhouse_io::Refusal::name);
         self.inserts_refused.get_or_create(&ReasonLabel { reason }).inc();
+    }
+
+    pub(crate) fn set_offsets_without_rows(&self, partition: i32, offsets: i64) {
+        self.offsets_without_rows.get_or_create(&PartitionLabel { partition }).set(offsets);
     }
 
     pub(crate) fn count_made_anew(&self) {

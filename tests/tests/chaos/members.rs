@@ -1,8 +1,13 @@
 //! Members of the group of one of our services, as processes that are killed, frozen, told to stop and started again.
 
 use std::fs::File;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use crate::ended::Ended;
+
+pub(crate) const SIGKILL: i32 = 9;
 
 struct Member {
     number: u32,
@@ -18,6 +23,8 @@ pub(crate) struct Members {
     has_static: bool,
     pub(crate) config: PathBuf,
     all: Vec<Member>,
+    /// Those that were not told to.
+    pub(crate) ended: Vec<Ended>,
 }
 
 /// A service of ours whose log lies beside its config.
@@ -33,7 +40,7 @@ pub(crate) fn flowledger(service: &str, config: &Path, log: &str) -> Command {
 impl Members {
     /// None yet, and never more than `most`.
     pub(crate) fn new(service: &'static str, most: usize, config: PathBuf) -> Self {
-        Self { service, most, has_static: service != "exporter", config, all: Vec::new() }
+        Self { service, most, has_static: service != "exporter", config, all: Vec::new(), ended: Vec::new() }
     }
 
     pub(crate) fn number(&self, at: usize) -> u32 {
@@ -74,7 +81,11 @@ impl Members {
     pub(crate) fn kill_and_restart(&mut self, at: usize) -> u32 {
         let number = self.number(at);
         self.all[at].process.kill().unwrap();
-        self.all[at].process.wait().unwrap();
+        let status = self.all[at].process.wait().unwrap();
+        // It was quicker.
+        if status.signal() != Some(SIGKILL) {
+            self.note_ended(number, status);
+        }
         self.all[at] = Member { number, process: self.spawn(number), is_frozen: false };
         number
     }
@@ -100,17 +111,21 @@ impl Members {
         self.number(at)
     }
 
-    /// Starts again what ended by itself: a member that was fenced may. Gives the numbers.
-    pub(crate) fn restart_ended(&mut self) -> Vec<u32> {
-        let mut ended = Vec::new();
+    fn note_ended(&mut self, number: u32, status: ExitStatus) {
+        let name = format!("{}-{number}", self.service);
+        let log = self.config.with_file_name(format!("{name}.log"));
+        self.ended.push(Ended::of(name, status, &log));
+    }
+
+    /// Starts again what ended by itself.
+    pub(crate) fn restart_ended(&mut self) {
         for at in self.awake() {
-            if self.all[at].process.try_wait().unwrap().is_some() {
+            if let Some(status) = self.all[at].process.try_wait().unwrap() {
                 let number = self.number(at);
+                self.note_ended(number, status);
                 self.all[at].process = self.spawn(number);
-                ended.push(number);
             }
         }
-        ended
     }
 }
 

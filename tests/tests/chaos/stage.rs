@@ -6,14 +6,17 @@ use std::time::{Duration, Instant};
 
 use clickhouse_io::{ClickHouse, ClickHouseConfig};
 use kafka_io::{KafkaConfig, admin};
-use local_parts::fault_proxy::{Fault, FaultProxy};
+use local_parts::fault_proxy::{Fault, FaultProxy, Seen};
 use local_parts::{ClickHouseProcess, Kafka, SchemaRegistry, Silent};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
 use schema_registry::{Encoder, Registry, RegistryConfig};
 use schemas::avro_schemas::CONNECTION_EVENT;
 use schemas::topics::CONNECTION_EVENTS;
 use tempfile::TempDir;
 
 use crate::connector::Connector;
+use crate::ended::Ended;
 use crate::load::{Load, Marks};
 use crate::members::Members;
 
@@ -60,6 +63,21 @@ fn network_faults() -> Vec<Fault> {
     ]
 }
 
+/// One request of thirty meets one of the faults. Only blocks of rows are ended as if that had been all: of a statement that would make another one,
+/// which a server refuses for good, and no network does that.
+fn network(seed: u64) -> impl FnMut(&Seen) -> Option<Fault> + Send + 'static {
+    let (mut random, faults) = (StdRng::seed_from_u64(seed), network_faults());
+    move |seen| {
+        if !random.random_ratio(1, 30) {
+            return None;
+        }
+        match faults[random.random_range(0..faults.len())].clone() {
+            Fault::TruncateRequest { after } if !seen.is_insert() => Some(Fault::CutRequest { after }),
+            fault => Some(fault),
+        }
+    }
+}
+
 impl Stage {
     pub(crate) async fn start(protocol: &str, seed: u64) -> Self {
         service_kit::tls::install();
@@ -92,8 +110,8 @@ impl Stage {
         std::fs::write(&config, text).unwrap();
         let migrated = Command::new(&binary).arg("migrate").arg("--config").arg(&config).output().unwrap();
         assert!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stderr));
-        // What ingest asks and what it inserts: from now on one request of thirty goes wrong.
-        proxy.seeded(seed, 1.0 / 30.0, network_faults(), |_| true);
+        // What ingest asks and what it inserts, from now on.
+        proxy.plan(network(seed));
         let clickhouse = ClickHouse::new(&ClickHouseConfig { url: engine.url(), ..ClickHouseConfig::default() });
         let connector = Connector::start(config.clone());
         Self {
@@ -168,10 +186,11 @@ impl Stage {
         }
     }
 
-    /// Starts again what has ended by itself, as whoever runs it would; gives how many that were.
-    pub(crate) fn restart_ended(&mut self) -> u32 {
-        let members = self.ingest.restart_ended().len() + self.aggregator.restart_ended().len();
-        u32::try_from(members).unwrap() + u32::from(self.connector.restart_ended())
+    /// Starts again what has ended by itself, as whoever runs it would.
+    pub(crate) fn restart_ended(&mut self) {
+        self.ingest.restart_ended();
+        self.aggregator.restart_ended();
+        self.connector.restart_ended();
     }
 
     /// Waits until rows came since the last fault, and more events are on Kafka than are stored.
@@ -204,6 +223,11 @@ impl Stage {
             self.restart_ended();
             tokio::time::sleep(Duration::from_millis(300)).await;
         }
+    }
+
+    /// Processes that ended though nobody had killed them.
+    pub(crate) fn ended(&self) -> Vec<&Ended> {
+        [&self.ingest.ended, &self.aggregator.ended, &self.connector.ended].into_iter().flatten().collect()
     }
 
     /// Logs of members that took the topic for another one: it is the same all the time.

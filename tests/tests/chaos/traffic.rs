@@ -8,11 +8,14 @@ use schema_registry::Encoder;
 use schemas::connection_event::{ConnectionEvent, EventType};
 use schemas::event_id::EventId;
 use schemas::examples::connection;
+use schemas::times::Moment;
 
 use crate::load::Produced;
 
 /// Late events are so old: of another month, and of a day that is over.
 const LATE: Duration = Duration::from_secs(40 * 86_400);
+/// More than a day after Kafka's time, which is as much as a Connector's clock may be wrong.
+const AHEAD: Duration = Duration::from_secs(2 * 86_400);
 const REMOTE_NETWORKS: u64 = 40;
 /// Of so many of them one event of ten is published twice, so one of a hundred of all. The others' minutes can be reckoned to the last event.
 const NETWORKS_WITH_COPIES: u64 = 4;
@@ -164,10 +167,27 @@ impl Traffic {
         }
     }
 
+    /// What is no event: bytes that no schema is of, a connection that ended before it began, or one that ends in two days.
     fn poison(&mut self) -> Record {
-        self.number += 1;
-        let mut value = vec![self.pick.random_range(0..2), 0, 0, 0, 1];
-        value.extend(self.number.to_be_bytes());
+        let value = match self.pick.random_range(0..3) {
+            0 => {
+                self.number += 1;
+                let mut value = vec![self.pick.random_range(0..2), 0, 0, 0, 1];
+                value.extend(self.number.to_be_bytes());
+                value
+            }
+            1 => {
+                let mut event = self.event(EventType::ClosedConnection);
+                event.start_time = Moment::from_micros(event.end_time.as_micros() + 1);
+                self.encoder.encode(&event).unwrap()
+            }
+            _ => {
+                let id = self.event(EventType::ClosedConnection).connection_id;
+                let ahead_ms = u64::try_from(AHEAD.as_millis()).unwrap();
+                let event = connection(EventType::ClosedConnection, &id, now_ms() + ahead_ms);
+                self.encoder.encode(&event).unwrap()
+            }
+        };
         let (key, made) = (any_network(&mut self.pick).to_string(), Produced::Poison(value.clone()));
         Record { key, value, made, change: Change::Nothing }
     }

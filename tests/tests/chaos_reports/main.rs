@@ -9,6 +9,8 @@
 #![expect(clippy::print_stdout, reason = "what a long run shows to whoever waits for it")]
 
 mod asked;
+#[path = "../chaos/ended.rs"]
+mod ended;
 mod faults;
 #[path = "../chaos/members.rs"]
 mod members;
@@ -20,6 +22,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 
 use crate::asked::{Asked, OPEN};
+use crate::ended::unexplained;
 use crate::faults::Faults;
 use crate::stage::Stage;
 
@@ -71,5 +74,7 @@ async fn run(rounds: u32, seed: u64) {
     // An outage that lasts longer than `retry_max` may fail all that are open at once. More is not its doing.
     assert!(reckoning.failed <= reckoning.completed + OPEN, "what could be made was given up");
     assert_eq!((reckoning.wrong, reckoning.left_over, reckoning.mails_missing), (0, 0, 0));
+    let unexplained = unexplained(&stage.exporters.ended);
+    assert!(unexplained.is_empty(), "ended without having been killed; see {}\n{unexplained}", stage.keep());
     drop(stage);
 }

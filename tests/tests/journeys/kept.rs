@@ -103,3 +103,23 @@ async fn topic_that_was_made_anew_is_refused() {
     assert!(said.contains("The topic was made anew"), "{said}");
     assert!(!output.exists());
 }
+
+/// It is as long as the old one in each partition, and longer in some: only its records say that it is another one.
+#[tokio::test]
+async fn topic_that_was_made_anew_and_is_longer_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let old = traffic(13, 60, "v2");
+    leave_unread_events(folder.path(), &old).await;
+    let output = folder.path().join("out.csv");
+    assert!(demo(folder.path(), &output).status.success());
+    std::fs::remove_file(&output).unwrap();
+    for place in ["kafka", "positions"] {
+        std::fs::remove_dir_all(folder.path().join(place)).unwrap();
+    }
+    leave_unread_events(folder.path(), &[traffic(14, 300, "v2"), old].concat()).await;
+    let ended = demo(folder.path(), &output);
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert!(!ended.status.success(), "{said}");
+    assert!(said.contains("on the topic it is another record. The topic was made anew"), "{said}");
+    assert!(!output.exists());
+}

@@ -150,3 +150,45 @@ async fn partition_whose_stored_offsets_are_not_on_the_topic_is_not_written() {
     stack.ingest.assert_running();
     stack.end().await;
 }
+
+/// As after ClickHouse was restored from a backup that is older than the committed offsets: dead letters would explain it too, so ingest says it
+/// and goes on.
+#[tokio::test]
+async fn rows_that_are_gone_before_the_committed_offset_are_said_when_the_partition_is_assigned() {
+    const EVENTS: u64 = 1_100;
+    let mut stack = Stack::start_with_own_parts(&[(&tenant("restored"), None)]).await;
+    let (producer, registry) = stack.parts.journal_parts();
+    let encoder = Encoder::new(registry.ensure(&CONNECTION_EVENT).await.unwrap(), &CONNECTION_EVENT).unwrap();
+    let publish = async |numbers: std::ops::Range<u64>| {
+        let mut enqueued = Vec::new();
+        for number in numbers {
+            let event = closed(number, 64894);
+            let (key, value) = (event.key(), encoder.encode(&event).unwrap());
+            let out = OutRecord { topic: CONNECTION_EVENTS.name, key: key.as_bytes(), payload: &value, headers: &[] };
+            enqueued.push(producer.enqueue(out).await.unwrap());
+        }
+        for acknowledgement in enqueued {
+            acknowledgement.await.unwrap();
+        }
+    };
+    publish(0..EVENTS).await;
+    stack.wait_stored("acme", EVENTS).await;
+    wait_all_read(&stack, ingest::GROUP).await;
+    let said = ["no row is stored of so many offsets before the committed one", "\"without_rows\":1100"];
+    assert!(stack.ingest.stop().await.0.success());
+    stack.ingest.start_again();
+    wait_assigned(&mut stack.ingest, 2).await;
+    publish(EVENTS..EVENTS + 1).await;
+    stack.wait_stored("acme", EVENTS + 1).await;
+    assert_eq!(stack.ingest.logged(&said[..1]), 0, "all rows are there");
+    wait_all_read(&stack, ingest::GROUP).await;
+
+    assert!(stack.ingest.stop().await.0.success());
+    stack.execute("DELETE FROM connections WHERE _kafka_offset > 0").await;
+    stack.ingest.start_again();
+    publish(EVENTS + 1..EVENTS + 2).await;
+    stack.wait_stored("acme", 2).await;
+    assert!(stack.ingest.logged(&said) > 0);
+    stack.ingest.assert_running();
+    stack.end().await;
+}

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{ATTEMPTS_MAX, Closed, Done, End, RangeWriter, WriteError};
+use super::{ALL_REFUSED_MAX, ATTEMPTS_MAX, Closed, Done, End, RangeWriter, WriteError};
 use crate::backoff::Backoff;
 use crate::intent::Intent;
 use crate::observer::Event;
@@ -56,8 +56,15 @@ impl Progress {
 }
 
 impl<L: OffsetLog, S: RangeStore> RangeWriter<L, S> {
-    /// Gets a range done whose intent stands beside the offset; everything but the commit behind it.
-    pub(super) async fn settle(&self, range: &Closed<S>, intent: Intent, highest_stored: Option<i64>) -> Done<(), S> {
+    /// Gets a range done whose intent stands beside the offset; everything but the commit behind it. `in_a_row`: so many rows the store has
+    /// refused since it took one.
+    pub(super) async fn settle(
+        &self,
+        range: &Closed<S>,
+        intent: Intent,
+        highest_stored: Option<i64>,
+        in_a_row: &mut usize,
+    ) -> Done<(), S> {
         let mut has_to_count = false;
         if range.is_replay() {
             self.observer.saw(Event::Replayed);
@@ -83,7 +90,12 @@ impl<L: OffsetLog, S: RangeStore> RangeWriter<L, S> {
         }
         let found = found_rows + (range.refused.len() - refused.len());
         let mut progress = Progress { intent, attempt: 0, missing, has_to_count, poison: Vec::new() };
-        self.insert_all(range, &mut progress).await?;
+        self.insert_all(range, &mut progress, *in_a_row).await?;
+        if progress.poison.len() < range.block.rows() {
+            *in_a_row = 0;
+        } else {
+            *in_a_row += progress.poison.len();
+        }
         let refused = refused.len() + progress.poison.len();
         let stored = range.block.rows() - found_rows - progress.poison.len();
         self.observer.saw(Event::Done { stored, found, refused });
@@ -91,7 +103,7 @@ impl<L: OffsetLog, S: RangeStore> RangeWriter<L, S> {
     }
 
     /// Inserts until nothing is missing.
-    async fn insert_all(&self, range: &Closed<S>, progress: &mut Progress) -> Done<(), S> {
+    async fn insert_all(&self, range: &Closed<S>, progress: &mut Progress, in_a_row: usize) -> Done<(), S> {
         let mut backoff = Backoff::new();
         while progress.missing.as_ref().map_or(range.block.rows(), BTreeSet::len) > 0 {
             if self.is_old(&progress.intent) {
@@ -105,6 +117,7 @@ impl<L: OffsetLog, S: RangeStore> RangeWriter<L, S> {
                 Inserted::Acknowledged if !progress.has_to_count => return Ok(()),
                 Inserted::Acknowledged => true,
                 Inserted::AllBut(poison) => {
+                    Self::expect_taken(range, &poison, in_a_row)?;
                     self.refuse(&range.block, &poison).await?;
                     progress.poison.extend(poison);
                     true
@@ -136,5 +149,15 @@ impl<L: OffsetLog, S: RangeStore> RangeWriter<L, S> {
             }
         }
         Ok(())
+    }
+
+    /// Before anything of the range is refused: what nothing was taken of may be as good as any other.
+    fn expect_taken(range: &Closed<S>, poison: &[Refused], in_a_row: usize) -> Done<(), S> {
+        let rows = in_a_row + poison.len();
+        if poison.len() < range.block.rows() || rows <= ALL_REFUSED_MAX {
+            return Ok(());
+        }
+        let reason = poison.last().map(|it| it.reason.clone()).unwrap_or_default();
+        Err(End::Error(WriteError::AllRefused { rows, last: range.cut.last, reason }))
     }
 }

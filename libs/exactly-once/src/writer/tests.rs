@@ -281,6 +281,39 @@ async fn store_that_refuses_every_row_ends_the_work_and_nothing_is_refused_for_i
 }
 
 #[tokio::test(start_paused = true)]
+async fn small_range_of_which_every_row_is_refused_is_not_refused_for_its_rows() {
+    let rows: Vec<i64> = (0..33).collect();
+    let world = Arc::new(World { poison: rows.clone(), ..World::default() });
+    let written = write(&world, &Assignment::new(None, 0), &[(&rows, &[])]).await;
+    assert!(matches!(written, Err(WriteError::AllRefused { rows: 33, last: 32, .. })));
+    assert!(!world.asked().iter().any(|it| it.starts_with("refuse") || it.starts_with("commit")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn store_that_refuses_one_row_after_the_other_ends_the_work() {
+    let rows: Vec<i64> = (0..40).collect();
+    let world = Arc::new(World { poison: rows.clone(), ..World::default() });
+    let ranges: Vec<(&[i64], &[i64])> = rows.chunks(1).map(|row| (row, &[][..])).collect();
+    let written = write(&world, &Assignment::new(None, 0), &ranges).await;
+    assert!(matches!(written, Err(WriteError::AllRefused { rows: 33, last: 32, .. })));
+    let asked = world.asked();
+    assert_eq!(asked.iter().filter(|it| it.starts_with("refuse")).count(), 32, "{asked:?}");
+    assert!(!asked.contains(&"refuse [32]".to_owned()), "{asked:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn row_that_is_taken_shows_that_those_around_it_are_refused_for_what_they_hold() {
+    let rows: Vec<i64> = (0..61).collect();
+    let poison = rows.iter().copied().filter(|offset| *offset != 30).collect();
+    let world = Arc::new(World { poison, ..World::default() });
+    let ranges: Vec<(&[i64], &[i64])> = rows.chunks(1).map(|row| (row, &[][..])).collect();
+    assert!(matches!(write(&world, &Assignment::new(None, 0), &ranges).await, Ok(Ended::Drained)));
+    let asked = world.asked();
+    assert_eq!(asked.iter().filter(|it| it.starts_with("refuse")).count(), 60, "{asked:?}");
+    assert_eq!(asked.last().unwrap(), "commit 61");
+}
+
+#[tokio::test(start_paused = true)]
 async fn range_that_is_full_of_refused_records_takes_a_row_that_the_store_refuses() {
     let refused: Vec<i64> = (0..150).collect();
     let world = Arc::new(World { poison: vec![151], ..World::default() });
