@@ -59,7 +59,7 @@ impl Deliveries {
         if delivery.step != DeliveryStep::Requested && self.told.is_none_or(|last| last.at <= delivery.at) {
             self.told = Some(Told { at: delivery.at, failing_since: delivery.failing_since });
         }
-        let forgotten = Moment::from_micros(delivery.at.as_micros() - KEPT);
+        let forgotten = Moment::from_micros(delivery.at.as_micros().saturating_sub(KEPT));
         let key = (delivery.report_id, delivery.report_attempt, delivery.event);
         let says_more = self.last.get(&key).is_none_or(|last| rank(last) < rank(&delivery));
         if says_more {
@@ -138,7 +138,7 @@ impl Deliveries {
     /// What is noted of a try.
     #[must_use]
     pub fn after(&self, webhook: &Webhook, tried: &WebhookDelivery, outcome: Outcome, now: Moment) -> WebhookDelivery {
-        let tries = tried.tries + 1;
+        let tries = tried.tries.saturating_add(1);
         let step = match outcome.problem {
             None => DeliveryStep::Delivered,
             Some(_) if next_try(tried.delivery_id, tries, now).is_some() => DeliveryStep::Failed,
@@ -164,7 +164,7 @@ impl Deliveries {
 pub fn asked_again(last: &WebhookDelivery, by: &str, now: Moment) -> WebhookDelivery {
     WebhookDelivery {
         step: DeliveryStep::Requested,
-        round: last.round + 1,
+        round: last.round.saturating_add(1),
         tries: 0,
         at: now,
         status: None,

@@ -278,3 +278,23 @@ fn pairs_of_another_kind_are_refused() {
         assert_eq!(rows.add(&[9; 9], &[], &mut take), Err(BadRun));
     }
 }
+
+#[test]
+fn counts_beyond_what_can_be_counted_are_refused_and_do_not_go_around() {
+    let table =
+        ReportTable { bucket: Some("day".to_owned()), measures: vec!["bytes".to_owned()], ..ReportTable::default() };
+    let request = ReportRequest { kind: ReportKind::Traffic, table: Some(table), ..report_request() };
+    let (mut rows, _) = choose_writer(&request).unwrap().into_rows(usize::MAX).unwrap();
+    let key = [&[1][..], &0_u64.to_be_bytes(), &[HEAD]].concat();
+    let value = |bytes: u128, durations: u64| {
+        let mut out = Vec::new();
+        number::push_number(&mut out, bytes);
+        number::push_number(&mut out, durations);
+        out
+    };
+    let mut add = |value: &[u8]| rows.add(&key, value, &mut |_, _| {});
+    assert_eq!(add(&value(u128::MAX, u64::MAX)), Ok(()));
+    assert_eq!(add(&value(1, 0)), Err(BadRun));
+    assert_eq!(add(&value(0, 1)), Err(BadRun));
+    assert_eq!(add(&value(0, 0)), Ok(()));
+}
