@@ -9,6 +9,7 @@ import type {
   Connection,
   Credentials,
   Delivery,
+  DeliveryPage,
   Estimate,
   Manifest,
   Named,
@@ -239,9 +240,10 @@ export function deleteWebhook(id: string): Promise<void> {
   return call(`/webhooks/${encodeURIComponent(id)}`, { method: 'DELETE' });
 }
 
-/** Newest first. */
-export async function listDeliveries(id: string, signal?: AbortSignal): Promise<Delivery[]> {
-  return (await call<{ deliveries: Delivery[] }>(`/webhooks/${encodeURIComponent(id)}/deliveries`, { signal })).deliveries;
+/** A page of them, newest first; `before`: the `next` of the page before. */
+export function listDeliveries(id: string, before: string | undefined, signal?: AbortSignal): Promise<DeliveryPage> {
+  const query = before === undefined ? '' : `?${new URLSearchParams({ before })}`;
+  return call(`/webhooks/${encodeURIComponent(id)}/deliveries${query}`, { signal });
 }
 
 /** Tells it again, whatever became of it. */

@@ -339,6 +339,13 @@ export interface Delivery {
   redeliveries: number;
 }
 
+export interface DeliveryPage {
+  /** Newest first. */
+  deliveries: Delivery[];
+  /** Absent at the end. */
+  next?: string;
+}
+
 export interface Named {
   id: string;
   name: string;
