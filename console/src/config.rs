@@ -93,6 +93,12 @@ impl Config {
         }
     }
 
+    /// How many days files of reports are kept; `None`: for good.
+    #[must_use]
+    pub fn keep_days(&self) -> Option<u32> {
+        Some(self.keep_days).filter(|days| *days > 0)
+    }
+
     /// How mails to accounts are written.
     #[must_use]
     pub fn receivers(&self) -> Receivers {

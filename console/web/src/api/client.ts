@@ -17,10 +17,10 @@ import type {
   NewSchedule,
   NewSync,
   NewWebhook,
-  NextRun,
   PastRange,
   Report,
   Schedule,
+  SchedulePreview,
   Session,
   Times,
   Webhook,
@@ -144,8 +144,8 @@ export async function listSchedules(signal?: AbortSignal): Promise<Schedule[]> {
 }
 
 /** The reports that would be made; nothing is kept. */
-export async function previewRuns(times: Times, signal?: AbortSignal): Promise<NextRun[]> {
-  return (await call<{ next_runs: NextRun[] }>('/report-schedules/preview', { method: 'POST', body: times, signal })).next_runs;
+export function previewSchedule(times: Times, signal?: AbortSignal): Promise<SchedulePreview> {
+  return call('/report-schedules/preview', { method: 'POST', body: times, signal });
 }
 
 export function saveSchedule(schedule: NewSchedule): Promise<Schedule> {
