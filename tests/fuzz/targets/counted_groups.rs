@@ -97,7 +97,7 @@ fn merge(object: &[u8], mut take: impl FnMut(&[u8], &[u8]) -> Result<(), BadRun>
                 let rest = &mut left[run];
                 let piece = rest.start..rest.end.min(rest.start + PIECE_BYTES);
                 rest.start = piece.end;
-                merge.feed(run, &object[piece], rest.is_empty());
+                merge.feed(run, &object[piece], rest.start == rest.end);
             }
         }
     }
