@@ -203,6 +203,7 @@ proptest! {
                 (ReportFormat::Csv, None),
                 (ReportFormat::Parquet, None),
                 (ReportFormat::Csv, Some(ReportSplit { rows: Some(2), bytes: None })),
+                (ReportFormat::Parquet, Some(ReportSplit { rows: None, bytes: Some(300) })),
             ] {
                 let asked = ReportRequest {
                     kind,
@@ -297,4 +298,33 @@ fn counts_beyond_what_can_be_counted_are_refused_and_do_not_go_around() {
     assert_eq!(add(&value(1, 0)), Err(BadRun));
     assert_eq!(add(&value(0, 1)), Err(BadRun));
     assert_eq!(add(&value(0, 0)), Ok(()));
+}
+
+#[test]
+fn files_of_a_table_end_by_the_bytes_of_its_values() {
+    let rows: Vec<ConnectionRow> = (0..5_u64)
+        .map(|number| {
+            let id = ResourceId::try_from(i64::try_from(number).unwrap() + 1).unwrap();
+            let mut event = connection(EventType::ClosedConnection, &number.to_string(), BEGIN_MS);
+            event.resource_id = id;
+            ConnectionRow::from_event(event, Source { name: "main", partition: 0, offset: number as i64 })
+        })
+        .collect();
+    let asked = ReportRequest {
+        kind: ReportKind::Summary,
+        format: ReportFormat::Parquet,
+        compression: Compression::None,
+        ..report_request()
+    };
+    let of_rows = |bytes| {
+        let writer = choose_writer(&asked).unwrap().split(ReportSplit { rows: None, bytes: Some(bytes) });
+        at_once(writer, &rows).ended.iter().map(|(_, rows)| *rows).collect::<Vec<_>>()
+    };
+    assert_eq!(of_rows(1 << 20), [5]);
+    assert_eq!(of_rows(1), [1; 5], "each row is longer than that");
+    // Two of them, but not three.
+    let of_one = (1..).find(|bytes| of_rows(5 * bytes) == [5]).unwrap();
+    assert!((100..1_000).contains(&of_one), "{of_one} bytes of 18 values");
+    assert_eq!(of_rows(2 * of_one), [2, 2, 1]);
+    assert_eq!(of_rows(2 * of_one - 1), [1; 5]);
 }
