@@ -3,6 +3,7 @@
 pub(crate) mod audit;
 mod extract;
 mod filter;
+mod notes;
 mod own;
 pub(crate) mod reports;
 pub(crate) mod schedules;
