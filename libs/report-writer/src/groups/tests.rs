@@ -302,12 +302,12 @@ fn counts_beyond_what_can_be_counted_are_refused_and_do_not_go_around() {
 
 #[test]
 fn files_of_a_table_end_by_the_bytes_of_its_values() {
-    let rows: Vec<ConnectionRow> = (0..5_u64)
+    let rows: Vec<ConnectionRow> = (0..5_i64)
         .map(|number| {
-            let id = ResourceId::try_from(i64::try_from(number).unwrap() + 1).unwrap();
+            let id = ResourceId::try_from(number + 1).unwrap();
             let mut event = connection(EventType::ClosedConnection, &number.to_string(), BEGIN_MS);
             event.resource_id = id;
-            ConnectionRow::from_event(event, Source { name: "main", partition: 0, offset: number as i64 })
+            ConnectionRow::from_event(event, Source { name: "main", partition: 0, offset: number })
         })
         .collect();
     let asked = ReportRequest {
@@ -324,7 +324,7 @@ fn files_of_a_table_end_by_the_bytes_of_its_values() {
     assert_eq!(of_rows(1), [1; 5], "each row is longer than that");
     // Two of them, but not three.
     let of_one = (1..).find(|bytes| of_rows(5 * bytes) == [5]).unwrap();
-    assert!((100..1_000).contains(&of_one), "{of_one} bytes of 18 values");
+    assert!((100..1_000).contains(&of_one), "{of_one} bytes a row");
     assert_eq!(of_rows(2 * of_one), [2, 2, 1]);
     assert_eq!(of_rows(2 * of_one - 1), [1; 5]);
 }
