@@ -12,6 +12,7 @@ use service_kit::context::ServiceContext;
 use webhooks::SharedWebhooks;
 
 use crate::adapters::Outside;
+use crate::client_address::TrustedProxies;
 use crate::config::Config;
 use crate::links::Links;
 use crate::metrics::ConsoleMetrics;
@@ -26,6 +27,7 @@ pub(crate) type Books = (SharedBook, SharedSchedules, SharedSyncs, SharedWebhook
 #[derive(Clone)]
 pub(crate) struct App {
     pub(crate) config: Arc<Config>,
+    pub(crate) trusted_proxies: Arc<TrustedProxies>,
     pub(crate) outside: Arc<dyn Outside>,
     pub(crate) store: ReportStore,
     /// Where files are not streamed.
@@ -56,6 +58,7 @@ impl App {
         let sessions = Sessions::new(config.accounts.clone(), config.session_max, Arc::clone(&context.clock));
         Self {
             owners: Arc::new(config.owners()),
+            trusted_proxies: Arc::new(TrustedProxies::new(&config.trusted_proxies)),
             config: Arc::new(config),
             outside,
             store,

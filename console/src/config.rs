@@ -11,7 +11,7 @@ use report_store::StoreConfig;
 use schemas::ids::Tenant;
 use serde::{Deserialize, Serialize};
 use service_kit::config::{RangeError, Validate, in_range, seconds, seconds_in_range};
-use traffic_query::time_range;
+use traffic_query::{AddressRange, time_range};
 use webhooks::WebhooksConfig;
 
 /// Where the console listens, and who may sign in.
@@ -39,6 +39,9 @@ pub struct Config {
     pub session_max: Duration,
     /// Connections that may be open at a time, 16 to 100 000; others wait. Each takes a file descriptor: keep it well below what the process may open.
     pub connections_max: usize,
+    /// Proxies in front of the console, addresses or CIDR ranges; none by default. Of what comes from them the client's address is the last in
+    /// `X-Forwarded-For` that is none of theirs.
+    pub trusted_proxies: Vec<String>,
     /// How long stopping may take, 0 to 300 s.
     #[serde(with = "seconds")]
     pub drain_max: Duration,
@@ -88,6 +91,12 @@ impl Config {
                 store.for_links(self.link_endpoint.as_deref()).map(Some).map_err(refused("link_endpoint"))
             }
         }
+    }
+
+    /// How many days files of reports are kept; `None`: for good.
+    #[must_use]
+    pub fn keep_days(&self) -> Option<u32> {
+        Some(self.keep_days).filter(|days| *days > 0)
     }
 
     /// How mails to accounts are written.
@@ -141,6 +150,7 @@ impl Default for Config {
             link_endpoint: None,
             session_max: Duration::from_secs(12 * 3600),
             connections_max: 512,
+            trusted_proxies: Vec::new(),
             drain_max: Duration::from_secs(10),
             limits: Limits::default(),
             webhooks: WebhooksConfig::default(),
@@ -181,6 +191,12 @@ impl Validate for Config {
         seconds_in_range("link_lifetime", self.link_lifetime, 30.0..=3600.0)?;
         seconds_in_range("session_max", self.session_max, 60.0..=604_800.0)?;
         in_range("connections_max", self.connections_max, 16..=100_000)?;
+        if self.trusted_proxies.iter().any(|it| it.parse::<AddressRange>().is_err()) {
+            return Err(RangeError::new(
+                "trusted_proxies",
+                "has something that is neither an address nor a CIDR range",
+            ));
+        }
         seconds_in_range("drain_max", self.drain_max, 0.0..=300.0)
     }
 }
@@ -234,6 +250,7 @@ mod tests {
             refused(|it| it.session_max = Duration::from_secs(59)),
             refused(|it| it.session_max = Duration::from_secs(604_801)),
             refused(|it| it.connections_max = 15),
+            refused(|it| it.trusted_proxies = vec!["10.0.0.0/8".to_owned(), "proxy.example".to_owned()]),
             refused(|it| it.drain_max = Duration::from_secs(301)),
         ];
         insta::assert_snapshot!(found.join("\n"), @r"
@@ -251,6 +268,7 @@ mod tests {
         session_max is 59, not from 60 to 604800
         session_max is 604801, not from 60 to 604800
         connections_max is 15, not from 16 to 100000
+        trusted_proxies has something that is neither an address nor a CIDR range
         drain_max is 301, not from 0 to 300
         ");
     }
@@ -311,6 +329,7 @@ mod tests {
           "link_endpoint": null,
           "session_max": 43200.0,
           "connections_max": 512,
+          "trusted_proxies": [],
           "drain_max": 10.0
         }
         "#);

@@ -12,6 +12,7 @@
 mod adapters;
 mod app;
 mod audit;
+mod client_address;
 mod config;
 mod connections;
 mod error;

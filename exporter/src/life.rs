@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use crate::adapters::Outside;
 use crate::back_off::Load;
 use crate::config::Config;
-use crate::error::Error;
+use crate::error::{Error, FileError};
 use crate::lanes::{Lanes, Widths};
 use crate::mail::MailError;
 use crate::mails_waiting::MailsWaiting;
@@ -34,6 +34,8 @@ use crate::tools::Tools;
 const PLANS: (usize, usize) = (4, 2);
 /// So long after it was noted an event is in every book, mostly: before, a mail might be sent that the exporter before this one has sent.
 const BOOK_BEHIND_MAX: Duration = Duration::from_secs(2);
+/// Within this whoever stood still, and runs again, hears which partitions went to another: all that it does for them ends then.
+pub(crate) const LOSS_HEARD_WITHIN: Duration = Duration::from_secs(5);
 
 /// What lives reports.
 pub(crate) struct Life<O> {
@@ -152,6 +154,16 @@ impl<O: Outside> Life<O> {
             // The sender lives as long as `self`.
             None => std::future::pending().await,
         }
+    }
+
+    /// Why there is no file, once it is ours to say: whoever stood still has waited too long for everything when it runs again, and another may be
+    /// making what it would fail (`docs/adr/0061-what-stood-still-fails-nothing.md`). Cancelled meanwhile, that is why.
+    pub(crate) async fn if_ours(&self, error: FileError, cancelled: &CancellationToken) -> FileError {
+        if matches!(error, FileError::Cancelled | FileError::TakenOver) {
+            return error;
+        }
+        let waited = cancelled.run_until_cancelled(tokio::time::sleep(LOSS_HEARD_WITHIN)).await;
+        if waited.is_some() { error } else { FileError::Cancelled }
     }
 
     fn turn(&self, report: ReportId) -> Arc<tokio::sync::Mutex<()>> {

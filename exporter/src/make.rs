@@ -134,7 +134,7 @@ impl<O: Outside> Life<O> {
             };
             let error = match sealed {
                 Ok(made) => return Ok(Some(self.completed(request, state, &made))),
-                Err(error) => error,
+                Err(error) => self.if_ours(error, cancelled).await,
             };
             tracing::warn!(%error, report = %state.id, attempt = state.attempt, "an attempt at a report failed");
             let may_work_later = match &error {

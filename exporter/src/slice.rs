@@ -198,6 +198,10 @@ impl<O: Outside> Life<O> {
                     unwanted.run_until_cancelled(tokio::time::sleep(backoff.next_wait())).await;
                 }
                 error => {
+                    let error = self.if_ours(error, unwanted).await;
+                    if error == FileError::Cancelled {
+                        return Ok("unwanted");
+                    }
                     tracing::error!(%error, %report, slice, "a slice cannot be made");
                     let event = event_of(item, ReportEventType::SliceFailed);
                     self.outside.append(&failed(event, error.for_an_admin())).await?;

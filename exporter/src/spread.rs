@@ -101,6 +101,11 @@ impl<O: Outside> Life<O> {
             Ok((_, plan)) => self.join_slices(writer, request, state.attempt, &plan).await,
             Err(error) => Err(error),
         };
+        let gathered = match gathered {
+            // Another one may be joining the same slices.
+            Err(error) => Err(self.if_ours(error, writer.cancelled).await),
+            gathered => gathered,
+        };
         if gathered.is_err()
             && let Err(error) = self.outside.abort_upload(&object_key(request, state.attempt), upload_id).await
         {

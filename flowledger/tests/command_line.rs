@@ -249,7 +249,7 @@ fn what_no_report_can_be_asked_for_with_is_refused_with_its_option() {
         (&["--range", "last-month", "--zone", "Mars/Base"], "--zone is not an IANA zone name"),
         (&["--range", "last-month", "--from", "2026-11-01T00:00"], "cannot be used with '--from"),
         (&["--split-rows", "5"], "--split-rows is below 1000"),
-        (&["--split-bytes", "5000000", "--format", "parquet"], "--split-bytes counts bytes before they are packed"),
+        (&["--split-bytes", "5000", "--format", "parquet"], "--split-bytes is below 1000000"),
         (&["--split", "spreadsheet", "--split-rows", "5000"], "cannot be used with '--split-rows"),
         (&["--format", "ndjson", "--formula-guard"], "--formula-guard is one of CSV only"),
         (&["--receiver", "jo@acme.example", "--receiver", "nobody"], "--receiver has what is no e-mail address"),

@@ -234,13 +234,13 @@ impl ReportId {
     /// Whether a schedule made it.
     #[must_use]
     pub fn is_run_of(self, schedule: ScheduleId) -> bool {
-        self.has_the_schedule_of(Self::of_run(schedule, Moment::FIRST))
+        self.mark_of_schedule() == Self::of_run(schedule, Moment::FIRST).mark_of_schedule()
     }
 
-    /// Whether the schedule that made `run` made it.
+    /// What ids of all reports of one schedule have in common, and of no other; `None` where no schedule made it.
     #[must_use]
-    pub fn has_the_schedule_of(self, run: Self) -> bool {
-        self.0.as_bytes()[6..] == run.0.as_bytes()[6..]
+    pub fn mark_of_schedule(self) -> Option<[u8; 10]> {
+        self.0.as_bytes().last_chunk().copied().filter(|_| self.0.get_version_num() == 8)
     }
 
     /// The time in it, which is whole milliseconds: of a schedule's report when it was due.
@@ -302,7 +302,8 @@ mod tests {
         assert!(at(7).is_run_of(schedule));
         assert!(!at(7).is_run_of(ScheduleId::generate()));
         assert!(!ReportId::generate().is_run_of(schedule));
-        assert!(at(7).has_the_schedule_of(at(8)) && !at(7).has_the_schedule_of(ReportId::generate()));
+        assert!(at(7).mark_of_schedule().is_some() && at(7).mark_of_schedule() == at(8).mark_of_schedule());
+        assert_eq!(ReportId::generate().mark_of_schedule(), None);
         assert_eq!(at(1_793_491_200_000).at(), Moment::from_millis(1_793_491_200_000));
     }
 

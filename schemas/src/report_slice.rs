@@ -66,6 +66,6 @@ impl StoredSlice {
     /// Size of the slice, bytes.
     #[must_use]
     pub fn size_bytes(&self) -> i64 {
-        self.staged_bytes + self.parts.iter().map(|part| part.size_bytes).sum::<i64>()
+        self.parts.iter().fold(self.staged_bytes, |sum, part| sum.saturating_add(part.size_bytes))
     }
 }

@@ -3,6 +3,7 @@
 pub(crate) mod audit;
 mod extract;
 mod filter;
+mod notes;
 mod own;
 pub(crate) mod reports;
 pub(crate) mod schedules;
@@ -12,10 +13,11 @@ pub(crate) mod traffic;
 mod web;
 pub(crate) mod webhooks;
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::{HeaderValue, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
@@ -90,8 +92,12 @@ pub(crate) fn router(app: App) -> Router {
         .with_state(app)
 }
 
-/// Deadline, headers and metrics around every request.
-async fn around(State(app): State<App>, request: Request, next: Next) -> Response {
+/// Deadline, headers and metrics around every request, and the address that it is taken to come from.
+async fn around(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    if let Some(ConnectInfo(peer)) = request.extensions().get::<ConnectInfo<SocketAddr>>().copied() {
+        let client = app.trusted_proxies.client(peer, request.headers());
+        request.extensions_mut().insert(ConnectInfo(client));
+    }
     let route = request.extensions().get::<MatchedPath>().map_or("page", MatchedPath::as_str).to_owned();
     let is_api = request.uri().path().starts_with("/api/");
     let answered = tokio::time::timeout(REQUEST_MAX, next.run(request)).await;

@@ -237,7 +237,7 @@ async function answer(route: Route, api: Api): Promise<void> {
     api.estimated.push(request.postDataJSON() as NewReport);
     return api.estimate ? json(api.estimate) : error(503, 'away', 'the database does not answer; try again in a moment');
   }
-  if (path === '/report-schedules/preview') return json({ next_runs: NEXT_RUNS });
+  if (path === '/report-schedules/preview') return json({ next_runs: NEXT_RUNS, keep_days: null });
   if (request.method() !== 'GET') api.done.push(`${request.method()} ${path}`);
   if (path === '/reports/changes') return route.fulfill({ status: 503 });
   if (path === '/reports' && request.method() === 'POST') {

@@ -267,7 +267,7 @@ async fn copies_that_are_deleted_while_a_report_is_made_are_not_waited_for() {
 /// Once, and not once more for the whole report.
 fn waited_as_configured(begin: Instant) -> bool {
     let (waited, retry_max) = (begin.elapsed(), Config::default().retry_max);
-    waited >= retry_max && waited < retry_max + Duration::from_secs(10)
+    waited >= retry_max && waited < retry_max + LOSS_HEARD_WITHIN + Duration::from_secs(10)
 }
 
 #[tokio::test(start_paused = true)]

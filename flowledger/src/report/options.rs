@@ -160,7 +160,7 @@ pub(crate) struct SplitOptions {
     /// In files of at most so many rows, at least 1000; headers are none.
     #[arg(long, value_name = "ROWS")]
     split_rows: Option<i64>,
-    /// In files of at most so many bytes before they are packed, at least 1000000; not of Parquet.
+    /// In files of at most so many bytes before they are packed, at least 1000000.
     #[arg(long, value_name = "BYTES")]
     split_bytes: Option<i64>,
 }

@@ -38,7 +38,7 @@ pub(super) fn verify(file: &Path, manifest: &Path) -> anyhow::Result<()> {
     if let Some(rows) = all {
         ensure!(rows == manifest.rows, "all files together have {rows} rows instead of {}", manifest.rows);
     }
-    let told = manifest.files.iter().map(|told| told.rows).sum::<Option<u64>>();
+    let told = manifest.files.iter().try_fold(0, |all: u64, told| Some(all.saturating_add(told.rows?)));
     ensure!(told.is_none_or(|rows| rows == manifest.rows), "its files have other rows than the manifest says of all");
     // Who reads the folder would read what is beside them too.
     for found in std::fs::read_dir(file).with_context(|| format!("{} cannot be read", file.display()))? {

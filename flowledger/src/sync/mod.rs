@@ -8,8 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use bucket_syncs::{
-    Changed, SharedSyncs, SyncJournal, SyncState, backfill, cancel_backfill, check, created, follow_syncs, whole_hours,
-    wish,
+    Changed, SharedSyncs, SyncJournal, SyncState, backfill, cancel_backfill, check, created, follow_syncs, wish,
 };
 use kafka_io::Producer;
 use report_life::{barrier, report_filter};
@@ -89,9 +88,8 @@ pub(crate) async fn run(command: SyncCommand) -> anyhow::Result<()> {
             let desk = Desk::open(&one.select).await?;
             let state = desk.found(&one)?;
             let range = (wanted.from, wanted.to);
-            let event = backfill(&state, range, &one.select.actor(), Moment::now()).map_err(wrong)?;
+            let (event, (from, to)) = backfill(&state, range, &one.select.actor(), Moment::now()).map_err(wrong)?;
             desk.write(&one.select, AuditAction::SyncBackfilled, &state.settings.name, &event).await?;
-            let (from, to) = whole_hours(range);
             said(&format!("it brings {} to {}, whole hours of UTC", rfc3339(from), rfc3339(to)));
             Ok(())
         }

@@ -81,11 +81,11 @@ pub(crate) async fn run(command: WebhookCommand) -> anyhow::Result<()> {
             let webhook = deleted(desk.found(&one)?, &one.select.actor(), now);
             desk.keep(&one.select, AuditAction::WebhookDeleted, &webhook).await
         }
-        WebhookCommand::Deliveries { one, limit } => {
+        WebhookCommand::Deliveries { one, before, limit } => {
             let desk = Desk::open(&one.select).await?;
             let webhook = desk.found(&one)?;
-            let shown =
-                desk.webhooks.deliveries(webhook.webhook_id, |told| console::deliveries_json(&webhook, told, limit));
+            let page = |told: &webhooks::Deliveries| console::deliveries_json(&webhook, told, before, limit);
+            let shown = desk.webhooks.deliveries(webhook.webhook_id, page);
             let deliveries = shown["deliveries"].as_array().map(Vec::as_slice).unwrap_or_default();
             let fields = ["id", "event", "report_id", "state", "tries", "at", "problem"];
             Ok(print::list(deliveries, &fields, one.select.json)?)

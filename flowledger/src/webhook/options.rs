@@ -56,6 +56,9 @@ pub(crate) enum WebhookCommand {
     Deliveries {
         #[command(flatten)]
         one: OneOptions,
+        /// Those before this one, as the last of a page.
+        #[arg(long, value_name = "DELIVERY")]
+        before: Option<DeliveryId>,
         /// At most so many.
         #[arg(long, default_value_t = 50, value_name = "N")]
         limit: usize,

@@ -92,14 +92,13 @@ pub fn wish(state: &SyncState, event_type: BucketSyncEventType, actor: &str, now
 
 /// The whole hours of UTC that hold `[from, to)`. Two ranges may share one, as days do where clocks are off by half an hour: each hour is
 /// one object, by its name, and is not made again where it is there.
-#[must_use]
-pub fn whole_hours((from, to): (Moment, Moment)) -> (Moment, Moment) {
+fn whole_hours((from, to): (Moment, Moment)) -> (Moment, Moment) {
     let (from, to) = (from.as_micros(), to.as_micros());
     (Moment::from_micros(from - from.rem_euclid(HOUR)), Moment::from_micros(to + (-to).rem_euclid(HOUR)))
 }
 
-/// A past range is wanted: [`whole_hours`] of `[from, to)`, of what came to Kafka before the sync was made. One that begins later would hold
-/// nothing.
+/// A past range is wanted: the whole hours of UTC that hold `[from, to)`, which are given beside the event, of what came to Kafka before the sync was
+/// made. One that begins later would hold nothing.
 ///
 /// # Errors
 /// The field that is wrong.
@@ -108,7 +107,7 @@ pub fn backfill(
     (from, to): (Moment, Moment),
     actor: &str,
     now: Moment,
-) -> Result<BucketSyncEvent, FilterError> {
+) -> Result<(BucketSyncEvent, (Moment, Moment)), FilterError> {
     let wrong = |field: &str, reason: &str| Err(FilterError { field: field.to_owned(), reason: reason.to_owned() });
     if from < Moment::FIRST {
         return wrong("from", "is before 1970");
@@ -121,7 +120,7 @@ pub fn backfill(
     }
     let (from, to) = whole_hours((from, to));
     let event = wish(state, BucketSyncEventType::BackfillRequested, actor, now);
-    Ok(BucketSyncEvent { range_from: Some(from), range_to: Some(to), ..event })
+    Ok((BucketSyncEvent { range_from: Some(from), range_to: Some(to), ..event }, (from, to)))
 }
 
 /// The rest of a past range is not wanted any more. What is in the bucket of it stays.
@@ -176,16 +175,16 @@ mod tests {
         let state = SyncState { created_at: at(2 * 3600 + 1), ..made() };
         let asked = |from: i64, to: i64| backfill(&state, (at(from), at(to)), "admin", at(9));
         let taken = |from: i64, to: i64| {
-            let event = asked(from, to).unwrap();
-            assert_eq!(whole_hours((at(from), at(to))), (event.range_from.unwrap(), event.range_to.unwrap()));
-            (event.range_from.unwrap(), event.range_to.unwrap())
+            let (event, taken) = asked(from, to).unwrap();
+            assert_eq!((event.range_from, event.range_to), (Some(taken.0), Some(taken.1)));
+            taken
         };
         assert_eq!(taken(3600, 3 * 3600), (at(3600), at(3 * 3600)), "as it is");
         assert_eq!(taken(1800, 5400), (at(0), at(2 * 3600)));
         assert_eq!(taken(3601, 3602), (at(3600), at(2 * 3600)));
         assert_eq!(taken(2 * 3600, 3 * 3600 - 1), (at(2 * 3600), at(3 * 3600)));
-        let last = backfill(&state, (at(0), Moment::END), "admin", at(9)).unwrap();
-        assert_eq!(last.range_to, Some(Moment::END), "no further than may be");
+        let (_, (_, last)) = backfill(&state, (at(0), Moment::END), "admin", at(9)).unwrap();
+        assert_eq!(last, Moment::END, "no further than may be");
         assert_eq!(asked(3600, 3600).unwrap_err().field, "to");
         // What came since then is live, also where its hour began before.
         for from in [2 * 3600 + 1, 2 * 3600 + 1800, 3 * 3600] {
@@ -200,7 +199,7 @@ mod tests {
     #[test]
     fn past_range_that_is_not_done_can_be_cancelled_once() {
         let state = made();
-        let state = state.clone().with(&backfill(&state, (at(0), at(3600)), "admin", at(110)).unwrap());
+        let state = state.clone().with(&backfill(&state, (at(0), at(3600)), "admin", at(110)).unwrap().0);
         let cancelled = cancel_backfill(&state, 1, "admin", at(120)).unwrap();
         assert_eq!(state.open_backfill().map(|it| it.number), Some(1));
         let after = state.with(&cancelled);

@@ -11,7 +11,7 @@ mod journal;
 mod state;
 
 pub use book::{SharedSyncs, follow_syncs};
-pub use change::{Changed, backfill, cancel_backfill, check, created, whole_hours, wish};
+pub use change::{Changed, backfill, cancel_backfill, check, created, wish};
 pub use config::Config;
 pub use journal::SyncJournal;
 pub use state::{Backfill, BackfillEnd, Failing, Offsets, Packed, Plan, Stored, SyncState, offsets_of, take};

@@ -346,8 +346,10 @@ impl SyncState {
     /// How far the next object goes where so much is stored, and whether that is less than there is.
     #[must_use]
     pub fn next_until(&self, stored: &Offsets) -> (Offsets, bool) {
-        let behind = |partition: &i32, stored: i64| (stored - self.until.get(partition).copied().unwrap_or(0)).max(0);
-        let all: i64 = stored.iter().map(|(partition, stored)| behind(partition, *stored)).sum();
+        let behind = |partition: &i32, stored: i64| {
+            stored.saturating_sub(self.until.get(partition).copied().unwrap_or(0)).max(0)
+        };
+        let all = stored.iter().map(|(partition, stored)| behind(partition, *stored)).fold(0, i64::saturating_add);
         let share = |offsets: i64| {
             if all <= OFFSETS_MAX {
                 return offsets;
@@ -358,7 +360,7 @@ impl SyncState {
         };
         let until = stored.iter().map(|(partition, stored)| {
             let from = self.until.get(partition).copied().unwrap_or(0);
-            (*partition, from + share(behind(partition, *stored)))
+            (*partition, from.saturating_add(share(behind(partition, *stored))))
         });
         (until.collect(), all > OFFSETS_MAX)
     }
@@ -372,7 +374,7 @@ impl SyncState {
     /// How long ago the end of what is in the bucket was, seconds; it has one interval. `None` while it is paused.
     #[must_use]
     pub fn lag_seconds(&self, now: Moment) -> Option<i64> {
-        (!self.is_paused).then(|| ((now.as_micros() - self.reached.as_micros()) / 1_000_000).max(0))
+        (!self.is_paused).then(|| (now.as_micros().saturating_sub(self.reached.as_micros()) / 1_000_000).max(0))
     }
 }
 

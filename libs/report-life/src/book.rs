@@ -38,6 +38,8 @@ struct Shelf {
     open: HashMap<Tenant, BTreeSet<ReportId>>,
     /// Of these only that they were: their requests and events mean nothing any more.
     forgotten: BTreeSet<ReportId>,
+    /// Of both those that schedules have made, in the order in which each schedule's were due.
+    runs: BTreeSet<([u8; 10], ReportId)>,
     /// Ends in the order in which they were seen: of which report, and which of its ends. Places rise, and some are free.
     ended: BTreeMap<u64, (ReportId, usize)>,
     /// Place of the next one.
@@ -47,7 +49,10 @@ struct Shelf {
 impl Shelf {
     fn apply(&mut self, event: &ReportEvent) {
         let (state, ends) = match self.reports.entry(event.report_id) {
-            Entry::Vacant(vacant) => (vacant.insert(ReportState::begun_by(event)), 0),
+            Entry::Vacant(vacant) => {
+                self.runs.extend(event.report_id.mark_of_schedule().map(|mark| (mark, event.report_id)));
+                (vacant.insert(ReportState::begun_by(event)), 0)
+            }
             Entry::Occupied(occupied) => {
                 let state = occupied.into_mut();
                 let ends = state.ends.len();

@@ -86,7 +86,8 @@ impl Plan {
     #[must_use]
     pub fn written(&self) -> (i64, i64) {
         let done = self.done.values().map(|done| (done.rows, done.stored.size_bytes()));
-        done.chain(self.running.values().copied()).fold((0, 0), |sum, it| (sum.0 + it.0, sum.1 + it.1))
+        let all = done.chain(self.running.values().copied());
+        all.fold((0, 0), |sum: (i64, i64), it| (sum.0.saturating_add(it.0), sum.1.saturating_add(it.1)))
     }
 
     /// The slice that an event of this plan is about; none where it is of another plan, or of no slice of it.

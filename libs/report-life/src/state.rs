@@ -17,6 +17,9 @@ use crate::phase::{End, Phase};
 use crate::plan::Plan;
 use crate::series::Series;
 
+/// More files, or slices, than any report has: an event that tells of more is believed so far.
+const FILES_MOST: i64 = 10_000;
+
 /// What is known of a report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReportState {
@@ -215,7 +218,7 @@ impl ReportState {
                 state.attempt = event.attempt.unwrap_or(state.attempt.saturating_add(1));
                 (state.rows, state.slices, state.size_bytes) = (0, 0, 0);
                 (state.rows_expected, state.slices_expected) = (event.rows_expected, event.slices_expected);
-                state.slices_most = state.slices_most.max(event.slices_expected.unwrap_or(0));
+                state.slices_most = state.slices_most.max(event.slices_expected.unwrap_or(0).min(FILES_MOST));
                 (state.plan, state.series, state.pace) = (None, None, Pace::begun(event.at));
             }),
             // Of two who believe that the attempt is theirs the first counts.
@@ -327,7 +330,7 @@ impl ReportState {
         self.known_reason.clone_from(&event.known_reason);
         if phase == Phase::Completed {
             self.object_key.clone_from(&event.object_key);
-            (self.files, self.is_folder) = (event.files.unwrap_or(1), event.files.is_some());
+            (self.files, self.is_folder) = (event.files.unwrap_or(1).min(FILES_MOST), event.files.is_some());
             self.file_name.clone_from(&event.file_name);
             self.expires_at = event.expires_at;
         }

@@ -7,6 +7,7 @@
 //! One that several writers make together is cut into slices, each of which owns numbers of the upload's parts; what is too small for
 //! a part, and everything where a store knows no such numbers, is an object beside it until the slices are joined.
 
+mod answers;
 mod blocks;
 mod config;
 mod links;
@@ -32,6 +33,7 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use sha2::{Digest, Sha256};
 
+pub use answers::UploadsPage;
 pub use config::{Encryption, StoreConfig};
 pub use links::SavedAs;
 pub use part_sizes::{PartNumbers, SLICES_MAX};

@@ -13,7 +13,8 @@ use reqwest::header::IF_NONE_MATCH;
 use reqwest::{Client, Method, RequestBuilder};
 use schemas::report_event::UploadedPart;
 
-use crate::request::{ListsUploads, NotDone, client, escaped, sent};
+use crate::answers::escaped;
+use crate::request::{ListsUploads, NotDone, client, sent};
 use crate::{StoreError, brief};
 
 /// How long a signed URL is good: for one request.

@@ -139,7 +139,7 @@ impl ReportStore {
         slices: &[StoredSlice],
         unwanted: &CancellationToken,
     ) -> Result<Option<u64>, StoreError> {
-        let size_bytes = slices.iter().map(StoredSlice::size_bytes).sum::<i64>();
+        let size_bytes = slices.iter().map(StoredSlice::size_bytes).fold(0, i64::saturating_add);
         let size_bytes = u64::try_from(size_bytes).unwrap_or_default();
         if self.is_there(key, size_bytes).await? {
             return Ok(Some(size_bytes));

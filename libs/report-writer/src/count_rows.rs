@@ -34,10 +34,10 @@ pub fn count_rows(file: impl Read, format: ReportFormat, compression: Compressio
 /// When it cannot be read, has no footer, or one that contradicts itself.
 pub fn count_parquet_rows(file: &impl ChunkReader) -> io::Result<u64> {
     let footer = ParquetMetaDataReader::new().parse_and_finish(file).map_err(io::Error::other)?;
-    let in_groups = footer.row_groups().iter().map(RowGroupMetaData::num_rows).sum::<i64>();
+    let in_groups = footer.row_groups().iter().map(RowGroupMetaData::num_rows).map(i128::from).sum::<i128>();
     let rows = footer.file_metadata().num_rows();
     match u64::try_from(rows) {
-        Ok(counted) if rows == in_groups => Ok(counted),
+        Ok(counted) if i128::from(rows) == in_groups => Ok(counted),
         _ => Err(io::Error::other(format!("its footer has {rows} rows, and {in_groups} in groups"))),
     }
 }

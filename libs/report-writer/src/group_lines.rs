@@ -4,7 +4,7 @@ use crate::CsvOptions;
 use crate::groups::BadRun;
 use crate::groups::csv::{push_header, push_row};
 use crate::split::{Split, TakeFiles};
-use crate::table::{Cell, ParquetFile, TableColumn, TableError, take_cell_record};
+use crate::table::{Cell, ParquetFile, TableColumn, TableError, cell_record_bytes, take_cell_record};
 use crate::writer::{add_line, next_table};
 
 /// What a file of groups is.
@@ -105,8 +105,9 @@ fn add_cells(
     cells: &[Cell<'_>],
     files: &mut impl TakeFiles,
 ) -> Result<bool, TableError> {
-    // Bytes do not end a table.
-    if let Some(rows) = split.row(0)
+    // As the record would have that knows its names.
+    let bytes = cells.iter().map(|cell| cell_record_bytes(*cell)).sum();
+    if let Some(rows) = split.row(bytes)
         && !next_table(file, rows, files)?
     {
         return Ok(false);

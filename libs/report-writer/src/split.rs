@@ -1,9 +1,9 @@
 //! Where the files of a report end, where more than one is wanted.
 //!
 //! A file ends before the row that would be one too many, or would make it too long; each has a row at least. It is a function of the
-//! rows alone: the same rows give the same files.
+//! rows alone: the same rows give the same files. Of Parquet the bytes of a row are those that it has until it is packed.
 
-use schemas::report_request::{ReportFormat, ReportRequest, ReportSplit};
+use schemas::report_request::{ReportRequest, ReportSplit};
 
 /// Rows that a spreadsheet takes: 1 048 576 lines, of which the first one is the header.
 pub const SPREADSHEET_ROWS: i64 = (1 << 20) - 1;
@@ -45,12 +45,6 @@ pub(crate) fn check_split(request: &ReportRequest) -> Result<(), String> {
     }
     if bytes.is_some_and(|bytes| bytes < SPLIT_BYTES_MIN) {
         return Err(format!("split.bytes is below {SPLIT_BYTES_MIN}"));
-    }
-    if bytes.is_some() && request.format == ReportFormat::Parquet {
-        return Err(
-            "split.bytes counts bytes before they are packed, and Parquet is packed inside; split.rows is for both"
-                .to_owned(),
-        );
     }
     Ok(())
 }

@@ -14,7 +14,7 @@ pub(crate) fn next_try(delivery: DeliveryId, tries: i32, failed_at: Moment) -> O
     let wait = WAITS.get(usize::try_from(tries).ok()?.checked_sub(1)?)? * 1_000_000;
     // The last digits of the id are those of a hash.
     let share = delivery.to_string().bytes().rev().take(8).fold(0, |sum, digit| (sum * 7 + i64::from(digit)) % 100);
-    Some(Moment::from_micros(failed_at.as_micros() + wait + wait * share / 1_000))
+    Some(Moment::from_micros(failed_at.as_micros().saturating_add(wait + wait * share / 1_000)))
 }
 
 #[cfg(test)]

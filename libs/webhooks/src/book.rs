@@ -135,9 +135,9 @@ mod tests {
         let delivery = first_of(&acme, &completed(at(20)));
         let noted = crate::asked_again(&delivery, "admin", at(21));
         book.apply_delivery(noted);
-        assert_eq!(book.deliveries(acme.webhook_id, |it| it.newest(9).len()), 1);
+        assert_eq!(book.deliveries(acme.webhook_id, |it| it.page(None, 9).deliveries.len()), 1);
         book.apply(deleted(acme.clone(), "admin", at(25)));
         assert!(book.get(&acme.tenant, acme.webhook_id).is_none());
-        assert_eq!(book.deliveries(acme.webhook_id, |it| it.newest(9).len()), 0);
+        assert_eq!(book.deliveries(acme.webhook_id, |it| it.page(None, 9).deliveries.len()), 0);
     }
 }

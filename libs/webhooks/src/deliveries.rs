@@ -1,5 +1,6 @@
 //! What one webhook was told, and what it is to be told: the fold of its log, held against the ends of reports.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -39,6 +40,15 @@ pub struct Due {
     pub delivery: WebhookDelivery,
 }
 
+/// A page of what a webhook was told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeliveryPage {
+    /// Newest first.
+    pub deliveries: Vec<WebhookDelivery>,
+    /// Those before this one are the next page; none at the end.
+    pub next: Option<DeliveryId>,
+}
+
 /// How a try ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
@@ -59,7 +69,7 @@ impl Deliveries {
         if delivery.step != DeliveryStep::Requested && self.told.is_none_or(|last| last.at <= delivery.at) {
             self.told = Some(Told { at: delivery.at, failing_since: delivery.failing_since });
         }
-        let forgotten = Moment::from_micros(delivery.at.as_micros() - KEPT);
+        let forgotten = Moment::from_micros(delivery.at.as_micros().saturating_sub(KEPT));
         let key = (delivery.report_id, delivery.report_attempt, delivery.event);
         let says_more = self.last.get(&key).is_none_or(|last| rank(last) < rank(&delivery));
         if says_more {
@@ -88,13 +98,14 @@ impl Deliveries {
         self.last.values().find(|it| it.delivery_id == id)
     }
 
-    /// The newest, newest first.
+    /// A page of them, newest first: those before the one that `before` names, whether that is still there or not. Ids are in order of time.
     #[must_use]
-    pub fn newest(&self, limit: usize) -> Vec<WebhookDelivery> {
-        let mut newest: Vec<_> = self.last.values().cloned().collect();
-        newest.sort_by_key(|it| std::cmp::Reverse((it.happened_at, it.delivery_id)));
-        newest.truncate(limit);
-        newest
+    pub fn page(&self, before: Option<DeliveryId>, limit: usize) -> DeliveryPage {
+        let is_before = |it: &&WebhookDelivery| before.is_none_or(|before| it.delivery_id < before);
+        let mut found: Vec<_> = self.last.values().filter(is_before).collect();
+        found.sort_unstable_by_key(|it| Reverse(it.delivery_id));
+        let next = found.get(limit).and_then(|_| found.get(limit.checked_sub(1)?)).map(|last| last.delivery_id);
+        DeliveryPage { deliveries: found.into_iter().take(limit).cloned().collect(), next }
     }
 
     /// When it is tried next, where it is.
@@ -138,7 +149,7 @@ impl Deliveries {
     /// What is noted of a try.
     #[must_use]
     pub fn after(&self, webhook: &Webhook, tried: &WebhookDelivery, outcome: Outcome, now: Moment) -> WebhookDelivery {
-        let tries = tried.tries + 1;
+        let tries = tried.tries.saturating_add(1);
         let step = match outcome.problem {
             None => DeliveryStep::Delivered,
             Some(_) if next_try(tried.delivery_id, tries, now).is_some() => DeliveryStep::Failed,
@@ -164,7 +175,7 @@ impl Deliveries {
 pub fn asked_again(last: &WebhookDelivery, by: &str, now: Moment) -> WebhookDelivery {
     WebhookDelivery {
         step: DeliveryStep::Requested,
-        round: last.round + 1,
+        round: last.round.saturating_add(1),
         tries: 0,
         at: now,
         status: None,
@@ -289,7 +300,7 @@ pub(crate) mod tests {
             }
         }
         assert!(own.due(&webhook, &ends, at(now + 86_400)).is_empty(), "given up");
-        let again = asked_again(&own.newest(1)[0], "jo", at(now));
+        let again = asked_again(&own.page(None, 1).deliveries[0], "jo", at(now));
         assert_eq!((again.round, again.tries, again.actor.as_deref()), (1, 0, Some("jo")));
         own.apply(again);
         let noted = tried(&mut own, &webhook, &ends, now, None);
@@ -311,7 +322,7 @@ pub(crate) mod tests {
             own
         };
         let expected = folded(&[0, 1, 2, 3]);
-        assert_eq!(expected.newest(9)[0].step, DeliveryStep::Delivered);
+        assert_eq!(expected.page(None, 9).deliveries[0].step, DeliveryStep::Delivered);
         for order in [&[3, 2, 1, 0][..], &[2, 2, 0, 3, 3, 1], &[1, 3, 0, 2, 1]] {
             assert_eq!(folded(order), expected, "{order:?}");
         }
@@ -324,12 +335,36 @@ pub(crate) mod tests {
         tried(&mut own, &webhook, &ends[..1], 20, Some("no"));
         let paused = paused(webhook, "jo", at(30));
         assert!(own.due(&paused, &ends, at(40)).is_empty());
-        assert_eq!(own.next_try(&paused, &own.newest(1)[0]), None);
+        assert_eq!(own.next_try(&paused, &own.page(None, 1).deliveries[0]), None);
         let resumed = resumed(paused, "jo", at(50));
         assert!(own.due(&resumed, &ends, at(60)).is_empty());
         assert_eq!(own.due(&resumed, &[completed(at(55))], at(60)).len(), 1);
-        own.apply(asked_again(&own.newest(1)[0].clone(), "jo", at(61)));
+        own.apply(asked_again(&own.page(None, 1).deliveries[0].clone(), "jo", at(61)));
         assert_eq!(own.due(&resumed, &ends, at(61)).len(), 1, "unless somebody wants it");
+    }
+
+    #[test]
+    fn pages_hold_each_delivery_once_newest_first_whatever_comes_and_goes() {
+        let (webhook, mut own) = (made_now(), Deliveries::default());
+        let tell = |own: &mut Deliveries, seconds: i64| {
+            own.apply(own.after(&webhook, &first_of(&webhook, &completed(at(seconds))), outcome(None), at(seconds)));
+        };
+        // Some happen in one moment.
+        [20, 21, 21, 21, 22, 30].into_iter().for_each(|seconds| tell(&mut own, seconds));
+        let all = own.page(None, 9);
+        assert_eq!((all.deliveries.len(), all.next), (6, None));
+        assert!(all.deliveries.is_sorted_by_key(|it| Reverse(it.happened_at)));
+        let (mut paged, mut before) = (Vec::new(), None);
+        loop {
+            let page = own.page(before, 2);
+            paged.extend(page.deliveries);
+            let Some(next) = page.next else { break };
+            before = Some(next);
+            // What is new meanwhile moves no page.
+            tell(&mut own, 40);
+        }
+        assert_eq!(paged, all.deliveries);
+        assert_eq!(own.page(Some(all.deliveries[5].delivery_id), 2).deliveries, []);
     }
 
     #[test]
@@ -340,6 +375,6 @@ pub(crate) mod tests {
             let now = at(20 + day * 86_400);
             own.apply(own.after(&webhook, &first_of(&webhook, &end), outcome(None), now));
         }
-        assert_eq!(own.newest(100).len(), 31);
+        assert_eq!(own.page(None, 100).deliveries.len(), 31);
     }
 }

@@ -21,7 +21,7 @@ mod standing;
 pub use book::{SharedWebhooks, follow_deliveries, follow_webhooks};
 pub use change::{Wanted, changed, deleted, made, paused, resumed, rotated};
 pub use config::{AllowedConfig, WebhooksConfig};
-pub use deliveries::{Deliveries, Due, Outcome, asked_again};
+pub use deliveries::{Deliveries, DeliveryPage, Due, Outcome, asked_again};
 pub use guard::{Guard, Target};
 pub use journal::WebhookJournal;
 pub use message::Message;

@@ -39,7 +39,7 @@ impl Standing {
         let failing = told.and_then(|told| Some((told.failing_since?, told.at)));
         match failing.filter(|(since, _)| *since >= webhook.events_after) {
             None => Self::Active,
-            Some((since, at)) if at.as_micros() - since.as_micros() >= AWAY_AFTER => Self::Away,
+            Some((since, at)) if at.as_micros().saturating_sub(since.as_micros()) >= AWAY_AFTER => Self::Away,
             Some(_) => Self::Failing,
         }
     }

@@ -2,15 +2,22 @@
 
 #![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a program for developers")]
 
+mod topic_seeds;
+
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
+use clickhouse_io::native::read::BlockReader;
+use clickhouse_io::report::ConnectionColumns;
 use clickhouse_io::report::examples::native_block;
 use clickhouse_io::rows::{ConnectionRow, Source};
-// What counts branches is called here too, and has to be there.
 use jiff::tz::TimeZone;
+// What counts branches is called here too, and has to be there.
 use libfuzzer_sys as _;
+use report_life::{Manifest, ManifestFile};
 use report_writer::{
-    CsvOptions, CsvWriter, EventColumn, LineWriter, NdjsonWriter, SummaryWriter, TrafficWriter, UsersWriter,
+    CsvOptions, CsvWriter, EventColumn, LineWriter, NdjsonWriter, Packer, Packing, SummaryWriter, TrafficWriter,
+    UsersWriter, Writer,
 };
 use schema_registry::{Encoder, SchemaId};
 use schemas::avro_schemas::{CONNECTION_EVENT, REPORT_REQUEST};
@@ -80,6 +87,58 @@ fn main() {
         "hourly at :15\nsince last run\nUTC",
     ];
     write(&folder, "schedule", schedules.map(|text| text.as_bytes().to_vec()));
+    write(&folder, "topic-value", topic_seeds::seeds(&request()));
+    write(&folder, "report-file", files());
+    write(&folder, "counted-groups", (0..6).map(|kind| counted(kind, &rows)));
+}
+
+/// A manifest, and files as the target tells them apart.
+fn files() -> Vec<Vec<u8>> {
+    let text = b"a,b\n1,\"two\nlines\"\n3,4\n";
+    let file =
+        |name: &str| ManifestFile { name: name.to_owned(), size_bytes: 7, sha256: "00".repeat(32), rows: Some(2) };
+    let manifest = Manifest::of(&request(), 4, vec![file("part-00000.csv"), file("part-00001.csv")], Moment::END);
+    let table = Writer::of_event_table(&EventColumn::ALL[..3]).unwrap();
+    let mut parquet = Vec::new();
+    let mut keep = |bytes: &[u8]| {
+        parquet.extend_from_slice(bytes);
+        true
+    };
+    table.end(&mut keep).unwrap();
+    let packed = |packing| {
+        let mut part = Vec::new();
+        Packer::new(packing).unwrap().pack(text, &mut part).unwrap();
+        part
+    };
+    let all =
+        [serde_json::to_vec(&manifest).unwrap(), parquet, packed(Packing::Gzip), packed(Packing::Zstd), text.to_vec()];
+    (0..).zip(all).map(|(kind, file)| [vec![kind], file].concat()).collect()
+}
+
+/// What one slice has counted of these rows.
+fn counted(kind: u8, rows: &[ConnectionRow]) -> Vec<u8> {
+    let writer = match kind % 3 {
+        0 => Writer::of_groups(SummaryWriter::default(), CsvOptions::default()),
+        1 => Writer::of_groups(UsersWriter::default(), CsvOptions::default()),
+        _ => Writer::of_groups(traffic(), CsvOptions::default()),
+    };
+    let (mut writer, mut object) = (writer.into_runs(usize::MAX), vec![kind]);
+    let mut block = Some(Bytes::from(native_block(rows, writer.rows().columns())));
+    let mut reader = BlockReader::new(|| Ok(block.take()), Vec::new());
+    let read = writer.rows().columns();
+    let block = reader.next_block().unwrap().unwrap();
+    let columns = ConnectionColumns::of(&block, read).unwrap();
+    writer.rows().block(&columns);
+    let mut keep = |bytes: &[u8]| {
+        object.extend_from_slice(bytes);
+        true
+    };
+    for row in 0..columns.rows {
+        let record = writer.rows().line(&columns, row).unwrap().to_vec();
+        writer.add(&record, &mut keep).unwrap();
+    }
+    writer.end(&mut keep).unwrap();
+    object
 }
 
 /// Days of Users, as the target makes them.

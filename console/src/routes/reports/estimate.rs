@@ -15,6 +15,7 @@ use super::asked::NewReport;
 use crate::app::App;
 use crate::error::{ErrorBody, Refusal};
 use crate::routes::extract::JsonBody;
+use crate::routes::notes::ShownNotes;
 use crate::session::SignedIn;
 
 /// How large a report would be that was asked for now.
@@ -24,12 +25,8 @@ pub(crate) struct ReportEstimate {
     from: String,
     /// First end time after it, in UTC.
     to: String,
-    /// What was made of the local time `from`, where it does not occur or occurs twice.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    from_note: Option<String>,
-    /// What was made of the local time `to`, where it does not occur or occurs twice.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    to_note: Option<String>,
+    #[serde(flatten)]
+    notes: ShownNotes,
     /// Connections of its range and filter, denied attempts too where it asks for them.
     connections: u64,
     /// Rows of its files; null for kinds of which only making it tells.
@@ -76,8 +73,7 @@ impl ReportEstimate {
         Self {
             from: rfc3339(request.range_from),
             to: rfc3339(request.range_to),
-            from_note: notes.from,
-            to_note: notes.to,
+            notes: notes.into(),
             connections,
             rows,
             size_bytes,

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use crate::error::Refusal;
 use crate::routes::filter::Filter;
+use crate::routes::notes::ShownNotes;
 
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
@@ -247,17 +248,13 @@ pub(crate) struct Report {
 pub(crate) struct AskedReport {
     #[serde(flatten)]
     report: Report,
-    /// What was made of the local time `from`, where it does not occur or occurs twice.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    from_note: Option<String>,
-    /// What was made of the local time `to`, where it does not occur or occurs twice.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    to_note: Option<String>,
+    #[serde(flatten)]
+    notes: ShownNotes,
 }
 
 impl AskedReport {
     pub(super) fn new(state: ReportState, notes: TimeNotes) -> Self {
-        Self { report: state.into(), from_note: notes.from, to_note: notes.to }
+        Self { report: state.into(), notes: notes.into() }
     }
 }
 

@@ -18,7 +18,7 @@ use schemas::times::Moment;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use self::shown::{LastRuns, NextRuns, Schedule, Schedules, next_runs};
+use self::shown::{LastRuns, Preview, Schedule, Schedules, next_runs};
 use crate::app::App;
 use crate::error::{ErrorBody, Refusal};
 use crate::routes::extract::JsonBody;
@@ -93,21 +93,25 @@ pub(crate) async fn save(
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Times {
-    /// As of a schedule.
-    when: String,
+    /// As of a schedule; absent: only by hand.
+    when: Option<String>,
     /// As of a schedule.
     range: String,
     /// IANA name.
     zone: String,
 }
 
-/// The reports that would be made, before something is kept.
+/// The reports that would be made, and how long each is kept, before something is.
 #[utoipa::path(post, path = "/api/v1/report-schedules/preview", request_body = Times, responses(
-    (status = 200, body = NextRuns), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
+    (status = 200, body = Preview), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
     (status = 403, body = ErrorBody), (status = 413, body = ErrorBody)))]
-pub(crate) async fn preview(_: SignedIn, JsonBody(times): JsonBody<Times>) -> Result<Json<NextRuns>, Refusal> {
-    let table = Timetable::read(Some(&times.when), &times.range, &times.zone)?;
-    Ok(Json(NextRuns { next_runs: next_runs(&table, Moment::now()) }))
+pub(crate) async fn preview(
+    State(app): State<App>,
+    _: SignedIn,
+    JsonBody(times): JsonBody<Times>,
+) -> Result<Json<Preview>, Refusal> {
+    let table = Timetable::read(times.when.as_deref(), &times.range, &times.zone)?;
+    Ok(Json(Preview { next_runs: next_runs(&table, Moment::now()), keep_days: app.config.keep_days() }))
 }
 
 /// Schedules, oldest first.

@@ -28,9 +28,13 @@ impl From<Run> for NextRun {
     }
 }
 
+/// What is told of a schedule before it is kept.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct NextRuns {
+pub(crate) struct Preview {
+    /// None where reports are made by hand only.
     pub(super) next_runs: Vec<NextRun>,
+    /// How many days the files of each report are kept once it is completed; null: for good.
+    pub(super) keep_days: Option<u32>,
 }
 
 pub(super) fn next_runs(table: &Timetable, now: Moment) -> Vec<NextRun> {
@@ -40,7 +44,7 @@ pub(super) fn next_runs(table: &Timetable, now: Moment) -> Vec<NextRun> {
 /// The next runs as the API shows them.
 #[must_use]
 pub fn runs_json(table: &Timetable, now: Moment) -> serde_json::Value {
-    serde_json::json!(NextRuns { next_runs: next_runs(table, now) })
+    serde_json::json!({ "next_runs": next_runs(table, now) })
 }
 
 /// A schedule as the API shows it.

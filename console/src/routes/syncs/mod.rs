@@ -19,7 +19,7 @@ use serde::Deserialize;
 use traffic_query::time_range::in_utc;
 use utoipa::ToSchema;
 
-use self::shown::{AskedBackfill, BucketSync, BucketSyncs};
+use self::shown::{AskedBackfill, BucketSync, BucketSyncs, TakenRange};
 use crate::app::App;
 use crate::error::{ErrorBody, Refusal};
 use crate::routes::extract::JsonBody;
@@ -252,11 +252,11 @@ pub(crate) async fn backfill(
     JsonBody(range): JsonBody<PastRange>,
 ) -> Result<Json<AskedBackfill>, Refusal> {
     let wanted = in_utc(&range.from, &range.to, &range.zone)?;
-    let event = past(&own.it, (wanted.from, wanted.to), &own.signed_in.account, Moment::now())?;
+    let (event, taken) = past(&own.it, (wanted.from, wanted.to), &own.signed_in.account, Moment::now())?;
     let act = own.does(AuditAction::SyncBackfilled);
     let act = act.with("from", &range.from).with("to", &range.to).with("zone", &range.zone);
     let Json(sync) = done(&own.app, act, own.it, event).await?;
-    Ok(Json(AskedBackfill { sync, range: wanted.into() }))
+    Ok(Json(AskedBackfill { sync, range: TakenRange::new(taken, wanted.notes) }))
 }
 
 /// Write no more of a past range. What is in the bucket of it stays; what is written at that moment may still come, for half a minute.

@@ -1,13 +1,14 @@
 //! A sync as it is shown.
 
-use bucket_syncs::{Backfill, BackfillEnd, SyncState, whole_hours};
+use bucket_syncs::{Backfill, BackfillEnd, SyncState};
 use schemas::report_request::{Compression, ReportFormat};
 use schemas::times::Moment;
 use serde::Serialize;
-use traffic_query::time_range::{TimeNotes, TimeRange, rfc3339};
+use traffic_query::time_range::{TimeNotes, rfc3339};
 use utoipa::ToSchema;
 
 use crate::routes::filter::Filter;
+use crate::routes::notes::ShownNotes;
 
 /// Of what was asked for of the past, the last ones.
 const BACKFILLS_SHOWN: usize = 20;
@@ -145,19 +146,13 @@ pub(crate) struct TakenRange {
     from: String,
     /// First end time after it.
     to: String,
-    /// What was made of the local time `from`, where it does not occur or occurs twice.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    from_note: Option<String>,
-    /// What was made of the local time `to`, where it does not occur or occurs twice.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    to_note: Option<String>,
+    #[serde(flatten)]
+    notes: ShownNotes,
 }
 
-impl From<TimeRange> for TakenRange {
-    fn from(asked: TimeRange) -> Self {
-        let ((from, to), TimeNotes { from: from_note, to: to_note }) =
-            (whole_hours((asked.from, asked.to)), asked.notes);
-        Self { from: rfc3339(from), to: rfc3339(to), from_note, to_note }
+impl TakenRange {
+    pub(super) fn new((from, to): (Moment, Moment), notes: TimeNotes) -> Self {
+        Self { from: rfc3339(from), to: rfc3339(to), notes: notes.into() }
     }
 }
 

@@ -61,6 +61,27 @@ async fn what_an_account_does_is_noted_before_it_is_done() {
 }
 
 #[tokio::test]
+async fn behind_a_trusted_proxy_the_address_is_the_clients() {
+    let console = Console::new();
+    let forwarded = |mut request: axum::http::Request<Body>| {
+        request.headers_mut().insert("x-forwarded-for", "203.0.113.66, 198.51.100.20".parse().unwrap());
+        request
+    };
+    let credentials = json!({ "tenant": "acme", "account": "admin", "password": PASSWORD }).to_string();
+    let sign_in = request(Method::POST, "/api/v1/session", "", Body::from(credentials));
+    let cookie = console.send(forwarded(sign_in)).await.cookie();
+    assert_eq!(acts(&console), ["acme admin 198.51.100.20 signed_in - allowed {}"]);
+    let report = console.completed("acme", "acme.csv", Some("a,b")).await;
+    let path = format!("/api/v1/reports/{report}/download");
+    console.send(forwarded(request(Method::GET, &path, &cookie, Body::empty()))).await;
+    assert!(acts(&console)[0].starts_with("acme admin 198.51.100.20 report_downloaded"));
+    let downloaded = console.world.events.lock().unwrap().last().unwrap().clone();
+    assert_eq!(downloaded.actor_address.as_deref(), Some("198.51.100.20"));
+    console.send(forwarded(request(Method::DELETE, "/api/v1/session", &cookie, Body::empty()))).await;
+    assert_eq!(acts(&console), ["acme admin 198.51.100.20 signed_out - allowed {}"]);
+}
+
+#[tokio::test]
 async fn wrong_password_is_noted_for_accounts_that_exist_and_nothing_that_was_typed() {
     let console = Console::new();
     for (tenant, account) in [("acme", "admin"), ("acme", WRONG), ("nobody", "admin"), ("globex", "admin")] {

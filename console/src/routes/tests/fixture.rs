@@ -145,7 +145,10 @@ impl Console {
         let destinations = [("lake".to_owned(), StoreConfig::default())].into();
         let syncs = bucket_syncs::Config { destinations, ..bucket_syncs::Config::default() };
         let public_url = public_url.to_owned();
-        let config = Config { accounts, public_url, syncs, webhooks, keep_days: 30, ..Config::default() };
+        // Requests come from there, most of them for nobody else.
+        let trusted_proxies = vec!["192.0.2.7".to_owned()];
+        let config =
+            Config { accounts, public_url, trusted_proxies, syncs, webhooks, keep_days: 30, ..Config::default() };
         let folder = tempfile::tempdir().unwrap();
         let url = format!("file://{}", folder.path().display());
         let store = ReportStore::open(&StoreConfig { url, ..StoreConfig::default() }).unwrap();

@@ -70,7 +70,7 @@ async fn value_that_is_out_of_range_is_refused_with_its_field() {
         (json!({ "rows": 999 }), "csv", "split.rows"),
         (json!({ "rows": -1 }), "parquet", "split.rows"),
         (json!({ "bytes": 999_999 }), "ndjson", "split.bytes"),
-        (json!({ "rows": 5_000, "bytes": 5_000_000 }), "parquet", "split.bytes"),
+        (json!({ "rows": 5_000, "bytes": 5_000 }), "parquet", "split.bytes"),
         (json!({ "rows": 5_000, "preset": "spreadsheet" }), "csv", "split.preset"),
     ] {
         let mut wrong = right();

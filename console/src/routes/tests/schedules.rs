@@ -154,6 +154,11 @@ async fn next_runs_are_told_before_something_is_kept() {
     assert_eq!(told.status, 200);
     let runs = told.json()["next_runs"].as_array().unwrap().clone();
     assert!(runs.len() == 5 && runs.windows(2).all(|pair| pair[0]["to"] == pair[1]["from"]), "{runs:?}");
+    // As the estimate of a report says.
+    assert_eq!(told.json()["keep_days"], json!(30));
+    let by_hand = json!({ "range": "yesterday", "zone": "Europe/Berlin" });
+    let told = console.post(&format!("{ALL}/preview"), &cookie, &by_hand).await;
+    assert_eq!((told.status, told.json()), (200, json!({ "next_runs": [], "keep_days": 30 })));
     assert!(!console.world.was_touched());
 }
 

@@ -115,6 +115,36 @@ async fn webhook_is_changed_paused_resumed_and_deleted() {
 }
 
 #[tokio::test]
+async fn what_it_was_told_comes_in_pages_newest_first() {
+    let console = Console::new();
+    let cookie = console.sign_in("acme").await;
+    let (path, webhook) = made(&console, &cookie).await;
+    let now = Moment::now();
+    for earlier in 0..5 {
+        failed(&console, &webhook, Moment::from_millis(now.as_millis() - earlier));
+    }
+    let page = async |query: &str| console.get(&format!("{path}/deliveries{query}"), &cookie).await.json();
+    let ids = |page: &serde_json::Value| -> Vec<String> {
+        let shown = page["deliveries"].as_array().unwrap().iter();
+        shown.map(|it| it["id"].as_str().unwrap().to_owned()).collect()
+    };
+    let all = ids(&page("").await);
+    assert_eq!(all.len(), 5);
+    let (mut paged, mut query) = (Vec::new(), "?limit=2".to_owned());
+    loop {
+        let shown = page(&query).await;
+        paged.extend(ids(&shown));
+        let Some(next) = shown["next"].as_str() else { break };
+        query = format!("?limit=2&before={next}");
+    }
+    assert_eq!(paged, all);
+    for (query, field) in [("limit=0", "limit"), ("limit=501", "limit"), ("before=x", "before")] {
+        let refused = console.get(&format!("{path}/deliveries?{query}"), &cookie).await;
+        assert_eq!((refused.status, &refused.json()["error"]["field"]), (400, &json!(field)), "{query}");
+    }
+}
+
+#[tokio::test]
 async fn what_it_was_told_is_shown_and_told_again() {
     let console = Console::new();
     let cookie = console.sign_in("acme").await;

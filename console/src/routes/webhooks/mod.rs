@@ -15,19 +15,20 @@ use schemas::ids::{DeliveryId, Tenant};
 use schemas::times::Moment;
 use schemas::webhook::Webhook;
 use serde::Deserialize;
-use utoipa::ToSchema;
+use traffic_query::check_limit;
+use utoipa::{IntoParams, ToSchema};
 use webhooks::{Guard, SecretKey, Standing, Wanted, asked_again, changed, deleted, made, paused, resumed, rotated};
 
 use self::shown::{EventName, ShownDeliveries, ShownDelivery, ShownWebhook, ShownWebhooks};
 use crate::app::App;
 use crate::error::{ErrorBody, Refusal};
-use crate::routes::extract::JsonBody;
+use crate::routes::extract::{JsonBody, UrlQuery};
 use crate::routes::own::{OfTenant, Own};
 use crate::routes::reports::in_time;
 use crate::session::SignedIn;
 
-/// Deliveries that are shown.
-const DELIVERIES_MAX: usize = 200;
+/// Deliveries of a page at most.
+const DELIVERIES_MAX: u32 = 500;
 
 /// What is wanted.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -185,12 +186,35 @@ pub(crate) async fn rotate(own: Own<Webhook>) -> Result<Json<ShownWebhook>, Refu
     Ok(Json(keep_with_secret(&own.app, act, webhook, &key).await?))
 }
 
-/// What it was told, newest first, and what became of that.
-#[utoipa::path(get, path = "/api/v1/webhooks/{id}/deliveries", params(("id" = String, Path)), responses(
-    (status = 200, body = ShownDeliveries), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody)))]
-pub(crate) async fn deliveries(own: Own<Webhook>) -> Json<ShownDeliveries> {
-    let (webhook, most) = (&own.it, DELIVERIES_MAX);
-    Json(own.app.webhooks.deliveries(webhook.webhook_id, |told| ShownDeliveries::new(webhook, told, most)))
+/// Which of what it was told.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct DeliveriesPage {
+    /// `next` of the page before.
+    before: Option<String>,
+    /// At most so many, 1 to 500.
+    #[serde(default = "fifty")]
+    limit: u32,
+}
+
+fn fifty() -> u32 {
+    50
+}
+
+/// What it was told, newest first, and what became of that, a page at a time.
+#[utoipa::path(get, path = "/api/v1/webhooks/{id}/deliveries", params(("id" = String, Path), DeliveriesPage), responses(
+    (status = 200, body = ShownDeliveries), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
+    (status = 404, body = ErrorBody)))]
+pub(crate) async fn deliveries(
+    own: Own<Webhook>,
+    UrlQuery(page): UrlQuery<DeliveriesPage>,
+) -> Result<Json<ShownDeliveries>, Refusal> {
+    check_limit(page.limit, DELIVERIES_MAX)?;
+    let before = page.before.as_deref().map(str::parse).transpose();
+    let before = before.map_err(|_| Refusal::field("before", "is not the next of a page"))?;
+    let (webhook, limit) = (&own.it, usize::try_from(page.limit).unwrap_or(usize::MAX));
+    let shown = |told: &webhooks::Deliveries| ShownDeliveries::new(webhook, told, before, limit);
+    Ok(Json(own.app.webhooks.deliveries(webhook.webhook_id, shown)))
 }
 
 /// Tell it again, whatever became of it.

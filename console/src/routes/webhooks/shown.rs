@@ -1,12 +1,13 @@
 //! A webhook and what it was told, as they are shown.
 
+use schemas::ids::DeliveryId;
 use schemas::times::Moment;
 use schemas::webhook::{Webhook, WebhookEvent};
 use schemas::webhook_delivery::{DeliveryStep, WebhookDelivery};
 use serde::{Deserialize, Serialize};
 use traffic_query::time_range::rfc3339;
 use utoipa::ToSchema;
-use webhooks::{Deliveries, Standing, WebhookSecret};
+use webhooks::{Deliveries, DeliveryPage, Standing, WebhookSecret};
 
 /// What a webhook may be told of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -42,10 +43,15 @@ pub fn webhook_json(webhook: Webhook, told: &Deliveries, secret: Option<&Webhook
     serde_json::json!(ShownWebhook::new(webhook, told, secret))
 }
 
-/// What it was told as the API shows it, newest first.
+/// A page of what it was told as the API shows it, newest first.
 #[must_use]
-pub fn deliveries_json(webhook: &Webhook, told: &Deliveries, limit: usize) -> serde_json::Value {
-    serde_json::json!(ShownDeliveries::new(webhook, told, limit))
+pub fn deliveries_json(
+    webhook: &Webhook,
+    told: &Deliveries,
+    before: Option<DeliveryId>,
+    limit: usize,
+) -> serde_json::Value {
+    serde_json::json!(ShownDeliveries::new(webhook, told, before, limit))
 }
 
 /// Where a tenant wants to be told what becomes of its reports.
@@ -152,11 +158,15 @@ impl ShownDelivery {
 pub(crate) struct ShownDeliveries {
     /// Newest first; of the last 30 days.
     deliveries: Vec<ShownDelivery>,
+    /// For `before` of the next page; absent at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
 }
 
 impl ShownDeliveries {
-    pub(super) fn new(webhook: &Webhook, told: &Deliveries, limit: usize) -> Self {
-        let newest = told.newest(limit).into_iter();
-        Self { deliveries: newest.map(|it| ShownDelivery::new(webhook, told, it)).collect() }
+    pub(super) fn new(webhook: &Webhook, told: &Deliveries, before: Option<DeliveryId>, limit: usize) -> Self {
+        let DeliveryPage { deliveries, next } = told.page(before, limit);
+        let deliveries = deliveries.into_iter().map(|it| ShownDelivery::new(webhook, told, it)).collect();
+        Self { deliveries, next: next.map(|id| id.to_string()) }
     }
 }

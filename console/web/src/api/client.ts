@@ -9,6 +9,7 @@ import type {
   Connection,
   Credentials,
   Delivery,
+  DeliveryPage,
   Estimate,
   Manifest,
   Named,
@@ -16,10 +17,10 @@ import type {
   NewSchedule,
   NewSync,
   NewWebhook,
-  NextRun,
   PastRange,
   Report,
   Schedule,
+  SchedulePreview,
   Session,
   Times,
   Webhook,
@@ -143,8 +144,8 @@ export async function listSchedules(signal?: AbortSignal): Promise<Schedule[]> {
 }
 
 /** The reports that would be made; nothing is kept. */
-export async function previewRuns(times: Times, signal?: AbortSignal): Promise<NextRun[]> {
-  return (await call<{ next_runs: NextRun[] }>('/report-schedules/preview', { method: 'POST', body: times, signal })).next_runs;
+export function previewSchedule(times: Times, signal?: AbortSignal): Promise<SchedulePreview> {
+  return call('/report-schedules/preview', { method: 'POST', body: times, signal });
 }
 
 export function saveSchedule(schedule: NewSchedule): Promise<Schedule> {
@@ -239,9 +240,10 @@ export function deleteWebhook(id: string): Promise<void> {
   return call(`/webhooks/${encodeURIComponent(id)}`, { method: 'DELETE' });
 }
 
-/** Newest first. */
-export async function listDeliveries(id: string, signal?: AbortSignal): Promise<Delivery[]> {
-  return (await call<{ deliveries: Delivery[] }>(`/webhooks/${encodeURIComponent(id)}/deliveries`, { signal })).deliveries;
+/** A page of them, newest first; `before`: the `next` of the page before. */
+export function listDeliveries(id: string, before: string | undefined, signal?: AbortSignal): Promise<DeliveryPage> {
+  const query = before === undefined ? '' : `?${new URLSearchParams({ before })}`;
+  return call(`/webhooks/${encodeURIComponent(id)}/deliveries${query}`, { signal });
 }
 
 /** Tells it again, whatever became of it. */

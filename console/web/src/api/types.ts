@@ -209,9 +209,17 @@ export interface NextRun {
 
 /** When reports are made of what is not kept yet, in the words of a schedule. */
 export interface Times {
-  when: string;
+  /** null: only by hand. */
+  when: string | null;
   range: string;
   zone: string;
+}
+
+/** What is told of a schedule before it is kept. */
+export interface SchedulePreview {
+  next_runs: NextRun[];
+  /** How long the files of each report are kept; null: for good. */
+  keep_days: number | null;
 }
 
 export interface Schedule extends NewSchedule {
@@ -337,6 +345,13 @@ export interface Delivery {
   took_ms: number | null;
   /** How often somebody wanted it again. */
   redeliveries: number;
+}
+
+export interface DeliveryPage {
+  /** Newest first. */
+  deliveries: Delivery[];
+  /** Absent at the end. */
+  next?: string;
 }
 
 export interface Named {

@@ -1,6 +1,8 @@
 //! A store and an engine that fail.
 
 use super::*;
+use crate::config::Config;
+use crate::life::LOSS_HEARD_WITHIN;
 
 #[tokio::test(start_paused = true)]
 async fn answer_that_was_lost_is_looked_for() {
@@ -153,4 +155,49 @@ async fn slice_that_comes_when_its_report_has_ended_is_taken_back() {
         assert_eq!(count(&fake, "SliceDone"), 1, "it has not seen the end in time");
         assert_eq!(stored(&fake), (vec![key], vec![]));
     }
+}
+
+/// An exporter that stood still for longer than it waits for anything, and runs again with the first thing that fails; its partitions went to
+/// another, of which it hears a moment later.
+async fn run_again(fake: &Fake, asked: &ReportRequest, is_failing: impl Fn(&Fake) -> bool) {
+    let late = fake.life_with(Config { retry_max: Duration::ZERO, ..Config::default() });
+    let hears = async {
+        while !is_failing(fake) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        tokio::time::sleep(LOSS_HEARD_WITHIN - Duration::from_secs(1)).await;
+    };
+    tokio::select! {
+        lived = late.live(asked, a_record()) => panic!("{lived:?}"),
+        () = work(fake, &late) => {}
+        () = hears => {}
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_stood_still_fails_no_report_that_another_one_makes() {
+    let away = StoreError::Failed { action: "finishing", reason: "no route".to_owned() };
+    for asked in [asked(), asked_for_files()] {
+        let calm = large();
+        live_of(&calm, &asked).await;
+        let fake = large();
+        fake.0.join_faults.lock().unwrap().insert(0, away.clone());
+        run_again(&fake, &asked, |fake| fake.0.calls("join") > 0).await;
+        assert_eq!(state(&fake).phase, Phase::Running, "{asked:?}");
+        // The slices are those that are there, and so is the upload.
+        live_of(&fake, &asked).await;
+        assert_eq!((files(&fake), state(&fake).attempt), (files(&calm), 1), "{asked:?}");
+        assert_eq!(count(&fake, "Failed"), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_stood_still_fails_no_slice_that_another_one_makes() {
+    let fake = large();
+    let away = StoreError::Failed { action: "writing", reason: "no route".to_owned() };
+    fake.0.write_faults.lock().unwrap().insert(0, away);
+    run_again(&fake, &asked(), |fake| fake.0.calls("write") > 0).await;
+    live(&fake).await;
+    assert_eq!((file(&fake), state(&fake).attempt), (undisturbed().await, 1));
+    assert_eq!((count(&fake, "SliceFailed"), count(&fake, "Failed")), (0, 0));
 }

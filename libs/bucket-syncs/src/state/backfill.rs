@@ -49,7 +49,7 @@ impl Backfill {
     /// Hours that are done with, and hours of the range.
     #[must_use]
     pub fn hours(&self) -> (i64, i64) {
-        let since_begin = |moment: Moment| (moment.as_micros() - self.from.as_micros()) / HOUR;
+        let since_begin = |moment: Moment| moment.as_micros().saturating_sub(self.from.as_micros()) / HOUR;
         (since_begin(self.reached), since_begin(self.to))
     }
 

@@ -192,7 +192,7 @@ fn backfilled(state: &SyncState, number: i64, seconds: i64) -> BucketSyncEvent {
 #[test]
 fn past_that_fails_is_not_well_by_what_is_live_nor_the_other_way_round() {
     let mut state = made();
-    let asked = crate::change::backfill(&state, (at(0), at(7_200)), "admin", at(110)).unwrap();
+    let (asked, _) = crate::change::backfill(&state, (at(0), at(7_200)), "admin", at(110)).unwrap();
     state.apply(&asked);
     let past_fails = |state: &SyncState, seconds| BucketSyncEvent { number: Some(1), ..away(state, seconds) };
     state.apply(&past_fails(&state, 120));
@@ -224,7 +224,7 @@ fn past_that_fails_is_not_well_by_what_is_live_nor_the_other_way_round() {
 fn past_is_brought_piece_by_piece_until_it_is_done_or_not_wanted_any_more() {
     const HOURS: i64 = 3_600;
     let mut state = made();
-    let asked = crate::change::backfill(&state, (at(0), at(10 * HOURS)), "admin", at(110)).unwrap();
+    let (asked, _) = crate::change::backfill(&state, (at(0), at(10 * HOURS)), "admin", at(110)).unwrap();
     state.apply(&asked);
     state.apply(&asked);
     let progressed = |state: &SyncState, hour: i64, objects, seconds| BucketSyncEvent {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemas::ids::{ReportId, ScheduleId, Tenant};
 use schemas::times::Moment;
 
-use super::SharedBook;
+use super::{SharedBook, Shelf};
 use crate::state::ReportState;
 
 /// The last run that a schedule made by itself.
@@ -22,30 +22,39 @@ impl SharedBook {
     #[must_use]
     pub fn newest_runs(&self, tenant: &Tenant, schedules: &[ScheduleId]) -> BTreeMap<ScheduleId, ReportState> {
         let shelf = self.read();
-        let mut newest = BTreeMap::new();
-        for state in shelf.reports.values().filter(|state| state.tenant == *tenant) {
-            if let Some(schedule) = schedules.iter().find(|schedule| state.id.is_run_of(**schedule)) {
-                newest.insert(*schedule, state);
-            }
-        }
-        newest.into_iter().map(|(schedule, state)| (schedule, state.clone())).collect()
+        let own = |id| shelf.reports.get(&id).filter(|state| state.tenant == *tenant);
+        let newest = schedules.iter().filter_map(|schedule| {
+            let state = shelf.runs_before(*schedule, Moment::END).find_map(own)?;
+            Some((*schedule, state.clone()))
+        });
+        newest.collect()
     }
 
     /// The newest run that a schedule of a tenant made by itself and that was due before `before`, whatever it came to. Those that are
     /// forgotten count.
     #[must_use]
     pub fn last_run(&self, tenant: &Tenant, schedule: ScheduleId, before: Moment) -> Option<LastRun> {
-        let next = ReportId::of_run(schedule, before);
-        let is_one = |id: ReportId| id.has_the_schedule_of(next) && is_by_itself(id);
         let shelf = self.read();
-        let known = shelf.reports.range(..next).rev().find(|(id, state)| is_one(**id) && state.tenant == *tenant);
-        // Of those that are forgotten, which are many, only what is newer decides.
-        let mut newer = shelf.forgotten.range(..next).rev().take_while(|id| known.is_none_or(|(known, _)| *id > known));
-        if let Some(id) = newer.find(|id| is_one(**id)) {
-            return Some(LastRun { due: id.at(), range_to: None });
-        }
-        let range_to = |state: &ReportState| state.request.as_ref().map(|request| request.range_to);
-        known.map(|(id, state)| LastRun { due: id.at(), range_to: range_to(state) })
+        let mut runs = shelf.runs_before(schedule, before).filter(|id| is_by_itself(*id));
+        runs.find_map(|id| {
+            let range_to = match shelf.reports.get(&id) {
+                Some(state) if state.tenant != *tenant => return None,
+                Some(state) => state.request.as_ref().map(|request| request.range_to),
+                None => None,
+            };
+            Some(LastRun { due: id.at(), range_to })
+        })
+    }
+}
+
+impl Shelf {
+    /// Reports of a schedule that were due before `before`, newest first, whosever they are and whatever is known of them.
+    fn runs_before(&self, schedule: ScheduleId, before: Moment) -> impl Iterator<Item = ReportId> {
+        let place = |due| {
+            let id = ReportId::of_run(schedule, due);
+            (id.mark_of_schedule().unwrap_or_default(), id)
+        };
+        self.runs.range(place(Moment::FIRST)..place(before.max(Moment::FIRST))).rev().map(|(_, id)| *id)
     }
 }
 

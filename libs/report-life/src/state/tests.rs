@@ -7,7 +7,7 @@ use crate::journal::Journal;
 use crate::plan::Failure;
 use schemas::event_id::EventId;
 use schemas::examples::report_request as request;
-use schemas::report_event::{FileDone, RowPlace};
+use schemas::report_event::{FileDone, RowPlace, UploadedPart};
 
 fn no_space() -> KnownReason {
     KnownReason { code: "no_space".to_owned(), values: vec!["7".to_owned()] }
@@ -131,6 +131,21 @@ fn receivers_are_to_be_told_once_before_a_file_is_deleted_that_nobody_fetched() 
     state.apply(&Journal::retried(&ReportRequest { requested_at: at(20), ..asked.request.clone().unwrap() }));
     state.apply(&ReportEvent { at: at(21), expires_at: Some(at(31)), ..event(ReportEventType::Completed) });
     assert_eq!(state.to_remind(3 * DAY, at(29)), both);
+}
+
+#[test]
+fn sizes_beyond_any_report_are_taken_as_the_largest() {
+    let most = Some(i64::MAX);
+    let mut state = folded(&[ReportEventType::Started]);
+    state.apply(&of_slice(ReportEventType::Planned, "a", 0, 0));
+    let told = of_slice(ReportEventType::SliceProgressed, "a", 0, 7);
+    state.apply(&ReportEvent { rows: most, size_bytes: most, ..told });
+    let parts = Some(vec![UploadedPart { number: 1, etag: "a".to_owned(), size_bytes: i64::MAX }]);
+    let done = of_slice(ReportEventType::SliceDone, "a", 1, 7);
+    state.apply(&ReportEvent { rows: most, staged_bytes: most, parts, ..done });
+    assert_eq!((state.rows, state.size_bytes), (i64::MAX, i64::MAX));
+    state.apply(&ReportEvent { files: most, ..event(ReportEventType::Completed) });
+    assert_eq!(state.file_keys().len(), 10_000);
 }
 
 #[test]

@@ -203,6 +203,7 @@ proptest! {
                 (ReportFormat::Csv, None),
                 (ReportFormat::Parquet, None),
                 (ReportFormat::Csv, Some(ReportSplit { rows: Some(2), bytes: None })),
+                (ReportFormat::Parquet, Some(ReportSplit { rows: None, bytes: Some(300) })),
             ] {
                 let asked = ReportRequest {
                     kind,
@@ -277,4 +278,53 @@ fn pairs_of_another_kind_are_refused() {
         assert_eq!(rows.add(&[0; 8], &[], &mut take), Err(BadRun));
         assert_eq!(rows.add(&[9; 9], &[], &mut take), Err(BadRun));
     }
+}
+
+#[test]
+fn counts_beyond_what_can_be_counted_are_refused_and_do_not_go_around() {
+    let table =
+        ReportTable { bucket: Some("day".to_owned()), measures: vec!["bytes".to_owned()], ..ReportTable::default() };
+    let request = ReportRequest { kind: ReportKind::Traffic, table: Some(table), ..report_request() };
+    let (mut rows, _) = choose_writer(&request).unwrap().into_rows(usize::MAX).unwrap();
+    let key = [&[1][..], &0_u64.to_be_bytes(), &[HEAD]].concat();
+    let value = |bytes: u128, durations: u64| {
+        let mut out = Vec::new();
+        number::push_number(&mut out, bytes);
+        number::push_number(&mut out, durations);
+        out
+    };
+    let mut add = |value: &[u8]| rows.add(&key, value, &mut |_, _| {});
+    assert_eq!(add(&value(u128::MAX, u64::MAX)), Ok(()));
+    assert_eq!(add(&value(1, 0)), Err(BadRun));
+    assert_eq!(add(&value(0, 1)), Err(BadRun));
+    assert_eq!(add(&value(0, 0)), Ok(()));
+}
+
+#[test]
+fn files_of_a_table_end_by_the_bytes_of_its_values() {
+    let rows: Vec<ConnectionRow> = (0..5_i64)
+        .map(|number| {
+            let id = ResourceId::try_from(number + 1).unwrap();
+            let mut event = connection(EventType::ClosedConnection, &number.to_string(), BEGIN_MS);
+            event.resource_id = id;
+            ConnectionRow::from_event(event, Source { name: "main", partition: 0, offset: number })
+        })
+        .collect();
+    let asked = ReportRequest {
+        kind: ReportKind::Summary,
+        format: ReportFormat::Parquet,
+        compression: Compression::None,
+        ..report_request()
+    };
+    let of_rows = |bytes| {
+        let writer = choose_writer(&asked).unwrap().split(ReportSplit { rows: None, bytes: Some(bytes) });
+        at_once(writer, &rows).ended.iter().map(|(_, rows)| *rows).collect::<Vec<_>>()
+    };
+    assert_eq!(of_rows(1 << 20), [5]);
+    assert_eq!(of_rows(1), [1; 5], "each row is longer than that");
+    // Two of them, but not three.
+    let of_one = (1..).find(|bytes| of_rows(5 * bytes) == [5]).unwrap();
+    assert!((100..1_000).contains(&of_one), "{of_one} bytes a row");
+    assert_eq!(of_rows(2 * of_one), [2, 2, 1]);
+    assert_eq!(of_rows(2 * of_one - 1), [1; 5]);
 }

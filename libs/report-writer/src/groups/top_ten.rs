@@ -53,7 +53,7 @@ impl TopTen {
 
     pub(super) fn add(&mut self, value: &[u8], more: u64) {
         match &mut self.open {
-            Some((open, count)) if open == value => *count += more,
+            Some((open, count)) if open == value => *count = count.saturating_add(more),
             _ => {
                 self.close();
                 self.open = Some((value.to_vec(), more));

@@ -84,14 +84,17 @@ impl Totals {
         push_number(out, self.received);
     }
 
-    /// Adds what was appended.
+    /// Adds what was appended; none where there can be no such connections.
     pub(super) fn take(&mut self, rest: &mut &[u8]) -> Option<()> {
         for count in [&mut self.succeeded, &mut self.failed_dns, &mut self.failed_other, &mut self.relayed] {
-            *count += take_count(rest)?;
+            *count = count.checked_add(take_count(rest)?)?;
         }
-        self.transferred += take_number(rest)?;
-        self.received += take_number(rest)?;
-        Some(())
+        for sum in [&mut self.transferred, &mut self.received] {
+            *sum = sum.checked_add(take_number(rest)?)?;
+        }
+        self.succeeded.checked_add(self.failed_dns)?.checked_add(self.failed_other)?;
+        self.transferred.checked_add(self.received)?;
+        (self.relayed <= self.succeeded).then_some(())
     }
 
     pub(super) fn connections(&self) -> u64 {
@@ -179,6 +182,21 @@ mod tests {
         other.take(&mut &out[..]).unwrap();
         assert_eq!(written(&other), "4,2,2,1,1,36893488147419103237,36893488147419103230,7,50.00,50.00\n");
         assert_eq!(Totals::default().take(&mut &out[1..]), None);
+    }
+
+    #[test]
+    fn counts_that_no_connections_have_are_refused() {
+        let taken = |numbers: [u128; 6]| {
+            let mut out = Vec::new();
+            numbers.into_iter().for_each(|number| push_number(&mut out, number));
+            Totals::default().take(&mut &out[..])
+        };
+        assert_eq!(taken([1, 2, 3, 1, 5, 6]), Some(()));
+        let most = u128::from(u64::MAX);
+        assert_eq!(taken([1, 2, 3, 2, 5, 6]), None, "more relayed than there are");
+        assert_eq!(taken([most, 1, 0, 1, 5, 6]), None, "more than can be counted");
+        assert_eq!(taken([1, 0, 0, 1, u128::MAX, 1]), None);
+        assert_eq!(taken([most + 1, 0, 0, 1, 5, 6]), None);
     }
 
     #[test]

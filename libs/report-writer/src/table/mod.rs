@@ -11,7 +11,7 @@ use crate::groups::BadRun;
 
 pub(crate) use events::EventTable;
 pub(crate) use parquet_file::ParquetFile;
-pub(crate) use record::{checked_take as take_cell_record, push as push_cell_record};
+pub(crate) use record::{bytes_of as cell_record_bytes, checked_take as take_cell_record, push as push_cell_record};
 
 /// A cell of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -35,6 +35,16 @@ pub(crate) fn push(record: &mut Vec<u8>, cell: Cell<'_>) {
     }
 }
 
+/// Bytes of a cell in a record. They decide where the files of a report end that is split by bytes.
+pub(crate) fn bytes_of(cell: Cell<'_>) -> usize {
+    1 + match cell {
+        Cell::Absent => 0,
+        Cell::Number(_) | Cell::Time(_) | Cell::Percent(_) => size_of::<u64>(),
+        Cell::Sum(_) => size_of::<u128>(),
+        Cell::Text(text) => size_of::<u32>() + text.len(),
+    }
+}
+
 /// The first cell of what is left of a record.
 ///
 /// # Panics
@@ -87,6 +97,7 @@ mod tests {
         ];
         let mut record = Vec::new();
         cells.iter().for_each(|cell| push(&mut record, *cell));
+        assert_eq!(cells.iter().map(|cell| bytes_of(*cell)).sum::<usize>(), record.len());
         let mut rest = &record[..];
         assert!(cells.iter().all(|cell| take(&mut rest) == *cell) && rest.is_empty());
     }

@@ -1,9 +1,9 @@
 /// How large the report would be that the form asks for, and how long it would be kept. It never holds up asking.
 import { Text } from '@mantine/core';
 import type { Estimate } from '../../api/types';
-import { formatCountOf } from '../../format/bytes';
 import { describeEstimate } from '../../format/estimates';
 import type { Answering } from '../../hooks/useAnswer';
+import { KeptFor } from './NextRuns';
 
 interface EstimateLineProps {
   estimating: Answering<Estimate>;
@@ -14,7 +14,7 @@ export function EstimateLine({ estimating }: EstimateLineProps) {
   return (
     <div role="status" aria-label="Estimate">
       <Text size="sm">{wordsOf(estimating)}</Text>
-      {days !== null && <Text size="sm">Files are kept for {formatCountOf(days, 'day')} once it is completed.</Text>}
+      {days !== null && <KeptFor days={days} of="it" />}
       {over && (
         <Text size="sm" c="var(--mantine-color-error)">
           It would be refused: {over.message}.

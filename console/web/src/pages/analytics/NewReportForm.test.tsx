@@ -166,15 +166,14 @@ it('is split for a spreadsheet, or by what is entered', async () => {
   send();
   await waitFor(() => expect(onAsked).toHaveBeenCalledTimes(2));
   fill('Format', 'parquet');
-  expect(screen.queryByLabelText('Megabytes a file, at most')).toBeNull();
+  expect(screen.getByText('Of its values, before they are packed.')).toBeDefined();
   send();
   await waitFor(() => expect(onAsked).toHaveBeenCalledTimes(3));
   expect(posted()).toMatchObject([
     { split: { preset: 'spreadsheet' } },
     { split: { rows: 250_000, bytes: 2_500_000 } },
-    { split: { rows: 250_000 } },
+    { format: 'parquet', split: { rows: 250_000, bytes: 2_500_000 } },
   ]);
-  expect(posted()[2]).toHaveProperty('split', { rows: 250_000 });
 });
 
 it('a file that would be too small, or of any size, is not sent, and says so at its field', () => {

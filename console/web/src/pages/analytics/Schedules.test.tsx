@@ -47,7 +47,7 @@ it('a schedule says which connections it is of', async () => {
 
 it('the next runs of what is entered are shown before it is kept', async () => {
   const next_runs = [{ due: '2026-10-25T01:30:00Z', from: '2026-10-23T22:00:00Z', to: '2026-10-24T22:00:00Z' }];
-  const asked = section([aSchedule()], { 'POST /report-schedules/preview': { body: { next_runs } } });
+  const asked = section([aSchedule()], { 'POST /report-schedules/preview': { body: { next_runs, keep_days: 30 } } });
   const previews = () => asked.filter(({ path }) => path === '/report-schedules/preview').map(({ body }) => body);
   await click('Change: schedule Every week');
   const preview = await screen.findByRole('status', { name: 'Next reports' });
@@ -64,8 +64,12 @@ it('the next runs of what is entered are shown before it is kept', async () => {
     { ...times, when: 'weekly on monday at 06:00' },
     { ...times, when: '30 2 31 * *' },
   ]);
+  const keeping = 'Files are kept for 30 days once each is completed.';
+  await waitFor(() => expect(preview.textContent).toContain(keeping));
   fireEvent.change(screen.getByLabelText('Made'), { target: { value: 'never' } });
-  expect(preview.textContent).toBe('');
+  // Also those that are made by hand.
+  await waitFor(() => expect(preview.textContent).toBe(keeping));
+  expect(previews().at(-1)).toEqual({ ...times, when: null });
 });
 
 it('times that are wrong are said before it is kept, in the words of the server', async () => {

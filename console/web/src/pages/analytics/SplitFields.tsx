@@ -15,14 +15,13 @@ const CHOICES: { value: SplitBy; label: string; about: string }[] = [
 
 interface SplitFieldsProps {
   split: SplitForm;
-  /** Parquet is packed inside: its bytes are not known beforehand. */
+  /** Parquet is packed inside: of its values bytes are counted, and its files are shorter. */
   format: FileFormat;
   errors: SplitErrors;
   onChange: (split: SplitForm) => void;
 }
 
 export function SplitFields({ split, format, errors, onChange }: SplitFieldsProps) {
-  const hasBytes = format !== 'parquet';
   return (
     <>
       <NativeSelect
@@ -34,7 +33,7 @@ export function SplitFields({ split, format, errors, onChange }: SplitFieldsProp
         onChange={(event) => onChange({ ...split, by: event.currentTarget.value as SplitBy })}
       />
       {split.by === 'size' && (
-        <SimpleGrid cols={{ base: 1, xs: hasBytes ? 2 : 1 }}>
+        <SimpleGrid cols={{ base: 1, xs: 2 }}>
           <NumberInput
             label="Rows a file, at most"
             description="Without the header."
@@ -49,22 +48,20 @@ export function SplitFields({ split, format, errors, onChange }: SplitFieldsProp
             error={errors['split.rows']}
             onChange={(rows) => onChange({ ...split, rows })}
           />
-          {hasBytes && (
-            <NumberInput
-              label="Megabytes a file, at most"
-              description="Before it is packed."
-              placeholder="Any number"
-              min={MEGABYTES_MIN}
-              clampBehavior="none"
-              decimalScale={6}
-              allowNegative={false}
-              thousandSeparator=","
-              hideControls
-              value={split.megabytes}
-              error={errors['split.bytes']}
-              onChange={(megabytes) => onChange({ ...split, megabytes })}
-            />
-          )}
+          <NumberInput
+            label="Megabytes a file, at most"
+            description={format === 'parquet' ? 'Of its values, before they are packed.' : 'Before it is packed.'}
+            placeholder="Any number"
+            min={MEGABYTES_MIN}
+            clampBehavior="none"
+            decimalScale={6}
+            allowNegative={false}
+            thousandSeparator=","
+            hideControls
+            value={split.megabytes}
+            error={errors['split.bytes']}
+            onChange={(megabytes) => onChange({ ...split, megabytes })}
+          />
         </SimpleGrid>
       )}
     </>

@@ -59,7 +59,6 @@ export function fitting<F extends FileForm>(form: F): F {
     byte_order_mark: format === 'csv' && form.byte_order_mark,
     formula_guard: format === 'csv' && form.formula_guard,
     table: form.kind === 'traffic' ? (form.table ?? USUAL_TABLE) : null,
-    split: format === 'parquet' ? { ...form.split, megabytes: '' } : form.split,
   };
 }
 

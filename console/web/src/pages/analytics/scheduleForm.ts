@@ -109,12 +109,12 @@ export function whenOf({ often, time, weekday, day, cron }: ScheduleForm): strin
   }
 }
 
-/** What its next reports depend on; null where it has none, or something is wrong with it. */
+/** What its next reports depend on; null where something is wrong with it. */
 export function previewOf(form: ScheduleForm): Times | null {
   const { range, zone } = form;
   const when = whenOf(form);
   const { when: wrong, zone: nowhere } = validateSchedule(form);
-  return when === null || wrong || nowhere ? null : { when, range, zone };
+  return wrong || nowhere ? null : { when, range, zone };
 }
 
 export function scheduleOf(form: ScheduleForm): NewSchedule {

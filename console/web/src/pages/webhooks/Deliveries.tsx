@@ -1,8 +1,8 @@
 /// What a webhook was told, what became of that, and a button to tell it again.
-import { Badge, Drawer, Group, Stack, Text } from '@mantine/core';
-import { useCallback } from 'react';
+import { Badge, Button, Drawer, Group, Stack, Text } from '@mantine/core';
+import { useCallback, useState } from 'react';
 import { listDeliveries, redeliver } from '../../api/client';
-import type { Delivery, Webhook } from '../../api/types';
+import type { Delivery, DeliveryPage, Webhook } from '../../api/types';
 import { KeptList } from '../../components/KeptList';
 import { Name } from '../../components/Name';
 import { WishButtons } from '../../components/WishButtons';
@@ -13,7 +13,7 @@ import { useKept } from '../../hooks/useKept';
 
 const REFRESH_MS = 5_000;
 
-const all = (deliveries: Delivery[]) => deliveries;
+const deliveriesOf = ({ deliveries }: DeliveryPage) => deliveries;
 
 interface DeliveriesProps {
   /** null: closed. */
@@ -39,14 +39,22 @@ export function Deliveries({ webhook, zone, onClose }: DeliveriesProps) {
 
 function Log({ webhook, zone }: { webhook: Webhook; zone: string }) {
   const { id, name } = webhook;
-  const load = useCallback((signal: AbortSignal) => listDeliveries(id, signal), [id]);
-  const kept = useKept(load, all, REFRESH_MS);
+  // What the pages up to this one end with.
+  const [ends, setEnds] = useState<string[]>([]);
+  const before = ends.at(-1);
+  const load = useCallback((signal: AbortSignal) => listDeliveries(id, before, signal), [id, before]);
+  const kept = useKept(load, deliveriesOf, REFRESH_MS);
+  const next = kept.value?.next;
+  // One that was told again on another page is not of this one.
+  const items = kept.items.filter((item) => kept.value?.deliveries.some((it) => it.id === item.id));
+  const older = () => setEnds((current) => (next === undefined || current.at(-1) === next ? current : [...current, next]));
+  const newer = () => setEnds((current) => current.slice(0, -1));
   return (
     <Stack>
       <Text size="sm" c="dimmed" component="div">
         What <Name value={name} inline /> was told in the last 30 days.
       </Text>
-      <KeptList kept={kept} what="deliveries" label="Deliveries" empty={<Text size="sm">It was told nothing yet.</Text>}>
+      <KeptList kept={{ ...kept, items }} what="deliveries" label="Deliveries" empty={<Text size="sm">It was told nothing yet.</Text>}>
         {(delivery) => (
           <Item
             delivery={delivery}
@@ -55,6 +63,16 @@ function Log({ webhook, zone }: { webhook: Webhook; zone: string }) {
           />
         )}
       </KeptList>
+      {(ends.length > 0 || next !== undefined) && (
+        <Group justify="space-between">
+          <Button variant="default" onClick={newer} disabled={ends.length === 0}>
+            Newer
+          </Button>
+          <Button variant="default" onClick={older} disabled={next === undefined}>
+            Older
+          </Button>
+        </Group>
+      )}
     </Stack>
   );
 }

@@ -140,6 +140,35 @@ it('what it was told is shown, and told again', async () => {
   expect(drawer.getByText('Told again 1 time')).toBeDefined();
 });
 
+it('what it was told is shown page by page', async () => {
+  const path = 'GET /webhooks/w-1/deliveries';
+  const again = aDelivery({ id: 'msg-3', event: 'report.completed', redeliveries: 1 });
+  const asked = page([aWebhook()], {
+    [path]: { body: { deliveries: [aDelivery({ id: 'msg-3' })], next: 'msg-3' } },
+    [`${path}?before=msg-3`]: { body: { deliveries: [aDelivery({ id: 'msg-2', event: 'report.failed' })], next: 'msg-2' } },
+    [`${path}?before=msg-2`]: { body: { deliveries: [aDelivery({ id: 'msg-1', event: 'report.expired' })] } },
+    'POST /webhooks/w-1/deliveries/msg-3/redeliver': { body: again },
+  });
+  await click('Deliveries: webhook Build');
+  const drawer = within(await screen.findByRole('dialog', { name: 'Deliveries' }));
+  await drawer.findByText('report.completed');
+  expect(drawer.getByRole('button', { name: 'Newer' })).toHaveProperty('disabled', true);
+  await click(/^Tell again/);
+  expect(await drawer.findByText('Told again 1 time')).toBeDefined();
+  await click('Older');
+  expect(await drawer.findByText('report.failed')).toBeDefined();
+  // Not even what was changed there.
+  expect(drawer.queryByText('report.completed')).toBeNull();
+  await click('Older');
+  expect(await drawer.findByText('report.expired')).toBeDefined();
+  expect(drawer.getByRole('button', { name: 'Older' })).toHaveProperty('disabled', true);
+  await click('Newer');
+  expect(await drawer.findByText('report.failed')).toBeDefined();
+  await click('Newer');
+  expect(await drawer.findByText('report.completed')).toBeDefined();
+  expect(asked.filter(({ path }) => path.endsWith('/deliveries')).length).toBeGreaterThanOrEqual(5);
+});
+
 it('one that is paused refuses to be told again, in words', async () => {
   const message = 'the webhook is paused: resume it first';
   page([aWebhook({ state: 'paused' })], {

@@ -143,21 +143,22 @@ impl Open {
     fn head(&mut self, mut rest: &[u8]) -> Option<()> {
         for value in &mut self.values {
             if let Value::Sum(sum) = value {
-                *sum += take_number(&mut rest)?;
+                *sum = sum.checked_add(take_number(&mut rest)?)?;
             }
         }
-        self.durations += take_count(&mut rest)?;
+        self.durations = self.durations.checked_add(take_count(&mut rest)?)?;
         Some(())
     }
 
     /// So many more of one length; they come in order, when it is known how many there are.
     fn duration(&mut self, key: &[u8], mut value: &[u8]) -> Option<()> {
         let (duration, count) = (u64::from_be_bytes(key.try_into().ok()?), take_count(&mut value)?);
-        let seen = self.durations_seen..self.durations_seen + count;
+        let seen = self.durations_seen..self.durations_seen.checked_add(count)?;
         self.durations_seen = seen.end;
+        let (durations, seen) = (u128::from(self.durations), u128::from(seen.start)..u128::from(seen.end));
         for value in &mut self.values {
             if let Value::Duration(hundredths, wanted) = value
-                && seen.contains(&(self.durations * *hundredths / 100))
+                && seen.contains(&(durations * u128::from(*hundredths) / 100))
             {
                 *wanted = Some(duration);
             }
