@@ -29,6 +29,10 @@ use schemas::report_request::{BarrierOffset, ReportFilter, ReportRequest, Report
 use schemas::times::Moment;
 use traffic_query::TableQuery;
 
+/// What S3 answers to who asks for uploads that have no end.
+const UPLOADS: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><ListMultipartUploadsResult><IsTruncated>true</IsTruncated>\
+<NextKeyMarker>a&amp;b</NextKeyMarker><NextUploadIdMarker>2</NextUploadIdMarker><Upload><Key>a&amp;b</Key><UploadId>1</UploadId>\
+</Upload><Upload><Key>c</Key><UploadId>&quot;2&quot;</UploadId></Upload></ListMultipartUploadsResult>";
 /// Lines of the samples that are taken.
 const LINES: usize = 200;
 const KINDS: [EventType; 4] = [
@@ -88,6 +92,7 @@ fn main() {
     ];
     write(&folder, "schedule", schedules.map(|text| text.as_bytes().to_vec()));
     write(&folder, "topic-value", topic_seeds::seeds(&request()));
+    write(&folder, "store-answer", [UPLOADS.as_bytes().to_vec()]);
     write(&folder, "report-file", files());
     write(&folder, "counted-groups", (0..6).map(|kind| counted(kind, &rows)));
 }

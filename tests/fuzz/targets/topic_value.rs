@@ -3,9 +3,11 @@
 #![no_main]
 #![expect(clippy::unwrap_used, reason = "what cannot be is a finding")]
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use bucket_syncs::{SyncState, take};
 use libfuzzer_sys::fuzz_target;
 use report_life::{ReportState, report_filter, traffic_filter};
 use report_schedules::{Timetable, request_of};
@@ -22,6 +24,7 @@ use schemas::report_slice::ReportSlice;
 use schemas::times::Moment;
 use schemas::webhook::Webhook;
 use schemas::webhook_delivery::WebhookDelivery;
+use webhooks::{Deliveries, Standing};
 
 /// The hours before the clocks of Europe go back in 2026.
 const NOW: Moment = Moment::from_millis(1_792_875_600_000);
@@ -51,9 +54,9 @@ macro_rules! topic {
 topic!(report_events, ReportEvent, REPORT_EVENT);
 topic!(report_slices, ReportSlice, REPORT_SLICE);
 topic!(report_schedules, ReportSchedule, REPORT_SCHEDULE);
-topic!(bucket_syncs, BucketSyncEvent, BUCKET_SYNC_EVENT);
-topic!(webhooks, Webhook, WEBHOOK);
-topic!(webhook_deliveries, WebhookDelivery, WEBHOOK_DELIVERY);
+topic!(sync_events, BucketSyncEvent, BUCKET_SYNC_EVENT);
+topic!(all_webhooks, Webhook, WEBHOOK);
+topic!(all_deliveries, WebhookDelivery, WEBHOOK_DELIVERY);
 
 fuzz_target!(|bytes: &[u8]| {
     let Some((topic, values)) = bytes.split_first() else { return };
@@ -61,13 +64,52 @@ fuzz_target!(|bytes: &[u8]| {
         0 => fold_report(report_events(values)),
         1 => report_slices(values).for_each(|slice| make(&slice.request)),
         2 => report_schedules(values).for_each(|schedule| keep(&schedule)),
-        3 => bucket_syncs(values).for_each(|event| {
-            event.settings.iter().for_each(|settings| narrow(&settings.report_filter()));
-        }),
-        4 => webhooks(values).for_each(drop),
-        _ => webhook_deliveries(values).for_each(drop),
+        3 => fold_syncs(sync_events(values)),
+        4 => all_webhooks(values).for_each(|webhook| _ = Standing::of(&webhook, None)),
+        _ => fold_deliveries(all_deliveries(values)),
     }
 });
+
+/// What is in a bucket is in it: neither offsets nor numbers of objects go back.
+fn fold_syncs(events: impl Iterator<Item = BucketSyncEvent>) {
+    let mut syncs = BTreeMap::new();
+    for event in events {
+        event.settings.iter().for_each(|settings| narrow(&settings.report_filter()));
+        let before: BTreeMap<_, SyncState> = syncs.clone();
+        take(&mut syncs, &event);
+        for (id, state) in &syncs {
+            let Some(before) = before.get(id) else { continue };
+            assert!(state.next >= before.next && state.reached >= before.reached);
+            let has_gone_on = |(partition, offset): (&i32, &i64)| state.until.get(partition) >= Some(offset);
+            assert!(before.until.iter().all(has_gone_on));
+            let (until, _) = state.next_until(&BTreeMap::from([(0, i64::MAX), (1, 7), (2, -1)]));
+            assert!(until.iter().all(|(partition, offset)| state.until.get(partition).is_none_or(|it| offset >= it)));
+            let _ = (state.due(NOW), state.lag_seconds(NOW), state.to_tell().count());
+            state.backfills.iter().for_each(|it| _ = it.hours());
+        }
+    }
+}
+
+/// Pages hold each delivery once, newest first, and another record of it changes nothing of which there are.
+fn fold_deliveries(deliveries: impl Iterator<Item = WebhookDelivery>) {
+    let mut own = Deliveries::default();
+    for delivery in deliveries {
+        own.apply(delivery.clone());
+        let once = own.clone();
+        own.apply(delivery);
+        assert_eq!(own, once);
+    }
+    let (mut paged, mut before) = (Vec::new(), None);
+    loop {
+        let page = own.page(before, 2);
+        paged.extend(page.deliveries.iter().map(|it| it.delivery_id));
+        let Some(next) = page.next else { break };
+        before = Some(next);
+    }
+    assert!(paged.is_sorted_by(|one, other| one >= other));
+    let all: Vec<_> = own.page(None, usize::MAX).deliveries.iter().map(|it| it.delivery_id).collect();
+    assert!(paged.iter().all(|id| all.contains(id)));
+}
 
 /// What can be told of a report is told whatever its events say, and one that has ended begins again by being asked for alone.
 fn fold_report(events: impl Iterator<Item = ReportEvent>) {
