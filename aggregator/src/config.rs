@@ -45,7 +45,7 @@ pub struct Config {
     /// A connection whose Connector reports nothing for so long has ended, 60 to 31 536 000 s.
     #[serde(with = "seconds")]
     pub silence_max: Duration,
-    /// A connection that ended is remembered so long; late openings in it do not open it again, 60 to 31 536 000 s.
+    /// A connection that ended is remembered so long, from when its end was counted; late openings in it do not open it again, 60 to 31 536 000 s.
     #[serde(with = "seconds")]
     pub ended_remembered: Duration,
 }

@@ -49,7 +49,7 @@ pub async fn end_silent(clickhouse: &ClickHouse, silence: Duration) -> Result<()
     let sql = format!(
         "INSERT INTO {TABLE}
          SELECT * REPLACE (false AS is_open, now64(6, 'UTC') AS ended_at, 'silent' AS end_reason,
-                           bitShiftLeft(toUInt64(1), 61) AS version)
+                           bitShiftLeft(toUInt64(1), 61) AS version, now64(3, 'UTC') AS written_at)
          FROM (
              SELECT * FROM {TABLE} FINAL
              WHERE is_open AND opened_at < {SINCE} AND (tenant, connector_id) NOT IN ({reported}))"
@@ -58,7 +58,8 @@ pub async fn end_silent(clickhouse: &ClickHouse, silence: Duration) -> Result<()
     clickhouse.within(query.execute()).await
 }
 
-/// Forgets entries that ended longer than `remembered` ago, all versions of each together.
+/// Forgets entries whose end was written longer than `remembered` ago, all versions of each together. When the connection ended does not matter: a
+/// copy of an opening comes as late as its end.
 ///
 /// # Errors
 /// When ClickHouse refuses or does not answer.
@@ -77,7 +78,7 @@ pub async fn forget_ended(clickhouse: &ClickHouse, remembered: Duration) -> Resu
 /// The moment is a parameter: each replica of a cluster would have a time of its own.
 const FORGET: &str = "DELETE FROM open_connections WHERE (tenant, connector_id, connection_id) IN (
     SELECT tenant, connector_id, connection_id FROM open_connections FINAL
-    WHERE NOT is_open AND ended_at < fromUnixTimestamp64Micro({before:Int64}, 'UTC'))";
+    WHERE NOT is_open AND written_at < fromUnixTimestamp64Micro({before:Int64}, 'UTC'))";
 
 #[cfg(test)]
 mod tests {
