@@ -17,7 +17,7 @@ use schemas::topics::CONNECTION_EVENTS;
 use service_kit::CancellationToken;
 use service_kit::retry::{Attempt, Backoff, until_stopped};
 
-use self::house::keep_house;
+use self::house::{CountedBefore, keep_house};
 use self::renewal::renew_what_is_outdated;
 use crate::GROUP;
 use crate::config::Config;
@@ -60,6 +60,12 @@ pub(crate) trait Outside: Send + Sync + 'static {
     fn outdated(&self) -> impl Future<Output = Result<Outdated, QueryError>> + Send;
     /// Counts the newest of it in this month anew, not too much at once.
     fn renew(&self, month: &OutdatedMonth) -> impl Future<Output = Result<Renewal, QueryError>> + Send;
+    /// Notes that what was stored before a moment is in the roll-up by day, of days that were over at another.
+    fn note_days_counted(
+        &self,
+        stored_before: Moment,
+        over_at: Moment,
+    ) -> impl Future<Output = Result<(), QueryError>> + Send;
     fn end_silent(&self, silence: Duration) -> impl Future<Output = Result<(), QueryError>> + Send;
     fn forget_ended(&self, remembered: Duration) -> impl Future<Output = Result<(), QueryError>> + Send;
 }
@@ -122,6 +128,10 @@ impl Outside for Parts {
         rollup::renew(&self.clickhouse, DEFINITION, month, rollup::ROWS_AT_ONCE).await
     }
 
+    async fn note_days_counted(&self, stored_before: Moment, over_at: Moment) -> Result<(), QueryError> {
+        rollup::note_days_counted(&self.clickhouse, stored_before, over_at).await
+    }
+
     async fn end_silent(&self, silence: Duration) -> Result<(), QueryError> {
         open::end_silent(&self.clickhouse, silence).await
     }
@@ -144,7 +154,12 @@ pub(crate) async fn run<O: Outside>(
             renew_what_is_outdated(config, outside, metrics).await;
             Ok(())
         };
-        tokio::try_join!(seal(config, outside, metrics, stop), keep_house(config, outside, metrics), renewed)
+        let counted_before = CountedBefore::new(None);
+        tokio::try_join!(
+            seal(config, outside, metrics, stop, &counted_before),
+            keep_house(config, outside, metrics, &counted_before),
+            renewed
+        )
     };
     // What it waits for may never come: an ingest that has ended.
     stop.run_until_cancelled(all).await.unwrap_or(Ok(((), (), ()))).map(|((), (), ())| ())
@@ -155,17 +170,20 @@ async fn seal<O: Outside>(
     outside: &O,
     metrics: &AggregatorMetrics,
     stop: &CancellationToken,
+    counted_before: &CountedBefore,
 ) -> Result<(), QueryError> {
     let mut last = None;
     loop {
-        let passed = until_stopped(stop, Backoff::default(), async || match pass(outside, last, metrics).await {
-            Err(error) if error.next_step() != NextStep::Stop => {
-                tracing::warn!(%error, "waiting for ClickHouse");
-                metrics.retries.inc();
-                Attempt::Again(error)
+        let passed = until_stopped(stop, Backoff::default(), async || {
+            match pass(outside, last, counted_before, metrics).await {
+                Err(error) if error.next_step() != NextStep::Stop => {
+                    tracing::warn!(%error, "waiting for ClickHouse");
+                    metrics.retries.inc();
+                    Attempt::Again(error)
+                }
+                Err(error) => Attempt::Fail(error),
+                Ok(reached) => Attempt::Done(reached),
             }
-            Err(error) => Attempt::Fail(error),
-            Ok(reached) => Attempt::Done(reached),
         });
         match passed.await {
             None => return Ok(()),
@@ -187,8 +205,11 @@ struct Reached {
 async fn pass<O: Outside>(
     outside: &O,
     last: Option<Reached>,
+    counted_before: &CountedBefore,
     metrics: &AggregatorMetrics,
 ) -> Result<Reached, QueryError> {
+    // Before it is asked what has changed: all that was counted by minute until then is seen.
+    let counted_before = *counted_before.borrow();
     let asked_at = outside.server_time().await?;
     let ended_by = before(asked_at, AFTER_END);
     let last = last.unwrap_or(Reached {
@@ -227,6 +248,9 @@ async fn pass<O: Outside>(
         tracing::warn!(%error, "some hours or days could not be counted; the next pass tries them again");
         metrics.retries.inc();
         return Ok(last);
+    }
+    if let Some(stored_before) = counted_before.filter(|_| waiting.is_empty()) {
+        outside.note_days_counted(stored_before, ended_by).await?;
     }
     // Rows that were in flight may be seen by the next pass first; rows of hours that wait have to be seen again.
     let in_flight = before(asked_at, IN_FLIGHT);

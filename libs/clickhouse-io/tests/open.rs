@@ -142,6 +142,30 @@ async fn end_that_comes_a_day_late_is_remembered_from_when_it_came() {
     engine.drop(&clickhouse).await;
 }
 
+/// An entry's versions lie in several parts of the table, its end in the first of them: none is left that would stand for it.
+#[tokio::test]
+async fn all_versions_of_an_entry_are_forgotten_wherever_they_lie() {
+    let engine = engine().await;
+    let clickhouse = engine.database("open_parts").await;
+    clickhouse.execute("SYSTEM STOP MERGES open_connections").await.unwrap();
+    let of_all = |kind: EventType| -> Vec<ConnectionEvent> {
+        (0..20).map(|number| event(kind, &format!("connection {number}"), LONG_AGO)).collect()
+    };
+    write(&clickhouse, of_all(ClosedConnection).iter().zip(1_000..)).await;
+    clickhouse.execute("SYSTEM START MERGES open_connections").await.unwrap();
+    wait(&clickhouse, 2 * HOUR_SECONDS).await;
+    clickhouse.execute("SYSTEM STOP MERGES open_connections").await.unwrap();
+    // Openings that come late, and after a restart an end from before that end.
+    for first in [0, 2_000, 3_000] {
+        write(&clickhouse, of_all(EstablishedConnection).iter().zip(first..)).await;
+    }
+    write(&clickhouse, of_all(FailedToConnect).iter().zip(500..)).await;
+    clickhouse.execute("SYSTEM START MERGES open_connections").await.unwrap();
+    open::forget_ended(&clickhouse, HOUR).await.unwrap();
+    assert_eq!(clickhouse.text("SELECT count() FROM open_connections").await.unwrap(), "0\n");
+    engine.drop(&clickhouse).await;
+}
+
 #[tokio::test]
 async fn entries_of_before_the_upgrade_are_forgotten_by_the_time_of_their_end() {
     let engine = engine().await;
@@ -176,6 +200,8 @@ struct Sequence {
     /// What lies on the topic: events, when they were, by offset.
     topic: Vec<(ConnectionEvent, Clock)>,
     plain: Plain,
+    /// What was done, for who reads a failure.
+    done: Vec<String>,
 }
 
 /// No event and no step lies at the very end of one of these.
@@ -217,6 +243,9 @@ impl Sequence {
         let events: Vec<_> = offsets.iter().map(|offset| placed(*offset)).collect();
         write(clickhouse, events.iter().map(|(event, _, offset)| (event, *offset))).await;
         for (event, time, offset) in &events {
+            let (tenant, connector, id) = (&event.tenant, event.connector_id, &event.connection_id);
+            self.done
+                .push(format!("{} {offset}: {tenant} {connector} {id} {:?} of {time}", self.now, event.event_type));
             self.plain.count(event, *time, *offset, self.now);
         }
     }
@@ -256,12 +285,17 @@ impl Sequence {
                 }
                 open::end_silent(clickhouse, Duration::from_secs(SILENCE.unsigned_abs())).await.unwrap();
                 self.plain.end_silent(SILENCE, self.now);
+                self.done.push(format!("{} silence", self.now));
             }
             6 => {
                 open::forget_ended(clickhouse, Duration::from_secs(REMEMBERED.unsigned_abs())).await.unwrap();
                 self.plain.forget(REMEMBERED, self.now);
+                self.done.push(format!("{} forgotten", self.now));
             }
-            7 => clickhouse.execute("OPTIMIZE TABLE open_connections FINAL").await.unwrap(),
+            7 => {
+                clickhouse.execute("OPTIMIZE TABLE open_connections FINAL").await.unwrap();
+                self.done.push(format!("{} merged", self.now));
+            }
             _ => {
                 let hours = self.random.random_range(1..20);
                 wait(clickhouse, hours * HOUR_SECONDS).await;
@@ -309,15 +343,16 @@ async fn what_is_open_is_what_a_plain_evaluation_says_whatever_comes_in_whatever
     for seed in known.chain([rand::random_range(1_000_000..1_000_000_000)]) {
         let clickhouse = engine.database(&format!("open_sequence_{seed}")).await;
         let (random, began) = (StdRng::seed_from_u64(seed), Moment::from_millis(Moment::now().as_millis()));
-        let mut sequence = Sequence { random, began, now: 0, topic: Vec::new(), plain: Plain::default() };
+        let mut sequence =
+            Sequence { random, began, now: 0, topic: Vec::new(), plain: Plain::default(), done: Vec::new() };
         for step in 0..STEPS {
             sequence.step(&clickhouse).await;
             let open = sequence.open(&clickhouse).await;
-            assert_eq!(open, sequence.plain.open(), "sequence {seed}, step {step}");
+            assert_eq!(open, sequence.plain.open(), "sequence {seed}, step {step}: {:#?}", sequence.done);
             let ended = ended(&clickhouse).await;
             let expected: BTreeMap<Key, String> =
                 sequence.plain.ended().into_iter().map(|(key, reason)| (key, reason.to_owned())).collect();
-            assert_eq!(ended, expected, "sequence {seed}, step {step}");
+            assert_eq!(ended, expected, "sequence {seed}, step {step}: {:#?}", sequence.done);
             shown += open.len();
             ended.into_values().for_each(|reason| *reasons.entry(reason).or_default() += 1);
         }
