@@ -27,8 +27,6 @@ use crate::metrics::AggregatorMetrics;
 const INGEST_GROUP: &str = "ingest";
 /// An hour is counted so long after its end: when the rows that came in it are there for certain, so that once is enough.
 const AFTER_END: Duration = Duration::from_secs(IN_FLIGHT.as_secs() + 10);
-/// At a start everything that is kept by minute may be unsealed.
-const KEPT: Duration = Duration::from_secs(31 * 24 * 3600);
 
 /// What the sealer touches. Everything may be done again.
 pub(crate) trait Outside: Send + Sync + 'static {
@@ -66,7 +64,13 @@ pub(crate) trait Outside: Send + Sync + 'static {
         stored_before: Moment,
         over_at: Moment,
     ) -> impl Future<Output = Result<(), QueryError>> + Send;
-    fn end_silent(&self, silence: Duration) -> impl Future<Output = Result<(), QueryError>> + Send;
+    /// Has rows by minute kept for so many days.
+    fn keep_minutes(&self, days: u16) -> impl Future<Output = Result<(), QueryError>> + Send;
+    fn end_silent(
+        &self,
+        silence: Duration,
+        minutes_kept: Duration,
+    ) -> impl Future<Output = Result<(), QueryError>> + Send;
     fn forget_ended(&self, remembered: Duration) -> impl Future<Output = Result<(), QueryError>> + Send;
 }
 
@@ -132,8 +136,15 @@ impl Outside for Parts {
         rollup::note_days_counted(&self.clickhouse, stored_before, over_at).await
     }
 
-    async fn end_silent(&self, silence: Duration) -> Result<(), QueryError> {
-        open::end_silent(&self.clickhouse, silence).await
+    async fn keep_minutes(&self, days: u16) -> Result<(), QueryError> {
+        if rollup::keep_minutes(&self.clickhouse, days).await? {
+            tracing::info!(days, "rows by minute are kept for another time than before");
+        }
+        Ok(())
+    }
+
+    async fn end_silent(&self, silence: Duration, minutes_kept: Duration) -> Result<(), QueryError> {
+        open::end_silent(&self.clickhouse, silence, minutes_kept).await
     }
 
     async fn forget_ended(&self, remembered: Duration) -> Result<(), QueryError> {
@@ -172,10 +183,12 @@ async fn seal<O: Outside>(
     stop: &CancellationToken,
     counted_before: &CountedBefore,
 ) -> Result<(), QueryError> {
+    // At a start everything that is kept by minute may be unsealed.
+    let kept = config.minutes_kept() + Duration::from_secs(24 * 3600);
     let mut last = None;
     loop {
         let passed = until_stopped(stop, Backoff::default(), async || {
-            match pass(outside, last, counted_before, metrics).await {
+            match pass(outside, last, kept, counted_before, metrics).await {
                 Err(error) if error.next_step() != NextStep::Stop => {
                     tracing::warn!(%error, "waiting for ClickHouse");
                     metrics.retries.inc();
@@ -202,9 +215,11 @@ struct Reached {
     noted_since: Moment,
 }
 
+/// From where the last pass reached, or else from as far back as is kept.
 async fn pass<O: Outside>(
     outside: &O,
     last: Option<Reached>,
+    kept: Duration,
     counted_before: &CountedBefore,
     metrics: &AggregatorMetrics,
 ) -> Result<Reached, QueryError> {
@@ -213,9 +228,9 @@ async fn pass<O: Outside>(
     let asked_at = outside.server_time().await?;
     let ended_by = before(asked_at, AFTER_END);
     let last = last.unwrap_or(Reached {
-        written_since: before(asked_at, KEPT),
+        written_since: before(asked_at, kept),
         ended_by,
-        noted_since: before(asked_at, KEPT),
+        noted_since: before(asked_at, kept),
     });
     let reach = Reach { written_since: last.written_since, ended_since: last.ended_by, ended_by };
     let unsealed = outside.unsealed(reach).await?;

@@ -25,9 +25,16 @@ pub(super) async fn keep_house<O: Outside>(
     metrics: &AggregatorMetrics,
     counted_before: &CountedBefore,
 ) -> Result<(), QueryError> {
-    let mut ends = None;
+    let (mut ends, mut is_begun) = (None, false);
     loop {
-        match round(config, outside, &mut ends, counted_before).await {
+        let done = async {
+            if !is_begun {
+                outside.keep_minutes(config.minutes_kept_days).await?;
+                is_begun = true;
+            }
+            round(config, outside, &mut ends, counted_before).await
+        };
+        match done.await {
             Ok(()) => {}
             Err(error) if error.next_step() == NextStep::Retry => {
                 tracing::warn!(%error, "open connections are looked through later");
@@ -52,7 +59,7 @@ async fn round<O: Outside>(
     });
     if read_before.is_some() {
         counted_before.send_replace(read_before);
-        outside.end_silent(config.silence_max).await?;
+        outside.end_silent(config.silence_max, config.minutes_kept()).await?;
     }
     outside.forget_ended(config.ended_remembered).await
 }

@@ -7,6 +7,8 @@ use super::*;
 const HOUR_MICROS: i64 = 3_600_000_000;
 /// The server's time at the first pass; each one is an hour later.
 const NOW_MICROS: i64 = 1_793_487_600_000_000;
+/// What is kept by minute, and a day.
+const KEPT: Duration = Duration::from_secs(31 * 24 * 3600);
 /// When the first row of an hour that has to be counted was written: long ago.
 const FIRST_WRITTEN: i64 = NOW_MICROS - 100 * HOUR_MICROS;
 
@@ -24,6 +26,8 @@ struct Fake {
     counted: Mutex<Vec<i64>>,
     ends_asked: Mutex<i64>,
     kept: Mutex<Vec<&'static str>>,
+    /// Days for which rows by minute are kept, each time that it was said.
+    minutes_kept: Mutex<Vec<u16>>,
     /// What days are said to have: stored before when, of days that were over when.
     noted: Mutex<Vec<(Moment, Moment)>>,
     /// Days and months that are outdated, the last one first.
@@ -147,7 +151,12 @@ impl Outside for Fake {
         Ok(())
     }
 
-    async fn end_silent(&self, _: Duration) -> Result<(), QueryError> {
+    async fn keep_minutes(&self, days: u16) -> Result<(), QueryError> {
+        self.minutes_kept.lock().unwrap().push(days);
+        Ok(())
+    }
+
+    async fn end_silent(&self, _: Duration, _: Duration) -> Result<(), QueryError> {
         self.keeps("silent")
     }
 
@@ -271,6 +280,7 @@ async fn nobody_is_silent_before_all_is_counted_that_was_on_the_topic() {
     let (forgotten, silent) = ("forgotten", "silent");
     let expected = [forgotten, forgotten, forgotten, silent, forgotten, forgotten, silent, forgotten];
     assert_eq!(*fake.kept.lock().unwrap(), expected);
+    assert_eq!(*fake.minutes_kept.lock().unwrap(), [30], "once");
 }
 
 /// Passes with house kept beside them, so many rounds: what days are said to have.

@@ -12,8 +12,6 @@ use crate::write::{EventTable, insert_body};
 
 /// The table.
 const TABLE: &str = "open_connections";
-/// Rows by minute are there for so long. Where silence is longer, raw rows tell who has reported.
-const MINUTES_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
 /// When silence began.
 const SINCE: &str = "now64(6, 'UTC') - toIntervalSecond({silence:UInt64})";
 /// Of tenants without a connection that has been open for so long nothing has to be read: their rows lie together.
@@ -29,14 +27,15 @@ pub async fn write(clickhouse: &ClickHouse, body: Bytes) -> Result<(), QueryErro
 }
 
 /// Ends entries whose Connector has reported nothing for `silence`: nothing of it was counted by minute since, by the server's clock, whatever times
-/// its events have. What is not counted yet is not known: the caller sees to it that there is no backlog.
+/// its events have. Rows by minute are there for `minutes_kept`: where silence is longer, raw rows tell who has reported. What is not counted yet is not
+/// known: the caller sees to it that there is no backlog.
 ///
 /// # Errors
 /// When ClickHouse refuses or does not answer.
-pub async fn end_silent(clickhouse: &ClickHouse, silence: Duration) -> Result<(), QueryError> {
+pub async fn end_silent(clickhouse: &ClickHouse, silence: Duration, minutes_kept: Duration) -> Result<(), QueryError> {
     let mut reported =
         format!("SELECT tenant, connector_id FROM {MINUTES_TABLE} WHERE written_at > {SINCE} AND {OF_TENANTS}");
-    if silence >= MINUTES_KEPT {
+    if silence >= minutes_kept {
         for table in [EventTable::Connections, EventTable::ConnectionOpenings] {
             reported += &format!(
                 " UNION ALL SELECT tenant, connector_id FROM {} WHERE end_time > {SINCE}

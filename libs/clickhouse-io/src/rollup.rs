@@ -35,7 +35,7 @@ pub use check::{Difference, verify};
 pub(crate) use definitions::hours_of_another;
 pub use definitions::{Definitions, definitions};
 pub use minute_columns::{MinuteColumns, MinuteCounts, MinuteKey};
-pub use minutes::{MINUTES_TABLE, counted_offsets, highest_counted, insert_minutes};
+pub use minutes::{MINUTES_TABLE, counted_offsets, highest_counted, insert_minutes, keep_minutes};
 pub use names::{NAMES_TABLE, NameDifference, names_kept_from, verify_names};
 pub(crate) use names::{NameKind, names_since};
 pub use network_days::{DURATION_ERROR, FREQUENT_MAX, SET_MAX};

@@ -162,8 +162,11 @@ async fn no_statement_goes_on_longer_than_it_is_waited_for() {
         have(what, &["max_execution_time=119", "readonly=2", "cancel_http_readonly_queries_on_client_close=1"]);
     };
     let minute = Duration::from_secs(60);
-    open::end_silent(clickhouse, minute).await.unwrap();
+    open::end_silent(clickhouse, minute, minute).await.unwrap();
     bounded("end_silent");
+    assert!(!rollup::keep_minutes(clickhouse, 30).await.unwrap());
+    assert!(rollup::keep_minutes(clickhouse, 7).await.unwrap());
+    bounded("keep_minutes");
     open::forget_ended(clickhouse, minute).await.unwrap();
     bounded("forget_ended");
 
