@@ -45,9 +45,19 @@ pub struct Config {
     /// A connection whose Connector reports nothing for so long has ended, 60 to 31 536 000 s.
     #[serde(with = "seconds")]
     pub silence_max: Duration,
-    /// A connection that ended is remembered so long; late openings in it do not open it again, 60 to 31 536 000 s.
+    /// A connection that ended is remembered so long, from when its end was counted; late openings in it do not open it again, 60 to 31 536 000 s.
     #[serde(with = "seconds")]
     pub ended_remembered: Duration,
+    /// Rows by minute are kept for so many days, 3 to 50, and what ingest has not stored within them is in no hour. What is in the table goes by it too, some time after the start. Where it is not what the
+    /// table has, the account needs the right to alter it.
+    pub minutes_kept_days: u16,
+}
+
+impl Config {
+    /// How long rows by minute are kept.
+    pub(crate) fn minutes_kept(&self) -> Duration {
+        Duration::from_secs(u64::from(self.minutes_kept_days) * 24 * 3600)
+    }
 }
 
 impl Default for Config {
@@ -67,6 +77,7 @@ impl Default for Config {
             refresh: Duration::from_secs(30),
             silence_max: Duration::from_secs(24 * 3600),
             ended_remembered: Duration::from_secs(24 * 3600),
+            minutes_kept_days: 30,
         }
     }
 }
@@ -84,6 +95,8 @@ impl Validate for Config {
         seconds_in_range("drain_max", self.drain_max, 0.0..=300.0)?;
         seconds_in_range("refresh", self.refresh, 0.1..=3_600.0)?;
         seconds_in_range("silence_max", self.silence_max, 60.0..=31_536_000.0)?;
-        seconds_in_range("ended_remembered", self.ended_remembered, 60.0..=31_536_000.0)
+        seconds_in_range("ended_remembered", self.ended_remembered, 60.0..=31_536_000.0)?;
+        // Notes of hours are kept for 60 days: without them all that is kept by minute would be counted anew.
+        in_range("minutes_kept_days", self.minutes_kept_days, 3..=50)
     }
 }

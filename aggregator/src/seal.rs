@@ -17,7 +17,7 @@ use schemas::topics::CONNECTION_EVENTS;
 use service_kit::CancellationToken;
 use service_kit::retry::{Attempt, Backoff, until_stopped};
 
-use self::house::keep_house;
+use self::house::{CountedBefore, keep_house};
 use self::renewal::renew_what_is_outdated;
 use crate::GROUP;
 use crate::config::Config;
@@ -27,8 +27,6 @@ use crate::metrics::AggregatorMetrics;
 const INGEST_GROUP: &str = "ingest";
 /// An hour is counted so long after its end: when the rows that came in it are there for certain, so that once is enough.
 const AFTER_END: Duration = Duration::from_secs(IN_FLIGHT.as_secs() + 10);
-/// At a start everything that is kept by minute may be unsealed.
-const KEPT: Duration = Duration::from_secs(31 * 24 * 3600);
 
 /// What the sealer touches. Everything may be done again.
 pub(crate) trait Outside: Send + Sync + 'static {
@@ -60,7 +58,19 @@ pub(crate) trait Outside: Send + Sync + 'static {
     fn outdated(&self) -> impl Future<Output = Result<Outdated, QueryError>> + Send;
     /// Counts the newest of it in this month anew, not too much at once.
     fn renew(&self, month: &OutdatedMonth) -> impl Future<Output = Result<Renewal, QueryError>> + Send;
-    fn end_silent(&self, silence: Duration) -> impl Future<Output = Result<(), QueryError>> + Send;
+    /// Notes that what was stored before a moment is in the roll-up by day, of days that were over at another.
+    fn note_days_counted(
+        &self,
+        stored_before: Moment,
+        over_at: Moment,
+    ) -> impl Future<Output = Result<(), QueryError>> + Send;
+    /// Has rows by minute kept for so many days.
+    fn keep_minutes(&self, days: u16) -> impl Future<Output = Result<(), QueryError>> + Send;
+    fn end_silent(
+        &self,
+        silence: Duration,
+        minutes_kept: Duration,
+    ) -> impl Future<Output = Result<(), QueryError>> + Send;
     fn forget_ended(&self, remembered: Duration) -> impl Future<Output = Result<(), QueryError>> + Send;
 }
 
@@ -122,8 +132,19 @@ impl Outside for Parts {
         rollup::renew(&self.clickhouse, DEFINITION, month, rollup::ROWS_AT_ONCE).await
     }
 
-    async fn end_silent(&self, silence: Duration) -> Result<(), QueryError> {
-        open::end_silent(&self.clickhouse, silence).await
+    async fn note_days_counted(&self, stored_before: Moment, over_at: Moment) -> Result<(), QueryError> {
+        rollup::note_days_counted(&self.clickhouse, stored_before, over_at).await
+    }
+
+    async fn keep_minutes(&self, days: u16) -> Result<(), QueryError> {
+        if rollup::keep_minutes(&self.clickhouse, days).await? {
+            tracing::info!(days, "rows by minute are kept for another time than before");
+        }
+        Ok(())
+    }
+
+    async fn end_silent(&self, silence: Duration, minutes_kept: Duration) -> Result<(), QueryError> {
+        open::end_silent(&self.clickhouse, silence, minutes_kept).await
     }
 
     async fn forget_ended(&self, remembered: Duration) -> Result<(), QueryError> {
@@ -144,7 +165,12 @@ pub(crate) async fn run<O: Outside>(
             renew_what_is_outdated(config, outside, metrics).await;
             Ok(())
         };
-        tokio::try_join!(seal(config, outside, metrics, stop), keep_house(config, outside, metrics), renewed)
+        let counted_before = CountedBefore::new(None);
+        tokio::try_join!(
+            seal(config, outside, metrics, stop, &counted_before),
+            keep_house(config, outside, metrics, &counted_before),
+            renewed
+        )
     };
     // What it waits for may never come: an ingest that has ended.
     stop.run_until_cancelled(all).await.unwrap_or(Ok(((), (), ()))).map(|((), (), ())| ())
@@ -155,17 +181,22 @@ async fn seal<O: Outside>(
     outside: &O,
     metrics: &AggregatorMetrics,
     stop: &CancellationToken,
+    counted_before: &CountedBefore,
 ) -> Result<(), QueryError> {
+    // At a start everything that is kept by minute may be unsealed.
+    let kept = config.minutes_kept() + Duration::from_secs(24 * 3600);
     let mut last = None;
     loop {
-        let passed = until_stopped(stop, Backoff::default(), async || match pass(outside, last, metrics).await {
-            Err(error) if error.next_step() != NextStep::Stop => {
-                tracing::warn!(%error, "waiting for ClickHouse");
-                metrics.retries.inc();
-                Attempt::Again(error)
+        let passed = until_stopped(stop, Backoff::default(), async || {
+            match pass(outside, last, kept, counted_before, metrics).await {
+                Err(error) if error.next_step() != NextStep::Stop => {
+                    tracing::warn!(%error, "waiting for ClickHouse");
+                    metrics.retries.inc();
+                    Attempt::Again(error)
+                }
+                Err(error) => Attempt::Fail(error),
+                Ok(reached) => Attempt::Done(reached),
             }
-            Err(error) => Attempt::Fail(error),
-            Ok(reached) => Attempt::Done(reached),
         });
         match passed.await {
             None => return Ok(()),
@@ -184,17 +215,22 @@ struct Reached {
     noted_since: Moment,
 }
 
+/// From where the last pass reached, or else from as far back as is kept.
 async fn pass<O: Outside>(
     outside: &O,
     last: Option<Reached>,
+    kept: Duration,
+    counted_before: &CountedBefore,
     metrics: &AggregatorMetrics,
 ) -> Result<Reached, QueryError> {
+    // Before it is asked what has changed: all that was counted by minute until then is seen.
+    let counted_before = *counted_before.borrow();
     let asked_at = outside.server_time().await?;
     let ended_by = before(asked_at, AFTER_END);
     let last = last.unwrap_or(Reached {
-        written_since: before(asked_at, KEPT),
+        written_since: before(asked_at, kept),
         ended_by,
-        noted_since: before(asked_at, KEPT),
+        noted_since: before(asked_at, kept),
     });
     let reach = Reach { written_since: last.written_since, ended_since: last.ended_by, ended_by };
     let unsealed = outside.unsealed(reach).await?;
@@ -227,6 +263,9 @@ async fn pass<O: Outside>(
         tracing::warn!(%error, "some hours or days could not be counted; the next pass tries them again");
         metrics.retries.inc();
         return Ok(last);
+    }
+    if let Some(stored_before) = counted_before.filter(|_| waiting.is_empty()) {
+        outside.note_days_counted(stored_before, ended_by).await?;
     }
     // Rows that were in flight may be seen by the next pass first; rows of hours that wait have to be seen again.
     let in_flight = before(asked_at, IN_FLIGHT);

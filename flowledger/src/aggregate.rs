@@ -12,6 +12,7 @@ use schemas::times::Moment;
 use traffic_query::time_range::rfc3339;
 
 use crate::cli::{CommonOptions, moment};
+use crate::config::Config;
 use crate::output::{line, said, table};
 
 /// Differences that are shown.
@@ -23,7 +24,7 @@ pub(crate) enum AggregateCommand {
     Verify {
         #[command(flatten)]
         range: RangeOptions,
-        /// Which roll-up. Minutes are kept for 30 days, and count copies that came long after their facts.
+        /// Which roll-up. Minutes are kept for `aggregator.minutes_kept_days`, and count copies that came long after their facts.
         #[arg(long, value_enum, default_value_t = Unit::Hour)]
         by: Unit,
     },
@@ -89,12 +90,15 @@ pub(crate) struct RangeOptions {
 
 impl RangeOptions {
     fn clickhouse(&self) -> anyhow::Result<ClickHouse> {
+        Ok(ClickHouse::new(&self.config()?.clickhouse))
+    }
+
+    fn config(&self) -> anyhow::Result<Config> {
         if self.from >= self.to {
             bail!("--to is not after --from");
         }
         let options = CommonOptions { config: self.config.clone(), ..CommonOptions::default() };
-        let config = crate::services::loaded(&options, |_| Ok(()))?.context("no config")?;
-        Ok(ClickHouse::new(&config.clickhouse))
+        crate::services::loaded(&options, |_| Ok(()))?.context("no config")
     }
 
     fn range(&self) -> (Moment, Moment) {
@@ -105,9 +109,10 @@ impl RangeOptions {
 pub(crate) async fn run(command: AggregateCommand) -> anyhow::Result<()> {
     match command {
         AggregateCommand::Verify { range: options, by } => {
-            let clickhouse = options.clickhouse()?;
-            if matches!(by, Unit::Minute) && options.from < minutes_kept_since() {
-                bail!("minutes are kept for 30 days: --from is before {}", rfc3339(minutes_kept_since()));
+            let config = options.config()?;
+            let (clickhouse, days) = (ClickHouse::new(&config.clickhouse), config.aggregator.minutes_kept_days);
+            if matches!(by, Unit::Minute) && options.from < minutes_kept_since(days) {
+                bail!("minutes are kept for {days} days: --from is before {}", rfc3339(minutes_kept_since(days)));
             }
             let Some(unit) = by.counted() else { return verify_names(&clickhouse, &options).await };
             say_definitions(&clickhouse, &options, unit).await?;
@@ -227,8 +232,7 @@ fn counted(found: usize) -> String {
     format!("{found}{more}")
 }
 
-/// Rows by minute go 30 days after they were written.
-fn minutes_kept_since() -> Moment {
-    const KEPT_MICROS: i64 = 30 * 86_400_000_000;
-    Moment::from_micros(Moment::now().as_micros() - KEPT_MICROS)
+/// Rows by minute go so many days after they were written.
+fn minutes_kept_since(days: u16) -> Moment {
+    Moment::from_micros(Moment::now().as_micros() - i64::from(days) * 86_400_000_000)
 }

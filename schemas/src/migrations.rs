@@ -40,6 +40,7 @@ pub const ALL: &[Migration] = migrations! {
     14 "014_names_of_one_tenant";
     15 "015_without_statistics";
     16 "016_definitions";
+    17 "017_open_written_at";
 };
 
 #[cfg(test)]

@@ -7,6 +7,8 @@ use super::*;
 const HOUR_MICROS: i64 = 3_600_000_000;
 /// The server's time at the first pass; each one is an hour later.
 const NOW_MICROS: i64 = 1_793_487_600_000_000;
+/// What is kept by minute, and a day.
+const KEPT: Duration = Duration::from_secs(31 * 24 * 3600);
 /// When the first row of an hour that has to be counted was written: long ago.
 const FIRST_WRITTEN: i64 = NOW_MICROS - 100 * HOUR_MICROS;
 
@@ -24,6 +26,10 @@ struct Fake {
     counted: Mutex<Vec<i64>>,
     ends_asked: Mutex<i64>,
     kept: Mutex<Vec<&'static str>>,
+    /// Days for which rows by minute are kept, each time that it was said.
+    minutes_kept: Mutex<Vec<u16>>,
+    /// What days are said to have: stored before when, of days that were over when.
+    noted: Mutex<Vec<(Moment, Moment)>>,
     /// Days and months that are outdated, the last one first.
     outdated: Mutex<Vec<(u64, Vec<OutdatedMonth>)>>,
     /// What becomes of turns, the last one first; without them none comes to an end.
@@ -140,7 +146,17 @@ impl Outside for Fake {
         renewal
     }
 
-    async fn end_silent(&self, _: Duration) -> Result<(), QueryError> {
+    async fn note_days_counted(&self, stored_before: Moment, over_at: Moment) -> Result<(), QueryError> {
+        self.noted.lock().unwrap().push((stored_before, over_at));
+        Ok(())
+    }
+
+    async fn keep_minutes(&self, days: u16) -> Result<(), QueryError> {
+        self.minutes_kept.lock().unwrap().push(days);
+        Ok(())
+    }
+
+    async fn end_silent(&self, _: Duration, _: Duration) -> Result<(), QueryError> {
         self.keeps("silent")
     }
 
@@ -264,6 +280,51 @@ async fn nobody_is_silent_before_all_is_counted_that_was_on_the_topic() {
     let (forgotten, silent) = ("forgotten", "silent");
     let expected = [forgotten, forgotten, forgotten, silent, forgotten, forgotten, silent, forgotten];
     assert_eq!(*fake.kept.lock().unwrap(), expected);
+    assert_eq!(*fake.minutes_kept.lock().unwrap(), [30], "once");
+}
+
+/// Passes with house kept beside them, so many rounds: what days are said to have.
+async fn noted(fake: Fake) -> Vec<(Moment, Moment)> {
+    let fake = Fake { kept_max: 20, passes: usize::MAX, ..fake };
+    passed(&fake).await.unwrap();
+    let noted = fake.noted.lock().unwrap().clone();
+    let asked = fake.asked.lock().unwrap().len();
+    assert!(asked > 5, "{asked}");
+    noted
+}
+
+#[tokio::test(start_paused = true)]
+async fn days_have_what_was_stored_before_all_was_counted_that_was_on_the_topic_then() {
+    let at = |hours: i64| Moment::from_micros(NOW_MICROS + hours * HOUR_MICROS);
+    // The end is at 10 when it is asked for first, and an offset further each time that it was reached.
+    let fake = Fake::default();
+    *fake.counted.lock().unwrap() = vec![9, 9, 99];
+    let found = noted(fake).await;
+    assert!(!found.is_empty());
+    for (stored_before, over_at) in &found {
+        // An hour a pass: each was asked for in a pass before the one that noted it.
+        assert!(*stored_before >= at(0) && *stored_before <= before(*over_at, Duration::ZERO), "{found:?}");
+    }
+    assert!(found.is_sorted_by(|one, two| one.0 <= two.0 && one.1 < two.1), "{found:?}");
+    // What is read never is what was on the topic.
+    let fake = Fake::default();
+    *fake.counted.lock().unwrap() = vec![9];
+    assert_eq!(noted(fake).await, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn days_are_said_to_have_nothing_where_an_hour_waits_or_cannot_be_counted() {
+    let always = || vec![hours(9); 100];
+    let waits = Fake::default();
+    *waits.unsealed.lock().unwrap() = always();
+    let fails = Fake::default();
+    *fails.unsealed.lock().unwrap() = always();
+    *fails.stored.lock().unwrap() = vec![10];
+    *fails.faults.lock().unwrap() = vec![QueryError::Refused { code: 241, reason: "by a test".to_owned() }; 100];
+    for fake in [waits, fails] {
+        *fake.counted.lock().unwrap() = vec![99];
+        assert_eq!(noted(fake).await, []);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,6 +4,7 @@
 mod by_pieces;
 mod check;
 mod days;
+mod days_counted;
 mod definitions;
 mod minute_columns;
 mod minutes;
@@ -26,13 +27,15 @@ use crate::traffic::condition::is_dns_error;
 
 pub use self::by_pieces::count_and_seal;
 pub use self::days::{DayOfNetwork, NotesReach, count_and_seal_days, count_days, seal_days, unsealed_days};
+pub use self::days_counted::note_days_counted;
+pub(crate) use self::days_counted::{DaysCounted, days_counted};
 pub(crate) use self::seal::hours_behind;
 pub use self::seal::{IN_FLIGHT, Reach, UnsealedHour, seal, server_time, unsealed};
 pub use check::{Difference, verify};
 pub(crate) use definitions::hours_of_another;
 pub use definitions::{Definitions, definitions};
 pub use minute_columns::{MinuteColumns, MinuteCounts, MinuteKey};
-pub use minutes::{MINUTES_TABLE, counted_offsets, highest_counted, insert_minutes};
+pub use minutes::{MINUTES_TABLE, counted_offsets, highest_counted, insert_minutes, keep_minutes};
 pub use names::{NAMES_TABLE, NameDifference, names_kept_from, verify_names};
 pub(crate) use names::{NameKind, names_since};
 pub use network_days::{DURATION_ERROR, FREQUENT_MAX, SET_MAX};

@@ -8,9 +8,9 @@ use clickhouse_io::native::read::BlockReader;
 use clickhouse_io::report::{Column, ColumnSet, ConnectionColumns, Cut, ReportQuery, Slice, plan, read};
 use clickhouse_io::rollup::Unit;
 use clickhouse_io::rows::{ConnectionRow, Source};
-use clickhouse_io::traffic::{self, Searched, recent, search};
+use clickhouse_io::traffic::{Searched, recent, search};
 use clickhouse_io::write::{EventTable, insert};
-use clickhouse_io::{migrate, open, rollup, stored};
+use clickhouse_io::{migrate, rollup, stored};
 use engine_of_test::engine;
 use schemas::addresses::parse_bare_address;
 use schemas::connection_event::{
@@ -21,7 +21,7 @@ use schemas::examples::connection;
 use schemas::ids::Tenant;
 use schemas::times::Moment;
 use schemas::{migrations, murmur2};
-use traffic_query::{FilterForm, TrafficFilter};
+use traffic_query::TrafficFilter;
 
 /// Values at the edges of what the contract allows, different from one number to the next.
 fn event(number: u64, connection_id: &str) -> ConnectionEvent {
@@ -249,112 +249,6 @@ async fn rollup_equals_group_by_over_the_raw_rows_each_fact_once() {
     assert_eq!(rollup::verify(&clickhouse, &tenant, Unit::Day, range, 10).await.unwrap(), []);
     let other: Tenant = "globex".parse().unwrap();
     assert_eq!(rollup::verify(&clickhouse, &other, Unit::Hour, range, 10).await.unwrap(), []);
-    clickhouse.execute(&format!("DROP DATABASE {}", clickhouse.database())).await.unwrap();
-}
-
-#[tokio::test]
-async fn end_of_a_connection_wins_in_whatever_order() {
-    let engine = engine().await;
-    let clickhouse = engine.database("open").await;
-    let closed = event(0, "a");
-    let opened = |id: &str| ConnectionEvent { event_type: EventType::EstablishedConnection, ..event(0, id) };
-    let push = |columns: &mut open::OpenColumns, event: &ConnectionEvent, offset| {
-        let account = event.service_account.as_ref();
-        columns.push(&open::OpenChange {
-            offset,
-            event_type: event.event_type,
-            tenant: event.tenant.as_str().as_bytes(),
-            connector_id: event.connector_id.get(),
-            connection_id: event.connection_id.as_bytes(),
-            start_micros: event.start_time.as_micros(),
-            end_micros: event.end_time.as_micros(),
-            remote_network: (event.remote_network_id.get(), event.remote_network_name.as_bytes()),
-            resource: (event.resource_id.get(), event.resource_address.as_bytes()),
-            user: event.user.as_ref().map(|user| (user.id.get(), user.email.as_bytes())),
-            service_account: account.map(|account| (account.id.get(), account.name.as_bytes())),
-            client_ip: event.client_ip.map(schemas::addresses::Address::octets),
-            protocol: match event.protocol {
-                Protocol::Tcp | Protocol::Unknown => 1,
-                Protocol::Udp => 2,
-                Protocol::Icmp => 3,
-            },
-        });
-    };
-    // The end of `a` comes before a late copy of its opening; `b` stays open; `c` is opened and ended.
-    for changes in [
-        vec![(closed, 5)],
-        vec![(opened("b"), 10), (opened("a"), 9)],
-        vec![(opened("c"), 11)],
-        vec![(event(0, "c"), 12)],
-    ] {
-        let mut columns = open::OpenColumns::default();
-        changes.iter().for_each(|(event, offset)| push(&mut columns, event, *offset));
-        open::write(&clickhouse, columns.encode(Vec::new()).into()).await.unwrap();
-    }
-    let shown = "SELECT connection_id FROM open_connections FINAL WHERE is_open ORDER BY connection_id";
-    assert_eq!(clickhouse.text(shown).await.unwrap(), "b\n");
-    let tenants: [Tenant; 2] = ["acme".parse().unwrap(), "globex".parse().unwrap()];
-    let asked = async |tenant: &Tenant, pairs: &[(&str, &str)]| {
-        let mut form = FilterForm::default();
-        pairs.iter().for_each(|(name, value)| form.add(name, *value).unwrap());
-        traffic::open(&clickhouse, tenant, &form.build().unwrap(), 10).await.unwrap()
-    };
-    for pairs in
-        [&[][..], &[("users", "0"), ("client_addresses", "192.0.2.0/24"), ("protocols", "icmp"), ("domain", "WIKI")]]
-    {
-        let open = asked(&tenants[0], pairs).await;
-        assert_eq!((open.total, open.connections.len()), (1, 1));
-        let (found, expected) = (&open.connections[0], opened("b"));
-        assert_eq!((found.connection_id.as_str(), found.opened_at), ("b", expected.start_time));
-        assert_eq!(found.client_ip, expected.client_ip);
-        assert_eq!(asked(&tenants[1], pairs).await.total, 0, "another tenant");
-    }
-    for pair in [("users", "1"), ("remote_networks", "1"), ("to", "2020-01-01T00:00:00Z"), ("domain", "10.")] {
-        assert_eq!(asked(&tenants[0], &[pair]).await.total, 0, "{pair:?}");
-    }
-    // Long ago: what ended is forgotten with its opening, and what is open is silent.
-    let second = std::time::Duration::from_secs(1);
-    clickhouse
-        .execute("INSERT INTO open_connections SELECT * REPLACE ('2020-01-01 00:00:00' AS opened_at, version + 1 AS version) FROM open_connections FINAL WHERE is_open")
-        .await
-        .unwrap();
-    let (hour, month) = (3600 * second, 31 * 24 * 3600 * second);
-    // Its Connector has reported just now: what was counted tells it, whatever the event's time is, and no raw row is needed.
-    let counted = async |replaced: &str| {
-        let columns = "tenant, connector_id, written_at, minute, remote_network_id, resource_id, protocol, tunnel_path, _kafka_source, _kafka_partition, _kafka_offsets";
-        let sql = format!(
-            "INSERT INTO connections_by_minute ({columns})
-             SELECT * REPLACE ({replaced}) FROM (
-                 SELECT tenant, connector_id, now64(3) AS written, toDateTime('2020-01-01 00:00:00', 'UTC') AS begin,
-                     1 AS network, 2 AS resource, 'tcp' AS transport, 'direct' AS path, 'main' AS source, 3 AS partition, [5] AS offsets
-                 FROM open_connections FINAL WHERE is_open)"
-        );
-        clickhouse.execute(&sql).await.unwrap();
-    };
-    counted("toString(tenant) AS tenant").await;
-    open::end_silent(&clickhouse, hour).await.unwrap();
-    assert_eq!(clickhouse.text(shown).await.unwrap(), "b\n");
-    // Minutes are not kept for so long: a raw row tells it.
-    clickhouse.execute("TRUNCATE TABLE connections_by_minute SYNC").await.unwrap();
-    let reported = ConnectionEvent { end_time: Moment::now(), ..event(0, "reported") };
-    insert(&clickhouse, EventTable::Connections, vec![row(&reported, 0)], "reported").await.unwrap();
-    open::end_silent(&clickhouse, month).await.unwrap();
-    assert_eq!(clickhouse.text(shown).await.unwrap(), "b\n");
-    // Others have reported, and this one too long ago.
-    for others in ["'globex' AS tenant", "connector_id + 1 AS connector_id", "written - toIntervalHour(2) AS written"] {
-        counted(others).await;
-    }
-    open::end_silent(&clickhouse, hour).await.unwrap();
-    assert_eq!(clickhouse.text(shown).await.unwrap(), "");
-    let silent = "SELECT connection_id FROM open_connections FINAL WHERE end_reason = 'silent'";
-    assert_eq!(clickhouse.text(silent).await.unwrap(), "b\n");
-    tokio::time::sleep(2 * second).await;
-    clickhouse
-        .execute("INSERT INTO open_connections SELECT * REPLACE ('2020-01-01 00:00:00' AS ended_at, version + 1 AS version) FROM (SELECT * FROM open_connections FINAL)")
-        .await
-        .unwrap();
-    open::forget_ended(&clickhouse, second).await.unwrap();
-    assert_eq!(clickhouse.text("SELECT count() FROM open_connections").await.unwrap(), "0\n");
     clickhouse.execute(&format!("DROP DATABASE {}", clickhouse.database())).await.unwrap();
 }
 

@@ -10,21 +10,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clickhouse_io::native::read::BlockReader;
 use clickhouse_io::report::{self, Bounds, ColumnSet, ConnectionColumns, Cut, Positions, ReportQuery};
-use clickhouse_io::rollup::{MinuteColumns, MinuteCounts, MinuteKey};
-use clickhouse_io::rows::{ConnectionRow, Source};
 use clickhouse_io::traffic::{self, Line, Searched};
-use clickhouse_io::write::{EventTable, insert};
-use clickhouse_io::{ClickHouse, QueryError, rollup};
+use clickhouse_io::{ClickHouse, rollup};
 use engine_of_test::engine;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use schemas::connection_event::{ConnectionEvent, ConnectionStatus, EventType, Protocol, TunnelPath};
+use schemas::connection_event::{ConnectionEvent, EventType, TunnelPath};
 use schemas::event_id::EventId;
 use schemas::examples::connection;
 use schemas::ids::Tenant;
 use schemas::times::Moment;
 use traffic_of_test::plain::{self, Stored};
-use traffic_of_test::{Period, SPRING, events, filter, groups, plain_insights};
+use traffic_of_test::stored::{pages, store};
+use traffic_of_test::{Period, SPRING, ended_at, events, filter, groups, plain_insights};
 use traffic_query::{Bucket, Dimension, Field, Insight, InsightQuery, Measure, SeriesQuery, TopQuery, TrafficFilter};
 
 /// Sets of events, each of a tenant of its own; `FLOWLEDGER_TRAFFIC_SETS` for more, from `FLOWLEDGER_TRAFFIC_FIRST_SET` on.
@@ -43,68 +41,6 @@ fn seeds() -> Vec<u64> {
         return known.collect();
     }
     known.chain(FOUND).chain([rand::random_range(1_000_000..1_000_000_000)]).collect()
-}
-
-fn row(stored: &Stored) -> ConnectionRow {
-    let source = Source { name: "main", partition: stored.partition, offset: stored.offset };
-    ConnectionRow::from_event(stored.event.clone(), source)
-}
-
-async fn store(clickhouse: &ClickHouse, tenant: &Tenant, all: &[Stored]) {
-    for (table, is_opening) in [(EventTable::Connections, false), (EventTable::ConnectionOpenings, true)] {
-        let of_table = |it: &&Stored| (it.event.event_type == EventType::EstablishedConnection) == is_opening;
-        let rows: Vec<ConnectionRow> = all.iter().filter(of_table).map(row).collect();
-        let token = format!("{tenant}-{}-{}", all[0].offset, table.name());
-        insert(clickhouse, table, rows, &token).await.unwrap();
-    }
-    let hours: BTreeSet<_> = all
-        .iter()
-        .map(|it| &it.event)
-        .map(|it| rollup::HourOfNetwork::of(it.tenant.clone(), it.end_time, it.remote_network_id))
-        .collect();
-    rollup::count_again(clickhouse, rollup::DEFINITION, &hours).await.unwrap();
-    let days: BTreeSet<_> = all
-        .iter()
-        .map(|it| &it.event)
-        .map(|it| rollup::DayOfNetwork::of(it.tenant.clone(), it.end_time, it.remote_network_id))
-        .collect();
-    rollup::count_days(clickhouse, rollup::DEFINITION, &days).await.unwrap();
-    let facts = plain::facts(all, &TrafficFilter { from: Moment::FIRST, to: Moment::END, ..TrafficFilter::default() });
-    let mut minutes = MinuteColumns::default();
-    facts.into_iter().zip(0..).for_each(|(event, offset)| push_minute(&mut minutes, event, offset));
-    let (body, token) = (minutes.encode("main", 0, Vec::new()), format!("{tenant}-{}", all[0].offset));
-    rollup::insert_minutes(clickhouse, body.into(), &token).await.unwrap();
-}
-
-/// One fact as a group of its own.
-fn push_minute(columns: &mut MinuteColumns, event: &ConnectionEvent, offset: i64) {
-    let key = MinuteKey {
-        tenant: event.tenant.as_str().as_bytes(),
-        minute: u32::try_from(event.end_time.as_millis() / 60_000 * 60).unwrap(),
-        remote_network_id: event.remote_network_id.get(),
-        user_id: event.user.as_ref().map(|it| it.id.get()),
-        service_account_id: event.service_account.as_ref().map(|it| it.id.get()),
-        resource_id: event.resource_id.get(),
-        connector_id: event.connector_id.get(),
-        protocol: match event.protocol {
-            Protocol::Tcp | Protocol::Unknown => 1,
-            Protocol::Udp => 2,
-            Protocol::Icmp => 3,
-        },
-        tunnel_path: if event.tunnel_path == TunnelPath::Relay { 2 } else { 1 },
-        country: event.location.as_ref().and_then(|it| it.country.as_deref()).map(str::as_bytes),
-    };
-    let is = |status| u64::from(event.status() == Some(status));
-    let succeeded = is(ConnectionStatus::Normal);
-    let counts = MinuteCounts {
-        succeeded,
-        failed_dns: is(ConnectionStatus::DnsError),
-        failed_other: is(ConnectionStatus::ConnectionFailed),
-        denied: is(ConnectionStatus::AccessDenied),
-        bytes_received: u128::from(succeeded * event.bytes_received),
-        bytes_transferred: u128::from(succeeded * event.bytes_transferred),
-    };
-    columns.push(&key, &counts, &[offset]);
 }
 
 /// Facts that a report reads, of each its id.
@@ -375,26 +311,6 @@ async fn connections_by_address_are_those_of_a_plain_evaluation() {
     engine.drop(&clickhouse).await;
 }
 
-/// All pages, one after the other.
-async fn pages(clickhouse: &ClickHouse, tenant: &Tenant, filter: &TrafficFilter, limit: u32) -> Vec<ConnectionEvent> {
-    let (mut all, mut before) = (Vec::new(), None);
-    loop {
-        let page = traffic::recent(clickhouse, tenant, filter, before, limit).await.unwrap();
-        assert!(page.connections.len() <= limit as usize);
-        assert!(page.next.is_none() || page.connections.len() == limit as usize, "only the last page is short");
-        all.extend(page.connections);
-        match page.next {
-            // Enough to see that pages join; the rest is read at once.
-            Some(next) if all.len() > 6 => {
-                all.extend(traffic::recent(clickhouse, tenant, filter, Some(next), 500).await.unwrap().connections);
-                return all;
-            }
-            Some(next) => before = Some(next),
-            None => return all,
-        }
-    }
-}
-
 #[tokio::test]
 async fn what_stands_out_is_what_a_plain_evaluation_finds() {
     let engine = engine().await;
@@ -523,6 +439,35 @@ async fn connection_is_found_by_each_of_its_events_with_all_the_others() {
     engine.drop(&clickhouse).await;
 }
 
+/// A failure does not say how long it was tried. One without an opening, and an opening that is older than a day, stand alone.
+#[tokio::test]
+async fn opening_of_a_connection_that_failed_is_found_a_day_back() {
+    let engine = engine().await;
+    let clickhouse = engine.database("traffic_failed").await;
+    let tenant: Tenant = "acme".parse().unwrap();
+    let failed_ms = 1_793_487_602_000_i64;
+    let mut all = Vec::new();
+    for (id, hours) in [("at once", 0), ("after a while", 3), ("after a day", 24), ("too late", 26)] {
+        let failed = connection(EventType::FailedToConnect, id, failed_ms.unsigned_abs());
+        let opened = Moment::from_millis(failed_ms - hours * 3_600_000);
+        all.extend([ended_at(&failed, EventType::EstablishedConnection, opened), failed]);
+    }
+    all.push(connection(EventType::FailedToConnect, "never opened", failed_ms.unsigned_abs()));
+    let stored: Vec<Stored> =
+        all.iter().zip(0..).map(|(event, offset)| Stored { event: event.clone(), partition: 0, offset }).collect();
+    store(&clickhouse, &tenant, &stored).await;
+    for (event, at) in all.iter().zip(0..) {
+        let found = traffic::connection(&clickhouse, &tenant, event.event_id).await.unwrap();
+        let expected = match &event.connection_id[..] {
+            // Forward it is looked for without end.
+            "too late" if event.event_type == EventType::FailedToConnect => vec![event.clone()],
+            _ => plain::connection(&stored, event),
+        };
+        assert_eq!(found, expected, "{at}");
+    }
+    engine.drop(&clickhouse).await;
+}
+
 #[tokio::test]
 async fn other_tenants_are_in_no_answer() {
     let engine = engine().await;
@@ -554,57 +499,5 @@ async fn other_tenants_are_in_no_answer() {
         assert!(names(&other).await.is_empty());
         assert!(!names(&own).await.is_empty(), "{searched:?}");
     }
-    engine.drop(&clickhouse).await;
-}
-
-#[tokio::test]
-async fn page_stays_what_it_was_while_events_arrive() {
-    let engine = engine().await;
-    let clickhouse = engine.database("traffic_pages").await;
-    let tenant: Tenant = "acme".parse().unwrap();
-    let all = events(&mut StdRng::seed_from_u64(5), &tenant, SPRING);
-    let (early, late): (Vec<Stored>, Vec<Stored>) =
-        all.into_iter().partition(|it| it.event.end_time < Moment::from_millis(1_774_750_000_000));
-    store(&clickhouse, &tenant, &early).await;
-    let filter = TrafficFilter::default();
-    let first = traffic::recent(&clickhouse, &tenant, &filter, None, 10).await.unwrap();
-    let before = traffic::recent(&clickhouse, &tenant, &filter, first.next, 10).await.unwrap();
-    let late: Vec<Stored> = late.into_iter().map(|it| Stored { offset: it.offset + 100_000, ..it }).collect();
-    store(&clickhouse, &tenant, &late).await;
-    assert_eq!(traffic::recent(&clickhouse, &tenant, &filter, first.next, 10).await.unwrap(), before);
-    assert_ne!(traffic::recent(&clickhouse, &tenant, &filter, None, 10).await.unwrap(), first);
-    engine.drop(&clickhouse).await;
-}
-
-/// Days tell of 60 events, and since then there were more than a step may sort: hours are enough for a page, and none is left out.
-#[tokio::test]
-async fn user_who_does_far_more_than_days_know_of_has_a_page_too() {
-    let engine = engine().await;
-    let clickhouse = engine.database("traffic_burst").await;
-    let (before, burst) = (1_793_400_000_000_u64, 1_793_487_602_000_u64);
-    let ends = (0..60).map(|at| before + at * 60_000).chain((0..70_000).map(|at| burst + at * 10));
-    let events: Vec<ConnectionEvent> =
-        ends.map(|end_ms| connection(EventType::ClosedConnection, &format!("{end_ms:x}-1"), end_ms)).collect();
-    let (tenant, to) = (events[0].tenant.clone(), Moment::from_millis(1_793_491_000_000));
-    let rows = events.iter().cloned().zip(0..);
-    let row = |(event, offset)| ConnectionRow::from_event(event, Source { name: "main", partition: 0, offset });
-    insert(&clickhouse, EventTable::Connections, rows.map(row).collect::<Vec<_>>(), "burst").await.unwrap();
-    let known = &events[..60];
-    let hour = |it: &ConnectionEvent| rollup::HourOfNetwork::of(tenant.clone(), it.end_time, it.remote_network_id);
-    let day = |it: &ConnectionEvent| rollup::DayOfNetwork::of(tenant.clone(), it.end_time, it.remote_network_id);
-    rollup::count_again(&clickhouse, rollup::DEFINITION, &known.iter().map(hour).collect()).await.unwrap();
-    rollup::count_days(&clickhouse, rollup::DEFINITION, &known.iter().map(day).collect::<BTreeSet<_>>()).await.unwrap();
-    let too_many = "SELECT * FROM connections ORDER BY event_id_tail LIMIT 1 BY event_id_tail LIMIT 51 FORMAT Null
-        SETTINGS max_rows_to_sort = 65536";
-    let refused = clickhouse.execute(too_many).await.unwrap_err();
-    assert!(matches!(refused, QueryError::Refused { code: 396, .. }), "{refused}");
-
-    let users = events[0].user.iter().map(|user| user.id).collect();
-    let filter = TrafficFilter { users, to, ..TrafficFilter::default() };
-    let mut newest: Vec<ConnectionEvent> = events.into_iter().rev().take(100).collect();
-    newest.sort_by_key(|event| std::cmp::Reverse(event.event_id));
-    let first = traffic::recent(&clickhouse, &tenant, &filter, None, 50).await.unwrap();
-    let second = traffic::recent(&clickhouse, &tenant, &filter, first.next, 50).await.unwrap();
-    assert_eq!([first.connections, second.connections].concat(), newest);
     engine.drop(&clickhouse).await;
 }

@@ -92,8 +92,7 @@ impl Stage {
         );
         let (kafka, registry, engine) = (kafka.unwrap(), registry.unwrap(), engine.unwrap());
         let proxy = FaultProxy::start(&engine.url()).await.unwrap();
-        // A session that is over soon, so that partitions move; batches that are many. Ends of late events are remembered too: what has been
-        // forgotten is opened again by a copy of its opening.
+        // A session that is over soon, so that partitions move; batches that are many.
         let group = if protocol == "classic" { "'session.timeout.ms' = '6000'\n" } else { "" };
         let text = format!(
             "[telemetry]\nformat = \"json\"\nlisten = \"127.0.0.1:0\"\n\
@@ -101,7 +100,7 @@ impl Stage {
              [registry]\nurl = '{}'\n[clickhouse]\nurl = '{}'\ntimeout = 20\n\
              [ingest]\nbatch_age = 0.1\nbatch_rows = 40\nprotocol = '{protocol}'\ndrain_max = 5\n\
              [aggregator]\nbatch_age = 0.1\nbatch_rows = 60\nprotocol = '{protocol}'\ndrain_max = 5\n\
-             refresh = 5\nended_remembered = 31536000\n",
+             refresh = 5\n",
             kafka.bootstrap_servers(),
             registry.url(),
             proxy.url(),

@@ -22,6 +22,26 @@ pub async fn insert_minutes(clickhouse: &ClickHouse, body: Bytes, token: &str) -
     insert_body(clickhouse, MINUTES_TABLE, body, Some(once)).await
 }
 
+/// Has rows kept for so many days from when they were written; true where the table did something else. What it has then goes by the new number too, some
+/// time later.
+///
+/// # Errors
+/// When ClickHouse refuses or does not answer; then it may have been done.
+pub async fn keep_minutes(clickhouse: &ClickHouse, days: u16) -> Result<bool, QueryError> {
+    let kept = format!("toDateTime(written_at) + toIntervalDay({days})");
+    let sql = format!(
+        "SELECT count() FROM system.tables WHERE database = currentDatabase() AND name = '{MINUTES_TABLE}'
+             AND position(engine_full, {{kept:String}}) > 0"
+    );
+    let query = clickhouse.bounded(&sql).param("kept", &kept);
+    if clickhouse.within(query.fetch_one::<u64>()).await? > 0 {
+        return Ok(false);
+    }
+    let query = clickhouse.bounded(&format!("ALTER TABLE {MINUTES_TABLE} MODIFY TTL {kept}"));
+    clickhouse.within(query.execute()).await?;
+    Ok(true)
+}
+
 /// Which offsets of a partition from `first` to `last` are counted.
 ///
 /// # Errors

@@ -12,6 +12,7 @@ mod measures;
 mod one;
 mod open;
 pub(crate) mod parameters;
+mod places;
 mod recent;
 mod search;
 mod series;

@@ -18,13 +18,16 @@ use crate::write::EventTable;
 const HOUR_MICROS: i64 = 3_600_000_000;
 /// An opening and the start that the end tells lie at most this far apart.
 const START_SLACK_MICROS: i64 = HOUR_MICROS;
+/// A failure does not say when the connection was opened: so long before it an opening is looked for.
+const TRIED_MAX_MICROS: i64 = 25 * HOUR_MICROS;
 /// How much further ahead each look for an end goes than the one before it.
 const GROWTH: i64 = 8;
 /// Events may lie this far ahead of the clock.
 const AHEAD_MAX_MICROS: i64 = 48 * HOUR_MICROS;
 
 /// All events of the connection that one of them belongs to, the oldest first; none where the tenant has no such event. The id of an
-/// event says when it was, so nothing has to be searched for.
+/// event says when it was, so nothing has to be searched for, but the opening of a connection that failed: it is found where it is no older than
+/// [`TRIED_MAX_MICROS`].
 ///
 /// # Errors
 /// When ClickHouse refuses or does not answer in time.
@@ -41,12 +44,7 @@ pub async fn connection(
         }
     }
     let Some(found) = found else { return Ok(Vec::new()) };
-    let openings = (
-        Moment::from_micros(found.start_micros().saturating_sub(START_SLACK_MICROS)),
-        Moment::from_micros(found.end_micros + START_SLACK_MICROS),
-    );
-    let openings = of_connection(clickhouse, tenant, EventTable::ConnectionOpenings, openings, &found);
-    let (mut events, ends) = tokio::try_join!(openings, ends(clickhouse, tenant, &found))?;
+    let (mut events, ends) = tokio::try_join!(openings(clickhouse, tenant, &found), ends(clickhouse, tenant, &found))?;
     events.extend(ends);
     events.sort_by_key(|event| event.event_id);
     Ok(events)
@@ -59,6 +57,7 @@ struct Found {
     end_micros: i64,
     duration_us: u64,
     is_opening: bool,
+    is_failure: bool,
     form: i8,
     connection_id_high: u64,
     connection_id_low: u64,
@@ -87,6 +86,7 @@ async fn find(
     let sql = format!(
         "SELECT toUnixTimestamp64Micro(end_time) AS end_micros, duration_us,
              CAST(event_type = 'established_connection', 'Bool') AS is_opening,
+             CAST(event_type = 'failed_to_connect', 'Bool') AS is_failure,
              CAST(connection_id_form, 'Int8') AS form, connection_id_high, connection_id_low, connection_id_text, connector_id,
              remote_network_id
          FROM {} WHERE {} AND event_id_tail = unhex({tail}) LIMIT 1",
@@ -101,6 +101,20 @@ fn within(tenant: &Tenant, (from, to): (Moment, Moment), parameters: &mut Parame
     let (tenant, hours) = (parameters.text(tenant.as_str()), hours(from, to, parameters));
     let (from, to) = (parameters.moment(from), parameters.moment(to));
     format!("tenant = {tenant} AND {hours} AND end_time >= {from} AND end_time < {to}")
+}
+
+/// Openings of the connection: around its start. Of one that failed, which says nothing of how long it was tried, those of a day before where there
+/// are none.
+async fn openings(clickhouse: &ClickHouse, tenant: &Tenant, found: &Found) -> Result<Vec<ConnectionEvent>, QueryError> {
+    let moment = |micros: i64| Moment::from_micros(micros.max(0));
+    let begin = found.start_micros().saturating_sub(START_SLACK_MICROS);
+    let around = (moment(begin), moment(found.end_micros + START_SLACK_MICROS));
+    let events = of_connection(clickhouse, tenant, EventTable::ConnectionOpenings, around, found).await?;
+    if !found.is_failure || !events.is_empty() {
+        return Ok(events);
+    }
+    let before = (moment(found.start_micros().saturating_sub(TRIED_MAX_MICROS)), moment(begin));
+    of_connection(clickhouse, tenant, EventTable::ConnectionOpenings, before, found).await
 }
 
 /// Ends of the connection. Those of one that is known by its opening are looked for ever further ahead, until there is one.

@@ -9,10 +9,11 @@ use traffic_query::{Field, TrafficFilter};
 
 use super::condition::{END_TIME, condition};
 use super::parameters::Parameters;
-use super::sources::knows_field;
+use super::places::{Day, Places, days_of};
 use crate::client::ClickHouse;
 use crate::error::QueryError;
-use crate::rollup::Unit;
+use crate::pieces::hours_of;
+use crate::rollup::days_counted;
 use crate::rows::ConnectionRow;
 
 /// Most connections of a page, as [`traffic_query::check_limit`] takes it.
@@ -24,8 +25,10 @@ const AHEAD_MAX_MICROS: i64 = 2 * 24 * HOUR_MICROS;
 const DAY_MICROS: i64 = 24 * HOUR_MICROS;
 /// How much further back each step looks than the one before it.
 const GROWTH: i64 = 4;
-/// So many days back the roll-up by day is asked how far a page reaches, one after the other.
-const DAYS_BACK: [i64; 2] = [64, 1024];
+/// So many days back the roll-up by day is asked how far a page reaches.
+const DAYS_BACK: i64 = 64;
+/// And so many where those are not enough, if nothing says that more than the length can be believed.
+const DAYS_BACK_MAX: i64 = 1024;
 /// Most events that days tell of for a step.
 const STEP_EVENTS_MAX: u64 = 4_096;
 /// Most rows that such a step sorts, with all their columns.
@@ -65,20 +68,28 @@ pub async fn recent(
         end = end.min(after_its_millisecond);
     }
     let first = filter.from.as_micros();
-    let step = async |begin: i64, end: i64, wanted: usize, rows_max: Option<u64>| {
-        let window = filter.within(Moment::from_micros(begin.clamp(first, end.max(first))), Moment::from_micros(end));
-        newest(clickhouse, tenant, &window, before, wanted, rows_max).await
-    };
     // Each step reads all columns of what it finds. Of most Users and Resources there is so little that one step is enough, if it is known
     // how far it has to go.
     let reach = if SPARSE.into_iter().any(|field| filter.narrows(field)) {
-        reach(clickhouse, tenant, filter, end.min(now), limit + 1).await?
+        Reach::find(clickhouse, tenant, filter, end.min(now), limit + 1).await?
     } else {
-        None
+        Reach::default()
+    };
+    let step = async |begin: i64, end: i64, wanted: usize, rows_max: Option<u64>| {
+        let begin = begin.clamp(first, end.max(first));
+        let window = filter.within(Moment::from_micros(begin), Moment::from_micros(end));
+        let stretches = reach.places.as_ref().map(|places| places.within(begin, end));
+        if stretches.as_ref().is_some_and(Vec::is_empty) {
+            return Ok(Vec::new());
+        }
+        let stretches = stretches.unwrap_or_default();
+        newest(clickhouse, tenant, &window, &stretches, before, wanted, rows_max).await
     };
     // Of all else there is much: the key begins with the hour, and most pages are full after a few.
-    let mut begin = reach.unwrap_or(whole_hour(end.min(now) - HOUR_MICROS));
-    let mut is_reach = reach.is_some();
+    let mut begin = reach.begin.unwrap_or(whole_hour(end.min(now) - HOUR_MICROS));
+    let mut is_reach = reach.begin.is_some();
+    // Where it is known in which places rows can be, all that is behind the first step is one more.
+    let mut is_known = is_reach && reach.places.is_some();
     let mut connections: Vec<ConnectionEvent> = Vec::new();
     while end > first && connections.len() <= limit {
         let wanted = limit + 1 - connections.len();
@@ -86,15 +97,15 @@ pub async fn recent(
             Ok(found) => connections.extend(found),
             // What days did not know of: today's, or what the aggregator has not counted.
             Err(QueryError::Refused { code: TOO_MANY_ROWS, .. }) if is_reach => {
-                (is_reach, begin) = (false, whole_hour(end.min(now) - HOUR_MICROS));
+                (is_reach, is_known, begin) = (false, false, whole_hour(end.min(now) - HOUR_MICROS));
                 continue;
             }
             Err(error) => return Err(error),
         }
-        is_reach = false;
+        is_reach = is_known;
         let width = (end.min(now) - begin) * GROWTH;
         end = begin;
-        begin = whole_hour(end - width);
+        begin = if is_known { first.min(end) } else { whole_hour(end - width) };
     }
     let is_more = connections.len() > limit;
     connections.truncate(limit);
@@ -106,63 +117,80 @@ fn whole_hour(micros: i64) -> i64 {
     micros.div_euclid(HOUR_MICROS) * HOUR_MICROS
 }
 
-/// The beginning of the day before `end` back to which the roll-up by day counts so many events, or of the first day that it has, where there
-/// are fewer; `None` where it has none, or so many that hours are enough. It says how far a page may reach, never what is on it: what the
-/// roll-up lacks, or has in two versions, makes a step too long or too short.
-async fn reach(
-    clickhouse: &ClickHouse,
-    tenant: &Tenant,
-    filter: &TrafficFilter,
-    end: i64,
-    wanted: usize,
-) -> Result<Option<i64>, QueryError> {
-    let unknown = Field::ALL.into_iter().filter(|field| !knows_field(*field) || *field == Field::Statuses);
-    let filter = unknown.fold(filter.clone(), TrafficFilter::without);
-    let (table, day) = Unit::Day.table();
-    let mut reached = None;
-    for days in DAYS_BACK {
-        let first = (end - days * DAY_MICROS).div_euclid(DAY_MICROS) * DAY_MICROS;
-        let range = filter.within(Moment::from_micros(first.max(filter.from.as_micros())), Moment::from_micros(end));
-        let mut parameters = Parameters::default();
-        let condition = condition(tenant, &range, day, &mut parameters);
-        let sql = format!(
-            "SELECT toInt64(toUnixTimestamp({day})) AS time, sum(succeeded + failed_dns + failed_other + denied) AS events
-             FROM {table} WHERE {condition} GROUP BY {day} ORDER BY {day} DESC"
-        );
-        let found: Vec<(i64, u64)> = clickhouse.within(parameters.query(clickhouse, &sql).fetch_all()).await?;
-        let mut events = 0;
-        for (day, count) in found {
-            events += count;
-            reached = Some(day * 1_000_000).filter(|_| events <= STEP_EVENTS_MAX);
-            if events >= wanted as u64 {
-                return Ok(reached);
-            }
-        }
-        if first <= filter.from.as_micros() {
-            break;
-        }
-    }
-    Ok(reached)
+/// What the roll-up by day says of a page.
+#[derive(Debug, Default)]
+struct Reach {
+    /// Where its first step begins; `None` where the roll-up has nothing, or so much that hours are enough.
+    begin: Option<i64>,
+    /// Where its rows can be, if that is known; else they can be anywhere.
+    places: Option<Places>,
 }
 
-/// The newest rows of a step; refused with [`TOO_MANY_ROWS`] where more than `rows_max` would have to be sorted.
+impl Reach {
+    /// Back to the day before `end` at which days count so many events, or to the first one that there is, where there are fewer. Where a page reaches far it
+    /// is also asked on which days there can be something at all. What the roll-up has in two versions, or more of than rows are left, makes a step too
+    /// short, and costs another one.
+    async fn find(
+        clickhouse: &ClickHouse,
+        tenant: &Tenant,
+        filter: &TrafficFilter,
+        end: i64,
+        wanted: usize,
+    ) -> Result<Self, QueryError> {
+        let first = filter.from.as_micros();
+        let back = |days: i64| ((end - days * DAY_MICROS).div_euclid(DAY_MICROS) * DAY_MICROS).max(first);
+        let near = days_of(clickhouse, tenant, filter, (back(DAYS_BACK), end)).await?;
+        let (begin, is_full) = reached(&near, wanted);
+        if is_full || back(DAYS_BACK) == first {
+            return Ok(Self { begin, places: None });
+        }
+        // Before the days: what is noted of them is in them then.
+        let Some(counted) = days_counted(clickhouse, tenant).await? else {
+            let all = days_of(clickhouse, tenant, filter, (back(DAYS_BACK_MAX), end)).await?;
+            return Ok(Self { begin: reached(&all, wanted).0, places: None });
+        };
+        let all = days_of(clickhouse, tenant, filter, (first, end)).await?;
+        let places = Places::find(clickhouse, tenant, filter, counted, &all).await?;
+        let begin = if all.is_empty() && places.is_some() { Some(first) } else { reached(&all, wanted).0 };
+        Ok(Self { begin, places })
+    }
+}
+
+/// The day, of those that are the newest first, up to which there are so many events, or else the last; `None` where there are none, or too many for a
+/// step. And whether there are so many.
+fn reached(days: &[Day], wanted: usize) -> (Option<i64>, bool) {
+    let (mut events, mut reached) = (0, None);
+    for (day, count) in days {
+        events += count;
+        reached = Some(*day).filter(|_| events <= STEP_EVENTS_MAX);
+        if events >= wanted as u64 {
+            return (reached, true);
+        }
+    }
+    (reached, false)
+}
+
+/// The newest rows of a step, of whole hours of these stretches, where there are any; refused with [`TOO_MANY_ROWS`] where more than `rows_max` would have to
+/// be sorted.
 async fn newest(
     clickhouse: &ClickHouse,
     tenant: &Tenant,
     filter: &TrafficFilter,
+    stretches: &[(i64, i64)],
     before: Option<EventId>,
     limit: usize,
     rows_max: Option<u64>,
 ) -> Result<Vec<ConnectionEvent>, QueryError> {
     let mut parameters = Parameters::default();
     let condition = condition(tenant, filter, END_TIME, &mut parameters);
+    let stretches = any_of(stretches);
     let cursor = before.map_or_else(String::new, |before| {
         let millis = parameters.number(i64::try_from(before.timestamp_ms()).unwrap_or(i64::MAX));
         let tail = parameters.text(&hex(&before.tail()));
         format!("AND (toUnixTimestamp64Milli(end_time), hex(event_id_tail)) < ({millis}, {tail})")
     });
     let sql = format!(
-        "SELECT {} FROM connections WHERE {condition} {cursor}
+        "SELECT {} FROM connections WHERE {condition}{stretches} {cursor}
          ORDER BY toUnixTimestamp64Milli(end_time) DESC, event_id_tail DESC, _kafka_source, _kafka_partition, _kafka_offset
          LIMIT 1 BY toUnixTimestamp64Milli(end_time), event_id_tail LIMIT {limit}",
         ConnectionRow::COLUMN_NAMES.join(", ")
@@ -173,6 +201,16 @@ async fn newest(
     }
     let rows: Vec<ConnectionRow> = clickhouse.within(query.fetch_all()).await?;
     rows.into_iter().map(ConnectionRow::into_event).collect()
+}
+
+/// To be put behind a condition: what lies in hours of one of these; anything, where there are none. Along the key, as [`hours`](super::condition) is.
+fn any_of(stretches: &[(i64, i64)]) -> String {
+    let hours = |(begin, end): &(i64, i64)| {
+        let (first, last) = hours_of(Moment::from_micros(*begin), Moment::from_micros(*end - 1));
+        format!("toStartOfHour({END_TIME}) BETWEEN toDateTime({first}, 'UTC') AND toDateTime({last}, 'UTC')")
+    };
+    let any: Vec<String> = stretches.iter().map(hours).collect();
+    if any.is_empty() { String::new() } else { format!(" AND ({})", any.join(" OR ")) }
 }
 
 /// As the engine's `hex` has it.

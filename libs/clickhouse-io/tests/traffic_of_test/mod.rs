@@ -1,7 +1,9 @@
 //! Made-up traffic and questions: few values of everything, so that filters hit and groups are large.
+#![allow(dead_code, reason = "each test binary uses a part of it")]
 
 pub(crate) mod plain;
 pub(crate) mod plain_insights;
+pub(crate) mod stored;
 
 use jiff::tz::TimeZone;
 use rand::Rng;
@@ -137,7 +139,7 @@ fn event(random: &mut StdRng, tenant: &Tenant, period: Period, number: u64) -> C
 }
 
 /// The same connection's event of another kind, at another time.
-fn ended_at(event: &ConnectionEvent, event_type: EventType, end_time: Moment) -> ConnectionEvent {
+pub(crate) fn ended_at(event: &ConnectionEvent, event_type: EventType, end_time: Moment) -> ConnectionEvent {
     let end_time = if event_type == event.event_type { end_time } else { Moment::from_millis(end_time.as_millis()) };
     let millis = u64::try_from(end_time.as_millis()).unwrap();
     let event_id = EventId::of_fact(&event.tenant, event.connector_id, &event.connection_id, event_type, millis);
