@@ -12,6 +12,7 @@ mod measures;
 mod one;
 mod open;
 pub(crate) mod parameters;
+pub(crate) mod raw_rows;
 mod recent;
 mod search;
 mod series;

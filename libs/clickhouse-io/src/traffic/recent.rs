@@ -7,8 +7,9 @@ use schemas::ids::Tenant;
 use schemas::times::Moment;
 use traffic_query::{Field, TrafficFilter};
 
-use super::condition::{END_TIME, condition};
+use super::condition::condition;
 use super::parameters::Parameters;
+use super::raw_rows::RawRows;
 use super::sources::knows_field;
 use crate::client::ClickHouse;
 use crate::error::QueryError;
@@ -155,17 +156,18 @@ async fn newest(
     rows_max: Option<u64>,
 ) -> Result<Vec<ConnectionEvent>, QueryError> {
     let mut parameters = Parameters::default();
-    let condition = condition(tenant, filter, END_TIME, &mut parameters);
-    let cursor = before.map_or_else(String::new, |before| {
+    let mut rows = RawRows::of(tenant, filter, &mut parameters);
+    if let Some(before) = before {
         let millis = parameters.number(i64::try_from(before.timestamp_ms()).unwrap_or(i64::MAX));
         let tail = parameters.text(&hex(&before.tail()));
-        format!("AND (toUnixTimestamp64Milli(end_time), hex(event_id_tail)) < ({millis}, {tail})")
-    });
+        rows.choose_facts(format!("(toUnixTimestamp64Milli(end_time), hex(event_id_tail)) < ({millis}, {tail})"));
+    }
     let sql = format!(
-        "SELECT {} FROM connections WHERE {condition} {cursor}
+        "SELECT {} FROM connections WHERE {}
          ORDER BY toUnixTimestamp64Milli(end_time) DESC, event_id_tail DESC, _kafka_source, _kafka_partition, _kafka_offset
          LIMIT 1 BY toUnixTimestamp64Milli(end_time), event_id_tail LIMIT {limit}",
-        ConnectionRow::COLUMN_NAMES.join(", ")
+        ConnectionRow::COLUMN_NAMES.join(", "),
+        rows.counting()
     );
     let mut query = parameters.query(clickhouse, &sql);
     if let Some(rows_max) = rows_max {
