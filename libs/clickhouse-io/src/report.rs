@@ -24,8 +24,12 @@ pub use plan::{Cut, Slice, Stretch, count_slice, plan, recount};
 pub use read::read;
 pub use totals::{Bounds, Positions, Raw, RolledUp, hold_against_rows, rolled_up};
 
-use crate::traffic::condition::{END_TIME, condition};
+use self::sizes::in_hours;
 use crate::traffic::parameters::Parameters;
+use crate::traffic::raw_rows::RawRows;
+
+/// The longest statement, bytes: a sync names each partition wherever rows are meant, and the server's own bound is a quarter of a megabyte.
+const STATEMENT_BYTES_MAX: &str = "4194304";
 
 /// What a report asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,17 +47,26 @@ pub struct ReportQuery {
 }
 
 impl ReportQuery {
-    /// A statement over `[from, to)`, made with the condition of its rows.
-    fn statement(&self, client: &Client, (from, to): (Moment, Moment), sql: impl FnOnce(&str) -> String) -> Query {
+    /// A statement over `[from, to)`, and of it the hours that are named, where some are, made with its rows.
+    fn statement(
+        &self,
+        client: &Client,
+        (from, to): (Moment, Moment),
+        hours: Option<&[i64]>,
+        sql: impl FnOnce(&RawRows) -> String,
+    ) -> Query {
         let mut parameters = Parameters::default();
-        let mut rows = condition(&self.tenant, &self.filter.within(from, to), END_TIME, &mut parameters);
+        let mut rows = RawRows::of(&self.tenant, &self.filter.within(from, to), &mut parameters);
+        if let Some(hours) = hours {
+            rows.choose_facts(in_hours(hours));
+        }
         if !self.denied {
-            rows.push_str(" AND event_type != 'denied_access'");
+            rows.choose_facts("event_type != 'denied_access'".to_owned());
         }
         if let Some(offsets) = &self.offsets {
-            rows.push_str(&offsets.condition(&self.tenant, (from, to), &mut parameters));
+            offsets.choose(&mut rows, &self.tenant, (from, to), &mut parameters);
         }
-        parameters.query_on(client, &sql(&rows))
+        parameters.query_on(client, &sql(&rows)).with_setting("max_query_size", STATEMENT_BYTES_MAX)
     }
 
     /// True where the range alone says which rows are meant.

@@ -12,7 +12,7 @@ use clickhouse_io::rows::{ConnectionRow, Source};
 use clickhouse_io::stored::{self, Stretch, Within};
 use clickhouse_io::write::{EventTable, insert};
 use engine_of_test::{end_ms, engine};
-use schemas::connection_event::EventType;
+use schemas::connection_event::{EventType, Location};
 use schemas::examples::connection;
 use schemas::ids::Tenant;
 use schemas::times::Moment;
@@ -100,6 +100,40 @@ async fn of_each_fact_the_first_row_stays_and_the_others_are_noted() {
     assert_eq!(counted.rows(), slices[0].rows() - 4, "four of the five are no openings");
     let differences = rollup::verify(&clickhouse, &acme(), Unit::Hour, everything(), 10).await.unwrap();
     assert_eq!(differences, []);
+    engine.drop(&clickhouse).await;
+}
+
+/// The same fact, said to be of a country.
+fn of_country(country: &str, fact: i64, partition: i32, offset: i64) -> ConnectionRow {
+    let mut event = at(fact, partition, offset).into_event().unwrap();
+    event.location = Some(Location { country: Some(country.to_owned()), ..Location::default() });
+    ConnectionRow::from_event(event, Source { name: "main", partition, offset })
+}
+
+#[tokio::test]
+async fn rows_that_a_copy_leaves_out_that_came_since_are_not_waited_for() {
+    let engine = engine().await;
+    let clickhouse = engine.database("copies_leave_out").await;
+    let rows = (0..10).map(|fact| of_country("DE", fact, 3, fact)).collect();
+    insert(&clickhouse, EventTable::Connections, rows, "rows").await.unwrap();
+    let filter = TrafficFilter { countries: ["DE".to_owned()].into(), ..TrafficFilter::default() };
+    let query = ReportQuery {
+        tenant: acme(),
+        filter: filter.within(everything().0, everything().1),
+        denied: true,
+        columns: ColumnSet::ORDER,
+        offsets: None,
+    };
+    let cut = Cut { stretch_rows: 1_000, slice_rows: 1_000, slices_max: 1_000 };
+    let slices = plan(&clickhouse, &query, &cut, Moment::now()).await.unwrap();
+    assert_eq!((slices.len(), slices[0].rows()), (1, 10));
+    // Behind the fact, it says nothing; before it, it is the fact.
+    let late = vec![of_country("US", 4, 3, 10), of_country("US", 5, 1, 0)];
+    insert(&clickhouse, EventTable::Connections, late, "late").await.unwrap();
+    assert_eq!(recount(&clickhouse, &query, &slices[0]).await.unwrap().rows(), 9);
+    // What is gone is waited for.
+    clickhouse.execute("DELETE FROM connections WHERE _kafka_offset = 7").await.unwrap();
+    assert_eq!(recount(&clickhouse, &query, &slices[0]).await.unwrap(), slices[0]);
     engine.drop(&clickhouse).await;
 }
 

@@ -12,7 +12,7 @@ use clickhouse_io::rows::{ConnectionRow, Source};
 use clickhouse_io::stored;
 use clickhouse_io::write::{EventTable, insert};
 use engine_of_test::{end_ms, engine};
-use schemas::connection_event::EventType;
+use schemas::connection_event::{ConnectionEvent, EventType, Location};
 use schemas::examples::connection;
 use schemas::times::Moment;
 use traffic_query::TrafficFilter;
@@ -28,11 +28,21 @@ fn at(source: &'static str, fact: i64, hours: i64, (partition, offset): (i32, i6
 
 /// Rows of `[from, until)`, and in how many hours they are.
 async fn between(clickhouse: &ClickHouse, from: &[(i32, i64)], until: &[(i32, i64)]) -> (u64, usize) {
+    of_filter(clickhouse, TrafficFilter::default(), from, until).await
+}
+
+/// The same of those that a filter lets through.
+async fn of_filter(
+    clickhouse: &ClickHouse,
+    filter: TrafficFilter,
+    from: &[(i32, i64)],
+    until: &[(i32, i64)],
+) -> (u64, usize) {
     let map = |offsets: &[(i32, i64)]| offsets.iter().copied().collect::<BTreeMap<_, _>>();
     let offsets = Offsets { source: "main".to_owned(), from: map(from), until: map(until), hours: Vec::new() };
     let mut query = ReportQuery {
         tenant: "acme".parse().unwrap(),
-        filter: TrafficFilter::default(),
+        filter,
         denied: true,
         columns: ColumnSet::ORDER,
         offsets: Some(offsets.clone()),
@@ -68,6 +78,31 @@ async fn each_fact_is_in_one_range_of_offsets() {
     // A fact that an earlier life of the topic had is no new one.
     insert(&clickhouse, EventTable::Connections, vec![at("main", 30, 0, (3, 12))], "again").await.unwrap();
     assert_eq!(between(&clickhouse, &[(3, 12)], &[(3, 13)]).await.0, 0);
+    engine.drop(&clickhouse).await;
+}
+
+/// A fact told as of another country by a copy, in a range of offsets that has both, and in two of which each has one.
+#[tokio::test]
+async fn filter_is_asked_of_the_first_row_of_a_range_that_has_several() {
+    let engine = engine().await;
+    let clickhouse = engine.database("offsets_told_otherwise").await;
+    let of = |country: &str, fact: i64, (partition, offset): (i32, i64)| {
+        let event = connection(EventType::ClosedConnection, &format!("{fact:x}-1"), end_ms(fact).unsigned_abs());
+        let location = Some(Location { country: Some(country.to_owned()), ..Location::default() });
+        ConnectionRow::from_event(ConnectionEvent { location, ..event }, Source { name: "main", partition, offset })
+    };
+    let rows =
+        vec![of("DE", 1, (3, 0)), of("US", 1, (3, 1)), of("US", 2, (3, 2)), of("DE", 2, (1, 0)), of("DE", 3, (3, 3))];
+    insert(&clickhouse, EventTable::Connections, rows, "rows").await.unwrap();
+    let count = async |country: &str, from: &[(i32, i64)], until: &[(i32, i64)]| {
+        let filter = TrafficFilter { countries: [country.to_owned()].into(), ..TrafficFilter::default() };
+        of_filter(&clickhouse, filter, from, until).await.0
+    };
+    let all = [(1, 1), (3, 4)];
+    assert_eq!(count("DE", &[], &all).await, 3);
+    assert_eq!(count("US", &[], &all).await, 0, "both are copies of what is of DE");
+    assert_eq!(count("US", &[], &[(3, 4)]).await, 1, "partition 1 is not in this range");
+    assert_eq!((count("DE", &[], &[(3, 1)]).await, count("US", &[(3, 1)], &[(3, 2)]).await), (1, 0), "it came before");
     engine.drop(&clickhouse).await;
 }
 

@@ -14,8 +14,8 @@ use crate::port_range::PortRange;
 /// Which connections are meant: those that ended, failed or were denied in `[from, to)` and for which every set holds that is not
 /// empty. Users and service accounts are one set: a connection has one of the two.
 ///
-/// Copies of a fact count once. They are told apart after the filter: where copies differ in something other than the fact, each filter
-/// sees those that it lets through.
+/// Copies of a fact count once, and the first one is the fact: it alone is held against the filter, whatever the others say
+/// ([`Self::tells_copies_apart_by`]).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrafficFilter {
     /// First end time.
@@ -112,6 +112,35 @@ impl TrafficFilter {
         }
     }
 
+    /// True where the field may let one copy of a fact through and not another. Copies have the tenant, the Connector, the connection id, the
+    /// event type and the millisecond in common: their event id is made of these. All else may differ.
+    #[must_use]
+    pub fn tells_copies_apart_by(&self, field: Field) -> bool {
+        let can_differ = match field {
+            Field::From | Field::To | Field::Zone | Field::Connectors => false,
+            // By the event type, but for what a failure was.
+            Field::Statuses => {
+                let is_chosen = |status| self.statuses.contains(&status);
+                is_chosen(ConnectionStatus::DnsError) != is_chosen(ConnectionStatus::ConnectionFailed)
+            }
+            Field::RemoteNetworks
+            | Field::Users
+            | Field::ServiceAccounts
+            | Field::Resources
+            | Field::AppliedRules
+            | Field::Devices
+            | Field::Protocols
+            | Field::Ports
+            | Field::TunnelPaths
+            | Field::Countries
+            | Field::ClientAddresses
+            | Field::ResourceAddresses
+            | Field::Addresses
+            | Field::Domain => true,
+        };
+        can_differ && self.narrows(field)
+    }
+
     /// The same filter, letting everything through in one field.
     #[must_use]
     pub fn without(mut self, field: Field) -> Self {
@@ -144,5 +173,32 @@ impl TrafficFilter {
     #[must_use]
     pub fn within(&self, from: Moment, to: Moment) -> Self {
         Self { from, to, ..self.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn copies_are_told_apart_by_what_is_no_part_of_their_event_id() {
+        let apart = |filter: &TrafficFilter| -> Vec<Field> {
+            Field::ALL.into_iter().filter(|field| filter.tells_copies_apart_by(*field)).collect()
+        };
+        let everything = TrafficFilter::default();
+        assert_eq!(apart(&everything), []);
+        let of_fact = TrafficFilter { connectors: ["7".parse().unwrap()].into(), ..everything.clone() };
+        assert_eq!(apart(&of_fact.within(Moment::from_millis(1), Moment::from_millis(2))), []);
+        let of_place = TrafficFilter { countries: ["DE".to_owned()].into(), ..of_fact };
+        assert_eq!(apart(&of_place), [Field::Countries]);
+        let of = |statuses: &[ConnectionStatus]| TrafficFilter {
+            statuses: statuses.iter().copied().collect(),
+            ..everything.clone()
+        };
+        let (dns, failed) = (ConnectionStatus::DnsError, ConnectionStatus::ConnectionFailed);
+        assert_eq!(apart(&of(&[ConnectionStatus::Normal, ConnectionStatus::AccessDenied])), []);
+        assert_eq!(apart(&of(&[dns, failed])), []);
+        assert_eq!(apart(&of(&[dns])), [Field::Statuses]);
+        assert_eq!(apart(&of(&[ConnectionStatus::Normal, failed])), [Field::Statuses]);
     }
 }

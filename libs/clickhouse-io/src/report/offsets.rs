@@ -12,6 +12,7 @@ use super::ReportQuery;
 use crate::client::ClickHouse;
 use crate::error::QueryError;
 use crate::traffic::parameters::Parameters;
+use crate::traffic::raw_rows::RawRows;
 
 /// Microseconds of an hour.
 const HOUR: i64 = 3_600_000_000;
@@ -33,25 +34,28 @@ pub struct Offsets {
 }
 
 impl Offsets {
-    /// To be put behind the condition of a statement over `[from, to)`.
-    pub(super) fn condition(
+    /// Of the rows of a statement over `[from, to)` those that are wanted: of a fact the first of its rows that lie here.
+    pub(super) fn choose(
         &self,
+        rows: &mut RawRows,
         tenant: &Tenant,
         (from, to): (Moment, Moment),
         parameters: &mut Parameters,
-    ) -> String {
+    ) {
         let source = parameters.text(&self.source);
         let within = self.within(&source);
+        rows.choose_facts(within.clone());
         if self.hours.is_empty() {
-            return format!(" AND {within}");
+            return;
         }
         let hours = self.named_hours();
         let (tenant, from, to) = (parameters.text(tenant.as_str()), parameters.moment(from), parameters.moment(to));
-        let all = format!("tenant = {tenant} AND end_time >= {from} AND end_time < {to}{hours}");
+        let all = format!("tenant = {tenant} AND end_time >= {from} AND end_time < {to} AND {hours}");
         let (fact, before) = ("(toUnixTimestamp64Milli(end_time), event_id_tail)", self.before(&source));
         let facts = format!("SELECT toUnixTimestamp64Milli(end_time), event_id_tail FROM connections WHERE {all}");
+        rows.choose_besides(&hours);
         // Of those before only what is in question: else it is held for each row of the hours.
-        format!(" AND {within}{hours} AND {fact} NOT IN ({facts} AND {before} AND {fact} IN ({facts} AND {within}))")
+        rows.choose_besides(&format!("{fact} NOT IN ({facts} AND {before} AND {fact} IN ({facts} AND {within}))"));
     }
 
     fn within(&self, source: &str) -> String {
@@ -72,10 +76,10 @@ impl Offsets {
 
     fn named_hours(&self) -> String {
         if self.hours.len() > HOURS_NAMED_MAX {
-            return String::new();
+            return "true".to_owned();
         }
         let named = self.hours.iter().map(|hour| format!("toDateTime({}, 'UTC')", hour.as_micros() / 1_000_000));
-        format!(" AND toStartOfHour(end_time) IN ({})", named.collect::<Vec<_>>().join(", "))
+        format!("toStartOfHour(end_time) IN ({})", named.collect::<Vec<_>>().join(", "))
     }
 }
 
@@ -88,10 +92,11 @@ fn any(conditions: &[String]) -> String {
 /// # Errors
 /// When ClickHouse refuses or does not answer.
 pub async fn hours(clickhouse: &ClickHouse, query: &ReportQuery) -> Result<Vec<Moment>, QueryError> {
-    let asked = query.statement(&clickhouse.client, (query.filter.from, query.filter.to), |rows| {
+    let asked = query.statement(&clickhouse.client, (query.filter.from, query.filter.to), None, |rows| {
         format!(
             "SELECT intDiv(toUnixTimestamp64Micro(end_time), {HOUR}) * {HOUR} AS hour
-             FROM connections WHERE {rows} GROUP BY hour ORDER BY hour"
+             FROM connections WHERE {} GROUP BY hour ORDER BY hour",
+            rows.let_through()
         )
     });
     let found = clickhouse.within(asked.fetch_all::<i64>()).await?;

@@ -1,12 +1,14 @@
 //! A report's range, cut so that what has to be sorted fits memory, and what is read at once is large.
 
 use schemas::times::Moment;
+use traffic_query::Field;
 
 use super::ReportQuery;
 use super::sizes::{HOUR, rows_by_hour};
 use crate::client::ClickHouse;
 use crate::copies::deleted_within;
 use crate::error::QueryError;
+use crate::traffic::raw_rows::RawRows;
 
 /// Widths of the buckets that are counted, microseconds: an hour, a minute, a second. Hours are what the table is sorted by, and one statement
 /// reads in order.
@@ -31,8 +33,8 @@ pub struct Stretch {
     pub from: Moment,
     /// First end time after it.
     pub to: Moment,
-    /// Rows in it when it was counted, copies included; later there may be more, and fewer only where copies were deleted. As it was planned perhaps only
-    /// what the roll-up said.
+    /// Rows in it when it was counted, copies included; later there may be more, and fewer only where copies were deleted, or one came that is the first of
+    /// its fact and is not let through. As it was planned perhaps only what the roll-up said.
     pub rows: u64,
 }
 
@@ -81,26 +83,40 @@ fn hour_of(micros: i64) -> i64 {
     micros.div_euclid(HOUR)
 }
 
-/// The slice with the rows that are there now, where no more of a stretch are missing than copies of it were deleted; else as it is.
+/// The slice with the rows that are read now, where no more of a stretch are missing than copies of it were deleted, or than a copy that came since
+/// leaves out; else as it is.
 ///
 /// # Errors
 /// When ClickHouse refuses or does not answer.
 pub async fn recount(clickhouse: &ClickHouse, query: &ReportQuery, slice: &Slice) -> Result<Slice, QueryError> {
     let Some(range) = slice.range() else { return Ok(slice.clone()) };
-    if deleted_within(clickhouse, &query.tenant, range).await? == 0 {
+    let tells_apart = Field::ALL.into_iter().any(|field| query.filter.tells_copies_apart_by(field));
+    if !tells_apart && deleted_within(clickhouse, &query.tenant, range).await? == 0 {
         return Ok(slice.clone());
     }
     let mut stretches = Vec::with_capacity(slice.stretches.len());
     for stretch in &slice.stretches {
         let range = (stretch.from, stretch.to);
-        let sql = |rows: &str| format!("SELECT count() FROM connections WHERE {rows}");
-        let counted = query.statement(&clickhouse.client, range, sql).fetch_one::<u64>();
-        let counted = clickhouse.within(counted).await?;
+        let counted = count(clickhouse, query, range, RawRows::counting).await?;
+        // Rows of a fact whose first copy is another one now are still there.
+        let there = if tells_apart { count(clickhouse, query, range, RawRows::let_through).await? } else { counted };
         let deleted = deleted_within(clickhouse, &query.tenant, range).await?;
-        let is_told = stretch.rows.saturating_sub(counted) <= deleted;
+        let is_told = stretch.rows.saturating_sub(there) <= deleted;
         stretches.push(Stretch { rows: if is_told { stretch.rows.min(counted) } else { stretch.rows }, ..*stretch });
     }
     Ok(Slice { stretches })
+}
+
+async fn count(
+    clickhouse: &ClickHouse,
+    query: &ReportQuery,
+    range: (Moment, Moment),
+    which: impl FnOnce(&RawRows) -> String,
+) -> Result<u64, QueryError> {
+    let counted = query.statement(&clickhouse.client, range, None, |rows| {
+        format!("SELECT count() FROM connections WHERE {}", which(rows))
+    });
+    clickhouse.within(counted.fetch_one()).await
 }
 
 /// Cuts the range into slices, without what is empty for certain. Hours that are over are as large as the roll-up says, where it knows the filter and the

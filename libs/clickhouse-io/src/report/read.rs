@@ -9,7 +9,8 @@ use crate::error::QueryError;
 const BLOCK_ROWS: &str = "16384";
 
 /// Asks for the rows of a slice; [`super::ConnectionColumns`] are their columns. Several stretches come hour by hour, which the table's
-/// key makes cheap; within an hour, and within a single stretch, rows are in no order, and copies are among them.
+/// key makes cheap; within an hour, and within a single stretch, rows are in no order, and copies are among them. Of a fact whose first copy the filter
+/// does not let through none is.
 ///
 /// # Errors
 /// When the statement cannot be sent.
@@ -17,8 +18,9 @@ pub fn read(clickhouse: &ClickHouse, query: &ReportQuery, slice: &Slice) -> Resu
     let range = slice.range().unwrap_or((query.filter.from, query.filter.from));
     let order = if slice.stretches.len() > 1 { "ORDER BY tenant, toStartOfHour(end_time)" } else { "" };
     let columns = query.columns.names().join(", ");
-    let asked = query
-        .statement(&clickhouse.blocks, range, |rows| format!("SELECT {columns} FROM connections WHERE {rows} {order}"));
+    let asked = query.statement(&clickhouse.blocks, range, None, |rows| {
+        format!("SELECT {columns} FROM connections WHERE {} {order}", rows.counting())
+    });
     let mut asked = asked.with_setting("max_block_size", BLOCK_ROWS);
     if query.is_of_all() {
         // One thread of the server for one reader: a report is to be bound by its exporter, and pages come first. Where it has to look at

@@ -11,7 +11,7 @@ use schemas::times::Moment;
 use serde::Deserialize;
 
 use super::ReportQuery;
-use super::sizes::{HOUR, Months, hours_without, in_hours};
+use super::sizes::{HOUR, Months, hours_without};
 use crate::client::ClickHouse;
 use crate::error::QueryError;
 use crate::pieces;
@@ -197,12 +197,12 @@ async fn facts(
     const FACT: &str = "toUnixTimestamp64Milli(end_time), event_id_tail";
     let awaited = by_partition(&positions.awaited, "<");
     let (from, to) = (Moment::from_micros(range.0), Moment::from_micros(range.1));
-    let named = in_hours(hours);
-    let counted = query.statement(&clickhouse.client, (from, to), |rows| {
+    let counted = query.statement(&clickhouse.client, (from, to), Some(hours), |rows| {
         format!(
             "SELECT intDiv(toUnixTimestamp64Micro(end_time), {HOUR}) * {HOUR} AS hour,
                  uniqExactIf({FACT}, _kafka_source = {{source:String}} AND {awaited}) AS least, uniqExact({FACT}) AS most
-             FROM connections WHERE {rows}{named} GROUP BY hour ORDER BY hour"
+             FROM connections WHERE {} GROUP BY hour ORDER BY hour",
+            rows.counting()
         )
     });
     clickhouse.within(counted.param("source", &positions.source).fetch_all()).await
@@ -224,10 +224,11 @@ async fn moving(
     // All of the tenant's, whatever is chosen: its index of offsets tells where they lie.
     let all =
         ReportQuery { filter: traffic_query::TrafficFilter::default().within(from, to), denied: true, ..query.clone() };
-    let found = all.statement(&clickhouse.client, (from, to), |rows| {
+    let found = all.statement(&clickhouse.client, (from, to), None, |rows| {
         format!(
             "SELECT intDiv(toUnixTimestamp64Micro(end_time), {HOUR}) * {HOUR} AS hour
-             FROM connections WHERE {rows} AND _kafka_source = {{source:String}} AND {later} GROUP BY hour ORDER BY hour"
+             FROM connections WHERE {} AND _kafka_source = {{source:String}} AND {later} GROUP BY hour ORDER BY hour",
+            rows.counting()
         )
     });
     clickhouse.within(found.param("source", &positions.source).fetch_all::<i64>()).await

@@ -31,8 +31,21 @@ pub(crate) fn is_dns_error() -> String {
     format!("(event_type = 'failed_to_connect' AND resource_ip IS NULL AND {IS_NAME})")
 }
 
-/// What of a tenant's traffic the filter lets through; `time` is the column that its range is over.
+/// What of a tenant's traffic the filter lets through; `time` is the column that its range is over. Of raw rows see
+/// [`RawRows`](super::raw_rows::RawRows), which knows copies too.
 pub(crate) fn condition(tenant: &Tenant, filter: &TrafficFilter, time: &str, parameters: &mut Parameters) -> String {
+    let mut all = of_range(tenant, filter, time, parameters);
+    all.extend(of_fields(filter, parameters).map(|(_, condition)| condition));
+    all.join(" AND ")
+}
+
+/// Whose traffic, and when.
+pub(super) fn of_range(
+    tenant: &Tenant,
+    filter: &TrafficFilter,
+    time: &str,
+    parameters: &mut Parameters,
+) -> Vec<String> {
     let mut all = vec![
         format!("tenant = {}", parameters.text(tenant.as_str())),
         format!("{time} >= {}", parameters.moment(filter.from)),
@@ -41,9 +54,13 @@ pub(crate) fn condition(tenant: &Tenant, filter: &TrafficFilter, time: &str, par
     if time == END_TIME {
         all.push(hours(filter.from, filter.to, parameters));
     }
+    all
+}
+
+/// What each field says that narrows, but for the range.
+pub(super) fn of_fields(filter: &TrafficFilter, parameters: &mut Parameters) -> impl Iterator<Item = (Field, String)> {
     let narrowed = Field::ALL.into_iter().filter(|field| filter.narrows(*field));
-    all.extend(narrowed.filter_map(|field| of_field(field, filter, parameters)));
-    all.join(" AND ")
+    narrowed.filter_map(|field| Some((field, of_field(field, filter, parameters)?)))
 }
 
 fn of_field(field: Field, filter: &TrafficFilter, parameters: &mut Parameters) -> Option<String> {

@@ -5,10 +5,11 @@ use schemas::ids::Tenant;
 use schemas::times::Moment;
 use traffic_query::{Dimension, Field, Measure, TrafficFilter};
 
-use super::condition::{END_TIME, condition, is_dns_error};
+use super::condition::{condition, is_dns_error};
 use super::keys::key_expression;
 use super::measures::{of_merging, of_rows, of_sums};
 use super::parameters::Parameters;
+use super::raw_rows::RawRows;
 use super::sources::{Piece, Source, Span};
 use crate::rollup::{HAS_CONNECTIONS, Unit, counted_of_network, each_address};
 
@@ -132,13 +133,13 @@ impl Wanted<'_> {
 
     /// Raw rows, of copies the one with the lowest partition and offset.
     fn raw(&self, filter: &TrafficFilter, columns: Columns, parameters: &mut Parameters) -> String {
-        let mut condition = condition(self.tenant, filter, END_TIME, parameters);
+        let mut rows = RawRows::of(self.tenant, filter, parameters);
         if self.asks_for_addresses() {
-            condition.push_str(" AND event_type != 'denied_access'");
+            rows.choose_facts("event_type != 'denied_access'".to_owned());
         }
         if self.only_failed_names {
-            let names = format!("SELECT resource_address FROM connections WHERE {condition} AND {}", is_dns_error());
-            condition = format!("{condition} AND resource_address IN ({names})");
+            let rows_of_names = format!("FROM connections WHERE {} AND {}", rows.let_through(), is_dns_error());
+            rows.choose_copies(format!("resource_address IN (SELECT resource_address {rows_of_names})"));
         }
         let columns = if columns == Columns::Sums {
             let is = |condition: &str| format!("toUInt64({condition})");
@@ -163,10 +164,11 @@ impl Wanted<'_> {
             )
         };
         format!(
-            "SELECT toUnixTimestamp64Micro(end_time) AS at, {} {columns} FROM connections WHERE {condition}
+            "SELECT toUnixTimestamp64Micro(end_time) AS at, {} {columns} FROM connections WHERE {}
              ORDER BY _kafka_source, _kafka_partition, _kafka_offset
              LIMIT 1 BY intDiv(at, 1000), event_id_tail",
-            self.key_columns(key_expression)
+            self.key_columns(key_expression),
+            rows.counting()
         )
     }
 

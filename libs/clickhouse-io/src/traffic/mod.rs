@@ -13,6 +13,7 @@ mod one;
 mod open;
 pub(crate) mod parameters;
 mod places;
+pub(crate) mod raw_rows;
 mod recent;
 mod search;
 mod series;

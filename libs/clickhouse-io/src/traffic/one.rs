@@ -72,7 +72,7 @@ impl Found {
     }
 }
 
-/// The event of this id, where the table has it: the id says when it was.
+/// The event of this id, where the table has it: the id says when it was. Of copies the one that counts, also where another one names another Remote Network.
 async fn find(
     clickhouse: &ClickHouse,
     tenant: &Tenant,
@@ -89,7 +89,8 @@ async fn find(
              CAST(event_type = 'failed_to_connect', 'Bool') AS is_failure,
              CAST(connection_id_form, 'Int8') AS form, connection_id_high, connection_id_low, connection_id_text, connector_id,
              remote_network_id
-         FROM {} WHERE {} AND event_id_tail = unhex({tail}) LIMIT 1",
+         FROM {} WHERE {} AND event_id_tail = unhex({tail})
+         ORDER BY _kafka_source, _kafka_partition, _kafka_offset LIMIT 1",
         table.name(),
         within(tenant, range, &mut parameters)
     );

@@ -7,9 +7,10 @@ use schemas::ids::Tenant;
 use schemas::times::Moment;
 use traffic_query::{Field, TrafficFilter};
 
-use super::condition::{END_TIME, condition};
+use super::condition::END_TIME;
 use super::parameters::Parameters;
 use super::places::{Day, Places, days_of};
+use super::raw_rows::RawRows;
 use crate::client::ClickHouse;
 use crate::error::QueryError;
 use crate::pieces::hours_of;
@@ -182,18 +183,21 @@ async fn newest(
     rows_max: Option<u64>,
 ) -> Result<Vec<ConnectionEvent>, QueryError> {
     let mut parameters = Parameters::default();
-    let condition = condition(tenant, filter, END_TIME, &mut parameters);
-    let stretches = any_of(stretches);
-    let cursor = before.map_or_else(String::new, |before| {
+    let mut rows = RawRows::of(tenant, filter, &mut parameters);
+    if let Some(hours) = any_of(stretches) {
+        rows.choose_facts(hours);
+    }
+    if let Some(before) = before {
         let millis = parameters.number(i64::try_from(before.timestamp_ms()).unwrap_or(i64::MAX));
         let tail = parameters.text(&hex(&before.tail()));
-        format!("AND (toUnixTimestamp64Milli(end_time), hex(event_id_tail)) < ({millis}, {tail})")
-    });
+        rows.choose_facts(format!("(toUnixTimestamp64Milli(end_time), hex(event_id_tail)) < ({millis}, {tail})"));
+    }
     let sql = format!(
-        "SELECT {} FROM connections WHERE {condition}{stretches} {cursor}
+        "SELECT {} FROM connections WHERE {}
          ORDER BY toUnixTimestamp64Milli(end_time) DESC, event_id_tail DESC, _kafka_source, _kafka_partition, _kafka_offset
          LIMIT 1 BY toUnixTimestamp64Milli(end_time), event_id_tail LIMIT {limit}",
-        ConnectionRow::COLUMN_NAMES.join(", ")
+        ConnectionRow::COLUMN_NAMES.join(", "),
+        rows.counting()
     );
     let mut query = parameters.query(clickhouse, &sql);
     if let Some(rows_max) = rows_max {
@@ -203,14 +207,14 @@ async fn newest(
     rows.into_iter().map(ConnectionRow::into_event).collect()
 }
 
-/// To be put behind a condition: what lies in hours of one of these; anything, where there are none. Along the key, as [`hours`](super::condition) is.
-fn any_of(stretches: &[(i64, i64)]) -> String {
+/// What lies in hours of one of these; `None` where there are none. Along the key, as [`hours`](super::condition) is.
+fn any_of(stretches: &[(i64, i64)]) -> Option<String> {
     let hours = |(begin, end): &(i64, i64)| {
         let (first, last) = hours_of(Moment::from_micros(*begin), Moment::from_micros(*end - 1));
         format!("toStartOfHour({END_TIME}) BETWEEN toDateTime({first}, 'UTC') AND toDateTime({last}, 'UTC')")
     };
     let any: Vec<String> = stretches.iter().map(hours).collect();
-    if any.is_empty() { String::new() } else { format!(" AND ({})", any.join(" OR ")) }
+    (!any.is_empty()).then(|| format!("({})", any.join(" OR ")))
 }
 
 /// As the engine's `hex` has it.

@@ -69,7 +69,7 @@ fn address(random: &mut StdRng) -> Option<Address> {
     random.random_bool(0.8).then(|| parse_bare_address(one(random, &CLIENTS)).unwrap())
 }
 
-/// Some hundred events of one tenant as they are stored: openings too, and copies of facts under other offsets.
+/// Some hundred events of one tenant as they are stored: openings too, and copies of facts under other offsets, of which some say something else.
 pub(crate) fn events(random: &mut StdRng, tenant: &Tenant, period: Period) -> Vec<Stored> {
     let mut all: Vec<Stored> = Vec::new();
     for number in 0..random.random_range(150..400_u64) {
@@ -78,9 +78,11 @@ pub(crate) fn events(random: &mut StdRng, tenant: &Tenant, period: Period) -> Ve
             let opened = ended_at(&event, EventType::EstablishedConnection, event.start_time);
             all.push(Stored { event: opened, partition: 0, offset: 0 });
         }
-        for _ in 0..if random.random_bool(0.15) { 2 } else { 1 } {
-            all.push(Stored { event: event.clone(), partition: 0, offset: 0 });
+        if random.random_bool(0.3) {
+            let copy = if random.random_bool(0.7) { told_otherwise(random, &event, period) } else { event.clone() };
+            all.push(Stored { event: copy, partition: 0, offset: 0 });
         }
+        all.push(Stored { event, partition: 0, offset: 0 });
     }
     for (stored, offset) in all.iter_mut().zip(0..) {
         (stored.partition, stored.offset) = (random.random_range(0..3), offset);
@@ -136,6 +138,30 @@ fn event(random: &mut StdRng, tenant: &Tenant, period: Period, number: u64) -> C
         ..base
     };
     ended_at(&event, kind, event.end_time)
+}
+
+/// The same fact, with other values of what its event id is not made of.
+fn told_otherwise(random: &mut StdRng, fact: &ConnectionEvent, period: Period) -> ConnectionEvent {
+    let (other, mut told) = (event(random, &fact.tenant, period, 0), fact.clone());
+    for _ in 0..random.random_range(1..4) {
+        let other = other.clone();
+        match random.random_range(0..9) {
+            0 => {
+                (told.remote_network_id, told.remote_network_name) =
+                    (other.remote_network_id, other.remote_network_name);
+            }
+            1 => told.location = other.location,
+            2 => told.tunnel_path = other.tunnel_path,
+            3 => (told.user, told.service_account) = (other.user, other.service_account),
+            4 => (told.resource_id, told.applied_rule) = (other.resource_id, other.applied_rule),
+            // A failure may be one of its name by one copy, and another one by the other.
+            5 => (told.resource_address, told.resource_ip) = (other.resource_address, other.resource_ip),
+            6 => (told.client_ip, told.device_id) = (other.client_ip, other.device_id),
+            7 => (told.protocol, told.resource_port) = (other.protocol, other.resource_port),
+            _ => told.bytes_transferred = other.bytes_transferred,
+        }
+    }
+    told
 }
 
 /// The same connection's event of another kind, at another time.

@@ -48,13 +48,25 @@ fn passes(filter: &TrafficFilter, event: &ConnectionEvent) -> bool {
         && filter.domain.as_ref().is_none_or(|text| !domain.is_empty() && domain.contains(&text.to_lowercase()))
 }
 
-/// What the filter lets through, each fact once: of copies the one with the lowest partition and offset.
-pub(crate) fn facts<'a>(all: &'a [Stored], filter: &TrafficFilter) -> Facts<'a> {
-    let mut ended: Vec<&Stored> = all.iter().filter(|it| it.event.status().is_some()).collect();
-    ended.retain(|it| passes(filter, &it.event));
-    ended.sort_by_key(|it| (it.partition, it.offset));
+/// Each event once: of copies the one with the lowest partition and offset, whatever the others say.
+fn first_of_copies(all: &[Stored]) -> Facts<'_> {
+    let mut all: Vec<&Stored> = all.iter().collect();
+    all.sort_by_key(|it| (it.partition, it.offset));
     let mut seen = BTreeSet::new();
-    ended.into_iter().map(|it| &it.event).filter(|event| seen.insert(event.event_id)).collect()
+    all.into_iter().map(|it| &it.event).filter(|event| seen.insert(event.event_id)).collect()
+}
+
+/// What the filter lets through: copies are dropped, and then it is asked.
+pub(crate) fn facts<'a>(all: &'a [Stored], filter: &TrafficFilter) -> Facts<'a> {
+    let mut facts = first_of_copies(all);
+    facts.retain(|event| event.status().is_some() && passes(filter, event));
+    facts
+}
+
+/// How many facts have a copy that the filter would let through, and are not among these.
+pub(crate) fn left_out(all: &[Stored], filter: &TrafficFilter, facts: &Facts<'_>) -> usize {
+    let ended = all.iter().map(|it| &it.event).filter(|event| event.status().is_some() && passes(filter, event));
+    ended.map(|event| event.event_id).collect::<BTreeSet<_>>().len() - facts.len()
 }
 
 pub(crate) fn newest_first(facts: &Facts<'_>) -> Vec<ConnectionEvent> {
@@ -203,8 +215,9 @@ pub(crate) fn series(facts: &Facts<'_>, query: &SeriesQuery) -> Vec<Line> {
 
 /// All events of a connection, each fact once, the oldest first.
 pub(crate) fn connection(all: &[Stored], of: &ConnectionEvent) -> Vec<ConnectionEvent> {
-    let same = |it: &&Stored| it.event.connector_id == of.connector_id && it.event.connection_id == of.connection_id;
-    let events: BTreeMap<_, _> = all.iter().filter(same).map(|it| (it.event.event_id, it.event.clone())).collect();
+    let same = |it: &&ConnectionEvent| it.connector_id == of.connector_id && it.connection_id == of.connection_id;
+    let events = first_of_copies(all).into_iter().filter(same).map(|event| (event.event_id, event.clone()));
+    let events: BTreeMap<_, _> = events.collect();
     // An opening is known by its Connector alone; whoever failed or was denied never was open.
     debug_assert!(events.values().filter(|it| it.event_type != EventType::EstablishedConnection).count() <= 1);
     events.into_values().collect()

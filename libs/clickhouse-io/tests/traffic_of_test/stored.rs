@@ -1,6 +1,6 @@
 //! Made-up events as they are stored and counted, and pages of them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clickhouse_io::rollup::{MinuteColumns, MinuteCounts, MinuteKey};
 use clickhouse_io::rows::{ConnectionRow, Source};
@@ -28,20 +28,22 @@ pub(crate) async fn store_raw(clickhouse: &ClickHouse, tenant: &Tenant, all: &[S
     }
 }
 
-/// Counts the hours and days of events.
+/// Counts the hours and days of events. Copies of two Remote Networks are known only where they are counted at once: all of an hour here, and all of
+/// some days.
 pub(crate) async fn count(clickhouse: &ClickHouse, all: &[Stored]) {
-    let hours: BTreeSet<_> = all
-        .iter()
-        .map(|it| &it.event)
-        .map(|it| rollup::HourOfNetwork::of(it.tenant.clone(), it.end_time, it.remote_network_id))
-        .collect();
+    let ended: Vec<&ConnectionEvent> = all.iter().map(|it| &it.event).filter(|it| it.status().is_some()).collect();
+    let hour = |it: &&ConnectionEvent| rollup::HourOfNetwork::of(it.tenant.clone(), it.end_time, it.remote_network_id);
+    let hours: BTreeSet<_> = ended.iter().map(hour).collect();
+    assert!(hours.len() <= 500, "more than one statement counts");
     rollup::count_again(clickhouse, rollup::DEFINITION, &hours).await.unwrap();
-    let days: BTreeSet<_> = all
-        .iter()
-        .map(|it| &it.event)
-        .map(|it| rollup::DayOfNetwork::of(it.tenant.clone(), it.end_time, it.remote_network_id))
-        .collect();
-    rollup::count_days(clickhouse, rollup::DEFINITION, &days).await.unwrap();
+    let mut days: BTreeMap<i64, BTreeSet<rollup::DayOfNetwork>> = BTreeMap::new();
+    for it in &ended {
+        let day = rollup::DayOfNetwork::of(it.tenant.clone(), it.end_time, it.remote_network_id);
+        days.entry(it.end_time.as_millis().div_euclid(86_400_000)).or_default().insert(day);
+    }
+    for some in days.into_values().collect::<Vec<_>>().chunks(6) {
+        rollup::count_days(clickhouse, rollup::DEFINITION, some.iter().flatten()).await.unwrap();
+    }
 }
 
 /// Stores events and counts them, by minute, hour and day.
