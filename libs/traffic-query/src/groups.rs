@@ -240,3 +240,48 @@ impl TopQuery {
         self.groups
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::FilterForm;
+
+    #[test]
+    fn facet_leaves_out_what_chooses_by_it_and_nothing_else() {
+        let mut form = FilterForm::default();
+        for (name, value) in [
+            ("remote_networks", "1"),
+            ("users", "2"),
+            ("service_accounts", "3"),
+            ("resources", "4"),
+            ("applied_rules", "*.corp.example"),
+            ("connectors", "5"),
+            ("devices", "6"),
+            ("protocols", "tcp"),
+            ("ports", "443"),
+            ("statuses", "NORMAL"),
+            ("tunnel_paths", "relay"),
+            ("countries", "DE"),
+            ("client_addresses", "192.0.2.0/24"),
+            ("resource_addresses", "10.0.0.0/8"),
+            ("addresses", "10.0.0.0/8"),
+            ("domain", "wiki"),
+        ] {
+            form.add(name, value).unwrap();
+        }
+        let all = form.build().unwrap();
+        for &dimension in Dimension::ALL {
+            let facet = TopQuery::facet(&all, dimension, 10).unwrap();
+            let left_out =
+                Field::ALL.into_iter().filter(|field| all.narrows(*field) && !facet.filter().narrows(*field));
+            let left_out: Vec<Field> = left_out.collect();
+            match dimension {
+                Dimension::User | Dimension::ServiceAccount => {
+                    assert_eq!(left_out, [Field::Users, Field::ServiceAccounts]);
+                }
+                Dimension::Address => assert_eq!(left_out, [Field::Domain]),
+                other => assert_eq!(left_out, [other.field()], "{other:?}"),
+            }
+        }
+    }
+}
