@@ -1,14 +1,14 @@
 //! Reports narrowed by the fields of the filter: the oracle's bytes of those lines that the fields let through, and the values of the
 //! page's own answers; by API, at a terminal, and by a schedule.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::oracle::{assert_same, connections_of, report, traffic};
+use crate::oracle::{assert_same, connections_of, readable, report, traffic};
 use crate::report_life::flowledger;
 use crate::stack::{Session, Stack, WAIT_MAX, everything, tenant};
 use crate::traffic_tables::cells;
@@ -94,14 +94,50 @@ fn address(event: &Value, place: &str) -> Option<IpAddr> {
 }
 
 /// Lines whose event is let through.
-pub(crate) fn kept(lines: &[u8], lets_through: fn(&Value) -> bool) -> Vec<u8> {
-    const MARK: &[u8] = b"ANALYTICS ";
-    let event = |line: &[u8]| -> Option<Value> {
-        let start = line.windows(MARK.len()).position(|it| it == MARK)? + MARK.len();
-        serde_json::from_slice(&line[start..]).ok()
-    };
+pub(crate) fn kept(lines: &[u8], mut lets_through: impl FnMut(&Value) -> bool) -> Vec<u8> {
     let lines = lines.split_inclusive(|byte| *byte == b'\n');
-    lines.filter(|line| event(line).is_some_and(|event| lets_through(&event))).flatten().copied().collect()
+    lines.filter(|line| event_of(line).is_some_and(|event| lets_through(&event))).flatten().copied().collect()
+}
+
+fn event_of(line: &[u8]) -> Option<Value> {
+    const MARK: &[u8] = b"ANALYTICS ";
+    let start = line.windows(MARK.len()).position(|it| it == MARK)? + MARK.len();
+    serde_json::from_slice(&line[start..]).ok()
+}
+
+/// Of a third of the events a copy before all of them, and of another third one behind: each says of all that is no part of the event's id what another
+/// event says.
+fn told_otherwise(lines: &[u8]) -> Vec<u8> {
+    const FIELDS: [&str; 6] = ["user", "service_account", "device", "location", "relays", "resource"];
+    const OF_CONNECTION: [&str; 5] = ["tunnel_path", "client_ip", "resource_ip", "resource_port", "protocol"];
+    let events: Vec<Value> = lines.split_inclusive(|byte| *byte == b'\n').filter_map(event_of).collect();
+    let (mut before, mut behind) = (Vec::new(), Vec::new());
+    for (number, event) in events.iter().enumerate() {
+        let is_alike = |other: &&Value| other["event_type"] == event["event_type"];
+        let Some(other) = events[number + 1..].iter().find(is_alike) else { continue };
+        let mut copy = event.clone();
+        for field in FIELDS {
+            copy[field] = other[field].clone();
+        }
+        for field in OF_CONNECTION {
+            copy["connection"][field] = other["connection"][field].clone();
+        }
+        match number % 3 {
+            0 => before.extend(format!("ANALYTICS {copy}\n").into_bytes()),
+            1 => behind.extend(format!("ANALYTICS {copy}\n").into_bytes()),
+            _ => {}
+        }
+    }
+    [&before[..], lines, &behind[..]].concat()
+}
+
+/// Each event's first line.
+fn firsts(lines: &[u8]) -> Vec<u8> {
+    let mut seen = HashSet::new();
+    kept(lines, |event| {
+        let id = ["/connector/id", "/connection/id", "/event_type"].map(|place| text(event, place).to_owned());
+        seen.insert((id, event["timestamp"].as_u64()))
+    })
 }
 
 /// An object with what another has, too.
@@ -145,6 +181,30 @@ async fn reports_of_every_kind_are_narrowed_by_every_field() {
         assert_same_as_page(&session, &fields, &table).await;
     }
     assert_at_a_terminal_and_by_a_schedule(&stack, acme, &session, &lines).await;
+    stack.end().await;
+}
+
+/// A log whose events were told twice, and otherwise: of each the first line counts, and is held against the filter.
+#[tokio::test]
+async fn filter_is_asked_of_the_first_of_copies_alone() {
+    let acme = &tenant("told-twice");
+    let mut stack = Stack::start(&[(acme, Some("v2"))]).await;
+    let lines = told_otherwise(&readable(acme, "v2", &traffic(53, 1_000, "v2")));
+    stack.append(acme, &lines);
+    stack.wait_stored(acme, connections_of(acme, "v2", &lines)).await;
+    let session = stack.sign_in(acme).await;
+    let (firsts, mut others_pass) = (firsts(&lines), 0);
+    for (fields, lets_through) in narrowed() {
+        let ask = async |more| session.ask(&with(with(everything(), &fields), &more)).await;
+        let table = ask(json!({ "kind": "traffic", "table": { "by": ["resource"], "measures": MEASURES } })).await;
+        let id = ask(json!({ "kind": "events", "denied": true })).await;
+        session.wait_completed(&id).await;
+        let expected = report(acme, "v2", &["--denied"], &kept(&firsts, lets_through));
+        assert_same(&session.download(&id).await, &expected, &fields.to_string());
+        others_pass += u32::from(report(acme, "v2", &["--denied"], &kept(&lines, lets_through)) != expected);
+        assert_same_as_page(&session, &fields, &table).await;
+    }
+    assert!(others_pass > 6, "{others_pass} of 9 filters let another copy through");
     stack.end().await;
 }
 

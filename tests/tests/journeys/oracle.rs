@@ -1,5 +1,6 @@
 //! The independent second implementation of the report, and its made-up traffic.
 
+use std::collections::HashSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -53,10 +54,23 @@ pub(crate) fn audit(export: &[u8]) -> usize {
 
 /// How many of these lines are refused.
 pub(crate) fn reject_count(tenant: &str, version: &str, lines: &[u8]) -> usize {
+    rejects(tenant, version, lines).bytes().filter(|byte| *byte == b'\n').count()
+}
+
+/// Those of these lines that are not refused.
+pub(crate) fn readable(tenant: &str, version: &str, lines: &[u8]) -> Vec<u8> {
+    let rejects = rejects(tenant, version, lines);
+    let refused: HashSet<&str> = rejects.lines().filter_map(|it| Some(it.split_once('\t')?.1)).collect();
+    let is_refused = |line: &[u8]| refused.contains(String::from_utf8_lossy(line).trim_end_matches(['\r', '\n']));
+    lines.split_inclusive(|byte| *byte == b'\n').filter(|line| !is_refused(line)).flatten().copied().collect()
+}
+
+/// A line for each that is refused: the reason, and behind a tab the line.
+fn rejects(tenant: &str, version: &str, lines: &[u8]) -> String {
     let file = tempfile::NamedTempFile::new().unwrap();
     let path = file.path().display().to_string();
     python("oracle/report.py", &["--tenant", tenant, "--log-version", version, "--rejects", &path], lines);
-    std::fs::read(&path).unwrap().iter().filter(|byte| **byte == b'\n').count()
+    std::fs::read_to_string(&path).unwrap()
 }
 
 pub(crate) fn sample(name: &str) -> PathBuf {
