@@ -4,11 +4,19 @@
 //! Readers drop copies behind the condition, and keep the lowest of those that they see. So the condition itself leaves out the rows of facts whose first
 //! copy is not let through. Where the filter chooses by nothing that copies can differ in there are none, and it says nothing of them.
 
+use std::collections::BTreeSet;
+
 use schemas::ids::Tenant;
 use traffic_query::{Field, TrafficFilter};
 
 use super::condition::{END_TIME, of_fields, of_range};
 use super::parameters::Parameters;
+use super::recent::hex;
+use crate::rows::ConnectionRow;
+
+/// Seconds, and microseconds, of an hour.
+const HOUR: i64 = 3_600;
+const HOUR_MICROS: i64 = HOUR * 1_000_000;
 
 /// What all copies of a fact of one tenant have in common, and no other row.
 const FACT: &str = "toUnixTimestamp64Milli(end_time), event_id_tail";
@@ -85,7 +93,7 @@ impl RawRows {
         }
         let rows = format!("FROM connections WHERE {}", self.of_facts.join(" AND "));
         let chosen = self.of_copies.join(" AND ");
-        let is_chosen = format!("ifNull({chosen}, 0)");
+        let is_chosen = self.is_chosen();
         let mut near = Vec::new();
         if self.chooses_networks {
             // A Connector lies in one Remote Network, so hardly anything is left to look at.
@@ -104,5 +112,27 @@ impl RawRows {
             self.let_through(),
             near.join(" AND ")
         )
+    }
+
+    /// Rows of these facts that are not let through; `None` where there can be none.
+    pub(crate) fn others_of(&self, found: &[ConnectionRow], parameters: &mut Parameters) -> Option<String> {
+        if self.of_copies.is_empty() || found.is_empty() {
+            return None;
+        }
+        let hours: BTreeSet<i64> = found.iter().map(|row| row.end_time.div_euclid(HOUR_MICROS) * HOUR).collect();
+        let hours: Vec<String> = hours.into_iter().map(|hour| format!("toDateTime({hour}, 'UTC')")).collect();
+        let connectors = parameters.ids(found.iter().map(|row| row.connector_id).collect::<BTreeSet<_>>());
+        let tails = parameters.texts(found.iter().map(|row| hex(&row.event_id_tail)));
+        // Hours are what the key has; a Connector is that of all copies, and a narrow column; two facts with one end of their ids cost another question.
+        Some(format!(
+            "{} AND toStartOfHour(end_time) IN ({}) AND connector_id IN {connectors} AND hex(event_id_tail) IN {tails} AND NOT {}",
+            self.of_facts.join(" AND "),
+            hours.join(", "),
+            self.is_chosen()
+        ))
+    }
+
+    fn is_chosen(&self) -> String {
+        format!("ifNull({}, 0)", self.of_copies.join(" AND "))
     }
 }
