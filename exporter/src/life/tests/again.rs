@@ -30,7 +30,7 @@ async fn mail_about_a_failure_does_not_hold_up_the_report_that_is_asked_for_agai
     fake.0.mail_faults.lock().unwrap().extend((0..6).map(|call| (call, MailError::Away("timeout".to_owned()))));
     let life = fake.life();
     let asking_again = async {
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        tokio::time::sleep(LOSS_HEARD_WITHIN + Duration::from_millis(200)).await;
         let again = state(&fake).ask_again("other".to_owned(), Moment::now()).unwrap();
         fake.append(&Journal::retried(&again)).await.unwrap();
         life.live(&again, a_record()).await.unwrap()
