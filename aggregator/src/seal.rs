@@ -27,6 +27,8 @@ use crate::metrics::AggregatorMetrics;
 const INGEST_GROUP: &str = "ingest";
 /// An hour is counted so long after its end: when the rows that came in it are there for certain, so that once is enough.
 const AFTER_END: Duration = Duration::from_secs(IN_FLIGHT.as_secs() + 10);
+/// At a start days are put together whose hours were noted since: their notes are kept for 60 days, however long minutes are.
+const NOTES_LOOKED_BACK: Duration = Duration::from_secs(58 * 24 * 3600);
 
 /// What the sealer touches. Everything may be done again.
 pub(crate) trait Outside: Send + Sync + 'static {
@@ -66,11 +68,7 @@ pub(crate) trait Outside: Send + Sync + 'static {
     ) -> impl Future<Output = Result<(), QueryError>> + Send;
     /// Has rows by minute kept for so many days.
     fn keep_minutes(&self, days: u16) -> impl Future<Output = Result<(), QueryError>> + Send;
-    fn end_silent(
-        &self,
-        silence: Duration,
-        minutes_kept: Duration,
-    ) -> impl Future<Output = Result<(), QueryError>> + Send;
+    fn end_silent(&self, silence: Duration) -> impl Future<Output = Result<(), QueryError>> + Send;
     fn forget_ended(&self, remembered: Duration) -> impl Future<Output = Result<(), QueryError>> + Send;
 }
 
@@ -133,7 +131,7 @@ impl Outside for Parts {
     }
 
     async fn note_days_counted(&self, stored_before: Moment, over_at: Moment) -> Result<(), QueryError> {
-        rollup::note_days_counted(&self.clickhouse, stored_before, over_at).await
+        rollup::note_days_counted(&self.clickhouse, DEFINITION, stored_before, over_at).await
     }
 
     async fn keep_minutes(&self, days: u16) -> Result<(), QueryError> {
@@ -143,8 +141,8 @@ impl Outside for Parts {
         Ok(())
     }
 
-    async fn end_silent(&self, silence: Duration, minutes_kept: Duration) -> Result<(), QueryError> {
-        open::end_silent(&self.clickhouse, silence, minutes_kept).await
+    async fn end_silent(&self, silence: Duration) -> Result<(), QueryError> {
+        open::end_silent(&self.clickhouse, silence).await
     }
 
     async fn forget_ended(&self, remembered: Duration) -> Result<(), QueryError> {
@@ -230,7 +228,7 @@ async fn pass<O: Outside>(
     let last = last.unwrap_or(Reached {
         written_since: before(asked_at, kept),
         ended_by,
-        noted_since: before(asked_at, kept),
+        noted_since: before(asked_at, NOTES_LOOKED_BACK),
     });
     let reach = Reach { written_since: last.written_since, ended_since: last.ended_by, ended_by };
     let unsealed = outside.unsealed(reach).await?;

@@ -198,6 +198,7 @@ impl<O: Outside> Life<O> {
                     unwanted.run_until_cancelled(tokio::time::sleep(backoff.next_wait())).await;
                 }
                 error => {
+                    drop((lane, running));
                     let error = self.if_ours(error, unwanted).await;
                     if error == FileError::Cancelled {
                         return Ok("unwanted");

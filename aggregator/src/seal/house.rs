@@ -59,7 +59,7 @@ async fn round<O: Outside>(
     });
     if read_before.is_some() {
         counted_before.send_replace(read_before);
-        outside.end_silent(config.silence_max, config.minutes_kept()).await?;
+        outside.end_silent(config.silence_max).await?;
     }
     outside.forget_ended(config.ended_remembered).await
 }

@@ -156,7 +156,7 @@ impl Outside for Fake {
         Ok(())
     }
 
-    async fn end_silent(&self, _: Duration, _: Duration) -> Result<(), QueryError> {
+    async fn end_silent(&self, _: Duration) -> Result<(), QueryError> {
         self.keeps("silent")
     }
 
@@ -223,7 +223,7 @@ async fn days_are_looked_for_in_all_notes_at_first_and_then_since_the_last_pass_
         ended_since: before(at(ended_since), AFTER_END),
         ended_by: before(at(ended_by), AFTER_END),
     };
-    assert_eq!(asked[..2], [reach(before(at(0), KEPT), 0, 0), reach(at(0), 0, 1)]);
+    assert_eq!(asked[..2], [reach(before(at(0), NOTES_LOOKED_BACK), 0, 0), reach(at(0), 0, 1)]);
     assert_eq!(metrics.days_counted.get(), 2 * asked.len() as u64);
 }
 

@@ -99,7 +99,7 @@ async fn fill(clickhouse: &ClickHouse, count: u64, rows: Rows) -> anyhow::Result
     // What an aggregator notes that has counted all of it, and some minutes later: parts are as old as most are.
     tokio::time::sleep(Duration::from_secs(2)).await;
     let later = rollup::server_time(clickhouse).await?.as_micros() + i64::try_from(rollup::IN_FLIGHT.as_micros())?;
-    rollup::note_days_counted(clickhouse, Moment::from_micros(later), *END).await?;
+    rollup::note_days_counted(clickhouse, rollup::DEFINITION, Moment::from_micros(later), *END).await?;
     Ok(())
 }
 

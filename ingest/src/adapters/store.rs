@@ -98,7 +98,9 @@ impl RangeStore for ClickHouseStore {
     async fn highest_stored(&self, from: i64) -> Result<Option<i64>, StoreError<StoreFailure>> {
         let looked_from = TopicCheck::looks_from(from);
         let highest = stored::highest_offset(&self.clickhouse, &self.source, self.partition, looked_from).await;
-        self.topic.check(self.partition, from, highest.map_err(next_step)?).await
+        let highest = highest.map_err(next_step)?;
+        self.topic.count_without_rows(self.partition, from, highest).await?;
+        self.topic.check(self.partition, from, highest).await
     }
 
     async fn is_running(&self, token: &str) -> Result<bool, StoreError<StoreFailure>> {

@@ -12,6 +12,8 @@ use crate::write::{EventTable, insert_body};
 
 /// The table.
 const TABLE: &str = "open_connections";
+/// Rows by minute are there for so long at least, whatever was set before.
+const MINUTES_KEPT_MIN: Duration = Duration::from_secs(3 * 24 * 3600);
 /// When silence began.
 const SINCE: &str = "now64(6, 'UTC') - toIntervalSecond({silence:UInt64})";
 /// Of tenants without a connection that has been open for so long nothing has to be read: their rows lie together.
@@ -27,15 +29,15 @@ pub async fn write(clickhouse: &ClickHouse, body: Bytes) -> Result<(), QueryErro
 }
 
 /// Ends entries whose Connector has reported nothing for `silence`: nothing of it was counted by minute since, by the server's clock, whatever times
-/// its events have. Rows by minute are there for `minutes_kept`: where silence is longer, raw rows tell who has reported. What is not counted yet is not
+/// its events have. Rows by minute are there for some days: where silence is longer, raw rows tell who has reported. What is not counted yet is not
 /// known: the caller sees to it that there is no backlog.
 ///
 /// # Errors
 /// When ClickHouse refuses or does not answer.
-pub async fn end_silent(clickhouse: &ClickHouse, silence: Duration, minutes_kept: Duration) -> Result<(), QueryError> {
+pub async fn end_silent(clickhouse: &ClickHouse, silence: Duration) -> Result<(), QueryError> {
     let mut reported =
         format!("SELECT tenant, connector_id FROM {MINUTES_TABLE} WHERE written_at > {SINCE} AND {OF_TENANTS}");
-    if silence >= minutes_kept {
+    if silence >= MINUTES_KEPT_MIN {
         for table in [EventTable::Connections, EventTable::ConnectionOpenings] {
             reported += &format!(
                 " UNION ALL SELECT tenant, connector_id FROM {} WHERE end_time > {SINCE}

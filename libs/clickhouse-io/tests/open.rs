@@ -31,7 +31,6 @@ const LONG_AGO: Moment = Moment::from_millis(1_793_487_602_000);
 const HOUR: Duration = Duration::from_secs(3600);
 const HOUR_SECONDS: i64 = 3600;
 /// Rows by minute are.
-const KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
 /// Sequences of steps; `FLOWLEDGER_OPEN_SEQUENCES` for more, from `FLOWLEDGER_OPEN_FIRST_SEQUENCE` on.
 const SEQUENCES: u64 = 3;
 /// Steps of each.
@@ -92,20 +91,20 @@ async fn end_of_a_connection_wins_in_whatever_order() {
         clickhouse.execute(&sql).await.unwrap();
     };
     counted("toString(tenant) AS tenant").await;
-    open::end_silent(&clickhouse, HOUR, KEPT).await.unwrap();
+    open::end_silent(&clickhouse, HOUR).await.unwrap();
     assert_eq!(clickhouse.text(shown).await.unwrap(), "b\n");
     // Minutes are not kept for so long: a raw row tells it.
     clickhouse.execute("TRUNCATE TABLE connections_by_minute SYNC").await.unwrap();
     let reported = ConnectionEvent { end_time: Moment::now(), ..closed("reported") };
     let row = ConnectionRow::from_event(reported, Source { name: "main", partition: 3, offset: 0 });
     insert(&clickhouse, EventTable::Connections, vec![row], "reported").await.unwrap();
-    open::end_silent(&clickhouse, month, KEPT).await.unwrap();
+    open::end_silent(&clickhouse, month).await.unwrap();
     assert_eq!(clickhouse.text(shown).await.unwrap(), "b\n");
     // Others have reported, and this one too long ago.
     for others in ["'globex' AS tenant", "connector_id + 1 AS connector_id", "written - toIntervalHour(2) AS written"] {
         counted(others).await;
     }
-    open::end_silent(&clickhouse, HOUR, KEPT).await.unwrap();
+    open::end_silent(&clickhouse, HOUR).await.unwrap();
     assert_eq!(clickhouse.text(shown).await.unwrap(), "");
     let silent = "SELECT connection_id FROM open_connections FINAL WHERE end_reason = 'silent'";
     assert_eq!(clickhouse.text(silent).await.unwrap(), "b\n");
@@ -134,7 +133,7 @@ async fn end_that_comes_a_day_late_is_remembered_from_when_it_came() {
     assert_eq!(open().await, 0);
     // So is an end by silence, of a connection that was opened long ago.
     write(&clickhouse, [(&event(EstablishedConnection, "b", ago(26)), 4)]).await;
-    open::end_silent(&clickhouse, HOUR, KEPT).await.unwrap();
+    open::end_silent(&clickhouse, HOUR).await.unwrap();
     open::forget_ended(&clickhouse, HOUR).await.unwrap();
     write(&clickhouse, [(&event(EstablishedConnection, "b", ago(26)), 5)]).await;
     assert_eq!(open().await, 0);
@@ -285,7 +284,7 @@ impl Sequence {
                     );
                     clickhouse.execute(&sql).await.unwrap();
                 }
-                open::end_silent(clickhouse, Duration::from_secs(SILENCE.unsigned_abs()), KEPT).await.unwrap();
+                open::end_silent(clickhouse, Duration::from_secs(SILENCE.unsigned_abs())).await.unwrap();
                 self.plain.end_silent(SILENCE, self.now);
                 self.done.push(format!("{} silence", self.now));
             }

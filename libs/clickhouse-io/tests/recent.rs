@@ -41,7 +41,7 @@ async fn note(clickhouse: &ClickHouse, over_at: Moment) {
     let now = rollup::server_time(clickhouse).await.unwrap();
     let in_flight = i64::try_from(rollup::IN_FLIGHT.as_micros()).unwrap();
     let stored_before = Moment::from_micros(now.as_micros() + in_flight);
-    rollup::note_days_counted(clickhouse, stored_before, over_at).await.unwrap();
+    rollup::note_days_counted(clickhouse, rollup::DEFINITION, stored_before, over_at).await.unwrap();
 }
 
 #[tokio::test]
@@ -186,7 +186,9 @@ async fn user_of_three_connections_in_a_year_is_read_where_he_was_and_where_nobo
     clickhouse.execute("SYSTEM STOP MERGES connections").await.unwrap();
     let tenant: Tenant = "acme".parse().unwrap();
     let at = |id: &str, ago: Moment| connection(EventType::ClosedConnection, id, ago.as_millis().unsigned_abs());
-    let own = [300, 200, 100].map(|days| at(&format!("own {days}"), days_ago(days)));
+    let noon =
+        |days| Moment::from_micros(days_ago(days).as_micros().div_euclid(DAY_MICROS) * DAY_MICROS + DAY_MICROS / 2);
+    let own = [300, 200, 100].map(|days| at(&format!("own {days}"), noon(days)));
     let other = User { id: "10".parse().unwrap(), email: "joe@acme.example".to_owned() };
     let of_other = |event: ConnectionEvent| ConnectionEvent { user: Some(other.clone()), ..event };
     let others = (0..360).map(|days| of_other(at(&format!("other {days}"), days_ago(days))));
@@ -211,8 +213,16 @@ async fn user_of_three_connections_in_a_year_is_read_where_he_was_and_where_nobo
     for limit in [2, 4, 50] {
         assert_eq!(pages(&clickhouse, &tenant, &filter, limit).await, expected, "{limit}");
     }
+    // The range begins on a day, an hour before he was there.
+    let from = Moment::from_micros(noon(300).as_micros() - DAY_MICROS / 24);
+    assert_eq!(pages(&clickhouse, &tenant, &filter.within(from, filter.to), 50).await, expected);
     clickhouse.execute("TRUNCATE TABLE days_sealed SYNC").await.unwrap();
     expected.insert(3, lost);
     assert_eq!(pages(&clickhouse, &tenant, &filter, 50).await, expected);
+    // Where others count by a newer definition, this one's hours and days are not all.
+    let newer = "INSERT INTO connections_by_day SELECT * REPLACE (toUInt16(definition + 1) AS definition) FROM connections_by_day LIMIT 1";
+    clickhouse.execute(newer).await.unwrap();
+    note(&clickhouse, Moment::now()).await;
+    assert_eq!(clickhouse.text("SELECT count() FROM days_sealed").await.unwrap().trim(), "0");
     engine.drop(&clickhouse).await;
 }

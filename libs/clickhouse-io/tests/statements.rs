@@ -162,7 +162,7 @@ async fn no_statement_goes_on_longer_than_it_is_waited_for() {
         have(what, &["max_execution_time=119", "readonly=2", "cancel_http_readonly_queries_on_client_close=1"]);
     };
     let minute = Duration::from_secs(60);
-    open::end_silent(clickhouse, minute, minute).await.unwrap();
+    open::end_silent(clickhouse, minute).await.unwrap();
     bounded("end_silent");
     assert!(!rollup::keep_minutes(clickhouse, 30).await.unwrap());
     assert!(rollup::keep_minutes(clickhouse, 7).await.unwrap());
@@ -193,7 +193,7 @@ async fn no_statement_goes_on_longer_than_it_is_waited_for() {
     bounded("count_and_seal_days");
     rollup::names_kept_from(clickhouse, from).await.unwrap();
     bounded("names_kept_from");
-    rollup::note_days_counted(clickhouse, to, to).await.unwrap();
+    rollup::note_days_counted(clickhouse, rollup::DEFINITION, to, to).await.unwrap();
     bounded("note_days_counted");
     copies::delete(clickhouse, &acme(), (from, to), "test", |_| ()).await.unwrap();
     bounded("delete");

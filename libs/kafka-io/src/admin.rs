@@ -266,7 +266,7 @@ pub async fn first_record_at(
             let mut list = TopicPartitionList::new();
             list.add_partition_offset(&topic, partition, Offset::Offset(offset))?;
             client.assign(&list)?;
-            match client.poll(ASK_MAX) {
+            match polled(client) {
                 None => {
                     let code = RDKafkaErrorCode::OperationTimedOut;
                     return Err(rdkafka::error::KafkaError::MessageConsumption(code));
@@ -281,6 +281,19 @@ pub async fn first_record_at(
         Ok(None)
     })
     .await
+}
+
+/// The next message or error. A poll gives nothing, too, where something came that is neither: of what was assigned before, for one.
+fn polled<'a>(
+    client: &'a BaseConsumer<Logging>,
+) -> Option<Result<rdkafka::message::BorrowedMessage<'a>, rdkafka::error::KafkaError>> {
+    let begin = Instant::now();
+    loop {
+        let left = ASK_MAX.checked_sub(begin.elapsed())?;
+        if let Some(polled) = client.poll(left) {
+            return Some(polled);
+        }
+    }
 }
 
 fn count(client: &BaseConsumer<Logging>, topic: &str) -> Result<i32, rdkafka::error::KafkaError> {

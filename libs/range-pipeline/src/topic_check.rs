@@ -69,7 +69,7 @@ impl TopicCheck {
     }
 
     /// Gives the highest stored offset of a partition back where it is not below the committed one. `highest` is that which is not below
-    /// [`Self::looks_from`]. Says where rows before the committed offset are not there.
+    /// [`Self::looks_from`].
     ///
     /// # Errors
     /// [`StoreError::Stop`] where it is another topic's: its offset lies beyond the end, or another event lies there.
@@ -83,9 +83,6 @@ impl TopicCheck {
     where
         F: From<KafkaError> + From<QueryError> + From<MadeAnew>,
     {
-        // Never closed.
-        let _turn = self.turns.acquire().await.ok();
-        self.count_without_rows(partition, committed, highest).await?;
         let Some(highest) = highest else { return Ok(None) };
         let is_ahead = highest >= committed;
         if is_ahead {
@@ -118,6 +115,8 @@ impl TopicCheck {
 
     /// Of this partition alone: that another one has no leader holds nothing up.
     async fn bounds<F: From<KafkaError>>(&self, partition: i32) -> Result<Option<(i64, i64)>, StoreError<F>> {
+        // Never closed. For the question alone, and not while it is waited: another partition may have its leader.
+        let _turn = self.turns.acquire().await.ok();
         let bounds = admin::stable_bounds(&self.kafka, self.topic, partition).await;
         bounds.map_err(|error| StoreError::Unsure(error.into()))
     }
@@ -136,9 +135,13 @@ impl TopicCheck {
         if offsets.is_empty() {
             return Ok(());
         }
-        let begin = Instant::now();
+        let mut begin = None;
         let record = loop {
-            match admin::first_record_at(&self.kafka, self.topic, partition, &offsets).await {
+            let turn = self.turns.acquire().await.ok();
+            let begin = *begin.get_or_insert_with(Instant::now);
+            let read = admin::first_record_at(&self.kafka, self.topic, partition, &offsets).await;
+            drop(turn);
+            match read {
                 Ok(record) => break record,
                 Err(error) if begin.elapsed() < READ_MAX => {
                     tracing::warn!(partition, %error, "a stored record is asked for again");
@@ -164,8 +167,12 @@ impl TopicCheck {
         }
     }
 
-    /// How many offsets right before the committed one have no row. It is said and nothing more: dead letters explain it as well.
-    async fn count_without_rows<F>(
+    /// How many offsets right before the committed one have no row. It is said and nothing more: dead letters explain it as well. Of the raw rows, which
+    /// nobody takes away.
+    ///
+    /// # Errors
+    /// [`StoreError::Unsure`] where Kafka does not answer.
+    pub async fn count_without_rows<F>(
         &self,
         partition: i32,
         committed: i64,

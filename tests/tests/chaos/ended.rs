@@ -5,13 +5,16 @@ use std::path::Path;
 use std::process::ExitStatus;
 
 /// What the last words may be: what was done to the process leaves it nothing else.
-const EXPECTED: [&str; 3] = [
+const EXPECTED: [&str; 5] = [
     // By KIP-848 a name that was not given back is refused until its session has ended: whoever was killed cannot begin again before.
     "another process has this instance id",
     // The broker was killed under a transaction, and has ended it: the connector asks to be started again.
     "another connector has begun under the same connector.instance",
     // The client broke with the broker, before anything was written that would show that a new one helps.
     "Kafka cannot be written to",
+    // The same of whoever writes without transactions, and of whoever reads.
+    "the producer cannot go on",
+    "the consumer cannot go on",
 ];
 /// So much of the log is shown.
 const LINES: usize = 12;

@@ -10,7 +10,7 @@ use schemas::times::Moment;
 use serde::Deserialize;
 
 use super::names::names_since;
-use super::{DAY, IN_FLIGHT};
+use super::{DAY, DAYS_TABLE, HOURS_TABLE, IN_FLIGHT, NETWORK_DAYS_TABLE};
 use crate::client::ClickHouse;
 use crate::error::QueryError;
 
@@ -32,19 +32,27 @@ struct Note {
 }
 
 /// Notes that what ingest had stored before a moment is in the roll-up by day, of days that were over at another. Both are the server's. After the
-/// count, never before.
+/// count, never before; and not where anything is counted by a newer definition than `definition`: who counts by this one leaves that to others.
 ///
 /// # Errors
 /// When ClickHouse refuses or does not answer; then it may have been done.
 pub async fn note_days_counted(
     clickhouse: &ClickHouse,
+    definition: u16,
     stored_before: Moment,
     over_at: Moment,
 ) -> Result<(), QueryError> {
-    let sql = "INSERT INTO days_sealed (tenant, day, remote_network_id, notes, written_at)
-         SELECT '', toStartOfDay(toDateTime({over_at:Int64}, 'UTC')), 0, 0, fromUnixTimestamp64Micro({stored_before:Int64}, 'UTC')";
+    let newer = [HOURS_TABLE, DAYS_TABLE, NETWORK_DAYS_TABLE]
+        .map(|table| format!("(SELECT count() FROM {table} WHERE definition > {{definition:UInt16}}) = 0"));
+    let sql = format!(
+        "INSERT INTO days_sealed (tenant, day, remote_network_id, notes, written_at)
+         SELECT '', toStartOfDay(toDateTime({{over_at:Int64}}, 'UTC')), 0, 0, fromUnixTimestamp64Micro({{stored_before:Int64}}, 'UTC')
+         WHERE {}",
+        newer.join(" AND ")
+    );
     let query = clickhouse
-        .bounded(sql)
+        .bounded(&sql)
+        .param("definition", definition)
         .param("over_at", over_at.as_micros().div_euclid(1_000_000))
         .param("stored_before", stored_before.as_micros());
     clickhouse.within(query.execute()).await

@@ -25,7 +25,7 @@ const STRETCHES_MAX: usize = 64;
 /// A day by its begin, microseconds, and how many events the roll-up counts in it.
 pub(super) type Day = (i64, u64);
 
-/// What the roll-up by day counts of a filter in `[from, to)`, microseconds, the newest day first. What it does not know of the filter lets everything
+/// What the roll-up by day counts of a filter in `[from, to)`, microseconds, and before it in the day of `from`, the newest day first. What it does not know of the filter lets everything
 /// through, and a group that is there in two versions counts twice: no day is missing that a count has.
 pub(super) async fn days_of(
     clickhouse: &ClickHouse,
@@ -36,6 +36,8 @@ pub(super) async fn days_of(
     let unknown = Field::ALL.into_iter().filter(|field| !knows_field(*field) || *field == Field::Statuses);
     let filter = unknown.fold(filter.clone(), TrafficFilter::without);
     let (table, day) = Unit::Day.table();
+    // Of the day that the range begins in too, all of which has one row.
+    let from = from.div_euclid(DAY_MICROS) * DAY_MICROS;
     let range = filter.within(Moment::from_micros(from), Moment::from_micros(to));
     let mut parameters = Parameters::default();
     let condition = condition(tenant, &range, day, &mut parameters);

@@ -86,6 +86,7 @@ impl<J: Job> Pipeline<J> {
     /// and then the partitions are let go.
     pub(super) fn revoked(&mut self, partitions: &[i32], acknowledged: Acknowledged) {
         tracing::info!(partitions = partitions.len(), "revoked");
+        let (metrics, gone) = (self.metrics.clone(), partitions.to_vec());
         let going: Vec<(JoinHandle<()>, Progress)> =
             self.without(partitions).into_iter().map(|lane| (lane.writer, lane.progress)).collect();
         let deadline = tokio::time::Instant::from_std(self.context.clock.monotonic() + self.settings.revoke_wait());
@@ -94,8 +95,14 @@ impl<J: Job> Pipeline<J> {
                 if tokio::time::timeout_at(deadline, &mut writer).await.is_err() {
                     // Its commits are refused from the moment at which the partition goes: like a crash, which is safe.
                     writer.abort();
+                    // Until it has, it may say something.
+                    let _ = writer.await;
                 }
                 progress.let_go();
+            }
+            // Whatever a writer has said of them since.
+            for partition in gone {
+                metrics.forget_lag(partition);
             }
             drop(acknowledged);
         });

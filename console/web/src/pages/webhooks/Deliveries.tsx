@@ -42,9 +42,13 @@ function Log({ webhook, zone }: { webhook: Webhook; zone: string }) {
   // What the pages up to this one end with.
   const [ends, setEnds] = useState<string[]>([]);
   const before = ends.at(-1);
-  const load = useCallback((signal: AbortSignal) => listDeliveries(id, before, signal), [id, before]);
+  const load = useCallback(
+    async (signal: AbortSignal) => ({ ...(await listDeliveries(id, before, signal)), before }),
+    [id, before],
+  );
   const kept = useKept(load, deliveriesOf, REFRESH_MS);
-  const next = kept.value?.next;
+  // While another page is on its way, the end of this one says nothing.
+  const next = kept.value?.before === before ? kept.value?.next : undefined;
   // One that was told again on another page is not of this one.
   const items = kept.items.filter((item) => kept.value?.deliveries.some((it) => it.id === item.id));
   const older = () => setEnds((current) => (next === undefined || current.at(-1) === next ? current : [...current, next]));
