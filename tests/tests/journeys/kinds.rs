@@ -95,7 +95,9 @@ async fn reports_of_every_kind_have_the_bytes_of_the_oracle() {
             assert!(told["rows"].as_u64().unwrap() > 0, "{told}");
             // All of the traffic is several slices, of groups too: both exporters take them.
             let is_half = arguments.contains(&HALF[0]);
-            assert!(is_half || told["slices_expected"].as_i64().unwrap() > 1, "{told}");
+            // But where the plan took an hour for what the roll-up had of it while its rows still came.
+            let is_larger_than_planned = told["rows"].as_i64() > told["rows_expected"].as_i64();
+            assert!(is_half || is_larger_than_planned || told["slices_expected"].as_i64().unwrap() > 1, "{told}");
         }
     }
     let made = [&stack.exporter, &stack.exporters[0]].map(|it| it.logged(&["a slice is done"]));
