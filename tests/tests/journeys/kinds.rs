@@ -9,6 +9,7 @@ use service_kit::CancellationToken;
 
 use crate::oracle::{assert_same, report, traffic};
 use crate::stack::{Stack, tenant};
+use crate::totals::wait_rolled_up;
 
 /// Arguments of the oracle, and the same in a request.
 type Question = (&'static [&'static str], ReportKind, ReportFormat, bool);
@@ -44,7 +45,9 @@ async fn reports_of_every_kind_have_the_bytes_of_the_oracle() {
         let lines = traffic(*seed, 4_000, version);
         stack.append(name, &lines);
         let all = report(name, version, &["--format", "ndjson", "--denied"], &lines);
-        stack.wait_stored(name, all.lines().count() as u64).await;
+        let stored = stack.wait_stored(name, all.lines().count() as u64).await;
+        // A plan takes hours that are over for what the roll-up has of them, and their rows have only just come.
+        wait_rolled_up(&stack, name, stored).await;
         let ends = kafka_io::admin::stable_ends(&stack.parts.kafka_config(), CONNECTION_EVENTS.name).await.unwrap();
         let barrier = ends.into_iter().map(|(partition, offset)| BarrierOffset { partition, offset });
         let asked = ReportRequest {
@@ -95,9 +98,7 @@ async fn reports_of_every_kind_have_the_bytes_of_the_oracle() {
             assert!(told["rows"].as_u64().unwrap() > 0, "{told}");
             // All of the traffic is several slices, of groups too: both exporters take them.
             let is_half = arguments.contains(&HALF[0]);
-            // But where the plan took an hour for what the roll-up had of it while its rows still came.
-            let is_larger_than_planned = told["rows"].as_i64() > told["rows_expected"].as_i64();
-            assert!(is_half || is_larger_than_planned || told["slices_expected"].as_i64().unwrap() > 1, "{told}");
+            assert!(is_half || told["slices_expected"].as_i64().unwrap() > 1, "{told}");
         }
     }
     let made = [&stack.exporter, &stack.exporters[0]].map(|it| it.logged(&["a slice is done"]));

@@ -14,17 +14,23 @@ async fn number(stack: &Stack, sql: &str) -> u64 {
     stack.sql(sql).await.and_then(|text| text.parse().ok()).unwrap_or(0)
 }
 
-/// Waits until the roll-up by hour has all that is stored, and is left alone from then on, as it is once hours have been over for a while.
-async fn wait_at_rest(stack: &Stack, acme: &str, stored: u64) {
+/// Waits until the roll-up by hour has all that is stored of hours that are over.
+pub(crate) async fn wait_rolled_up(stack: &Stack, acme: &str, stored: u64) {
     let rolled_up = format!(
         "SELECT sum(succeeded + failed_dns + failed_other + denied) FROM connections_by_hour FINAL WHERE tenant = '{acme}'"
     );
-    let newest = format!("SELECT max(version) FROM connections_by_hour WHERE tenant = '{acme}'");
     let begin = Instant::now();
     while number(stack, &rolled_up).await != stored {
         assert!(begin.elapsed() < WAIT_MAX, "{} of {stored} are counted", number(stack, &rolled_up).await);
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
+}
+
+/// The same, and until it is left alone from then on, as it is once hours have been over for a while.
+async fn wait_at_rest(stack: &Stack, acme: &str, stored: u64) {
+    wait_rolled_up(stack, acme, stored).await;
+    let newest = format!("SELECT max(version) FROM connections_by_hour WHERE tenant = '{acme}'");
+    let begin = Instant::now();
     // Hours are counted again as long as something may be in flight; without rows by minute, which are kept for a month, nobody looks.
     stack.execute("TRUNCATE TABLE connections_by_minute SYNC").await;
     let mut last = number(stack, &newest).await;

@@ -39,17 +39,7 @@ pub async fn count(
     measures: &[Measure],
     now: Moment,
 ) -> Result<Count, QueryError> {
-    let wanted = Wanted {
-        tenant,
-        filter,
-        keys: &[],
-        measures,
-        starts: &[],
-        now,
-        only_failed_names: false,
-        uncounted: None,
-        cut: None,
-    };
+    let wanted = Wanted::of((tenant, filter), (&[], measures), now);
     let wanted = wanted.looked_at(clickhouse).await?;
     let mut parameters = Parameters::default();
     let (facts, source) = wanted.facts(&mut parameters);

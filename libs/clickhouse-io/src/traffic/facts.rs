@@ -38,6 +38,17 @@ enum Columns {
     Rows,
 }
 
+impl<'a> Wanted<'a> {
+    /// Facts of a filter, of which nothing more is known or left away.
+    pub(super) const fn of(
+        (tenant, filter): (&'a Tenant, &'a TrafficFilter),
+        (keys, measures): (&'a [Dimension], &'a [Measure]),
+        now: Moment,
+    ) -> Self {
+        Self { tenant, filter, keys, measures, starts: &[], now, only_failed_names: false, uncounted: None, cut: None }
+    }
+}
+
 impl Wanted<'_> {
     /// A query of rows with `at` (microseconds), `key_0` and so on, and what [`values`] needs; and where it reads.
     pub(super) fn facts(&self, parameters: &mut Parameters) -> (String, Source) {

@@ -38,17 +38,7 @@ pub(crate) async fn facts_by_hour(
     filter: &TrafficFilter,
     denied: bool,
 ) -> Result<Vec<HourCount>, QueryError> {
-    let wanted = Wanted {
-        tenant,
-        filter,
-        keys: &[],
-        measures: &[],
-        starts: &[],
-        now: filter.to,
-        only_failed_names: false,
-        uncounted: None,
-        cut: None,
-    };
+    let wanted = Wanted::of((tenant, filter), (&[], &[]), filter.to);
     let mut parameters = Parameters::default();
     let counted = wanted.rollup(Unit::Hour, filter, &mut parameters);
     let known = condition(tenant, &filter_of_all(filter), "hour", &mut parameters);

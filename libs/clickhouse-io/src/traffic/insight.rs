@@ -96,17 +96,7 @@ impl Asked<'_> {
         let (tenant, now) = (self.tenant, self.now);
         // Of sums only: days of Remote Networks are not asked.
         let only_failed_names = self.query.insight() == Insight::UnresolvedNames;
-        let wanted = Wanted {
-            tenant,
-            filter,
-            keys,
-            measures: &measures,
-            starts: &[],
-            now,
-            only_failed_names,
-            uncounted: None,
-            cut: None,
-        };
+        let wanted = Wanted { only_failed_names, ..Wanted::of((tenant, filter), (keys, &measures), now) };
         let (facts, source) = wanted.facts(&mut self.parameters);
         // The range may be too short for a roll-up, and what is before it not.
         if source != Source::Raw {

@@ -58,17 +58,7 @@ pub async fn series(
     let groups = query.groups();
     let starts = query.starts().to_vec();
     let (filter, keys, measures) = (query.filter(), groups.by(), groups.measures());
-    let wanted = Wanted {
-        tenant,
-        filter,
-        keys,
-        measures,
-        starts: &starts,
-        now,
-        only_failed_names: false,
-        uncounted: None,
-        cut: None,
-    };
+    let wanted = Wanted { starts: &starts, ..Wanted::of((tenant, filter), (keys, measures), now) };
     let wanted = wanted.looked_at(clickhouse).await?;
     let width = groups.by().len();
     let (wanted, chosen, missing_max) = if width == 0 {

@@ -62,17 +62,7 @@ pub(super) struct First<'a> {
 /// When ClickHouse refuses or does not answer in time.
 pub async fn top(clickhouse: &ClickHouse, tenant: &Tenant, query: &TopQuery, now: Moment) -> Result<Top, QueryError> {
     let (filter, keys, measures) = (query.filter(), query.by(), query.measures());
-    let wanted = Wanted {
-        tenant,
-        filter,
-        keys,
-        measures,
-        starts: &[],
-        now,
-        only_failed_names: false,
-        uncounted: None,
-        cut: None,
-    };
+    let wanted = Wanted::of((tenant, filter), (keys, measures), now);
     let wanted = wanted.looked_at(clickhouse).await?;
     let First { wanted, groups, has_others, source, missing_max } = first(clickhouse, wanted, query.limit()).await?;
     let others = if has_others {
