@@ -226,7 +226,7 @@ async fn count_from_raw(
 }
 
 /// What names a group of a roll-up of sums.
-const NAMES: &str = "user_id, service_account_id, resource_id, connector_id, protocol, tunnel_path, country";
+pub(crate) const NAMES: &str = "user_id, service_account_id, resource_id, connector_id, protocol, tunnel_path, country";
 /// What is counted of it.
 const COUNTS: &str = "succeeded, failed_dns, failed_other, denied, bytes_received, bytes_transferred";
 

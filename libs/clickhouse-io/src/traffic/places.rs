@@ -14,7 +14,7 @@ use super::parameters::Parameters;
 use super::sources::knows_field;
 use crate::client::ClickHouse;
 use crate::error::QueryError;
-use crate::rollup::{DaysCounted, Unit};
+use crate::rollup::{DaysCounted, NAMES, Unit};
 
 const DAY_MICROS: i64 = 24 * 3_600_000_000;
 /// The engine's code for an account that may not read what is asked for.
@@ -26,7 +26,7 @@ const STRETCHES_MAX: usize = 64;
 pub(super) type Day = (i64, u64);
 
 /// What the roll-up by day counts of a filter in `[from, to)`, microseconds, and before it in the day of `from`, the newest day first. What it does not know of the filter lets everything
-/// through, and a group that is there in two versions counts twice: no day is missing that a count has.
+/// through: no day is missing that a count has.
 pub(super) async fn days_of(
     clickhouse: &ClickHouse,
     tenant: &Tenant,
@@ -41,9 +41,12 @@ pub(super) async fn days_of(
     let range = filter.within(Moment::from_micros(from), Moment::from_micros(to));
     let mut parameters = Parameters::default();
     let condition = condition(tenant, &range, day, &mut parameters);
+    // Of the versions of a group the last one, in this way for a quarter of what `FINAL` costs on top: few groups are left here.
     let sql = format!(
-        "SELECT toInt64(toUnixTimestamp({day})) * 1000000 AS time, sum(succeeded + failed_dns + failed_other + denied) AS events
-         FROM {table} WHERE {condition} GROUP BY {day} HAVING events > 0 ORDER BY {day} DESC"
+        "SELECT toInt64(toUnixTimestamp({day})) * 1000000 AS time, sum(of_group) AS events
+         FROM (SELECT {day}, argMax(succeeded + failed_dns + failed_other + denied, version) AS of_group
+               FROM {table} WHERE {condition} GROUP BY {day}, remote_network_id, {NAMES})
+         GROUP BY {day} HAVING events > 0 ORDER BY {day} DESC"
     );
     clickhouse.within(parameters.query(clickhouse, &sql).fetch_all()).await
 }

@@ -27,7 +27,7 @@ const DAY_MICROS: i64 = 24 * HOUR_MICROS;
 /// How much further back each step looks than the one before it.
 const GROWTH: i64 = 4;
 /// So many days back the roll-up by day is asked how far a page reaches.
-const DAYS_BACK: i64 = 64;
+const DAYS_BACK: i64 = 128;
 /// And so many where those are not enough, if nothing says that more than the length can be believed.
 const DAYS_BACK_MAX: i64 = 1024;
 /// Most events that days tell of for a step.
@@ -129,8 +129,8 @@ struct Reach {
 
 impl Reach {
     /// Back to the day before `end` at which days count so many events, or to the first one that there is, where there are fewer. Where a page reaches far it
-    /// is also asked on which days there can be something at all. What the roll-up has in two versions, or more of than rows are left, makes a step too
-    /// short, and costs another one.
+    /// is also asked on which days there can be something at all. What the roll-up has more of than rows are left, or than the filter lets through, makes a step
+    /// too short, and costs another one.
     async fn find(
         clickhouse: &ClickHouse,
         tenant: &Tenant,
