@@ -50,6 +50,8 @@ pub(super) struct Bench<'a> {
     pub(super) engine: u32,
     /// How often a question with a goal is asked.
     pub(super) rounds: usize,
+    /// Only questions of these names; all where there are none.
+    pub(super) only: &'a [String],
     pub(super) measured: &'a mut Measured,
 }
 
@@ -126,6 +128,9 @@ impl Bench<'_> {
         value: impl Fn(&mut StdRng) -> V,
         ask: impl AsyncFn(V) -> Result<usize, QueryError>,
     ) -> anyhow::Result<()> {
+        if !self.only.is_empty() && !self.only.contains(&name) {
+            return Ok(());
+        }
         let cpu = process::cpu_seconds(self.engine)?;
         let (value, ask) = (&value, &ask);
         // Several clients ask twice as often together as one does alone.

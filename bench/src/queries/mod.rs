@@ -1,7 +1,8 @@
 //! What admins ask all day, over many rows of many tenants: latencies of each question for the largest tenant, with one client while
 //! ingest runs at a tenth of its top speed, with one while nothing else runs, and with eight; and what is stored of it.
 //!
-//! `ROWS` in the environment: a folder in which the engine keeps its rows, so that another run need not make them. `SETTINGS` (TOML): of ingest.
+//! `ROWS` in the environment: a folder in which the engine keeps its rows, so that another run need not make them. `QUESTIONS`: only these, such as
+//! `user_page,top_10`. `SETTINGS` (TOML): of ingest.
 
 mod asking;
 mod feed;
@@ -60,13 +61,15 @@ pub(crate) async fn measure(small: bool) -> anyhow::Result<Measured> {
         OPEN_ROWS.ended(&clickhouse, ENDED).await?;
     }
     let questions = Questions::new(&clickhouse).await?;
-    let mut bench = Bench { engine, rounds, measured: &mut measured };
+    let only = std::env::var("QUESTIONS").unwrap_or_default();
+    let only: Vec<String> = only.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect();
+    let mut bench = Bench { engine, rounds, only: &only, measured: &mut measured };
     said("one client, and nothing else");
     bench.scene(&questions, Scene { suffix: "_idle", clients: 1 }).await?;
     said("eight clients");
     bench.scene(&questions, Scene { suffix: "_8_clients", clients: 8 }).await?;
     sizes::told(&clickhouse, Rows::Sessions, &mut measured).await?;
-    let mut bench = Bench { engine, rounds, measured: &mut measured };
+    let mut bench = Bench { engine, rounds, only: &only, measured: &mut measured };
     {
         let _ingest = stage.ingest(&std::env::var("SETTINGS").unwrap_or_default())?;
         let _feed = feed::start(&stage, INGEST_PER_SECOND).await?;
@@ -81,6 +84,7 @@ pub(crate) async fn measure(small: bool) -> anyhow::Result<Measured> {
         fill(&clickhouse, 2_000_000, Rows::Thin).await?;
         sizes::told(&clickhouse, Rows::Thin, &mut measured).await?;
     }
+    anyhow::ensure!(measured.figures.iter().any(|figure| figure.name.ends_with("_idle")), "QUESTIONS names no question");
     Ok(measured)
 }
 
