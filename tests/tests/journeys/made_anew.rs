@@ -14,6 +14,18 @@ const OLD: u64 = 40;
 const NEW: u64 = 100;
 const REMOTE_NETWORK: u64 = 64894;
 
+/// For less than a session, so their partitions stay theirs. The new topic has so many events.
+async fn make_anew_while_they_stand_still(stack: &mut Stack, events: u64) {
+    for service in [&stack.ingest, &stack.aggregator] {
+        service.signal("STOP");
+    }
+    make_anew(stack).await;
+    publish(stack, OLD..OLD + events, REMOTE_NETWORK).await;
+    for service in [&stack.ingest, &stack.aggregator] {
+        service.signal("CONT");
+    }
+}
+
 async fn make_anew(stack: &mut Stack) {
     stack.parts.kafka().delete_topic(CONNECTION_EVENTS.name).await.unwrap();
     let (kafka, begin) = (stack.parts.kafka_config(), Instant::now());
@@ -31,13 +43,7 @@ async fn topic_that_is_made_anew_under_services_that_read_on_ends_them_and_nothi
     for group in [ingest::GROUP, aggregator::GROUP] {
         wait_all_read(&stack, group).await;
     }
-    // For less than a session, so their partitions stay theirs.
-    stack.ingest.signal("STOP");
-    stack.aggregator.signal("STOP");
-    make_anew(&mut stack).await;
-    publish(&stack, OLD..OLD + NEW, REMOTE_NETWORK).await;
-    stack.ingest.signal("CONT");
-    stack.aggregator.signal("CONT");
+    make_anew_while_they_stand_still(&mut stack, NEW).await;
     for service in [&mut stack.ingest, &mut stack.aggregator] {
         let status = service.ended().await;
         assert!(!status.success(), "{status}");
@@ -81,7 +87,7 @@ async fn topic_that_is_made_anew_and_is_empty_ends_services_that_read_on() {
     for group in [ingest::GROUP, aggregator::GROUP] {
         wait_all_read(&stack, group).await;
     }
-    make_anew(&mut stack).await;
+    make_anew_while_they_stand_still(&mut stack, 0).await;
     for service in [&mut stack.ingest, &mut stack.aggregator] {
         let status = service.ended().await;
         assert!(!status.success(), "{status}");

@@ -50,13 +50,14 @@ impl Drop for Answer {
     }
 }
 
-/// Asks a broker for the id of a topic. `None`: the cluster gives none (before Kafka 2.8).
+/// Asks this broker for the id of a topic. `None`: the cluster gives none (before Kafka 2.8).
 ///
 /// # Errors
 /// When the topic is not there, or no answer comes within `wait`.
 pub(crate) fn topic_id<C: ConsumerContext>(
     client: &BaseConsumer<C>,
     topic: &str,
+    broker: i32,
     wait: Duration,
 ) -> KafkaResult<Option<TopicId>> {
     let failed = KafkaError::AdminOp;
@@ -74,6 +75,9 @@ pub(crate) fn topic_id<C: ConsumerContext>(
     // SAFETY: the options are alive; of an error no text is wanted, and a size of 0 says so.
     let set =
         unsafe { sys::rd_kafka_AdminOptions_set_request_timeout(options.0.as_ptr(), wait_ms, ptr::null_mut(), 0) };
+    accepted(set)?;
+    // SAFETY: as above.
+    let set = unsafe { sys::rd_kafka_AdminOptions_set_broker(options.0.as_ptr(), broker, ptr::null_mut(), 0) };
     accepted(set)?;
     // SAFETY: the client lives as long as it is borrowed, and the queue ends with this call.
     let queue = unsafe { sys::rd_kafka_queue_new(native) };
