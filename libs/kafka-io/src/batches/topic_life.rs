@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaResult, RDKafkaErrorCode};
+use rdkafka::metadata::{MetadataBroker, MetadataPartition, MetadataTopic};
 
 use crate::batches::CommitFailure;
 use crate::batches::batch_queue::topic_id::{TopicId, topic_id};
@@ -92,9 +93,9 @@ impl TopicLife {
     /// One that leads a partition of the topic: it knows of it before others do.
     fn find_broker(&self) -> KafkaResult<i32> {
         let metadata = self.client.fetch_metadata(Some(&self.topic), ASK_MAX)?;
-        let partitions = metadata.topics().iter().flat_map(|topic| topic.partitions());
-        let leader = partitions.map(|partition| partition.leader()).find(|broker| *broker >= 0);
-        let any = metadata.brokers().iter().map(|broker| broker.id()).find(|broker| *broker >= 0);
+        let partitions = metadata.topics().iter().flat_map(MetadataTopic::partitions);
+        let leader = partitions.map(MetadataPartition::leader).find(|broker| *broker >= 0);
+        let any = metadata.brokers().iter().map(MetadataBroker::id).find(|broker| *broker >= 0);
         leader.or(any).ok_or(rdkafka::error::KafkaError::MetadataFetch(RDKafkaErrorCode::BrokerNotAvailable))
     }
 

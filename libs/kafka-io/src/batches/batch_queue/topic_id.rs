@@ -108,15 +108,17 @@ fn id_of(answer: &Answer) -> KafkaResult<Option<TopicId>> {
     }
     // SAFETY: there is one, and it lives as long as the event.
     let described = unsafe { *topics };
-    // SAFETY: as above; the error is the description's own, and where there is none the code says so.
-    accepted(unsafe { sys::rd_kafka_error_code(sys::rd_kafka_TopicDescription_error(described)) })?;
+    // SAFETY: as above; the error is the description's own.
+    let error = unsafe { sys::rd_kafka_TopicDescription_error(described) };
+    // SAFETY: of no error, a null pointer, the code is that there is none.
+    accepted(unsafe { sys::rd_kafka_error_code(error) })?;
     // SAFETY: as above; the id is the description's own.
     let id = NonNull::new(unsafe { sys::rd_kafka_TopicDescription_topic_id(described) }.cast_mut());
     let Some(id) = id else { return Ok(None) };
-    // SAFETY: the id lives as long as the event, and both calls only read it.
-    let (high, low) = unsafe {
-        (sys::rd_kafka_Uuid_most_significant_bits(id.as_ptr()), sys::rd_kafka_Uuid_least_significant_bits(id.as_ptr()))
-    };
+    // SAFETY: the id lives as long as the event.
+    let high = unsafe { sys::rd_kafka_Uuid_most_significant_bits(id.as_ptr()) };
+    // SAFETY: as above.
+    let low = unsafe { sys::rd_kafka_Uuid_least_significant_bits(id.as_ptr()) };
     Ok(Some(TopicId { high, low }).filter(|id| (id.high, id.low) != (0, 0)))
 }
 
