@@ -31,7 +31,17 @@ impl<L: OffsetLog, S: RangeStore> RangeWriter<L, S> {
     /// Gives the new intent, and what of the range is stored.
     pub(super) async fn renew(&self, old: &HeldIntent, range: &Closed<S>) -> Done<(HeldIntent, BTreeSet<i64>), S> {
         if holds(Rule::WaitOutOldToken) {
-            tokio::time::sleep(self.token_life.total().saturating_sub(old.age_at_least())).await;
+            let wait = self.token_life.total().saturating_sub(old.age_at_least());
+            if !wait.is_zero() {
+                let (source, seconds) = (self.source.name(), wait.as_secs());
+                tracing::warn!(
+                    source,
+                    first = old.first,
+                    seconds,
+                    "a token is given up: it is waited until nothing arrives under it"
+                );
+            }
+            tokio::time::sleep(wait).await;
         }
         let stored = self.stored(old).await?;
         let mut intent = self.intent(range);
