@@ -237,7 +237,7 @@ impl<O: Outside, R: Lives<O>> Pipeline<O, R> {
             match self.life.outside.commit(&taken.partition, epoch, position).await {
                 // Not ours: the next owner finds the report at its end and does nothing.
                 Ok(()) | Err(CommitFailure::NotOurs(_)) => return Ok(()),
-                Err(error @ CommitFailure::Stop(_)) => return Err(error.into()),
+                Err(error @ (CommitFailure::Stop(_) | CommitFailure::OtherTopic(_))) => return Err(error.into()),
                 Err(CommitFailure::Retry(reason)) => {
                     tracing::warn!(partition = %taken.partition, reason, "waiting for Kafka");
                     let wait = tokio::time::sleep(backoff.next_wait());

@@ -11,6 +11,7 @@ use schemas::times::Moment;
 use crate::aggregate::AggregateCommand;
 use crate::audit::AuditCommand;
 use crate::dead_letter::DeadLetterCommand;
+use crate::offsets::OffsetsCommand;
 use crate::report::ReportCommand;
 use crate::sync::SyncCommand;
 use crate::table::TableOptions;
@@ -45,6 +46,9 @@ pub(crate) enum Command {
     /// Hold the roll-up against the raw rows, or make it anew from them; delete copies from the raw rows.
     #[command(subcommand)]
     Aggregate(AggregateCommand),
+    /// Move the offsets of ingest and aggregator back, after a backup was restored or the topic was made anew.
+    #[command(subcommand)]
+    Offsets(OffsetsCommand),
     /// Ask for a tenant's traffic: connections, measures over time, groups with most, names.
     #[command(subcommand)]
     Traffic(Box<TrafficCommand>),

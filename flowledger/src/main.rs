@@ -8,6 +8,7 @@ mod config;
 mod dead_letter;
 mod demo;
 mod migrate;
+mod offsets;
 mod output;
 mod report;
 mod select;
@@ -56,6 +57,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Migrate(options) => migrate::run(options).await,
         Command::DeadLetter(command) => dead_letter::run(command).await,
         Command::Aggregate(command) => aggregate::run(command).await,
+        Command::Offsets(command) => offsets::run(command).await,
         Command::Traffic(command) => traffic::run(*command).await,
         Command::Report(command) => report::run(*command).await,
         Command::Webhook(command) => webhook::run(*command).await,

@@ -31,6 +31,7 @@ fn help_of_every_command() {
         "migrate",
         "dead-letter",
         "aggregate",
+        "offsets",
         "traffic",
         "report",
         "webhook",
@@ -50,6 +51,7 @@ fn help_of_every_command() {
         .map(|command| ("traffic", command));
     let report = ["new", "estimate", "list", "show", "cancel", "retry", "schedule", "download", "manifest", "verify"]
         .map(|command| ("report", command));
+    let offsets = [("offsets", "back")];
     let aggregate = ["verify", "rebuild", "dedupe"].map(|command| ("aggregate", command));
     let audit = ["verify", "list"].map(|command| ("audit", command));
     let webhook = ["new", "list", "show", "change", "pause", "resume", "rotate", "delete", "deliveries", "redeliver"]
@@ -62,7 +64,7 @@ fn help_of_every_command() {
     }
     let sync = ["new", "list", "show", "change", "pause", "resume", "backfill", "cancel-backfill", "delete"]
         .map(|command| ("sync", command));
-    let all = dead_letter.into_iter().chain(traffic).chain(report).chain(aggregate).chain(audit);
+    let all = dead_letter.into_iter().chain(traffic).chain(report).chain(aggregate).chain(offsets).chain(audit);
     for (command, verb) in all.chain(webhook).chain(sync) {
         let (help, _, went_well) = run(&[command, verb, "--help"], &[]);
         assert!(went_well, "{command} {verb}");

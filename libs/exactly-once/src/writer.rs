@@ -4,6 +4,7 @@
 //! at any point is like a crash: whoever has the partition next finds the range's intent, or nothing of the range was begun. Where
 //! [`Delivery::AtLeastOnce`] is chosen no intent is written, and the next owner does the range again as if nothing had been.
 
+mod age;
 mod ask;
 mod halves;
 mod renew;
@@ -21,6 +22,7 @@ use crate::intent::{Intent, NoteTooLong, REFUSED_MAX, Source};
 use crate::observer::{Event, Observer};
 use crate::rules::{Rule, holds};
 use crate::world::{Block, OffsetLog, RangeStore, Refused};
+use age::HeldIntent;
 
 /// Attempts at a range under one intent. Each but the first takes a store that died between a token and its rows.
 const ATTEMPTS_MAX: u32 = 10;
@@ -153,7 +155,7 @@ pub struct RangeWriter<L, S> {
     pub store: S,
     /// Is told of what happens.
     pub observer: Arc<dyn Observer + Send>,
-    /// Time of day, Unix milliseconds.
+    /// Time of day, Unix milliseconds. It may be set while a range is done.
     pub now_ms: Arc<dyn Fn() -> i64 + Send + Sync>,
     /// Tokens begin with it.
     pub source: Source,
@@ -180,7 +182,7 @@ impl<E> From<NoteTooLong> for End<E> {
 
 type Closed<S> = ClosedRange<<S as RangeStore>::Block>;
 /// A range and the intent that stands beside its first offset.
-type Begun<S> = (Closed<S>, Intent);
+type Begun<S> = (Closed<S>, HeldIntent);
 type Done<T, S> = Result<T, End<<S as RangeStore>::Error>>;
 
 impl<L: OffsetLog, S: RangeStore> RangeWriter<L, S> {
@@ -227,7 +229,7 @@ impl<L: OffsetLog, S: RangeStore> RangeWriter<L, S> {
     /// Begins a range: from here on its intent stands beside the offset, if there has to be one.
     async fn begin(&self, range: Closed<S>) -> Done<Begun<S>, S> {
         let intent = match &range.cut.pending {
-            Some(intent) if holds(Rule::RecordedToken) => intent.clone(),
+            Some(intent) if holds(Rule::RecordedToken) => HeldIntent::found(intent.clone(), (self.now_ms)()),
             _ => {
                 let intent = self.intent(&range);
                 if self.delivery == Delivery::ExactlyOnce {
@@ -260,13 +262,14 @@ impl<L: OffsetLog, S: RangeStore> RangeWriter<L, S> {
     }
 
     /// The intent of a range that nobody has begun.
-    fn intent(&self, range: &Closed<S>) -> Intent {
+    fn intent(&self, range: &Closed<S>) -> HeldIntent {
         let Cut { first, last, .. } = range.cut;
         let created_ms = (self.now_ms)();
         let mut refused: Vec<i64> = range.refused.iter().map(|it| it.offset).collect();
         refused.sort_unstable();
         let token = self.source.token(first, last, created_ms);
-        Intent { first, last, rows: range.block.rows() as u64, refused, token, encoder: self.encoder, created_ms }
+        let (rows, encoder) = (range.block.rows() as u64, self.encoder);
+        HeldIntent::made(Intent { first, last, rows, refused, token, encoder, created_ms })
     }
 
     /// What stands beside the offset while a range is done.

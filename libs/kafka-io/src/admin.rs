@@ -1,5 +1,7 @@
 //! Questions and settings that concern whole topics and groups. Each has a deadline of its own.
 
+mod back;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,6 +13,8 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::{Offset, TopicPartitionList};
 use schemas::topics::{TIMESTAMP_TYPE, Topic};
+
+pub use back::{BackTo, WayBack, move_back, ways_back};
 
 use crate::config::{KafkaConfig, Logging};
 use crate::error::{KafkaError, is_moving};

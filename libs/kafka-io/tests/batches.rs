@@ -386,7 +386,7 @@ fn work(
             let committed = loop {
                 match committer.commit_blocking(partition, epoch, next, "") {
                     Err(CommitFailure::Retry(_)) => std::thread::sleep(Duration::from_millis(5)),
-                    Err(CommitFailure::Stop(reason)) => panic!("{reason}"),
+                    Err(CommitFailure::Stop(reason) | CommitFailure::OtherTopic(reason)) => panic!("{reason}"),
                     Ok(()) => break true,
                     Err(CommitFailure::NotOurs(_)) => break false,
                 }

@@ -53,7 +53,7 @@ async fn commit_at_last(consumer: &mut BatchConsumer, seen: &mut Seen, committer
         };
         match committer.commit(0, epoch, 10, "").await {
             Ok(()) => return,
-            Err(CommitFailure::Stop(reason)) => panic!("{reason}"),
+            Err(CommitFailure::Stop(reason) | CommitFailure::OtherTopic(reason)) => panic!("{reason}"),
             Err(CommitFailure::NotOurs(_) | CommitFailure::Retry(_)) => seen.take(consumer),
         }
     }
@@ -79,7 +79,7 @@ async fn refused_commit_says_what_the_caller_does_next() {
             Ok(()) => "go on",
             Err(CommitFailure::NotOurs(_)) => "forget",
             Err(CommitFailure::Retry(_)) => "retry",
-            Err(CommitFailure::Stop(_)) => "stop",
+            Err(CommitFailure::Stop(_) | CommitFailure::OtherTopic(_)) => "stop",
         };
         assert_eq!(next, wanted, "{code:?}: {committed:?}");
         commit_at_last(&mut consumer, &mut seen, &committer).await;

@@ -5,6 +5,8 @@ use kafka_io::KafkaError;
 use kafka_io::batches::FetchError;
 use schema_registry::RegistryError;
 
+use crate::made_anew::MadeAnew;
+
 /// Why a pipeline ended.
 #[derive(Debug, thiserror::Error)]
 pub enum Error<F: std::error::Error + 'static> {
@@ -22,6 +24,9 @@ pub enum Error<F: std::error::Error + 'static> {
         /// What only an operator can mend.
         error: WriteError<F>,
     },
+    /// The topic is another one than that which was assigned.
+    #[error(transparent)]
+    MadeAnew(#[from] MadeAnew),
     /// The source's name is too long for a token.
     #[error(transparent)]
     Source(#[from] BadSource),
@@ -29,7 +34,8 @@ pub enum Error<F: std::error::Error + 'static> {
     #[error(
         "partition {partition}: offset {offset}, which is to be read next, is not on topic {topic}. Either Kafka has \
          deleted events before they were stored: set the offset of group {group} to the first one that is there, and raise the \
-         topic's retention. Or the topic was made anew: delete the offsets of group {group} and set another {group}.source"
+         topic's retention. Or the topic was made anew: set another {group}.source, and move the offset of group {group} to its \
+         beginning (flowledger offsets back --to-beginning)"
     )]
     OffsetIsGone {
         /// Group, and the section of the config that it is set in.

@@ -35,7 +35,7 @@ impl Lag {
         is_due
     }
 
-    /// Asks Kafka where its partitions end, if it is time for that; `tell` gets the answer, on another thread.
+    /// Asks Kafka where its partitions end, if it is time for that; `tell` gets the answer, on another thread. True where it is asked.
     pub(crate) fn ask(
         &mut self,
         now: Instant,
@@ -43,9 +43,9 @@ impl Lag {
         topic: &'static str,
         runtime: &Handle,
         tell: impl FnOnce(BTreeMap<i32, i64>) + Send + 'static,
-    ) {
+    ) -> bool {
         if now.duration_since(self.asked_at) < ENDS_EVERY {
-            return;
+            return false;
         }
         self.asked_at = now;
         let kafka = kafka.clone();
@@ -55,6 +55,7 @@ impl Lag {
                 tell(ends);
             }
         });
+        true
     }
 }
 

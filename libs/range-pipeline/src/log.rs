@@ -3,6 +3,7 @@
 use exactly_once::{CommitError, OffsetLog};
 use kafka_io::batches::{CommitFailure, Committer};
 
+use crate::made_anew::MadeAnew;
 use crate::metrics::RangeMetrics;
 use crate::progress::Progress;
 
@@ -26,6 +27,7 @@ impl OffsetLog for PartitionLog {
             Err(CommitFailure::NotOurs(reason)) => Err(CommitError::NotOurs(reason)),
             Err(CommitFailure::Retry(reason)) => Err(CommitError::Retry(reason)),
             Err(CommitFailure::Stop(reason)) => Err(CommitError::Stop(reason)),
+            Err(CommitFailure::OtherTopic(topic)) => Err(CommitError::Stop(MadeAnew::UnderUs { topic }.to_string())),
         }
     }
 }

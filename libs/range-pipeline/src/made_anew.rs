@@ -2,13 +2,17 @@
 
 use std::collections::BTreeMap;
 
+/// The offsets too: those of the old topic may have been committed after Kafka had deleted it with all that was.
+const WHAT_TO_DO: &str = "set another ingest.source, and the same aggregator.source, so that old and new rows are told apart, and move the \
+                          offsets of both groups to its beginning (flowledger offsets back --to-beginning)";
+
 /// What is stored of a source is not of this topic.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MadeAnew {
     /// Offsets are stored that are not on the topic.
     #[error(
         "partition {partition}: offset {stored} of source {source_name} is stored, but the topic ends at {end}. The topic was \
-         made anew: set another ingest.source, and the same aggregator.source, so that old and new rows are told apart"
+         made anew: {WHAT_TO_DO}"
     )]
     Ahead {
         /// Partition.
@@ -23,7 +27,7 @@ pub enum MadeAnew {
     /// An offset is stored, and another event lies there.
     #[error(
         "partition {partition}: offset {stored} of source {source_name} is stored, but on the topic it is another record. The topic \
-         was made anew: set another ingest.source, and the same aggregator.source, so that old and new rows are told apart"
+         was made anew: {WHAT_TO_DO}"
     )]
     Other {
         /// Partition.
@@ -32,6 +36,12 @@ pub enum MadeAnew {
         source_name: String,
         /// A stored offset.
         stored: i64,
+    },
+    /// It was, while it was read, and nothing of the new one is stored yet.
+    #[error("topic {topic} has another id than when it was assigned. The topic was made anew: {WHAT_TO_DO}")]
+    UnderUs {
+        /// Its name, which both have.
+        topic: String,
     },
 }
 

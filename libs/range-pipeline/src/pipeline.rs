@@ -6,13 +6,13 @@
 
 mod partitions;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::mpsc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use exactly_once::{Ended, WriteError};
 use kafka_io::KafkaConfig;
-use kafka_io::batches::{Arrived, BatchConsumer, BatchRecord, FetchError, Fetched, Item, Waker};
+use kafka_io::batches::{Arrived, BatchConsumer, BatchRecord, CommitFailure, FetchError, Fetched, Item, Waker};
 use schema_registry::{Registry, RegistryError, SchemaId, WriterSchema};
 use service_kit::CancellationToken;
 use service_kit::context::ServiceContext;
@@ -25,6 +25,7 @@ use crate::job::{Fill, Job};
 use crate::know_schemas::{Reading, WriterSchemas};
 use crate::lag::Lag;
 use crate::lane::{HeldRecord, Lane};
+use crate::made_anew::MadeAnew;
 use crate::metrics::{Counted, RangeMetrics};
 use crate::settings::{PARTITIONS_USUAL, Settings};
 
@@ -44,6 +45,8 @@ enum Told<F> {
     Schema { id: SchemaId, answer: Result<WriterSchema, RegistryError> },
     /// Where the partitions of the topic end.
     Ends(BTreeMap<i32, i64>),
+    /// The topic is another one than that of this assignment.
+    OtherTopic { epoch: u64, topic: String },
 }
 
 /// The world outside.
@@ -324,6 +327,12 @@ impl<J: Job> Pipeline<J> {
                 }
                 self.metrics.set_lag_events(&self.lanes, &ends);
             }
+            Told::OtherTopic { epoch, topic } => {
+                // Of assignments that have ended nothing more is written.
+                if self.lanes.values().any(|lane| lane.epoch == epoch) {
+                    return Err(MadeAnew::UnderUs { topic }.into());
+                }
+            }
         }
         Ok(())
     }
@@ -335,9 +344,27 @@ impl<J: Job> Pipeline<J> {
         let now_ms = self.context.clock.now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_millis();
         self.metrics.set_lag_seconds(&self.lanes, now, i64::try_from(now_ms).unwrap_or(i64::MAX));
         let teller = self.teller.clone();
-        self.lag.ask(now, &self.parts.kafka, self.settings.topic, &self.runtime, move |ends| {
+        let is_asked = self.lag.ask(now, &self.parts.kafka, self.settings.topic, &self.runtime, move |ends| {
             // A thread that has ended wants to hear nothing.
             let _ = teller.send(Told::Ends(ends));
+        });
+        if is_asked {
+            self.check_topic();
+        }
+    }
+
+    /// Asks whether the topic is still the one that was assigned. Each commit asks too: this is for partitions of which nothing comes, as
+    /// of a topic that was made anew and is not as long as the old one yet.
+    fn check_topic(&self) {
+        let (committer, teller) = (self.parts.consumer.committer(), self.teller.clone());
+        let epochs: BTreeSet<u64> = self.lanes.values().map(|lane| lane.epoch).collect();
+        self.runtime.spawn_blocking(move || {
+            for epoch in epochs {
+                if let Err(CommitFailure::OtherTopic(topic)) = committer.check_topic(epoch) {
+                    // A thread that has ended wants to hear nothing.
+                    let _ = teller.send(Told::OtherTopic { epoch, topic });
+                }
+            }
         });
     }
 

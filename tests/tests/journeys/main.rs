@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod at_least_once;
 mod audit;
 mod browser;
 mod ctrl_c;
@@ -14,6 +15,7 @@ mod isolation;
 mod kept;
 mod kinds;
 mod links;
+mod made_anew;
 mod mails;
 mod oracle;
 mod parts;
@@ -23,6 +25,7 @@ mod refused;
 mod refused_rows;
 mod registry_away;
 mod report_life;
+mod restored;
 mod schedules;
 mod slices;
 mod split;

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use kafka_io::{Followed, Record, TopicFollower, admin};
+use kafka_io::{Followed, OutRecord, Record, TopicFollower, admin};
+use schema_registry::Encoder;
+use schemas::avro_schemas::CONNECTION_EVENT;
 use schemas::connection_event::{ConnectionEvent, EventType};
 use schemas::examples::connection;
 use schemas::times::Moment;
@@ -16,6 +18,22 @@ pub(crate) fn closed(number: u64, remote_network: u64) -> ConnectionEvent {
     let mut event = connection(EventType::ClosedConnection, &format!("{number:x}-1"), now_ms);
     event.remote_network_id = remote_network.to_string().parse().unwrap();
     event
+}
+
+/// Publishes these connections of `acme`, in their order, and waits until Kafka has them.
+pub(crate) async fn publish(stack: &Stack, numbers: std::ops::Range<u64>, remote_network: u64) {
+    let (producer, registry) = stack.parts.journal_parts();
+    let encoder = Encoder::new(registry.ensure(&CONNECTION_EVENT).await.unwrap(), &CONNECTION_EVENT).unwrap();
+    let mut enqueued = Vec::new();
+    for number in numbers {
+        let event = closed(number, remote_network);
+        let (key, value) = (event.key(), encoder.encode(&event).unwrap());
+        let out = OutRecord { topic: CONNECTION_EVENTS.name, key: key.as_bytes(), payload: &value, headers: &[] };
+        enqueued.push(producer.enqueue(out).await.unwrap());
+    }
+    for acknowledgement in enqueued {
+        acknowledgement.await.unwrap();
+    }
 }
 
 /// Waits until a group's offsets stand at the end of every partition of the events that has one, behind markers too.

@@ -47,11 +47,20 @@ impl Service {
         self.starts += 1;
     }
 
+    /// A setting of its own, such as `INGEST__SOURCE`, from its next start on.
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        self.environment.push((format!("FLOWLEDGER__{name}"), value.to_owned()));
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        let told = Command::new("kill").args(["-s", name, &self.process.id().to_string()]).status().unwrap();
+        assert!(told.success(), "{} was gone before SIG{name}", self.name);
+    }
+
     /// SIGTERM; how it ended, and how long that took.
     pub(crate) async fn stop(&mut self) -> (ExitStatus, Duration) {
         let begin = Instant::now();
-        let told = Command::new("kill").args(["-s", "TERM", &self.process.id().to_string()]).status().unwrap();
-        assert!(told.success(), "{} was gone before it was told to stop", self.name);
+        self.signal("TERM");
         loop {
             if let Some(status) = self.process.try_wait().unwrap() {
                 return (status, begin.elapsed());

@@ -9,7 +9,7 @@ use schemas::connection_event::EventType;
 use schemas::examples::connection;
 use schemas::topics::CONNECTION_EVENTS;
 
-use crate::publishing::{closed, wait_all_read};
+use crate::publishing::{closed, publish, wait_all_read};
 use crate::stack::{Service, Stack, WAIT_MAX, tenant};
 
 /// Far below `drain_max`.
@@ -157,28 +157,14 @@ async fn partition_whose_stored_offsets_are_not_on_the_topic_is_not_written() {
 async fn rows_that_are_gone_before_the_committed_offset_are_said_when_the_partition_is_assigned() {
     const EVENTS: u64 = 1_100;
     let mut stack = Stack::start_with_own_parts(&[(&tenant("restored"), None)]).await;
-    let (producer, registry) = stack.parts.journal_parts();
-    let encoder = Encoder::new(registry.ensure(&CONNECTION_EVENT).await.unwrap(), &CONNECTION_EVENT).unwrap();
-    let publish = async |numbers: std::ops::Range<u64>| {
-        let mut enqueued = Vec::new();
-        for number in numbers {
-            let event = closed(number, 64894);
-            let (key, value) = (event.key(), encoder.encode(&event).unwrap());
-            let out = OutRecord { topic: CONNECTION_EVENTS.name, key: key.as_bytes(), payload: &value, headers: &[] };
-            enqueued.push(producer.enqueue(out).await.unwrap());
-        }
-        for acknowledgement in enqueued {
-            acknowledgement.await.unwrap();
-        }
-    };
-    publish(0..EVENTS).await;
+    publish(&stack, 0..EVENTS, 64894).await;
     stack.wait_stored("acme", EVENTS).await;
     wait_all_read(&stack, ingest::GROUP).await;
     let said = ["no row is stored of so many offsets before the committed one", "\"without_rows\":1100"];
     assert!(stack.ingest.stop().await.0.success());
     stack.ingest.start_again();
     wait_assigned(&mut stack.ingest, 2).await;
-    publish(EVENTS..EVENTS + 1).await;
+    publish(&stack, EVENTS..EVENTS + 1, 64894).await;
     stack.wait_stored("acme", EVENTS + 1).await;
     assert_eq!(stack.ingest.logged(&said[..1]), 0, "all rows are there");
     wait_all_read(&stack, ingest::GROUP).await;
@@ -186,7 +172,7 @@ async fn rows_that_are_gone_before_the_committed_offset_are_said_when_the_partit
     assert!(stack.ingest.stop().await.0.success());
     stack.execute("DELETE FROM connections WHERE _kafka_offset > 0").await;
     stack.ingest.start_again();
-    publish(EVENTS + 1..EVENTS + 2).await;
+    publish(&stack, EVENTS + 1..EVENTS + 2, 64894).await;
     stack.wait_stored("acme", 2).await;
     assert!(stack.ingest.logged(&said) > 0);
     stack.ingest.assert_running();

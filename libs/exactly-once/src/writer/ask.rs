@@ -19,6 +19,8 @@ impl<L: OffsetLog, S: RangeStore> RangeWriter<L, S> {
     /// Up to which offset rows may be stored that this owner knows nothing of: ranges that begin there or before are counted first.
     pub(super) async fn highest_stored(&self, assignment: &Assignment) -> Done<Option<i64>, S> {
         if self.delivery == Delivery::AtLeastOnce {
+            // Asked all the same: the store may find that its rows are another log's. What is stored is not counted.
+            self.surely("highest stored offset", || self.store.highest_stored(assignment.begin())).await?;
             return Ok(None);
         }
         if assignment.has_unreadable_note() && holds(Rule::WaitOutUnreadable) {

@@ -5,8 +5,8 @@
 //! stored is stored, and the rest is done under the new token, which nobody but the owner can have written.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
+use super::age::HeldIntent;
 use super::{Closed, Done, RangeWriter};
 use crate::intent::{Intent, REFUSED_MAX};
 use crate::observer::Event;
@@ -15,8 +15,8 @@ use crate::world::{Block, OffsetLog, RangeStore};
 
 impl<L: OffsetLog, S: RangeStore> RangeWriter<L, S> {
     /// True where nothing more may be inserted under the token of this intent.
-    pub(super) fn is_old(&self, intent: &Intent) -> bool {
-        holds(Rule::YoungTokensOnly) && self.age(intent) >= self.token_life.used
+    pub(super) fn is_old(&self, intent: &HeldIntent) -> bool {
+        holds(Rule::YoungTokensOnly) && intent.may_be(self.token_life.used, (self.now_ms)())
     }
 
     /// True where a range that is done again cannot be done under its token: other rows could come of it, or other refusals.
@@ -29,14 +29,24 @@ impl<L: OffsetLog, S: RangeStore> RangeWriter<L, S> {
     }
 
     /// Gives the new intent, and what of the range is stored.
-    pub(super) async fn renew(&self, old: &Intent, range: &Closed<S>) -> Done<(Intent, BTreeSet<i64>), S> {
+    pub(super) async fn renew(&self, old: &HeldIntent, range: &Closed<S>) -> Done<(HeldIntent, BTreeSet<i64>), S> {
         if holds(Rule::WaitOutOldToken) {
-            tokio::time::sleep(self.token_life.total().saturating_sub(self.age(old))).await;
+            let wait = self.token_life.total().saturating_sub(old.age_at_least());
+            if !wait.is_zero() {
+                let (source, seconds) = (self.source.name(), wait.as_secs());
+                tracing::warn!(
+                    source,
+                    first = old.first,
+                    seconds,
+                    "a token is given up: it is waited until nothing arrives under it"
+                );
+            }
+            tokio::time::sleep(wait).await;
         }
         let stored = self.stored(old).await?;
         let mut intent = self.intent(range);
         // What is stored in spite of it was refused by nobody.
-        intent.refused.retain(|offset| !stored.contains(offset));
+        intent.refused_mut().retain(|offset| !stored.contains(offset));
         // What was refused before is not counted: a range that is full of it would be refused at each start. The note says when it is too long.
         let anew = intent.refused.iter().filter(|offset| old.refused.binary_search(offset).is_err()).count();
         if anew > REFUSED_MAX {
@@ -46,10 +56,5 @@ impl<L: OffsetLog, S: RangeStore> RangeWriter<L, S> {
         self.commit(intent.first, &self.note(&intent)?).await?;
         self.observer.saw(Event::Renewed);
         Ok((intent, stored))
-    }
-
-    fn age(&self, intent: &Intent) -> Duration {
-        let age_ms = (self.now_ms)().saturating_sub(intent.created_ms);
-        Duration::from_millis(u64::try_from(age_ms).unwrap_or(0))
     }
 }

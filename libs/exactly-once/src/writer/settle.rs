@@ -2,16 +2,16 @@
 
 use std::collections::BTreeSet;
 
+use super::age::HeldIntent;
 use super::{ALL_REFUSED_MAX, ATTEMPTS_MAX, Closed, Done, End, RangeWriter, WriteError};
 use crate::backoff::Backoff;
-use crate::intent::Intent;
 use crate::observer::Event;
 use crate::rules::{Rule, holds};
 use crate::world::{Block, OffsetLog, RangeStore, Refused, Rows};
 
 /// How far a range is.
 pub(super) struct Progress {
-    pub(super) intent: Intent,
+    pub(super) intent: HeldIntent,
     /// How often everything that was missing has been acknowledged, and yet rows were not there.
     attempt: u32,
     /// Rows that are not stored; `None`: none is.
@@ -61,7 +61,7 @@ impl<L: OffsetLog, S: RangeStore> RangeWriter<L, S> {
     pub(super) async fn settle(
         &self,
         range: &Closed<S>,
-        intent: Intent,
+        intent: HeldIntent,
         highest_stored: Option<i64>,
         in_a_row: &mut usize,
     ) -> Done<(), S> {

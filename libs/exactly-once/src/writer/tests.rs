@@ -38,6 +38,8 @@ struct World {
     /// What is stored, each time that it is counted; the last one stays.
     stored: Mutex<VecDeque<Vec<i64>>>,
     highest: Option<i64>,
+    /// So often the highest was asked for.
+    highest_asked: Mutex<u32>,
     /// Offsets that are refused for what their rows hold.
     poison: Vec<i64>,
 }
@@ -83,6 +85,7 @@ impl RangeStore for Arc<World> {
     }
 
     async fn highest_stored(&self, _: i64) -> Result<Option<i64>, StoreError<Said>> {
+        *self.highest_asked.lock().unwrap() += 1;
         Ok(self.highest)
     }
 
@@ -229,6 +232,64 @@ async fn range_of_another_encoder_goes_on_under_a_new_token_when_the_old_one_is_
     assert_eq!(world.asked()[..5], asked);
 }
 
+/// Inserts that get no answer, as many as fit into an hour, under a clock that is set while the first one is on its way. Gives how long it took until
+/// the range was begun under a new token.
+async fn renewed_after(set_by_ms: i64) -> Duration {
+    let world = Arc::new(World { stored: Mutex::new([vec![]].into()), ..World::default() });
+    world.inserts.lock().unwrap().extend(std::iter::repeat_with(|| StoreError::Unsure(Said("no answer"))).take(720));
+    let (assignment, begun_at) = (Assignment::new(None, 0), tokio::time::Instant::now());
+    let clock = move || {
+        let passed_ms = i64::try_from(begun_at.elapsed().as_millis()).unwrap();
+        NOW_MS + passed_ms + if passed_ms > 0 { set_by_ms } else { 0 }
+    };
+    let (sender, mut receiver) = mpsc::channel(1);
+    let mut cutter = RangeCutter::new(LIMITS, &assignment);
+    cutter.add(0, 1, Taken::Row, Instant::now());
+    let range = ClosedRange { cut: cutter.close().unwrap(), block: Batch([0].into()), refused: Vec::new() };
+    assert!(sender.send(range).await.is_ok());
+    let writing = tokio::spawn({
+        let writer = RangeWriter { now_ms: Arc::new(clock), ..writer(&world) };
+        async move { drop(writer.run(&assignment, &mut receiver).await) }
+    });
+    loop {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let begun = world.asked.lock().unwrap().iter().filter(|it| *it == "begin 0").count();
+        if begun == 2 {
+            writing.abort();
+            return begun_at.elapsed();
+        }
+        assert!(begun_at.elapsed() < Duration::from_secs(3_600), "{:?}", world.asked());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn token_is_waited_out_though_the_clock_is_set_meanwhile() {
+    let (total, second) = (TokenLife::default().total(), Duration::from_secs(1));
+    for set_by_ms in [0, 3_600_000, -3_600_000] {
+        let renewed = renewed_after(set_by_ms).await;
+        assert!((total..total + 2 * second).contains(&renewed), "{set_by_ms}: {renewed:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn range_that_was_begun_later_than_it_is_now_is_waited_out() {
+    let found = async |ahead_ms| {
+        let world = Arc::new(World { stored: Mutex::new([vec![], vec![0]].into()), ..World::default() });
+        let (token, created_ms) = ("old".to_owned(), NOW_MS + ahead_ms);
+        let intent = Intent { first: 0, last: 0, rows: 1, refused: Vec::new(), token, encoder: 1, created_ms };
+        let begun_at = tokio::time::Instant::now();
+        let assignment = Assignment::new(Some((0, &intent.to_note().unwrap())), 0);
+        write(&world, &assignment, &[(&[0], &[])]).await.unwrap();
+        (begun_at.elapsed(), world.asked())
+    };
+    // Hosts differ by a little.
+    let (lasted, asked) = found(60_000).await;
+    assert_eq!((lasted, &*asked[2]), (Duration::ZERO, "insert old {0}"));
+    let (lasted, asked) = found(3_600_000).await;
+    assert_eq!(lasted, TokenLife::default().total());
+    assert_eq!(asked[..4], ["runs old", "count 0-0", "begin 0", "insert s/0-0 {0}"]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn range_that_is_full_of_refused_records_goes_on_where_another_encoder_refuses_one_more() {
     let world = Arc::new(World { stored: Mutex::new([vec![], vec![151]].into()), ..World::default() });
@@ -372,12 +433,13 @@ async fn at_least_once_commits_behind_each_range_and_begins_none() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn at_least_once_neither_counts_nor_waits_at_the_assignment() {
+async fn at_least_once_asks_what_is_stored_at_the_assignment_and_neither_counts_nor_waits() {
     let world = Arc::new(World { highest: Some(1), ..World::default() });
     let begun_at = tokio::time::Instant::now();
     let unreadable = Assignment::new(Some((0, r#"{"v":2}"#)), 0);
     write_as(Delivery::AtLeastOnce, &world, &unreadable, &[(&[0, 1], &[])]).await.unwrap();
     assert!(begun_at.elapsed().is_zero());
+    assert_eq!(*world.highest_asked.lock().unwrap(), 1);
     assert_eq!(world.asked(), ["insert s/0-1 {0, 1}", "commit 2"]);
 }
 

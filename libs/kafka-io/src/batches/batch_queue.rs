@@ -1,13 +1,17 @@
 //! The only module of this crate that calls librdkafka without the safe interface of `rdkafka`: a queue of our own to which the
-//! fetch queues of partitions are forwarded, and messages that are taken from it many at a time, without copying; and, in
-//! [`open_topic`], records that are handed over many at a time.
+//! fetch queues of partitions are forwarded, and messages that are taken from it many at a time, without copying; in [`open_topic`]
+//! records that are handed over many at a time; and in [`topic_id`] which topic has a name.
 //!
 //! Order of life: messages, then the queue, then the client. It is kept by construction: messages own an `Arc` of the client, and the
 //! client destroys the queue before itself.
 
-#![expect(unsafe_code, reason = "batch consume and batch produce exist only in librdkafka's C interface")]
+#![expect(
+    unsafe_code,
+    reason = "batch consume, batch produce and ids of topics exist only in librdkafka's C interface"
+)]
 
 pub(crate) mod open_topic;
+pub(crate) mod topic_id;
 
 use std::ffi::{CStr, CString};
 use std::marker::PhantomData;

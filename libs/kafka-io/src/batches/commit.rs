@@ -29,7 +29,7 @@ impl Committer {
     /// broker's outage is waited out, up to about the session's time-out. One commit of a partition is under way at a time.
     ///
     /// # Errors
-    /// When the partition is not of that epoch any more, no answer came, or it will never be committed.
+    /// When the partition is not of that epoch any more, no answer came, the topic is another one, or it will never be committed.
     pub fn commit_blocking(&self, partition: i32, epoch: u64, offset: i64, note: &str) -> Result<(), CommitFailure> {
         let units = note.encode_utf16().count();
         if units > Self::NOTE_UNITS_MAX {
@@ -46,8 +46,18 @@ impl Committer {
         let Some(_pass) = self.shared.gate.pass(partition, epoch) else {
             return Err(CommitFailure::NotOurs(format!("assignment {epoch} of partition {partition} has ended")));
         };
+        self.check_topic(epoch)?;
         let committed = self.client.consumer().commit(&list, CommitMode::Sync);
         committed.map_err(|error| self.failure(&error))
+    }
+
+    /// Asks whether the topic is still the one that was assigned in this epoch. If it is, all that was read before this call is of that one. Blocks
+    /// until the answer is there.
+    ///
+    /// # Errors
+    /// When another topic has the name now, or nobody says.
+    pub fn check_topic(&self, epoch: u64) -> Result<(), CommitFailure> {
+        self.shared.life.check(epoch)
     }
 
     /// A client that is broken says no more than that of each commit.

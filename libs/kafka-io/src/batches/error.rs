@@ -34,6 +34,9 @@ pub enum CommitFailure {
     /// No answer, or a passing refusal. It may have been committed all the same: try again.
     #[error("the offset was not committed: {0}")]
     Retry(String),
+    /// The topic of that assignment is no more, and another one has its name: what was read may be of either.
+    #[error("topic {0} was made anew since it was assigned")]
+    OtherTopic(String),
     /// It will never be committed.
     #[error("the offset cannot be committed: {0}")]
     Stop(String),

@@ -6,7 +6,8 @@
 //!
 //! Guarantees: no record of an epoch comes before its [`Arrived::Assigned`], none of a partition after its [`Arrived::Revoked`] or
 //! [`Arrived::Lost`]; within an epoch the offsets of a partition rise, nothing comes twice and nothing is left out, but where the caller
-//! sends it back; no commit of an epoch is sent once it has ended. Only committed records are seen.
+//! sends it back; no commit of an epoch is sent once it has ended, nor for records of another topic than the one that was assigned.
+//! Only committed records are seen.
 
 mod arrived;
 mod assignment;
@@ -18,6 +19,7 @@ mod fetched;
 mod options;
 mod rebalance;
 mod shared;
+mod topic_life;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -37,6 +39,7 @@ pub use options::{BatchOptions, Protocol};
 use crate::batches::batch_queue::{BatchClient, TakenMessage};
 use crate::batches::rebalance::Callbacks;
 use crate::batches::shared::{Shared, WAIT_MAX};
+use crate::batches::topic_life::TopicLife;
 use crate::config::KafkaConfig;
 use crate::error::KafkaError;
 
@@ -75,8 +78,9 @@ impl BatchConsumer {
     /// # Errors
     /// When a setting is refused.
     pub fn new(config: &KafkaConfig, options: &BatchOptions) -> Result<Self, KafkaError> {
-        let shared = Arc::new(Shared::new(&options.topic, options.revoke_wait, options.instance_id.is_some()));
         let during = KafkaError::during;
+        let life = TopicLife::new(config, &options.topic).map_err(during("making a client"))?;
+        let shared = Arc::new(Shared::new(&options.topic, life, options.revoke_wait, options.instance_id.is_some()));
         let context = Callbacks(Arc::clone(&shared));
         let client = BatchClient::new(&options.client(config), context, Arc::clone(&shared.queue));
         let client = Arc::new(client.map_err(during("making a consumer"))?);

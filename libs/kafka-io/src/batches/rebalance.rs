@@ -14,6 +14,7 @@ use rdkafka::error::{KafkaError as ClientError, KafkaResult};
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, TopicPartitionList};
 
+use crate::batches::batch_queue::topic_id::TopicId;
 use crate::batches::shared::{Shared, State};
 use crate::batches::{Acknowledged, Arrived, AssignedPartition, Committed, FetchError};
 
@@ -61,7 +62,8 @@ impl Shared {
     }
 
     fn assign(&self, consumer: &BaseConsumer<Callbacks>, list: &TopicPartitionList) -> Result<(), String> {
-        let partitions = if list.count() == 0 { Vec::new() } else { self.read_committed(consumer, list)? };
+        let (topic, partitions) =
+            if list.count() == 0 { (None, Vec::new()) } else { self.read_committed(consumer, list)? };
         let mut starts = TopicPartitionList::new();
         for it in &partitions {
             starts
@@ -74,6 +76,9 @@ impl Shared {
                 self.queue.forward(consumer, &self.topic, *number)?;
             }
             let epoch = state.assignment.add(partitions.iter().map(|it| (it.number, it.start)));
+            if !numbers.is_empty() {
+                self.life.begin(epoch, topic);
+            }
             self.gate.open(&numbers, epoch);
             self.send_kept_back(consumer, state, &numbers)?;
             consumer.incremental_assign(&starts).map_err(|error| format!("assigning failed: {error}"))?;
@@ -131,17 +136,18 @@ impl Shared {
         Ok(())
     }
 
-    /// What the group has committed, asked for until it is known; and where nothing is committed the first offset that is there.
+    /// Which topic it is, and what the group has committed of it, asked for until it is known; where nothing is committed the first offset that
+    /// is there. The topic is asked for first: of one that is made anew meanwhile nothing is committed then.
     fn read_committed(
         &self,
         consumer: &BaseConsumer<Callbacks>,
         list: &TopicPartitionList,
-    ) -> Result<Vec<AssignedPartition>, String> {
+    ) -> Result<(Option<TopicId>, Vec<AssignedPartition>), String> {
         let begin = Instant::now();
         loop {
-            let asked = self.try_read_committed(consumer, list);
+            let asked = self.life.ask().and_then(|topic| Ok((topic, self.try_read_committed(consumer, list)?)));
             match asked {
-                Ok(partitions) => return Ok(partitions),
+                Ok(assigned) => return Ok(assigned),
                 Err(error) if self.is_stopping() || begin.elapsed() > ASK_AGAIN_MAX => {
                     return Err(format!("committed offsets cannot be read: {error}"));
                 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use crate::batches::assignment::Assignment;
 use crate::batches::batch_queue::QueueCell;
+use crate::batches::topic_life::TopicLife;
 use crate::batches::{Arrived, FetchError};
 use crate::commit_gate::CommitGate;
 
@@ -19,6 +20,7 @@ pub(crate) const WAIT_MAX: Duration = Duration::from_millis(50);
 
 pub(crate) struct Shared {
     pub(crate) topic: String,
+    pub(crate) life: TopicLife,
     pub(crate) revoke_wait: Duration,
     /// Static members keep their place when they stop.
     pub(crate) is_static: bool,
@@ -42,9 +44,10 @@ pub(crate) struct State {
 }
 
 impl Shared {
-    pub(crate) fn new(topic: &str, revoke_wait: Duration, is_static: bool) -> Self {
+    pub(crate) fn new(topic: &str, life: TopicLife, revoke_wait: Duration, is_static: bool) -> Self {
         Self {
             topic: topic.to_owned(),
+            life,
             revoke_wait,
             is_static,
             gate: CommitGate::default(),
