@@ -6,10 +6,11 @@ use clickhouse_io::native::read::BlockReader;
 use clickhouse_io::report::{ConnectionColumns, Slice};
 use prometheus_client::metrics::counter::Counter;
 use report_store::StoreError;
-use report_writer::{GivenLine, LineSorter, PART_TEXT_BYTES, TakeFiles};
+use report_writer::{GivenLine, LineSorter, PART_TEXT_BYTES, TableError, TakeFiles};
 use schemas::report_event::RowPlace;
 use tokio::sync::{mpsc, watch};
 
+use crate::render_thread::RenderThread;
 use crate::tools::Tools;
 use crate::write_file::Written;
 use report_writer::Writer;
@@ -146,10 +147,9 @@ impl Renderer {
     }
 
     /// The text that is left, after the last slice.
-    pub(crate) async fn finish(mut self) -> Result<(), StoreError> {
-        let failed = |reason: String| StoreError::Failed { action: "rendering", reason };
+    pub(crate) async fn finish(mut self, thread: &RenderThread) -> Result<(), StoreError> {
         // Lines of groups may be many parts: not on the threads that wait for sockets.
-        let ended = tokio::task::spawn_blocking(move || {
+        let ended = thread.run(move || {
             self.file.last.place = None;
             let ended = self.writer.end(&mut self.file);
             // Groups are the report's rows from now on.
@@ -162,8 +162,8 @@ impl Renderer {
             self.file.tools.buffers.give(self.file.part);
             ended
         });
-        let ended = ended.await.map_err(|error| failed(error.to_string()))?;
-        ended.map(drop).map_err(|error| failed(error.to_string()))
+        let failed = |error: TableError| StoreError::Failed { action: "rendering", reason: error.to_string() };
+        ended.await?.map(drop).map_err(failed)
     }
 }
 

@@ -2,8 +2,11 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use report_store::StoreError;
 use report_writer::{LineSorter, Packer, Packing};
 use tokio::sync::Semaphore;
+
+use crate::render_thread::RenderThread;
 
 /// Rows of groups that are held until they are sorted, bytes.
 const ROWS_BYTES_MAX: usize = 32 << 20;
@@ -49,6 +52,7 @@ pub(crate) struct Tools {
     pub(crate) names_bytes_max: usize,
     pub(crate) buffers: Spare<Vec<u8>>,
     pub(crate) sorters: Spare<LineSorter>,
+    pub(crate) render_threads: Spare<RenderThread>,
     gzip: Spare<Packer>,
     zstd: Spare<Packer>,
 }
@@ -63,6 +67,7 @@ impl Tools {
             names_bytes_max: NAMES_BYTES_MAX,
             buffers: Spare::default(),
             sorters: Spare::default(),
+            render_threads: Spare::default(),
             gzip: Spare::default(),
             zstd: Spare::default(),
         }
@@ -73,6 +78,11 @@ impl Tools {
         let mut buffer = self.buffers.take().unwrap_or_default();
         buffer.clear();
         buffer
+    }
+
+    /// A thread to make a file on.
+    pub(crate) fn render_thread(&self) -> Result<RenderThread, StoreError> {
+        self.render_threads.take().map_or_else(RenderThread::start, Ok)
     }
 
     /// Packers of a kind; `None` where nothing is packed.

@@ -59,7 +59,7 @@ async fn rendered(answers: Vec<Pieces>) -> (Vec<(usize, Result<(), QueryError>)>
         done += more;
         ends.push((more, ended));
     }
-    renderer.finish().await.unwrap();
+    renderer.finish(&RenderThread::start().unwrap()).await.unwrap();
     let Some(Text::Part(text)) = received.recv().await else { panic!("no text") };
     let ended = received.recv().await;
     assert!(matches!(ended, Some(Text::FileEnds { rows, last_row: None }) if rows == done as u64 * 2));
@@ -171,7 +171,7 @@ fn text_of(mut writer: Writer, start: Start) -> Vec<u8> {
     let stretches = slice().stretches.into_iter().map(|stretch| Stretch { rows: 1, ..stretch }).collect();
     assert_eq!(renderer.slice(&Slice { stretches }, || Ok(block.take())), (3, Ok(())));
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    runtime.block_on(renderer.finish()).unwrap();
+    runtime.block_on(renderer.finish(&RenderThread::start().unwrap())).unwrap();
     let mut text = Vec::new();
     while let Some(Text::Part(part)) = received.blocking_recv() {
         text.extend(part);
@@ -236,7 +236,7 @@ fn files_of(rows: &[ConnectionRow], start: Start) -> Option<Vec<(String, Option<
         return None;
     }
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    runtime.block_on(renderer.finish()).unwrap();
+    runtime.block_on(renderer.finish(&RenderThread::start().unwrap())).unwrap();
     let (mut files, mut open, mut all) = (Vec::new(), Vec::new(), 0);
     while let Some(text) = received.blocking_recv() {
         match text {

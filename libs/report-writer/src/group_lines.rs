@@ -112,5 +112,5 @@ fn add_cells(
     {
         return Ok(false);
     }
-    Ok(!file.row(cells)? || files.bytes(&file.take()?))
+    Ok(!file.row(cells)? || file.give(files)?)
 }

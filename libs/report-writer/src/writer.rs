@@ -174,7 +174,7 @@ impl Writer {
                 {
                     return Ok(false);
                 }
-                Ok(!file.record(record)? || files.bytes(&file.take()?))
+                Ok(!file.record(record)? || file.give(files)?)
             }
         }
     }

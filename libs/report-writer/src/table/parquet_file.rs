@@ -12,10 +12,12 @@ use parquet::schema::types::{ColumnPath, Type, TypePtr};
 
 use super::builder::Builder;
 use super::{Cell, CellType, TableColumn, TableError, TableFacts, record};
-use crate::ENCODER_VERSION;
+use crate::{ENCODER_VERSION, TakeFiles};
 
 /// Rows of a group: enough that texts which come again stand in dictionaries, few enough that they are held without pain.
 const GROUP_ROWS_MAX: usize = 1 << 16;
+/// With so many there is room for a whole group: what grows by doubling leaves holes behind, which nothing else of a group fits.
+const ROWS_SMALL: usize = 1 << 12;
 /// Bytes of a group before it is encoded; reached first only where texts are long.
 const GROUP_BYTES_MAX: usize = 64 << 20;
 /// zstd's own default.
@@ -67,6 +69,9 @@ impl ParquetFile {
 
     fn row_ends(&mut self) -> Result<bool, TableError> {
         self.rows += 1;
+        if self.rows == ROWS_SMALL {
+            self.builders.iter_mut().for_each(|builder| builder.reserve(GROUP_ROWS_MAX));
+        }
         let is_full = self.rows == GROUP_ROWS_MAX || self.size_bytes >= GROUP_BYTES_MAX;
         if is_full {
             self.end_group()?;
@@ -92,13 +97,21 @@ impl ParquetFile {
     pub(crate) fn end(&mut self) -> Result<Vec<u8>, TableError> {
         self.end_group()?;
         self.file.finish()?;
-        self.take()
+        Ok(std::mem::take(self.written()?))
     }
 
-    /// The bytes that have come about since they were taken last.
-    pub(crate) fn take(&mut self) -> Result<Vec<u8>, TableError> {
+    /// Gives the bytes that have come about since they were given last; false as [`TakeFiles`] says.
+    pub(crate) fn give(&mut self, files: &mut impl TakeFiles) -> Result<bool, TableError> {
+        let written = self.written()?;
+        let wants_more = files.bytes(written);
+        // The next row group has room in it.
+        written.clear();
+        Ok(wants_more)
+    }
+
+    fn written(&mut self) -> Result<&mut Vec<u8>, TableError> {
         self.file.flush().map_err(|error| TableError::of_parquet(&error))?;
-        Ok(std::mem::take(self.file.inner_mut()))
+        Ok(self.file.inner_mut())
     }
 }
 
