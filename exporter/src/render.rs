@@ -20,6 +20,9 @@ pub(crate) const GROUPS_BYTES_MAX: usize = 256 << 20;
 /// So much of them is held where they are stored piece by piece.
 pub(crate) const RUN_BYTES: usize = 32 << 20;
 
+/// What nearly every line has room in, and what row groups are given in.
+const LINE_ROOM_BYTES: usize = 64 << 10;
+
 /// Where in a report what is written begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Start {
@@ -267,8 +270,8 @@ impl Stretches<'_> {
 }
 
 impl TakeFiles for FileText {
-    /// Adds a line, or any bytes; false when nobody takes them any more, who has its own reason. What is longer than a part, as a row group is, goes in pieces:
-    /// buffers that grew to its size would stay so.
+    /// Adds a line, or any bytes; false when nobody takes them any more, who has its own reason. What is longer than a part goes in pieces: buffers
+    /// that grew to its size would stay so.
     #[inline]
     fn bytes(&mut self, bytes: &[u8]) -> bool {
         if bytes.len() <= PART_TEXT_BYTES {
@@ -283,6 +286,13 @@ impl TakeFiles for FileText {
     }
 }
 
+/// Room for a part and the line that it is full with. What grows to that by itself has twice as much.
+fn part_buffer(tools: &Tools) -> Vec<u8> {
+    let mut part = tools.buffer();
+    part.reserve_exact(PART_TEXT_BYTES + LINE_ROOM_BYTES);
+    part
+}
+
 impl FileText {
     /// A file that begins so.
     pub(crate) fn new(
@@ -292,7 +302,7 @@ impl FileText {
         progress: watch::Sender<Written>,
         rows: Counter,
     ) -> Self {
-        let mut part = tools.buffer();
+        let mut part = part_buffer(&tools);
         part.extend_from_slice(begin);
         Self { part, parts, tools, progress, rows, last: LastRow::default() }
     }
@@ -310,7 +320,7 @@ impl FileText {
     }
 
     fn hand_on(&mut self) -> bool {
-        let part = std::mem::replace(&mut self.part, self.tools.buffer());
+        let part = std::mem::replace(&mut self.part, part_buffer(&self.tools));
         self.parts.blocking_send(Text::Part(part)).is_ok()
     }
 }

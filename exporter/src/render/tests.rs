@@ -279,3 +279,18 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn parts_hold_little_beyond_what_they_are_to_have() {
+    let (parts, mut received) = mpsc::channel(10);
+    let (tools, progress) = (Tools::new(2), watch::channel(Written::default()).0);
+    let mut file = FileText::new(b"", parts, tools.clone(), progress, Counter::default());
+    for _ in 0..3 {
+        // Also of buffers that were used before.
+        (0..PART_TEXT_BYTES).step_by(300).for_each(|_| assert!(file.bytes(&[7; 300])));
+        let Ok(Text::Part(part)) = received.try_recv() else { panic!("no part came") };
+        assert!((PART_TEXT_BYTES..PART_TEXT_BYTES + 300).contains(&part.len()));
+        assert!(part.capacity() <= PART_TEXT_BYTES + LINE_ROOM_BYTES, "{}", part.capacity());
+        tools.buffers.give(part);
+    }
+}
