@@ -108,7 +108,7 @@ impl Renderer {
         progress: watch::Sender<Written>,
         rows: Counter,
     ) -> Self {
-        let (sorter, block) = (tools.sorters.take().unwrap_or_default(), tools.buffer());
+        let (sorter, block) = (tools.sorters.take().unwrap_or_default(), tools.blocks.take().unwrap_or_default());
         let begin = if start == Start::Within { Vec::new() } else { writer.begin() };
         let behind = if let Start::Behind(place) = start { Some(place) } else { None };
         let last = LastRow { is_kept: writer.splits_rows(), behind, ..LastRow::default() };
@@ -161,7 +161,7 @@ impl Renderer {
                 self.file.progress.send_modify(|written| written.rows = rows);
             }
             self.file.tools.sorters.give(self.sorter);
-            self.file.tools.buffers.give(self.block);
+            self.file.tools.blocks.give(self.block);
             self.file.tools.buffers.give(self.file.part);
             ended
         });

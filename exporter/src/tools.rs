@@ -50,7 +50,10 @@ pub(crate) struct Tools {
     pub(crate) rows_bytes_max: usize,
     /// Names of ids that are held while their rows are made, bytes; others lie in the store until their rows are there.
     pub(crate) names_bytes_max: usize,
+    /// Of parts.
     pub(crate) buffers: Spare<Vec<u8>>,
+    /// Of blocks as they are read, which are larger than parts.
+    pub(crate) blocks: Spare<Vec<u8>>,
     pub(crate) sorters: Spare<LineSorter>,
     pub(crate) render_threads: Spare<RenderThread>,
     gzip: Spare<Packer>,
@@ -66,6 +69,7 @@ impl Tools {
             rows_bytes_max: ROWS_BYTES_MAX,
             names_bytes_max: NAMES_BYTES_MAX,
             buffers: Spare::default(),
+            blocks: Spare::default(),
             sorters: Spare::default(),
             render_threads: Spare::default(),
             gzip: Spare::default(),
@@ -73,7 +77,7 @@ impl Tools {
         }
     }
 
-    /// An empty buffer.
+    /// An empty buffer for a part.
     pub(crate) fn buffer(&self) -> Vec<u8> {
         let mut buffer = self.buffers.take().unwrap_or_default();
         buffer.clear();
