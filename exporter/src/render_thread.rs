@@ -6,7 +6,6 @@
 use std::sync::mpsc::{Sender, channel};
 
 use report_store::StoreError;
-use tokio::sync::oneshot;
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -29,12 +28,14 @@ impl RenderThread {
         &self,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, StoreError> {
-        let (done, given) = oneshot::channel();
+        let (done, given) = channel();
         let job = move || _ = done.send(job());
         // Neither is taken by a thread that has panicked.
         let panicked = || failed("its thread has panicked, the log says where".to_owned());
         self.jobs.send(Box::new(job)).map_err(|_| panicked())?;
-        given.await.map_err(|_| panicked())
+        // As all blocking work is waited for: by a runtime that ends, and by a clock that is paused.
+        let waiting = tokio::task::spawn_blocking(move || given.recv());
+        waiting.await.map_err(|error| failed(error.to_string()))?.map_err(|_| panicked())
     }
 }
 
@@ -44,6 +45,8 @@ fn failed(reason: String) -> StoreError {
 
 #[cfg(test)]
 mod tests {
+    use tokio::sync::oneshot;
+
     use super::*;
     use crate::tools::Tools;
 
@@ -74,6 +77,14 @@ mod tests {
             "{panicked:?}"
         );
         assert!(thread.run(|| ()).await.is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn clock_that_is_paused_stands_still_meanwhile() {
+        let thread = RenderThread::start().unwrap();
+        let job = thread.run(|| std::thread::sleep(std::time::Duration::from_millis(50)));
+        let waited = tokio::time::timeout(std::time::Duration::from_millis(20), job).await;
+        assert!(matches!(waited, Ok(Ok(()))), "{waited:?}");
     }
 
     #[tokio::test]
