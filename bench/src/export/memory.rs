@@ -18,10 +18,7 @@ pub(crate) async fn measure(desk: &Desk<'_>, all: u64) -> anyhow::Result<Measure
     let mut measured = Measured::default();
     // An exporter makes two slices at once: of a short report too.
     let settings = format!("[exporter]\nslice_rows = {}\n", SLICE_ROWS.min(all / 4));
-    let (few, range) = (
-        rows::hours(rows::hours_of(FEW, std::env::var("DENSITY").ok().and_then(|it| it.parse().ok()).unwrap_or(all))),
-        rows::range(1.0),
-    );
+    let (few, range) = (rows::hours(rows::hours_of(FEW, all)), rows::range(1.0));
     let chosen = std::env::var("KINDS").ok();
     let is_chosen = |name: &str| chosen.as_deref().is_none_or(|chosen| chosen.split(',').any(|it| it == name));
     let kinds: Vec<_> = Asked::ALL.into_iter().filter(|(name, _)| is_chosen(name)).collect();

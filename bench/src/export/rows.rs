@@ -65,12 +65,7 @@ pub(crate) async fn fill(clickhouse: &ClickHouse, rows: u64) -> anyhow::Result<(
     match count(clickhouse, TENANT).await? {
         0 => {
             for batch in 0..rows / BATCH {
-                clickhouse
-                    .execute(&generated(
-                        batch * BATCH,
-                        std::env::var("DENSITY").ok().and_then(|it| it.parse().ok()).unwrap_or(rows),
-                    ))
-                    .await?;
+                clickhouse.execute(&generated(batch * BATCH, rows)).await?;
                 said(&format!("{} of {} M rows are made", batch + 1, rows / BATCH));
             }
         }
