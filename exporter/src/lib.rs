@@ -42,6 +42,7 @@ mod reason;
 mod refuse;
 mod remind;
 mod render;
+mod render_thread;
 mod schedules;
 mod seal;
 mod slice;

@@ -6,10 +6,11 @@ use clickhouse_io::native::read::BlockReader;
 use clickhouse_io::report::{ConnectionColumns, Slice};
 use prometheus_client::metrics::counter::Counter;
 use report_store::StoreError;
-use report_writer::{GivenLine, LineSorter, PART_TEXT_BYTES, TakeFiles};
+use report_writer::{GivenLine, LineSorter, PART_TEXT_BYTES, TableError, TakeFiles};
 use schemas::report_event::RowPlace;
 use tokio::sync::{mpsc, watch};
 
+use crate::render_thread::RenderThread;
 use crate::tools::Tools;
 use crate::write_file::Written;
 use report_writer::Writer;
@@ -18,6 +19,9 @@ use report_writer::Writer;
 pub(crate) const GROUPS_BYTES_MAX: usize = 256 << 20;
 /// So much of them is held where they are stored piece by piece.
 pub(crate) const RUN_BYTES: usize = 32 << 20;
+
+/// What nearly every line has room in, and what row groups are given in.
+const LINE_ROOM_BYTES: usize = 64 << 10;
 
 /// Where in a report what is written begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,7 +108,7 @@ impl Renderer {
         progress: watch::Sender<Written>,
         rows: Counter,
     ) -> Self {
-        let (sorter, block) = (tools.sorters.take().unwrap_or_default(), tools.buffer());
+        let (sorter, block) = (tools.sorters.take().unwrap_or_default(), tools.blocks.take().unwrap_or_default());
         let begin = if start == Start::Within { Vec::new() } else { writer.begin() };
         let behind = if let Start::Behind(place) = start { Some(place) } else { None };
         let last = LastRow { is_kept: writer.splits_rows(), behind, ..LastRow::default() };
@@ -146,10 +150,9 @@ impl Renderer {
     }
 
     /// The text that is left, after the last slice.
-    pub(crate) async fn finish(mut self) -> Result<(), StoreError> {
-        let failed = |reason: String| StoreError::Failed { action: "rendering", reason };
+    pub(crate) async fn finish(mut self, thread: &RenderThread) -> Result<(), StoreError> {
         // Lines of groups may be many parts: not on the threads that wait for sockets.
-        let ended = tokio::task::spawn_blocking(move || {
+        let ended = thread.run(move || {
             self.file.last.place = None;
             let ended = self.writer.end(&mut self.file);
             // Groups are the report's rows from now on.
@@ -158,12 +161,12 @@ impl Renderer {
                 self.file.progress.send_modify(|written| written.rows = rows);
             }
             self.file.tools.sorters.give(self.sorter);
-            self.file.tools.buffers.give(self.block);
+            self.file.tools.blocks.give(self.block);
             self.file.tools.buffers.give(self.file.part);
             ended
         });
-        let ended = ended.await.map_err(|error| failed(error.to_string()))?;
-        ended.map(drop).map_err(|error| failed(error.to_string()))
+        let failed = |error: TableError| StoreError::Failed { action: "rendering", reason: error.to_string() };
+        ended.await?.map(drop).map_err(failed)
     }
 }
 
@@ -267,8 +270,8 @@ impl Stretches<'_> {
 }
 
 impl TakeFiles for FileText {
-    /// Adds a line, or any bytes; false when nobody takes them any more, who has its own reason. What is longer than a part, as a row group is, goes in pieces:
-    /// buffers that grew to its size would stay so.
+    /// Adds a line, or any bytes; false when nobody takes them any more, who has its own reason. What is longer than a part goes in pieces: buffers
+    /// that grew to its size would stay so.
     #[inline]
     fn bytes(&mut self, bytes: &[u8]) -> bool {
         if bytes.len() <= PART_TEXT_BYTES {
@@ -283,6 +286,13 @@ impl TakeFiles for FileText {
     }
 }
 
+/// Room for a part and the line that it is full with. What grows to that by itself has twice as much.
+fn part_buffer(tools: &Tools) -> Vec<u8> {
+    let mut part = tools.buffer();
+    part.reserve_exact(PART_TEXT_BYTES + LINE_ROOM_BYTES);
+    part
+}
+
 impl FileText {
     /// A file that begins so.
     pub(crate) fn new(
@@ -292,7 +302,7 @@ impl FileText {
         progress: watch::Sender<Written>,
         rows: Counter,
     ) -> Self {
-        let mut part = tools.buffer();
+        let mut part = part_buffer(&tools);
         part.extend_from_slice(begin);
         Self { part, parts, tools, progress, rows, last: LastRow::default() }
     }
@@ -310,7 +320,7 @@ impl FileText {
     }
 
     fn hand_on(&mut self) -> bool {
-        let part = std::mem::replace(&mut self.part, self.tools.buffer());
+        let part = std::mem::replace(&mut self.part, part_buffer(&self.tools));
         self.parts.blocking_send(Text::Part(part)).is_ok()
     }
 }

@@ -2,8 +2,11 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use report_store::StoreError;
 use report_writer::{LineSorter, Packer, Packing};
 use tokio::sync::Semaphore;
+
+use crate::render_thread::RenderThread;
 
 /// Rows of groups that are held until they are sorted, bytes.
 const ROWS_BYTES_MAX: usize = 32 << 20;
@@ -47,8 +50,12 @@ pub(crate) struct Tools {
     pub(crate) rows_bytes_max: usize,
     /// Names of ids that are held while their rows are made, bytes; others lie in the store until their rows are there.
     pub(crate) names_bytes_max: usize,
+    /// Of parts.
     pub(crate) buffers: Spare<Vec<u8>>,
+    /// Of blocks as they are read, which are larger than parts.
+    pub(crate) blocks: Spare<Vec<u8>>,
     pub(crate) sorters: Spare<LineSorter>,
+    pub(crate) render_threads: Spare<RenderThread>,
     gzip: Spare<Packer>,
     zstd: Spare<Packer>,
 }
@@ -62,17 +69,24 @@ impl Tools {
             rows_bytes_max: ROWS_BYTES_MAX,
             names_bytes_max: NAMES_BYTES_MAX,
             buffers: Spare::default(),
+            blocks: Spare::default(),
             sorters: Spare::default(),
+            render_threads: Spare::default(),
             gzip: Spare::default(),
             zstd: Spare::default(),
         }
     }
 
-    /// An empty buffer.
+    /// An empty buffer for a part.
     pub(crate) fn buffer(&self) -> Vec<u8> {
         let mut buffer = self.buffers.take().unwrap_or_default();
         buffer.clear();
         buffer
+    }
+
+    /// A thread to make a file on.
+    pub(crate) fn render_thread(&self) -> Result<RenderThread, StoreError> {
+        self.render_threads.take().map_or_else(RenderThread::start, Ok)
     }
 
     /// Packers of a kind; `None` where nothing is packed.

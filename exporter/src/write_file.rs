@@ -18,6 +18,7 @@ use crate::error::FileError;
 use crate::metrics::ExporterMetrics;
 use crate::pack::{PartQueue, packing};
 use crate::render::{RUN_BYTES, Renderer, Start, Text};
+use crate::render_thread::RenderThread;
 use crate::tools::Tools;
 use report_writer::{FILES_MAX, Packing, choose_writer};
 
@@ -158,13 +159,13 @@ impl<O: Outside> WriteFile<'_, O> {
         Piece { request, query, slices, .. }: Piece<'_>,
         progress: &watch::Sender<Written>,
     ) -> Result<(), FileError> {
-        let cut = self.cut_of(request);
+        let (cut, thread) = (self.cut_of(request), self.tools.render_thread()?);
         for slice in slices {
             let mut patience = Patience::new(self.retry_max);
             let mut rest = self.counted(query, slice, &cut, &mut patience).await?;
             while !rest.stretches.is_empty() {
                 let (done, ended);
-                (renderer, done, ended) = self.render_statement(renderer, query, rest.one_statement()).await?;
+                (renderer, done, ended) = self.render_statement(&thread, renderer, query, rest.one_statement()).await?;
                 rest = rest.rest(done);
                 if renderer.is_too_large() {
                     return Err(FileError::TooManyValues);
@@ -188,7 +189,9 @@ impl<O: Outside> WriteFile<'_, O> {
         if renderer.has_not_begun() {
             return Err(FileError::OtherRows);
         }
-        Ok(renderer.finish().await?)
+        renderer.finish(&thread).await?;
+        self.tools.render_threads.give(thread);
+        Ok(())
     }
 
     /// The slice as it would be cut by what is there now.
@@ -229,6 +232,7 @@ impl<O: Outside> WriteFile<'_, O> {
 
     async fn render_statement(
         &self,
+        thread: &RenderThread,
         mut renderer: Renderer,
         query: &ReportQuery,
         slice: Slice,
@@ -239,7 +243,7 @@ impl<O: Outside> WriteFile<'_, O> {
         };
         let (pieces, mut received) = mpsc::channel(PIECES_WAITING);
         // Rendering takes a while: not on the threads that wait for sockets.
-        let rendering = tokio::task::spawn_blocking(move || {
+        let rendering = thread.run(move || {
             let given_up = || Err(QueryError::NoAnswer("reading was given up".to_owned()));
             let (done, ended) = renderer.slice(&slice, || received.blocking_recv().unwrap_or_else(given_up));
             (renderer, done, ended)
@@ -254,7 +258,7 @@ impl<O: Outside> WriteFile<'_, O> {
             }
         };
         let (rendered, ()) = tokio::join!(rendering, reading);
-        rendered.map_err(|error| StoreError::Failed { action: "rendering", reason: error.to_string() })
+        rendered
     }
 
     /// Packs and uploads what comes of files, until no more does.

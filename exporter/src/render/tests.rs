@@ -59,7 +59,7 @@ async fn rendered(answers: Vec<Pieces>) -> (Vec<(usize, Result<(), QueryError>)>
         done += more;
         ends.push((more, ended));
     }
-    renderer.finish().await.unwrap();
+    renderer.finish(&RenderThread::start().unwrap()).await.unwrap();
     let Some(Text::Part(text)) = received.recv().await else { panic!("no text") };
     let ended = received.recv().await;
     assert!(matches!(ended, Some(Text::FileEnds { rows, last_row: None }) if rows == done as u64 * 2));
@@ -171,7 +171,7 @@ fn text_of(mut writer: Writer, start: Start) -> Vec<u8> {
     let stretches = slice().stretches.into_iter().map(|stretch| Stretch { rows: 1, ..stretch }).collect();
     assert_eq!(renderer.slice(&Slice { stretches }, || Ok(block.take())), (3, Ok(())));
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    runtime.block_on(renderer.finish()).unwrap();
+    runtime.block_on(renderer.finish(&RenderThread::start().unwrap())).unwrap();
     let mut text = Vec::new();
     while let Some(Text::Part(part)) = received.blocking_recv() {
         text.extend(part);
@@ -236,7 +236,7 @@ fn files_of(rows: &[ConnectionRow], start: Start) -> Option<Vec<(String, Option<
         return None;
     }
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    runtime.block_on(renderer.finish()).unwrap();
+    runtime.block_on(renderer.finish(&RenderThread::start().unwrap())).unwrap();
     let (mut files, mut open, mut all) = (Vec::new(), Vec::new(), 0);
     while let Some(text) = received.blocking_recv() {
         match text {
@@ -277,5 +277,20 @@ proptest! {
             let moved = RowPlace { of_millisecond: last_row.of_millisecond + 1, ..last_row };
             prop_assert!(files_of(&rows(&is_read), Start::Behind(moved)).is_none());
         }
+    }
+}
+
+#[test]
+fn parts_hold_little_beyond_what_they_are_to_have() {
+    let (parts, mut received) = mpsc::channel(10);
+    let (tools, progress) = (Tools::new(2), watch::channel(Written::default()).0);
+    let mut file = FileText::new(b"", parts, tools.clone(), progress, Counter::default());
+    for _ in 0..3 {
+        // Also of buffers that were used before.
+        (0..PART_TEXT_BYTES).step_by(300).for_each(|_| assert!(file.bytes(&[7; 300])));
+        let Ok(Text::Part(part)) = received.try_recv() else { panic!("no part came") };
+        assert!((PART_TEXT_BYTES..PART_TEXT_BYTES + 300).contains(&part.len()));
+        assert!(part.capacity() <= PART_TEXT_BYTES + LINE_ROOM_BYTES, "{}", part.capacity());
+        tools.buffers.give(part);
     }
 }

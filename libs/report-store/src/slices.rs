@@ -304,8 +304,7 @@ impl SliceUpload {
         };
         parts.waiting.add(bytes);
         parts.digest.update(bytes);
-        // So much is always kept back that the last part is large enough.
-        while parts.waiting.len() >= parts.next_size() + PART_LEAST {
+        while parts.waiting.len() >= parts.next_size() + parts.kept_back() {
             let piece = parts.waiting.take(parts.next_size());
             parts.send(&self.store, &self.staged, piece).await?;
         }
@@ -332,7 +331,10 @@ impl SliceUpload {
             Destination::Parts(parts) => parts,
         };
         let rest = parts.waiting.take_all();
-        parts.send(&self.store, &self.staged, rest).await?;
+        // An upload has one part at least.
+        if rest.content_length() > 0 || parts.sent == 0 {
+            parts.send(&self.store, &self.staged, rest).await?;
+        }
         let done = parts.running.finish().await?;
         Ok(StoredSlice {
             staged_key: (!parts.is_own).then_some(self.staged),
@@ -369,6 +371,11 @@ impl Parts {
     /// Size of what is sent next.
     fn next_size(&self) -> usize {
         if self.staged_bytes.is_some() { self.sizes.after(self.sent) } else { PART_LEAST }
+    }
+
+    /// What waits beside a part, so that the last one is large enough; that of a whole file need not be.
+    fn kept_back(&self) -> usize {
+        if self.is_own { 0 } else { PART_LEAST }
     }
 
     /// The first piece becomes an object, all others parts; of an upload of its own all do.

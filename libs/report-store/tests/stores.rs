@@ -253,7 +253,7 @@ async fn assert_slices_are_joined(store: &ReportStore, knows_numbers: bool) {
 async fn assert_file_slices_are_files(store: &ReportStore, knows_numbers: bool) {
     const MIB: usize = 1 << 20;
     let key = "reports/acme/6/1/file/part-00003.parquet";
-    for size in [9, 6 * MIB, 30 * MIB + 1] {
+    for size in [9, 6 * MIB, 16 * MIB, 30 * MIB + 1] {
         let made = async |from: usize| {
             let mut slice = store.begin_file_slice(key, 3, size as u64).await.unwrap();
             for piece in bytes(from, from + size).chunks(700_000) {
@@ -267,6 +267,11 @@ async fn assert_file_slices_are_files(store: &ReportStore, knows_numbers: bool) 
         assert!(matches!(store.size(key).await, Err(StoreError::NotFound(_))));
         assert_eq!(store.open_uploads(key).await.unwrap(), if knows_numbers { 2 } else { 0 });
         assert_eq!((mine.size_bytes(), mine.staged_key.is_none()), (i64::try_from(size).unwrap(), knows_numbers));
+        // Whole parts and the rest: nothing is held that a part could be, and none is empty.
+        let mut parts: Vec<_> = mine.parts.iter().map(|part| part.size_bytes).collect();
+        let last = parts.pop().unwrap_or(1);
+        let whole = i64::try_from(8 * MIB).unwrap();
+        assert!(parts.iter().all(|part| *part == whole) && (1..=whole).contains(&last), "{parts:?} {last}");
         let own = |slice: &StoredSlice| slice.file_upload_id.clone().unwrap_or_default();
         // The second one, whose answer was lost, finds it there.
         for _ in 0..2 {

@@ -92,7 +92,7 @@ impl GroupLines {
     pub fn end(mut self, files: &mut impl TakeFiles) -> Result<u64, TableError> {
         self.end_row(files)?;
         if let GroupFile::Parquet(file) = &mut self.file {
-            files.bytes(&file.end()?);
+            file.end(files)?;
         }
         files.file_ends(self.split.rows());
         Ok(self.rows)
@@ -112,5 +112,5 @@ fn add_cells(
     {
         return Ok(false);
     }
-    Ok(!file.row(cells)? || files.bytes(&file.take()?))
+    Ok(!file.row(cells)? || file.give(files)?)
 }

@@ -174,7 +174,7 @@ impl Writer {
                 {
                     return Ok(false);
                 }
-                Ok(!file.record(record)? || files.bytes(&file.take()?))
+                Ok(!file.record(record)? || file.give(files)?)
             }
         }
     }
@@ -191,7 +191,7 @@ impl Writer {
                 return Ok(None);
             }
             Made::Table(mut table) => {
-                _ = files.bytes(&table.file().end()?) && files.file_ends(split.rows());
+                _ = table.file().end(files)? && files.file_ends(split.rows());
                 return Ok(None);
             }
             Made::Runs(mut folding) => {
@@ -248,7 +248,7 @@ pub(crate) fn add_line(split: &mut Split, line: &[u8], files: &mut impl TakeFile
 
 /// Ends a file of so many rows, and begins the next.
 pub(crate) fn next_table(file: &mut ParquetFile, rows: u64, files: &mut impl TakeFiles) -> Result<bool, TableError> {
-    let ended = file.end()?;
+    let wants_more = file.end(files)?;
     file.begin_again()?;
-    Ok(files.bytes(&ended) && files.file_ends(rows))
+    Ok(wants_more && files.file_ends(rows))
 }

@@ -8,6 +8,9 @@ use parquet::file::writer::SerializedColumnWriter;
 
 use super::{Cell, CellType, TableColumn, TableError};
 
+/// Values that are made at a time; a multiple of those that the writer looks at together (`write_batch_size`), so that pages end where they would.
+const BATCH_ROWS: usize = 1 << 12;
+
 /// What is there of a column, without gaps.
 #[derive(Debug)]
 enum Values {
@@ -63,6 +66,22 @@ impl Builder {
         Ok(size_of::<u64>())
     }
 
+    /// Makes room for so many rows, but for what texts have in them.
+    pub(super) fn reserve(&mut self, rows: usize) {
+        fn room<T>(values: &mut Vec<T>, rows: usize) {
+            values.reserve_exact(rows.saturating_sub(values.len()));
+        }
+        if self.column.is_optional {
+            room(&mut self.levels, rows);
+        }
+        match &mut self.values {
+            Values::Short(values) => room(values, rows),
+            Values::Long(values) => room(values, rows),
+            Values::Sums(sums) => room(sums, rows),
+            Values::Texts(_, ends) => room(ends, rows),
+        }
+    }
+
     /// Writes the column, and is empty again; what it holds texts in is kept for the next row group.
     pub(super) fn write(&mut self, mut writer: SerializedColumnWriter<'_>) -> Result<(), TableError> {
         let (levels, mut written) = (&self.levels, None);
@@ -76,16 +95,15 @@ impl Builder {
                 values.clear();
             }
             Values::Sums(sums) => {
-                let values: Vec<_> =
-                    sums.drain(..).map(|sum| FixedLenByteArray::from(sum.to_be_bytes().to_vec())).collect();
-                batch::<FixedLenByteArrayType>(&mut writer, &values, levels)?;
+                let values = sums.drain(..).map(|sum| FixedLenByteArray::from(sum.to_be_bytes().to_vec()));
+                batches::<FixedLenByteArrayType>(&mut writer, values, levels)?;
             }
             Values::Texts(bytes, ends) => {
                 let shared = Bytes::from(std::mem::take(bytes));
                 let begins = std::iter::once(0).chain(ends.iter().map(|end| *end as usize));
                 let spans = begins.zip(ends.iter().map(|end| *end as usize));
-                let values: Vec<_> = spans.map(|(begin, end)| ByteArray::from(shared.slice(begin..end))).collect();
-                batch::<ByteArrayType>(&mut writer, &values, levels)?;
+                let values = spans.map(|(begin, end)| ByteArray::from(shared.slice(begin..end)));
+                batches::<ByteArrayType>(&mut writer, values, levels)?;
                 ends.clear();
                 written = Some(shared);
             }
@@ -98,6 +116,30 @@ impl Builder {
             bytes.clear();
         }
         Ok(())
+    }
+}
+
+/// Writes values that are made for it some at a time: all of them would take more than the cells.
+fn batches<T: DataType>(
+    writer: &mut SerializedColumnWriter<'_>,
+    mut values: impl Iterator<Item = T::T>,
+    levels: &[i16],
+) -> Result<(), TableError> {
+    let mut some = Vec::with_capacity(BATCH_ROWS);
+    for levels in levels.chunks(BATCH_ROWS) {
+        let there = levels.iter().filter(|level| **level == 1).count();
+        some.extend(values.by_ref().take(there));
+        batch::<T>(writer, &some, levels)?;
+        some.clear();
+    }
+    // All of a column without levels.
+    loop {
+        some.extend(values.by_ref().take(BATCH_ROWS));
+        if some.is_empty() {
+            return Ok(());
+        }
+        batch::<T>(writer, &some, &[])?;
+        some.clear();
     }
 }
 

@@ -12,12 +12,16 @@ use parquet::schema::types::{ColumnPath, Type, TypePtr};
 
 use super::builder::Builder;
 use super::{Cell, CellType, TableColumn, TableError, TableFacts, record};
-use crate::ENCODER_VERSION;
+use crate::{ENCODER_VERSION, TakeFiles};
 
 /// Rows of a group: enough that texts which come again stand in dictionaries, few enough that they are held without pain.
 const GROUP_ROWS_MAX: usize = 1 << 16;
+/// With so many there is room for a whole group: what grows by doubling leaves holes behind, which nothing else of a group fits.
+const ROWS_SMALL: usize = 1 << 12;
 /// Bytes of a group before it is encoded; reached first only where texts are long.
 const GROUP_BYTES_MAX: usize = 64 << 20;
+/// So much is given at a time, bytes, as lines are: who fills parts fills them little beyond what they are to have.
+const GIVEN_BYTES: usize = 1 << 16;
 /// zstd's own default.
 const ZSTD_LEVEL: i32 = 3;
 
@@ -67,6 +71,9 @@ impl ParquetFile {
 
     fn row_ends(&mut self) -> Result<bool, TableError> {
         self.rows += 1;
+        if self.rows == ROWS_SMALL {
+            self.builders.iter_mut().for_each(|builder| builder.reserve(GROUP_ROWS_MAX));
+        }
         let is_full = self.rows == GROUP_ROWS_MAX || self.size_bytes >= GROUP_BYTES_MAX;
         if is_full {
             self.end_group()?;
@@ -88,17 +95,21 @@ impl ParquetFile {
         Ok(())
     }
 
-    /// The rest of the bytes, with the footer. Nothing may be added then, but to the one that is begun again.
-    pub(crate) fn end(&mut self) -> Result<Vec<u8>, TableError> {
+    /// Gives the rest of the bytes, with the footer; false as [`TakeFiles`] says. Nothing may be added then, but to the one that is begun again.
+    pub(crate) fn end(&mut self, files: &mut impl TakeFiles) -> Result<bool, TableError> {
         self.end_group()?;
         self.file.finish()?;
-        self.take()
+        self.give(files)
     }
 
-    /// The bytes that have come about since they were taken last.
-    pub(crate) fn take(&mut self) -> Result<Vec<u8>, TableError> {
+    /// Gives the bytes that have come about since they were given last; false as [`TakeFiles`] says.
+    pub(crate) fn give(&mut self, files: &mut impl TakeFiles) -> Result<bool, TableError> {
         self.file.flush().map_err(|error| TableError::of_parquet(&error))?;
-        Ok(std::mem::take(self.file.inner_mut()))
+        let written = self.file.inner_mut();
+        let wants_more = written.chunks(GIVEN_BYTES).all(|some| files.bytes(some));
+        // The next row group has room in it.
+        written.clear();
+        Ok(wants_more)
     }
 }
 
@@ -153,4 +164,129 @@ fn properties(columns: &[TableColumn], facts: TableFacts) -> Result<WriterProper
         };
     }
     Ok(Arc::new(properties.build()))
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use parquet::data_type::{ByteArray, ByteArrayType, FixedLenByteArray, FixedLenByteArrayType, Int64Type};
+    use parquet::file::metadata::RowGroupMetaData;
+    use parquet::file::reader::{FileReader, SerializedFileReader};
+
+    use super::*;
+
+    const COLUMNS: [TableColumn; 4] = [
+        TableColumn::required("number", CellType::Number),
+        TableColumn::optional("text", CellType::Text),
+        TableColumn::required("own", CellType::OwnText),
+        TableColumn::optional("sum", CellType::Sum),
+    ];
+
+    /// Pieces of files as they were given.
+    #[derive(Default)]
+    struct Given(Vec<Vec<u8>>);
+
+    impl TakeFiles for Given {
+        fn bytes(&mut self, bytes: &[u8]) -> bool {
+            self.0.push(bytes.to_vec());
+            true
+        }
+
+        fn file_ends(&mut self, _: u64) -> bool {
+            true
+        }
+    }
+
+    fn text(row: usize) -> Option<String> {
+        // Runs of absent cells that are longer than what is made at a time, and texts that come again.
+        (row % 10_000 < 5_000 && !row.is_multiple_of(3)).then(|| format!("text {}", row % 700))
+    }
+
+    fn own(row: usize) -> String {
+        // No packing makes these small.
+        format!("{:032x}", (row as u128 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)).repeat(2)
+    }
+
+    fn sum(row: usize) -> Option<u128> {
+        (!row.is_multiple_of(7)).then_some(row as u128 * 1_000_003)
+    }
+
+    fn made(rows: usize) -> Given {
+        let (mut file, mut given) = (ParquetFile::new(&COLUMNS, TableFacts::default()).unwrap(), Given::default());
+        for row in 0..rows {
+            let (text, own) = (text(row), own(row));
+            let cells = [
+                Cell::Number(row as u64 % 999),
+                text.as_ref().map_or(Cell::Absent, |text| Cell::Text(text.as_bytes())),
+                Cell::Text(own.as_bytes()),
+                sum(row).map_or(Cell::Absent, Cell::Sum),
+            ];
+            if file.row(&cells).unwrap() {
+                assert!(file.give(&mut given).unwrap());
+            }
+        }
+        assert!(file.end(&mut given).unwrap());
+        given
+    }
+
+    /// The same by the library alone, each column of a row group in one call.
+    fn made_at_once(rows: usize) -> Vec<u8> {
+        let (schema, properties) = (schema(&COLUMNS).unwrap(), properties(&COLUMNS, TableFacts::default()).unwrap());
+        let mut file = SerializedFileWriter::new(Vec::new(), schema, properties).unwrap();
+        let all: Vec<usize> = (0..rows).collect();
+        for rows in all.chunks(GROUP_ROWS_MAX) {
+            let mut group = file.next_row_group().unwrap();
+            let levels = |is_there: &dyn Fn(usize) -> bool| rows.iter().map(|row| i16::from(is_there(*row))).collect();
+            let mut column = group.next_column().unwrap().unwrap();
+            let numbers: Vec<i64> = rows.iter().map(|row| *row as i64 % 999).collect();
+            column.typed::<Int64Type>().write_batch(&numbers, None, None).unwrap();
+            column.close().unwrap();
+            let mut column = group.next_column().unwrap().unwrap();
+            let texts: Vec<_> =
+                rows.iter().filter_map(|row| text(*row)).map(|it| ByteArray::from(it.into_bytes())).collect();
+            let there: Vec<i16> = levels(&|row| text(row).is_some());
+            column.typed::<ByteArrayType>().write_batch(&texts, Some(&there), None).unwrap();
+            column.close().unwrap();
+            let mut column = group.next_column().unwrap().unwrap();
+            let own: Vec<_> = rows.iter().map(|row| ByteArray::from(own(*row).into_bytes())).collect();
+            column.typed::<ByteArrayType>().write_batch(&own, None, None).unwrap();
+            column.close().unwrap();
+            let mut column = group.next_column().unwrap().unwrap();
+            let bytes = |sum: u128| FixedLenByteArray::from(sum.to_be_bytes().to_vec());
+            let sums: Vec<_> = rows.iter().filter_map(|row| sum(*row)).map(bytes).collect();
+            let there: Vec<i16> = levels(&|row| sum(row).is_some());
+            column.typed::<FixedLenByteArrayType>().write_batch(&sums, Some(&there), None).unwrap();
+            column.close().unwrap();
+            group.close().unwrap();
+        }
+        file.into_inner().unwrap()
+    }
+
+    #[test]
+    fn values_that_are_made_some_at_a_time_give_the_bytes_of_all_at_once() {
+        for rows in [0, 1, ROWS_SMALL, ROWS_SMALL + 1, GROUP_ROWS_MAX, GROUP_ROWS_MAX + 30_011] {
+            assert!(made(rows).0.concat() == made_at_once(rows), "{rows}");
+        }
+    }
+
+    #[test]
+    fn row_groups_end_by_rows_and_by_bytes_and_are_given_in_small_pieces() {
+        let given = made(GROUP_ROWS_MAX + 1);
+        assert!(given.0.iter().all(|piece| (1..=GIVEN_BYTES).contains(&piece.len())));
+        let read = |file: Vec<u8>| SerializedFileReader::new(Bytes::from(file)).unwrap();
+        let groups = |file: Vec<u8>| {
+            read(file).metadata().row_groups().iter().map(RowGroupMetaData::num_rows).collect::<Vec<_>>()
+        };
+        assert_eq!(groups(given.0.concat()), [1 << 16, 1]);
+        let (mut file, mut given) =
+            (ParquetFile::new(&COLUMNS[2..3], TableFacts::default()).unwrap(), Given::default());
+        let long = vec![b'x'; GROUP_BYTES_MAX / 2];
+        for _ in 0..3 {
+            if file.row(&[Cell::Text(&long)]).unwrap() {
+                assert!(file.give(&mut given).unwrap());
+            }
+        }
+        file.end(&mut given).unwrap();
+        assert_eq!(groups(given.0.concat()), [2, 1]);
+    }
 }
