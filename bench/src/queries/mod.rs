@@ -84,7 +84,10 @@ pub(crate) async fn measure(small: bool) -> anyhow::Result<Measured> {
         fill(&clickhouse, 2_000_000, Rows::Thin).await?;
         sizes::told(&clickhouse, Rows::Thin, &mut measured).await?;
     }
-    anyhow::ensure!(measured.figures.iter().any(|figure| figure.name.ends_with("_idle")), "QUESTIONS names no question");
+    anyhow::ensure!(
+        measured.figures.iter().any(|figure| figure.name.ends_with("_idle")),
+        "QUESTIONS names no question"
+    );
     Ok(measured)
 }
 

@@ -62,8 +62,10 @@ async fn topic_that_is_made_anew_under_services_that_read_on_ends_them_and_nothi
     assert_stored_once(&stack, OLD).await;
 
     // What the words say.
-    stack.ingest.set("INGEST__SOURCE", "second");
-    stack.aggregator.set("AGGREGATOR__SOURCE", "second");
+    for service in [&mut stack.ingest, &mut stack.aggregator] {
+        service.set("INGEST__SOURCE", "second");
+        service.set("AGGREGATOR__SOURCE", "second");
+    }
     move_back(&stack, &["--to-beginning"]).await;
     stack.ingest.start_again();
     stack.aggregator.start_again();
