@@ -68,6 +68,9 @@ pub(crate) async fn run(command: OffsetsCommand) -> anyhow::Result<()> {
     let OffsetsCommand::Back { to, group, dry_run, config } = command;
     let options = CommonOptions { config, ..CommonOptions::default() };
     let kafka = crate::services::loaded(&options, |_| Ok(()))?.context("no config")?.kafka;
+    if to.to.is_some_and(|time| time > Moment::now()) {
+        bail!("--to: this time is yet to come");
+    }
     let to = to.to.map_or(BackTo::Beginning, |time| BackTo::TimeMs(time.as_millis()));
     let mut all = Vec::new();
     for group in group.map_or(vec![Group::Ingest, Group::Aggregator], |group| vec![group]) {

@@ -28,7 +28,7 @@ use crate::traffic::condition::is_dns_error;
 pub use self::by_pieces::count_and_seal;
 pub use self::days::{DayOfNetwork, NotesReach, count_and_seal_days, count_days, seal_days, unsealed_days};
 pub use self::days_counted::note_days_counted;
-pub(crate) use self::days_counted::{DaysCounted, days_counted};
+pub(crate) use self::days_counted::days_counted;
 pub(crate) use self::seal::hours_behind;
 pub use self::seal::{IN_FLIGHT, Reach, UnsealedHour, seal, server_time, unsealed};
 pub use check::{Difference, verify};
@@ -226,7 +226,7 @@ async fn count_from_raw(
 }
 
 /// What names a group of a roll-up of sums.
-pub(crate) const NAMES: &str = "user_id, service_account_id, resource_id, connector_id, protocol, tunnel_path, country";
+const NAMES: &str = "user_id, service_account_id, resource_id, connector_id, protocol, tunnel_path, country";
 /// What is counted of it.
 const COUNTS: &str = "succeeded, failed_dns, failed_other, denied, bytes_received, bytes_transferred";
 

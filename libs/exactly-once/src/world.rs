@@ -24,6 +24,12 @@ pub trait OffsetLog: Sync {
     /// effect, also none that was begun before. A future that is dropped stands for a commit that may take effect until then.
     /// Commits of one assignment take effect in the order in which they are made.
     fn commit(&self, offset: i64, note: &str) -> impl Future<Output = Result<(), CommitError>> + Send;
+
+    /// Whether the records that were read until now are of the log that was assigned. Asked before a range is done that an earlier owner has begun: of
+    /// all others the commit of their intent has said so.
+    fn check(&self) -> impl Future<Output = Result<(), CommitError>> + Send {
+        async { Ok(()) }
+    }
 }
 
 /// The rows of a range.

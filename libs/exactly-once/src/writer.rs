@@ -229,7 +229,10 @@ impl<L: OffsetLog, S: RangeStore> RangeWriter<L, S> {
     /// Begins a range: from here on its intent stands beside the offset, if there has to be one.
     async fn begin(&self, range: Closed<S>) -> Done<Begun<S>, S> {
         let intent = match &range.cut.pending {
-            Some(intent) if holds(Rule::RecordedToken) => HeldIntent::found(intent.clone(), (self.now_ms)()),
+            Some(intent) if holds(Rule::RecordedToken) => {
+                self.check().await?;
+                HeldIntent::found(intent.clone(), (self.now_ms)())
+            }
             _ => {
                 let intent = self.intent(&range);
                 if self.delivery == Delivery::ExactlyOnce {

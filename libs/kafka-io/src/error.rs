@@ -9,11 +9,12 @@ pub struct KafkaError {
     action: &'static str,
     reason: String,
     is_outage: bool,
+    is_not_allowed: bool,
 }
 
 impl KafkaError {
     pub(crate) fn new(action: &'static str, reason: impl std::fmt::Display) -> Self {
-        Self { action, reason: format!("{reason}"), is_outage: false }
+        Self { action, reason: format!("{reason}"), is_outage: false, is_not_allowed: false }
     }
 
     pub(crate) fn during(action: &'static str) -> impl FnOnce(ClientError) -> Self {
@@ -23,7 +24,8 @@ impl KafkaError {
                 error => error.rdkafka_error_code(),
             };
             let is_outage = code.is_some_and(|code| is_moving(code) || is_away(code));
-            Self { is_outage, ..Self::new(action, error) }
+            let is_not_allowed = code.is_some_and(is_not_allowed);
+            Self { is_outage, is_not_allowed, ..Self::new(action, error) }
         }
     }
 
@@ -32,6 +34,15 @@ impl KafkaError {
     pub fn is_outage(&self) -> bool {
         self.is_outage
     }
+
+    /// The account may not ask this.
+    pub(crate) fn is_not_allowed(&self) -> bool {
+        self.is_not_allowed
+    }
+}
+
+fn is_not_allowed(code: RDKafkaErrorCode) -> bool {
+    matches!(code, RDKafkaErrorCode::TopicAuthorizationFailed | RDKafkaErrorCode::ClusterAuthorizationFailed)
 }
 
 /// A group's coordinator or a partition's leader starts or moves.

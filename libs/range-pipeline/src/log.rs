@@ -18,16 +18,22 @@ pub(crate) struct PartitionLog {
 
 impl OffsetLog for PartitionLog {
     async fn commit(&self, offset: i64, note: &str) -> Result<(), CommitError> {
-        match self.committer.commit(self.partition, self.epoch, offset, note).await {
-            Ok(()) => {
-                self.progress.commit(offset);
-                self.metrics.commits.inc();
-                Ok(())
-            }
-            Err(CommitFailure::NotOurs(reason)) => Err(CommitError::NotOurs(reason)),
-            Err(CommitFailure::Retry(reason)) => Err(CommitError::Retry(reason)),
-            Err(CommitFailure::Stop(reason)) => Err(CommitError::Stop(reason)),
-            Err(CommitFailure::OtherTopic(topic)) => Err(CommitError::Stop(MadeAnew::UnderUs { topic }.to_string())),
-        }
+        self.committer.commit(self.partition, self.epoch, offset, note).await.map_err(failed)?;
+        self.progress.commit(offset);
+        self.metrics.commits.inc();
+        Ok(())
+    }
+
+    async fn check(&self) -> Result<(), CommitError> {
+        self.committer.check(self.epoch).await.map_err(failed)
+    }
+}
+
+fn failed(failure: CommitFailure) -> CommitError {
+    match failure {
+        CommitFailure::NotOurs(reason) => CommitError::NotOurs(reason),
+        CommitFailure::Retry(reason) => CommitError::Retry(reason),
+        CommitFailure::Stop(reason) => CommitError::Stop(reason),
+        CommitFailure::OtherTopic(topic) => CommitError::Stop(MadeAnew::UnderUs { topic }.to_string()),
     }
 }

@@ -360,9 +360,14 @@ impl<J: Job> Pipeline<J> {
         let epochs: BTreeSet<u64> = self.lanes.values().map(|lane| lane.epoch).collect();
         self.runtime.spawn_blocking(move || {
             for epoch in epochs {
-                if let Err(CommitFailure::OtherTopic(topic)) = committer.check_topic(epoch) {
-                    // A thread that has ended wants to hear nothing.
-                    let _ = teller.send(Told::OtherTopic { epoch, topic });
+                match committer.check_topic(epoch) {
+                    Ok(()) => {}
+                    Err(CommitFailure::OtherTopic(topic)) => {
+                        // A thread that has ended wants to hear nothing.
+                        let _ = teller.send(Told::OtherTopic { epoch, topic });
+                    }
+                    // Nobody answers: the next time again.
+                    Err(_) => return,
                 }
             }
         });

@@ -83,17 +83,27 @@ async fn topic_that_is_made_anew_under_services_that_read_on_ends_them_and_nothi
 /// Here the new topic ends before the offset that is read next, and nothing comes of it.
 #[tokio::test]
 async fn topic_that_is_made_anew_and_is_empty_ends_services_that_read_on() {
+    ends_without_a_record(0, "topic was made anew").await;
+}
+
+/// And here it ends at that offset: the client has nothing to say.
+#[tokio::test]
+async fn topic_that_is_made_anew_and_is_as_long_ends_services_that_read_on() {
+    ends_without_a_record(OLD, "has another id than when it was assigned. The topic was made anew").await;
+}
+
+async fn ends_without_a_record(events: u64, said: &str) {
     let mut stack = Stack::start_with_own_parts(&[("acme", None)]).await;
     publish(&stack, 0..OLD, REMOTE_NETWORK).await;
     stack.wait_stored("acme", OLD).await;
     for group in [ingest::GROUP, aggregator::GROUP] {
         wait_all_read(&stack, group).await;
     }
-    make_anew_while_they_stand_still(&mut stack, 0).await;
+    make_anew_while_they_stand_still(&mut stack, events).await;
     for service in [&mut stack.ingest, &mut stack.aggregator] {
         let status = service.ended().await;
         assert!(!status.success(), "{status}");
-        assert!(service.logged(&["topic was made anew"]) > 0);
+        assert!(service.logged(&[said]) > 0);
     }
     assert_stored_once(&stack, OLD).await;
     stack.end().await;

@@ -14,7 +14,6 @@ use super::raw_rows::RawRows;
 use crate::client::ClickHouse;
 use crate::error::QueryError;
 use crate::pieces::hours_of;
-use crate::rollup::days_counted;
 use crate::rows::ConnectionRow;
 
 /// Most connections of a page, as [`traffic_query::check_limit`] takes it.
@@ -76,10 +75,10 @@ pub async fn recent(
     } else {
         Reach::default()
     };
-    let step = async |begin: i64, end: i64, wanted: usize, rows_max: Option<u64>| {
+    let step = async |(begin, end): (i64, i64), places: Option<&Places>, wanted: usize, rows_max: Option<u64>| {
         let begin = begin.clamp(first, end.max(first));
         let window = filter.within(Moment::from_micros(begin), Moment::from_micros(end));
-        let stretches = reach.places.as_ref().map(|places| places.within(begin, end));
+        let stretches = places.map(|places| places.within(begin, end));
         if stretches.as_ref().is_some_and(Vec::is_empty) {
             return Ok(Vec::new());
         }
@@ -88,13 +87,13 @@ pub async fn recent(
     };
     // Of all else there is much: the key begins with the hour, and most pages are full after a few.
     let mut begin = reach.begin.unwrap_or(whole_hour(end.min(now) - HOUR_MICROS));
-    let mut is_reach = reach.begin.is_some();
-    // Where it is known in which places rows can be, all that is behind the first step is one more.
-    let mut is_known = is_reach && reach.places.is_some();
+    let (mut is_reach, mut places) = (reach.begin.is_some(), reach.places);
+    // Where days tell of less than a page, all that is behind the first step is one more, in those places in which rows can be.
+    let mut is_known = is_reach && places.is_some();
     let mut connections: Vec<ConnectionEvent> = Vec::new();
     while end > first && connections.len() <= limit {
         let wanted = limit + 1 - connections.len();
-        match step(begin, end, wanted, is_reach.then_some(STEP_ROWS_MAX)).await {
+        match step((begin, end), places.as_ref(), wanted, is_reach.then_some(STEP_ROWS_MAX)).await {
             Ok(found) => connections.extend(found),
             // What days did not know of: today's, or what the aggregator has not counted.
             Err(QueryError::Refused { code: TOO_MANY_ROWS, .. }) if is_reach => {
@@ -102,6 +101,10 @@ pub async fn recent(
                 continue;
             }
             Err(error) => return Err(error),
+        }
+        // Days told of more than the filter lets through: nobody knows how far the next step has to go, but where it can be spared.
+        if is_reach && places.is_none() && begin > first && connections.len() <= limit {
+            places = Places::find(clickhouse, tenant, filter, begin).await?.map(|(places, _)| places);
         }
         is_reach = is_known;
         let width = (end.min(now) - begin) * GROWTH;
@@ -145,15 +148,12 @@ impl Reach {
         if is_full || back(DAYS_BACK) == first {
             return Ok(Self { begin, places: None });
         }
-        // Before the days: what is noted of them is in them then.
-        let Some(counted) = days_counted(clickhouse, tenant).await? else {
+        let Some((places, all)) = Places::find(clickhouse, tenant, filter, end).await? else {
             let all = days_of(clickhouse, tenant, filter, (back(DAYS_BACK_MAX), end)).await?;
             return Ok(Self { begin: reached(&all, wanted).0, places: None });
         };
-        let all = days_of(clickhouse, tenant, filter, (first, end)).await?;
-        let places = Places::find(clickhouse, tenant, filter, counted, &all).await?;
-        let begin = if all.is_empty() && places.is_some() { Some(first) } else { reached(&all, wanted).0 };
-        Ok(Self { begin, places })
+        let begin = if all.is_empty() { Some(first) } else { reached(&all, wanted).0 };
+        Ok(Self { begin, places: Some(places) })
     }
 }
 

@@ -79,6 +79,19 @@ impl<L: OffsetLog, S: RangeStore> RangeWriter<L, S> {
         }
     }
 
+    /// Asks until it is sure that the log is the one that was assigned.
+    pub(super) async fn check(&self) -> Done<(), S> {
+        let mut backoff = Backoff::new();
+        loop {
+            match self.log.check().await {
+                Ok(()) => return Ok(()),
+                Err(CommitError::NotOurs(_)) => return Err(End::Gone),
+                Err(CommitError::Retry(reason)) => self.wait_to_retry(&mut backoff, "log", &reason).await,
+                Err(CommitError::Stop(reason)) => return Err(End::Error(WriteError::Log(reason))),
+            }
+        }
+    }
+
     /// Asks again as long as no sure answer comes.
     async fn surely<T, F>(&self, what: &'static str, ask: impl Fn() -> F) -> Done<T, S>
     where

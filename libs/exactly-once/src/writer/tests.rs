@@ -34,6 +34,7 @@ impl Block for Batch {
 struct World {
     asked: Mutex<Vec<String>>,
     commits: Mutex<VecDeque<CommitError>>,
+    checks: Mutex<VecDeque<CommitError>>,
     inserts: Mutex<VecDeque<StoreError<Said>>>,
     /// What is stored, each time that it is counted; the last one stays.
     stored: Mutex<VecDeque<Vec<i64>>>,
@@ -58,6 +59,13 @@ impl OffsetLog for Arc<World> {
     async fn commit(&self, offset: i64, note: &str) -> Result<(), CommitError> {
         self.note(&if note.is_empty() { format!("commit {offset}") } else { format!("begin {offset}") });
         self.commits.lock().unwrap().pop_front().map_or(Ok(()), Err)
+    }
+
+    async fn check(&self) -> Result<(), CommitError> {
+        self.checks.lock().unwrap().pop_front().map_or(Ok(()), |error| {
+            self.note("check");
+            Err(error)
+        })
     }
 }
 
@@ -193,6 +201,19 @@ async fn each_commit_begins_the_next_range_and_nothing_is_counted_while_all_goes
     assert!(matches!(written.await, Ok(Ended::Drained)));
     let asked = ["begin 0", "refuse [2]", "insert s/0-2 {0, 1}", "begin 3", "insert s/3-3 {3}", "commit 4"];
     assert_eq!(world.asked(), asked);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_done_of_a_range_that_was_begun_in_another_log() {
+    let failures = || [CommitError::Retry("away".to_owned()), CommitError::Stop("another topic".to_owned())];
+    let world = Arc::new(World { checks: Mutex::new(failures().into()), ..World::default() });
+    let written = write(&world, &begun(1, 2, 1), &[(&[0, 1], &[])]).await;
+    assert!(matches!(&written, Err(WriteError::Log(reason)) if reason == "another topic"), "{written:?}");
+    assert_eq!(world.asked(), ["check", "check"]);
+    // Of ranges that begin here the commit of their intent says it.
+    let world = Arc::new(World { checks: Mutex::new(failures().into()), ..World::default() });
+    write(&world, &Assignment::new(None, 0), &[(&[0, 1], &[])]).await.unwrap();
+    assert_eq!(world.asked(), ["begin 0", "insert s/0-1 {0, 1}", "commit 2"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -28,7 +28,8 @@ pub struct WayBack {
     pub to: Option<i64>,
 }
 
-/// Where each partition of a group would go. Those that are there, or before, stay.
+/// Where each partition of a group would go. Those that are before, or there, stay; one that is at the beginning and is sent there loses what was noted of
+/// it.
 ///
 /// # Errors
 /// When the topic is not there or the broker does not answer.
@@ -39,7 +40,10 @@ pub async fn ways_back(config: &KafkaConfig, group: &str, topic: &str, to: BackT
     };
     let committed = committed(config, group, topic).await?;
     let ways = committed.into_iter().map(|(partition, committed)| {
-        let to = first.get(&partition).copied().filter(|first| committed.is_some_and(|committed| *first < committed));
+        let is_back = |first: i64| {
+            committed.is_some_and(|committed| first < committed || to == BackTo::Beginning && first == committed)
+        };
+        let to = first.get(&partition).copied().filter(|first| is_back(*first));
         WayBack { partition, committed, to }
     });
     Ok(ways.collect())
@@ -51,7 +55,7 @@ async fn first_since(config: &KafkaConfig, topic: &str, time_ms: i64) -> Result<
     asked(config, &[], "asking for offsets of a time", move |client| {
         let mut times = TopicPartitionList::new();
         for number in 0..count(client, &topic)? {
-            times.add_partition_offset(&topic, number, Offset::Offset(time_ms))?;
+            times.add_partition_offset(&topic, number, Offset::Offset(time_ms.max(0)))?;
         }
         let found = patiently(|| client.offsets_for_times(times.clone(), ASK_MAX))?;
         let mut first = Vec::new();

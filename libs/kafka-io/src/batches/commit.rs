@@ -43,10 +43,11 @@ impl Committer {
         if !note.is_empty() {
             element.set_metadata(note);
         }
+        // Before the gate: a partition that is to go waits for the commit, and not for an answer to this.
+        self.check_topic(epoch)?;
         let Some(_pass) = self.shared.gate.pass(partition, epoch) else {
             return Err(CommitFailure::NotOurs(format!("assignment {epoch} of partition {partition} has ended")));
         };
-        self.check_topic(epoch)?;
         let committed = self.client.consumer().commit(&list, CommitMode::Sync);
         committed.map_err(|error| self.failure(&error))
     }
@@ -58,6 +59,16 @@ impl Committer {
     /// When another topic has the name now, or nobody says.
     pub fn check_topic(&self, epoch: u64) -> Result<(), CommitFailure> {
         self.shared.life.check(epoch)
+    }
+
+    /// [`Self::check_topic`] in a thread that may block.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn check(&self, epoch: u64) -> Result<(), CommitFailure> {
+        let committer = self.clone();
+        let checking = tokio::task::spawn_blocking(move || committer.check_topic(epoch));
+        checking.await.unwrap_or_else(|error| Err(CommitFailure::Retry(error.to_string())))
     }
 
     /// A client that is broken says no more than that of each commit.

@@ -21,6 +21,8 @@ const ASK_MAX: Duration = Duration::from_secs(5);
 /// How long it is asked again while no broker answers: as long as one needs to come back.
 const ASK_AGAIN_MAX: Duration = Duration::from_secs(20);
 const ASK_AGAIN_PAUSE: Duration = Duration::from_millis(100);
+/// For how long the same broker is asked: partitions move.
+const SAME_BROKER_MAX: Duration = Duration::from_secs(30);
 
 /// The newest answer, and when it was asked for.
 struct Newest<T>(Mutex<Option<(Instant, T)>>);
@@ -54,8 +56,38 @@ pub(crate) struct TopicLife {
     /// From which epoch on assignments are of which topic; `None`: the cluster gives no ids.
     begun: Mutex<BTreeMap<u64, Option<TopicId>>>,
     newest: Newest<Result<Option<TopicId>, KafkaError>>,
-    /// Who has answered last, and is asked again: else each question would go to another broker.
-    broker: Mutex<Option<i32>>,
+    broker: Mutex<Asked>,
+}
+
+/// Who is asked: one broker again and again, else each question would go to another one.
+#[derive(Default)]
+struct Asked {
+    /// Who has answered, and since when that one is asked.
+    answering: Option<(i32, Instant)>,
+    /// Who has not answered last, and is asked only where there is nobody else.
+    silent: Option<i32>,
+}
+
+impl Asked {
+    fn broker(&self) -> Option<i32> {
+        self.answering.filter(|(_, since)| since.elapsed() < SAME_BROKER_MAX).map(|(broker, _)| broker)
+    }
+
+    fn has_answered(&mut self, broker: i32) {
+        if self.broker() != Some(broker) {
+            *self = Self { answering: Some((broker, Instant::now())), silent: None };
+        }
+    }
+
+    fn was_silent(&mut self, broker: i32) {
+        *self = Self { answering: None, silent: Some(broker) };
+    }
+
+    /// One of these: one that leads a partition of the topic knows of it before others do.
+    fn choose(&self, leaders: impl Iterator<Item = i32>, all: impl Iterator<Item = i32>) -> Option<i32> {
+        let known: Vec<i32> = leaders.chain(all).filter(|broker| *broker >= 0).collect();
+        known.iter().find(|broker| Some(**broker) != self.silent).or(known.first()).copied()
+    }
 }
 
 impl TopicLife {
@@ -64,7 +96,9 @@ impl TopicLife {
     /// # Errors
     /// When a setting is refused.
     pub(crate) fn new(config: &KafkaConfig, topic: &str) -> KafkaResult<Self> {
-        let client = config.client(&[]).create_with_context(Logging)?;
+        // Nobody would read its statistics.
+        let client: BaseConsumer<Logging> =
+            config.client(&[("statistics.interval.ms", "0")]).create_with_context(Logging)?;
         Ok(Self {
             client,
             topic: topic.to_owned(),
@@ -79,24 +113,28 @@ impl TopicLife {
     /// # Errors
     /// When there is none, or nobody answers.
     pub(crate) fn ask(&self) -> KafkaResult<Option<TopicId>> {
-        let asked_before = *self.broker();
+        // What the client has to say of itself, which its log has too.
+        drop(self.client.poll(Duration::ZERO));
+        let asked_before = self.asked().broker();
         let broker = asked_before.map_or_else(|| self.find_broker(), Ok)?;
         let answer = topic_id(&self.client, &self.topic, broker, ASK_MAX);
-        *self.broker() = answer.is_ok().then_some(broker);
+        match answer {
+            Ok(_) => self.asked().has_answered(broker),
+            Err(_) => self.asked().was_silent(broker),
+        }
         answer
     }
 
-    fn broker(&self) -> MutexGuard<'_, Option<i32>> {
+    fn asked(&self) -> MutexGuard<'_, Asked> {
         self.broker.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// One that leads a partition of the topic: it knows of it before others do.
     fn find_broker(&self) -> KafkaResult<i32> {
         let metadata = self.client.fetch_metadata(Some(&self.topic), ASK_MAX)?;
-        let partitions = metadata.topics().iter().flat_map(MetadataTopic::partitions);
-        let leader = partitions.map(MetadataPartition::leader).find(|broker| *broker >= 0);
-        let any = metadata.brokers().iter().map(MetadataBroker::id).find(|broker| *broker >= 0);
-        leader.or(any).ok_or(rdkafka::error::KafkaError::MetadataFetch(RDKafkaErrorCode::BrokerNotAvailable))
+        let leaders = metadata.topics().iter().flat_map(MetadataTopic::partitions).map(MetadataPartition::leader);
+        let all = metadata.brokers().iter().map(MetadataBroker::id);
+        let chosen = self.asked().choose(leaders, all);
+        chosen.ok_or(rdkafka::error::KafkaError::MetadataFetch(RDKafkaErrorCode::BrokerNotAvailable))
     }
 
     /// Assignments from `epoch` on are of this topic.
@@ -120,6 +158,7 @@ impl TopicLife {
         match self.newest.asked_from_now_on(|| self.ask_patiently()) {
             Ok(Some(id)) if id != begun => Err(CommitFailure::OtherTopic(self.topic.clone())),
             Ok(_) => Ok(()),
+            Err(error) if error.is_not_allowed() => Err(CommitFailure::Stop(error.to_string())),
             Err(error) => Err(CommitFailure::Retry(error.to_string())),
         }
     }
@@ -161,6 +200,24 @@ mod tests {
                 scope.spawn(|| assert_eq!(newest.asked_from_now_on(ask), 3, "asked for before it was wanted"));
             }
         });
+    }
+
+    #[test]
+    fn broker_that_does_not_answer_is_asked_where_there_is_nobody_else() {
+        let mut asked = Asked::default();
+        let choose =
+            |asked: &Asked, leaders: &[i32], all: &[i32]| asked.choose(leaders.iter().copied(), all.iter().copied());
+        assert_eq!(choose(&asked, &[-1, 2, 1], &[1, 2, 3]), Some(2));
+        asked.has_answered(2);
+        assert_eq!(asked.broker(), Some(2));
+        asked.was_silent(2);
+        assert_eq!(asked.broker(), None);
+        assert_eq!(choose(&asked, &[2, 2, 1], &[1, 2, 3]), Some(1));
+        assert_eq!(choose(&asked, &[2, -1], &[2, 3]), Some(3), "it leads nothing, but it answers");
+        assert_eq!(choose(&asked, &[2], &[2]), Some(2));
+        assert_eq!(choose(&asked, &[-1], &[]), None);
+        let long_ago = Instant::now().checked_sub(SAME_BROKER_MAX);
+        assert_eq!(Asked { answering: long_ago.map(|since| (2, since)), silent: None }.broker(), None);
     }
 
     #[test]
