@@ -27,8 +27,8 @@ use crate::traffic::condition::is_dns_error;
 
 pub use self::by_pieces::count_and_seal;
 pub use self::days::{DayOfNetwork, NotesReach, count_and_seal_days, count_days, seal_days, unsealed_days};
-pub use self::days_counted::note_days_counted;
 pub(crate) use self::days_counted::days_counted;
+pub use self::days_counted::note_days_counted;
 pub(crate) use self::seal::hours_behind;
 pub use self::seal::{IN_FLIGHT, Reach, UnsealedHour, seal, server_time, unsealed};
 pub use check::{Difference, verify};
