@@ -52,7 +52,7 @@ async fn partition_that_comes_back_brings_nothing_of_its_first_life_and_its_comm
         kafka.suspend();
         let committing = std::thread::spawn({
             let committer = committer.clone();
-            move || committer.commit_blocking(gone, old, 50, "under way")
+            move || committer.commit_after_check(gone, old, 50, "under way")
         });
         // It has passed its gate by then, on a slow machine too; nothing else moves meanwhile.
         std::thread::sleep(Duration::from_secs(3));

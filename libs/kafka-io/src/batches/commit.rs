@@ -31,6 +31,16 @@ impl Committer {
     /// # Errors
     /// When the partition is not of that epoch any more, no answer came, the topic is another one, or it will never be committed.
     pub fn commit_blocking(&self, partition: i32, epoch: u64, offset: i64, note: &str) -> Result<(), CommitFailure> {
+        // Before the gate: a partition that is to go waits for the commit, and not for an answer to this.
+        self.check_topic(epoch)?;
+        self.commit_after_check(partition, epoch, offset, note)
+    }
+
+    /// The same for whoever has asked [`Self::check_topic`] since the last record before `offset` was read.
+    ///
+    /// # Errors
+    /// As there, but nothing is said of the topic.
+    pub fn commit_after_check(&self, partition: i32, epoch: u64, offset: i64, note: &str) -> Result<(), CommitFailure> {
         let units = note.encode_utf16().count();
         if units > Self::NOTE_UNITS_MAX {
             return Err(CommitFailure::Stop(format!("its note has {units} UTF-16 units")));
@@ -43,8 +53,6 @@ impl Committer {
         if !note.is_empty() {
             element.set_metadata(note);
         }
-        // Before the gate: a partition that is to go waits for the commit, and not for an answer to this.
-        self.check_topic(epoch)?;
         let Some(_pass) = self.shared.gate.pass(partition, epoch) else {
             return Err(CommitFailure::NotOurs(format!("assignment {epoch} of partition {partition} has ended")));
         };
