@@ -13,6 +13,7 @@ use clickhouse_io::rows::{ConnectionRow, Source};
 use clickhouse_io::write::{EventTable, insert};
 use clickhouse_io::{ClickHouse, QueryError, rollup, traffic};
 use engine_of_test::engine;
+use local_parts::fault_proxy::FaultProxy;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use schemas::connection_event::{ConnectionEvent, EventType, User};
@@ -176,6 +177,37 @@ async fn pages_of_whoever_is_seldom_there_are_those_of_a_plain_evaluation() {
         engine.drop(&clickhouse).await;
     }
     assert!(shown > QUESTIONS * 50, "{shown}");
+}
+
+/// How far it reaches, the rows, and whether their copies say something else: a step that ends too early would be more.
+#[tokio::test]
+async fn first_page_is_three_questions_though_days_were_counted_several_times() {
+    let engine = engine().await;
+    let proxy = FaultProxy::start(&engine.given.url).await.unwrap();
+    let url = proxy.url();
+    let clickhouse = engine.database_with("recent_versions", |config| config.url = url).await;
+    clickhouse.execute(&format!("SYSTEM STOP MERGES {}", rollup::DAYS_TABLE)).await.unwrap();
+    let tenant: Tenant = "acme".parse().unwrap();
+    let event = |days| {
+        connection(EventType::ClosedConnection, &format!("{days:x}-1"), days_ago(days).as_millis().unsigned_abs())
+    };
+    let events = (1..=100).map(event).zip(0..);
+    let events: Vec<Stored> = events.map(|(event, offset)| Stored { event, partition: 0, offset }).collect();
+    store_raw(&clickhouse, &tenant, &events).await;
+    count(&clickhouse, &events).await;
+    for _ in 0..2 {
+        let again = format!("INSERT INTO {0} SELECT * REPLACE (version + 1 AS version) FROM {0}", rollup::DAYS_TABLE);
+        clickhouse.execute(&again).await.unwrap();
+    }
+    let versions = clickhouse.text(&format!("SELECT count() FROM {}", rollup::DAYS_TABLE)).await.unwrap();
+    assert_eq!(versions.trim(), "400", "nothing has merged");
+    let users = events[0].event.user.iter().map(|user| user.id).collect();
+    let filter = TrafficFilter { users, ..TrafficFilter::default() };
+    let asked = proxy.counts().requests;
+    let page = traffic::recent(&clickhouse, &tenant, &filter, None, 50).await.unwrap();
+    assert_eq!(proxy.counts().requests - asked, 3);
+    assert_eq!(page.connections, events[..50].iter().map(|it| it.event.clone()).collect::<Vec<_>>());
+    engine.drop(&clickhouse).await;
 }
 
 /// What is noted is believed: so only days that hold something of the User are read, and whatever came since.

@@ -118,6 +118,17 @@ async fn offsets_of_a_group_go_back_by_time_or_to_the_beginning_and_never_on_and
         seen.until(&mut again, |seen| seen.count() == 30);
         assert_eq!(seen.begun[&0], (Some((0, String::new())), 0), "without the note");
         assert_eq!(seen.begun[&1], (Some((10, "a note".to_owned())), 10), "as it was");
+        // Of an old topic, in a commit that came after that was deleted.
+        again.committer().commit(0, seen.epochs[&0], 0, "a note").await.unwrap();
         again.close();
+
+        let ways = admin::ways_back(&broker.config, &topic, &topic, BackTo::Beginning).await.unwrap();
+        assert_eq!((ways[0].committed, ways[0].to), (Some(0), Some(0)));
+        assert!(admin::move_back(&broker.config, &topic, &topic, &ways[..1]).await.unwrap());
+        let mut last = BatchConsumer::new(&broker.config, &options(&topic, &topic, protocol)).unwrap();
+        let mut seen = Seen::default();
+        seen.until(&mut last, |seen| seen.count() == 30);
+        assert_eq!(seen.begun[&0], (Some((0, String::new())), 0), "the note is gone");
+        last.close();
     }
 }

@@ -14,16 +14,35 @@ const OLD: u64 = 40;
 const NEW: u64 = 100;
 const REMOTE_NETWORK: u64 = 64894;
 
-/// For less than a session, so their partitions stay theirs. The new topic has so many events.
-async fn make_anew_while_they_stand_still(stack: &mut Stack, events: u64) {
+/// Services that have read a topic to its end, and stood still while it was made anew: for less than a session, so their partitions stayed theirs. The
+/// new topic has so many events.
+async fn made_anew_under_services(events: u64) -> Stack {
+    let mut stack = Stack::start_with_own_parts(&[("acme", None)]).await;
+    publish(&stack, 0..OLD, REMOTE_NETWORK).await;
+    stack.wait_stored("acme", OLD).await;
+    for group in [ingest::GROUP, aggregator::GROUP] {
+        wait_all_read(&stack, group).await;
+    }
     for service in [&stack.ingest, &stack.aggregator] {
         service.signal("STOP");
     }
-    make_anew(stack).await;
-    publish(stack, OLD..OLD + events, REMOTE_NETWORK).await;
+    make_anew(&mut stack).await;
+    publish(&stack, OLD..OLD + events, REMOTE_NETWORK).await;
     for service in [&stack.ingest, &stack.aggregator] {
         service.signal("CONT");
     }
+    stack
+}
+
+/// They end, say this, and have done nothing of the new topic.
+async fn assert_they_end(stack: &mut Stack, said: &[&str]) {
+    for service in [&mut stack.ingest, &mut stack.aggregator] {
+        let status = service.ended().await;
+        assert!(!status.success(), "{status}");
+        assert!(service.logged(said) > 0);
+    }
+    assert_stored_once(stack, OLD).await;
+    assert_counted(stack, OLD, OLD).await;
 }
 
 async fn make_anew(stack: &mut Stack) {
@@ -37,29 +56,13 @@ async fn make_anew(stack: &mut Stack) {
 
 #[tokio::test]
 async fn topic_that_is_made_anew_under_services_that_read_on_ends_them_and_nothing_of_it_is_lost() {
-    let mut stack = Stack::start_with_own_parts(&[("acme", None)]).await;
-    publish(&stack, 0..OLD, REMOTE_NETWORK).await;
-    stack.wait_stored("acme", OLD).await;
-    for group in [ingest::GROUP, aggregator::GROUP] {
-        wait_all_read(&stack, group).await;
-    }
-    make_anew_while_they_stand_still(&mut stack, NEW).await;
-    for service in [&mut stack.ingest, &mut stack.aggregator] {
-        let status = service.ended().await;
-        assert!(!status.success(), "{status}");
-        assert!(service.logged(&["The topic was made anew", "flowledger offsets back --to-beginning"]) > 0);
-    }
-    assert_stored_once(&stack, OLD).await;
-    assert_counted(&stack, OLD, OLD).await;
+    let mut stack = made_anew_under_services(NEW).await;
+    assert_they_end(&mut stack, &["The topic was made anew", "flowledger offsets back --to-beginning"]).await;
 
     // Whatever starts them again: they find out by the records.
-    for service in [&mut stack.ingest, &mut stack.aggregator] {
-        service.start_again();
-        let status = service.ended().await;
-        assert!(!status.success(), "{status}");
-        assert!(service.logged(&["on the topic it is another record. The topic was made anew"]) > 0);
-    }
-    assert_stored_once(&stack, OLD).await;
+    stack.ingest.start_again();
+    stack.aggregator.start_again();
+    assert_they_end(&mut stack, &["on the topic it is another record. The topic was made anew"]).await;
 
     // What the words say.
     for service in [&mut stack.ingest, &mut stack.aggregator] {
@@ -83,28 +86,15 @@ async fn topic_that_is_made_anew_under_services_that_read_on_ends_them_and_nothi
 /// Here the new topic ends before the offset that is read next, and nothing comes of it.
 #[tokio::test]
 async fn topic_that_is_made_anew_and_is_empty_ends_services_that_read_on() {
-    ends_without_a_record(0, "topic was made anew").await;
+    let mut stack = made_anew_under_services(0).await;
+    assert_they_end(&mut stack, &["topic was made anew"]).await;
+    stack.end().await;
 }
 
 /// And here it ends at that offset: the client has nothing to say.
 #[tokio::test]
 async fn topic_that_is_made_anew_and_is_as_long_ends_services_that_read_on() {
-    ends_without_a_record(OLD, "has another id than when it was assigned. The topic was made anew").await;
-}
-
-async fn ends_without_a_record(events: u64, said: &str) {
-    let mut stack = Stack::start_with_own_parts(&[("acme", None)]).await;
-    publish(&stack, 0..OLD, REMOTE_NETWORK).await;
-    stack.wait_stored("acme", OLD).await;
-    for group in [ingest::GROUP, aggregator::GROUP] {
-        wait_all_read(&stack, group).await;
-    }
-    make_anew_while_they_stand_still(&mut stack, events).await;
-    for service in [&mut stack.ingest, &mut stack.aggregator] {
-        let status = service.ended().await;
-        assert!(!status.success(), "{status}");
-        assert!(service.logged(&[said]) > 0);
-    }
-    assert_stored_once(&stack, OLD).await;
+    let mut stack = made_anew_under_services(OLD).await;
+    assert_they_end(&mut stack, &["has another id than when it was assigned. The topic was made anew"]).await;
     stack.end().await;
 }

@@ -221,6 +221,21 @@ mod tests {
     }
 
     #[test]
+    fn account_that_may_not_ask_ends_the_work_and_a_broker_that_does_not_answer_is_waited_for() {
+        use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr as Code};
+        let cluster = rdkafka::mocking::MockCluster::new(1).unwrap();
+        cluster.create_topic("a", 1, 1).unwrap();
+        let config = KafkaConfig { bootstrap_servers: cluster.bootstrap_servers(), ..KafkaConfig::default() };
+        let life = TopicLife::new(&config, "a").unwrap();
+        life.begin(2, life.ask().unwrap());
+        let refuse = |code| cluster.request_errors(RDKafkaApiKey::Metadata, &[code]);
+        refuse(Code::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
+        assert!(matches!(life.check(2), Err(CommitFailure::Stop(_))));
+        refuse(Code::RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE);
+        assert_eq!(life.check(2), Ok(()));
+    }
+
+    #[test]
     fn assignment_is_of_the_topic_that_had_the_name_when_it_began() {
         let cluster = rdkafka::mocking::MockCluster::new(1).unwrap();
         let config = KafkaConfig { bootstrap_servers: cluster.bootstrap_servers(), ..KafkaConfig::default() };
