@@ -181,6 +181,8 @@ impl TopicLife {
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
+    use rdkafka::types::RDKafkaRespErr as Code;
+
     use super::*;
 
     #[test]
@@ -221,17 +223,19 @@ mod tests {
     }
 
     #[test]
-    fn account_that_may_not_ask_ends_the_work_and_a_broker_that_does_not_answer_is_waited_for() {
-        use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr as Code};
+    fn account_that_may_not_ask_ends_the_work() {
         let cluster = rdkafka::mocking::MockCluster::new(1).unwrap();
         cluster.create_topic("a", 1, 1).unwrap();
         let config = KafkaConfig { bootstrap_servers: cluster.bootstrap_servers(), ..KafkaConfig::default() };
         let life = TopicLife::new(&config, "a").unwrap();
         life.begin(2, life.ask().unwrap());
-        let refuse = |code| cluster.request_errors(RDKafkaApiKey::Metadata, &[code]);
-        refuse(Code::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
-        assert!(matches!(life.check(2), Err(CommitFailure::Stop(_))));
-        refuse(Code::RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE);
+        cluster.topic_error("a", Code::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED).unwrap();
+        let refused = life.check(2);
+        assert!(matches!(refused, Err(CommitFailure::Stop(_))), "{refused:?}");
+        cluster.topic_error("a", Code::RD_KAFKA_RESP_ERR_UNKNOWN).unwrap();
+        let refused = life.check(2);
+        assert!(matches!(refused, Err(CommitFailure::Retry(_))), "{refused:?}");
+        cluster.topic_error("a", Code::RD_KAFKA_RESP_ERR_NO_ERROR).unwrap();
         assert_eq!(life.check(2), Ok(()));
     }
 
