@@ -44,8 +44,7 @@ pub struct Made {
 /// When the broker does not answer, refuses, or an existing `connection-events` has a partition count that is no multiple of 16.
 pub async fn ensure_topics(config: &KafkaConfig, topics: &[Topic], replication: i32) -> Result<Vec<Made>, KafkaError> {
     let during = KafkaError::during;
-    let client: AdminClient<Logging> =
-        config.client(&[]).create_with_context(Logging).map_err(during("making an admin client"))?;
+    let client = admin_client(config)?;
     let wanted: Vec<NewTopic<'_>> = topics
         .iter()
         .map(|topic| {
@@ -73,6 +72,24 @@ pub async fn ensure_topics(config: &KafkaConfig, topics: &[Topic], replication: 
     Ok(made)
 }
 
+/// Deletes a topic with all its records, and the offsets that groups have committed of it. No service does.
+///
+/// # Errors
+/// When the broker does not answer, or refuses.
+pub async fn delete_topic(config: &KafkaConfig, topic: &str) -> Result<(), KafkaError> {
+    const ACTION: &str = "deleting a topic";
+    let options = AdminOptions::new().operation_timeout(Some(MAKE_MAX)).request_timeout(Some(MAKE_MAX));
+    let results = admin_client(config)?.delete_topics(&[topic], &options).await.map_err(KafkaError::during(ACTION))?;
+    match results.into_iter().next() {
+        Some(Err((name, code))) => Err(KafkaError::new(ACTION, format!("{name}: {code}"))),
+        Some(Ok(_)) | None => Ok(()),
+    }
+}
+
+fn admin_client(config: &KafkaConfig) -> Result<AdminClient<Logging>, KafkaError> {
+    config.client(&[]).create_with_context(Logging).map_err(KafkaError::during("making an admin client"))
+}
+
 /// How many partitions a topic has.
 ///
 /// # Errors
@@ -88,8 +105,7 @@ pub async fn partition_count(config: &KafkaConfig, topic: &str) -> Result<i32, K
 /// When a topic is not there or the broker does not answer.
 pub async fn batch_bytes_max(config: &KafkaConfig, topics: &[&str]) -> Result<usize, KafkaError> {
     let action = "asking for the settings of topics";
-    let client: AdminClient<Logging> =
-        config.client(&[]).create_with_context(Logging).map_err(KafkaError::during("making an admin client"))?;
+    let client = admin_client(config)?;
     let wanted: Vec<ResourceSpecifier<'_>> = topics.iter().map(|topic| ResourceSpecifier::Topic(topic)).collect();
     let options = AdminOptions::new().operation_timeout(Some(ASK_MAX)).request_timeout(Some(ASK_MAX));
     let found = client.describe_configs(&wanted, &options).await.map_err(KafkaError::during(action))?;

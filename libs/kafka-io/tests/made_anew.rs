@@ -17,7 +17,7 @@ use support::{BOTH, Broker, PATIENCE, Seen, options, send};
 /// Another topic of that name, with as many partitions.
 async fn make_anew(broker: &Broker, topic: &str) {
     let admin: AdminClient<DefaultClientContext> = broker.client().create().unwrap();
-    admin.delete_topics(&[topic], &AdminOptions::new()).await.unwrap()[0].as_ref().unwrap();
+    admin::delete_topic(&broker.config, topic).await.unwrap();
     let begin = Instant::now();
     loop {
         let made = NewTopic::new(topic, 1, TopicReplication::Fixed(1));

@@ -181,38 +181,11 @@ impl Kafka {
         self.child.ready(async || answers(port).await).await
     }
 
-    /// Deletes a topic with all its records and the offsets that groups have committed of it.
-    ///
-    /// # Errors
-    /// When the broker does not answer, or refuses.
-    pub async fn delete_topic(&self, topic: &str) -> Result<(), PartError> {
-        let failed = || PartError::system("a topic cannot be deleted");
-        let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", self.port)).await.map_err(failed())?;
-        stream.write_all(&deletion(topic)).await.map_err(failed())?;
-        // Length, correlation id, throttle time, one topic: its name and the error.
-        let mut answer = vec![0; 4 + 4 + 4 + 4 + 2 + topic.len() + 2];
-        stream.read_exact(&mut answer).await.map_err(failed())?;
-        match answer[answer.len() - 2..] {
-            [0, 0] => Ok(()),
-            _ => Err(failed()(std::io::Error::other(format!("{topic}: {:?}", &answer[answer.len() - 2..])))),
-        }
-    }
-
     /// `127.0.0.1:port`.
     #[must_use]
     pub fn bootstrap_servers(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }
-}
-
-/// A request that deletes a topic, version 1, and waits for it: `topics` with one name, and the time that it may take.
-fn deletion(topic: &str) -> Vec<u8> {
-    const WAIT_MS: u32 = 30_000;
-    let name_bytes = u16::try_from(topic.len()).unwrap_or(u16::MAX).to_be_bytes();
-    // Key 20, version 1, correlation id 8, no client id, one name.
-    let head = [0, 20, 0, 1, 0, 0, 0, 8, 0xff, 0xff, 0, 0, 0, 1];
-    let body = [&head[..], &name_bytes, topic.as_bytes(), &WAIT_MS.to_be_bytes()].concat();
-    [&u32::try_from(body.len()).unwrap_or(u32::MAX).to_be_bytes()[..], &body].concat()
 }
 
 /// True where the broker answers the first request of Kafka's protocol, ApiVersions.

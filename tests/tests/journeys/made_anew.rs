@@ -26,7 +26,7 @@ async fn made_anew_under_services(events: u64) -> Stack {
     for service in [&stack.ingest, &stack.aggregator] {
         service.signal("STOP");
     }
-    make_anew(&mut stack).await;
+    make_anew(&stack).await;
     publish(&stack, OLD..OLD + events, REMOTE_NETWORK).await;
     for service in [&stack.ingest, &stack.aggregator] {
         service.signal("CONT");
@@ -45,9 +45,9 @@ async fn assert_they_end(stack: &mut Stack, said: &[&str]) {
     assert_counted(stack, OLD, OLD).await;
 }
 
-async fn make_anew(stack: &mut Stack) {
-    stack.parts.kafka().delete_topic(CONNECTION_EVENTS.name).await.unwrap();
+async fn make_anew(stack: &Stack) {
     let (kafka, begin) = (stack.parts.kafka_config(), Instant::now());
+    admin::delete_topic(&kafka, CONNECTION_EVENTS.name).await.unwrap();
     while !admin::ensure_topics(&kafka, &[CONNECTION_EVENTS], 1).await.unwrap()[0].is_new {
         assert!(begin.elapsed() < WAIT_MAX, "the old topic does not go");
         tokio::time::sleep(Duration::from_millis(20)).await;
